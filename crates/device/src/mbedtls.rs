@@ -61,6 +61,7 @@ impl MbedTls {
     /// # Errors
     /// [`BadCredentials`] if Mbed TLS cannot read a certificate or key.
     pub fn new(tls: mbedtls_rs::Tls<'static>, record: &Record) -> Result<Self, BadCredentials> {
+        // Parsed once and not at each connection: the record does not change while the device runs.
         let credentials = match record.login() {
             Login::Certificate { chain, key } => Some(Credentials {
                 certificate: certificates(key::CLIENT_CHAIN, chain)?,
@@ -100,6 +101,7 @@ impl Tls for MbedTls {
             server_name: Some(&self.host),
             skip_hostname_verification: self.skip_host_name_check,
             max_version: self.newest,
+            // The defaults verify the chain; the record can only switch off the check of the name.
             ..ClientSessionConfig::new()
         });
         let mut session = Session::new(self.tls.reference(), stream, &config).map_err(|error| failure(error, 0))?;
@@ -170,6 +172,7 @@ fn faults(flags: u32) -> CertificateFaults {
         not_trusted: has(sys::MBEDTLS_X509_BADCERT_NOT_TRUSTED),
         wrong_purpose: has(PURPOSE),
         weak: has(WEAK),
+        // A flag without a text is still shown, as a number.
         other: flags & !NAMED,
     }
 }

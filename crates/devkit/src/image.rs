@@ -62,8 +62,10 @@ impl Firmware {
         board.chip.check_flash_size(&board.flash_size)?;
         board.table.check_fits(board.flash_size.bytes())?;
         let place = board.app()?.clone();
+        // Checked with the rest of the table, although the credentials are written later and for each device.
         board.credentials()?;
         let (espflashs, made) = compose(application, &board)?;
+        // An application that came as an image is taken byte by byte: it may be signed.
         let application_bytes = application.image().map_or(made, <[u8]>::to_vec);
         if application_bytes.len() as u64 > u64::from(place.size) {
             return Err(Code::ImageTooLarge
@@ -144,6 +146,7 @@ impl Board {
     pub fn credentials(&self) -> Result<&Partition> {
         let place = self.table.credentials().ok_or_else(|| no_place("the credentials", "data, nvs"))?;
         let (most, page) = (device::nvs::MAX_PARTITION, device::nvs::PAGE);
+        // The reader of the firmware has these limits.
         if place.size > most || !place.size.is_multiple_of(page) || (place.size as usize) < nvs::MIN_SIZE {
             let least = nvs::MIN_SIZE;
             return Err(Code::PartitionTable

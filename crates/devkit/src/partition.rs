@@ -93,6 +93,7 @@ impl PartitionTable {
             kind: PartitionType::APP,
             subtype: Subtype::FACTORY,
             offset,
+            // A flash that is too small gives a size of 0, which the check refuses with the reason.
             size: flash_size.saturating_sub(offset).min(LARGEST_APP),
             flags: Flags::NONE,
         });
@@ -119,6 +120,7 @@ impl PartitionTable {
         let slots = Subtype::FIRST_SLOT.0..=Subtype::LAST_SLOT.0;
         self.apps()
             .find(|partition| partition.subtype == Subtype::FACTORY)
+            // Without data about updates the bootloader starts the lowest slot.
             .or_else(|| self.apps().filter(|app| slots.contains(&app.subtype.0)).min_by_key(|app| app.subtype.0))
             .or_else(|| self.apps().next())
     }

@@ -90,6 +90,7 @@ pub fn certificates(workspace: &mut Workspace<'_>, request: &CertRequest) -> Res
     let settings = &workspace.config.platform;
     let (reach, user) = (reach(settings)?, user(settings)?);
     let password = workspace.secrets.password(&settings.password, "platform.password")?;
+    // Before the request: a directory that cannot be made is found out while nothing has been created.
     if let CertRequest::Create { out: Some(out), name, .. } | CertRequest::Save { out, name } = request {
         check_name(name)?;
         base::file::create_dir(out)?;
@@ -126,6 +127,7 @@ async fn carry_out(cloud: &ActorCloud, request: &CertRequest, now: OffsetDateTim
         CertRequest::SetEnabled(name, enabled) => {
             let mut cert = cloud.find(name).await?;
             let changed = cloud.set_enabled(&cert, *enabled).await?;
+            // The row was read before the change.
             cert.enabled = *enabled;
             report.done = match (changed, enabled) {
                 (false, _) => "unchanged",
@@ -136,6 +138,7 @@ async fn carry_out(cloud: &ActorCloud, request: &CertRequest, now: OffsetDateTim
         }
         CertRequest::Bind(name, devices) | CertRequest::Unbind(name, devices) => {
             let cert = cloud.find(name).await?;
+            // All names first: with a wrong one nothing is bound.
             let devices = numbers(cloud, devices).await?;
             let binds = matches!(request, CertRequest::Bind(..));
             report.devices =
@@ -196,6 +199,7 @@ fn write(name: &str, bundle: &CertificateBundle, out: &Path) -> Result<Vec<FileR
 }
 
 /// A name that comes from the platform and becomes that of a file.
+// The rules of device names fit: no slash, no leading dot, no control characters.
 fn check_name(name: &str) -> Result<()> {
     name.parse::<pki::device_name::DeviceName>().map(drop).map_err(|_| {
         Code::BadValue
@@ -207,6 +211,7 @@ fn check_name(name: &str) -> Result<()> {
 /// The warnings for users of such a certificate.
 fn findings(name: &str, certificate: &Certificate, now: OffsetDateTime) -> Vec<Finding> {
     let mut findings = Vec::new();
+    // Extensions came with version 3 (RFC 5280, section 4.1.2.1).
     if certificate.version() < 3 {
         findings.push(
             Code::VersionOne

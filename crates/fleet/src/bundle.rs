@@ -83,6 +83,7 @@ fn checked(
         let checked = wanted.credentials(&mut finder, view, &target).and_then(|it| it.check_fits(firmware, request));
         match checked {
             Ok(()) => ready.push(target),
+            // With `--all` one damaged directory must not keep a fleet from its images.
             Err(error) if request.devices == Devices::All && is_of_one(error.code()) => {
                 let dir = write::dir(workspace, request, chip, &target);
                 failed.push(BundledDevice::failed(&target.name, dir, error));
@@ -90,6 +91,7 @@ fn checked(
             Err(error) => return Err(error),
         }
     }
+    // If no device is left the command has failed, with the error of the first one.
     match failed.first_mut().filter(|_| ready.is_empty()).and_then(|first| first.error.take()) {
         Some(error) => Err(base::Error::new(error)),
         None => Ok((ready, failed)),
@@ -125,6 +127,7 @@ pub(crate) fn prepare(
     request: &BundleRequest,
     say: &mut dyn FnMut(&str),
 ) -> Result<PreparedImages> {
+    // All missing settings in one error, before the first of them is used.
     missing::check(workspace, board::known_chip(workspace.config)?, &request.places, false)?;
     let chip = board::chip(workspace.config)?;
     let board = board::board(workspace.config, request, chip)?;
@@ -184,6 +187,7 @@ fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<Bund
     }
     match entry.filter(Entry::is_current) {
         Some(entry) => Ok(target(&entry)),
+        // A device with a token may have been created in the platform by hand, without a certificate of this store.
         None if request.auth == DeviceLogin::Token => {
             Ok(BundleTarget { name: name.as_str().to_owned(), key: None, is_registered: true })
         }

@@ -112,6 +112,7 @@ pub fn issuing_profile(location: &StoreLocation, name: &DeviceName) -> Result<Op
 /// Those of the ledger.
 pub fn no_files(location: &StoreLocation, name: &DeviceName) -> Result<Error> {
     Ok(match store::view(location)?.current(Kind::Device, name.as_str())? {
+        // Not an error of the store: the device was issued with a fleet and never taken out of its shard.
         Some(entry) if entry.job.is_some() => {
             let job = entry.job.map(|(job, _)| job.to_string()).unwrap_or_default();
             Code::DeviceInShard

@@ -100,6 +100,7 @@ impl Destination {
             (Layout::Directories | Layout::Shards, _, Some(_)) => {
                 return usage("--archive is for the layout `archive`", "leave --layout out");
             }
+            // `tbpki client` looks for a device in the store, where this layout puts it.
             (Layout::Directories, Some(_), _) => {
                 return usage("the layout `directories` is in the store", "leave --out out, or use --layout shards");
             }
@@ -118,6 +119,7 @@ impl Destination {
             };
         }
         let name = self.archive.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        // The name is a promise to those who read it: a file `.age` that anyone can open would be believed sealed.
         let promised = Packing::of_name(&name.unwrap_or_default());
         let sealed = !self.recipients.is_empty();
         if promised.sealed && !sealed {
@@ -143,6 +145,7 @@ impl Destination {
 fn absolute_parent(path: &Path) -> Result<PathBuf> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().ok_or_else(|| Code::Usage.error("this is not the name of a file").at(path))?;
+    // Absolute and without links: the place is recorded, and the next run may start in another directory.
     let parent = parent
         .canonicalize()
         .map_err(|error| Code::FileUnwritable.error("this directory cannot be found").at(parent).caused_by(error))?;
@@ -163,10 +166,12 @@ impl JobOrder {
         let (layout, packing) = destination.resolve()?;
         let client = &config.client;
         let mut formats: Vec<ClientFormat> =
+            // Every layout has PEM, so that it is no extra file.
             client.formats.value.iter().copied().filter(|format| *format != ClientFormat::Pem).collect();
         let mut note = None;
         if layout == Layout::Archive && !formats.is_empty() {
             let error = Code::FleetFormat.error("an archive holds one PEM file a device and no other formats");
+            // A request of this command line fails. A setting for other verbs is left out with a note.
             if is_named_now(&client.formats) {
                 return Err(error.fix("leave --format out, or use --out DIR"));
             }
@@ -230,6 +235,7 @@ impl JobOrder {
 /// The subject that devices share, which has to be what it was when the job was staged.
 pub(crate) fn check_subject(order: &JobOrder, config: &Config) -> Result<Subject> {
     let subject = config.subject()?;
+    // Shards that are issued already have the earlier subject, and one fleet has one subject.
     if subject.to_string() == order.subject {
         return Ok(subject);
     }

@@ -99,6 +99,7 @@ impl Overview {
         overview.totals.pending = view.count(&Filter { pending_only: true, ..Filter::default() })?;
         let renewals = u64::try_from(view.open_renewals()?.len()).unwrap_or(u64::MAX);
         overview.totals.open = renewals.saturating_add(view.count_open_revocations()?);
+        // One pass, row by row: a list of a million devices does not have to fit in memory.
         for entry in view.list(&Filter { latest_only: true, ..Filter::default() }) {
             let entry = entry?;
             match entry.key.kind {
@@ -124,6 +125,7 @@ impl Overview {
             }
             self.expiry.add(entry.not_after);
         }
+        // A void or revoked row keeps its last error as a reason, which is no failure any more.
         let cause = match &entry.last_error {
             Some(error) if has_failed(entry) => {
                 totals.failed += 1;

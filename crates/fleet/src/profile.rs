@@ -106,11 +106,13 @@ pub fn create_profile(workspace: &mut Workspace<'_>, request: &ProfileRequest) -
     let dir = workspace.store_dir().to_owned();
     let before = profile_ca::kept(&dir, &request.name)?;
     let pattern = pattern(request, before.as_ref())?;
+    // Before a CA is made: a wrong expression is found out while nothing has to be undone.
     request.examples.iter().try_for_each(|name| pattern.check_name(name.as_str()))?;
     let kept = ProvisioningRule { pattern: pattern.as_str().to_owned(), creates_devices: request.creates_devices };
     let mut report = ProfileReport::new(&request.name, &kept);
     if request.dry_run {
         report.dry_run = true;
+        // The CA does not exist yet, so that the platform cannot be asked about its certificate.
         let Some(_) = before else {
             Ca::DevicesRoot.check_usable(&dir, workspace.now)?;
             report.done = Some(PlatformOutcome::Planned);
@@ -126,6 +128,7 @@ pub fn create_profile(workspace: &mut Workspace<'_>, request: &ProfileRequest) -
         return Ok(report);
     }
     let mut store = workspace.open_store("profile create")?;
+    // An interrupted run may have written the CA without recording it.
     profile_ca::settle(&mut store, &ca)?;
     if before.is_some() {
         check_issued(&store.ledger, &ca, &pattern)?;
@@ -141,10 +144,12 @@ pub fn create_profile(workspace: &mut Workspace<'_>, request: &ProfileRequest) -
         .ledger
         .current(Kind::Ca, &ca.name())?
         .ok_or_else(|| Code::Internal.error("the ledger does not know the CA of the profile"))?;
+    // The CA stays if this fails: the same command finds it and only repeats the request.
     match connection.runtime.wait(connection.board.put_profile(&wanted, request.replace)) {
         Ok(done) => {
             store.ledger.registered(&entry.key)?;
             if before.is_some() {
+                // After the platform has it: the rule in the store must not be ahead of the one in force.
                 report.files = profile_ca::keep(&dir, &request.name, &kept)?;
             }
             report.done = Some(done.into());
@@ -176,6 +181,7 @@ pub fn show_profiles(workspace: &mut Workspace<'_>, name: Option<&DeviceName>) -
     for name in names {
         let kept = profile_ca::kept(dir, &name)?;
         let theirs = connection.runtime.wait(connection.board.profile(name.as_str()))?;
+        // Made in the platform by hand: shown as it is, since there is nothing to compare it with.
         let Some(kept) = kept else {
             let theirs = theirs.ok_or_else(|| profile_ca::unknown(&name))?;
             let nothing = ProvisioningRule { pattern: String::new(), creates_devices: false };
@@ -201,6 +207,7 @@ fn pattern(request: &ProfileRequest, before: Option<&ProvisioningRule>) -> Resul
         (None, None) => return NamePattern::with_prefix(""),
         (Some(NamePatternRequest::Expression(text)), _) => text.parse::<NamePattern>()?,
     };
+    // A typing error in an expression shows up only when a device is rejected. A name shows it now.
     if request.examples.is_empty() {
         return Err(Code::ProfilePattern
             .error("an expression of your own is only taken together with a name that it has to find")
@@ -214,6 +221,7 @@ fn check_issued(ledger: &ledger::View, ca: &Ca, pattern: &NamePattern) -> Result
     let devices = ledger::Filter { kind: Some(Kind::Device), current_only: true, ..ledger::Filter::default() };
     for entry in ledger.list(&devices) {
         let entry = entry?;
+        // These devices exist: the platform would not find their names any more.
         if entry.issuer == ca.name() {
             pattern.check_name(&entry.key.name)?;
         }

@@ -80,6 +80,7 @@ impl Selection {
             latest_only: !self.all_generations && !self.pending && !self.states.contains(&State::Void),
         };
         match self.kinds.as_slice() {
+            // CAs and servers are never registered or bundled, so that they do not lack it.
             [] if self.unregistered || self.unbundled => vec![of_kind(Some(Kind::Device))],
             [] => vec![of_kind(None)],
             kinds => kinds.iter().map(|kind| of_kind(Some(*kind))).collect(),
@@ -93,6 +94,7 @@ impl Selection {
             entry.key.kind == Kind::Device && usable && entry.reached(step).is_none()
         };
         self.name.as_ref().is_none_or(|glob| glob.matches(&entry.key.name))
+            // The filter of the ledger looks at one of the two; both are asked for together here.
             && (!self.unregistered || lacks(State::Registered))
             && (!self.unbundled || lacks(State::Bundled))
     }

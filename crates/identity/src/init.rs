@@ -103,6 +103,7 @@ pub fn init(
     pin: &mut dyn FnMut() -> Result<Secret>,
 ) -> Result<InitReport> {
     let store = request.config.general.store.resolved().to_owned();
+    // Before a key is made in a token, where it would stay.
     check_absent(&request.config_path, request.config_text.is_some(), &store)?;
     let label = format!("{} {}", request.config.ca.name.value.as_str(), Ca::DevicesIssuing.title());
     let in_token = request
@@ -276,6 +277,7 @@ fn file_set(request: &InitRequest, store: &Path, cas: &[NewCa]) -> Result<FileSe
 /// The path of a new store from the directory of keygen.toml: only there can both appear together.
 fn relative_to_config<'a>(config: &Path, store: &'a Path) -> Result<&'a Path> {
     let from = config.parent().unwrap_or(Path::new(""));
+    // `..` would lead out of the one directory that a file set covers.
     let inside = |path: &&Path| path.components().all(|part| matches!(part, Component::Normal(_)));
     store.strip_prefix(from).ok().filter(inside).ok_or_else(|| {
         Code::BadValue

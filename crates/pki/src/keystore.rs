@@ -150,9 +150,11 @@ impl Keystore {
         passwords: &Passwords,
         created: OffsetDateTime,
     ) -> Result<Zeroizing<Vec<u8>>> {
+        // First: the password that is really used is the one that is checked.
         let (passwords, _) = effective_passwords(format, passwords);
         password::check(&passwords.store, "store password")?;
         password::check(&passwords.key, "key password")?;
+        // Java folds aliases: two that differ only in case would overwrite each other there.
         let folded = alias::fold_all(self)?;
         folded.check_bytes()?;
         match format {
@@ -191,6 +193,7 @@ impl Keystore {
                 Body::Key { key: None, .. } => return Err(fault::wrong_password().item(alias::shown(&alias))),
                 Body::Trusted(certificate) => keystore.trusted.push(TrustedEntry { alias, certificate }),
                 Body::Certificate(certificate) => others.push(certificate),
+                // Symmetric keys and the like have no place in an identity.
                 Body::Secret => {}
             }
         }
@@ -223,6 +226,7 @@ impl Keystore {
     /// Refuses what cannot be read back: keys that are not PKCS#8, certificates that are not X.509, keys without a chain.
     fn check_bytes(&self) -> Result<()> {
         let certificate = |alias: &str, der: &[u8]| match x509_parser::parse_x509_certificate(der) {
+            // Nothing may follow the certificate: readers differ in what they make of a rest.
             Ok(([], _)) => Ok(()),
             _ => Err(Code::CertificateUnreadable.error("this is not one X.509 certificate in DER").item(alias)),
         };

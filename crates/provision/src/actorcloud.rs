@@ -110,6 +110,7 @@ impl ActorCloud {
     /// [`Code::PlatformNotFound`], and those of every call.
     pub async fn find(&self, name: &str) -> Result<ActorCloudCertificate> {
         let all = self.list().await?;
+        // A name may consist of digits, so that it is tried before the number.
         let by_name = all.iter().find(|cert| cert.name == name);
         let by_number = || name.parse().ok().and_then(|number: u64| all.iter().find(|cert| cert.id == number));
         by_name.or_else(by_number).cloned().ok_or_else(|| {
@@ -125,6 +126,7 @@ impl ActorCloud {
     /// # Errors
     /// [`Code::PlatformNameTaken`], and those of every call.
     pub async fn create(&self, name: &str, enabled: bool) -> Result<ActorCloudCertificate> {
+        // Without this, a lost answer could not be told from a certificate of the same name that was there.
         if self.list().await?.iter().any(|cert| cert.name == name) {
             return Err(Code::PlatformNameTaken
                 .error(format!("ActorCloud already has a certificate {name:?}"))
@@ -154,6 +156,7 @@ impl ActorCloud {
     /// [`Code::CertificateUnreadable`], and those of every call.
     pub async fn bundle(&self, id: u64) -> Result<CertificateBundle> {
         let texts: BundleResponse = self.ask(ApiRequest::get(format!("/api/v1/certs/{id}"))).await?;
+        // Parsed before anything is written: an answer that is no certificate must not reach a file.
         let parsed = pki::pem_bundle::PemBundle::parse(texts.cert.as_bytes())?;
         let certificate = parsed
             .certificates
@@ -178,6 +181,7 @@ impl ActorCloud {
         }
         let body = json!({ "certName": cert.name, "enable": u8::from(enabled) });
         self.ask::<Value>(ApiRequest::put(format!("/api/v1/certs/{}", cert.id), &body)?).await?;
+        // Read back: another client may have saved at the same time.
         let there = self.find(&cert.name).await?;
         if there.enabled == enabled { Ok(true) } else { Err(self.stored_otherwise()) }
     }
@@ -197,6 +201,7 @@ impl ActorCloud {
     /// [`Code::PlatformNotFound`] if a device does not exist or does not authenticate by certificate, and those of every
     /// call.
     pub async fn bind(&self, cert: &ActorCloudCertificate, devices: &BTreeSet<u64>) -> Result<BTreeSet<u64>> {
+        // Only what is missing, so that a repeated command sends nothing.
         let missing: BTreeSet<u64> = devices.difference(&self.bound(cert).await?).copied().collect();
         if missing.is_empty() {
             return Ok(missing);
@@ -237,6 +242,7 @@ impl ActorCloud {
     /// [`Code::PlatformRefused`] while a device is bound to it, and those of every call.
     pub async fn remove(&self, cert: &ActorCloudCertificate) -> Result<()> {
         let answer = self.call(ApiRequest::delete("/api/v1/certs").query("ids", cert.id.to_string())).await?;
+        // 404: a repeated request after a lost answer finds it gone, which is what was wanted.
         if answer.is_success() || answer.status == 404 { Ok(()) } else { Err(self.refused(&answer).item(&cert.name)) }
     }
 
@@ -269,6 +275,7 @@ impl ActorCloud {
     /// All items of a list.
     async fn all<T: DeserializeOwned>(&self, path: &str, filter: Option<(&'static str, &str)>) -> Result<Vec<T>> {
         let mut all = Vec::new();
+        // Bounded, because a server that ignores the page number would send the first page for ever.
         for page in 1..=PAGE {
             let mut request = ApiRequest::get(path).query("_page", page.to_string()).query("_limit", PAGE.to_string());
             if let Some((name, value)) = filter {
@@ -323,6 +330,7 @@ impl ActorCloud {
 
 impl From<CertResponse> for ActorCloudCertificate {
     fn from(cert: CertResponse) -> Self {
+        // ActorCloud writes 0 and 1 for false and true.
         Self { id: cert.id, name: cert.name, enabled: cert.enable == 1, created: cert.created }
     }
 }

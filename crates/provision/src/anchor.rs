@@ -65,6 +65,7 @@ pub fn find(
 ) -> Result<Anchor> {
     let sent = ServerChain::new(probe, name, now);
     match fingerprint {
+        // Without a fingerprint nothing but the roots of the system can vouch for the server.
         None => by_system(&sent, roots).map_err(|(code, why)| sent.unverified(code, &why)),
         Some(fingerprint) => match sent.by_fingerprint(fingerprint) {
             Some(anchor) => Ok(anchor),
@@ -140,6 +141,7 @@ impl<'a> ServerChain<'a> {
         let mut findings = self.common_findings(&certificate);
         let self_signed = certificate.self_signature().is_possible();
         let role = match (place, self_signed) {
+            // A server with one self-signed certificate sends it first: it is its own root.
             (0, _) => ChainRole::Leaf,
             (_, true) => ChainRole::Root,
             (_, false) => ChainRole::IssuingCa,
@@ -149,6 +151,7 @@ impl<'a> ServerChain<'a> {
             (ChainRole::IssuingCa, _) => findings.push(not_self_signed("this is a CA that another CA issued")),
             _ => {}
         }
+        // Warnings and no errors: the operator has named this very certificate.
         let faults = [self.verify_with(&certificate, role, self_signed).err(), self.verify_name().err()];
         findings.extend(faults.into_iter().flatten().map(|(code, why)| {
             code.warning("clients that trust this certificate may refuse the server all the same").because(why)

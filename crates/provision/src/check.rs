@@ -49,6 +49,7 @@ impl BrokerKind {
     /// The default port of this login method.
     pub const fn default_port(self, with_certificate: bool) -> u16 {
         match self {
+            // ActorCloud has a listener for each way to log in: at 8883 it asks for no certificate.
             Self::ActorCloud if with_certificate => 8884,
             _ => 8883,
         }
@@ -185,9 +186,11 @@ pub type Announce<'a> = &'a mut dyn FnMut(&str);
 
 /// Reads a token file: one line of text, at most 64 KiB.
 pub(crate) fn token_of(path: &std::path::Path) -> Result<base::Secret> {
+    // A larger file is no token, and is not read into memory.
     let bytes = base::file::read_secret(path, 64 << 10)?;
     let bad = |why: &str| -> Error { Code::SecretUnavailable.error("the file holds no token").at(path).because(why) };
     let text = std::str::from_utf8(&bytes).map_err(|_| bad("it is not UTF-8 text"))?;
+    // Editors end a file with a line break. Spaces stay: a password may end with one.
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() {
         return Err(bad("it is empty"));

@@ -55,6 +55,7 @@ impl<'a> Secrets<'a> {
             Some(place) => (self.fetch(place, &whose("password"))?, None),
             None => kept_or_new(store, name)?,
         };
+        // One password for both by default: many programs can be told only one.
         let key_password = match &settings.key_password.value {
             Some(place) => self.fetch(place, &whose("key_password"))?,
             None => store_password.clone(),
@@ -114,6 +115,7 @@ pub fn open_with<T>(
     open: &mut dyn FnMut(&Secret) -> Result<T>,
 ) -> Result<T> {
     let mut failure = Code::SecretUnavailable.error("there is no secret to open it with");
+    // Only a wrong secret is asked for again: a damaged file stays damaged.
     for attempt in 0..TRIES {
         let Some(secret) = ask(attempt > 0)? else { break };
         match open(&secret) {
@@ -139,13 +141,16 @@ pub fn kept_keystore_passwords(store: &Path, keystore: &Path) -> Vec<Secret> {
         Some((!belongs, name))
     };
     let mut names: Vec<(bool, String)> = entries.filter_map(|entry| name_of(entry.ok()?)).collect();
+    // `false` comes first: those that belong to the keystore.
     names.sort();
     let read = |(_, name): &(bool, String)| kept(&secrets_dir(store).join(name)).ok().flatten();
+    // Each attempt costs the key derivation of the keystore, which is slow by design.
     names.iter().take(MOST_TRIED).filter_map(read).collect()
 }
 
 /// The password that tbpki made for `name` earlier, or one made now.
 fn kept_or_new(store: &Path, name: &str) -> Result<(Secret, Option<NewSecret>)> {
+    // The keystores of a generation keep their password, so that programs that were told it can read the next one.
     if let Some(secret) = kept(&secrets_dir(store).join(name))? {
         return Ok((secret, None));
     }

@@ -60,6 +60,7 @@ impl Workspace<'_> {
     /// # Errors
     /// Those of [`crate::view`]; [`Code::ClockImplausible`].
     pub fn open_ledger(&self) -> Result<Ledger> {
+        // The checks of a store, for example that it exists: opening the ledger alone would create one.
         drop(self.view()?);
         let mut ledger = self.location.ledger()?;
         self.check_clock_to_write(&mut ledger)?;
@@ -81,6 +82,7 @@ impl Workspace<'_> {
     fn check_clock_to_write(&self, ledger: &mut Ledger) -> Result<()> {
         self.check_clock(ledger)?;
         let is_off = ledger.newest()?.is_some_and(|newest| clock::fault(self.now, newest).is_some());
+        // Recorded once for all: the next verbs compare the clock with this entry.
         if is_off { ledger.accept_clock(self.now) } else { Ok(()) }
     }
 
@@ -102,6 +104,7 @@ impl Workspace<'_> {
         let mut passphrase = None;
         let open = ca.open(store, &mut |which| {
             let secret = self.secrets.of_ca(settings, which)?;
+            // A PIN belongs to its token and must not encrypt a file.
             if which != CaSecret::Pin {
                 passphrase.clone_from(&secret);
             }

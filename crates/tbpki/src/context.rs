@@ -45,6 +45,7 @@ impl Context {
     /// The configuration, with the values of flags in place of its own.
     pub(crate) fn config(&mut self, overrides: &Overrides) -> Result<Config> {
         let path = self.config_path();
+        // Before the file is read: a configuration of another user can name programs, files and servers.
         self.check_trust(&path)?;
         let (config, findings) = Config::load(&path, &self.environment, overrides.as_slice())?;
         self.output.findings(findings);
@@ -135,12 +136,14 @@ impl Overrides {
 
     /// Sets the platform and its user.
     pub(crate) fn platform(&mut self, args: &PlatformArgs) {
+        // Paths, and never the secrets in the files: an override is shown by `config show`.
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.to_string_lossy().into_owned());
         self.set_if(key::platform::url, "--platform-url", args.platform_url.as_deref());
         self.set_if(key::platform::user, "--platform-user", args.platform_user.as_deref());
         self.set_if(key::platform::password, "--platform-password-file", path(&args.platform_password_file));
         self.set_if(key::platform::api_key, "--platform-api-key-file", path(&args.platform_api_key_file));
         self.set_if(key::platform::ca, "--platform-ca", path(&args.platform_ca));
+        // A flag that is not given must not undo the setting of keygen.toml.
         self.set_if(key::platform::allow_plain_http, "--allow-plain-http", args.allow_plain_http.then_some("true"));
     }
 

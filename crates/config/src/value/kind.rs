@@ -77,6 +77,7 @@ impl<T: WordValue> ValueKind for T {
     }
 
     fn from_texts(texts: &[&str]) -> Result<Self> {
+        // The last one counts, as for options of most programs: a script can append to a given command line.
         texts.last().copied().unwrap_or_default().parse()
     }
 
@@ -172,6 +173,7 @@ impl ValueKind for bool {
 
     fn from_texts(texts: &[&str]) -> Result<Self> {
         match texts.last().copied().unwrap_or_default() {
+            // Environment variables: other tools write 1 or yes. keygen.toml takes only the booleans of TOML.
             "true" | "yes" | "1" => Ok(true),
             "false" | "no" | "0" => Ok(false),
             other => Err(Code::BadValue.error(format!("{} is neither true nor false", quote(other)))),
@@ -217,6 +219,7 @@ macro_rules! numbers {
             }
 
             fn from_toml(value: &Spanned<DeValue<'_>>, _document: &Document<'_>) -> Result<Self> {
+                // TOML allows hexadecimal, octal and binary numbers, which the radix tells.
                 let DeValue::Integer(integer) = value.get_ref() else { return Err(wrong_type(value.get_ref())) };
                 // Too many digits for an i64 are out of range as well.
                 let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
@@ -261,6 +264,7 @@ numbers! {
 pub(crate) fn one_entry<'t, 'i>(table: &'t DeTable<'i>) -> Option<(&'t str, &'t DeValue<'i>)> {
     let mut entries = table.iter();
     match (entries.next(), entries.next()) {
+        // A second key would be ignored silently otherwise.
         (Some((name, value)), None) => Some((name.get_ref().as_ref(), value.get_ref())),
         _ => None,
     }

@@ -52,6 +52,7 @@ macro_rules! words {
 
             /// Reads the word in any case.
             fn from_str(text: &str) -> Result<Self> {
+                // keygen.properties and shells are often written in capitals.
                 let folded = text.trim().to_ascii_lowercase();
                 Self::ALL.iter().copied().find(|value| value.name() == folded).ok_or_else(|| unknown(text, &folded, &[$($word,)*]))
             }
@@ -152,6 +153,7 @@ impl ValueKind for Anchors {
         let text = texts.last().copied().unwrap_or_default();
         match anchors_word(text) {
             Some(anchors) => Ok(anchors),
+            // On a command line a path is relative to the working directory, in keygen.toml to the file.
             None => FilePath::in_working_directory(text).map(Anchors::File),
         }
     }

@@ -120,6 +120,7 @@ impl fmt::Display for NetworkFailure {
 impl fmt::Display for TlsFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // Each text names what can be checked: the log is all that the device shows.
             Self::Certificate(faults) => write!(f, "the broker's certificate is rejected: {faults}"),
             Self::Alert(None) => f.write_str("the broker ended the handshake with an alert: see the broker's log"),
             Self::Alert(Some(alert)) => {
@@ -168,6 +169,7 @@ impl fmt::Display for LoginFailure {
             Self::Code { code: 4 | 5, certificate } => {
                 write!(f, "the broker rejects this device's {}: check that the device is registered", what(certificate))
             }
+            // 2: identifier rejected; 3: server unavailable (MQTT 3.1.1, section 3.2.2.3).
             Self::Code { code: 2, .. } => f.write_str("the broker rejects this device's name"),
             Self::Code { code: 3, .. } => f.write_str("the broker is unavailable"),
             Self::Code { code, .. } => write!(f, "the broker rejects it with return code {code}"),

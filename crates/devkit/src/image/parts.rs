@@ -87,6 +87,7 @@ impl<'a> Image<'a> {
                     place.size
                 )));
             }
+            // All three contain keys, or what opens them.
             parts.push(Part { file, offset: place.offset, bytes, mode: Mode::Private });
         }
         parts.sort_by_key(|part| part.offset);
@@ -117,6 +118,7 @@ impl<'a> Image<'a> {
     pub fn merged(&self, whole_flash: bool) -> Result<Zeroizing<Vec<u8>>> {
         let end = self.parts.iter().map(|part| part.offset as usize + part.bytes.len()).max().unwrap_or(0);
         let length = if whole_flash { self.firmware.board.flash_size.bytes() as usize } else { end };
+        // 0xFF is what erased flash reads as: the gaps are not written a second time.
         let mut merged = Zeroizing::new(vec![0xFF; length]);
         for part in &self.parts {
             let at = part.offset as usize;

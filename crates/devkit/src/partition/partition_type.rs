@@ -98,6 +98,7 @@ impl Subtype {
         let listed = Self::named(kind).iter().find(|(name, _)| *name == word).map(|(_, number)| *number);
         // Sixteen slots, as the subtype has four bits for them.
         let slot = || {
+            // `ota` of a data partition is the record of the last update, and has no number.
             let slot: u8 = word.strip_prefix("ota_").filter(|_| kind == PartitionType::APP)?.parse().ok()?;
             (slot < 16).then_some(0x10 + slot)
         };

@@ -241,6 +241,7 @@ impl DeviceCredentials {
             .identity
             .as_ref()
             .ok_or_else(|| Code::Internal.error("esp_secure_cert was asked for without a certificate"))?;
+        // SEC 1 or PKCS#1.
         let key = identity.key_pem(KeyFormat::Traditional)?;
         work(&SecureCert { chain: &pem_of(&identity.chain), anchors: &pem_of(&self.anchors), key: &key })
     }
@@ -254,6 +255,7 @@ fn entry(view: &View, target: &BundleTarget) -> Result<Entry> {
 /// The network that the devices join. Only an application that is not ours may do without.
 fn wifi(workspace: &mut Workspace<'_>, chip: Chip, is_ours: bool) -> Result<Option<(String, Option<Secret>)>> {
     let settings = &workspace.config.firmware;
+    // Settings for other chips of the same fleet are no error.
     if !chip.facts().has_wifi {
         return Ok(None);
     }
@@ -279,6 +281,7 @@ fn token(dir: &Path) -> Result<Secret> {
     };
     let bytes =
         file::read_optional(&path, FILE_LIMIT)?.ok_or_else(|| missing("the device has no access token here"))?;
+    // Trimmed, because editors end a file with a line break, and ThingsBoard would compare it too.
     let text = std::str::from_utf8(&bytes).map_err(|_| missing("the access token is not text"))?.trim();
     if text.is_empty() { Err(missing("the access token is empty")) } else { Ok(Secret::from(text)) }
 }
@@ -289,6 +292,7 @@ pub(crate) fn check_can(certificate: &Certificate, path: &Path) -> Result<()> {
         "its key is of Ed25519".to_owned()
     } else if certificate.signature_algorithm().to_string().to_ascii_lowercase().contains("ed25519") {
         "it is signed with Ed25519".to_owned()
+    // A verifier must refuse what is critical and unknown to it (RFC 5280, section 4.2).
     } else if certificate.name_constraints().is_some_and(|constraints| constraints.critical) {
         "it has critical name constraints".to_owned()
     } else if let Some(extension) = certificate.unknown_critical_extensions().first() {

@@ -93,6 +93,7 @@ pub fn flash(workspace: &Workspace<'_>, request: &FlashRequest, say: &mut dyn Fn
             (ConnectedBoard::connect(&target(Some(chip)), say)?, directory, parts)
         }
         None => {
+            // No chip is configured, so that the board has to be asked before the image can be chosen.
             let name = device_name(workspace, request)?;
             let board = ConnectedBoard::connect(&target(None), say)?;
             let directory = image_directory(workspace, &name, board.chip());
@@ -100,6 +101,7 @@ pub fn flash(workspace: &Workspace<'_>, request: &FlashRequest, say: &mut dyn Fn
             (board, directory, parts)
         }
     };
+    // Before the first write: an image that the chip refuses would replace one that works.
     let minimum = parts.iter().map(|part| min_revision(&part.bytes)).max().unwrap_or(0);
     board.check_revision(minimum)?;
     let places: Vec<(u32, &[u8])> = parts.iter().map(|part| (part.offset, part.bytes.as_slice())).collect();
@@ -139,6 +141,7 @@ fn device_name(workspace: &Workspace<'_>, request: &FlashRequest) -> Result<Stri
 fn only_device(workspace: &Workspace<'_>) -> Result<String> {
     let view = workspace.view()?;
     let devices = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
+    // Two rows are enough to know, however many devices there are.
     let mut names = view.list(&devices).take(2).map(|entry| entry.map(|entry| entry.key.name));
     match (names.next().transpose()?, names.next()) {
         (Some(name), None) => Ok(name),
@@ -164,6 +167,7 @@ fn load(directory: &Path, request: &FlashRequest) -> Result<(Chip, Vec<Part>)> {
 /// The chip and all parts of an image.
 fn read(directory: &Path) -> Result<(Chip, Vec<Part>)> {
     let path = directory.join(DESCRIPTION);
+    // `flasher_args.json` has a few lines; a file of more than a megabyte is another file.
     let bytes = file::read_optional(&path, 1 << 20)?.ok_or_else(|| missing(directory, "there is no image here"))?;
     let damaged = |why: String| Code::ImageMissing.error("this does not say what goes where").at(&path).because(why);
     let description: Description = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
@@ -172,11 +176,13 @@ fn read(directory: &Path) -> Result<(Chip, Vec<Part>)> {
     for (offset, name) in description.flash_files {
         let number = offset.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok());
         let offset = number.ok_or_else(|| damaged(format!("{offset:?} is no offset")))?;
+        // The file may come from elsewhere: it must not make us read, and send to a board, any file of this machine.
         if !Path::new(&name).components().all(|component| matches!(component, Component::Normal(_))) {
             return Err(damaged(format!("{name:?} leads out of the directory")));
         }
         parts.push(Part { offset, bytes: file::read_secret(directory.join(&name), PART_LIMIT)?, file: name });
     }
+    // JSON has them in the order of their texts, where 0x10000 comes before 0x8000.
     parts.sort_by_key(|part| part.offset);
     Ok((chip, parts))
 }

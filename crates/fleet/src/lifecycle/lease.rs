@@ -120,6 +120,7 @@ impl LeasedBatch {
     /// Those of [`Leases::take`].
     pub(crate) fn take(&mut self, ledger: &mut Ledger, names: Vec<String>) -> Result<Vec<String>> {
         let others = match names.as_slice() {
+            // A user waits for one device. Of many, those of another process are left to that process.
             [name] => self.leases.take(ledger, name).map(|()| Vec::new())?,
             names => self.leases.take_all(ledger, &texts(names))?,
         };
@@ -133,6 +134,7 @@ impl LeasedBatch {
     /// # Errors
     /// Those of the ledger.
     pub(crate) fn extend(&mut self, ledger: &mut Ledger) -> Result<()> {
+        // Two more attempts fit in before the lease ends, and most calls cost no transaction.
         if self.extended.elapsed() > LEASE / 3 && !self.names.is_empty() {
             self.leases.take_all(ledger, &texts(&self.names))?;
             self.extended = Instant::now();
@@ -168,6 +170,7 @@ pub(crate) fn leased(name: &str) -> Error {
 /// # Errors
 /// [`Code::Internal`] without random numbers.
 pub(crate) fn station_name() -> Result<String> {
+    // Host and process number repeat: in containers of one name, every first process is number 1.
     let random = pki::serial::Serial::random()?.to_string();
     let random = random.get(..8).unwrap_or(&random);
     Ok(format!("{}-{}-{random}", host_name(), std::process::id()))

@@ -94,6 +94,7 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
         workspace.check_clock(&view)?;
     }
     let mut report = RenewReport { dry_run, ..RenewReport::default() };
+    // First: what an interrupted command has signed is finished and not signed once more.
     let complete = if dry_run { Vec::new() } else { settle(workspace, wish, &mut report)? };
     let view = workspace.view()?;
     let begun = Begun { complete, open: view.open_renewals()?.into_iter().map(|open| open.key).collect() };
@@ -104,8 +105,10 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
         Some(register) if !dry_run => swapper(workspace, register, &entries)?,
         _ => None,
     };
+    // One name is a question with one answer: its error ends the command with its own code.
     let is_single = entries.len() == 1 && !matches!(wish.which, RenewSelection::All);
     for entry in entries {
+        // The device logs in with the token, so that a new certificate would have no use.
         if has_token(workspace, &entry) && matches!(wish.which, RenewSelection::All) {
             report.tokens += 1;
             continue;
@@ -148,7 +151,9 @@ fn make(
 ) -> Result<()> {
     let (kind, name) = (entry.key.kind, entry.key.name.as_str());
     let is_due = |entry: &Entry| wish.due.is_none_or(|due| due.includes(entry, workspace.now));
+    // Files that the platform does not know yet would lock the device out if they were in use at once.
     let waits_for_platform = is_on_platform(entry);
+    // Servers have none: a broker takes its files by itself, and no third party has to agree.
     let pending = if kind == Kind::Device { workspace.view()?.pending(kind, name)? } else { None };
     if wish.register.as_ref().is_some_and(|register| register.pending_only) {
         report.not_due += usize::from(pending.is_none());
@@ -225,6 +230,7 @@ fn swapper(workspace: &mut Workspace<'_>, register: &RegisterRenewals, entries: 
     if on_platform.peek().is_none() {
         return Ok(None);
     }
+    // The platform stores the certificate of such a device at its next login: no request is needed.
     let connection = if on_platform.all(is_of_profile) { None } else { Some(Connection::of(workspace)?) };
     Ok(Some(Swapper { connection, broker: Broker::of(workspace, register.broker.as_deref())? }))
 }
@@ -251,6 +257,7 @@ fn run_hook(workspace: &Workspace<'_>, wish: &RenewManyRequest, report: &mut Ren
     }
     let names =
         |kind: Kind| -> Vec<&str> { due.iter().filter(|key| key.kind == kind).map(|key| key.name.as_str()).collect() };
+    // The store is not locked while it runs: the program may call tbpki.
     let outcome = hook.run(&names(Kind::Server), &names(Kind::Device));
     let mut store = workspace.open_store("renew")?;
     store.ledger.transaction(|transaction| {
@@ -308,6 +315,7 @@ fn entries(view: &View, which: &RenewSelection) -> Result<(Vec<Entry>, usize)> {
         RenewSelection::Server(None) => Ok((vec![only_server(view)?], 0)),
         RenewSelection::All => {
             let mut entries = Vec::new();
+            // Collected before the first renewal: a row that is written while the list is read would appear in it.
             for kind in [Kind::Server, Kind::Device] {
                 let current = Filter { kind: Some(kind), current_only: true, ..Filter::default() };
                 for entry in view.list(&current) {
@@ -350,6 +358,7 @@ pub fn named(view: &View, kind: Kind, name: &str) -> Result<Entry> {
 pub fn only_server(view: &View) -> Result<Entry> {
     let servers = Filter { kind: Some(Kind::Server), current_only: true, ..Filter::default() };
     let mut servers = view.list(&servers);
+    // Two rows are enough to know, however many servers there are.
     match (servers.next().transpose()?, servers.next().transpose()?) {
         (Some(server), None) => Ok(server),
         (None, _) => Err(Code::UnknownIdentity

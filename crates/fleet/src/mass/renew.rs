@@ -66,6 +66,7 @@ pub fn renew(
             .error(format!("the ledger holds no job {} that issued devices first", request.job))
             .fix("`tbpki fleet jobs` lists the jobs")
     })?;
+    // A second renewal next to an unfinished one would issue two generations for each device.
     let (job, findings) = match unfinished(&store.ledger, &of)? {
         Some(job) => (job, Vec::new()),
         None => {
@@ -126,6 +127,7 @@ fn next_order(workspace: &Workspace<'_>, of: &Job, request: &FleetRenewRequest) 
     let issuer = ca.certificates(workspace.store_dir())?.first().map(Certificate::fingerprint_hex);
     let issuer = issuer.ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
     let mut findings = Vec::new();
+    // The first job may have had another layout: what was right there is no error here.
     let formats = if layout == Layout::Archive && !before.formats.is_empty() {
         findings.push(Code::FleetFormat.note("an archive holds one PEM file a device: other formats are left out"));
         Vec::new()
@@ -152,6 +154,7 @@ fn candidates(
         request.due.is_none_or(|due| due.includes(entry, workspace.now))
             && lasts(order.days, entry.not_after, validity.not_after())
     };
+    // One flag for each name, about a megabyte for a million devices, instead of the names.
     let size = usize::try_from(of.size).unwrap_or(usize::MAX);
     let mut found = Candidates { renewed: vec![false; size], ..Candidates::default() };
     let mut origin = Origins { view, of, known: Vec::new() };
@@ -204,6 +207,7 @@ impl Origins<'_> {
         if id == self.of.id {
             return Ok(true);
         }
+        // Few jobs have issued the devices of a job, and each would otherwise be read for each device.
         if let Some((_, known)) = self.known.iter().find(|(known, _)| *known == id) {
             return Ok(*known);
         }

@@ -59,6 +59,7 @@ pub fn first(
     let base = config.subject()?;
     let subject = csr.device_subject(&base, device)?;
     let sans = &config.client.san.value;
+    // Fewer names are accepted: a client that asks for none gets those of the configuration.
     if let Some(other) = csr.sans().iter().find(|san| !sans.contains(san)) {
         return Err(Code::CsrRefused.error(format!("the request asks for the name {other}, which devices do not have")));
     }
@@ -70,6 +71,7 @@ pub fn first(
         alg: csr.key().algorithm().name(),
         days,
         issuer: ca.certificate.fingerprint_hex(),
+        // As for a request of the command line: the key is with the device, and a renewal needs a new request.
         csr: Some(csr.key().fingerprint_hex()),
         prefix,
         ..RequestedParameters::default()
@@ -122,6 +124,7 @@ fn unchanged(present: &Certificate, csr: &Csr) -> Result<Names> {
     let Some(subject) = present.subject_name() else {
         return refused("the subject of the present certificate cannot be read".to_owned());
     };
+    // By bytes or by text: a client may encode the same name with another type of string.
     let is_same = csr.subject().to_der() == present.subject_der() || csr.subject().to_string() == subject.to_string();
     if !is_same {
         return refused(format!("its subject is {}, and that of the present certificate is {subject}", csr.subject()));
@@ -144,6 +147,7 @@ fn plan(
     now: OffsetDateTime,
 ) -> Result<EnrolmentPlan> {
     let issuer = Validity::new(ca.certificate.not_before(), ca.certificate.not_after())?;
+    // Not explicit: a certificate that would outlive its CA ends with the CA instead of being refused.
     let (validity, shortened) = Validity::starting(now, Lifetime { days, explicit: false }, Some(&issuer))?;
     let serial = Serial::random()?;
     let identity = NewIdentity {

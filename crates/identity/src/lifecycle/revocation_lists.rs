@@ -125,6 +125,7 @@ impl Writer<'_, '_> {
         check_names(&certificates)?;
         let mut known = certificates.clone();
         for ca in cas {
+            // The file may still have the list of a retired generation, which is ours and goes with this run.
             known.extend(retired_certificates(&dir, &ca.name())?);
         }
         let earlier = self.earlier(&known)?;
@@ -132,6 +133,7 @@ impl Writer<'_, '_> {
         let mut made = Vec::new();
         for ((ca, generation), certificate) in listed.iter().zip(&certificates) {
             let list = match generation.key_place()? {
+                // The earlier list of such a CA stays: without one, verifiers of whole chains refuse all below it.
                 KeyLocation::Elsewhere => self.keep(ca, certificate, &earlier),
                 _ if self.dry_run => {
                     self.expect(ca, generation)?;
@@ -153,6 +155,7 @@ impl Writer<'_, '_> {
         }
         let report = replace(&self.path, pem)?;
         self.report.files.push(report);
+        // After the file: a number that was signed and not published must not close an open revocation.
         made.iter().try_for_each(|record| self.store.ledger.published_list(record))
     }
 
@@ -241,6 +244,7 @@ impl Writer<'_, '_> {
             generation: self.ledger_generation(ca, generation)?,
             now: self.workspace.now,
             lifetime: Duration::days(days),
+            // The ledger may be an older one, restored from a backup: the next list must not go back in time.
             published: published.map(Crl::this_update).max(),
         })?;
         let revoked = entries.len();
@@ -278,6 +282,7 @@ fn check_names(cas: &[Certificate]) -> Result<()> {
         let rest = cas.iter().skip(index + 1);
         let is_shared =
             |other: &&Certificate| other.subject_der() == ca.subject_der() && other.spki_der() != ca.spki_der();
+        // Several certificates of one key are the rule after a rollover, and share one list.
         if rest.clone().any(|other| is_shared(&other)) {
             return Err(Code::SharedCaName
                 .error(format!("two CAs with different keys are called {}", ca.subject()))

@@ -34,6 +34,7 @@ impl PrivateKey {
     /// [`Code::UnsupportedEncryption`], [`Code::UnknownAlgorithm`], [`Code::WeakKey`], [`Code::ForeignFormat`] for kinds of
     /// files that are not read, else [`Code::KeyUnreadable`].
     pub fn from_pem_or_der(bytes: &[u8], passphrase: Option<&Secret>) -> Result<Self> {
+        // 0x30 is the tag of a SEQUENCE, with which every key in DER begins; it is also the digit 0 of a text.
         if !looks_like_pem(bytes) && bytes.first() == Some(&0x30) {
             return Self::from_der(bytes, passphrase);
         }
@@ -69,6 +70,7 @@ impl PrivateKey {
 
     /// Reads one private key in DER, whichever of the known structures it is.
     fn from_der(der: &[u8], passphrase: Option<&Secret>) -> Result<Self> {
+        // PKCS#8 first: it is the only structure of these that names its algorithm.
         if PrivateKeyInfoRef::from_der(der).is_ok() {
             return Self::from_pkcs8_der(der);
         }
@@ -97,6 +99,7 @@ impl PrivateKey {
             return Self::from_ecdsa(&pair, algorithm);
         }
         if info.algorithm.oid == ED25519 {
+            // Without its public half too (RFC 5958 makes it optional): OpenSSL writes such keys.
             let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(|error| rejected("Ed25519", &error))?;
             return Self::from_signer(Signer::Ed25519(pair), Algorithm::Ed25519);
         }
@@ -126,6 +129,7 @@ impl PrivateKey {
     /// Takes over a parsed pair. It is built again, because a pair read without its public half is also written
     /// without it.
     fn from_ecdsa(pair: &EcdsaKeyPair, algorithm: Algorithm) -> Result<Self> {
+        // Only the private half is taken over; aws-lc has computed or compared the public one.
         let private: EcPrivateKeyBin<'_> =
             pair.private_key().as_be_bytes().map_err(|_| unreadable("the elliptic curve key has no private half"))?;
         let whole = EcdsaKeyPair::from_private_key_and_public_key(
@@ -183,6 +187,7 @@ fn no_key(bytes: &[u8], blocks: &[crate::asn1::blocks::Block]) -> Error {
     if bytes.trim_ascii().is_empty() {
         return error.because("the file is empty");
     }
+    // A bundle of roots has hundreds of blocks, and an error one line.
     let labels: Vec<&str> = blocks.iter().map(|block| block.label.as_str()).take(3).collect();
     match labels.as_slice() {
         [] => error.because("it holds neither PEM nor DER"),

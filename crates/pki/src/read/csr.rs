@@ -60,6 +60,7 @@ impl Csr {
         }
         let info = &request.certification_request_info;
         let key = PublicKey::from_spki_der(info.subject_pki.raw)?;
+        // Proof of possession (RFC 2986, section 3): a request for the key of another party is refused.
         check_signature(&request, &key)?;
         Ok(Self { subject: subject(info.subject.as_raw())?, sans: requested_names(&request)?, key })
     }
@@ -86,6 +87,7 @@ impl Csr {
     /// # Errors
     /// [`Code::CsrRefused`] for an alternative name, or a host as a common name, that is not among `allowed`.
     pub fn check_server_names(&self, allowed: &[San]) -> Result<()> {
+        // Old clients read a host from the common name, so that it must be as allowed as an alternative name.
         let hosts = self.subject.values(AttributeKind::CommonName).filter_map(host);
         match self.sans.iter().cloned().chain(hosts).find(|name| !allowed.contains(name)) {
             None => Ok(()),
@@ -152,6 +154,7 @@ fn host(text: &str) -> Option<San> {
 fn requested_names(request: &X509CertificationRequest<'_>) -> Result<Vec<San>> {
     let mut sans = Vec::new();
     for extension in request.requested_extensions().into_iter().flatten() {
+        // A request for something that cannot be read must not get a certificate without it.
         if matches!(extension, ParsedExtension::ParseError { .. }) {
             return Err(unreadable("an extension that the request asks for cannot be read"));
         }

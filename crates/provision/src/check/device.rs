@@ -105,6 +105,7 @@ fn file_layers(check: &DeviceCheck, files: &LoginFiles, looked: &LoginFindings, 
             found.extend(leaf.and_then(|leaf| revocation(check, leaf)));
         }
         let layer = Layer::from(aspect);
+        // An aspect without a text was not looked at, for example because the file before it is missing.
         report.push(match says {
             Some(says) => LayerReport::new(layer, says, found),
             None => LayerReport::skipped(layer, unseen()),
@@ -116,6 +117,7 @@ fn file_layers(check: &DeviceCheck, files: &LoginFiles, looked: &LoginFindings, 
 fn revocation(check: &DeviceCheck, leaf: &Certificate) -> Option<Finding> {
     let id = leaf.credentials_id();
     let revoked = check.revoked.iter().find(|revoked| revoked.credentials_id == id)?;
+    // From the ledger: what the broker knows of the revocation is shown by the login itself.
     let reason = revoked.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
     let finding = Code::Revoked.fault(format!("the ledger has it as revoked on {}{reason}", revoked.at.date()));
     Some(finding.fix("issue a new generation: `tbpki client --device NAME`"))
@@ -123,6 +125,7 @@ fn revocation(check: &DeviceCheck, leaf: &Certificate) -> Option<Finding> {
 
 /// Lowers the severity of findings that are normal for this platform.
 fn suited(kind: BrokerKind, mut finding: Finding) -> Finding {
+    // ActorCloud issues such certificates itself, so that the user cannot do better.
     let of_course = kind == BrokerKind::ActorCloud && finding.code == Code::VersionOne;
     if of_course && finding.severity == Severity::Warning {
         finding.severity = Severity::Note;
@@ -139,6 +142,7 @@ fn client_certificate(check: &DeviceCheck, held: &LoadedLogin, seen: &ServerView
         Some(count) => issuers::asked(count),
     };
     match (&check.auth, asked) {
+        // Whatever it asks for: in one-way TLS a request without an answer is not a fault.
         (CheckedCredential::Token(_), _) => LayerReport::new(layer, format!("{says}; none is shown"), vec![]),
         (CheckedCredential::Certificate { .. }, None) => {
             let fault = Code::CertificateNotAsked
@@ -177,6 +181,7 @@ fn why_no_login(
         _ if check.depth < CheckDepth::Login => Some("not asked for (--no-connect)"),
         _ if seen.trusted.is_none() => None,
         LoadedLogin::Nothing => Some("the files must be repaired first"),
+        // The login would fail too, with an answer that hides the reason that is known here.
         _ if asked.verdict == Verdict::Fault => Some("the certificate would not be shown"),
         _ => None,
     }
@@ -206,6 +211,7 @@ impl LoginAttempt<'_> {
         let deadline = Instant::now() + server.timeout;
         let opened = TlsSession::open(&server.target, self.seen.address, self.policy.clone(), &client, deadline);
         let mut asked = asked;
+        // Without this, it would seem that the broker refuses the certificate, which was never sent.
         if case.shown.is_some() && client.asked().is_some_and(|asked| !asked.takes_key) {
             asked.findings.push(
                 Code::KeyNotAccepted

@@ -62,6 +62,7 @@ fn files(check: &ServerCheck, issuing: &[&[u8]], report: &mut CheckReport) -> Op
             None => fault,
         });
     }
+    // The anchors that the web interface offers: devices that take these must be able to verify the chain.
     let anchors = anchors(&mqtt, &check.dir, &mut found);
     let (loaded, of_files) = load(&settings, &check.dir);
     found.extend(of_files);
@@ -107,6 +108,7 @@ fn chain_findings(
             let sent: Vec<&[u8]> = loaded.chain.iter().map(Certificate::der).collect();
             judge(&policy, &sent).into_iter().map(|(_, finding)| finding).collect()
         }
+        // Without anchors or a host there is no path and no name to judge.
         _ => verify::leaf_alone(leaf, Purpose::Server, check.now),
     };
     for finding in judged {
@@ -166,6 +168,7 @@ fn enter(file: &str, loaded: Option<&LoadedCredentials>, found: &[(Layer, Findin
         let of_layer: Vec<Finding> =
             found.iter().filter(|(found, _)| *found == layer).map(|(_, finding)| finding.clone()).collect();
         report.push(match says {
+            // A layer with a finding is shown even if nothing was loaded: the finding is why.
             None if of_layer.is_empty() => LayerReport::skipped(layer, "nothing was loaded"),
             says => LayerReport::new(layer, says.unwrap_or_else(|| "nothing was loaded".to_owned()), of_layer),
         });
@@ -189,6 +192,7 @@ fn served(seen: &ServerView, loaded: Option<&LoadedCredentials>) -> LayerReport 
     let Some(expected) = loaded.and_then(|loaded| loaded.chain.first()) else {
         return LayerReport::skipped(Layer::Served, "there is nothing to compare it with");
     };
+    // ThingsBoard before 4.3.1.3 reads its files only when it starts; later versions look every 60 s.
     let same = seen.probe.chain.first().is_some_and(|sent| sent == expected.der());
     let fault = Code::OtherCertificateServed
         .fault("the server sends another certificate than its files contain")

@@ -244,6 +244,7 @@ fn stop_signing<'a>(dir: &Path, revoked: impl Iterator<Item = &'a Entry>) -> Res
 /// Puts the generation that the ledger has as the current one in the place of the one that signs, if it is not there.
 fn sign_with(store: &Path, name: &str, current: &Entry) -> Result<()> {
     let dir = store.join("ca").join(name);
+    // The ledger decides; the number in the file tells how far an interrupted run has come.
     let (before, next) = (signing_number(&dir)?, current.generation().number());
     let from = dir.join(generation_dir(next));
     if before == next || !from.exists() {
@@ -338,6 +339,7 @@ fn remove_copied(dir: &Path) -> Result<()> {
         numbered(dir, "generation-", "")?.into_iter().map(|number| dir.join(generation_dir(number))).collect();
     for (file, _) in files_of(dir)?.iter().filter(|(file, _)| file != CERT) {
         for other in &others {
+            // By content: a file of the same name that differs is of the generation that signs.
             if is_same_file(&dir.join(file), &other.join(file))? {
                 file::remove(dir, file)?;
             }

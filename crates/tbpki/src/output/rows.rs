@@ -68,6 +68,7 @@ impl Output {
 
     /// Ends a result that was printed row by row, and that an error has ended. The error is printed by the caller.
     pub(crate) fn break_rows(&mut self, mut rows: Rows, error: &Error) -> Result<()> {
+        // Nothing is printed yet: the error gets the ordinary document, as of every other verb.
         if !rows.json || !rows.is_begun {
             self.findings.append(&mut rows.findings);
             return Ok(());
@@ -91,6 +92,7 @@ impl Rows {
         text: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<()> {
         if self.json {
+            // Written as it comes: a document of a million rows would not fit into memory.
             let begin = if self.is_begun { ",\n".to_owned() } else { self.json_begin() };
             let row = pretty(row)?.replace('\n', &format!("\n{INDENT}"));
             self.print(|out| write!(out, "{begin}{INDENT}{row}"))?;
@@ -131,6 +133,7 @@ impl Rows {
             true => "\n    ]".to_owned(),
             false => self.json_begin() + "    ]",
         };
+        // Behind the rows, because counts and totals are known only at the end.
         let rest = serde_json::to_value(rest).map_err(not_json)?;
         for (key, value) in rest.as_object().into_iter().flatten() {
             let value = pretty(value)?.replace('\n', "\n    ");

@@ -43,6 +43,7 @@ impl Broker {
         let config = workspace.config;
         let kind = match config.platform.kind.value {
             PlatformKind::ThingsBoard => BrokerKind::ThingsBoard,
+            // ActorCloud makes the keys itself, so that there is no renewal of ours to prove.
             PlatformKind::ActorCloud => return Err(crate::platform::foreign_keys()),
         };
         let port = if config.firmware.mqtt_port.is_explicit() {
@@ -100,6 +101,7 @@ impl Broker {
     fn check(&self, dir: &Path, depth: CheckDepth) -> CheckReport {
         let mut server = self.server.clone();
         let anchors = dir.join(ANCHORS);
+        // As the device will: by its own anchors, which may be other ones than those of new devices.
         if anchors.exists() {
             server.trust = AnchorSource::File(anchors);
         }
@@ -108,7 +110,9 @@ impl Broker {
         let check = DeviceCheck {
             server,
             auth: CheckedCredential::Certificate { files, token: None },
+            // The version that the firmware speaks.
             version: Version::V311,
+            // A random one, so that the login does not end the session of the device.
             client_id: None,
             user_name: None,
             registered: None,

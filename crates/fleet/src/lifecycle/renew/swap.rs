@@ -53,6 +53,7 @@ impl Swapper {
         hook: bool,
     ) -> Result<()> {
         let name = present.key.name.clone();
+        // The lock keeps away verbs that take it. Others, and other stations, are kept away by the lease.
         let leases = Leases::of_locked_store(&mut store.ledger)?;
         leases.take(&mut store.ledger, &name)?;
         let done = self.swap(workspace, store, &leases, present, hook);
@@ -70,6 +71,7 @@ impl Swapper {
     ) -> Result<()> {
         let name = present.key.name.as_str();
         let Some(pending) = store.ledger.pending(Kind::Device, name)? else { return Ok(()) };
+        // Read again under the lease: another command may have revoked or replaced one of them.
         check_in_use(&store.ledger, present, &pending)?;
         check_by_itself(&pending)?;
         let swap = Swap {
@@ -79,9 +81,11 @@ impl Swapper {
             old: IdentityFinder::new(workspace.store_dir()).locate(&store.ledger, present)?.leaf,
             new: PendingFiles::of(workspace.store_dir(), &pending)?,
         };
+        // An earlier run did not finish taking the new certificate back: the platform may have either.
         if store.ledger.is_step_open(&pending.key, RenewalStep::Back)? {
             self.back(&mut store.ledger, &swap)?;
         }
+        // Before the swap: with a broker that is down nothing can be proven, and the platform stays as it is.
         self.broker.check_reachable(&swap.new.dir)?;
         self.forth(&mut store.ledger, &swap)?;
         leases.take(&mut store.ledger, name)?;
@@ -95,6 +99,7 @@ impl Swapper {
     /// Gives the platform the new certificate. A device of a chain profile gets it by its login.
     fn forth(&self, ledger: &mut Ledger, swap: &Swap<'_>) -> Result<()> {
         let key = &swap.pending.key;
+        // Recorded first: after a crash the next run knows that the platform may have the new certificate.
         ledger.begin_step(key, RenewalStep::Swap)?;
         if is_of_profile(swap.present) {
             return Ok(());
@@ -143,6 +148,7 @@ impl Swapper {
         let of_profile = is_of_profile(swap.present);
         let recorded = ledger.transaction(|transaction| {
             if !of_profile {
+                // One transaction: at no moment is the platform changed and no step open.
                 transaction.begin_step(key, RenewalStep::Back)?;
             }
             transaction.end_step(key, RenewalStep::Swap)?;
@@ -166,6 +172,7 @@ impl Swapper {
         let wanted = DesiredDevice {
             name: name.to_owned(),
             credential: DeviceCredential::X509(Box::new(wanted.clone())),
+            // A credential that another client has set meanwhile is not ours to replace.
             replace: Replace::OneOf(vec![before.credentials_id()]),
             create: None,
         };
@@ -186,6 +193,7 @@ fn promote(ledger: &mut Ledger, present: &Entry, pending: &Entry, hook: bool) ->
         if hook {
             transaction.begin_step(&pending.key, RenewalStep::Hook)?;
         }
+        // The ledger is ahead of the files for a moment, and the open step tells the next run.
         transaction.begin_step(&pending.key, RenewalStep::Install)
     })
 }
@@ -203,6 +211,7 @@ pub(super) fn finish_install(store: &mut Store, entry: &Entry) -> Result<()> {
 
 /// Whether the platform knows the device: then a new certificate must be known there before it is used.
 pub(super) fn is_on_platform(entry: &Entry) -> bool {
+    // By the time of the registration: a bundled device has another state and is still registered.
     let is_registered = entry.reached(ledger::State::Registered).is_some() && entry.unregistered_at.is_none();
     entry.key.kind == Kind::Device && (is_registered || is_of_profile(entry))
 }

@@ -42,6 +42,7 @@ pub(super) fn certify(
                 continue;
             }
             let is_replaced = role_of(store, &root, by.number)? == Some(Role::Superseded);
+            // A replaced root need not have its key any more; the certificates that it has issued stay.
             if is_replaced && by.key_place()? == KeyLocation::Elsewhere {
                 continue;
             }
@@ -57,6 +58,7 @@ pub(super) fn certify(
 /// Those of reading the files.
 pub fn is_certified_by(issuing: &CaGeneration, root: &CaGeneration) -> Result<bool> {
     let root = root.certificate()?;
+    // The certificate that is nearest to the root: an imported CA can have others in between.
     let own = issuing.certificates.last().is_some_and(|last| last.verify_signed_by(root).is_ok());
     Ok(own || issuing.crosses()?.iter().any(|(_, cross)| cross.verify_signed_by(root).is_ok()))
 }
@@ -91,8 +93,10 @@ fn sign(
         .subject_name()
         .ok_or_else(|| Code::CertificateUnreadable.error("the subject of the CA cannot be read").item(of.subject()))?;
     let bounds = issuer.validity();
+    // An hour back, for verifiers whose clocks are slow.
     let now = workspace.now - Duration::HOUR;
     let not_before = bounds.map_or(now, |bounds| bounds.not_before().max(now));
+    // No longer than the certificate that it replaces: the key is retired with that.
     let not_after = bounds.map_or(of.not_after(), |bounds| bounds.not_after().min(of.not_after()));
     let key = PublicKey::from_spki_der(of.spki_der())?;
     let permitted = &workspace.config.name_constraints.permitted_dns;
@@ -104,6 +108,7 @@ fn sign(
             validity: Validity::new(not_before, not_after)?,
             subject,
             sans: Vec::new(),
+            // The new path must allow the same names as the old one, and no more.
             permitted_dns: if is_server && of.name_constraints().is_some() {
                 permitted.iter().map(|domain| domain.as_str().to_owned()).collect()
             } else {
@@ -132,6 +137,7 @@ fn sign(
     let entry = Key { kind: Kind::Ca, name, generation };
     let delivered = issuer.issue(order).and_then(|made| {
         let cross = made.chain.into_iter().next().ok_or_else(|| Code::Internal.error("no certificate was made"))?;
+        // Before it is written: with another name no verifier would find it.
         check_same_name(&cross, of)?;
         let mut set = FileSet::new(&issuing.dir).replacing("old");
         let certificates: Vec<Certificate> = std::iter::once(cross.clone()).collect();

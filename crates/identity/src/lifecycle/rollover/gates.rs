@@ -50,6 +50,7 @@ pub(super) fn check(
     check_list(workspace, ca, next)?;
     let Some(kind) = peers_of(workspace, ca) else { return Ok(Vec::new()) };
     let without = store.ledger.unconfirmed(&pending.key, kind, workspace.now)?;
+    // `--leave-behind` decides about peers and never about lists: without a list a broker refuses all devices.
     if without.names.is_empty() || leave_behind {
         return Ok(without.names);
     }
@@ -87,6 +88,7 @@ pub(super) fn leave_behind(
     if names.is_empty() {
         return Ok(None);
     }
+    // The file first: if it cannot be written, nothing is recorded and nothing is activated.
     let mut set = FileSet::new(store.dir()).replacing("old");
     let file = format!("left-behind/{}-{}.txt", pending.key.name, pending.generation());
     set.add(file, format!("{}\n", names.join("\n")).into_bytes(), Mode::Public)?;
@@ -140,6 +142,7 @@ pub fn confirm(workspace: &mut Workspace<'_>, ca: &Ca, peers: &Peers) -> Result<
     let wanted = peers_of(workspace, ca).ok_or_else(|| {
         Code::Usage.error(format!("{name} needs no confirmation")).fix(format!("run `tbpki ca activate {name}`"))
     })?;
+    // A device knows nothing of the CAs that brokers accept, and a broker not what devices trust.
     let given = match peers {
         Peers::Devices(_) | Peers::Job(_) => Kind::Device,
         Peers::Servers(_) => Kind::Server,
@@ -184,6 +187,7 @@ fn state<'a>(
     who: &str,
 ) -> Result<u64> {
     let mut count = 0;
+    // All names before the first is recorded: a typing error in the last one must not leave half a statement.
     for name in names.clone() {
         store.ledger.current(kind, name)?.ok_or_else(|| {
             let error = Code::UnknownIdentity.error(format!("the store holds no {kind} {name:?} with a certificate"));
@@ -203,6 +207,7 @@ fn state<'a>(
 pub fn seen(workspace: &mut Workspace<'_>, leaf: &str, named: &[String]) -> Result<Vec<String>> {
     let mut found: Vec<Entry> = Vec::new();
     let view = workspace.view()?;
+    // A broker proves which server it is by its certificate, whatever the address that it was reached at.
     let servers = Filter { kind: Some(Kind::Server), ..Filter::default() };
     let mut server = None;
     for entry in view.list(&servers) {
@@ -223,6 +228,7 @@ pub fn seen(workspace: &mut Workspace<'_>, leaf: &str, named: &[String]) -> Resu
             found.push(pending);
         }
     }
+    // The store is opened only if there is something to record: `check` works without the right to write.
     drop(view);
     if !found.is_empty() {
         let mut store = workspace.open_store("check")?;
@@ -239,6 +245,7 @@ fn check_list(workspace: &Workspace<'_>, ca: &Ca, next: &CaGeneration) -> Result
     let path = if is_devices { devices_file(workspace) } else { workspace.store_dir().join(SERVERS_FILE) };
     let is_wanted = is_devices && workspace.config.crl.out.value.is_some();
     let bytes = file::read_optional(&path, LIMIT)?;
+    // No list was ever written and none is configured: brokers read none.
     if bytes.is_none() && !is_wanted {
         return Ok(());
     }
@@ -248,6 +255,7 @@ fn check_list(workspace: &Workspace<'_>, ca: &Ca, next: &CaGeneration) -> Result
     };
     let certificate = next.certificate()?;
     for list in &lists {
+        // By signature and not by name: generations of a CA can have the same name.
         if Crl::from_der(list)?.verify_signed_by(certificate).is_ok() {
             return Ok(());
         }

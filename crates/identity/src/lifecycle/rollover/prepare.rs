@@ -99,11 +99,13 @@ fn make(workspace: &mut Workspace<'_>, store: &mut Store, ca: &Ca, report: &mut 
         not_after: contents.validity.not_after(),
     };
     let generation = match &signer {
+        // The ledger records the generation of the issuer. A root that signs itself has none above it.
         Some(_) => store.ledger.intend(&identity)?,
         None => store.ledger.intend_by(&identity, None)?,
     };
     let key = Key { kind: Kind::Ca, name: ca.name(), generation };
     let order = Order { contents, key: KeySource::Generate(algorithm) };
+    // From here on the serial number is used: whatever fails is recorded as void.
     let made = sign(workspace, ca, signer.as_ref(), order);
     let delivered = made.and_then(|made| deliver(&dir, ca, generation, made, passphrase.as_ref()));
     match delivered {
@@ -224,6 +226,7 @@ fn deliver(
 /// Whether a generation has what it needs to sign.
 pub(super) fn check_ready(generation: &CaGeneration, ca: &Ca) -> Result<()> {
     match generation.key_place()? {
+        // A root signs only CAs and lists, so that its key may stay offline. An issuing CA could issue nothing.
         KeyLocation::Elsewhere if !ca.is_root() => Err(store::ca::unavailable(&generation.dir.join(KEY_FILE), ca)),
         _ => Ok(()),
     }

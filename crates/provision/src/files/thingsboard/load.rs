@@ -116,6 +116,7 @@ impl Loader<'_> {
             }
         }
         match keys.iter().find(|key| key.label() != ENCRYPTED) {
+            // No key and only encrypted keys look the same in ThingsBoard's log, and have different remedies.
             None if keys.is_empty() => {
                 let name = "MQTT_SSL_PEM_KEY";
                 let fault = Code::KeyUnreadable
@@ -162,6 +163,7 @@ impl Loader<'_> {
 
     fn check_key(&mut self, key: &PrivateKey, leaf: Option<&Certificate>, path: &Path) {
         if let Some(leaf) = leaf
+            // Java does not compare the two when it loads them.
             && let Err(error) = key.check_belongs_to(leaf.spki_der())
         {
             let error = error.because("ThingsBoard starts with such a pair, and then no client can connect");
