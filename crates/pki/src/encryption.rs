@@ -14,6 +14,7 @@ use crate::asn1::element;
 
 mod cipher;
 mod cost;
+mod hash_function;
 mod known;
 mod pbes1;
 mod pbes2;
@@ -21,8 +22,9 @@ mod pkcs12;
 pub(crate) mod traditional;
 
 pub(crate) use cost::Cost;
+pub(crate) use hash_function::HashFunction;
 pub(crate) use known::Unsupported;
-pub(crate) use pkcs12::{MacDigest, Password};
+pub(crate) use pkcs12::Password;
 
 /// A scheme that is read, with its parameters.
 pub(crate) enum Scheme<'a> {

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::cipher::Cipher;
 use super::cost::Cost;
+use super::hash_function::HashFunction;
 use super::known::Unsupported;
 use super::pkcs12::Password;
 use crate::asn1::element;
@@ -26,19 +27,8 @@ pub(crate) struct Pbes2<'a> {
 }
 
 enum Kdf<'a> {
-    Pbkdf2 { salt: &'a [u8], rounds: u32, prf: Prf },
+    Pbkdf2 { salt: &'a [u8], rounds: u32, prf: HashFunction },
     Scrypt { salt: &'a [u8], cost: u64, block_size: u16, parallelization: u16 },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Prf {
-    Sha1,
-    Sha224,
-    Sha256,
-    Sha384,
-    Sha512,
-    Sha512t224,
-    Sha512t256,
 }
 
 enum Encryption<'a> {
@@ -116,8 +106,8 @@ impl<'a> Kdf<'a> {
         }
         let prf = match rest.iter().find(|part| part.tag() == Tag::Sequence) {
             // HMAC-SHA-1 is the default of the standard, and is then left out of the encoding.
-            Some(prf) => Prf::read(*prf)?,
-            None => Prf::Sha1,
+            Some(prf) => HashFunction::of_hmac(&element::algorithm(*prf).map_err(|_| malformed())?.0)?,
+            None => HashFunction::Sha1,
         };
         // More rounds than fit in 32 bits are refused by their cost, not by their form.
         let rounds = u32::try_from(number(*rounds)?).unwrap_or(u32::MAX).max(1);
@@ -126,7 +116,7 @@ impl<'a> Kdf<'a> {
 
     fn derive(&self, password: &[u8], key: &mut [u8]) -> Option<()> {
         match *self {
-            Self::Pbkdf2 { salt, rounds, prf } => prf.derive(password, salt, rounds, key),
+            Self::Pbkdf2 { salt, rounds, prf } => derive(prf, password, salt, rounds, key),
             Self::Scrypt { salt, cost, block_size, parallelization } => {
                 // The logarithm is safe: `cost` has refused numbers that are no power of two.
                 let log = u8::try_from(cost.checked_ilog2()?).ok()?;
@@ -138,35 +128,20 @@ impl<'a> Kdf<'a> {
     }
 }
 
-impl Prf {
-    fn read(algorithm: AnyRef<'_>) -> Result<Self, Unsupported> {
-        let (id, _) = element::algorithm(algorithm).map_err(|_| Unsupported::malformed())?;
-        Ok(match id.to_string().as_str() {
-            "1.2.840.113549.2.7" => Self::Sha1,
-            "1.2.840.113549.2.8" => Self::Sha224,
-            "1.2.840.113549.2.9" => Self::Sha256,
-            "1.2.840.113549.2.10" => Self::Sha384,
-            "1.2.840.113549.2.11" => Self::Sha512,
-            "1.2.840.113549.2.12" => Self::Sha512t224,
-            "1.2.840.113549.2.13" => Self::Sha512t256,
-            _ => return Err(Unsupported::algorithm(&id)),
-        })
-    }
-
-    fn derive(self, password: &[u8], salt: &[u8], rounds: u32, key: &mut [u8]) {
-        // aws-lc is several times faster, and has four of them.
-        let with = |algorithm, key: &mut [u8]| {
-            pbkdf2::derive(algorithm, NonZeroU32::new(rounds).unwrap_or(NonZeroU32::MIN), salt, password, key);
-        };
-        match self {
-            Self::Sha1 => with(pbkdf2::PBKDF2_HMAC_SHA1, key),
-            Self::Sha256 => with(pbkdf2::PBKDF2_HMAC_SHA256, key),
-            Self::Sha384 => with(pbkdf2::PBKDF2_HMAC_SHA384, key),
-            Self::Sha512 => with(pbkdf2::PBKDF2_HMAC_SHA512, key),
-            Self::Sha224 => pbkdf2_hmac::<sha2::Sha224>(password, salt, rounds, key),
-            Self::Sha512t224 => pbkdf2_hmac::<sha2::Sha512_224>(password, salt, rounds, key),
-            Self::Sha512t256 => pbkdf2_hmac::<sha2::Sha512_256>(password, salt, rounds, key),
-        }
+/// PBKDF2 with HMAC over this hash function.
+fn derive(hash: HashFunction, password: &[u8], salt: &[u8], rounds: u32, key: &mut [u8]) {
+    // aws-lc is several times faster, and has four of them.
+    let with = |algorithm, key: &mut [u8]| {
+        pbkdf2::derive(algorithm, NonZeroU32::new(rounds).unwrap_or(NonZeroU32::MIN), salt, password, key);
+    };
+    match hash {
+        HashFunction::Sha1 => with(pbkdf2::PBKDF2_HMAC_SHA1, key),
+        HashFunction::Sha256 => with(pbkdf2::PBKDF2_HMAC_SHA256, key),
+        HashFunction::Sha384 => with(pbkdf2::PBKDF2_HMAC_SHA384, key),
+        HashFunction::Sha512 => with(pbkdf2::PBKDF2_HMAC_SHA512, key),
+        HashFunction::Sha224 => pbkdf2_hmac::<sha2::Sha224>(password, salt, rounds, key),
+        HashFunction::Sha512t224 => pbkdf2_hmac::<sha2::Sha512_224>(password, salt, rounds, key),
+        HashFunction::Sha512t256 => pbkdf2_hmac::<sha2::Sha512_256>(password, salt, rounds, key),
     }
 }
 

@@ -10,6 +10,7 @@ use sha2::{Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
 use zeroize::Zeroizing;
 
 use super::cipher::Cipher;
+use super::hash_function::HashFunction;
 use super::known::Unsupported;
 use crate::asn1::element;
 
@@ -86,37 +87,8 @@ impl<'a> Pkcs12Pbe<'a> {
     }
 }
 
-/// The digest of an integrity check (RFC 7292, section 5.1, step 3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MacDigest {
-    Sha1,
-    Sha224,
-    Sha256,
-    Sha384,
-    Sha512,
-    Sha512t224,
-    Sha512t256,
-}
-
-impl MacDigest {
-    /// The digest of this identifier.
-    ///
-    /// # Errors
-    /// A digest that is not read, or PBMAC1 (RFC 9579).
-    pub(crate) fn read(id: &ObjectIdentifier) -> Result<Self, Unsupported> {
-        Ok(match id.to_string().as_str() {
-            "1.3.14.3.2.26" => Self::Sha1,
-            "2.16.840.1.101.3.4.2.4" => Self::Sha224,
-            "2.16.840.1.101.3.4.2.1" => Self::Sha256,
-            "2.16.840.1.101.3.4.2.2" => Self::Sha384,
-            "2.16.840.1.101.3.4.2.3" => Self::Sha512,
-            "2.16.840.1.101.3.4.2.5" => Self::Sha512t224,
-            "2.16.840.1.101.3.4.2.6" => Self::Sha512t256,
-            _ => return Err(Unsupported::algorithm(id)),
-        })
-    }
-
-    /// True if `value` is the MAC of `data` under the password.
+impl HashFunction {
+    /// True if `value` is the MAC of `data` under the password (RFC 7292, section 5.1, step 3).
     pub(crate) fn fits(self, password: Password<'_>, salt: &[u8], rounds: u32, data: &[u8], value: &[u8]) -> bool {
         let check = match self {
             Self::Sha1 => fits::<Sha1>,

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::super::fault::{unreadable, unsupported};
 use crate::asn1::ber;
 use crate::asn1::element::{self, CONTEXT_0};
-use crate::encryption::{MacDigest, Password, Unsupported};
+use crate::encryption::{HashFunction, Password, Unsupported};
 
 const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
@@ -47,7 +47,7 @@ pub(super) struct Pkcs12Envelope {
 
 /// A password's MAC over the content.
 pub(super) struct Mac {
-    digest: MacDigest,
+    digest: HashFunction,
     value: Vec<u8>,
     salt: Vec<u8>,
     /// The number of times that the password is hashed.
@@ -144,7 +144,7 @@ impl Mac {
             }
         };
         let (id, value, salt, rounds) = read().map_err(|_| damaged())?;
-        let digest = MacDigest::read(&id)
+        let digest = HashFunction::of_digest(&id)
             .map_err(|algorithm| unsupported("the integrity check of the PKCS#12 keystore uses", &algorithm))?;
         // What does not fit in 32 bits is refused by its cost.
         Ok(Self { digest, value, salt, rounds: u32::try_from(rounds).unwrap_or(u32::MAX).max(1) })
