@@ -31,8 +31,6 @@ pub struct HostRequest {
     pub key: PathBuf,
     /// How the host proves itself.
     pub proof: Proof,
-    /// The algorithm of the new key.
-    pub algorithm: Algorithm,
     /// The program that runs once the files are in their places.
     pub after: Option<Hook>,
 }
@@ -40,7 +38,7 @@ pub struct HostRequest {
 /// How a host proves itself.
 #[derive(Debug)]
 pub enum Proof {
-    /// By its present certificate.
+    /// By its present certificate. The new key has the algorithm of the present one.
     Present,
     /// By its name and a one-time password: a first certificate.
     Password {
@@ -48,6 +46,8 @@ pub enum Proof {
         name: String,
         /// The password.
         password: Secret,
+        /// The algorithm of the key.
+        algorithm: Algorithm,
     },
 }
 
@@ -178,7 +178,12 @@ fn obtain(
     present: Option<&Identity>,
     subject: &[u8],
 ) -> Result<Identity> {
-    let key = files.new_key(request.algorithm)?;
+    let algorithm = match (&request.proof, present) {
+        (Proof::Password { algorithm, .. }, _) => *algorithm,
+        // A renewal keeps what the identity is: other programs of the host may read no other kind of key.
+        (Proof::Present, present) => present.map_or_else(Algorithm::default, |present| present.key.algorithm()),
+    };
+    let key = files.new_key(algorithm)?;
     let sans = present.map(|present| present.leaf().sans()).unwrap_or_default();
     let leaf = ask(server, request, present, &key, subject, &sans)?;
     let new = Identity { chain: vec![leaf], key };
@@ -199,7 +204,7 @@ fn ask(
 ) -> Result<Certificate> {
     let csr = pki::signing_request::write(key, subject, sans)?;
     let sent = match (&request.proof, present) {
-        (Proof::Password { name, password }, _) => server.enrol(&csr, name, password)?,
+        (Proof::Password { name, password, .. }, _) => server.enrol(&csr, name, password)?,
         (Proof::Present, present) => server.renew(&csr, present)?,
     };
     sent.into_iter()

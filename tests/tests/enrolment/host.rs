@@ -76,6 +76,23 @@ fn a_host_fetches_and_renews_its_certificate() {
 }
 
 #[test]
+fn a_renewal_keeps_the_kind_of_the_key() {
+    let station = station();
+    let service = Service::start(&station, &[]);
+    for (device, algorithm) in [("gateway-1", "rsa-2048"), ("gateway-2", "ec-p384")] {
+        let host = Host::new(&station, &service);
+        host.sandbox.write("password", password(&station, device) + "\n");
+        let fetch = ["enroll", "fetch", "--device", device, "--password-file", "password", "--alg", algorithm];
+        host.run(&fetch).ok();
+        let first = host.serial();
+        host.renew().ok();
+        assert_ne!(host.serial(), first);
+        let inspected = host.sandbox.ok(["inspect", "cert.pem", "--json"]).json();
+        assert_eq!(inspected["result"]["files"][0]["items"][0]["algorithm"], algorithm, "{inspected}");
+    }
+}
+
+#[test]
 fn a_refusal_leaves_the_files_as_they_were() {
     let station = station();
     let service = Service::start(&station, &[]);

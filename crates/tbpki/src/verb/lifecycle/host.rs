@@ -7,7 +7,6 @@ use base::text::printable;
 use enroll::client::{HostReport, HostRequest, Proof};
 use fleet::lifecycle::renew::RenewReport;
 use identity::lifecycle::hook::Hook;
-use pki::Algorithm;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -31,8 +30,8 @@ pub(crate) enum RenewOutput {
 
 pub(crate) fn fetch(args: &FetchArgs, context: &mut Context) -> Result<Exit> {
     let password = passphrase::read_from(&args.password_file, "the one-time password", context)?;
-    let proof = Proof::Password { name: args.device.as_str().to_owned(), password };
-    run(&args.est, &args.files, proof, args.alg, None, context)
+    let proof = Proof::Password { name: args.device.as_str().to_owned(), password, algorithm: args.alg };
+    run(&args.est, &args.files, proof, None, context)
 }
 
 /// Renews the certificate of this host at the server of `--est`.
@@ -44,17 +43,10 @@ pub(crate) fn renew(args: &RenewArgs, est: &str, context: &mut Context) -> Resul
         cafile: args.cafile.clone(),
         label: args.label.clone(),
     };
-    run(est, &files, Proof::Present, Algorithm::default(), hook(args), context)
+    run(est, &files, Proof::Present, hook(args), context)
 }
 
-fn run(
-    est: &str,
-    files: &HostFileArgs,
-    proof: Proof,
-    algorithm: Algorithm,
-    after: Option<Hook>,
-    context: &mut Context,
-) -> Result<Exit> {
+fn run(est: &str, files: &HostFileArgs, proof: Proof, after: Option<Hook>, context: &mut Context) -> Result<Exit> {
     let request = HostRequest {
         url: est.to_owned(),
         label: files.label.clone(),
@@ -62,7 +54,6 @@ fn run(
         cert: files.cert.clone(),
         key: files.key.clone(),
         proof,
-        algorithm,
         after,
     };
     let mut report = enroll::client::fetch(&request)?;
