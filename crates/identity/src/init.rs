@@ -1,7 +1,7 @@
 //! Making a station: keygen.toml where there is none, the store, and the CAs in it.
 
 pub mod devices_key;
-mod hierarchy;
+pub(crate) mod hierarchy;
 pub mod imported_ca;
 pub mod imported_keystore;
 pub(crate) mod root_out;

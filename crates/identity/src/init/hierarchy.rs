@@ -40,7 +40,7 @@ pub(crate) fn make_hierarchy(
     let is_imported = imported.is_some();
     let root = match imported {
         None => {
-            let contents = ca_contents(config, &root_ca, config.ca.root_days.value.number(), None, now, findings)?;
+            let contents = dated_contents(config, &root_ca, config.ca.root_days.value.number(), None, now, findings)?;
             let order = Order { contents, key: KeySource::Generate(config.ca.alg.value) };
             let issued = SelfSigned.issue(order)?;
             let key = issued.key.ok_or_else(|| Code::Internal.error("a root without a key"))?;
@@ -55,7 +55,7 @@ pub(crate) fn make_hierarchy(
     // A root with a path length of 0 may not have a CA below it.
     root.check_may_have_cas()?;
     let days = config.ca.issuing_days.value.number();
-    let contents = ca_contents(config, &issuing_ca, days, root.validity(), now, findings)?;
+    let contents = dated_contents(config, &issuing_ca, days, root.validity(), now, findings)?;
     let alg = config.ca.alg.value;
     let source = in_token.map_or(KeySource::Generate(alg), |key| key.source(alg));
     let issued = root.issue(Order { contents, key: source })?;
@@ -161,7 +161,7 @@ fn taken_over(
     ])
 }
 
-fn ca_contents(
+fn dated_contents(
     config: &Config,
     ca: &Ca,
     days: u32,
@@ -171,26 +171,33 @@ fn ca_contents(
 ) -> Result<Contents> {
     let (validity, note) = Validity::starting(now, Lifetime { days, explicit: false }, issuer.as_ref())?;
     findings.extend(note.map(|note| note.item(ca.name())));
-    let common_name = format!("{} {}", config.ca.name.value.as_str(), ca.title());
-    let permitted_dns: Vec<String> = match ca {
-        Ca::ServerIssuing => {
-            config.name_constraints.permitted_dns.iter().map(|domain| domain.as_str().to_owned()).collect()
-        }
-        _ => Vec::new(),
-    };
-    if !permitted_dns.is_empty() {
+    let contents = ca_contents(config, ca, validity, &format!("{} {}", config.ca.name.value.as_str(), ca.title()))?;
+    if !contents.permitted_dns.is_empty() {
         findings.push(
             Code::FirmwareLimit
                 .warning("our firmware refuses chains with name constraints, which are critical")
                 .item(ca.name()),
         );
     }
+    Ok(contents)
+}
+
+/// The contents of a CA's certificate with this common name.
+///
+/// # Errors
+/// [`Code::Internal`] without random numbers, and those of the subject.
+pub(crate) fn ca_contents(config: &Config, ca: &Ca, validity: Validity, common_name: &str) -> Result<Contents> {
+    let permitted = match ca {
+        Ca::ServerIssuing => config.name_constraints.permitted_dns.as_slice(),
+        // The limits are those of servers' names, and one CA above each server is enough to enforce them.
+        Ca::ServerRoot | Ca::DevicesRoot | Ca::DevicesIssuing | Ca::Profile(_) => &[],
+    };
     Ok(Contents {
         profile: if ca.is_root() { Profile::Root } else { Profile::IssuingCa },
         serial: Serial::random()?,
         validity,
-        subject: config.subject()?.with_common_name(&common_name)?,
+        subject: config.subject()?.with_common_name(common_name)?,
         sans: Vec::new(),
-        permitted_dns,
+        permitted_dns: permitted.iter().map(|domain| domain.as_str().to_owned()).collect(),
     })
 }

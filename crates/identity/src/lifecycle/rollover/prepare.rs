@@ -5,8 +5,6 @@ use base::{Code, Finding, Result, Secret};
 use ledger::{Entry, Generation, Key, Kind, NewIdentity, Parameters};
 use pki::Certificate;
 use pki::issuer::{Issued, Issuer, KeySource, LocalCa, Order, SelfSigned};
-use pki::profile::Profile;
-use pki::serial::Serial;
 use pki::tbs::Contents;
 use pki::trial::Trial;
 use pki::validity::{Lifetime, Validity};
@@ -21,6 +19,7 @@ use super::report::{RolloverDone, RolloverReport};
 use super::{check_replaceable, cross, in_store, issued, settle, trust};
 use crate::files::output::{into_bytes, pem_of};
 use crate::init::encode_key;
+use crate::init::hierarchy::ca_contents;
 use crate::report::{CertificateReport, FileReport};
 
 /// Fails if the next generation of a CA could not be made, without writing.
@@ -167,18 +166,7 @@ fn contents(
         Ca::Profile(profile) => format!("{profile} issuing CA G{number}"),
         _ => format!("{} {} G{number}", config.ca.name.value.as_str(), ca.title()),
     };
-    let permitted = match ca {
-        Ca::ServerIssuing => config.name_constraints.permitted_dns.as_slice(),
-        _ => &[],
-    };
-    Ok(Contents {
-        profile: if ca.is_root() { Profile::Root } else { Profile::IssuingCa },
-        serial: Serial::random()?,
-        validity,
-        subject: config.subject()?.with_common_name(&common_name)?,
-        sans: Vec::new(),
-        permitted_dns: permitted.iter().map(|domain| domain.as_str().to_owned()).collect(),
-    })
+    ca_contents(config, ca, validity, &common_name)
 }
 
 /// Signs it, and tries it before anything is written.
