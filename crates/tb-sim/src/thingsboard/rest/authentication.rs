@@ -26,6 +26,7 @@ pub(super) fn authenticate(core: &Core, headers: &HeaderMap) -> Result<Caller> {
         false => Refusal::authentication_failed(),
     })?;
     if core.is_4_3() {
+        // Compared exactly, with this case and this space.
         if let Some(key) = header.strip_prefix("ApiKey ") {
             let state = core.state();
             let user = state.user_of_key(key)?;

@@ -24,6 +24,7 @@ impl State {
 
     /// `POST /api/device/credentials`, once its device is known and is the user's: replaces what there was.
     pub(crate) fn replace_credentials(&mut self, device: Uuid, sent: &SentCredentials) -> Result<Credentials> {
+        // In the order of the real server: the format first, then the id, then who has the certificate.
         let sent_id = sent.id;
         let Formatted { kind, credentials_id, value } = format(sent)?;
         let holder = self.credentials_ids.get(&credentials_id).copied();
@@ -49,6 +50,7 @@ impl State {
             // The database's unique key on the device fails, whose message was written for the key on the certificate.
             return Err(Refusal::bad("Specified credentials are already registered!"));
         }
+        // A save that changes nothing counts as well.
         let after = Credentials { kind, credentials_id, value, version: before.version + 1, ..before.clone() };
         self.put_credentials(after.clone());
         // Also if nothing changed: the real server does not compare.

@@ -49,12 +49,15 @@ impl State {
         let value = certificate::one_line(leaf);
         match self.device_named(tenant, &name).map(|device| (device.id(), device.device_profile_id.id)) {
             Some((device, of)) if of == profile_id => {
+                // A device with another kind of credential is left alone: with a random token in place of the
+                // certificate a device stays out, whatever chain it presents.
                 let kind = self.credentials_of(device).map(|credentials| credentials.kind);
                 if kind == Some(CredentialsType::X509Certificate) {
                     // A refusal would mean that another device has the certificate; the lookup has excluded it.
                     let _ = self.replace_certificate(device, &value);
                 }
             }
+            // The name is that of a device with another profile, which this CA must not take over.
             Some(_) => {}
             None if creates => {
                 // A name that no device may have creates none.
@@ -81,6 +84,7 @@ impl State {
         let failure = json!({ "errorMsg": "Failed to provision device!", "status": "FAILURE" });
         let Some(profile) = self.profile_with_key(key) else { return Ok(not_found) };
         if profile.provision_type() == "X509_CERTIFICATE_CHAIN" {
+            // The real server fails with an exception, whose text does not reach the caller.
             return Err(Refusal::silent());
         }
         if profile.provisioning("provisionDeviceSecret").and_then(Value::as_str) != Some(secret) {
@@ -91,6 +95,7 @@ impl State {
         let existing = name.and_then(|name| self.device_named(tenant, name)).map(Device::id);
         match (kind.as_str(), existing) {
             ("ALLOW_CREATE_NEW_DEVICES", None) => {
+                // The name of a device that asks without one.
                 let random = alphanumeric(20);
                 let wanted = wanted_credentials(request)?;
                 let device = match self.provision_device(tenant, profile_id, name.unwrap_or(&random), wanted.as_ref()) {
@@ -104,6 +109,7 @@ impl State {
                 Ok(self.provisioned(device.id()).unwrap_or(failure))
             }
             ("CHECK_PRE_PROVISIONED_DEVICES", Some(device)) => {
+                // The credentials that the request asks for are ignored: a device that was made before has its own.
                 let same_profile = self.device(device).is_some_and(|device| device.device_profile_id.id == profile_id);
                 // The mark of an earlier provisioning.
                 let first = !self.attributes(device, Scope::Server).contains_key("provisionState");
