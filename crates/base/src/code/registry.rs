@@ -664,7 +664,7 @@ codes! {
     348 EnrolmentRefused User "The enrolment server refused the request"
         "The message has the status and the text of the server. 401: the name or the one-time password is wrong. 403: the certificate is unknown, revoked, expired or superseded, or the password was used. 400: the request asks for something that the certificate cannot have. The files are as before."
     349 EnrolmentLater User "The enrolment server asks to come again later"
-        "The server is busy, waits for an approval, or has a limit on certificates in a day. The new key is kept as FILE.new: run the same command again after the time that the server names."
+        "The server is busy, waits for an approval, has a limit on certificates in a day, or waits until the platform has the new certificate. The files in place are as before, and the new ones are kept as FILE.new: run the same command again after the time that the server names."
     350 EnrolmentAnswer User "The enrolment server sent an unexpected answer"
         "The answer is not a certificate for the key and the subject of the request, it is not valid now, or its issuer is not among the CA certificates of the server. The files are as before."
 

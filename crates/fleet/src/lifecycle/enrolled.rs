@@ -5,10 +5,12 @@
 //! platform has the certificate, the generation before it stays current, and the device logs in with that one.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use base::{Code, Result};
+use base::Result;
+use base::code::FailureScope;
 use config::PlatformKind;
 use ledger::{Entry, Key, Kind, Ledger, Role, State};
 use pki::Certificate;
@@ -31,8 +33,20 @@ pub struct EnrolledSwaps {
     /// The properties of devices that the platform does not know yet.
     create: NewDevice,
     leases: Leases,
-    /// The devices that have failed, with the time of their next attempt and the time waited for it.
-    failed: HashMap<Key, (Instant, Duration)>,
+    failures: Failures<Key>,
+}
+
+/// The certificates that the platform did not take, and the times of their next attempts.
+struct Failures<K>(HashMap<K, Failure>);
+
+/// A failed attempt.
+struct Failure {
+    /// The time of the next attempt.
+    next: Instant,
+    /// The time between the two.
+    wait: Duration,
+    /// Whether others can succeed all the same.
+    is_of_device: bool,
 }
 
 impl EnrolledSwaps {
@@ -53,18 +67,18 @@ impl EnrolledSwaps {
             location: workspace.location.clone(),
             create: NewDevice { profile, ..NewDevice::default() },
             leases: Leases::without_lock()?,
-            failed: HashMap::new(),
+            failures: Failures(HashMap::new()),
         }))
     }
 
     /// Brings the certificates that wait to the platform, until `stop` is true. What fails stays open: it is logged, in the
-    /// ledger, and tried again by a later call. A platform that is away ends the call.
+    /// ledger, and tried again by a later call. A platform that is away, or rejects the login, ends the call.
     ///
     /// # Errors
     /// Those of the ledger.
     pub fn finish(&mut self, stop: &AtomicBool) -> Result<()> {
         let open = self.location.ledger_read_only()?.open_swaps()?;
-        self.failed.retain(|key, _| open.iter().any(|entry| entry.key == *key));
+        self.failures.0.retain(|key, _| open.iter().any(|entry| entry.key == *key));
         if open.is_empty() {
             return Ok(());
         }
@@ -73,20 +87,18 @@ impl EnrolledSwaps {
             if stop.load(Ordering::Relaxed) {
                 break;
             }
-            if self.failed.get(&key).is_some_and(|(next, _)| Instant::now() < *next) {
+            if self.failures.waits(&key, Instant::now()) {
                 continue;
             }
-            match self.one(&mut ledger, &key) {
-                Ok(()) => drop(self.failed.remove(&key)),
-                Err(error) => {
-                    tracing::warn!(device = key.name, %error, "the platform does not have the certificate yet");
-                    let is_away = error.code() == Code::Unreachable;
-                    let wait = self.failed.get(&key).map_or(FIRST_WAIT, |(_, wait)| (*wait * 2).min(LONGEST_WAIT));
-                    self.failed.insert(key, (Instant::now() + wait, wait));
-                    if is_away {
-                        break;
-                    }
+            if let Err(error) = self.one(&mut ledger, &key) {
+                tracing::warn!(device = key.name, %error, "the platform does not have the certificate yet");
+                let is_of_device = error.code().reach() == FailureScope::One;
+                self.failures.add(key, is_of_device, Instant::now());
+                if !is_of_device {
+                    break;
                 }
+            } else {
+                self.failures.end(&key);
             }
         }
         Ok(())
@@ -138,5 +150,54 @@ impl EnrolledSwaps {
             replace: if expected.is_empty() { Replace::Nothing } else { Replace::OneOf(expected) },
             create: (!is_known).then(|| self.create.clone()),
         })
+    }
+}
+
+impl<K: Eq + Hash> Failures<K> {
+    /// Whether a certificate has to wait at this time.
+    fn waits(&self, key: &K, now: Instant) -> bool {
+        self.0.get(key).is_some_and(|failure| now < failure.next)
+    }
+
+    /// Records a failed attempt. Each one doubles the time to wait.
+    fn add(&mut self, key: K, is_of_device: bool, now: Instant) {
+        let wait = self.0.get(&key).map_or(FIRST_WAIT, |failure| (failure.wait * 2).min(LONGEST_WAIT));
+        self.0.insert(key, Failure { next: now + wait, wait, is_of_device });
+    }
+
+    /// Records that the platform has a certificate. It works again, so that those it has failed need not wait.
+    fn end(&mut self, key: &K) {
+        self.0.remove(key);
+        self.0.retain(|_, failure| failure.is_of_device);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failure_doubles_the_time_to_wait_up_to_the_longest() {
+        let (mut failures, now) = (Failures(HashMap::new()), Instant::now());
+        let mut waited = Vec::new();
+        for _ in 0..9 {
+            failures.add("a", true, now);
+            waited.push(failures.0["a"].wait.as_secs());
+        }
+        assert_eq!(waited, [5, 10, 20, 40, 80, 160, 320, 600, 600]);
+        assert!(failures.waits(&"a", now + Duration::from_secs(599)));
+        assert!(!failures.waits(&"a", now + Duration::from_secs(600)));
+        assert!(!failures.waits(&"b", now));
+    }
+
+    #[test]
+    fn a_platform_that_works_again_is_tried_at_once_for_all_that_it_has_failed() {
+        let (mut failures, now) = (Failures(HashMap::new()), Instant::now());
+        failures.add("away", false, now);
+        failures.add("other credential", true, now);
+        failures.add("done", false, now);
+        failures.end(&"done");
+        assert!(!failures.waits(&"away", now) && !failures.waits(&"done", now));
+        assert!(failures.waits(&"other credential", now));
     }
 }
