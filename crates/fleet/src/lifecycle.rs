@@ -1,7 +1,8 @@
-//! Renewing, revoking and unregistering identities.
+//! Renewing, revoking and unregistering identities, and replacing the CA of a profile.
 
 pub mod enrolled;
 pub(crate) mod lease;
 pub mod renew;
 pub mod revoke;
+pub mod rollover;
 pub mod unregister;

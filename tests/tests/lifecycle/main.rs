@@ -6,6 +6,7 @@ mod crl;
 mod fleet;
 mod hook;
 mod lists;
+mod profile_ca;
 mod renew;
 mod revoke;
 mod rollover;

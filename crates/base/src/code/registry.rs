@@ -642,14 +642,16 @@ codes! {
         "A broker that reads a file with revocation lists refuses every certificate whose CA has no list in it. `tbpki crl` writes the lists of all generations, also of one that is prepared. Make the brokers read the file before the new CA signs. Nothing was changed."
     322 KeyInToken User "The key of the CA is in a token"
         "The next generation of a CA has a key in a file of the store. A CA whose key is in a token was meant to keep it there, so tbpki does not continue with a file. Nothing was changed."
-    323 ProfileCaInUse User "The CA of a profile cannot be replaced"
-        "ThingsBoard has one CA for each device profile. When that CA changes, every device of the profile whose certificate ThingsBoard does not have yet is locked out, and tbpki cannot make sure that it has them all. Make another profile with `tbpki profile create`, and issue the devices again below its CA. Nothing was changed."
+    323 ProfileCaInUse User "Devices depend on the CA of their profile"
+        "ThingsBoard has one CA for each device profile. When that CA changes, every device of the profile is locked out whose own certificate ThingsBoard does not have. So `tbpki ca activate` sets the current certificate of each device as its credential and reads it back, before it changes the profile. This was not possible for all of them: a device is not there (`--create` makes it), has another credential, or has a renewal that is not in use yet. `--leave-behind` goes on, and writes their names to a file of the store. The profile of the platform was not changed."
     324 OnlyCa User "No other generation of the root signs"
         "A root is on no revocation list: peers refuse what is below it once it is out of their trust files. Without another root nothing could be issued or verified any more. Run `tbpki ca prepare` and `tbpki ca activate` for the root (with `--leave-behind` if it is urgent), then revoke the earlier generation. Nothing was changed."
     325 CaRevoked User "The CA is revoked"
         "The ledger has a revocation of the CA's generation that signed last, and no other one signs. Peers refuse what it has signed, so tbpki issues nothing with it, also in a process that had its key open. `tbpki ca prepare` makes the next generation, and `tbpki ca activate` lets it sign."
     326 JobNotFinished User "The job can issue more"
         "The revocation covers what the job has issued. A job that is resumed issues the names that wait, and those certificates are not revoked. Cancel the job with `tbpki fleet cancel`, then run the same command again."
+    328 JobsBelowCa User "Open jobs issue below the CA"
+        "A job issues all of its devices below one generation of a CA, which its order names. Once another generation signs, the job cannot be resumed. Finish the jobs with `tbpki fleet issue --resume`, or cancel them with `tbpki fleet cancel`: the names that they have not issued are free again. Then run the same command. Nothing was changed."
 
     // Enrolment over the network.
     344 LedgerReplaced User "The ledger was replaced while the service ran"

@@ -6,6 +6,7 @@
 mod activate;
 pub mod cross;
 pub mod gates;
+mod open_jobs;
 mod overview;
 mod prepare;
 mod report;
@@ -21,6 +22,7 @@ use store::ca::Ca;
 use store::ca::generations::CaGeneration;
 
 pub use activate::{Activation, activate};
+pub use gates::leave_devices_behind;
 pub use overview::{CaRow, CasReport, overview};
 pub use prepare::{check_dry_run, prepare};
 pub use report::{NotRefreshed, RolloverDone, RolloverReport};
@@ -40,16 +42,6 @@ pub fn named(view: &View, name: &str) -> Result<Ca> {
     };
     let ca = Ca::named(name).ok_or_else(unknown)?;
     if view.latest(Kind::Ca, name)?.is_some() { Ok(ca) } else { Err(unknown()) }
-}
-
-/// Fails for the CA of a profile. The platform has one CA for each profile, and would lock out each device whose leaf it
-/// does not have when that CA changes.
-fn check_replaceable(ca: &Ca) -> Result<()> {
-    let Ca::Profile(profile) = ca else { return Ok(()) };
-    Err(Code::ProfileCaInUse
-        .error(format!("the platform has one CA for the profile {profile}, and devices depend on it"))
-        .item(ca.name())
-        .fix("make another profile with `tbpki profile create`, and issue the devices again with --profile"))
 }
 
 /// The generation with this number in the store.

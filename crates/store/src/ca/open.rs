@@ -25,8 +25,7 @@ impl Ca {
     /// [`Code::CaUnavailable`] if the key is not in the store, [`Code::CaRevoked`], and those of the key, its token, the
     /// secrets and the certificates.
     pub fn open(&self, store: &Path, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
-        let chain = self.chain_of(store, self.certificates(store)?)?;
-        self.open_in(&self.dir(store), chain, ask)
+        self.open_in(&self.dir(store), self.chain(store)?, ask)
     }
 
     /// A generation of the CA, ready to issue. `ask` is asked for the passphrase of an encrypted key, or for the PIN of a
@@ -36,6 +35,14 @@ impl Ca {
     /// Those of [`Ca::open`].
     pub fn open_generation(&self, store: &Path, generation: &CaGeneration, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
         self.open_in(&generation.dir, self.chain_of(store, generation.certificates.clone())?, ask)
+    }
+
+    /// The certificate of the generation that signs, and those up to the root that certified it.
+    ///
+    /// # Errors
+    /// Those of reading the files.
+    pub fn chain(&self, store: &Path) -> Result<Vec<Certificate>> {
+        self.chain_of(store, self.certificates(store)?)
     }
 
     fn open_in(&self, dir: &Path, chain: Vec<Certificate>, ask: &mut AskForCa<'_>) -> Result<OpenCa> {

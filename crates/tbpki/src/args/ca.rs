@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use pki::device_name::DeviceName;
 
-use super::CaPassphrase;
 use super::value::{parsed, text};
+use super::{CaPassphrase, PlatformArgs};
 use crate::completion;
 
 /// The verbs of `tbpki ca`.
@@ -33,6 +33,9 @@ pub enum CaVerb {
     /// statement is recorded with the user and the time.
     Confirm(CaConfirmArgs),
     /// Let the prepared generation of a CA sign
+    ///
+    /// Before the CA of a profile, the current certificate of each device of the profile is set as its credential on the
+    /// platform and read back. Then the profile gets the new CA.
     Activate(CaActivateArgs),
     /// Take the replaced generations of a CA out of every file that peers trust
     ///
@@ -43,7 +46,7 @@ pub enum CaVerb {
 /// The arguments of `tbpki ca prepare` and `tbpki ca retire`.
 #[derive(Debug, Clone, Args)]
 pub struct CaStepArgs {
-    /// The CA: server-root, server-issuing, devices-root or devices-issuing
+    /// The CA: server-root, server-issuing, devices-root, devices-issuing, or profile-NAME
     #[arg(value_name = "CA", value_parser = text(), add = completion::cas())]
     pub ca: String,
     /// Print what would happen, and write nothing
@@ -84,6 +87,12 @@ pub struct CaActivateArgs {
     /// Go on without the devices and brokers that do not have the new generation as far as is known
     #[arg(long)]
     pub leave_behind: bool,
+    /// Create the devices of a profile that the platform does not have
+    #[arg(long)]
+    pub create: bool,
+    /// The platform, for the CA of a profile.
+    #[command(flatten)]
+    pub platform: PlatformArgs,
 }
 
 /// The CA to export.

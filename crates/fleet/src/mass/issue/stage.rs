@@ -15,7 +15,6 @@ use crate::names::NameFault;
 use crate::names::attributes::check_name;
 use identity::profile_ca;
 use identity::profile_ca::name_pattern::NamePattern;
-use store::ca::Ca;
 
 /// The number of names in a shard. One takes a core some 25 ms, and is the most that an interruption can cost.
 pub(crate) const SHARD: u32 = 1000;
@@ -73,9 +72,8 @@ impl Rules {
     fn of(store: &Path, profile: Option<&str>) -> Result<Self> {
         let ca = ca_of(store, profile)?;
         let pattern = ca.profile().map(|profile| profile_ca::pattern(store, profile)).transpose()?;
-        let mut above = ca.certificates(store)?;
         // A root may limit names as well, although tbpki's own limits are in the issuing CA.
-        above.extend(Ca::DevicesRoot.certificates(store)?);
+        let above = ca.chain(store)?;
         Ok(Self { pattern, above })
     }
 

@@ -7,6 +7,7 @@ use store::{Store, Workspace};
 
 use super::cross::{certify, is_certified_by};
 use super::gates;
+use super::open_jobs::check_no_open_jobs;
 use super::prepare::check_ready;
 use super::report::{RolloverDone, RolloverReport};
 use super::{in_store, settle, trust};
@@ -26,7 +27,7 @@ pub struct Activation {
 /// same command.
 ///
 /// # Errors
-/// [`Code::NotPrepared`] if none is prepared, [`Code::CaNotConfirmed`] and [`Code::ListMissing`] if a gate is closed;
+/// [`Code::NotPrepared`] if none is prepared, [`Code::JobsBelowCa`] if open jobs issue below the present generation, [`Code::CaNotConfirmed`] and [`Code::ListMissing`] if a gate is closed;
 /// nothing is changed then.
 pub fn activate(workspace: &mut Workspace<'_>, ca: &Ca, how: Activation) -> Result<RolloverReport> {
     let mut store = workspace.open_store("ca activate")?;
@@ -51,6 +52,7 @@ pub fn activate(workspace: &mut Workspace<'_>, ca: &Ca, how: Activation) -> Resu
             .fix("activate it in the store where it was prepared")
     })?;
     check_ready(&next, ca)?;
+    check_no_open_jobs(&store, ca)?;
     if ca.profile().is_none() {
         if ca.is_root() && !how.dry_run {
             // An interrupted `prepare` may have left one out.

@@ -22,15 +22,15 @@ use crate::report::FileReport;
 const LIMIT: usize = 64 << 20;
 
 /// Which peers must have the next generation of a CA before it signs: devices hold the servers' root, and brokers the
-/// CAs of devices. The servers' issuing CA comes with the chain that servers send.
+/// CAs of devices. The servers' issuing CA comes with the chain that servers send, and the platform has that of a profile.
 pub fn peers_of(workspace: &Workspace<'_>, ca: &Ca) -> Option<Kind> {
     match ca {
         Ca::ServerRoot => {
             // Devices that trust other anchors do not need our root.
             (workspace.config.server.anchors.value == Anchors::Ours).then_some(Kind::Device)
         }
-        Ca::ServerIssuing => None,
-        Ca::DevicesRoot | Ca::DevicesIssuing | Ca::Profile(_) => Some(Kind::Server),
+        Ca::ServerIssuing | Ca::Profile(_) => None,
+        Ca::DevicesRoot | Ca::DevicesIssuing => Some(Kind::Server),
     }
 }
 
@@ -96,6 +96,14 @@ pub(super) fn leave_behind(
     let who = current_user();
     store.ledger.confirm(&pending.key, kind, names.iter().map(String::as_str), Confirmation::LeftBehind, &who)?;
     Ok(written)
+}
+
+/// As for other CAs, for the devices of a profile that do not have their certificate as their credential.
+///
+/// # Errors
+/// Those of the ledger and of the disk.
+pub fn leave_devices_behind(store: &mut Store, pending: &Entry, names: &[String]) -> Result<Option<FileReport>> {
+    leave_behind(store, Kind::Device, pending, names)
 }
 
 /// Who has the next generation of a CA.

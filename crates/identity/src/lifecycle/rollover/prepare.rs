@@ -16,7 +16,7 @@ use store::file_names::CERT;
 use store::{Store, Workspace};
 
 use super::report::{RolloverDone, RolloverReport};
-use super::{check_replaceable, cross, in_store, issued, settle, trust};
+use super::{cross, in_store, issued, settle, trust};
 use crate::files::output::{into_bytes, pem_of};
 use crate::init::encode_key;
 use crate::init::hierarchy::ca_contents;
@@ -27,7 +27,6 @@ use crate::report::{CertificateReport, FileReport};
 /// # Errors
 /// As [`prepare`], as far as it can be told without the keys.
 pub fn check_dry_run(workspace: &Workspace<'_>, ca: &Ca) -> Result<RolloverReport> {
-    check_replaceable(ca)?;
     let dir = workspace.store_dir();
     let mut report = RolloverReport::new(ca.name(), RolloverDone::Planned);
     if let Some(pending) = workspace.view()?.pending(Kind::Ca, &ca.name())? {
@@ -46,10 +45,9 @@ pub fn check_dry_run(workspace: &Workspace<'_>, ca: &Ca) -> Result<RolloverRepor
 /// take what they trust: both generations are in them. A generation that is prepared already is the one.
 ///
 /// # Errors
-/// [`Code::ProfileCaInUse`] for the CA of a profile, [`Code::CaUnavailable`] if the key of the root is not in the store, and errors of keys, secrets, dates and the disk.
+/// [`Code::CaUnavailable`] if the key of the root is not in the store, and errors of keys, secrets, dates and the disk.
 /// Identities whose files could not be written are in the report.
 pub fn prepare(workspace: &mut Workspace<'_>, ca: &Ca) -> Result<RolloverReport> {
-    check_replaceable(ca)?;
     let mut store = workspace.open_store("ca prepare")?;
     settle(&mut store, ca)?;
     let mut report = RolloverReport::new(ca.name(), RolloverDone::Unchanged);

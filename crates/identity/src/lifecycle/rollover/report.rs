@@ -80,7 +80,8 @@ impl RolloverReport {
 }
 
 impl NotRefreshed {
-    pub(super) fn of(kind: Kind, name: &str, error: base::Error) -> Self {
+    /// An identity, and what went wrong with it.
+    pub fn of(kind: Kind, name: &str, error: base::Error) -> Self {
         let mut why = error.into_finding();
         why.severity = Severity::Warning;
         Self { kind: kind.as_str().to_owned(), name: name.to_owned(), why }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use base::Result;
 use base::text::printable;
+use fleet::lifecycle::rollover::activate_profile;
 use identity::lifecycle::rollover::gates::{ConfirmReport, Peers, confirm};
 use identity::lifecycle::rollover::{
     self, Activation, CasReport, RolloverDone, RolloverReport, activate, check_dry_run, overview, prepare, retire,
@@ -11,7 +12,7 @@ use identity::lifecycle::rollover::{
 use ledger::JobId;
 
 use super::super::identity_report::write_files;
-use crate::args::{CaActivateArgs, CaConfirmArgs, CaStepArgs};
+use crate::args::{CaActivateArgs, CaConfirmArgs, CaStepArgs, PlatformArgs};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
@@ -26,20 +27,21 @@ pub(crate) fn list(context: &mut Context) -> Result<Exit> {
 /// A step of a rollover.
 enum Step {
     Prepare,
-    Activate { leave_behind: bool },
+    Activate { leave_behind: bool, create: bool },
     Retire,
 }
 
 pub(crate) fn prepare_ca(args: &CaStepArgs, context: &mut Context) -> Result<Exit> {
-    step(args, &Step::Prepare, context)
+    step(args, &Step::Prepare, None, context)
 }
 
 pub(crate) fn activate_ca(args: &CaActivateArgs, context: &mut Context) -> Result<Exit> {
-    step(&args.step, &Step::Activate { leave_behind: args.leave_behind }, context)
+    let step_of = Step::Activate { leave_behind: args.leave_behind, create: args.create };
+    step(&args.step, &step_of, Some(&args.platform), context)
 }
 
 pub(crate) fn retire_ca(args: &CaStepArgs, context: &mut Context) -> Result<Exit> {
-    step(args, &Step::Retire, context)
+    step(args, &Step::Retire, None, context)
 }
 
 pub(crate) fn confirm_ca(args: CaConfirmArgs, context: &mut Context) -> Result<Exit> {
@@ -77,8 +79,11 @@ impl Report for ConfirmReport {
     }
 }
 
-fn step(args: &CaStepArgs, step: &Step, context: &mut Context) -> Result<Exit> {
+fn step(args: &CaStepArgs, step: &Step, platform: Option<&PlatformArgs>, context: &mut Context) -> Result<Exit> {
     let mut overrides = Overrides::default();
+    if let Some(platform) = platform {
+        overrides.platform(platform);
+    }
     overrides.ca_passphrase(&args.ca_passphrase);
     let config = context.config(&overrides)?;
     let mut report = context.in_workspace(&config, |workspace| {
@@ -88,8 +93,12 @@ fn step(args: &CaStepArgs, step: &Step, context: &mut Context) -> Result<Exit> {
         match *step {
             Step::Prepare if args.dry_run => check_dry_run(workspace, &ca),
             Step::Prepare => prepare(workspace, &ca),
-            Step::Activate { leave_behind } => {
-                activate(workspace, &ca, Activation { leave_behind, dry_run: args.dry_run })
+            Step::Activate { leave_behind, create } => {
+                let how = Activation { leave_behind, dry_run: args.dry_run };
+                match ca.profile() {
+                    Some(profile) => activate_profile(workspace, profile, how, create),
+                    None => activate(workspace, &ca, how),
+                }
             }
             Step::Retire => retire(workspace, &ca, args.dry_run),
         }

@@ -1,0 +1,186 @@
+//! Replacing the CA of a device profile: the platform has one certificate for each profile.
+//!
+//! Once the platform has the next CA, it finds no profile for chains of the earlier one. So each device must have its own
+//! certificate as its credential before: it then logs in by that, whatever its chain leads to.
+
+use base::code::FailureScope;
+use base::{Code, Error, Result};
+use identity::lifecycle::rollover::{Activation, NotRefreshed, RolloverReport, activate, leave_devices_behind};
+use identity::profile_ca;
+use ledger::{Entry, Filter, Key, Kind};
+use pki::device_name::DeviceName;
+use provision::platform::{DesiredDevice, DeviceCredential, NewDevice, Replace};
+use provision::thingsboard::ChainProfile;
+use store::ca::Ca;
+use store::shard::IdentityFinder;
+use store::{Store, Workspace};
+
+use super::lease::Leases;
+use super::revoke::withdraw_revoked;
+use crate::platform::Connection;
+
+/// How many devices are read from the ledger at once.
+const PAGE: usize = 500;
+
+/// Lets the next CA of a profile sign, and gives it to the platform.
+///
+/// First the current certificate of every device of the profile is set as its credential, and read back; then the platform
+/// gets the next CA; then the ledger has it as the one that signs. An interrupted run is finished by the same command.
+///
+/// # Errors
+/// [`Code::ProfileCaInUse`] with the count if devices have no such credential, unless they are left behind, and
+/// [`Code::ProfileDiffers`] if the platform has a CA that is not one of this profile: the profile of the platform is not
+/// changed then. Those of [`activate`] and of the platform.
+pub fn activate_profile(
+    workspace: &mut Workspace<'_>,
+    profile: &DeviceName,
+    how: Activation,
+    creates: bool,
+) -> Result<RolloverReport> {
+    let ca = Ca::Profile(profile.clone());
+    // All that can be refused without the platform is found first.
+    let planned = activate(workspace, &ca, Activation { dry_run: true, ..how })?;
+    let Some(pending) = workspace.view()?.pending(Kind::Ca, &ca.name())? else { return Ok(planned) };
+    let connection = Connection::of(workspace)?;
+    check_profile(workspace, &connection, profile, &ca)?;
+    let mut store = workspace.open_store("ca activate")?;
+    let devices =
+        ProfileDevices { workspace, connection: &connection, ca: &ca, profile, creates, dry_run: how.dry_run };
+    let missing = devices.set(&mut store)?;
+    if !missing.is_empty() && !how.leave_behind {
+        return Err(not_set(&ca, &missing));
+    }
+    if how.dry_run {
+        return Ok(with_missing(planned, missing));
+    }
+    let names: Vec<String> = missing.iter().map(|left| left.name.clone()).collect();
+    let left_behind = leave_devices_behind(&mut store, &pending, &names)?;
+    drop(store);
+    connection.runtime.wait(connection.board.put_profile(&next(workspace, profile, &ca, &pending)?, true))?;
+    let mut report = activate(workspace, &ca, how)?;
+    workspace.open_store("ca activate")?.ledger.transaction(|transaction| transaction.registered(&pending.key))?;
+    report.files.extend(left_behind);
+    Ok(with_missing(report, missing))
+}
+
+fn with_missing(mut report: RolloverReport, missing: Vec<NotRefreshed>) -> RolloverReport {
+    for left in missing {
+        report.findings.push(left.why);
+        report.left_behind.push(left.name);
+    }
+    report
+}
+
+/// The profile with the prepared CA.
+fn next(workspace: &Workspace<'_>, profile: &DeviceName, ca: &Ca, pending: &Entry) -> Result<ChainProfile> {
+    let dir = workspace.store_dir();
+    let number = pending.generation().number();
+    let generation = ca.trusted(dir)?.into_iter().find(|generation| generation.number == number);
+    let generation = generation.ok_or_else(|| Code::CaUnavailable.error("the prepared CA is not in this store"))?;
+    let rule = profile_ca::kept(dir, profile)?.ok_or_else(|| profile_ca::unknown(profile))?;
+    Ok(ChainProfile {
+        name: profile.as_str().to_owned(),
+        certificate: generation.certificate()?.clone(),
+        pattern: rule.pattern,
+        creates_devices: rule.creates_devices,
+    })
+}
+
+/// Fails if the platform has a certificate for the profile that is not one of its CA's generations.
+fn check_profile(workspace: &Workspace<'_>, connection: &Connection, profile: &DeviceName, ca: &Ca) -> Result<()> {
+    let Some(state) = connection.runtime.wait(connection.board.profile(profile.as_str()))? else { return Ok(()) };
+    let Some(id) = state.certificate_id else { return Ok(()) };
+    let mut ours = store::ca::generations::retired_certificates(workspace.store_dir(), &ca.name())?;
+    for generation in ca.trusted(workspace.store_dir())? {
+        ours.push(generation.certificate()?.clone());
+    }
+    if ours.iter().any(|certificate| certificate.credentials_id() == id) {
+        return Ok(());
+    }
+    Err(Code::ProfileDiffers
+        .error(format!("the platform has another CA for the profile {:?}", profile.as_str()))
+        .item(profile.as_str())
+        .fix("look at it with `tbpki profile show`; `tbpki profile create --replace` takes it back"))
+}
+
+/// The devices of a profile.
+struct ProfileDevices<'a, 'w> {
+    workspace: &'a Workspace<'w>,
+    connection: &'a Connection,
+    ca: &'a Ca,
+    profile: &'a DeviceName,
+    /// Whether devices are created that the platform does not have.
+    creates: bool,
+    /// Look only.
+    dry_run: bool,
+}
+
+impl ProfileDevices<'_, '_> {
+    /// Sets the current certificate of every device as its credential, and reads it back. Returns those for which that was
+    /// not possible.
+    fn set(&self, store: &mut Store) -> Result<Vec<NotRefreshed>> {
+        let mut finder = IdentityFinder::new(self.workspace.store_dir());
+        let leases = Leases::of_locked_store(&mut store.ledger)?;
+        let filter = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
+        let (mut missing, mut last): (_, Option<Key>) = (Vec::new(), None);
+        loop {
+            let page: Vec<Entry> = store.ledger.list_after(&filter, last.take()).take(PAGE).collect::<Result<_>>()?;
+            let Some(end) = page.last() else { return Ok(missing) };
+            last = Some(end.key.clone());
+            let is_meant = |entry: &&Entry| entry.issuer == self.ca.name() && entry.not_after > self.workspace.now;
+            for entry in page.iter().filter(is_meant) {
+                let name = entry.key.name.as_str();
+                match self.set_one(store, &mut finder, &leases, entry) {
+                    Ok(()) => {}
+                    Err(error) if error.code().reach() == FailureScope::One => {
+                        missing.push(NotRefreshed::of(Kind::Device, name, error));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+
+    fn set_one(&self, store: &mut Store, finder: &mut IdentityFinder, leases: &Leases, entry: &Entry) -> Result<()> {
+        let name = entry.key.name.as_str();
+        if store.ledger.pending(Kind::Device, name)?.is_some() {
+            return Err(Code::RenewalUnproven
+                .error(format!("a renewal of the device {name:?} is not in use yet"))
+                .item(name)
+                .fix("finish it with `tbpki renew --register` or `tbpki register --pending`"));
+        }
+        let leaf = finder.locate(&store.ledger, entry)?.leaf;
+        let earlier = store.ledger.history(Kind::Device, name)?.into_iter().filter_map(|entry| entry.credentials_id);
+        let desired = DesiredDevice {
+            name: name.to_owned(),
+            credential: DeviceCredential::X509(Box::new(leaf)),
+            // A token, or a certificate that this store has not issued, was set by another party.
+            replace: Replace::OneOf(earlier.collect()),
+            create: self
+                .creates
+                .then(|| NewDevice { profile: Some(self.profile.as_str().to_owned()), ..NewDevice::default() }),
+        };
+        let (board, runtime) = (&self.connection.board, &self.connection.runtime);
+        if self.dry_run {
+            return runtime.wait(board.examine(&desired)).map(drop);
+        }
+        leases.holding(&mut store.ledger, name, |ledger| {
+            runtime.wait(board.register(&desired))?;
+            if ledger.transaction(|transaction| transaction.registered_unless_revoked(&entry.key))? {
+                return Ok(());
+            }
+            // It was revoked meanwhile.
+            withdraw_revoked(self.connection, ledger, &entry.key)
+        })
+    }
+}
+
+fn not_set(ca: &Ca, missing: &[NotRefreshed]) -> Error {
+    let first: Vec<String> = missing.iter().take(5).map(|left| format!("{}: {}", left.name, left.why.what)).collect();
+    let more = if missing.len() > first.len() { "; .." } else { "" };
+    Code::ProfileCaInUse
+        .error(format!("{} devices of {} do not have their certificate as their credential", missing.len(), ca.name()))
+        .item(ca.name())
+        .because(format!("{}{more}", first.join("; ")))
+        .fix("--create makes devices that are not there; --leave-behind goes on without them")
+}
