@@ -13,8 +13,8 @@ use super::value::kind::{Concurrency, Days, Port, Seconds, ValueKind, Version};
 use super::value::path::FilePath;
 use super::value::secret_ref::SecretRef;
 use super::value::texts::{
-    Alias, CaName, Chip, Country, Domain, FilePrefix, FlashSize, HostName, LedgerUrl, Locality, Organization,
-    OrganizationalUnit, PartitionName, ProfileName, Ssid, State, TimeServer, Url, UserName,
+    Alias, CaName, Chip, CommandWord, Country, Domain, FilePrefix, FlashSize, HostName, LedgerUrl, Locality,
+    Organization, OrganizationalUnit, PartitionName, ProfileName, Ssid, State, TimeServer, Url, UserName,
 };
 use super::value::word::{Anchors, ClientFormat, Credentials, PlatformKind, ServerFormat};
 
@@ -158,6 +158,10 @@ sections! {
         out: Option<FilePath> = unset "\"/etc/mosquitto/certs/devices-crl.pem\"";
         /// The validity of a list in days. Brokers refuse every device once it has expired: make the next one earlier.
         days: Days = default "30";
+        /// Lists the certificates of devices that a renewal has replaced, too, from the next `tbpki crl` on, with the reason superseded.
+        superseded: bool = default "false";
+        /// A program with its arguments that runs without a shell after the file has changed, for example to make a broker read it.
+        after: Vec<CommandWord> = default "[]";
     }
 
     /// Renewing certificates, which `tbpki renew` does.

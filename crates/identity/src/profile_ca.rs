@@ -79,6 +79,26 @@ pub fn names(ledger: &ledger::View) -> Result<Vec<DeviceName>> {
     Ok(names)
 }
 
+/// As [`names`], with those whose CA is revoked: their next generation is trusted before it signs.
+///
+/// # Errors
+/// Those of the ledger.
+pub fn names_with_revoked(ledger: &ledger::View) -> Result<Vec<DeviceName>> {
+    let mut names = names(ledger)?;
+    for entry in ledger.list(&ledger::Filter { kind: Some(Kind::Ca), ..ledger::Filter::default() }) {
+        let entry = entry?;
+        if entry.role != ledger::Role::Revoked {
+            continue;
+        }
+        if let Some(name) = Ca::profile_of(&entry.key.name) {
+            names.push(name.parse()?);
+        }
+    }
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
 /// Keeps the settings of a profile whose CA is there.
 pub fn keep(store: &Path, profile: &DeviceName, kept: &ProvisioningRule) -> Result<Vec<FileReport>> {
     let mut set = FileSet::new(Ca::Profile(profile.clone()).dir(store)).replacing("old");

@@ -3,6 +3,7 @@
 mod broker;
 mod clock;
 mod crl;
+mod crl_settings;
 mod fleet;
 mod hook;
 mod lists;

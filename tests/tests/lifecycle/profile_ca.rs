@@ -1,6 +1,6 @@
 //! Replacing the CA of a device profile: `tbpki ca prepare`, `ca activate` and `ca retire` with a platform.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tb_sim::{CredentialsType, Fault, FaultKind};
@@ -26,7 +26,7 @@ fn of_device(scene: &Scene, device: &str, file: &str) -> PathBuf {
 }
 
 /// A login with these files.
-fn login(scene: &Scene, certificate: &PathBuf, key: &PathBuf) -> ApiLogin {
+fn login(scene: &Scene, certificate: &Path, key: &Path) -> ApiLogin {
     let anchors = scene.sandbox.join("pki/ca/server-root/cert.pem");
     let (_, port) = scene.platform.mqtts();
     mosquitto_pub(port, &Files { anchors: &anchors, certificate, key: Some(key) })
@@ -80,11 +80,15 @@ fn devices_stay_in_while_the_ca_of_their_profile_is_replaced_and_a_forged_chain_
     }
     logs_in(&scene, "pump-1");
     logs_in(&scene, "pump-2");
-    // The key of pump-1 was stolen: the platform takes what it signs for another device.
-    let (chain, key) = forged(&scene, "pump-1", "pump-2");
+    // A device was stolen: the platform takes what its key signs for another one, also after the revocation.
+    scene.ok(&["client", "--device", "stolen", "--profile", "pumps"]);
+    let report = json(&scene.tbpki(&["revoke", "--device", "stolen", "--json"]).run().ends(4));
+    assert_eq!(report["open"][0]["step"], "profile-ca");
+    let (chain, key) = forged(&scene, "stolen", "pump-2");
     login(&scene, &chain, &key).succeeds();
 
     scene.ok(&["ca", "prepare", CA]);
+    scene.ok(&["crl"]);
     assert_eq!(generations(&scene), [(1, "current".to_owned()), (2, "pending".to_owned())]);
     logs_in(&scene, "pump-1");
     let outcome = refused(&scene, &["ca", "activate", CA], "TBPKI-0323");
@@ -99,8 +103,9 @@ fn devices_stay_in_while_the_ca_of_their_profile_is_replaced_and_a_forged_chain_
         logs_in(&scene, device);
     }
     login(&scene, &chain, &key).is_refused("");
-    let (chain, key) = forged(&scene, "pump-1", "pump-4");
+    let (chain, key) = forged(&scene, "stolen", "pump-4");
     login(&scene, &chain, &key).is_refused("");
+    scene.ok(&["revoke", "--open"]);
     let sim = scene.platform.sim().unwrap();
     assert!(sim.credentials("pump-4").is_none());
 
@@ -155,16 +160,21 @@ fn a_revoked_ca_of_a_profile_is_taken_from_the_platform_until_the_next_one_signs
     let scene = scene();
     scene.ok(&["client", "--device", "pump-1", "--profile", "pumps"]);
     logs_in(&scene, "pump-1");
-    let report = scene.json(&["revoke", "--ca", CA, "--reason", "cACompromise"]);
-    assert_eq!(report["open_steps"], 0, "{report}");
+    scene.ok(&["client", "--device", "stolen", "--profile", "pumps"]);
+    let (chain, key) = forged(&scene, "stolen", "pump-2");
+    login(&scene, &chain, &key).succeeds();
+    // Without the settings of the platform the step stays open, and the provisioning goes on.
+    let report = json(&scene.sandbox.tbpki(["revoke", "--ca", CA, "--json"]).run().ends(4));
+    assert_eq!((&report["open"][0]["name"], &report["open"][0]["step"]), (&CA.into(), &"platform".into()));
+    assert_ne!(on_platform(&scene), Value::Null);
+    scene.ok(&["revoke", "--open"]);
     assert_eq!(on_platform(&scene), Value::Null);
-    let (chain, key) = forged(&scene, "pump-1", "pump-2");
+    let (chain, key) = forged(&scene, "stolen", "pump-4");
     login(&scene, &chain, &key).is_refused("");
     scene.tbpki(&["client", "--device", "pump-3", "--profile", "pumps"]).run().ends(1).prints("TBPKI-0325");
-    // The platform without its settings: the step stays open.
     scene.ok(&["ca", "prepare", CA]);
     scene.ok(&["crl"]);
-    scene.ok(&["ca", "activate", CA]);
+    scene.ok(&["ca", "activate", CA, "--create"]);
     scene.ok(&["client", "--device", "pump-3", "--profile", "pumps"]);
     logs_in(&scene, "pump-3");
     login(&scene, &chain, &key).is_refused("");

@@ -88,6 +88,8 @@ texts! {
     Chip, "one of esp32, esp32s3, esp32c2, esp32c3, esp32c6, esp32h2", chip;
     /// The time server of devices: the name of a host, or its IP address, or an empty text for none.
     TimeServer, "a host name or an IP address of at most 64 characters, or an empty text", time_server;
+    /// A program, or an argument of one.
+    CommandWord, "a program or an argument, without control characters", command_word;
     /// The name of a partition of the flash.
     PartitionName, "1 to 16 bytes without spaces at the ends", partition_name;
     /// The size of a flash chip, in capitals: `4MB`.
@@ -151,6 +153,13 @@ fn domain(text: &str) -> Result<String> {
         San::Dns(name) if !name.starts_with('*') => Ok(name),
         _ => Err(bad(text, "has a wildcard")),
     }
+}
+
+fn command_word(text: &str) -> Result<String> {
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err(bad(text, "is empty or has control characters"));
+    }
+    Ok(text.to_owned())
 }
 
 fn host_name(text: &str) -> Result<String> {

@@ -61,7 +61,10 @@ impl Desk<'_, '_> {
             let is_awaited = store.ledger.open_revocations()?.iter().any(|open| open.step == OpenStep::List);
             let has_key = Ca::DevicesIssuing.key_place(store.dir())? != KeyLocation::Elsewhere;
             if has_key && (is_old || is_awaited) {
-                let report = revocation_lists::write(self.workspace, &mut store, false)?;
+                let report = revocation_lists::write_scheduled(self.workspace, &mut store, false)?;
+                for finding in &report.findings {
+                    tracing::warn!(code = %finding.code, what = finding.what, "about the revocation lists");
+                }
                 tracing::info!(lists = report.lists.len(), "wrote the revocation lists");
             }
             Ok(())

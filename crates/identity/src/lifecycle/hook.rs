@@ -17,20 +17,23 @@ const TICK: Duration = Duration::from_millis(50);
 /// A program with its arguments. No shell interprets them.
 #[derive(Debug, Clone)]
 pub struct Hook {
+    /// The setting that names it, for messages.
+    setting: &'static str,
     program: PathBuf,
     args: Vec<OsString>,
 }
 
 impl Hook {
-    /// The program of a command line; `None` for an empty one. A program without a directory is searched in `PATH`.
-    pub fn of(words: &[OsString], search: Option<&OsString>) -> Option<Self> {
+    /// The program of a command line that `setting` has; `None` for an empty one. A program without a directory is searched
+    /// in `PATH`.
+    pub fn of(setting: &'static str, words: &[OsString], search: Option<&OsString>) -> Option<Self> {
         let (program, args) = words.split_first()?;
         let named = PathBuf::from(program);
         let is_bare = named.components().count() == 1 && !program.to_string_lossy().contains('/');
         let found = search
             .filter(|_| is_bare)
             .and_then(|path| std::env::split_paths(path).map(|dir| dir.join(program)).find(|path| path.is_file()));
-        Some(Self { program: found.unwrap_or(named), args: args.to_vec() })
+        Some(Self { setting, program: found.unwrap_or(named), args: args.to_vec() })
     }
 
     /// Fails if the program is missing, or if another user could put something else in its place.
@@ -76,9 +79,9 @@ impl Hook {
 
     fn failed(&self, why: &impl ToString) -> Error {
         Code::HookFailed
-            .error("the program of --after failed")
+            .error(format!("the program of {} failed", self.setting))
             .at(&self.program)
             .because(why.to_string())
-            .fix("the renewed files are in their places; repair the program, then run the same command again: it runs the program once more")
+            .fix("the files are in their places; repair the program, then run the same command again: it runs the program once more")
     }
 }

@@ -3,6 +3,7 @@
 //! Each file is PEM with a list for each CA key below one root. Brokers differ in what they ask for: mosquitto looks only
 //! at the leaf, but wants a list of every CA that issued one; OpenSSL with `-crl_check_all` and Java want the root's too.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -22,6 +23,7 @@ use store::ca::{Ca, Hierarchy, KeyLocation};
 use store::{Store, Workspace};
 use time::{Duration, OffsetDateTime};
 
+use super::hook::Hook;
 use crate::profile_ca;
 use crate::report::{FileOutcome, FileReport, rfc3339};
 
@@ -48,6 +50,8 @@ pub struct RevocationListsReport {
     pub files: Vec<FileReport>,
     /// One for each CA key.
     pub lists: Vec<RevocationListReport>,
+    /// True if the program of `[crl] after` failed. The next lists run it again.
+    pub hook_failed: bool,
     /// Warnings and hints.
     #[serde(skip)]
     pub findings: Vec<Finding>,
@@ -76,15 +80,43 @@ pub fn devices_file(workspace: &Workspace<'_>) -> PathBuf {
     named.unwrap_or_else(|| workspace.store_dir().join(DEVICES_FILE))
 }
 
-/// Makes and writes the lists of all CAs whose keys are in the store.
+/// As [`write`], for lists that are due and not for a revocation: `[crl] superseded` adds the generations of devices that a
+/// renewal has replaced.
+///
+/// # Errors
+/// Those of [`write`].
+pub fn write_scheduled(
+    workspace: &mut Workspace<'_>,
+    store: &mut Store,
+    dry_run: bool,
+) -> Result<RevocationListsReport> {
+    if !dry_run && workspace.config.crl.superseded.value {
+        let count = store.ledger.revoke_superseded(workspace.now)?;
+        tracing::info!(count, "revoked superseded certificates");
+    }
+    write(workspace, store, dry_run)
+}
+
+/// The program that runs after the file has changed.
+fn hook_of(workspace: &Workspace<'_>) -> Option<Hook> {
+    let words: Vec<OsString> = workspace.config.crl.after.value.iter().map(|word| word.as_str().into()).collect();
+    Hook::of("[crl] after", &words, std::env::var_os("PATH").as_ref())
+}
+
+/// Makes and writes the lists of all CAs whose keys are in the store, and runs the program of `[crl] after` if a file has
+/// changed. If that fails, the report has it.
 ///
 /// # Errors
 /// [`Code::TargetExists`] if a file holds something else, [`Code::SharedCaName`] if two CA keys have one name,
-/// [`Code::ClockBehind`], and errors of the keys, the secrets, the ledger and the disk. Nothing is written then.
+/// [`Code::ClockBehind`], [`Code::HookUnsafe`], and errors of the keys, the secrets, the ledger and the disk. Nothing is written then.
 pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) -> Result<RevocationListsReport> {
-    let mut report = RevocationListsReport { dry_run, files: Vec::new(), lists: Vec::new(), findings: Vec::new() };
+    let hook = hook_of(workspace);
+    // Before anything is written: a program that others can change stops the command.
+    hook.as_ref().map_or(Ok(()), Hook::check)?;
+    let mut report = RevocationListsReport::new(dry_run);
     let mut devices = vec![Ca::DevicesIssuing];
-    devices.extend(profile_ca::names(&store.ledger)?.into_iter().map(|name: DeviceName| Ca::Profile(name)));
+    devices
+        .extend(profile_ca::names_with_revoked(&store.ledger)?.into_iter().map(|name: DeviceName| Ca::Profile(name)));
     devices.push(Ca::DevicesRoot);
     let path = devices_file(workspace);
     Writer { workspace, store, path, dry_run, report: &mut report }.write(&devices)?;
@@ -100,7 +132,20 @@ pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) ->
         let servers = [issuing, Ca::ServerRoot];
         Writer { workspace, store, path, dry_run, report: &mut report }.write(&servers)?;
     }
+    let is_changed = report.files.iter().any(|file| matches!(file.done, FileOutcome::Written | FileOutcome::Replaced));
+    if let (Some(hook), true) = (hook, is_changed && !dry_run)
+        && let Err(error) = hook.run(&[], &[])
+    {
+        report.hook_failed = true;
+        report.findings.push(error.into_finding());
+    }
     Ok(report)
+}
+
+impl RevocationListsReport {
+    fn new(dry_run: bool) -> Self {
+        Self { dry_run, files: Vec::new(), lists: Vec::new(), hook_failed: false, findings: Vec::new() }
+    }
 }
 
 /// One file on its way.

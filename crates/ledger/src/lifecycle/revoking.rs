@@ -129,6 +129,28 @@ impl Ledger {
         self.transaction(|transaction| transaction.step_done(key, step))
     }
 
+    /// Revokes the generations of devices that a later one has replaced and that end after `now`, with the reason
+    /// superseded, and returns their number. The lists of their CAs are to have them.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn revoke_superseded(&mut self, now: OffsetDateTime) -> Result<u64> {
+        self.transaction(|transaction| {
+            let meant = "kind = 'device' AND role = 'superseded' AND issuer <> 'self' AND not_after > ?1";
+            let values = values![now.unix_timestamp()];
+            let of =
+                |table: &str| format!("DELETE FROM {table} WHERE identity IN (SELECT id FROM identity WHERE {meant})");
+            transaction.execute(&of("renewal_step"), values)?;
+            let steps = format!("INSERT INTO open_step (identity, step) SELECT id, 'list' FROM identity WHERE {meant}");
+            transaction.execute(&steps, values)?;
+            let revoke = format!(
+                "UPDATE identity SET role = 'revoked', state = 'revoked', revoked_at = ?2, \
+                 revocation_reason = 'superseded', last_error = NULL WHERE {meant}"
+            );
+            transaction.execute(&revoke, values![now.unix_timestamp(), transaction.now()])
+        })
+    }
+
     /// [`Transaction::lists_failed`] by itself.
     pub fn lists_failed(&mut self, error: &str) -> Result<()> {
         self.transaction(|transaction| transaction.lists_failed(error))

@@ -68,7 +68,7 @@ pub struct PeersRow {
 pub fn overview(workspace: &Workspace<'_>) -> Result<CasReport> {
     let view = workspace.view()?;
     let mut all: Vec<Ca> = Ca::OF_INIT.to_vec();
-    all.extend(profile_ca::names(&view)?.into_iter().map(Ca::Profile));
+    all.extend(profile_ca::names_with_revoked(&view)?.into_iter().map(Ca::Profile));
     let mut cas = Vec::new();
     for ca in &all {
         for entry in view.trusted_generations(&ca.name())? {
@@ -134,7 +134,7 @@ fn cas_of(workspace: &Workspace<'_>, view: &View, root: &Ca, generation: &CaGene
     let certificate = generation.certificate()?;
     let mut all = vec![root.hierarchy().issuing()];
     if *root == Ca::DevicesRoot {
-        all.extend(profile_ca::names(view)?.into_iter().map(Ca::Profile));
+        all.extend(profile_ca::names_with_revoked(view)?.into_iter().map(Ca::Profile));
     }
     let mut count = 0;
     for ca in all {

@@ -19,11 +19,11 @@ pub(crate) fn run(args: &CrlArgs, context: &mut Context) -> Result<Exit> {
     let mut report = context.in_workspace(&config, |workspace| {
         store::check_exists(workspace.store_dir())?;
         let mut store = workspace.open_store("crl")?;
-        revocation_lists::write(workspace, &mut store, args.dry_run)
+        revocation_lists::write_scheduled(workspace, &mut store, args.dry_run)
     })?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
-    Ok(Exit::Done)
+    Ok(if report.hook_failed { Exit::Partly } else { Exit::Done })
 }
 
 impl Report for RevocationListsReport {

@@ -54,7 +54,7 @@ pub(crate) fn run(args: &RenewArgs, context: &mut Context) -> Result<Exit> {
 
 /// The program of `--after`.
 pub(super) fn hook(args: &RenewArgs) -> Option<Hook> {
-    Hook::of(&args.after, std::env::var_os("PATH").as_ref())
+    Hook::of("--after", &args.after, std::env::var_os("PATH").as_ref())
 }
 
 impl Report for RenewReport {

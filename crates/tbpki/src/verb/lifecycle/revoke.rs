@@ -21,7 +21,8 @@ pub(crate) fn run(args: &RevokeArgs, context: &mut Context) -> Result<Exit> {
     let mut report = context.in_workspace(&config, |workspace| revoke(workspace, &request))?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
-    Ok(if report.open_steps == 0 { Exit::Done } else { Exit::Partly })
+    let is_hook_open = report.lists.as_ref().is_some_and(|lists| lists.hook_failed);
+    Ok(if report.open_steps == 0 && !is_hook_open { Exit::Done } else { Exit::Partly })
 }
 
 fn targets(args: &RevokeArgs) -> Targets {

@@ -1,0 +1,110 @@
+//! `[crl] superseded` and `[crl] after`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::Value;
+use tbpki_tests::{Sandbox, Snapshot};
+
+use crate::scene::{json, verify};
+
+const LISTS: &str = "pki/devices-crl.pem";
+
+/// A store with a device, and with these settings of the lists.
+#[track_caller]
+fn store(settings: &str) -> Sandbox {
+    let sandbox = Sandbox::with_store();
+    let config = sandbox.text("keygen.toml").replace("\n[crl]\n", &format!("\n[crl]\n{settings}\n"));
+    assert!(config.contains(settings));
+    sandbox.write("keygen.toml", config);
+    sandbox.ok(["client", "--device", "pump-1"]);
+    sandbox
+}
+
+fn program(sandbox: &Sandbox, name: &str, script: &str) {
+    fs::create_dir_all(sandbox.join("bin")).unwrap();
+    sandbox.write(name, format!("#!/bin/sh\n{script}\n"));
+    for (path, mode) in [(sandbox.join(name), 0o700), (sandbox.join("bin"), 0o755)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+}
+
+fn roles(sandbox: &Sandbox) -> Vec<Value> {
+    let listed = json(&sandbox.ok(["list", "--all", "--json", "--name", "pump-1"]));
+    listed["identities"].as_array().unwrap().iter().map(|row| row["role"].clone()).collect()
+}
+
+#[test]
+fn superseded_generations_are_on_the_next_scheduled_list() {
+    for (settings, role, is_listed) in [("superseded = true", "revoked", true), ("", "superseded", false)] {
+        let sandbox = store(settings);
+        fs::copy(sandbox.join("pki/devices/pump-1/cert.pem"), sandbox.join("first.pem")).unwrap();
+        sandbox.ok(["client", "--device", "pump-1", "--force"]);
+        // Nothing is listed by a dry run, and nothing by the revocation of another device.
+        sandbox.ok(["crl", "--dry-run"]);
+        sandbox.ok(["client", "--device", "pump-2"]);
+        sandbox.ok(["revoke", "--device", "pump-2"]);
+        assert_eq!(roles(&sandbox), ["superseded", "current"]);
+        let lists = json(&sandbox.ok(["crl", "--json"]));
+        assert_eq!(lists["lists"][0]["revoked"], Value::from(1 + u64::from(is_listed)), "{settings}");
+        assert_eq!(roles(&sandbox), [role, "current"]);
+        verify(&sandbox, LISTS, "pump-1").ok();
+        let first = sandbox.tbpki(["verify", "first.pem", "--crl", LISTS, "--json"]).run();
+        assert_eq!(
+            first.stdout_text().contains("TBPKI-0062") || first.stderr_text().contains("TBPKI-0062"),
+            is_listed,
+            "{first}"
+        );
+        let shown = sandbox.ok(["inspect", LISTS, "--json"]).stdout_text();
+        assert_eq!(shown.contains("superseded"), is_listed, "{shown}");
+        // It stays there, and is no open step.
+        let again = json(&sandbox.ok(["crl", "--json"]));
+        assert_eq!(again["lists"][0]["revoked"], Value::from(1 + u64::from(is_listed)));
+        sandbox.ok(["revoke", "--open"]);
+    }
+}
+
+#[test]
+fn a_program_runs_after_the_file_has_changed() {
+    let sandbox = store("after = [\"bin/reload\", \"$(touch x); a b\"]");
+    program(&sandbox, "bin/reload", "echo \"$1|$TBPKI_CA_PASSPHRASE\" >> log; echo output");
+    sandbox.ok(["crl", "--dry-run"]);
+    assert!(!sandbox.join("log").exists());
+    let outcome = sandbox.tbpki(["crl", "--json"]).env("TBPKI_CA_PASSPHRASE", "secret").run().ok();
+    assert_eq!(json(&outcome)["hook_failed"], false);
+    assert_eq!(sandbox.text("log"), "$(touch x); a b|\n");
+    sandbox.ok(["revoke", "--device", "pump-1"]);
+    assert_eq!(sandbox.text("log").lines().count(), 2);
+    // The revocation is known: no list changes.
+    sandbox.ok(["revoke", "--device", "pump-1"]);
+    assert_eq!(sandbox.text("log").lines().count(), 2);
+}
+
+#[test]
+fn a_program_that_fails_is_reported_and_repeated_by_the_next_lists() {
+    let sandbox = store("after = [\"bin/reload\"]");
+    program(&sandbox, "bin/reload", "test -e ready");
+    let outcome = sandbox.tbpki(["crl", "--json"]).run().ends(4).prints("TBPKI-0311");
+    assert_eq!(json(&outcome)["hook_failed"], true);
+    assert!(sandbox.join(LISTS).exists());
+    sandbox.tbpki(["revoke", "--device", "pump-1"]).run().ends(4).prints("the program of [crl] after failed");
+    sandbox.write("ready", "");
+    sandbox.ok(["crl"]);
+}
+
+#[test]
+fn a_program_that_others_can_change_stops_the_command_before_anything_is_written() {
+    let sandbox = store("after = [\"bin/reload\"]");
+    program(&sandbox, "bin/reload", "true");
+    fs::set_permissions(sandbox.join("bin/reload"), fs::Permissions::from_mode(0o777)).unwrap();
+    let look = || {
+        let is_ledger =
+            |name: &std::path::Path| name.to_string_lossy().contains("ledger.db") || name.ends_with(".lock");
+        Snapshot::of(sandbox.path()).without(is_ledger)
+    };
+    let before = look();
+    sandbox.fails(["crl"], 1, "TBPKI-0310");
+    before.is_unchanged(&look(), "a program that others can change");
+    sandbox.write("keygen.toml", sandbox.text("keygen.toml").replace("\"bin/reload\"", "\"\""));
+    sandbox.fails(["crl"], 1, "TBPKI-0003");
+}
