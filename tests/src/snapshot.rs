@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Everything below a directory: names, modes, owners, and every byte.
 ///
-/// Left out is `ledger.db-shm`, the memory that processes share while they look at the ledger.
+/// Left out is `ledger.db-shm`, the memory that processes share while they look at the ledger, and the notes of its changes.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Snapshot(BTreeMap<PathBuf, Thing>);
 
@@ -47,8 +47,9 @@ impl Snapshot {
             } else {
                 Content::Other
             };
-            // SQLite's index of the log is shared memory: reading a ledger changes it.
-            if !name.ends_with("ledger.db-shm") {
+            // SQLite's index of the log is shared memory: reading a ledger changes it. Notes count the changes of the
+            // ledger, in directories of shards and in the state directory too.
+            if !name.ends_with("ledger.db-shm") && !name.ends_with("ledger.note") && !name.starts_with(".local") {
                 let owner = (metadata.uid(), metadata.gid());
                 things.insert(name, Thing { mode: metadata.mode() & 0o7777, owner, content });
             }

@@ -13,6 +13,7 @@ use tbpki_tests::oracle::openssl;
 use tbpki_tests::platform::{Answer, Platform};
 use tbpki_tests::{Listener, Mosquitto, Outcome, Sandbox, Tool};
 use testkit::application::Sample;
+use testkit::postgres::{self, Certificates};
 
 /// The schema of a verb, closed: no field may come that it does not describe.
 fn schema(verb: &str) -> Value {
@@ -60,6 +61,11 @@ fn station() -> Sandbox {
     sandbox.write("kit.pass", "a passphrase for the road\n");
     sandbox.write("taken/job-4.csv", "something else\n");
     sandbox.write("key.uri", "pkcs11:token=fleet;object=devices?module-path=/m.so\n");
+    // A fleet directory that the ledger of the station does not know.
+    let other = sandbox.copy();
+    other.ok(["fleet", "issue", "--count", "2", "--name-pattern", "lost-{}", "--out", "lost"]);
+    Tool::new("cp").arg("-a").arg(other.join("lost")).arg(sandbox.path()).run().ok();
+    sandbox.write("restored/keygen.toml", "version = 1\n");
     sandbox.write("wrong.toml", "version = 1\n[server]\nnmae = \"x\"\n");
     sandbox
 }
@@ -123,6 +129,19 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["report", "--out", "report.html", "--title", "Another", "--force"], 0, &["/result/kept"]),
     (&["config", "show", "--origin"], 0, &["/result/settings/20/origin"]),
     (&["config", "show", "--config", "wrong.toml"], 1, &["/error/fix"]),
+    (&["fleet", "adopt", "fleet"], 1, &["/error/fix"]),
+    (&["fleet", "adopt", "lost", "--dry-run"], 0, &["/result/identities"]),
+    (&["ledger", "move", "--to", "postgres://x@127.0.0.1:1/x"], 1, &["/error"]),
+    (&["store", "check"], 0, &["/result/in_ledger", "/result/platform"]),
+    (&["store", "check", "--config", "nowhere/keygen.toml"], 1, &["/error"]),
+    (&["store", "backup", "backup.tar"], 0, &["/result/changes", "/findings/0"]),
+    (&["store", "backup", "backup.tar"], 1, &["/error/fix"]),
+    (&["store", "restore", "backup.tar", "--config", "restored/keygen.toml"], 0, &["/result/made_at"]),
+    (&["store", "restore", "backup.tar"], 1, &["/error/fix"]),
+    (&["store", "repair"], 0, &["/result/identities", "/result/unknown"]),
+    (&["store", "repair", "--use", "0A"], 1, &["/error/fix"]),
+    (&["forget", "--device", "pump-2", "--dry-run"], 0, &["/result/devices/0/revoked"]),
+    (&["forget", "--device", "nobody"], 1, &["/error/place/item"]),
     (&["explain", "34"], 0, &["/result/codes/0/explanation"]),
     (&["explain", "--list"], 0, &["/result/codes/50"]),
     (&["explain", "TBPKI-9999"], 2, &["/error"]),
@@ -307,7 +326,7 @@ fn judge_outcome(outcome: &Outcome, args: &[&str], status: i32, fields: &[&str])
     // The whole of stdout is one JSON text.
     let printed = outcome.json();
     let words = match args[0] {
-        "ca" | "config" | "enroll" | "fleet" | "profile" => 2,
+        "ca" | "config" | "enroll" | "fleet" | "ledger" | "profile" | "store" => 2,
         "actorcloud" => 3,
         _ => 1,
     };
@@ -347,6 +366,7 @@ fn every_verb_prints_json_of_its_schema() {
         seen(*status, asking.holds(args, *status, fields));
     }
     succeeded.insert(init(&sandbox));
+    succeeded.insert(ledger_move(&sandbox));
     succeeded.insert(trust(&sandbox));
     succeeded.extend(serve(&sandbox));
     succeeded.insert(retire());
@@ -397,6 +417,18 @@ fn init(sandbox: &Sandbox) -> String {
     let place = ["init", "--config", "empty/keygen.toml", "--from", "empty/keygen.properties"];
     let args = [&place[..], &["--insecure-no-passphrase", "--root-out", "offline"]].concat();
     holds(sandbox, &args, 0, &["/findings/0", "/result/cas/3/key", "/result/cas/0/certificate/fingerprint"])
+}
+
+/// `ledger move` to a server that is there.
+fn ledger_move(sandbox: &Sandbox) -> String {
+    let copy = sandbox.copy();
+    let cluster = Certificates::generate().cluster();
+    copy.hides(postgres::PASSWORD);
+    copy.write("ledger-password", postgres::PASSWORD);
+    copy.private("ledger-password");
+    let url = cluster.url(&cluster.database());
+    let args = ["ledger", "move", "--to", &url, "--ledger-password-file", "ledger-password"];
+    holds(&copy, &args, 0, &["/result/rows", "/result/closed"])
 }
 
 /// `trust` at a server that is there.

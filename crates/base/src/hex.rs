@@ -10,6 +10,14 @@ pub fn upper(bytes: &[u8]) -> String {
     joined(bytes, b"0123456789ABCDEF")
 }
 
+/// The bytes of hexadecimal digits in either case, two a byte; `None` for all other texts.
+pub fn decode(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> =
+        text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
+    let (pairs, rest) = digits.as_chunks::<2>();
+    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
+}
+
 /// By table, because formatting each byte takes ten times as long and a fleet has two such texts for each device.
 fn joined(bytes: &[u8], digits: &[u8; 16]) -> String {
     let digit = |value: u8| digits.get(usize::from(value)).map_or('?', |digit| char::from(*digit));
@@ -22,5 +30,9 @@ mod tests {
     fn every_byte_is_two_digits() {
         assert_eq!(super::lower(&[0, 0x1f, 0xab]), "001fab");
         assert_eq!(super::upper(&[0, 0x1f, 0xab]), "001FAB");
+        assert_eq!(super::decode("001fAB"), Some(vec![0, 0x1f, 0xab]));
+        for text in ["0", "0x", "é", "00 1"] {
+            assert_eq!(super::decode(text), None, "{text}");
+        }
     }
 }

@@ -6,3 +6,4 @@ pub mod renew;
 pub mod revoke;
 pub mod rollover;
 pub mod unregister;
+pub mod upkeep;

@@ -42,7 +42,7 @@ pub(crate) struct Issuance<'a> {
 }
 
 /// The directory with the files of a renewal that is not used yet, in the directory of its identity.
-pub(crate) const PENDING: &str = "pending";
+pub const PENDING: &str = "pending";
 
 /// The state of an identity in the store before it is issued.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use base::Result;
 use ledger::Parameters;
-use pki::{Algorithm, San};
+use pki::{Algorithm, Certificate, San};
 use serde::Serialize;
 
 /// The properties requested for an identity, as the ledger keeps them: a repeated request must have the same.
@@ -27,6 +27,28 @@ pub(crate) struct RequestedParameters<'a> {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+/// The parameters that a request for this certificate would have had, as far as a certificate shows them.
+///
+/// # Errors
+/// Those of [`Parameters::of`].
+pub fn of_certificate(leaf: &Certificate, issuer: &str, prefix: &str) -> Result<Parameters> {
+    Parameters::of(&RequestedParameters {
+        subject: leaf.subject_name().map_or_else(|| leaf.subject(), |subject| subject.to_string()),
+        san: leaf.sans().iter().map(ToString::to_string).collect(),
+        alg: &leaf.algorithm_name(),
+        days: days_of(leaf),
+        issuer: issuer.to_owned(),
+        prefix,
+        ..RequestedParameters::default()
+    })
+}
+
+/// The lifetime that was asked for, in days: a certificate begins an hour before it is made.
+pub fn days_of(leaf: &Certificate) -> u32 {
+    let lifetime = leaf.not_after() - leaf.not_before();
+    u32::try_from(lifetime.whole_days()).unwrap_or_default()
 }
 
 /// The requested properties of a device of a fleet, without its name, which the ledger keeps in a column of its own.

@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use crate::job::JobId;
 use crate::key::{Generation, Key, Kind, SerialNumber};
+use crate::lifecycle::origin::Origin;
 use crate::lifecycle::revocation::Revocation;
 use crate::lifecycle::role::Role;
 use crate::parameters::Parameters;
@@ -82,6 +83,10 @@ pub struct Entry {
     pub unregistered_at: Option<OffsetDateTime>,
     /// The directory outside of the store that got copies of its files; `None` if none did.
     pub copies: Option<String>,
+    /// Where the row comes from if tbpki did not record it before it was signed; `None` for all others.
+    pub origin: Option<Origin>,
+    /// The time at which the name was forgotten: its files are gone, and it may be used again.
+    pub forgotten_at: Option<OffsetDateTime>,
     pub(crate) times: [Option<OffsetDateTime>; State::ALL.len()],
 }
 

@@ -1,5 +1,7 @@
 //! The ledger: opened, and written to.
 
+pub(crate) mod status;
+
 use std::ops::Deref;
 use std::path::Path;
 

@@ -94,10 +94,13 @@ pub use job::staging::{Duplicate, Duplicates, EarlierUse, Staging, StagingOutcom
 pub use job::{Job, JobId, JobUid, NewJob, Phase, StagedName};
 pub use key::{Generation, Key, Kind, SerialNumber};
 pub use ledger::Ledger;
+pub use ledger::status::{LedgerStatus, LedgerUid};
 pub use lifecycle::confirmation::{Confirmation, Unconfirmed};
 pub use lifecycle::enrolment::{Enrolled, NewPassword, Password};
 pub use lifecycle::issuer::ca_revoked;
+pub use lifecycle::known::{KnownIdentity, KnownJob, KnownShard};
 pub use lifecycle::list::{NewList, RevocationList};
+pub use lifecycle::origin::Origin;
 pub use lifecycle::renewal::{OpenRenewal, RenewalStep};
 pub use lifecycle::revocation::{OpenRevocation, OpenStep, Revocation, RevokedCertificate};
 pub use lifecycle::role::Role;

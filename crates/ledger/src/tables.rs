@@ -203,6 +203,21 @@ pub(crate) const STATION: &str = "
 ALTER TABLE identity ADD COLUMN station TEXT;
 ";
 
+/// Rows that come from elsewhere, names that are forgotten, and generations that may be in use although they are superseded.
+pub(crate) const REPAIR: &str = "
+ALTER TABLE identity ADD COLUMN origin TEXT CHECK (origin IN ('repaired', 'adopted', 'imported'));
+ALTER TABLE identity ADD COLUMN forgotten_at INTEGER;
+
+CREATE TABLE in_doubt (
+    identity INTEGER NOT NULL PRIMARY KEY REFERENCES identity (id)
+) STRICT;
+
+INSERT INTO in_doubt (identity) SELECT id FROM identity WHERE role = 'superseded' AND EXISTS
+    (SELECT 1 FROM identity AS later WHERE later.kind = identity.kind AND later.name = identity.name
+    AND later.generation = identity.generation + 1 AND later.role = 'current'
+    AND later.job IN (SELECT id FROM job WHERE renews = 0));
+";
+
 /// A text of this file in the words of PostgreSQL. Texts are compared by their bytes (`COLLATE "C"`), which is the order
 /// of lists in SQLite too; each number has 64 bits, as in SQLite.
 pub(crate) fn for_postgres(sql: &str) -> String {
@@ -228,6 +243,7 @@ mod tests {
     use crate::job::job_stage::JobStage;
     use crate::job::shard_state::ShardState;
     use crate::key::Kind;
+    use crate::lifecycle::origin::Origin;
     use crate::lifecycle::role::Role;
     use crate::state::State;
 
@@ -251,11 +267,12 @@ mod tests {
         permits(work, "state", ShardState::ALL.map(ShardState::as_str));
         permits(JOBS, "outcome", AttemptOutcome::ALL.map(AttemptOutcome::as_str));
         permits(ROLES, "role", Role::ALL.map(Role::as_str));
+        permits(REPAIR, "origin", Origin::ALL.map(Origin::as_str));
     }
 
     #[test]
     fn no_word_of_sqlite_is_left_for_postgresql() {
-        for text in [IDENTITY, JOBS, ROLES, CONFIRMATIONS, ENROLMENT, RENEWAL, STATION] {
+        for text in [IDENTITY, JOBS, ROLES, CONFIRMATIONS, ENROLMENT, RENEWAL, STATION, REPAIR] {
             let sql = for_postgres(text);
             for word in ["INTEGER", "BLOB", "STRICT", "ROWID", "randomblob"] {
                 assert!(!sql.contains(word), "{word}: {sql}");

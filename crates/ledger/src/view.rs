@@ -9,6 +9,7 @@ use crate::entry::Entry;
 use crate::filter::Filter;
 use crate::job::JobId;
 use crate::key::{Generation, Key, Kind, SerialNumber};
+use crate::lifecycle::origin::Origin;
 use crate::lifecycle::revocation::Revocation;
 use crate::lifecycle::role::Role;
 use crate::parameters::Parameters;
@@ -40,8 +41,8 @@ enum Database {
 
 const SELECT: &str = "SELECT kind, name, generation, serial, profile, algorithm, parameters.text, issuer, not_before, \
     not_after, fingerprint, credentials_id, state, intended_at, issued_at, registered_at, bundled_at, voided_at, \
-    revoked_at, last_error, job, number, unregistered_at, role, issuer_generation, revocation_reason, copies \
-    FROM identity JOIN parameters ON parameters.id = identity.parameters";
+    revoked_at, last_error, job, number, unregistered_at, role, issuer_generation, revocation_reason, copies, \
+    origin, forgotten_at FROM identity JOIN parameters ON parameters.id = identity.parameters";
 
 impl View {
     pub(crate) fn of_file(file: File) -> Self {
@@ -184,7 +185,8 @@ impl View {
 
     pub(crate) fn commit(&self) -> Result<()> {
         match &self.database {
-            Database::Sqlite(file) => file.batch("COMMIT"),
+            // Every transaction is counted, so that an older copy of the ledger is told from this one.
+            Database::Sqlite(file) => file.batch("UPDATE status SET changes = changes + 1; COMMIT"),
             Database::Postgres(worker) => worker.call(Session::commit),
         }
     }
@@ -383,6 +385,8 @@ fn entry(row: &SqlRow) -> Result<Entry> {
         issuer_generation: row.get::<Option<u32>>(24)?.map(Generation),
         revocation: revoked_at.map(|at| Ok::<_, Error>(Revocation { at, reason: row.get(25)? })).transpose()?,
         copies: row.get(26)?,
+        origin: row.get::<Option<String>>(27)?.map(|word| one_of(&Origin::ALL, Origin::as_str, &word)).transpose()?,
+        forgotten_at: row.get::<Option<i64>>(28)?.map(at).transpose()?,
         times,
     })
 }

@@ -5,9 +5,10 @@
 //! crate `age` offers only together with reading, passphrases, plugins and localized messages.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::str::FromStr;
 
-use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, Tag, UnboundKey};
 use aws_lc_rs::agreement::{EphemeralPrivateKey, UnparsedPublicKey, X25519, agree_ephemeral};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
@@ -89,6 +90,13 @@ pub fn recipients(text: &str) -> Result<Vec<Recipient>> {
 /// # Errors
 /// [`Code::AgeRecipient`] where there is none or one that nothing can be sealed for (a point of low order).
 pub fn seal(recipients: &[Recipient], plain: &[u8]) -> Result<Vec<u8>> {
+    let (mut out, key) = header(recipients)?;
+    stream(&key, plain, &mut out)?;
+    Ok(out)
+}
+
+/// The beginning of a file, and the key of its payload.
+fn header(recipients: &[Recipient]) -> Result<(Vec<u8>, LessSafeKey)> {
     if recipients.is_empty() {
         return Err(Code::AgeRecipient.error("no recipient is given"));
     }
@@ -107,8 +115,62 @@ pub fn seal(recipients: &[Recipient], plain: &[u8]) -> Result<Vec<u8>> {
     rand::fill(&mut nonce).map_err(broken)?;
     out.extend_from_slice(&nonce);
     let key = sealing_key(&*derive(&nonce, &*file_key, b"payload")?)?;
-    stream(&key, plain, &mut out)?;
-    Ok(out)
+    Ok((out, key))
+}
+
+/// Seals what is written to it, in pieces.
+pub struct Sealer<W> {
+    out: W,
+    key: LessSafeKey,
+    /// What is not sealed yet: the last chunk is marked, so that it is known only at the end.
+    waiting: Zeroizing<Vec<u8>>,
+    counter: u64,
+}
+
+impl<W: Write> Sealer<W> {
+    /// Begins a file for all of `recipients`.
+    ///
+    /// # Errors
+    /// As [`seal`], and [`Code::FileUnwritable`].
+    pub fn new(recipients: &[Recipient], mut out: W) -> Result<Self> {
+        let (head, key) = header(recipients)?;
+        out.write_all(&head)
+            .map_err(|error| Code::FileUnwritable.error("the sealed file cannot be written").because(error))?;
+        Ok(Self { out, key, waiting: Zeroizing::new(Vec::with_capacity(2 * CHUNK)), counter: 0 })
+    }
+
+    /// Ends the file, and returns what it was written to.
+    ///
+    /// # Errors
+    /// Those of writing.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.seal(self.waiting.len(), true)?;
+        Ok(self.out)
+    }
+
+    fn seal(&mut self, length: usize, is_last: bool) -> io::Result<()> {
+        let mut chunk: Vec<u8> = self.waiting.drain(..length).collect();
+        let tag = seal_chunk(&self.key, self.counter, is_last, &mut chunk).map_err(io::Error::other)?;
+        self.counter = self.counter.saturating_add(1);
+        self.out.write_all(&chunk)?;
+        self.out.write_all(tag.as_ref())
+    }
+}
+
+impl<W: Write> Write for Sealer<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = (2 * CHUNK).saturating_sub(self.waiting.len());
+        let taken = bytes.get(..bytes.len().min(room)).unwrap_or(bytes);
+        self.waiting.extend_from_slice(taken);
+        if self.waiting.len() > CHUNK {
+            self.seal(CHUNK, false)?;
+        }
+        Ok(taken.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// The file's key, wrapped for one recipient.
@@ -136,19 +198,10 @@ fn stream(key: &LessSafeKey, plain: &[u8], out: &mut Vec<u8>) -> Result<()> {
     out.reserve(plain.len().saturating_add(plain.len().div_ceil(CHUNK).saturating_add(1).saturating_mul(TAG)));
     for counter in 0_u64.. {
         let (chunk, more) = rest.split_at_checked(CHUNK).unwrap_or((rest, &[]));
-        let mut nonce = [0; 12];
-        // The nonce is a counter of 11 octets and a last-chunk flag (age v1: payload).
-        for (to, from) in nonce.iter_mut().skip(3).zip(counter.to_be_bytes()) {
-            *to = from;
-        }
-        let [.., last] = &mut nonce;
-        // Without the flag an attacker could cut the file at a chunk, and it would still open.
-        *last = u8::from(more.is_empty());
         let start = out.len();
         out.extend_from_slice(chunk);
         let sealed = out.get_mut(start..).unwrap_or_default();
-        let nonce = Nonce::assume_unique_for_key(nonce);
-        let tag = key.seal_in_place_separate_tag(nonce, Aad::empty(), sealed).map_err(broken)?;
+        let tag = seal_chunk(key, counter, more.is_empty(), sealed)?;
         out.extend_from_slice(tag.as_ref());
         if more.is_empty() {
             break;
@@ -156,6 +209,18 @@ fn stream(key: &LessSafeKey, plain: &[u8], out: &mut Vec<u8>) -> Result<()> {
         rest = more;
     }
     Ok(())
+}
+
+fn seal_chunk(key: &LessSafeKey, counter: u64, is_last: bool, chunk: &mut [u8]) -> Result<Tag> {
+    let mut nonce = [0; 12];
+    // The nonce is a counter of 11 octets and a last-chunk flag (age v1: payload).
+    for (to, from) in nonce.iter_mut().skip(3).zip(counter.to_be_bytes()) {
+        *to = from;
+    }
+    let [.., last] = &mut nonce;
+    // Without the flag an attacker could cut the file at a chunk, and it would still open.
+    *last = u8::from(is_last);
+    key.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), chunk).map_err(broken)
 }
 
 fn derive(salt: &[u8], secret: &[u8], info: &[u8]) -> Result<Zeroizing<[u8; 32]>> {
@@ -215,6 +280,12 @@ mod tests {
         for (size, chunks) in [(0, 1), (1, 1), (CHUNK, 1), (CHUNK + 1, 2), (3 * CHUNK, 3)] {
             let sealed = seal(std::slice::from_ref(&alice), &vec![7; size]).unwrap();
             assert_eq!(sealed.len(), header + 16 + size + chunks * TAG, "{size}");
+        }
+        for size in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK] {
+            let mut sealer = Sealer::new(std::slice::from_ref(&alice), Vec::new()).unwrap();
+            vec![7; size].chunks(1000).for_each(|piece| sealer.write_all(piece).unwrap());
+            let at_once = seal(std::slice::from_ref(&alice), &vec![7; size]).unwrap();
+            assert_eq!(sealer.finish().unwrap().len(), at_once.len(), "{size}");
         }
         assert!(seal(&[], b"x").is_err());
         // A point of low order would make the shared secret known to everybody.

@@ -13,6 +13,7 @@ mod model;
 mod profiles;
 mod register;
 mod session;
+mod stored;
 mod token;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use tokio::sync::Mutex;
 pub use attributes::stored_otherwise;
 pub use profiles::{ChainProfile, ProfileState};
 pub use session::ApiLogin;
+pub use stored::StoredCredential;
 
 use crate::http::{ApiClientConfig, HttpClient};
 use crate::pace::Pace;

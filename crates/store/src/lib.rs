@@ -4,11 +4,13 @@
 //! that open what is in it. [`Store`] is the same location locked for one verb that writes. [`shard`] knows the places
 //! in which the identities of jobs lie, and reads them back.
 
+pub mod backup;
 pub mod ca;
 mod clock;
 pub mod file_names;
 mod location;
 mod paths;
+pub mod rollback;
 mod roots;
 pub mod secrets;
 pub mod shard;

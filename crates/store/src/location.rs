@@ -6,6 +6,7 @@ use base::{Code, Result};
 use config::{Config, FilePath};
 use ledger::{Ledger, PostgresServer, View};
 
+use crate::rollback;
 use crate::roots::roots;
 use crate::secrets::Secrets;
 
@@ -62,6 +63,34 @@ impl StoreLocation {
     /// True if other stations use the ledger too.
     pub fn is_shared(&self) -> bool {
         self.server.is_some()
+    }
+
+    /// Moves the ledger from the file in the store to the server. The caller holds the store's lock. Returns the number of
+    /// rows, and the address of the new ledger.
+    ///
+    /// # Errors
+    /// [`Code::StoreMissing`] if there is no file, [`Code::LedgerNotEmpty`], [`Code::LedgerMoved`] if the ledger was moved
+    /// to another server, and those of both ledgers.
+    pub fn move_ledger(&self) -> Result<(u64, String)> {
+        let Some(server) = &self.server else {
+            return Err(Code::Usage.error("the other ledger has no address").argument("--to"));
+        };
+        if !self.ledger_path().exists() {
+            return Err(Code::StoreMissing.error("the store has no file with a ledger").at(self.ledger_path()));
+        }
+        let mut source = Ledger::open(self.ledger_path())?;
+        let mut target = Ledger::connect(server)?;
+        let address = target.path().to_string_lossy().into_owned();
+        let status = source.status()?;
+        if let Some(to) = status.moved_to.as_ref().filter(|to| **to != address) {
+            return Err(Code::LedgerMoved
+                .error("this ledger was moved before")
+                .because(format!("it was moved to {to}")));
+        }
+        rollback::check(&self.dir, &source)?;
+        let rows = source.move_to(&mut target)?;
+        rollback::note(&self.dir, &target);
+        Ok((rows, address))
     }
 
     /// The ledger, for reading and writing.

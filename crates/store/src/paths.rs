@@ -7,6 +7,9 @@ use ledger::Kind;
 /// The largest file in a store: an identity's keystore with long chains stays far below.
 pub const FILE_LIMIT: usize = 1 << 20;
 
+/// The directory in which a store keeps the paths of its places.
+pub(crate) const PLACES: &str = "places";
+
 /// The directory with the files of an identity.
 pub fn identity_dir(store: &Path, kind: Kind, name: &str) -> PathBuf {
     kind_dir(store, kind).join(name)
@@ -24,4 +27,10 @@ pub fn kind_dir(store: &Path, kind: Kind) -> PathBuf {
         Kind::Server => "servers",
         Kind::Device => "devices",
     })
+}
+
+/// Whether there are files of servers or devices in a store.
+pub(crate) fn holds_identities(dir: &Path) -> bool {
+    let is_used = |kind| kind_dir(dir, kind).read_dir().is_ok_and(|mut entries| entries.next().is_some());
+    is_used(Kind::Server) || is_used(Kind::Device)
 }

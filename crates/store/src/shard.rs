@@ -1,5 +1,6 @@
 //! The shards of a job: the place that they lie in, their layout there, and reading them back.
 
+mod contents;
 mod create;
 mod finder;
 mod join;
@@ -9,6 +10,7 @@ mod read;
 mod shard_store;
 pub mod tar;
 
+pub use contents::ShardItem;
 pub use create::OwningJob;
 pub use finder::IdentityFinder;
 pub use join::{INDEX_COLUMNS, JoinResult, join, shards_in};

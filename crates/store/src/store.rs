@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base::file::{self, Lock};
-use base::{Code, Result};
+use base::{Code, Error, Result};
 use ledger::{
     Entry, Filter, IssuedRecord, Key, Kind, Ledger, NewIdentity, Parameters, SerialNumber, Transaction, View,
 };
@@ -13,7 +13,8 @@ use pki::profile::Profile;
 use crate::ca::Ca;
 use crate::ca::generations::{self, cross_name};
 use crate::location::StoreLocation;
-use crate::paths::kind_dir;
+use crate::paths::{holds_identities, kind_dir};
+use crate::rollback;
 
 /// The longest wait of a verb for another one that uses the store.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -34,20 +35,45 @@ impl Store {
     /// [`Code::StoreMissing`], [`Code::StoreLocked`] naming who holds it, and the ledger's own;
     /// [`Code::IdentityChanged`] where the stations that share a ledger have different CAs.
     pub fn open(location: &StoreLocation, verb: &str) -> Result<Self> {
+        check_exists(location.dir())?;
+        check_is_there(location)?;
+        let store = Self::open_in_any_state(location, verb)?;
+        check_may_write(store.dir(), &store.ledger)?;
+        store.complete()
+    }
+
+    /// As [`open`](Self::open) for the verbs that check and repair a store: also with a ledger that was restored, or that
+    /// is older than the files.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open); [`Code::LedgerMoved`].
+    pub fn open_to_repair(location: &StoreLocation, verb: &str) -> Result<Self> {
+        Self::open_in_any_state(location, verb)?.complete()
+    }
+
+    fn open_in_any_state(location: &StoreLocation, verb: &str) -> Result<Self> {
         let dir = location.dir();
         check_exists(dir)?;
         let lock = Lock::acquire(dir, verb, PATIENCE)?;
+        let ledger = location.ledger()?;
+        check_is_not_moved(&ledger)?;
+        Ok(Self { dir: dir.to_owned(), ledger, _lock: lock })
+    }
+
+    /// Finishes what earlier runs left, and enters CAs that the ledger does not know.
+    fn complete(mut self) -> Result<Self> {
+        let dir = self.dir.as_path();
         file::recover(dir)?;
         for kind in [Kind::Server, Kind::Device] {
             let dir = kind_dir(dir, kind);
             file::create_dir(&dir)?;
             file::recover(&dir)?;
         }
-        let mut store = Self { dir: dir.to_owned(), ledger: location.ledger()?, _lock: lock };
-        generations::settle(dir, &store.ledger)?;
-        store.record_cas()?;
-        tracing::debug!(store = %dir.display(), "locked and opened the store");
-        Ok(store)
+        generations::settle(&self.dir, &self.ledger)?;
+        self.ledger.count_change()?;
+        self.record_cas()?;
+        tracing::debug!(store = %self.dir.display(), "locked and opened the store");
+        Ok(self)
     }
 
     /// Enters CAs that the ledger does not know yet, as after `init`: all of them, or none where that is interrupted.
@@ -77,6 +103,36 @@ impl Store {
     /// The directory that the store is in.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        rollback::note(&self.dir, &self.ledger);
+    }
+}
+
+/// Fails if a ledger must be checked or repaired before anything is written.
+pub(crate) fn check_may_write(dir: &Path, ledger: &View) -> Result<()> {
+    rollback::check(dir, ledger)?;
+    if ledger.status()?.restored_at.is_none() {
+        return Ok(());
+    }
+    Err(Code::LedgerRestored
+        .error("the ledger was restored from a backup, and not compared with the files yet")
+        .at(dir)
+        .fix("run `tbpki store check`; if it finds differences, run `tbpki store repair` and check again"))
+}
+
+/// Fails if another ledger has taken the place of this one.
+fn check_is_not_moved(ledger: &View) -> Result<()> {
+    match ledger.status()?.moved_to {
+        None => Ok(()),
+        Some(to) => Err(Code::LedgerMoved
+            .error("this ledger is closed: another one has taken its place")
+            .at(ledger.path())
+            .because(format!("it was moved to {to}"))
+            .fix("set `[ledger] url` in keygen.toml to that address")),
     }
 }
 
@@ -140,7 +196,10 @@ pub fn view(location: &StoreLocation) -> Result<View> {
     let dir = location.dir();
     check_exists(dir)?;
     match location.ledger_read_only() {
-        Ok(ledger) if knows_cas(&ledger)? => return Ok(ledger),
+        Ok(ledger) if knows_cas(&ledger)? => {
+            check_is_not_moved(&ledger)?;
+            return Ok(ledger);
+        }
         Ok(_) => {}
         Err(error) if error.code() == Code::StoreMissing => {}
         Err(error) if error.code() == Code::LedgerOutdated => {
@@ -153,12 +212,24 @@ pub fn view(location: &StoreLocation) -> Result<View> {
         let error = Code::StoreMissing.error("the ledger on the server knows nothing of this store yet").at(dir);
         error.fix("any verb that writes to the store enters its CAs there")
     } else if holds_identities(dir) {
-        let error = Code::LedgerUnreadable.error("the ledger of this store is gone").at(location.ledger_path());
-        error.fix("restore ledger.db and ledger.db-wal from a backup")
+        gone(location)
     } else {
         let error = Code::StoreMissing.error("the store is not complete: `tbpki init` was interrupted").at(dir);
         error.fix("run the same `tbpki init` again, which does the rest")
     })
+}
+
+fn gone(location: &StoreLocation) -> Error {
+    let error = Code::LedgerUnreadable.error("the ledger of this store is gone").at(location.ledger_path());
+    error.fix("put ledger.db and ledger.db-wal back; if they are lost, run `tbpki store repair`")
+}
+
+/// Fails if the file with the ledger is gone: a new one would know nothing of the identities that are there.
+fn check_is_there(location: &StoreLocation) -> Result<()> {
+    if location.is_shared() || location.ledger_path().exists() || !holds_identities(location.dir()) {
+        return Ok(());
+    }
+    Err(gone(location))
 }
 
 /// Brings a ledger of an older version up to date, so that verbs that only read can read it.
@@ -173,11 +244,6 @@ fn upgrade(location: &StoreLocation) -> Result<()> {
 /// Those of the ledger.
 pub fn knows_cas(ledger: &View) -> Result<bool> {
     Ok(ledger.count(&Filter { kind: Some(Kind::Ca), ..Filter::default() })? > 0)
-}
-
-fn holds_identities(dir: &Path) -> bool {
-    let is_used = |kind| kind_dir(dir, kind).read_dir().is_ok_and(|mut entries| entries.next().is_some());
-    is_used(Kind::Server) || is_used(Kind::Device)
 }
 
 /// Fails with [`Code::StoreMissing`] where there is no store.

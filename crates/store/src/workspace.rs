@@ -58,11 +58,13 @@ impl Workspace<'_> {
     /// The ledger, to be written to while another verb has locked the store. Files of the store must not be changed.
     ///
     /// # Errors
-    /// Those of [`crate::view`]; [`Code::ClockImplausible`].
+    /// Those of [`crate::view`]; [`Code::LedgerOlder`], [`Code::LedgerRestored`], [`Code::ClockImplausible`].
     pub fn open_ledger(&self) -> Result<Ledger> {
         // The checks of a store, for example that it exists: opening the ledger alone would create one.
         drop(self.view()?);
         let mut ledger = self.location.ledger()?;
+        store::check_may_write(self.store_dir(), &ledger)?;
+        ledger.count_change()?;
         self.check_clock_to_write(&mut ledger)?;
         Ok(ledger)
     }

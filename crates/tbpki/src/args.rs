@@ -30,13 +30,16 @@ pub use device::DeviceArg;
 pub use enrolment::{EnrollVerb, FetchArgs, HostFileArgs, PasswordArgs, ServeArgs};
 pub use flash::FlashArgs;
 pub use fleet::bundle::{BundleArgs, FleetBundleArgs};
-pub use fleet::jobs::{FleetCancelArgs, FleetJobsArgs};
+pub use fleet::jobs::{FleetAdoptArgs, FleetCancelArgs, FleetJobsArgs};
 pub use fleet::register::{FleetRegisterArgs, JobArgs, PaceArgs};
 pub use fleet::renew::FleetRenewArgs;
 pub use fleet::run::FleetRunArgs;
 pub use fleet::{FleetIssueArgs, FleetVerb, LayoutArgs, MakeArgs, NamesArgs, WorkArgs};
 pub use init::InitArgs;
-pub use lifecycle::{CrlArgs, CrlListArgs, NeedsRenewalArgs, RenewArgs, RevokeArgs};
+pub use lifecycle::store::{
+    LedgerMoveArgs, LedgerVerb, StoreBackupArgs, StoreCheckArgs, StoreRepairArgs, StoreRestoreArgs, StoreVerb,
+};
+pub use lifecycle::{CrlArgs, CrlListArgs, ForgetArgs, NeedsRenewalArgs, RenewArgs, RevokeArgs};
 pub use look::check::{AuthArg, CheckArgs, KindArg, MqttArg};
 pub use look::list::{ListArgs, SelectionArgs};
 pub use look::report::ReportArgs;
@@ -277,6 +280,18 @@ pub enum Verb {
     /// Fetch a first certificate from an enrolment server, and make the passwords for it
     #[command(subcommand)]
     Enroll(Box<EnrollVerb>),
+    /// Forget devices: revoke them, remove their files, and free their names
+    ///
+    /// Revokes certificates that have not expired (cessationOfOperation). The rows and serial numbers stay in the ledger.
+    /// Files in shards and archives, and files that tbpki did not write, are left. If a step of a revocation is open, the
+    /// exit status is 4; `tbpki revoke --open` finishes it.
+    Forget(Box<ForgetArgs>),
+    /// Move the ledger to a server
+    #[command(subcommand)]
+    Ledger(Box<LedgerVerb>),
+    /// Check, back up, restore and repair the store
+    #[command(subcommand)]
+    Store(Box<StoreVerb>),
     /// Fetch or set a device's access token, for TLS without a client certificate
     ///
     /// Writes the token (mode 0600) and tb-server-chain.pem to the device's directory in the store.
@@ -369,6 +384,11 @@ impl Verb {
                 EnrollVerb::Password(_) => "enroll password",
                 EnrollVerb::Fetch(_) => "enroll fetch",
             },
+            Verb::Forget(_) => "forget",
+            Verb::Store(verb) => verb.name(),
+            Verb::Ledger(verb) => match **verb {
+                LedgerVerb::Move(_) => "ledger move",
+            },
             Verb::Token(_) => "token",
             Verb::Profile(verb) => match **verb {
                 ProfileVerb::Create(_) => "profile create",
@@ -435,6 +455,12 @@ impl Verb {
                 FleetVerb::Jobs(_) => false,
                 FleetVerb::Cancel(args) => !args.dry_run,
                 FleetVerb::Renew(args) => !args.work.dry_run,
+                FleetVerb::Adopt(args) => !args.dry_run,
+            },
+            Verb::Forget(args) => !args.dry_run,
+            Verb::Store(verb) => !matches!(&**verb, StoreVerb::Check(_)),
+            Verb::Ledger(verb) => match &**verb {
+                LedgerVerb::Move(_) => true,
             },
             Verb::Flash(_) | Verb::Report(_) | Verb::Serve(_) | Verb::Enroll(_) => true,
             Verb::Trust(args) => args.out.is_some(),

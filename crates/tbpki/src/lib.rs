@@ -22,7 +22,10 @@ use std::ffi::OsString;
 use base::{Code, Result};
 use clap::FromArgMatches;
 
-use args::{ActorCloudVerb, CaVerb, Cli, ConfigVerb, EnrollVerb, FleetJobsArgs, FleetVerb, ProfileVerb, Verb};
+use args::{
+    ActorCloudVerb, CaVerb, Cli, ConfigVerb, EnrollVerb, FleetJobsArgs, FleetVerb, LedgerVerb, ProfileVerb, StoreVerb,
+    Verb,
+};
 use context::Context;
 use exit::Exit;
 
@@ -86,6 +89,16 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
             EnrollVerb::Password(args) => verb::lifecycle::enroll_password::run(&args, context),
             EnrollVerb::Fetch(args) => verb::lifecycle::host::fetch(&args, context),
         },
+        Verb::Forget(args) => verb::lifecycle::forget::run(&args, context),
+        Verb::Ledger(verb) => match *verb {
+            LedgerVerb::Move(args) => verb::store::ledger_move::run(&args, context),
+        },
+        Verb::Store(verb) => match *verb {
+            StoreVerb::Check(args) => verb::store::check::run(&args, context),
+            StoreVerb::Backup(args) => verb::store::backup::run(&args, context),
+            StoreVerb::Restore(args) => verb::store::restore::run(&args, context),
+            StoreVerb::Repair(args) => verb::store::repair::run(&args, context),
+        },
         Verb::Token(args) => verb::platform::token::run(&args, context),
         Verb::Profile(verb) => match *verb {
             ProfileVerb::Create(args) => verb::platform::profile::create(&args, context),
@@ -112,6 +125,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
             FleetVerb::Renew(args) => verb::fleet::renew::run(&args, context),
             FleetVerb::Jobs(FleetJobsArgs {}) => verb::fleet::jobs::list(context),
             FleetVerb::Cancel(args) => verb::fleet::jobs::cancel(&args, context),
+            FleetVerb::Adopt(args) => verb::fleet::adopt::run(&args, context),
         },
         Verb::Trust(args) => verb::look::trust::run(&args, context),
         Verb::Inspect(args) => verb::look::inspect::run(&args, context),

@@ -6,6 +6,10 @@ use enroll::serve::ServeReport;
 use fleet::actorcloud::CertsReport;
 use fleet::bundle::{BundleReport, FlashReport};
 use fleet::lifecycle::revoke::RevokeReport;
+use fleet::lifecycle::upkeep::adopt::AdoptReport;
+use fleet::lifecycle::upkeep::check::StoreCheckReport;
+use fleet::lifecycle::upkeep::forget::ForgetReport;
+use fleet::lifecycle::upkeep::repair::RepairReport;
 use fleet::mass::{CancelReport, FleetReport, JobsReport};
 use fleet::profile::ProfileReport;
 use fleet::register::new_device::DeviceReport;
@@ -35,6 +39,9 @@ use crate::verb::look::verify::VerifyReport;
 use crate::verb::platform::profile::ProfilesReport;
 use crate::verb::platform::register::RegisteredDevices;
 use crate::verb::platform::unregister::UnregisterReport;
+use crate::verb::store::backup::StoreBackupReport;
+use crate::verb::store::ledger_move::LedgerMoveReport;
+use crate::verb::store::restore::StoreRestoreReport;
 
 /// The name in JSON output of `tbpki --version`, which is no verb.
 pub(crate) const VERSION: &str = "version";
@@ -54,6 +61,12 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("serve", of::<ServeReport>()),
         ("enroll-password", of::<PasswordReport>()),
         ("enroll-fetch", of::<HostReport>()),
+        ("forget", of::<ForgetReport>()),
+        ("ledger-move", of::<LedgerMoveReport>()),
+        ("store-check", of::<StoreCheckReport>()),
+        ("store-backup", of::<StoreBackupReport>()),
+        ("store-restore", of::<StoreRestoreReport>()),
+        ("store-repair", of::<RepairReport>()),
         ("token", of::<TokenReport>()),
         ("profile-create", of::<ProfileReport>()),
         ("profile-show", of::<ProfilesReport>()),
@@ -80,6 +93,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("fleet-renew", of::<FleetReport>()),
         ("fleet-jobs", of::<JobsReport>()),
         ("fleet-cancel", of::<CancelReport>()),
+        ("fleet-adopt", of::<AdoptReport>()),
         ("trust", of::<TrustReport>()),
         ("inspect", of::<InspectReport>()),
         ("verify", of::<VerifyReport>()),

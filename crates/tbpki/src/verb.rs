@@ -14,3 +14,4 @@ pub(crate) mod look;
 mod passphrase;
 pub(crate) mod platform;
 pub(crate) mod server;
+pub(crate) mod store;

@@ -95,7 +95,7 @@ fn killed_at_any_moment_every_device_gets_exactly_one_identity() {
             assert_eq!(names.stdout_text().lines().count(), 4000);
             let left = sandbox.files().into_iter().filter(|path| path.starts_with("f.tar.parts"));
             let left: Vec<_> = left.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect();
-            assert_eq!(left, [".lock", "fleet.json", "joined-done.json", "tb-server-chain.pem"]);
+            assert_eq!(left, [".lock", "fleet.json", "joined-done.json", "ledger.note", "tb-server-chain.pem"]);
         }
     }
 }

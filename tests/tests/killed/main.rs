@@ -6,6 +6,7 @@ mod identities;
 mod init;
 mod lifecycle;
 mod rollover;
+mod upkeep;
 
 use std::collections::BTreeSet;
 use std::fmt;

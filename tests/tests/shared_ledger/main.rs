@@ -1,5 +1,7 @@
 //! Stations with stores of their own and one ledger, on a real PostgreSQL server.
 
+mod moved;
+mod older_version;
 mod revoked_meanwhile;
 mod services;
 mod three_stations;

@@ -653,6 +653,33 @@ codes! {
     328 JobsBelowCa User "Open jobs issue below the CA"
         "A job issues all of its devices below one generation of a CA, which its order names. Once another generation signs, the job cannot be resumed. Finish the jobs with `tbpki fleet issue --resume`, or cancel them with `tbpki fleet cancel`: the names that they have not issued are free again. Then run the same command. Nothing was changed."
 
+    // The store and its ledger.
+    330 LedgerRestored User "The ledger was restored and not checked"
+        "A restored ledger does not know what happened after its backup was made: identities may exist that it lacks, and it may have lost revocations. Verbs that write therefore stop until `tbpki store check` has compared it with the files and, if `[platform] url` is configured, with the platform. `tbpki store repair` takes over what the files and the platform show."
+    331 LedgerMoved User "The ledger was moved"
+        "`tbpki ledger move` copied this ledger to another database and closed it. Two ledgers for one store would issue the same names twice, so nothing is read from or written to the closed one. Set `[ledger] url` to the address in the message."
+    332 StoreDiffers User "The store and its ledger differ"
+        "`tbpki store check` compares each certificate of the ledger with the files in the store, in shards and in archives, and the other way round. A missing file must be restored from a backup, or the identity issued again. A foreign certificate is one that the ledger does not have: `tbpki store repair` takes it over if it was issued by a CA of this store. A name with two certificates in use is settled by `tbpki store repair`, with `--use SERIAL` if the platform does not know which of them is in use."
+    333 BackupUnreadable User "This is not a backup of a store, or it is damaged"
+        "`tbpki store restore` reads files that `tbpki store backup` wrote. A file that ends with .age is encrypted: pass it through `age --decrypt` first, and give `-` as the file. Every part of a backup has a SHA-256; if one of them does not match, nothing is restored."
+    334 OtherStore User "The backup is of another store"
+        "The store here has a ledger with another identifier than the backup, so restoring would mix two stores. Restore into an empty directory, or name another store."
+
+    335 SharedLedger User "The ledger is on a server"
+        "A ledger in PostgreSQL is not a file of the store. Its server makes backups (pg_dump, or base backups with archived logs) and restores them; `tbpki store backup` writes everything else that is in the store."
+
+    336 FilesLeft User "Files of a forgotten device are left"
+        "`tbpki forget` removes the files in the store. Shards and archives are files of many devices and are not changed, and files that tbpki did not write are never removed. A key in them is useless once its certificate is revoked or expired, but keep it secret until then."
+
+    337 NotEncrypted User "A backup is not encrypted"
+        "A backup contains the private keys of the store: those of CAs without a passphrase, of servers and of devices. Write it to a file that ends with .age, with `--recipient` for each age key that may open it, or keep it as safe as the store itself."
+
+    338 LedgerNotEmpty User "The other ledger is not empty"
+        "`tbpki ledger move` copies a ledger to a database that has none, and never mixes two ledgers. Create a database for it, for example with `createdb`. A move that was interrupted is finished by the same command."
+
+    339 NotAdopted User "The fleet directory cannot be adopted"
+        "`tbpki fleet adopt` takes a directory with shards into this ledger only as a whole, after it has compared every certificate with its key and with the CAs of this store. The message names the first that does not fit. Nothing was changed."
+
     // Enrolment over the network.
     344 LedgerReplaced User "The ledger was replaced while the service ran"
         "`tbpki serve` found another file in the place of its ledger, for example after a restore from a backup. It stops, because what it would write does not fit the other ledger. Compare the two, then start the service again."

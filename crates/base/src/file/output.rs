@@ -1,6 +1,7 @@
 //! One file that the user names, or standard output.
 
 pub(super) mod log;
+mod note;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use super::owner::trust;
 use super::{FileSet, Mode, WriteOutcome};
 use crate::code::Code;
 use crate::error::Result;
+
+pub use note::write_note;
 
 /// Where the single output of a verb goes: `--out FILE` or `--out -`.
 ///

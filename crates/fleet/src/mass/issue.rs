@@ -262,6 +262,7 @@ pub(crate) fn issue_job(
         (now, end) = run(workspace, store, &work, ca, control, &mut findings)?;
         // The last renames may still be in the cache of the file system.
         output.sync_names()?;
+        place.note(&store.ledger);
         // Other stations may have issued some of it meanwhile.
         done = store.ledger.job_progress(job.id)?.issued();
     }

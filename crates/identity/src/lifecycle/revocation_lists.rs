@@ -33,7 +33,7 @@ pub const DEVICES_FILE: &str = "devices-crl.pem";
 pub const SERVERS_FILE: &str = "servers-crl.pem";
 
 /// The largest file that is read, in bytes.
-const LIMIT: usize = 64 << 20;
+pub const LIMIT: usize = 64 << 20;
 
 /// The suffix of a file that is replaced, until it is removed.
 const REPLACED: &str = "tbpki-replaced";

@@ -10,7 +10,7 @@ use crate::value::values;
 /// Step n leads from layout n to n + 1. Steps are only ever added.
 ///
 /// The tables of `ledger.db`, with the rules that only PostgreSQL can add. Layout 1 here is layout 2 there.
-fn steps() -> [String; 7] {
+fn steps() -> [String; LAYOUT] {
     [
         [PARAMETERS, &for_postgres(tables::IDENTITY), &for_postgres(tables::JOBS)].concat(),
         JOB_UIDS.to_owned(),
@@ -19,11 +19,12 @@ fn steps() -> [String; 7] {
         for_postgres(tables::ENROLMENT),
         for_postgres(tables::RENEWAL),
         for_postgres(tables::STATION),
+        [STATUS, &for_postgres(tables::REPAIR)].concat(),
     ]
 }
 
 /// The newest layout.
-const LAYOUT: usize = 7;
+const LAYOUT: usize = 8;
 
 /// What was asked for may be longer than an ordered index takes, so that a hash finds it.
 const PARAMETERS: &str = r#"
@@ -49,6 +50,18 @@ ALTER TABLE identity ADD CONSTRAINT identity_role_of_state CHECK (
     (role = 'intended') = (state = 'intended') AND (role = 'void') = (state = 'void')
     AND (role = 'revoked') = (state = 'revoked'));
 ";
+
+/// A sequence counts changes without waiting for the transactions of other stations.
+const STATUS: &str = r#"
+CREATE TABLE status (
+    id          BIGINT PRIMARY KEY CHECK (id = 1),
+    uid         BYTEA NOT NULL CHECK (length(uid) = 16),
+    restored_at BIGINT,
+    moved_to    TEXT COLLATE "C"
+);
+INSERT INTO status (id, uid) VALUES (1, uuid_send(gen_random_uuid()));
+CREATE SEQUENCE changes;
+"#;
 
 /// Connects to a ledger; creates one if `writes` allows it, and brings an older one up to date.
 pub(crate) fn open(server: &PostgresServer, writes: bool) -> Result<PostgresWorker> {

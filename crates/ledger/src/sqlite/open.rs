@@ -41,6 +41,9 @@ pub(crate) fn open(path: &Path) -> Result<File> {
     let version = known_version(path, &layout)?;
     file.run(durable_and_quick)?;
     if version < schema::STEPS.len() {
+        if version > 0 {
+            check_room(path)?;
+        }
         // Under the write lock, because two processes may open an old ledger at the same moment.
         file.batch("BEGIN IMMEDIATE")?;
         let updated = update(&file).and_then(|()| file.batch("COMMIT"));
@@ -87,6 +90,22 @@ impl File {
     pub(crate) fn fold(&self) -> Result<()> {
         self.run(|connection| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())))
     }
+}
+
+/// Fails if the disk has no room for another layout: the rows may be written once more, to the -wal file and then back.
+fn check_room(path: &Path) -> Result<()> {
+    let size = fs::metadata(path).map_or(0, |file| file.len());
+    let needed = size.saturating_mul(2);
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (room, _) = base::file::BulkDir::open(dir)?.room()?;
+    if room >= needed {
+        return Ok(());
+    }
+    Err(Code::DiskFull
+        .error("there is not enough room to bring the ledger up to date")
+        .at(path)
+        .because(format!("{needed} octets are needed, and {room} are free"))
+        .fix("make room and run the same command again; the ledger is unchanged"))
 }
 
 fn update(file: &File) -> Result<()> {

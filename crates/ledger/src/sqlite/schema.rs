@@ -17,6 +17,7 @@ pub(crate) const STEPS: &[&[&str]] = &[
     &[tables::ENROLMENT],
     &[tables::RENEWAL],
     &[tables::STATION],
+    &[STATUS, tables::REPAIR],
 ];
 
 const PARAMETERS: &str = "
@@ -37,6 +38,18 @@ UPDATE job SET uid = randomblob(16);
 CREATE UNIQUE INDEX job_uid ON job (uid);
 ALTER TABLE job ADD COLUMN canceled_at INTEGER;
 ALTER TABLE identity ADD COLUMN unregistered_at INTEGER;
+";
+
+/// A file counts its changes in a row; a server has a sequence for that.
+const STATUS: &str = "
+CREATE TABLE status (
+    id          INTEGER PRIMARY KEY CHECK (id = 1),
+    uid         BLOB NOT NULL CHECK (length(uid) = 16),
+    changes     INTEGER NOT NULL,
+    restored_at INTEGER,
+    moved_to    TEXT
+) STRICT;
+INSERT INTO status (id, uid, changes) VALUES (1, randomblob(16), 0);
 ";
 
 /// The kind of a file, judged by its header.

@@ -10,6 +10,7 @@ use pki::serial::Serial;
 use super::layout::{Attempt, Layout, Packing};
 use super::shard_store::{MARK, ShardStore, ShardStoreFile, VERSION, absolute, archive_of, remember};
 use super::{join, read};
+use crate::rollback;
 
 /// The job that a place is asked for, and the ledger that has it.
 #[derive(Clone, Copy)]
@@ -27,6 +28,9 @@ impl ShardStore {
     /// [`Code::PlaceTaken`] where it belongs to another job or holds something else, and what the disk can refuse.
     pub fn make(store: &Path, dir: &Path, layout: Layout, packing: Packing, owner: &OwningJob<'_>) -> Result<Self> {
         let of_job = (layout != Layout::Directories).then_some(owner);
+        if let Some(owner) = of_job {
+            rollback::check_place(dir, owner.view)?;
+        }
         let known = Self::open(dir)?;
         // Checked before anything is created, so that a refused directory stays as it was.
         match &known {
@@ -67,7 +71,36 @@ impl ShardStore {
             }
         };
         place.remember(store)?;
+        if let Some(owner) = of_job {
+            place.note(owner.view);
+        }
         Ok(place)
+    }
+
+    /// Marks a place as that of another job, which has its shards in the ledger already, and remembers it in the store.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn assign(&self, store: &Path, job: &Job, view: &View) -> Result<()> {
+        let dir = absolute(&self.dir)?;
+        remember(store, &format!("job-{}", job.id), &dir)?;
+        let mut place = Self { dir, mark: self.mark.clone() };
+        place.mark.version = VERSION;
+        place.mark.job = Some(job.id.number());
+        place.mark.job_uid = Some(job.uid.to_string());
+        if place.mark != self.mark {
+            place.write_mark(FileSet::new(&place.dir).replacing("earlier"))?;
+        }
+        place.remember(store)?;
+        place.note(view);
+        Ok(())
+    }
+
+    /// Notes in the place how far the ledger is, so that an older copy of it is noticed here.
+    pub fn note(&self, view: &View) {
+        if self.mark.layout != Layout::Directories {
+            rollback::note_in_place(&self.dir, view);
+        }
     }
 
     /// Fails if a new job of the ledger `view` cannot have its place in `dir`. Writes nothing.

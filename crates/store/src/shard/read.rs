@@ -150,7 +150,7 @@ impl Shard {
 }
 
 /// The place of a shard's files.
-enum Source {
+pub(super) enum Source {
     /// In directories of the store.
     Directories(PathBuf),
     /// One file a device.
@@ -162,7 +162,7 @@ enum Source {
 }
 
 impl Source {
-    fn open(store: &Path, place: &ShardStore, attempt: Attempt) -> Result<Self> {
+    pub(super) fn open(store: &Path, place: &ShardStore, attempt: Attempt) -> Result<Self> {
         match place.layout() {
             Layout::Directories => Ok(Self::Directories(store.to_owned())),
             Layout::Shards => {
@@ -223,6 +223,11 @@ impl Source {
 }
 
 impl StoredIdentity {
+    /// An identity whose key only the recipients of an archive can read.
+    pub(super) fn sealed(leaf: Certificate) -> Self {
+        Self { leaf, above: Vec::new(), key: HeldKey::Sealed }
+    }
+
     fn checked(self, entry: &Entry) -> Result<Self> {
         // The ledger's fingerprint decides, not the file name: a restored backup may contain an older generation.
         if entry.fingerprint == Some(self.leaf.fingerprint()) {
@@ -318,10 +323,15 @@ fn from_directory(store: &Path, entry: &Entry) -> Result<StoredIdentity> {
 
 /// An identity in one PEM text.
 fn from_pem(entry: &Entry, pem: &[u8]) -> Result<StoredIdentity> {
+    parse(pem)?.checked(entry)
+}
+
+/// The identity in one PEM text, whatever it is.
+pub(super) fn parse(pem: &[u8]) -> Result<StoredIdentity> {
     let mut certificates = PemBundle::parse(pem)?.certificates.into_iter();
     let leaf = certificates.next().ok_or_else(empty)?;
     let key = HeldKey::Here(Zeroizing::new(pem.to_vec()));
-    StoredIdentity { leaf, above: certificates.collect(), key }.checked(entry)
+    Ok(StoredIdentity { leaf, above: certificates.collect(), key })
 }
 
 /// The CAs above what a CA of the store has issued.

@@ -10,14 +10,12 @@ use ledger::{JobId, View};
 use serde::{Deserialize, Serialize};
 
 use super::layout::{Attempt, Layout, Packing};
-use crate::paths::FILE_LIMIT;
+use crate::paths::{FILE_LIMIT, PLACES};
 
 /// The file that identifies the job of a directory.
 pub(super) const MARK: &str = "fleet.json";
 /// The version of that file. Version 1, of tbpki 0.1.0, knew the job by its number alone.
 pub(super) const VERSION: u32 = 2;
-/// The directory in which a store keeps the paths of its places.
-const PLACES: &str = "places";
 /// The suffix of the directory with the parts of an archive.
 const PARTS: &str = ".parts";
 /// The longest wait for another process that works in the same place.
@@ -62,7 +60,7 @@ impl ShardStoreFile {
 }
 
 /// True if a text is an identifier as tbpki makes them: hexadecimal digits.
-fn is_id(text: &str) -> bool {
+pub(super) fn is_id(text: &str) -> bool {
     // The bound keeps a file name below the limit of the file system.
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -2,7 +2,10 @@
 //!
 //! Written by hand because one kind of header is enough, and private keys must not pass through buffers that are not wiped.
 
+use std::io::Read;
+
 use base::{Code, Error, Result};
+use zeroize::Zeroizing;
 
 /// The unit of everything.
 const BLOCK: usize = 512;
@@ -188,6 +191,41 @@ impl<'a> Iterator for TarReader<'a> {
     }
 }
 
+/// Passes the files of an archive on that is read in pieces, with one file at a time in memory, of at most `limit` bytes.
+///
+/// # Errors
+/// [`Code::ShardDamaged`], and those of `take` and of the reader.
+pub fn each(archive: &mut dyn Read, limit: usize, take: &mut dyn FnMut(ArchiveFile<'_>) -> Result<()>) -> Result<()> {
+    let cut = |error: std::io::Error| damaged("it ends too early").because(error);
+    let mut piece = Zeroizing::new(Vec::new());
+    loop {
+        let start = piece.len();
+        piece.resize(start + BLOCK, 0);
+        let header = piece.get_mut(start..).unwrap_or_default();
+        archive.read_exact(header).map_err(cut)?;
+        if header.iter().all(|byte| *byte == 0) {
+            return Ok(());
+        }
+        let kind = header.get(field::KIND).copied().unwrap_or_default();
+        let size = octal(header.get(field::SIZE).unwrap_or_default()).and_then(|size| usize::try_from(size).ok());
+        let size = size.filter(|size| *size <= limit).ok_or_else(|| damaged("a file is too large"))?;
+        let start = piece.len();
+        // What the archive really holds decides how much memory is taken.
+        let padded = size.next_multiple_of(BLOCK);
+        let got = archive.take(padded as u64).read_to_end(&mut piece).map_err(cut)?;
+        if got != padded || piece.len() != start + padded {
+            return Err(damaged("it ends within the contents of a file"));
+        }
+        if kind == b'x' {
+            continue;
+        }
+        for entry in TarReader::new(&piece) {
+            take(entry?)?;
+        }
+        piece.clear();
+    }
+}
+
 /// The path in the records of an extended header.
 fn pax_path(mut records: &[u8]) -> Option<&str> {
     while !records.is_empty() {
@@ -265,6 +303,23 @@ mod tests {
         tar(&["-xf", "t.tar"]);
         assert_eq!(std::fs::read(dir.path().join("pümpe.pem")).unwrap(), [b'3'; 600]);
         assert_eq!(std::fs::read(dir.path().join(long)).unwrap(), b"two");
+    }
+
+    #[test]
+    fn an_archive_is_read_in_pieces() {
+        let long = long();
+        let (bytes, _) = archive(&[("a.pem", b"one"), (&long, &[7; 600]), ("b.pem", b"")]);
+        let mut read = Vec::new();
+        each(&mut bytes.as_slice(), 600, &mut |entry| {
+            read.push((entry.name.to_owned(), entry.contents.len()));
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(read, [("a.pem".to_owned(), 3), (long, 600), ("b.pem".to_owned(), 0)]);
+        assert!(each(&mut bytes.as_slice(), 599, &mut |_| Ok(())).is_err(), "over the limit");
+        for cut in [1, 511, 600, bytes.len() - 1024] {
+            assert!(each(&mut &bytes[..cut], 600, &mut |_| Ok(())).is_err(), "{cut}");
+        }
     }
 
     #[test]

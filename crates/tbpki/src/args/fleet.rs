@@ -19,7 +19,7 @@ use store::shard::Layout;
 use super::CaPassphrase;
 use super::value::{algorithm, client_format, layout, parsed, text};
 use crate::args::fleet::bundle::FleetBundleArgs;
-use crate::args::fleet::jobs::{FleetCancelArgs, FleetJobsArgs};
+use crate::args::fleet::jobs::{FleetAdoptArgs, FleetCancelArgs, FleetJobsArgs};
 use crate::args::fleet::register::FleetRegisterArgs;
 use crate::args::fleet::renew::FleetRenewArgs;
 use crate::args::fleet::run::FleetRunArgs;
@@ -66,6 +66,11 @@ pub enum FleetVerb {
     /// The identities that the job has issued stay: they can be registered and bundled. Nothing more is issued by it, and
     /// its other names can be used again.
     Cancel(FleetCancelArgs),
+    /// Take over a fleet directory of another or a lost ledger
+    ///
+    /// Compares every certificate with its key and with the CAs of this store, then records the job and its identities, and
+    /// marks the directory as this ledger's. Names in use and certificates of other CAs are refused, and nothing changes.
+    Adopt(FleetAdoptArgs),
 }
 
 impl FleetVerb {
@@ -79,6 +84,7 @@ impl FleetVerb {
             FleetVerb::Renew(_) => "fleet renew",
             FleetVerb::Jobs(_) => "fleet jobs",
             FleetVerb::Cancel(_) => "fleet cancel",
+            FleetVerb::Adopt(_) => "fleet adopt",
         }
     }
 }

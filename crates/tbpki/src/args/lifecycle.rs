@@ -1,4 +1,6 @@
-//! Arguments of the verbs that renew and revoke.
+//! Arguments of the verbs that renew, revoke and repair.
+
+pub(super) mod store;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -173,4 +175,24 @@ pub struct CrlListArgs {
     /// The passphrase of the CA keys.
     #[command(flatten)]
     pub ca_passphrase: CaPassphrase,
+}
+
+/// The arguments of `tbpki forget`.
+#[derive(Debug, Clone, Args)]
+pub struct ForgetArgs {
+    /// The devices (repeat or separate by commas)
+    #[arg(long, required = true, value_name = "NAME", value_parser = parsed::<DeviceName>(), value_delimiter = ',', add = completion::devices())]
+    pub device: Vec<DeviceName>,
+    /// Do not revoke certificates that have not expired
+    #[arg(long)]
+    pub keep_valid: bool,
+    /// Print what would happen, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The lists.
+    #[command(flatten)]
+    pub lists: CrlListArgs,
+    /// The platform.
+    #[command(flatten)]
+    pub platform: PlatformArgs,
 }

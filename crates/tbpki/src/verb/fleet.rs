@@ -20,6 +20,7 @@ use crate::output::Report;
 use crate::progress::Progress;
 use crate::signals;
 
+pub(crate) mod adopt;
 pub(crate) mod bundle;
 pub(crate) mod issue;
 pub(crate) mod jobs;

@@ -1,0 +1,8 @@
+//! A store and its ledger compared, repaired, and names that are forgotten.
+
+pub mod adopt;
+pub mod check;
+pub mod forget;
+mod parts;
+pub mod repair;
+mod scan;

@@ -1,0 +1,104 @@
+//! A fleet directory of another ledger, or of a ledger that was lost, taken over as a job of this one.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use base::text::quote;
+use base::{Code, Error, Result};
+use ledger::{Kind, Origin};
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::Workspace;
+use store::shard::{Layout, ShardStore};
+
+use super::parts::{Known, look_up};
+use super::repair::issuers::Issuers;
+use super::repair::{Candidate, Jobs, record_names};
+use super::scan::{Places, Seen, shards};
+
+/// What was taken over.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct AdoptReport {
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// The directory.
+    pub directory: String,
+    /// The number of the job in this ledger; `null` in a dry run.
+    pub job: Option<u64>,
+    /// Certificates that were compared and taken over.
+    pub identities: u64,
+}
+
+/// Compares every certificate in a fleet directory with the CAs of this store and with its key, then records the job and
+/// its identities. The directory then belongs to this ledger.
+///
+/// # Errors
+/// [`Code::PlaceMissing`] if it is no fleet directory, [`Code::PlaceTaken`] if this ledger has a part of it,
+/// [`Code::NotAdopted`] for a certificate that does not fit, [`Code::DuplicateNames`] for a name in use: nothing is
+/// changed then.
+pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result<AdoptReport> {
+    let mut store = workspace.open_store("fleet adopt")?;
+    let place = ShardStore::open(dir)?.filter(|place| place.layout() != Layout::Directories);
+    let place = place.ok_or_else(|| {
+        Code::PlaceMissing
+            .error("this is not a directory with the shards of a job")
+            .at(dir)
+            .fix("name the directory of `--out`, or FILE.parts next to an archive")
+    })?;
+    let issuers = Issuers::record(workspace, &mut store)?;
+    let known = BTreeMap::from([(place.id().to_owned(), place.clone())]);
+    let places = Places { known, missing: BTreeMap::new() };
+    let mut jobs = Jobs::new(workspace, &places)?;
+    let mut candidates = Vec::new();
+    shards(store.dir(), place.id(), &place, &mut |seen| {
+        let found = match seen {
+            Seen::Identity(found) => found,
+            Seen::WrongKey { name, path, error, .. } | Seen::Unreadable { name, path, error, .. } => {
+                return Err(refused(&name, &path, &error));
+            }
+            Seen::ShardGone { error, .. } => return Err(error),
+            Seen::Loose(_) => return Ok(()),
+        };
+        let index = jobs.count(&found);
+        match look_up(&store.ledger, &found)? {
+            Known::Foreign => {}
+            Known::Row(_) | Known::Unfinished => {
+                return Err(Code::PlaceTaken
+                    .error(format!("the ledger has the certificate of {} already", quote(&found.name)))
+                    .at(dir)
+                    .fix("the directory is of this ledger: run `tbpki store repair` if shards of it are lost"));
+            }
+        }
+        if let Some(holder) = store.ledger.current(Kind::Device, &found.name)? {
+            return Err(Code::DuplicateNames
+                .error(format!("the name {} is in use in this ledger", quote(&found.name)))
+                .because(format!("its certificate has the serial number {}", holder.serial))
+                .at(&found.path)
+                .fix("forget the device with `tbpki forget` first, or keep the directory with its own ledger"));
+        }
+        store.ledger.check_not_reserved(Kind::Device, &found.name)?;
+        let issuer = issuers.of(&found.leaf)?.ok_or_else(|| {
+            let error = Code::NotAdopted.error("no CA of this store has issued a certificate of the directory");
+            error.at(&found.path).item(&found.name).fix("adopt it in a store with the CA that issued it")
+        })?;
+        candidates.push(Candidate::of(&found, issuer, index, &mut jobs)?);
+        Ok(())
+    })?;
+    let identities = candidates.len().try_into().unwrap_or(u64::MAX);
+    let directory = dir.to_string_lossy().into_owned();
+    if dry_run {
+        return Ok(AdoptReport { dry_run, directory, job: None, identities });
+    }
+    Candidate::sort(&mut candidates);
+    let (_, ids) = record_names(&mut store, &candidates, &jobs, Origin::Adopted)?;
+    let job = ids.job_of(place.id()).map(|id| store.ledger.job(id)).transpose()?.flatten();
+    if let Some(job) = &job {
+        // The ledger has the shards by now: a run that is killed here is finished by naming the directory with --out.
+        place.assign(store.dir(), job, &store.ledger)?;
+    }
+    Ok(AdoptReport { dry_run, directory, job: job.map(|job| job.id.number()), identities })
+}
+
+fn refused(name: &str, path: &Path, error: &Error) -> Error {
+    Code::NotAdopted.error(error.finding().what.clone()).at(path).item(name)
+}

@@ -1,0 +1,252 @@
+//! The ledger compared with the files, and with the platform.
+
+mod cas;
+mod lists;
+pub(super) mod platform;
+
+use std::collections::{BTreeSet, HashSet};
+
+use base::file::Lock;
+use base::{Code, Finding, Result};
+use ledger::{Filter, Kind, View};
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::shard::{Layout, ShardStore};
+use store::{Store, Workspace, rollback};
+
+pub(super) use lists::{Listed, listed};
+
+use super::parts::{Known, look_up};
+pub use super::parts::{Problem, ProblemKind};
+use super::scan::{FilesOf, Found, Places, Seen, scan};
+
+/// How long a check waits for another verb to finish with the store.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// What is to be compared.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CheckRequest {
+    /// Compare with the platform, also if the ledger was not restored.
+    pub platform: bool,
+    /// Never ask the platform.
+    pub offline: bool,
+}
+
+/// What was compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PlatformCompared {
+    /// Each device in use was looked up.
+    Compared,
+    /// It was not asked for.
+    Skipped,
+    /// No platform URL is configured.
+    NotConfigured,
+}
+
+/// The result of a check.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct StoreCheckReport {
+    /// Certificates in use in the ledger.
+    pub in_ledger: u64,
+    /// Certificates in files.
+    pub in_files: u64,
+    /// Directories and archives with shards.
+    pub places: usize,
+    /// Certificates in use that other stations keep: their files are not here.
+    pub elsewhere: u64,
+    /// Whether the platform was compared.
+    pub platform: PlatformCompared,
+    /// Whether the ledger was restored from a backup before, and counts as checked from now on.
+    pub restored_ledger_confirmed: bool,
+    /// The differences.
+    pub problems: Vec<Problem>,
+    /// What was noticed.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+}
+
+/// Compares the ledger of a store with the files, and with the platform if that is asked for or the ledger was restored
+/// from a backup. Nothing is changed but for the mark of a restored ledger, which goes if no difference is found.
+///
+/// # Errors
+/// Those of the ledger and of the disk. Differences are in the report.
+pub fn check(workspace: &mut Workspace<'_>, request: CheckRequest) -> Result<StoreCheckReport> {
+    let dir = workspace.store_dir().to_owned();
+    store::check_exists(&dir)?;
+    let lock = Lock::acquire(&dir, "store check", PATIENCE)?;
+    let view = workspace.view()?;
+    view.check()?;
+    let status = view.status()?;
+    let mut report = StoreCheckReport {
+        in_ledger: 0,
+        in_files: 0,
+        places: 0,
+        elsewhere: 0,
+        platform: PlatformCompared::Skipped,
+        restored_ledger_confirmed: false,
+        problems: Vec::new(),
+        findings: Vec::new(),
+    };
+    match rollback::check(&dir, &view) {
+        Err(error) if error.code() == Code::LedgerOlder => {
+            let note = error.finding().location.file.as_ref().unwrap_or(&dir);
+            report.problems.push(Problem::of_error(ProblemKind::Older, &error).at(note));
+        }
+        other => other?,
+    }
+    cas::check(&dir, &view, &mut report.problems)?;
+    files(&dir, &view, &mut report)?;
+    for doubtful in view.in_doubt()? {
+        let what = "two certificates of this name can be in use, because a job issued it while it had one";
+        report.problems.push(Problem::new(ProblemKind::Twice, what).entry(&doubtful));
+    }
+    lists::check(workspace, &view, &mut report.problems)?;
+    let is_wanted = !request.offline && (request.platform || status.restored_at.is_some());
+    if is_wanted && workspace.config.platform.url.value.is_none() && !request.platform {
+        report.platform = PlatformCompared::NotConfigured;
+    } else if is_wanted {
+        let mut differences = Vec::new();
+        platform::compare(workspace, &view, &mut |difference| {
+            differences.push(difference.problem());
+            Ok(())
+        })?;
+        report.problems.append(&mut differences);
+        report.platform = PlatformCompared::Compared;
+    }
+    drop((view, lock));
+    if status.restored_at.is_some() && report.problems.is_empty() {
+        if report.platform == PlatformCompared::Skipped {
+            report.findings.push(
+                Code::LedgerRestored
+                    .warning("the restored ledger was not compared with the platform, so it stays closed for verbs that write")
+                    .fix("run `tbpki store check` without --offline"),
+            );
+        } else {
+            let mut store = Store::open_to_repair(&workspace.location, "store check")?;
+            store.ledger.confirm_restored()?;
+            report.restored_ledger_confirmed = true;
+        }
+    }
+    if !report.problems.is_empty() {
+        report.findings.push(
+            Code::StoreDiffers
+                .fault("the ledger and the files differ")
+                .because(format!("differences: {}", report.problems.len()))
+                .fix("run `tbpki store repair` to take over what the files show; restore files that are missing"),
+        );
+    }
+    Ok(report)
+}
+
+/// Compares the files with the ledger, and the ledger with the files.
+fn files(dir: &std::path::Path, view: &View, report: &mut StoreCheckReport) -> Result<()> {
+    let places = Places::of(dir, view)?;
+    report.places = places.known.len();
+    for (id, error) in places.missing.iter().filter(|_| !view.is_shared()) {
+        let problem = Problem::of_error(ProblemKind::Place, error);
+        report.problems.push(if let Some(path) = error.finding().location.file.as_ref() {
+            problem.at(path)
+        } else {
+            problem.at(id)
+        });
+    }
+    let mut seen: HashSet<[u8; 32]> = HashSet::new();
+    let mut out_of_reach: BTreeSet<String> = places.missing.keys().cloned().collect();
+    let (mut problems, mut in_files) = (Vec::new(), 0);
+    scan(dir, &places, &mut |item| {
+        match item {
+            Seen::Identity(found) => {
+                in_files += 1;
+                problems.extend(compare(view, &found)?);
+                seen.insert(found.leaf.fingerprint());
+            }
+            Seen::WrongKey { kind, name, path, error } => {
+                problems.push(Problem::of_error(ProblemKind::Key, &error).of(kind, &name).at(path));
+            }
+            Seen::Unreadable { kind, name, path, error } => {
+                problems.push(Problem::of_error(ProblemKind::Unreadable, &error).of(kind, &name).at(path));
+            }
+            Seen::Loose(finding) => {
+                let problem = Problem::new(ProblemKind::Mode, finding.what.clone());
+                problems.push(finding.location.file.map_or(problem.clone(), |path| problem.at(path)));
+            }
+            Seen::ShardGone { place, attempt, error } => {
+                let problem = Problem::of_error(ProblemKind::Unreadable, &error);
+                problems.push(problem.at(format!("{place} shard {}", attempt.shard)));
+                out_of_reach.insert(place);
+            }
+        }
+        Ok(())
+    })?;
+    report.in_files = in_files;
+    report.problems.append(&mut problems);
+    missing(view, &seen, &out_of_reach, &ShardStore::open(dir)?, report)
+}
+
+/// The difference between a file and the ledger, if there is one.
+fn compare(view: &View, found: &Found) -> Result<Option<Problem>> {
+    let foreign = |what: &str| {
+        Problem::new(ProblemKind::Foreign, what).of(found.kind, &found.name).serial(&found.leaf).at(&found.path)
+    };
+    let row = match look_up(view, found)? {
+        Known::Row(row) => row,
+        Known::Unfinished => return Ok(None),
+        Known::Foreign => return Ok(Some(foreign("the ledger does not have this certificate"))),
+    };
+    if row.key.name != found.name || row.key.kind != found.kind {
+        return Ok(Some(foreign(&format!("this is the certificate of {} {}", row.key.kind, row.key.name))));
+    }
+    let is_replaced = found.shard.is_some() || found.files_of == FilesOf::Earlier || row.role.is_in_use();
+    if is_replaced || view.current(found.kind, &found.name)?.is_none() {
+        return Ok(None);
+    }
+    let what = format!("the file holds generation {}, which is {}", row.key.generation, row.role);
+    Ok(Some(Problem::new(ProblemKind::Changed, what).entry(&row).at(&found.path)))
+}
+
+/// Certificates in use that are in no file.
+fn missing(
+    view: &View,
+    seen: &HashSet<[u8; 32]>,
+    out_of_reach: &BTreeSet<String>,
+    store: &Option<ShardStore>,
+    report: &mut StoreCheckReport,
+) -> Result<()> {
+    for kind in [Kind::Server, Kind::Device] {
+        let filter = Filter { kind: Some(kind), ..Filter::default() };
+        for entry in view.list(&filter) {
+            let entry = entry?;
+            let Some(fingerprint) = entry.fingerprint.filter(|_| entry.role.is_in_use()) else { continue };
+            report.in_ledger += 1;
+            if seen.contains(&fingerprint) {
+                continue;
+            }
+            let place = view.shard_of(&entry)?.map(|(_, _, committed)| committed.place);
+            let is_here = match &place {
+                Some(place) if out_of_reach.contains(place) => continue_elsewhere(report),
+                Some(place) => {
+                    !view.is_shared()
+                        || store
+                            .as_ref()
+                            .is_some_and(|store| store.id() == place && store.layout() == Layout::Directories)
+                }
+                // Other stations keep the files of what they have issued.
+                None => !view.is_shared(),
+            };
+            if is_here {
+                let what = format!("generation {} is {}, and no file holds it", entry.key.generation, entry.role);
+                report.problems.push(Problem::new(ProblemKind::Missing, what).entry(&entry));
+            } else if !place.is_some_and(|place| out_of_reach.contains(&place)) {
+                report.elsewhere += 1;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Counts a certificate whose files are out of reach, which is a difference of its own already.
+fn continue_elsewhere(report: &mut StoreCheckReport) -> bool {
+    report.elsewhere += 1;
+    false
+}

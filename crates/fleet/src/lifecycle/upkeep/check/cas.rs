@@ -1,0 +1,59 @@
+//! The CAs of the ledger compared with those of the store.
+
+use std::path::Path;
+
+use base::{Code, Result, file};
+use ledger::{Filter, Kind, View};
+use pki::PrivateKey;
+use store::FILE_LIMIT;
+use store::ca::{Ca, KeyLocation};
+
+use crate::lifecycle::upkeep::parts::{Problem, ProblemKind};
+
+/// Compares the CAs in use: certificate, key and mode.
+///
+/// # Errors
+/// Those of the ledger.
+pub(super) fn check(store: &Path, view: &View, problems: &mut Vec<Problem>) -> Result<()> {
+    let filter = Filter { kind: Some(Kind::Ca), current_only: true, ..Filter::default() };
+    for entry in view.list(&filter) {
+        let entry = entry?;
+        let Some(ca) = Ca::named(&entry.key.name) else { continue };
+        let dir = ca.dir(store);
+        if view.is_shared() && !dir.exists() {
+            // A station that makes devices alone has no CAs of servers.
+            continue;
+        }
+        let problem = |error: &base::Error| Problem::of_error(ProblemKind::Ca, error).entry(&entry).at(&dir);
+        let certificates = match ca.certificates(store) {
+            Ok(certificates) => certificates,
+            Err(error) => {
+                problems.push(problem(&error));
+                continue;
+            }
+        };
+        let Some(certificate) = certificates.first() else { continue };
+        if entry.fingerprint != Some(certificate.fingerprint()) {
+            let what = "the store has another certificate of this CA than the ledger";
+            problems.push(Problem::new(ProblemKind::Ca, what).entry(&entry).at(dir.join("cert.pem")));
+        }
+        match KeyLocation::of(&dir) {
+            Ok(KeyLocation::File(path)) => {
+                if let Some(finding) = file::loose_permissions(&path) {
+                    problems.push(Problem::new(ProblemKind::Mode, finding.what).entry(&entry).at(&path));
+                }
+                // An encrypted key cannot be compared without its passphrase.
+                let key = file::read_secret(&path, FILE_LIMIT).and_then(|pem| PrivateKey::from_pem_or_der(&pem, None));
+                match key.and_then(|key| key.check_belongs_to(certificate.spki_der())) {
+                    Err(error) if error.code() != Code::KeyEncrypted => {
+                        problems.push(Problem::of_error(ProblemKind::Key, &error).entry(&entry).at(path));
+                    }
+                    _ => {}
+                }
+            }
+            Ok(KeyLocation::Token { .. } | KeyLocation::Elsewhere) => {}
+            Err(error) => problems.push(problem(&error)),
+        }
+    }
+    Ok(())
+}

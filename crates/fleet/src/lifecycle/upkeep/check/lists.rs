@@ -1,0 +1,82 @@
+//! The revocation lists that are published, compared with the revocations of the ledger: a restored ledger can have lost
+//! some of them.
+
+use std::path::PathBuf;
+
+use base::{Result, file};
+use identity::lifecycle::revocation_lists::{LIMIT, SERVERS_FILE, devices_file};
+use ledger::{Filter, Kind, Role, SerialNumber, View};
+use pki::crl::Crl;
+use pki::pem_bundle::PemBundle;
+use store::Workspace;
+use store::ca::Ca;
+use time::OffsetDateTime;
+
+use crate::lifecycle::upkeep::parts::{Problem, ProblemKind};
+
+/// An entry of a list that the ledger does not have.
+pub(in crate::lifecycle::upkeep) struct Listed {
+    pub(in crate::lifecycle::upkeep) serial: SerialNumber,
+    /// The name of the CA in the ledger.
+    pub(in crate::lifecycle::upkeep) issuer: String,
+    pub(in crate::lifecycle::upkeep) since: OffsetDateTime,
+    pub(in crate::lifecycle::upkeep) reason: Option<&'static str>,
+    pub(in crate::lifecycle::upkeep) path: PathBuf,
+    /// The end of the CA's validity: nothing that it issued is valid for longer.
+    pub(in crate::lifecycle::upkeep) ca_ends: OffsetDateTime,
+}
+
+/// Adds a difference for each certificate that a list revokes and the ledger does not.
+///
+/// # Errors
+/// Those of the ledger and of the files.
+pub(super) fn check(workspace: &Workspace<'_>, view: &View, problems: &mut Vec<Problem>) -> Result<()> {
+    for listed in listed(workspace, view)? {
+        let what = format!("the list revokes {} of {}, and the ledger does not", listed.serial, listed.issuer);
+        let mut problem = Problem::new(ProblemKind::Revocation, what).at(&listed.path);
+        problem.serial = Some(listed.serial.to_string());
+        problems.push(problem);
+    }
+    Ok(())
+}
+
+/// The entries of the published lists that the ledger does not have as revoked.
+///
+/// # Errors
+/// Those of the ledger and of the files.
+pub(in crate::lifecycle::upkeep) fn listed(workspace: &Workspace<'_>, view: &View) -> Result<Vec<Listed>> {
+    let store = workspace.store_dir();
+    let filter = Filter { kind: Some(Kind::Ca), current_only: true, ..Filter::default() };
+    let mut cas = Vec::new();
+    for entry in view.list(&filter) {
+        let name = entry?.key.name;
+        // A CA that is not in the store is a difference of its own.
+        let certificates = Ca::named(&name).and_then(|ca| ca.certificates(store).ok());
+        cas.extend(certificates.into_iter().flatten().next().map(|certificate| (name, certificate)));
+    }
+    let mut found = Vec::new();
+    for path in [devices_file(workspace), store.join(SERVERS_FILE)] {
+        let Some(bytes) = file::read_optional(&path, LIMIT)? else { continue };
+        for der in PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.crls {
+            let list = Crl::from_der(&der).map_err(|error| error.at(&path))?;
+            let ca = cas.iter().find(|(_, ca)| list.verify_signed_by(ca).is_ok());
+            let Some((issuer, ca)) = ca else { continue };
+            for entry in list.revoked() {
+                let serial = SerialNumber::new(&entry.serial)?;
+                let rows = view.by_serial(&serial)?;
+                if rows.iter().any(|row| row.issuer == *issuer && row.role == Role::Revoked) {
+                    continue;
+                }
+                found.push(Listed {
+                    serial,
+                    issuer: issuer.clone(),
+                    since: entry.since,
+                    reason: entry.reason,
+                    path: path.clone(),
+                    ca_ends: ca.not_after(),
+                });
+            }
+        }
+    }
+    Ok(found)
+}

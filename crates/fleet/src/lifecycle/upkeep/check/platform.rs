@@ -1,0 +1,102 @@
+//! The registrations of the ledger compared with the platform.
+
+use base::Result;
+use ledger::{Entry, Filter, Key, Kind, State, View};
+use provision::thingsboard::StoredCredential;
+use store::Workspace;
+
+use crate::lifecycle::upkeep::parts::{Problem, ProblemKind};
+use crate::platform::Connection;
+
+/// Devices that are looked up before their outcomes are passed on.
+const BATCH: usize = 1000;
+
+/// A device for which the platform has something else than the ledger records.
+pub(in crate::lifecycle::upkeep) struct Difference {
+    pub(in crate::lifecycle::upkeep) entry: Entry,
+    /// The credential of the platform.
+    pub(in crate::lifecycle::upkeep) there: StoredCredential,
+    /// The generation of the name that the platform has, if the ledger has it.
+    pub(in crate::lifecycle::upkeep) generation: Option<Key>,
+}
+
+impl Difference {
+    pub(in crate::lifecycle::upkeep) fn problem(&self) -> Problem {
+        let what = match (&self.there, &self.generation) {
+            (StoredCredential::Absent, _) => {
+                "it is recorded as registered, and the platform does not have the device".to_owned()
+            }
+            (StoredCredential::Other, _) => {
+                "it is recorded as registered, and the platform has a token for the device".to_owned()
+            }
+            (_, Some(key)) if *key == self.entry.key => {
+                "the platform has the certificate, and the ledger does not record that".to_owned()
+            }
+            (_, Some(key)) => format!("the platform has the certificate of generation {}", key.generation),
+            (_, None) => "the platform has a certificate that the ledger does not have".to_owned(),
+        };
+        Problem::new(ProblemKind::Platform, what).entry(&self.entry)
+    }
+}
+
+/// Looks up every device in use, and passes on those whose registration differs.
+///
+/// # Errors
+/// Those of the platform, of the ledger and of `take`.
+pub(in crate::lifecycle::upkeep) fn compare(
+    workspace: &mut Workspace<'_>,
+    view: &View,
+    take: &mut dyn FnMut(Difference) -> Result<()>,
+) -> Result<()> {
+    let connection = Connection::of_fleet(workspace, None)?;
+    connection.runtime.wait(connection.board.log_in())?;
+    let filter = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
+    let mut entries = view.list(&filter);
+    loop {
+        let batch: Vec<Entry> = entries.by_ref().take(BATCH).collect::<Result<_>>()?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        for (entry, there) in look_up(&connection, batch)? {
+            if let Some(difference) = difference(view, entry, there)? {
+                take(difference)?;
+            }
+        }
+    }
+}
+
+fn look_up(connection: &Connection, batch: Vec<Entry>) -> Result<Vec<(Entry, StoredCredential)>> {
+    let work = |entry: Entry| {
+        let board = connection.board.clone();
+        async move {
+            let _turn = board.pace().permit().await;
+            let there = board.stored_credential(&entry.key.name).await;
+            there.map(|there| (entry, there))
+        }
+    };
+    let mut found = Vec::with_capacity(batch.len());
+    connection.runtime.for_each(connection.concurrency, batch, work, |outcome| {
+        found.push(outcome?);
+        Ok(())
+    })?;
+    // Answers come in any order.
+    found.sort_by(|(a, _), (b, _)| a.key.name.cmp(&b.key.name));
+    Ok(found)
+}
+
+fn difference(view: &View, entry: Entry, there: StoredCredential) -> Result<Option<Difference>> {
+    let is_recorded = entry.reached(State::Registered).is_some();
+    let generation = match &there {
+        StoredCredential::Certificate(id) if entry.credentials_id.as_ref() == Some(id) => Some(entry.key.clone()),
+        StoredCredential::Certificate(id) => {
+            let history = view.history(Kind::Device, &entry.key.name)?;
+            history.into_iter().find(|row| row.credentials_id.as_ref() == Some(id)).map(|row| row.key)
+        }
+        StoredCredential::Absent | StoredCredential::Other => None,
+    };
+    let is_same = match &there {
+        StoredCredential::Certificate(_) => is_recorded && generation.as_ref() == Some(&entry.key),
+        StoredCredential::Absent | StoredCredential::Other => !is_recorded,
+    };
+    Ok((!is_same).then_some(Difference { entry, there, generation }))
+}

@@ -1,0 +1,165 @@
+//! Names that are no longer used: revoked, their files removed, and free again.
+
+use std::path::Path;
+
+use base::file::{self, BulkDir};
+use base::{Code, Finding, Result};
+use identity::lifecycle::renew::PENDING;
+use ledger::{Kind, Role, View};
+use pki::device_name::DeviceName;
+use pki::revocation_list::Reason;
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::shard::{Layout, ShardStore};
+use store::{Workspace, identity_dir};
+
+use super::scan::is_of_identity;
+use crate::lifecycle::revoke::{RevokeRequest, Targets, revoke};
+
+/// What is to be forgotten.
+#[derive(Debug, Clone)]
+pub struct ForgetRequest {
+    /// The devices.
+    pub devices: Vec<DeviceName>,
+    /// Do not revoke certificates that have not expired.
+    pub keep_valid: bool,
+    /// Say what would happen, and change nothing.
+    pub dry_run: bool,
+}
+
+/// A device that was forgotten.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ForgottenDevice {
+    /// The name.
+    pub name: String,
+    /// Generations that were revoked by this.
+    pub revoked: usize,
+    /// Whether its directory in the store is gone.
+    pub files_removed: bool,
+    /// Files in its directory that tbpki did not make, and that stay.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files_left: Vec<String>,
+}
+
+/// What was forgotten.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ForgetReport {
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// The devices.
+    pub devices: Vec<ForgottenDevice>,
+    /// Steps of their revocations that are open.
+    pub open: usize,
+    /// What was noticed.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+}
+
+/// Revokes the certificates of devices that have not expired, records the names as forgotten, and removes their files from
+/// the store. Their rows and serial numbers stay in the ledger, and the names can be used again. May be repeated.
+///
+/// # Errors
+/// [`Code::UnknownIdentity`] if the ledger does not have one of the names, [`Code::NameReserved`] if one waits in a job:
+/// nothing is changed then.
+pub fn forget(workspace: &mut Workspace<'_>, request: &ForgetRequest) -> Result<ForgetReport> {
+    let view = workspace.view()?;
+    let mut report = ForgetReport { dry_run: request.dry_run, devices: Vec::new(), open: 0, findings: Vec::new() };
+    for name in &request.devices {
+        check(&view, name.as_str())?;
+        let valid = view.revocable(Kind::Device, name.as_str(), workspace.now)?;
+        let revoked = if request.keep_valid { 0 } else { valid.iter().filter(|row| row.role != Role::Revoked).count() };
+        report.findings.extend(in_shard(workspace.store_dir(), &view, name.as_str())?);
+        let device = ForgottenDevice {
+            name: name.as_str().to_owned(),
+            revoked,
+            files_removed: false,
+            files_left: files(workspace.store_dir(), name.as_str())?.1,
+        };
+        report.devices.push(device);
+    }
+    // A run that was interrupted has left steps of its revocations open.
+    let is_meant =
+        |key: &ledger::Key| key.kind == Kind::Device && request.devices.iter().any(|name| name.as_str() == key.name);
+    let has_open_steps = view.open_revocations()?.iter().any(|open| is_meant(&open.key));
+    drop(view);
+    if request.dry_run {
+        return Ok(report);
+    }
+    if has_open_steps || report.devices.iter().any(|device| device.revoked > 0) {
+        let names = request.devices.clone();
+        let revocation =
+            RevokeRequest { targets: Targets::Devices(names), reason: Reason::CessationOfOperation, dry_run: false };
+        let mut revoked = revoke(workspace, &revocation)?;
+        report.open = usize::try_from(revoked.open_steps).unwrap_or(usize::MAX);
+        report.findings.append(&mut revoked.findings);
+    }
+    let mut store = workspace.open_store("forget")?;
+    store.ledger.transaction(|transaction| {
+        request.devices.iter().try_for_each(|name| transaction.forget(Kind::Device, name.as_str()))
+    })?;
+    for device in &mut report.devices {
+        device.files_removed = remove(store.dir(), device)?;
+    }
+    Ok(report)
+}
+
+/// Fails for a name that the ledger does not have, or that waits in a job.
+fn check(view: &View, name: &str) -> Result<()> {
+    view.check_not_reserved(Kind::Device, name)?;
+    if view.history(Kind::Device, name)?.is_empty() {
+        return Err(Code::UnknownIdentity
+            .error(format!("the ledger has no device {name:?}"))
+            .item(name)
+            .fix("`tbpki list --kind device` lists the devices"));
+    }
+    Ok(())
+}
+
+/// A note if a file of the device stays in a shard or an archive.
+fn in_shard(store: &Path, view: &View, name: &str) -> Result<Option<Finding>> {
+    for row in view.history(Kind::Device, name)? {
+        let Some((job, _, committed)) = view.shard_of(&row)? else { continue };
+        let place = ShardStore::find(store, &committed.place).ok();
+        if place.is_none_or(|place| place.layout() != Layout::Directories) {
+            return Ok(Some(
+                Code::FilesLeft
+                    .note(format!("the shards of job {job} still hold the key and the certificate of this device"))
+                    .item(name)
+                    .fix("destroy the directory or archive of the job when none of its devices needs it"),
+            ));
+        }
+    }
+    Ok(None)
+}
+
+/// The files in the directory of a device: those of tbpki, and others.
+fn files(store: &Path, name: &str) -> Result<(Vec<String>, Vec<String>)> {
+    let dir = identity_dir(store, Kind::Device, name);
+    if !dir.is_dir() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let mut names = BulkDir::open(&dir)?.names()?;
+    names.retain(|file| !file.starts_with(".tbpki-") && file != ".lock");
+    names.sort();
+    let is_own = |file: &String| is_of_identity(file) || (file == PENDING && is_own_dir(&dir.join(PENDING)));
+    Ok(names.into_iter().partition(is_own))
+}
+
+/// Whether a directory holds only files that tbpki writes for an identity.
+fn is_own_dir(dir: &Path) -> bool {
+    BulkDir::open(dir).and_then(|dir| dir.names()).is_ok_and(|names| names.iter().all(|file| is_of_identity(file)))
+}
+
+/// Removes the files of a device; the directory too, in one step, if nothing else is in it.
+fn remove(store: &Path, device: &ForgottenDevice) -> Result<bool> {
+    let name = &device.name;
+    file::remove(store, &format!("secrets/device-{name}.keystore-password"))?;
+    if device.files_left.is_empty() {
+        file::remove(store, &format!("devices/{name}"))?;
+        return Ok(true);
+    }
+    for file in files(store, name)?.0 {
+        file::remove(store, &format!("devices/{name}/{file}"))?;
+    }
+    Ok(false)
+}

@@ -1,0 +1,336 @@
+//! A ledger rebuilt from the files, the revocation lists and the platform.
+//!
+//! The certificates show names, serial numbers, dates, algorithms and CAs; the shards and archives show jobs; the platform
+//! shows registrations. What nothing shows is marked: such rows have the origin `repaired`.
+
+mod candidate;
+mod doubt;
+pub(super) mod issuers;
+mod jobs;
+
+use base::{Code, Finding, Result};
+use ledger::{Kind, KnownIdentity, Revocation, Role, SerialNumber, State, Transaction};
+use provision::thingsboard::StoredCredential;
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::{Store, Workspace, rollback};
+
+use super::check::{Listed, PlatformCompared, listed, platform};
+use super::parts::{Known, Problem, ProblemKind, look_up};
+use super::scan::{FilesOf, Places, Seen, scan};
+pub(super) use candidate::Candidate;
+use issuers::Issuers;
+pub(super) use jobs::Jobs;
+
+/// What is to be repaired, and how.
+#[derive(Debug, Clone, Default)]
+pub struct RepairRequest {
+    /// The serial numbers of the certificates that are in use, for names with two of them.
+    pub in_use: Vec<SerialNumber>,
+    /// Do not ask the platform.
+    pub offline: bool,
+}
+
+/// The result of a repair.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RepairReport {
+    /// Certificates that the ledger did not have and has now.
+    pub identities: u64,
+    /// Jobs that the ledger did not have and has now.
+    pub jobs: u64,
+    /// Revocations that were taken over from published lists.
+    pub revocations: u64,
+    /// Registrations that were corrected as the platform shows them.
+    pub registrations: u64,
+    /// Names with two certificates in use that were settled.
+    pub settled: u64,
+    /// Whether the platform was asked.
+    pub platform: PlatformCompared,
+    /// What could not be known.
+    pub unknown: Vec<String>,
+    /// What is left.
+    pub open: Vec<Problem>,
+    /// What was noticed.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+}
+
+/// Takes over into the ledger what the files, the published lists and the platform show. Nothing of the ledger is removed,
+/// and no file is changed. May be repeated.
+///
+/// # Errors
+/// Those of the ledger, of the disk and of the platform. What cannot be settled is in the report.
+pub fn repair(workspace: &mut Workspace<'_>, request: &RepairRequest) -> Result<RepairReport> {
+    let mut store = Store::open_to_repair(&workspace.location, "store repair")?;
+    let mut report = RepairReport {
+        identities: 0,
+        jobs: 0,
+        revocations: 0,
+        registrations: 0,
+        settled: 0,
+        platform: PlatformCompared::Skipped,
+        unknown: Vec::new(),
+        open: Vec::new(),
+        findings: Vec::new(),
+    };
+    let issuers = Issuers::record(workspace, &mut store)?;
+    let (candidates, jobs) = gather(workspace, &store, &issuers, &mut report)?;
+    record(&mut store, &candidates, &jobs, &mut report)?;
+    revocations(workspace, &mut store, &mut report)?;
+    if workspace.config.platform.url.value.is_none() {
+        report.platform = PlatformCompared::NotConfigured;
+    } else if !request.offline {
+        registrations(workspace, &mut store, &mut report)?;
+        report.platform = PlatformCompared::Compared;
+    }
+    doubt::settle(&mut store, &request.in_use, &mut report)?;
+    // The ledger knows by now what the files know, so that it is no longer behind the notes.
+    let uid = store.ledger.status()?.uid;
+    if let Some((changes, _)) = rollback::highest_note(store.dir(), uid) {
+        store.ledger.raise_changes(changes.saturating_add(1))?;
+    }
+    rollback::note_repaired(store.dir(), &store.ledger)?;
+    describe_unknown(&mut report);
+    Ok(report)
+}
+
+/// Lists what nothing shows.
+fn describe_unknown(report: &mut RepairReport) {
+    if report.identities > 0 {
+        report.unknown.push("flash images, failures and copies of the certificates that were taken over".to_owned());
+        if report.platform != PlatformCompared::Compared {
+            report.unknown.push("registrations: the platform was not asked".to_owned());
+        }
+    }
+    if report.jobs > 0 {
+        report.unknown.push("labels, attributes and profiles in the lists of names of the jobs".to_owned());
+    }
+    if !report.open.is_empty() {
+        report.findings.push(
+            Code::StoreDiffers
+                .warning("some differences are left")
+                .because(format!("differences: {}", report.open.len())),
+        );
+    }
+}
+
+/// The certificates that the ledger does not have, and the jobs of those in shards.
+fn gather(
+    workspace: &Workspace<'_>,
+    store: &Store,
+    issuers: &Issuers,
+    report: &mut RepairReport,
+) -> Result<(Vec<Candidate>, Jobs)> {
+    let dir = store.dir();
+    let places = Places::of(dir, &store.ledger)?;
+    let mut jobs = Jobs::new(workspace, &places)?;
+    let mut candidates = Vec::new();
+    scan(dir, &places, &mut |seen| {
+        let found = match seen {
+            Seen::Identity(found) => found,
+            Seen::Unreadable { kind, name, path, error } => {
+                report.open.push(Problem::of_error(ProblemKind::Unreadable, &error).of(kind, &name).at(path));
+                return Ok(());
+            }
+            Seen::WrongKey { .. } | Seen::Loose(_) | Seen::ShardGone { .. } => return Ok(()),
+        };
+        let number = jobs.count(&found);
+        if !matches!(look_up(&store.ledger, &found)?, Known::Foreign) {
+            return Ok(());
+        }
+        let candidate = match issuers.of(&found.leaf)? {
+            Some(issuer) => Candidate::of(&found, issuer, number, &mut jobs)?,
+            None => {
+                let what = "no CA of this store has issued this certificate";
+                let problem = Problem::new(ProblemKind::Foreign, what).of(found.kind, &found.name);
+                report.open.push(problem.serial(&found.leaf).at(&found.path));
+                return Ok(());
+            }
+        };
+        candidates.push(candidate);
+        Ok(())
+    })?;
+    Candidate::sort(&mut candidates);
+    Ok((candidates, jobs))
+}
+
+/// Records everything in one transaction: killed at any time, the ledger is as it was or complete.
+fn record(store: &mut Store, candidates: &[Candidate], jobs: &Jobs, report: &mut RepairReport) -> Result<()> {
+    if !candidates.is_empty() {
+        let (recorded, ids) = record_names(store, candidates, jobs, ledger::Origin::Repaired)?;
+        (report.identities, report.jobs) = (recorded, ids.new);
+    }
+    Ok(())
+}
+
+/// Records candidates, which are in order, and their jobs.
+///
+/// # Errors
+/// Those of the ledger: nothing is recorded then.
+pub(super) fn record_names(
+    store: &mut Store,
+    candidates: &[Candidate],
+    jobs: &Jobs,
+    origin: ledger::Origin,
+) -> Result<(u64, jobs::JobIds)> {
+    store.ledger.transaction(|transaction| {
+        let ids = jobs.record(transaction, candidates)?;
+        let mut recorded = 0;
+        for of_name in candidates.chunk_by(Candidate::is_of_same_name) {
+            recorded += name(transaction, of_name, &ids, origin)?;
+        }
+        Ok((recorded, ids))
+    })
+}
+
+/// Records the certificates of a name, the earliest first, and returns how many.
+fn name(
+    transaction: &Transaction<'_>,
+    candidates: &[Candidate],
+    jobs: &jobs::JobIds,
+    origin: ledger::Origin,
+) -> Result<u64> {
+    let Some(first) = candidates.first() else { return Ok(0) };
+    let current = transaction.current(first.kind, &first.identity.name)?;
+    let is_forgotten =
+        transaction.history(first.kind, &first.identity.name)?.iter().any(|row| row.forgotten_at.is_some());
+    // A job that renews leaves the present generation in use.
+    let files_of = |candidate: &Candidate| match candidate.place() {
+        Some(place) if jobs.renews(place) => FilesOf::Pending,
+        _ => candidate.files_of,
+    };
+    let latest = |wanted| candidates.iter().rposition(|candidate| files_of(candidate) == wanted);
+    let (present, pending) = (latest(FilesOf::Present), latest(FilesOf::Pending));
+    // A renewal waits for the present generation. Without one, it is that itself.
+    let (present, pending) = if present.is_none() && current.is_none() { (pending, None) } else { (present, pending) };
+    let mut keys = Vec::new();
+    for (index, candidate) in candidates.iter().enumerate() {
+        let is_newer = current.as_ref().is_none_or(|current| current.not_before < candidate.identity.not_before);
+        let role = match Some(index) {
+            at if at == present && is_newer && !is_forgotten => Role::Current,
+            at if at == pending && is_newer && !is_forgotten => Role::Pending,
+            _ => Role::Superseded,
+        };
+        let key = transaction.record_known(&KnownIdentity {
+            identity: candidate.identity.clone(),
+            issued: candidate.issued.clone(),
+            role,
+            issuer_generation: candidate.issuer_generation,
+            issued_at: candidate.identity.not_before,
+            origin,
+            job: candidate.in_job(jobs),
+            revocation: None,
+        })?;
+        keys.push((key, candidate));
+    }
+    // A certificate in the store that is earlier than the one in a shard was not replaced by a person.
+    let shard_is_current = keys.iter().any(|(_, candidate)| candidate.shard.is_some())
+        && keys
+            .iter()
+            .rfind(|(_, candidate)| files_of(candidate) == FilesOf::Present)
+            .is_some_and(|(_, last)| last.shard.is_some());
+    for (key, candidate) in
+        keys.iter().filter(|(_, candidate)| candidate.shard.is_none() && candidate.files_of == FilesOf::Present)
+    {
+        if shard_is_current && candidate.kind == Kind::Device {
+            transaction.doubt(key)?;
+        }
+    }
+    Ok(candidates.len().try_into().unwrap_or(u64::MAX))
+}
+
+/// Takes over revocations from published lists.
+fn revocations(workspace: &Workspace<'_>, store: &mut Store, report: &mut RepairReport) -> Result<()> {
+    let lost = listed(workspace, &store.ledger)?;
+    store.ledger.transaction(|transaction| lost.iter().try_for_each(|listed| revocation(transaction, listed)))?;
+    report.revocations = lost.len().try_into().unwrap_or(u64::MAX);
+    Ok(())
+}
+
+fn revocation(transaction: &Transaction<'_>, listed: &Listed) -> Result<()> {
+    let revocation = Revocation { at: listed.since, reason: listed.reason.map(str::to_owned) };
+    let rows = transaction.by_serial(&listed.serial)?;
+    let row = rows.iter().find(|row| row.issuer == listed.issuer && row.role.can_be_revoked());
+    if let Some(row) = row {
+        return transaction.revoke_as_listed(&row.key, &revocation);
+    }
+    // The certificate itself is gone. The row keeps its serial number on the lists of its CA.
+    transaction
+        .record_known(&KnownIdentity {
+            identity: ledger::NewIdentity {
+                kind: Kind::Device,
+                name: format!("revoked-{}", listed.serial),
+                serial: listed.serial.clone(),
+                profile: "unknown".to_owned(),
+                algorithm: "unknown".to_owned(),
+                parameters: ledger::Parameters::of(&serde_json::Map::new())?,
+                issuer: listed.issuer.clone(),
+                not_before: listed.since,
+                not_after: listed.ca_ends,
+            },
+            issued: ledger::IssuedRecord { fingerprint: [0; 32], credentials_id: None },
+            role: Role::Revoked,
+            issuer_generation: None,
+            issued_at: listed.since,
+            origin: ledger::Origin::Repaired,
+            job: None,
+            revocation: Some(revocation),
+        })
+        .map(drop)
+}
+
+/// Corrects registrations as the platform shows them.
+fn registrations(workspace: &mut Workspace<'_>, store: &mut Store, report: &mut RepairReport) -> Result<()> {
+    let mut differences = Vec::new();
+    platform::compare(workspace, &store.ledger, &mut |difference| {
+        differences.push(difference);
+        Ok(())
+    })?;
+    let doubtful = store.ledger.in_doubt()?;
+    let mut corrected = 0;
+    let open = &mut report.open;
+    let settled = &mut report.settled;
+    store.ledger.transaction(|transaction| {
+        for difference in &differences {
+            let entry = &difference.entry;
+            match (&difference.there, &difference.generation) {
+                (StoredCredential::Certificate(_), Some(key)) if *key == entry.key => {
+                    transaction.registered(key)?;
+                    corrected += 1;
+                }
+                (StoredCredential::Certificate(_), Some(key))
+                    if transaction.pending(key.kind, &key.name)?.is_some_and(|pending| pending.key == *key) =>
+                {
+                    transaction.promote(key)?;
+                    transaction.registered(key)?;
+                    corrected += 1;
+                }
+                (StoredCredential::Certificate(_), Some(key))
+                    if doubtful.iter().any(|doubtful| doubtful.key.name == key.name) =>
+                {
+                    transaction.settle_doubt(key)?;
+                    transaction.registered(key)?;
+                    *settled += 1;
+                }
+                (StoredCredential::Absent | StoredCredential::Other, _) => {
+                    transaction.unregistered(&entry.key)?;
+                    corrected += 1;
+                }
+                (StoredCredential::Certificate(_), _) => open.push(difference.problem()),
+            }
+        }
+        // The platform has the later certificate of these names: it is the one in use.
+        for entry in &doubtful {
+            let current = transaction.current(entry.key.kind, &entry.key.name)?;
+            if let Some(current) = current.filter(|current| current.reached(State::Registered).is_some())
+                && transaction.in_doubt()?.iter().any(|doubtful| doubtful.key == entry.key)
+            {
+                transaction.settle_doubt(&current.key)?;
+                *settled += 1;
+            }
+        }
+        Ok(())
+    })?;
+    report.registrations = corrected;
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! A certificate that the ledger does not have.
+
+use base::Result;
+use identity::parameters::of_certificate;
+use ledger::{Generation, IssuedRecord, JobId, Kind, NewIdentity, SerialNumber};
+use pki::profile::Profile;
+use time::OffsetDateTime;
+
+use super::issuers::IssuedBy;
+use super::jobs::{JobIds, Jobs};
+use crate::lifecycle::upkeep::scan::{FilesOf, Found, InShard};
+
+/// A certificate that the ledger does not have, as its row will have it.
+pub(in crate::lifecycle::upkeep) struct Candidate {
+    pub(in crate::lifecycle::upkeep) kind: Kind,
+    pub(in crate::lifecycle::upkeep) identity: NewIdentity,
+    pub(in crate::lifecycle::upkeep) issued: IssuedRecord,
+    pub(in crate::lifecycle::upkeep) issuer_generation: Option<Generation>,
+    pub(in crate::lifecycle::upkeep) files_of: FilesOf,
+    pub(in crate::lifecycle::upkeep) shard: Option<InShard>,
+    /// The position in its shard, from 0.
+    pub(in crate::lifecycle::upkeep) index: u64,
+}
+
+impl Candidate {
+    pub(in crate::lifecycle::upkeep) fn of(
+        found: &Found,
+        issuer: IssuedBy,
+        index: u64,
+        jobs: &mut Jobs,
+    ) -> Result<Self> {
+        let leaf = &found.leaf;
+        let parameters = match &found.shard {
+            Some(shard) => jobs.wanted(&shard.place, leaf, &issuer)?,
+            None => of_certificate(leaf, &issuer.fingerprint, prefix_of(found))?,
+        };
+        let profile = if found.kind == Kind::Server { Profile::Server } else { Profile::Device };
+        Ok(Self {
+            kind: found.kind,
+            identity: NewIdentity {
+                kind: found.kind,
+                name: found.name.clone(),
+                serial: SerialNumber::new(leaf.serial())?,
+                profile: profile.name().to_owned(),
+                algorithm: leaf.algorithm_name(),
+                parameters,
+                issuer: issuer.name,
+                not_before: leaf.not_before(),
+                not_after: leaf.not_after(),
+            },
+            issued: IssuedRecord { fingerprint: leaf.fingerprint(), credentials_id: Some(leaf.credentials_id()) },
+            issuer_generation: issuer.generation,
+            files_of: found.files_of,
+            shard: found.shard.clone(),
+            index,
+        })
+    }
+
+    /// Whether another candidate is the same certificate; then this one represents both.
+    fn absorbs(&mut self, other: &mut Self) -> bool {
+        if !self.is_of_same_name(other) || self.issued.fingerprint != other.issued.fingerprint {
+            return false;
+        }
+        self.files_of = present(self.files_of, other.files_of);
+        if let (None, Some(shard)) = (&self.shard, other.shard.take()) {
+            self.shard = Some(shard);
+            self.index = other.index;
+            self.identity.parameters = other.identity.parameters.clone();
+        }
+        true
+    }
+
+    /// Sorts candidates as they are recorded, by name and the earliest first, with one for each certificate: a device of a
+    /// shard can have a directory too, and earlier files are kept under several names.
+    pub(in crate::lifecycle::upkeep) fn sort(candidates: &mut Vec<Self>) {
+        candidates.sort_by(|a, b| (a.name(), a.identity.serial.octets()).cmp(&(b.name(), b.identity.serial.octets())));
+        candidates.dedup_by(|later, first| first.absorbs(later));
+        // Certificates begin at whole seconds. Of two with the same, the one whose files were replaced is the earlier.
+        candidates.sort_by(|a, b| a.order().cmp(&b.order()));
+    }
+
+    fn order(&self) -> ((Kind, &str), OffsetDateTime, FilesOf, Option<u64>) {
+        let job = self.shard.as_ref().and_then(|shard| shard.job);
+        (self.name(), self.identity.not_before, self.files_of, job)
+    }
+
+    /// The place of the shard that it is in.
+    pub(super) fn place(&self) -> Option<&str> {
+        self.shard.as_ref().map(|shard| shard.place.as_str())
+    }
+
+    fn name(&self) -> (Kind, &str) {
+        (self.kind, &self.identity.name)
+    }
+
+    pub(in crate::lifecycle::upkeep) fn is_of_same_name(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+
+    /// The job and the number of its name there.
+    pub(in crate::lifecycle::upkeep) fn in_job(&self, jobs: &JobIds) -> Option<(JobId, u64)> {
+        let shard = self.shard.as_ref()?;
+        jobs.number(&shard.place, shard.attempt, self.index)
+    }
+}
+
+/// The generation of a certificate that is among the files of two: a copy in the present files decides.
+fn present(one: FilesOf, other: FilesOf) -> FilesOf {
+    if [one, other].contains(&FilesOf::Present) { FilesOf::Present } else { one.max(other) }
+}
+
+/// The prefix of the files of an identity: a server's chain is called PREFIX.pem.
+fn prefix_of(found: &Found) -> &str {
+    let file = found.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    match found.kind {
+        Kind::Server => file.split_once(".pem").map_or(found.name.as_str(), |(prefix, _)| prefix),
+        _ => &found.name,
+    }
+}

@@ -1,0 +1,340 @@
+//! A ledger moved from a file to a server.
+//!
+//! Everything is copied in one transaction of the server, then the file is closed. Killed before the commit, the server
+//! has nothing; killed between the two, the next run finds the copy and closes the file.
+
+use base::{Code, Error, Result};
+
+use crate::ledger::Ledger;
+use crate::transaction::Transaction;
+use crate::value::{BatchStatement, SqlValue, values};
+use crate::view::View;
+
+/// A table that is copied.
+struct Table {
+    name: &'static str,
+    /// The columns, those of the key first, each with its type.
+    columns: &'static [(&'static str, ColumnType)],
+    /// The number of columns of the key.
+    key: usize,
+    /// Whether the server numbers its rows by itself.
+    is_numbered: bool,
+}
+
+/// The type of a column.
+#[derive(Clone, Copy)]
+enum ColumnType {
+    Int,
+    Text,
+    Bytes,
+}
+
+use ColumnType::{Bytes, Int, Text};
+
+/// The tables, those first that others refer to.
+const TABLES: &[Table] = &[
+    Table { name: "parameters", columns: &[("id", Int), ("text", Text)], key: 1, is_numbered: true },
+    Table {
+        name: "job",
+        columns: &[
+            ("id", Int),
+            ("digest", Bytes),
+            ("parameters", Int),
+            ("size", Int),
+            ("shard_size", Int),
+            ("state", Text),
+            ("made_at", Int),
+            ("done_at", Int),
+            ("uid", Bytes),
+            ("canceled_at", Int),
+            ("renews", Int),
+        ],
+        key: 1,
+        is_numbered: true,
+    },
+    Table {
+        name: "staged",
+        columns: &[
+            ("job", Int),
+            ("number", Int),
+            ("line", Int),
+            ("name", Text),
+            ("label", Text),
+            ("profile", Text),
+            ("sans", Text),
+            ("attributes", Text),
+        ],
+        key: 2,
+        is_numbered: false,
+    },
+    Table {
+        name: "work",
+        columns: &[
+            ("job", Int),
+            ("phase", Text),
+            ("shard", Int),
+            ("state", Text),
+            ("station", Text),
+            ("place", Text),
+            ("fence", Int),
+            ("until", Int),
+        ],
+        key: 3,
+        is_numbered: false,
+    },
+    Table {
+        name: "attempt",
+        columns: &[
+            ("job", Int),
+            ("shard", Int),
+            ("fence", Int),
+            ("seed", Bytes),
+            ("station", Text),
+            ("begun_at", Int),
+            ("ended_at", Int),
+            ("outcome", Text),
+        ],
+        key: 3,
+        is_numbered: false,
+    },
+    Table {
+        name: "identity",
+        columns: &[
+            ("id", Int),
+            ("kind", Text),
+            ("name", Text),
+            ("generation", Int),
+            ("serial", Bytes),
+            ("profile", Text),
+            ("algorithm", Text),
+            ("parameters", Int),
+            ("issuer", Text),
+            ("not_before", Int),
+            ("not_after", Int),
+            ("fingerprint", Bytes),
+            ("credentials_id", Text),
+            ("state", Text),
+            ("intended_at", Int),
+            ("issued_at", Int),
+            ("registered_at", Int),
+            ("bundled_at", Int),
+            ("voided_at", Int),
+            ("revoked_at", Int),
+            ("last_error", Text),
+            ("job", Int),
+            ("number", Int),
+            ("unregistered_at", Int),
+            ("role", Text),
+            ("issuer_generation", Int),
+            ("revocation_reason", Text),
+            ("copies", Text),
+            ("station", Text),
+            ("origin", Text),
+            ("forgotten_at", Int),
+        ],
+        key: 1,
+        is_numbered: true,
+    },
+    Table {
+        name: "open_step",
+        columns: &[("identity", Int), ("step", Text), ("list", Int), ("error", Text)],
+        key: 2,
+        is_numbered: false,
+    },
+    Table {
+        name: "revocation_list",
+        columns: &[("key", Bytes), ("issuer", Text), ("number", Int), ("this_update", Int), ("next_update", Int)],
+        key: 1,
+        is_numbered: false,
+    },
+    Table {
+        name: "ca_confirmation",
+        columns: &[
+            ("ca", Text),
+            ("generation", Int),
+            ("kind", Text),
+            ("name", Text),
+            ("how", Text),
+            ("who", Text),
+            ("at", Int),
+        ],
+        key: 4,
+        is_numbered: false,
+    },
+    Table {
+        name: "enrolment_password",
+        columns: &[
+            ("device", Text),
+            ("label", Text),
+            ("hash", Bytes),
+            ("made_at", Int),
+            ("expires_at", Int),
+            ("key", Bytes),
+            ("spent_at", Int),
+        ],
+        key: 1,
+        is_numbered: false,
+    },
+    Table {
+        name: "enrolled",
+        columns: &[
+            ("identity", Int),
+            ("key", Bytes),
+            ("certificate", Bytes),
+            ("used_at", Int),
+            ("swap", Text),
+            ("error", Text),
+        ],
+        key: 1,
+        is_numbered: false,
+    },
+    Table {
+        name: "renewal_step",
+        columns: &[("identity", Int), ("step", Text), ("error", Text)],
+        key: 2,
+        is_numbered: false,
+    },
+    Table {
+        name: "lease",
+        columns: &[("kind", Text), ("name", Text), ("holder", Text), ("since", Int), ("until", Int)],
+        key: 2,
+        is_numbered: false,
+    },
+    Table {
+        name: "clock",
+        columns: &[("id", Int), ("at", Int), ("newest_before", Int), ("last_identity", Int)],
+        key: 1,
+        is_numbered: true,
+    },
+    Table { name: "in_doubt", columns: &[("identity", Int)], key: 1, is_numbered: false },
+];
+
+/// Rows that are copied at once.
+const BATCH: i64 = 1000;
+
+impl Ledger {
+    /// Copies this ledger, a file, to an empty one on a server, and closes this one. Returns the number of rows. May be
+    /// repeated after an interruption.
+    ///
+    /// # Errors
+    /// [`Code::LedgerNotEmpty`] if the server has a ledger with other contents; those of both databases.
+    pub fn move_to(&mut self, target: &mut Ledger) -> Result<u64> {
+        let status = self.status()?;
+        let address = target.path().to_string_lossy().into_owned();
+        let source = self.view();
+        let rows = target.transaction(|transaction| {
+            if transaction.status()?.uid == status.uid {
+                return compare(source, transaction);
+            }
+            if TABLES.iter().map(|table| count(transaction, table)).sum::<Result<u64>>()? > 0 {
+                return Err(not_empty(transaction, "it has the rows of another ledger"));
+            }
+            TABLES.iter().try_for_each(|table| copy(source, transaction, table))?;
+            transaction.execute("UPDATE status SET uid = ?1", values![status.uid.octets()])?;
+            compare(source, transaction)
+        })?;
+        target.raise_changes(status.changes.saturating_add(1))?;
+        self.transaction(|transaction| {
+            transaction.execute("UPDATE status SET moved_to = ?1", values![address]).map(drop)
+        })?;
+        Ok(rows)
+    }
+}
+
+/// Fails unless both ledgers have as many rows in each table, and returns how many.
+fn compare(source: &View, target: &View) -> Result<u64> {
+    let mut rows = 0;
+    for table in TABLES {
+        let (here, there) = (count(source, table)?, count(target, table)?);
+        if here != there {
+            let why = format!("the table {} has {there} rows there, and {here} here", table.name);
+            return Err(not_empty(target, &why));
+        }
+        rows += here;
+    }
+    Ok(rows)
+}
+
+fn not_empty(target: &View, why: &str) -> Error {
+    Code::LedgerNotEmpty
+        .error("the server has a ledger already")
+        .at(target.path())
+        .because(why)
+        .fix("name an empty database")
+}
+
+fn count(view: &View, table: &Table) -> Result<u64> {
+    view.one(&format!("SELECT count(*) FROM {}", table.name), &[])?.map_or(Ok(0), |row| row.get(0))
+}
+
+fn copy(source: &View, target: &Transaction<'_>, table: &Table) -> Result<()> {
+    let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
+    let key: Vec<&str> = names.iter().copied().take(table.key).collect();
+    let arrays = table.columns.iter().zip(1..).map(|((_, column), number)| {
+        let of = match column {
+            Int => "bigint",
+            Text => "text",
+            Bytes => "bytea",
+        };
+        format!("?{number}::{of}[]")
+    });
+    let system_value = if table.is_numbered { "OVERRIDING SYSTEM VALUE " } else { "" };
+    let insert = format!(
+        "INSERT INTO {} ({}) {system_value}SELECT * FROM unnest({})",
+        table.name,
+        names.join(", "),
+        arrays.collect::<Vec<_>>().join(", ")
+    );
+    let insert = BatchStatement { one_by_one: "", by_columns: &insert };
+    let mut last: Option<Vec<SqlValue<'static>>> = None;
+    loop {
+        let places: Vec<String> = (1..=key.len()).map(|number| format!("?{number}")).collect();
+        let after = match &last {
+            None => String::new(),
+            Some(_) => format!("WHERE ({}) > ({}) ", key.join(", "), places.join(", ")),
+        };
+        let select =
+            format!("SELECT {} FROM {} {after}ORDER BY {} LIMIT {BATCH}", names.join(", "), table.name, key.join(", "));
+        let rows = source.query(&select, last.as_deref().unwrap_or_default())?;
+        let Some(row) = rows.last() else { break };
+        last = Some(row.0.iter().take(table.key).cloned().collect());
+        target.execute_many(&insert, rows.iter().map(|row| row.0.as_slice()))?;
+    }
+    if table.is_numbered {
+        let sql = format!(
+            "SELECT setval(pg_get_serial_sequence('{0}', 'id'), greatest(1, (SELECT coalesce(max(id), 0) FROM {0})))",
+            table.name
+        );
+        target.one(&sql, &[])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    /// A table of a later layout that is missing here would be lost by a move.
+    #[test]
+    fn every_table_and_every_column_is_copied() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(dir.path().join("ledger.db")).unwrap();
+        let names = |sql: &str, table: &[SqlValue<'_>]| -> BTreeSet<String> {
+            ledger.view().query(sql, table).unwrap().iter().map(|row| row.get(0).unwrap()).collect()
+        };
+        let tables = names("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'status'", &[]);
+        let there: BTreeMap<String, BTreeSet<String>> = tables
+            .into_iter()
+            .map(|table| {
+                let columns = names("SELECT name FROM pragma_table_info(?1)", values![&table]);
+                (table, columns)
+            })
+            .collect();
+        let copied = TABLES
+            .iter()
+            .map(|table| (table.name.to_owned(), table.columns.iter().map(|(name, _)| (*name).to_owned()).collect()));
+        assert_eq!(copied.collect::<BTreeMap<_, _>>(), there);
+    }
+}

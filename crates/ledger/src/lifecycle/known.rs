@@ -1,0 +1,370 @@
+//! Rows about certificates that exist already: found by a repair, adopted with a fleet, or imported.
+
+use std::str::FromStr;
+
+use base::{Code, Error, Result};
+use time::OffsetDateTime;
+
+use crate::entry::{Entry, IssuedRecord, NewIdentity};
+use crate::job::staging::StagedRow;
+use crate::job::{JobId, JobUid, Phase};
+use crate::key::{Generation, Key, Kind};
+use crate::lifecycle::origin::Origin;
+use crate::lifecycle::revocation::Revocation;
+use crate::lifecycle::role::Role;
+use crate::parameters::Parameters;
+use crate::state::State;
+use crate::transaction::Transaction;
+use crate::value::{one_of, values};
+use crate::view::View;
+
+/// An identity whose certificate exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownIdentity {
+    /// The fields that a new identity has too.
+    pub identity: NewIdentity,
+    /// The certificate.
+    pub issued: IssuedRecord,
+    /// The role among the generations of its name.
+    pub role: Role,
+    /// The generation of the CA that signed; `None` if it is unknown.
+    pub issuer_generation: Option<Generation>,
+    /// The time of issuing, in whole seconds; as far as it is known, the beginning of the validity.
+    pub issued_at: OffsetDateTime,
+    /// The origin of the row.
+    pub origin: Origin,
+    /// The job that issued it, and the number of its name there.
+    pub job: Option<(JobId, u64)>,
+    /// The revocation; only with [`Role::Revoked`].
+    pub revocation: Option<Revocation>,
+}
+
+/// A job whose shards exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownJob {
+    /// The number that it had. It gets another one if a job of this ledger has that number.
+    pub number: u64,
+    /// The random identifier.
+    pub uid: JobUid,
+    /// The parameters.
+    pub parameters: Parameters,
+    /// Whether it renews: its identities are pending.
+    pub renews: bool,
+    /// The number of its names.
+    pub size: u64,
+    /// The number of names of a shard.
+    pub shard_size: u32,
+    /// Whether all of its shards exist. A job with missing shards counts as canceled, because their names are unknown.
+    pub is_complete: bool,
+    /// The time of staging, as far as it is known.
+    pub made_at: OffsetDateTime,
+    /// The place of its shards.
+    pub place: String,
+    /// The shards that exist, in order.
+    pub shards: Vec<KnownShard>,
+}
+
+/// A shard that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownShard {
+    /// Its number in the job, from 0.
+    pub shard: u32,
+    /// The fencing number of the attempt that made it.
+    pub fence: u32,
+    /// The names of its devices, in order.
+    pub names: Vec<String>,
+}
+
+impl FromStr for JobUid {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = || Code::BadValue.error(format!("{text:?} is not the identifier of a job"));
+        let octets = base::hex::decode(text).ok_or_else(wrong)?;
+        Ok(Self(octets.try_into().map_err(|_| wrong())?))
+    }
+}
+
+impl View {
+    /// The job with this identifier.
+    ///
+    /// # Errors
+    /// Those of the database, here and below.
+    pub fn job_of_uid(&self, uid: JobUid) -> Result<Option<JobId>> {
+        let row = self.one("SELECT id FROM job WHERE uid = ?1", values![&uid.0])?;
+        row.map(|row| Ok(JobId(row.get(0)?))).transpose()
+    }
+
+    /// Superseded generations that can be in use all the same: earlier versions let a job issue a name that had a
+    /// certificate in use. Each of them stays here until [`Transaction::settle_doubt`].
+    pub fn in_doubt(&self) -> Result<Vec<Entry>> {
+        self.entries("JOIN in_doubt ON in_doubt.identity = identity.id ORDER BY kind, name, generation", &[])
+    }
+}
+
+impl Transaction<'_> {
+    /// Records an identity whose certificate exists, as the next generation of its name, and returns that. If the ledger
+    /// has a row with its serial number that was never completed, that row is completed.
+    ///
+    /// A current or pending generation supersedes the present one of that role.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn record_known(&self, known: &KnownIdentity) -> Result<Key> {
+        let new = &known.identity;
+        let key = |generation| Key { kind: new.kind, name: new.name.clone(), generation: Generation(generation) };
+        if known.role.is_in_use() {
+            self.supersede(&key(1), known.role)?;
+        }
+        let found = self.one(
+            "SELECT id, generation, kind, name FROM identity WHERE serial = ?1 AND issuer = ?2 \
+             AND state IN ('intended', 'void')",
+            values![new.serial.octets(), &new.issuer],
+        )?;
+        let (row, generation) = match found {
+            Some(row) => {
+                let (kind, name): (String, String) = (row.get(2)?, row.get(3)?);
+                if one_of(&Kind::ALL, Kind::as_str, &kind)? != new.kind || name != new.name {
+                    return Err(self.bug(format!("the serial number of {} is that of {kind} {name}", new.name)));
+                }
+                (row.get(0)?, row.get(1)?)
+            }
+            None => self.insert_known(known)?,
+        };
+        let state = if known.role == Role::Revoked { State::Revoked } else { State::Issued };
+        let revocation = known.revocation.as_ref();
+        self.execute(
+            "UPDATE identity SET state = ?2, role = ?3, fingerprint = ?4, credentials_id = ?5, issued_at = ?6, \
+             revoked_at = ?7, revocation_reason = ?8, origin = ?9, job = ?10, number = ?11, voided_at = NULL, \
+             last_error = NULL, issuer_generation = coalesce(CAST(?12 AS BIGINT), issuer_generation) WHERE id = ?1",
+            values![
+                row,
+                state.as_str(),
+                known.role.as_str(),
+                &known.issued.fingerprint,
+                known.issued.credentials_id.as_ref(),
+                known.issued_at.unix_timestamp(),
+                revocation.map(|revocation| revocation.at.unix_timestamp()),
+                revocation.and_then(|revocation| revocation.reason.as_ref()),
+                known.origin.as_str(),
+                known.job.map(|(job, _)| job.0),
+                known.job.map(|(_, number)| number),
+                known.issuer_generation.map(Generation::number),
+            ],
+        )?;
+        Ok(key(generation))
+    }
+
+    /// Inserts the row of an identity, for now as void, and returns its row number and its generation.
+    fn insert_known(&self, known: &KnownIdentity) -> Result<(i64, u32)> {
+        let new = &known.identity;
+        let last = self.one(
+            "SELECT max(generation) FROM identity WHERE kind = ?1 AND name = ?2",
+            values![new.kind.as_str(), &new.name],
+        )?;
+        let last: Option<u32> = last.map_or(Ok(None), |row| row.get(0))?;
+        let generation = last.unwrap_or_default().saturating_add(1);
+        let parameters = self.parameters(&new.parameters)?;
+        let row = self.one(
+            "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, issuer, not_before, \
+             not_after, state, role, intended_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'void', 'void', ?11) RETURNING id",
+            values![
+                new.kind.as_str(),
+                &new.name,
+                generation,
+                new.serial.octets(),
+                &new.profile,
+                &new.algorithm,
+                parameters,
+                &new.issuer,
+                new.not_before.unix_timestamp(),
+                new.not_after.unix_timestamp(),
+                known.issued_at.unix_timestamp(),
+            ],
+        )?;
+        let row = row.ok_or_else(|| self.bug("a new row is not there".to_owned()))?;
+        Ok((row.get(0)?, generation))
+    }
+
+    /// Records a job whose shards exist, without its identities, and returns its number here.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn record_job(&self, known: &KnownJob) -> Result<JobId> {
+        let parameters = self.parameters(&known.parameters)?;
+        let wanted = JobId::new(known.number);
+        let id = if known.number > 0 && self.job(wanted)?.is_none() {
+            wanted
+        } else {
+            let row = self.one("SELECT coalesce(max(id), 0) + 1 FROM job", &[])?;
+            JobId(row.map_or(Ok(1), |row| row.get(0))?)
+        };
+        let system_value = if self.is_shared() { "OVERRIDING SYSTEM VALUE " } else { "" };
+        let canceled_at = (!known.is_complete).then(|| self.now());
+        self.execute(
+            &format!(
+                "INSERT INTO job (id, digest, parameters, size, shard_size, state, made_at, done_at, uid, canceled_at, \
+                 renews) \
+                 {system_value}VALUES (?1, ?2, ?3, ?4, ?5, 'done', ?6, ?6, ?7, ?8, ?9)"
+            ),
+            values![
+                id.0,
+                &crate::job::claim::seed()?,
+                parameters,
+                known.size,
+                known.shard_size,
+                known.made_at.unix_timestamp(),
+                &known.uid.0,
+                canceled_at,
+                i64::from(known.renews),
+            ],
+        )?;
+        if self.is_shared() {
+            self.one("SELECT setval(pg_get_serial_sequence('job', 'id'), (SELECT max(id) FROM job))", &[])?;
+        }
+        known.shards.iter().try_for_each(|shard| self.record_shard(id, known, shard))?;
+        Ok(id)
+    }
+
+    fn record_shard(&self, job: JobId, known: &KnownJob, shard: &KnownShard) -> Result<()> {
+        let first = u64::from(shard.shard) * u64::from(known.shard_size);
+        let staged = |(number, name): (u64, &String)| StagedRow {
+            number,
+            line: number.saturating_add(1),
+            name: name.clone(),
+            label: None,
+            profile: None,
+            sans: None,
+            attributes: None,
+        };
+        let rows: Vec<StagedRow> = (first..).zip(&shard.names).map(staged).collect();
+        self.insert_staged(job, &rows)?;
+        self.execute(
+            "INSERT INTO attempt (job, shard, fence, seed, station, begun_at, ended_at, outcome) \
+             VALUES (?1, ?2, ?3, ?4, 'unknown', ?5, ?5, 'issued')",
+            values![job.0, shard.shard, shard.fence, &[0_u8; 32], known.made_at.unix_timestamp()],
+        )?;
+        for phase in Phase::ALL {
+            let (state, place) = match phase {
+                Phase::Issue => ("done", Some(&known.place)),
+                Phase::Register | Phase::Bundle => ("open", None),
+            };
+            let fence = if phase == Phase::Issue { shard.fence } else { 0 };
+            self.execute(
+                "INSERT INTO work (job, phase, shard, state, fence, place) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                values![job.0, phase.as_str(), shard.shard, state, fence, place],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Makes an earlier generation the current one again, and the current one superseded: for a name with two
+    /// certificates in use.
+    ///
+    /// # Errors
+    /// As [`retire`](Self::retire).
+    pub fn reinstate(&self, key: &Key) -> Result<()> {
+        let (row, role) = self.role_of(key)?;
+        if !role.can_be_revoked() {
+            return Err(self.bug(format!("{key} is {role} and cannot be used")));
+        }
+        self.supersede(key, Role::Current)?;
+        self.execute("UPDATE identity SET role = 'current' WHERE id = ?1", values![row]).map(drop)
+    }
+
+    /// Records that a superseded generation can be in use all the same.
+    ///
+    /// # Errors
+    /// [`Code::UnknownIdentity`] if there is no such row.
+    pub fn doubt(&self, key: &Key) -> Result<()> {
+        let (row, _) = self.role_of(key)?;
+        self.execute("INSERT INTO in_doubt (identity) VALUES (?1) ON CONFLICT DO NOTHING", values![row]).map(drop)
+    }
+
+    /// Records which generation of a name is in use; the others that were in doubt are retired.
+    ///
+    /// # Errors
+    /// As [`retire`](Self::retire).
+    pub fn settle_doubt(&self, key: &Key) -> Result<()> {
+        if self.role_of(key)?.1 != Role::Current {
+            self.reinstate(key)?;
+        }
+        let values = values![key.kind.as_str(), &key.name];
+        self.execute(
+            "UPDATE identity SET role = 'retired' WHERE kind = ?1 AND name = ?2 AND role = 'superseded' \
+             AND (id IN (SELECT identity FROM in_doubt) OR generation > (SELECT min(doubtful.generation) FROM identity \
+             AS doubtful JOIN in_doubt ON in_doubt.identity = doubtful.id WHERE doubtful.kind = ?1 AND doubtful.name = ?2))",
+            values,
+        )?;
+        self.execute(
+            "DELETE FROM in_doubt WHERE identity IN (SELECT id FROM identity WHERE kind = ?1 AND name = ?2)",
+            values,
+        )
+        .map(drop)
+    }
+
+    /// Records that a name was forgotten: all of its generations. Those in use are retired; what is open about a renewal is
+    /// given up, and a one-time password that was not used is removed.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn forget(&self, kind: Kind, name: &str) -> Result<()> {
+        let of_name = "identity IN (SELECT id FROM identity WHERE kind = ?1 AND name = ?2)";
+        let values = values![kind.as_str(), name];
+        self.execute(&format!("DELETE FROM renewal_step WHERE {of_name}"), values)?;
+        self.execute(&format!("UPDATE enrolled SET swap = NULL WHERE swap = 'open' AND {of_name}"), values)?;
+        if kind == Kind::Device {
+            self.execute("DELETE FROM enrolment_password WHERE device = ?1 AND spent_at IS NULL", values![name])?;
+        }
+        self.execute(
+            "UPDATE identity SET role = CASE role WHEN 'current' THEN 'retired' WHEN 'pending' THEN 'retired' \
+             ELSE role END, forgotten_at = coalesce(forgotten_at, CAST(?3 AS BIGINT)) \
+             WHERE kind = ?1 AND name = ?2 AND role <> 'intended'",
+            values![kind.as_str(), name, self.now()],
+        )
+        .map(drop)
+    }
+}
+
+impl Transaction<'_> {
+    /// Revokes a generation as a published revocation list has it: nothing is left to make known.
+    ///
+    /// # Errors
+    /// Those of [`revoke`](Self::revoke).
+    pub fn revoke_as_listed(&self, key: &Key, revocation: &Revocation) -> Result<()> {
+        self.revoke(key, revocation.reason.as_deref(), &[])?;
+        let (row, _) = self.role_of(key)?;
+        let at = revocation.at.unix_timestamp();
+        self.execute("UPDATE identity SET revoked_at = ?2 WHERE id = ?1", values![row, at]).map(drop)
+    }
+
+    /// Records a shard of a job of this ledger that the ledger has lost: it is issued and in this place.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn record_lost_shard(&self, job: JobId, shard: u32, fence: u32, place: &str) -> Result<()> {
+        self.execute(
+            "UPDATE attempt SET outcome = 'void', ended_at = ?3 WHERE job = ?1 AND shard = ?2 AND outcome IS NULL",
+            values![job.0, shard, self.now()],
+        )?;
+        let known = values![job.0, shard, fence, &[0_u8; 32], self.now()];
+        self.execute(
+            "INSERT INTO attempt (job, shard, fence, seed, station, begun_at, ended_at, outcome) \
+             VALUES (?1, ?2, ?3, ?4, 'unknown', ?5, ?5, 'issued') \
+             ON CONFLICT (job, shard, fence) DO UPDATE SET outcome = 'issued', ended_at = excluded.ended_at",
+            known,
+        )?;
+        self.execute(
+            "UPDATE work SET state = 'done', fence = ?3, place = ?4, until = NULL \
+             WHERE job = ?1 AND shard = ?2 AND phase = 'issue'",
+            values![job.0, shard, fence, place],
+        )?;
+        self.execute(
+            "UPDATE job SET state = 'done', done_at = ?2 WHERE id = ?1 AND state = 'open' AND NOT EXISTS \
+             (SELECT 1 FROM work WHERE job = ?1 AND phase = 'issue' AND state <> 'done')",
+            values![job.0, self.now()],
+        )
+        .map(drop)
+    }
+}

@@ -1,0 +1,208 @@
+//! A store from its backup.
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::path::{Component, Path};
+
+use base::file::{self, BulkDir, Mode};
+use base::{Code, Error, Result};
+use ledger::{Ledger, LedgerUid};
+
+use super::{CHECKSUMS, DESCRIPTION, Description, LARGEST, LEDGER, PREFIX, VERSION, line, parent_of};
+use crate::location::StoreLocation;
+use crate::rollback;
+use crate::shard::tar;
+
+/// The beginning of a file that age has encrypted.
+const AGE: &[u8] = b"age-encryption.org/";
+
+/// What was restored.
+#[derive(Debug, Clone)]
+pub struct Restored {
+    /// The number of files.
+    pub files: u64,
+    /// The ledger.
+    pub ledger: LedgerUid,
+    /// The number of changes that it had seen when the backup was made.
+    pub changes: u64,
+    /// The time of the backup, in seconds since 1970.
+    pub made_at: i64,
+    /// Whether the ledger is in it.
+    pub has_ledger: bool,
+}
+
+/// Restores a store from a backup into a directory that is empty or not there. The store appears as a whole, and its
+/// ledger is marked as restored.
+///
+/// # Errors
+/// [`Code::StoreExists`], [`Code::OtherStore`], [`Code::BackupUnreadable`]: nothing is restored then.
+pub fn restore(location: &StoreLocation, backup: &mut dyn Read) -> Result<Restored> {
+    let target = std::path::absolute(location.dir()).map_err(|error| {
+        Code::BadValue.error("the path of the store is not usable").at(location.dir()).because(error)
+    })?;
+    let (parent, name) = parent_of(&target)?;
+    file::create_dir(&parent)?;
+    let parent = BulkDir::open(&parent)?;
+    let hidden = format!(".tbpki-restored-{name}");
+    parent.remove(&hidden)?;
+    let dir = parent.create_dir(&hidden)?;
+    let restored = unpack(&dir, backup).and_then(|restored| {
+        check_is_empty(&target, restored.ledger)?;
+        if restored.has_ledger {
+            mark(&dir, &target, &restored)?;
+        }
+        dir.sync_all()?;
+        if target.symlink_metadata().is_ok() {
+            parent.remove(&name)?;
+        }
+        parent.publish(&hidden, &parent, &name)?;
+        parent.sync_names()?;
+        Ok(restored)
+    });
+    restored.inspect_err(|_| {
+        parent.remove(&hidden).unwrap_or_else(|error| tracing::warn!(%error, "a part of a restored store stays"));
+    })
+}
+
+/// Fails if the store has contents.
+fn check_is_empty(target: &Path, uid: LedgerUid) -> Result<()> {
+    if target.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let names = BulkDir::open(target)?.names()?;
+    if names.iter().all(|name| name == ".lock") {
+        return Ok(());
+    }
+    if rollback::note_in_store(target).is_some_and(|note| note.uid != uid) {
+        return Err(Code::OtherStore.error("the store here is another one than that of the backup").at(target));
+    }
+    Err(Code::StoreExists
+        .error("there is a store here, or something else")
+        .at(target)
+        .fix("move the directory away, then restore again"))
+}
+
+fn unpack(dir: &BulkDir, backup: &mut dyn Read) -> Result<Restored> {
+    let mut description: Option<Description> = None;
+    let mut sums = String::new();
+    let mut expected: Option<HashSet<String>> = None;
+    let mut modes = Vec::new();
+    let mut start = [0; 19];
+    backup.read_exact(&mut start).map_err(|error| unreadable("it is too short").because(error))?;
+    if start == AGE {
+        return Err(Code::BackupUnreadable
+            .error("the backup is encrypted")
+            .fix("run `age --decrypt --identity KEY FILE.age | tbpki store restore -`"));
+    }
+    let mut all = start.chain(backup);
+    let damaged = tar::each(&mut all, LARGEST, &mut |entry| {
+        if expected.is_some() {
+            return Err(unreadable("something follows its end"));
+        }
+        match entry.name {
+            CHECKSUMS => {
+                let text = std::str::from_utf8(entry.contents).map_err(|_| unreadable("its checksums are no text"))?;
+                expected = Some(text.split_inclusive('\n').map(str::to_owned).collect());
+            }
+            DESCRIPTION => {
+                description = Some(describe(entry.contents)?);
+                sums.push_str(&line(entry.name, Mode::Private, entry.contents));
+            }
+            name => {
+                let inner = name.strip_prefix(PREFIX).filter(|_| description.is_some());
+                let inner = inner.ok_or_else(|| unreadable("it holds something else than a store"))?;
+                write(dir, inner, entry.contents)?;
+                modes.push((inner.to_owned(), line(name, Mode::Public, entry.contents)));
+                sums.push_str(&line(name, Mode::Private, entry.contents));
+            }
+        }
+        Ok(())
+    });
+    damaged.map_err(|error| match error.code() {
+        Code::ShardDamaged => unreadable("it is damaged").because(error),
+        _ => error,
+    })?;
+    let (Some(description), Some(expected)) = (description, expected) else { return Err(unreadable("it has no end")) };
+    check_sums(&sums, &modes, &expected)?;
+    for (name, public) in modes.iter().filter(|(_, public)| expected.contains(public)) {
+        make_public(dir, name).map_err(|error| error.item(public.trim_end()))?;
+    }
+    Ok(Restored {
+        files: modes.len().try_into().unwrap_or(u64::MAX),
+        ledger: description.ledger.parse()?,
+        changes: description.changes,
+        made_at: description.made_at,
+        has_ledger: description.has_ledger,
+    })
+}
+
+fn describe(bytes: &[u8]) -> Result<Description> {
+    let description: Description =
+        serde_json::from_slice(bytes).map_err(|error| unreadable("its description cannot be read").because(error))?;
+    if description.version > VERSION {
+        return Err(unreadable(&format!("it has version {}", description.version))
+            .fix("use the version of tbpki that wrote it, or a later one"));
+    }
+    Ok(description)
+}
+
+/// Fails unless each file has its checksum, with one of the two modes, and no file is missing.
+fn check_sums(private: &str, public: &[(String, String)], expected: &HashSet<String>) -> Result<()> {
+    let public: HashSet<&str> = public.iter().map(|(_, line)| line.as_str()).collect();
+    let lines: Vec<&str> = private.split_inclusive('\n').collect();
+    let name_of = |line: &str| line.splitn(3, ' ').nth(2).map(str::to_owned).unwrap_or_default();
+    let public_of: std::collections::HashMap<String, &str> = public.iter().map(|line| (name_of(line), *line)).collect();
+    for line in &lines {
+        let other = public_of.get(&name_of(line));
+        if !expected.contains(*line) && !other.is_some_and(|other| expected.contains(*other)) {
+            return Err(unreadable("a file in it has another SHA-256").item(name_of(line).trim_end()));
+        }
+    }
+    if lines.len() == expected.len() { Ok(()) } else { Err(unreadable("a file in it is missing")) }
+}
+
+/// Writes a file of the store, and the directories above it.
+fn write(dir: &BulkDir, name: &str, contents: &[u8]) -> Result<()> {
+    let path = Path::new(name);
+    let is_plain = path.components().all(|part| matches!(part, Component::Normal(_))) && !name.ends_with('/');
+    let mut parts: Vec<&str> = name.split('/').collect();
+    let Some(last) = parts.pop().filter(|last| is_plain && !last.is_empty()) else {
+        return Err(unreadable("a file in it has a name that leads elsewhere").item(name));
+    };
+    let mut inner: Option<BulkDir> = None;
+    for part in parts {
+        let above = inner.as_ref().unwrap_or(dir);
+        inner = Some(match above.dir(part)? {
+            Some(there) => there,
+            None => above.create_dir(part)?,
+        });
+    }
+    inner.as_ref().unwrap_or(dir).write(last, contents, Mode::Private)
+}
+
+/// Lets everybody read a file that everybody could read.
+fn make_public(dir: &BulkDir, name: &str) -> Result<()> {
+    let path = dir.path().join(name);
+    let bytes = file::read(&path, LARGEST)?;
+    let (parent, name) = parent_of(&path)?;
+    let parent = BulkDir::open(parent)?;
+    parent.remove(&name)?;
+    parent.write(&name, &bytes, Mode::Public)
+}
+
+/// Checks the ledger and marks it as restored.
+fn mark(dir: &BulkDir, target: &Path, restored: &Restored) -> Result<()> {
+    let mut ledger = Ledger::open(dir.path().join(LEDGER))?;
+    ledger.check()?;
+    if ledger.status()?.uid != restored.ledger {
+        return Err(unreadable("its ledger is another one than its description states"));
+    }
+    ledger.mark_restored()?;
+    // From now on this is the newest ledger, whatever the notes about the lost one say.
+    let noted = rollback::highest_note(target, restored.ledger).map_or(0, |(changes, _)| changes);
+    ledger.raise_changes(noted.max(restored.changes).saturating_add(1))
+}
+
+fn unreadable(why: &str) -> Error {
+    Code::BackupUnreadable.error("this is not a backup that can be restored").because(why)
+}

@@ -1,0 +1,46 @@
+//! The files of a store that a backup contains.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use base::file::{BulkDir, Mode};
+use base::{Code, Result};
+
+/// Directories in a store are never nested deeper.
+const DEPTH: usize = 8;
+
+/// Passes on each regular file of a store with its name, its mode and its path, in the order of their names. The ledger,
+/// the notes about it, and files of the file layer are left out, and so are symbolic links.
+///
+/// # Errors
+/// Those of reading the directories, and of `take`.
+pub(super) fn files(store: &Path, take: &mut dyn FnMut(&str, Mode, &Path) -> Result<()>) -> Result<()> {
+    walk(store, "", DEPTH, take)
+}
+
+fn walk(dir: &Path, prefix: &str, depth: usize, take: &mut dyn FnMut(&str, Mode, &Path) -> Result<()>) -> Result<()> {
+    let Some(depth) = depth.checked_sub(1) else {
+        return Err(Code::FileUnreadable.error("the directories are nested too deeply").at(dir));
+    };
+    let mut names = BulkDir::open(dir)?.names()?;
+    names.sort();
+    for name in names {
+        let is_left_out = name == ".lock" || name.starts_with(".tbpki-");
+        let is_of_ledger = prefix.is_empty() && name.starts_with("ledger.");
+        if is_left_out || is_of_ledger {
+            continue;
+        }
+        let path = dir.join(&name);
+        let unreadable = |error| Code::FileUnreadable.error("this cannot be looked at").at(&path).because(error);
+        let metadata = path.symlink_metadata().map_err(unreadable)?;
+        if metadata.is_dir() {
+            walk(&path, &format!("{prefix}{name}/"), depth, take)?;
+        } else if metadata.is_file() {
+            let is_private = metadata.permissions().mode() & 0o077 == 0;
+            take(&format!("{prefix}{name}"), if is_private { Mode::Private } else { Mode::Public }, &path)?;
+        } else {
+            tracing::warn!(path = %path.display(), "not a file, and not in the backup");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,192 @@
+//! Noticing a ledger that is older than the files: a restored backup, or a file that was copied back.
+//!
+//! A ledger counts its changes. The count is also noted outside of it: in the store, in the state directory of this
+//! user on this machine, and in each place that shards are written to. A note with a higher count than the ledger's
+//! means that the ledger is an older copy. Notes are written at the end of a verb and may be behind, never ahead.
+
+use std::path::{Path, PathBuf};
+
+use base::{Code, Result, file};
+use ledger::{LedgerStatus, LedgerUid, View};
+
+use crate::paths::{PLACES, holds_identities};
+
+/// The note in a store.
+const IN_STORE: &str = "ledger.note";
+/// The note in a place.
+const IN_PLACE: &str = "ledger.note";
+/// The digits of a count. They hold every count, so that a later note overwrites an earlier one completely.
+const DIGITS: usize = 20;
+/// The largest note that is read.
+const LIMIT: usize = 1 << 10;
+
+/// A note about a ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Note {
+    /// The ledger.
+    pub uid: LedgerUid,
+    /// The number of its changes at that time.
+    pub changes: u64,
+}
+
+impl Note {
+    fn of(status: &LedgerStatus) -> Self {
+        Self { uid: status.uid, changes: status.changes }
+    }
+
+    fn text(&self) -> String {
+        format!("{} {:0DIGITS$}\n", self.uid, self.changes)
+    }
+
+    /// `None` for a note that was damaged.
+    fn parse(text: &[u8]) -> Option<Self> {
+        let (uid, changes) = std::str::from_utf8(text).ok()?.trim_end().split_once(' ')?;
+        // A count that was cut would be a lower one.
+        let is_whole = changes.len() == DIGITS;
+        is_whole.then_some(Self { uid: uid.parse().ok()?, changes: changes.parse().ok()? })
+    }
+
+    fn read(path: &Path) -> Option<Self> {
+        match file::read_optional(path, LIMIT) {
+            Ok(bytes) => bytes.and_then(|bytes| Self::parse(&bytes)),
+            Err(error) => {
+                tracing::debug!(%error, "a note about the ledger cannot be read");
+                None
+            }
+        }
+    }
+}
+
+/// The note in the store in `dir`.
+pub fn note_in_store(dir: &Path) -> Option<Note> {
+    Note::read(&dir.join(IN_STORE))
+}
+
+/// The state directory of this user: what systemd gives, or the one of the XDG base directory specification.
+fn state_dir() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("STATE_DIRECTORY")
+        .or_else(|| absolute("XDG_STATE_HOME").map(|dir| dir.join("tbpki")))
+        .or_else(|| absolute("HOME").map(|dir| dir.join(".local/state/tbpki")))
+}
+
+/// The highest number of changes that the notes about a ledger name, and the path of that note.
+pub fn highest_note(store: &Path, uid: LedgerUid) -> Option<(u64, PathBuf)> {
+    let paths = [Some(store.join(IN_STORE)), state_dir().map(|dir| dir.join(uid.to_string()))];
+    let notes = paths.into_iter().flatten().filter_map(|path| Some((Note::read(&path)?, path)));
+    notes
+        .filter(|(note, _)| note.uid == uid)
+        .map(|(note, path)| (note.changes, path))
+        .max_by_key(|(changes, _)| *changes)
+}
+
+/// Fails if a ledger is older than the notes about it, or not the ledger of this store.
+///
+/// # Errors
+/// [`Code::LedgerOlder`], and those of the ledger.
+pub fn check(store: &Path, view: &View) -> Result<()> {
+    let uid = view.status()?.uid;
+    // The notes first: another verb may count and note a change between the two.
+    let (of_store, highest) = (note_in_store(store), highest_note(store, uid));
+    let status = view.status()?;
+    // A store of CAs alone may get another ledger, for example if a server is configured after `init`.
+    if let Some(note) = of_store.filter(|note| note.uid != status.uid && has_issued(store)) {
+        return Err(Code::LedgerOlder
+            .error("the ledger is not the one of this store")
+            .at(store)
+            .because(format!("the store was last written with the ledger {}, and this is {}", note.uid, status.uid))
+            .fix("put the ledger of this store back; if it is lost, run `tbpki store repair`"));
+    }
+    match highest {
+        Some((changes, path)) if changes > status.changes => Err(older(&status, changes, &path)),
+        _ => Ok(()),
+    }
+}
+
+/// Fails if a ledger is older than the note in a place.
+///
+/// # Errors
+/// [`Code::LedgerOlder`].
+pub(crate) fn check_place(place: &Path, view: &View) -> Result<()> {
+    let path = place.join(IN_PLACE);
+    let Some(note) = Note::read(&path) else { return Ok(()) };
+    let status = view.status()?;
+    if note.uid == status.uid && note.changes > status.changes {
+        return Err(older(&status, note.changes, &path));
+    }
+    Ok(())
+}
+
+/// Whether something was issued with a store: it has identities, or knows of shards.
+fn has_issued(store: &Path) -> bool {
+    holds_identities(store) || store.join(PLACES).is_dir()
+}
+
+fn older(status: &LedgerStatus, changes: u64, note: &Path) -> base::Error {
+    Code::LedgerOlder
+        .error("the ledger is older than the files: it has lost changes that were made with it")
+        .at(note)
+        .because(format!("it has seen {} changes, and this note names {changes}", status.changes))
+        .fix(
+            "put the newest ledger back; if it is lost, run `tbpki store repair`, which takes over what the files show",
+        )
+}
+
+/// Notes the count of changes in the store and in the state directory, unless a note there is ahead or about another
+/// ledger. A note that cannot be written is no error.
+pub(crate) fn note(store: &Path, view: &View) {
+    // A verb that was refused because of the notes must leave them as they are.
+    match check(store, view).and_then(|()| view.status()) {
+        Ok(status) => write_notes(store, &status),
+        Err(error) => tracing::debug!(%error, "the changes of the ledger were not noted"),
+    }
+}
+
+/// Notes the count of changes whatever was noted before: this ledger is the one of the store from now on.
+///
+/// # Errors
+/// Those of the ledger.
+pub fn note_repaired(store: &Path, view: &View) -> Result<()> {
+    write_notes(store, &view.status()?);
+    Ok(())
+}
+
+fn write_notes(store: &Path, status: &LedgerStatus) {
+    let text = Note::of(status).text();
+    write(store, IN_STORE, &text);
+    if let Some(dir) = state_dir() {
+        match file::create_dir(&dir) {
+            Ok(()) => write(&dir, &status.uid.to_string(), &text),
+            Err(error) => tracing::debug!(%error, "there is no state directory"),
+        }
+    }
+}
+
+/// Notes the count of changes in a place. A note that cannot be written is no error.
+pub(crate) fn note_in_place(place: &Path, view: &View) {
+    match view.status() {
+        Ok(status) => write(place, IN_PLACE, &Note::of(&status).text()),
+        Err(error) => tracing::debug!(%error, "the changes of the ledger were not noted"),
+    }
+}
+
+fn write(dir: &Path, name: &str, text: &str) {
+    if let Err(error) = file::write_note(dir, name, text.as_bytes()) {
+        tracing::debug!(%error, "the changes of the ledger were not noted");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_reads_back_and_a_damaged_one_is_ignored() {
+        let note = Note { uid: "a5".repeat(16).parse().unwrap(), changes: u64::MAX };
+        assert_eq!(Note::parse(note.text().as_bytes()), Some(note));
+        assert_eq!(Note { changes: 7, ..note }.text().len(), note.text().len());
+        for text in ["", "a5 1", "x", &note.text()[..40]] {
+            assert_eq!(Note::parse(text.as_bytes()), None, "{text:?}");
+        }
+    }
+}

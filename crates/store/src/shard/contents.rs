@@ -1,0 +1,121 @@
+//! The contents of a place, whatever the ledger knows of them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use base::file::{self, BulkDir};
+use base::{Code, Error, Result};
+
+use super::join;
+use super::layout::{Attempt, Layout};
+use super::read::{Source, StoredIdentity, parse};
+use super::shard_store::{ShardStore, is_id};
+use crate::paths::{FILE_LIMIT, PLACES};
+
+/// An identity in a shard.
+#[derive(Debug)]
+pub struct ShardItem {
+    /// The name of its device: that of its file, or its common name in a sealed archive.
+    pub name: String,
+    /// The path of the file, or of the archive.
+    pub path: PathBuf,
+    /// The identity, or why it cannot be read.
+    pub located: Result<StoredIdentity>,
+}
+
+impl ShardStore {
+    /// The identifiers of the places that a store remembers, in order.
+    ///
+    /// # Errors
+    /// Those of reading the directory.
+    pub fn remembered(store: &Path) -> Result<Vec<String>> {
+        let dir = store.join(PLACES);
+        if !dir.is_dir() {
+            return Ok(Vec::new());
+        }
+        let mut ids = BulkDir::open(dir)?.names()?;
+        ids.retain(|name| is_id(name));
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// The random identifier of the job, in hexadecimal; none in version 1 and for a store.
+    pub fn job_uid(&self) -> Option<&str> {
+        self.mark.job_uid.as_deref()
+    }
+
+    /// The shards that are complete here, by number: later attempts come last. Places in a store have none of their own.
+    ///
+    /// # Errors
+    /// Those of reading the directory; [`Code::FileUnreadable`].
+    pub fn published(&self) -> Result<Vec<Attempt>> {
+        let mut attempts = Vec::new();
+        if self.layout() == Layout::Directories {
+            return Ok(attempts);
+        }
+        let part = |attempt: Attempt| match self.layout() {
+            Layout::Archive => attempt.part(self.packing()),
+            _ => attempt.directory(),
+        };
+        let names = BulkDir::open(&self.dir)?.names()?;
+        attempts
+            .extend(names.iter().filter_map(|name| Attempt::of_file(name).filter(|attempt| part(*attempt) == *name)));
+        if self.layout() == Layout::Archive && !self.packing().sealed {
+            let there: Vec<u32> = attempts.iter().map(|attempt| attempt.shard).collect();
+            // The parts that are joined have no names any more.
+            let joined = (0..join::shards_in(self)?).filter(|shard| !there.contains(shard));
+            attempts.extend(joined.map(|shard| Attempt { shard, fence: 1 }));
+        }
+        attempts.sort_unstable();
+        Ok(attempts)
+    }
+
+    /// The identities of a shard here, in the order of their names; in that of the archive in an archive.
+    ///
+    /// # Errors
+    /// [`Code::ShardDamaged`] and those of the disk, for the shard as a whole.
+    pub fn contents(&self, store: &Path, attempt: Attempt) -> Result<Vec<ShardItem>> {
+        match Source::open(store, self, attempt)? {
+            Source::Directories(_) => Ok(Vec::new()),
+            Source::Files(dir) => {
+                let mut names = dir.names()?;
+                names.sort();
+                Ok(names.iter().filter_map(|name| device_of(name)).map(|name| read_file(&dir, name)).collect())
+            }
+            Source::Tar { tar, at, path } => {
+                let in_order: BTreeMap<usize, _> =
+                    at.iter().map(|(name, range)| (range.start, (name, range))).collect();
+                let item = |(name, range): (&String, &std::ops::Range<usize>)| {
+                    let name = device_of(name)?.to_owned();
+                    let located = tar.get(range.clone()).ok_or_else(damaged).and_then(parse);
+                    Some(ShardItem { name, path: path.clone(), located })
+                };
+                Ok(in_order.into_values().filter_map(item).collect())
+            }
+            Source::Certificates { all, path } => Ok(all
+                .into_iter()
+                .map(|leaf| ShardItem {
+                    name: leaf.common_name().unwrap_or_default(),
+                    path: path.clone(),
+                    located: Ok(StoredIdentity::sealed(leaf)),
+                })
+                .collect()),
+        }
+    }
+}
+
+fn read_file(dir: &BulkDir, name: &str) -> ShardItem {
+    let path = dir.path().join(super::layout::file_of(name));
+    let located = file::read_secret(&path, FILE_LIMIT).and_then(|pem| parse(&pem));
+    ShardItem { name: name.to_owned(), path, located }
+}
+
+/// The device whose identity is in a file of a shard; none for the other formats that were asked for.
+fn device_of(file: &str) -> Option<&str> {
+    let name = file.strip_suffix(".pem")?;
+    (!name.ends_with(".nopass") && !name.ends_with(".pub")).then_some(name)
+}
+
+fn damaged() -> Error {
+    Code::ShardDamaged.error("a file of the archive ends too early")
+}

@@ -1,0 +1,40 @@
+//! `tbpki forget`.
+
+use std::io::{self, Write};
+
+use base::Result;
+use base::text::printable;
+use fleet::lifecycle::upkeep::forget::{ForgetReport, ForgetRequest, forget};
+
+use crate::args::ForgetArgs;
+use crate::context::{Context, Overrides};
+use crate::exit::Exit;
+use crate::output::Report;
+
+pub(crate) fn run(args: &ForgetArgs, context: &mut Context) -> Result<Exit> {
+    let mut overrides = Overrides::default();
+    overrides.lists(&args.lists);
+    overrides.platform(&args.platform);
+    let config = context.config(&overrides)?;
+    let request = ForgetRequest { devices: args.device.clone(), keep_valid: args.keep_valid, dry_run: args.dry_run };
+    let mut report = context.in_workspace(&config, |workspace| forget(workspace, &request))?;
+    context.output.findings(std::mem::take(&mut report.findings));
+    context.output.result(&report)?;
+    Ok(if report.open == 0 { Exit::Done } else { Exit::Partly })
+}
+
+impl Report for ForgetReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        for device in &self.devices {
+            let done = if self.dry_run { "would be forgotten" } else { "forgotten" };
+            writeln!(out, "device {}: {done}, {} generations revoked", printable(&device.name), device.revoked)?;
+            for left in &device.files_left {
+                writeln!(out, "  left: {}", printable(left))?;
+            }
+        }
+        match self.open {
+            0 => Ok(()),
+            open => writeln!(out, "{open} steps of revocations are open: run `tbpki revoke --open` to finish"),
+        }
+    }
+}

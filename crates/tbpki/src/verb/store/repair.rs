@@ -1,0 +1,39 @@
+//! `tbpki store repair`.
+
+use std::io::{self, Write};
+
+use base::Result;
+use fleet::lifecycle::upkeep::repair::{RepairReport, RepairRequest, repair};
+
+use super::write_problems;
+use crate::args::StoreRepairArgs;
+use crate::context::{Context, Overrides};
+use crate::exit::Exit;
+use crate::output::Report;
+
+pub(crate) fn run(args: &StoreRepairArgs, context: &mut Context) -> Result<Exit> {
+    let mut overrides = Overrides::default();
+    overrides.platform(&args.reach);
+    let config = context.config(&overrides)?;
+    let request = RepairRequest { in_use: args.in_use.clone(), offline: args.offline };
+    let mut report = context.in_workspace(&config, |workspace| repair(workspace, &request))?;
+    context.output.findings(std::mem::take(&mut report.findings));
+    context.output.result(&report)?;
+    Ok(if report.open.is_empty() { Exit::Done } else { Exit::Partly })
+}
+
+impl Report for RepairReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Self { identities, jobs, revocations, registrations, settled, .. } = self;
+        writeln!(out, "taken over: {identities} certificates, {jobs} jobs, {revocations} revocations")?;
+        writeln!(out, "corrected:  {registrations} registrations, {settled} names with two certificates")?;
+        for unknown in &self.unknown {
+            writeln!(out, "unknown:    {unknown}")?;
+        }
+        if self.open.is_empty() {
+            return writeln!(out, "next: run `tbpki store check`");
+        }
+        writeln!(out, "left:")?;
+        write_problems(out, &self.open)
+    }
+}

@@ -1,0 +1,64 @@
+//! `tbpki store restore`.
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use base::Result;
+use base::text::printable;
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::backup::restore;
+
+use crate::args::StoreRestoreArgs;
+use crate::context::{Context, Overrides};
+use crate::exit::Exit;
+use crate::output::Report;
+
+/// A store that was restored.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct StoreRestoreReport {
+    /// The directory of the store.
+    store: String,
+    /// The number of files.
+    files: u64,
+    /// The identifier of the ledger.
+    ledger: String,
+    /// The number of changes that the ledger had seen when the backup was made.
+    changes: u64,
+    /// The time of the backup (RFC 3339, UTC).
+    made_at: String,
+    /// Whether the backup has a ledger.
+    has_ledger: bool,
+}
+
+pub(crate) fn run(args: &StoreRestoreArgs, context: &mut Context) -> Result<Exit> {
+    let config = context.config(&Overrides::default())?;
+    let location = context.store_location(&config)?;
+    let mut backup: Box<dyn Read> = match args.file == Path::new("-") {
+        true => Box::new(io::stdin().lock()),
+        false => Box::new(base::file::stream(&args.file)?),
+    };
+    let restored = restore(&location, &mut backup).map_err(|error| error.at(&args.file))?;
+    let made_at =
+        time::OffsetDateTime::from_unix_timestamp(restored.made_at).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    context.output.result(&StoreRestoreReport {
+        store: location.dir().to_string_lossy().into_owned(),
+        files: restored.files,
+        ledger: restored.ledger.to_string(),
+        changes: restored.changes,
+        made_at: identity::report::rfc3339(made_at),
+        has_ledger: restored.has_ledger,
+    })?;
+    Ok(Exit::Done)
+}
+
+impl Report for StoreRestoreReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "restored: {} ({} files, backup of {})", printable(&self.store), self.files, self.made_at)?;
+        if self.has_ledger {
+            writeln!(out, "  ledger    {}, {} changes", self.ledger, self.changes)?;
+            writeln!(out, "next: run `tbpki store check`; until it finds no differences, verbs that write stop")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,71 @@
+//! `tbpki ledger move`: from the file in a store to a server.
+
+use tbpki_tests::Sandbox;
+use testkit::postgres::PASSWORD;
+
+use crate::SHARED;
+
+/// The rows of the list that a move must keep.
+#[track_caller]
+fn rows(sandbox: &Sandbox) -> serde_json::Value {
+    sandbox.ok(["list", "--all", "--json"]).json()["result"]["identities"].clone()
+}
+
+/// A store with a file as its ledger, and identities of several kinds.
+fn store() -> Sandbox {
+    let sandbox = Sandbox::with_store();
+    sandbox.hides(PASSWORD);
+    sandbox.write("ledger-password", PASSWORD);
+    sandbox.private("ledger-password");
+    for device in ["a", "b"] {
+        sandbox.ok(["client", "--device", device]);
+    }
+    sandbox.ok(["client", "--device", "a", "--force"]);
+    sandbox.ok(["revoke", "--device", "b"]);
+    sandbox.ok(["fleet", "issue", "--count", "1200", "--name-pattern", "s-{}", "--out", "fleet"]);
+    sandbox
+}
+
+/// Makes the server the ledger of a store from now on.
+fn configure(sandbox: &Sandbox, url: &str) {
+    let ledger = format!("[ledger]\nurl = \"{url}\"\npassword = {{ file = \"ledger-password\" }}\n");
+    let text = sandbox.text("keygen.toml").replacen("[ledger]\n", &ledger, 1);
+    sandbox.write("keygen.toml", text);
+}
+
+#[test]
+fn everything_is_on_the_server_and_the_file_is_closed() {
+    let cluster = &SHARED.1;
+    let url = cluster.url(&cluster.database());
+    let sandbox = store();
+    let before = rows(&sandbox);
+    let password = sandbox.text("ledger-password");
+    assert!(!password.is_empty());
+    let to = ["ledger", "move", "--to", &url, "--ledger-password-file", "ledger-password"];
+    sandbox.ok(to).prints("next: set `[ledger] url`");
+    // The file names the server, and nothing more is written to it.
+    for args in [&["client", "--device", "n"][..], &["list"], &["store", "repair"]] {
+        sandbox.fails(args, 1, "TBPKI-0331").prints("127.0.0.1");
+    }
+    // The same again is done already; another database is refused.
+    sandbox.ok(to);
+    let other = cluster.url(&cluster.database());
+    sandbox.fails(["ledger", "move", "--to", &other, "--ledger-password-file", "ledger-password"], 1, "TBPKI-0331");
+    configure(&sandbox, &url);
+    assert_eq!(rows(&sandbox), before);
+    sandbox.ok(["store", "check"]);
+    sandbox.ok(["client", "--device", "n"]);
+    sandbox.ok(["client", "--device", "s-1100"]).prints("exists");
+    sandbox.ok(["fleet", "issue", "--count", "2", "--name-pattern", "t-{}", "--out", "more"]);
+    sandbox.ok(["crl"]);
+}
+
+#[test]
+fn a_server_with_another_ledger_is_refused_and_nothing_changes() {
+    let cluster = &SHARED.1;
+    let url = cluster.url(&cluster.database());
+    let (one, two) = (store(), store());
+    one.ok(["ledger", "move", "--to", &url, "--ledger-password-file", "ledger-password"]);
+    two.fails(["ledger", "move", "--to", &url, "--ledger-password-file", "ledger-password"], 1, "TBPKI-0338");
+    two.ok(["client", "--device", "n"]);
+}

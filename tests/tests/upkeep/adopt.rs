@@ -1,0 +1,65 @@
+//! `tbpki fleet adopt`.
+
+use std::fs;
+
+use tbpki_tests::{Sandbox, Snapshot};
+
+/// A copy of a store that has issued a fleet of its own meanwhile.
+fn two_ledgers() -> (Sandbox, Sandbox) {
+    let one = Sandbox::with_store();
+    let two = one.copy();
+    for file in ["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.note"] {
+        let _ = fs::remove_file(two.join("pki").join(file));
+    }
+    two.ok(["fleet", "issue", "--count", "5", "--name-pattern", "s-{}", "--out", "fleet"]);
+    (one, two)
+}
+
+#[test]
+fn a_directory_of_another_ledger_with_the_same_ca_is_taken_over() {
+    let (one, two) = two_ledgers();
+    one.ok(["fleet", "issue", "--count", "2", "--name-pattern", "own-{}", "--out", "own"]);
+    let dir = two.join("fleet");
+    let dir = dir.to_str().unwrap();
+    let before = Snapshot::of(&one.join("pki/places"));
+    one.ok(["fleet", "adopt", dir, "--dry-run"]).prints("would be adopted").prints("5 certificates");
+    assert_eq!(Snapshot::of(&one.join("pki/places")), before);
+    one.ok(["fleet", "adopt", dir]).prints("as job 2").prints("5 certificates");
+    let rows = one.ok(["list", "--kind", "device", "--json"]).json();
+    assert_eq!(rows["result"]["identities"].as_array().unwrap().len(), 7);
+    one.ok(["store", "check"]);
+    one.ok(["client", "--device", "s-3"]).prints("exists");
+    // It is this ledger's now, and the other one is refused.
+    one.fails(["fleet", "adopt", dir], 1, "TBPKI-0261");
+    two.fails(["fleet", "issue", "--count", "5", "--name-pattern", "s-{}", "--out", "fleet"], 1, "TBPKI-0261");
+}
+
+#[test]
+fn what_does_not_fit_is_refused_and_nothing_changes() {
+    let (one, two) = two_ledgers();
+    let dir = two.join("fleet");
+    let dir = dir.to_str().unwrap();
+    one.fails(["fleet", "adopt", "nowhere"], 1, "TBPKI-0262");
+    // A certificate of another CA.
+    let stranger = Sandbox::with_store();
+    stranger.fails(["fleet", "adopt", dir], 1, "TBPKI-0339").prints("no CA of this store");
+    // A name in use.
+    one.ok(["client", "--device", "s-2"]);
+    one.fails(["fleet", "adopt", dir], 1, "TBPKI-0251").prints("s-2");
+    one.ok(["forget", "--device", "s-2"]);
+    // A key that belongs to another certificate.
+    let (first, second) = (two.text("fleet/shard-000000/s-1.pem"), two.text("fleet/shard-000000/s-4.pem"));
+    let key = |text: &str| {
+        text[text.find("-----BEGIN PRIVATE").unwrap()..]
+            .split_inclusive("END PRIVATE KEY-----\n")
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    fs::write(two.join("fleet/shard-000000/s-1.pem"), first.replace(&key(&first), &key(&second))).unwrap();
+    one.fails(["fleet", "adopt", dir], 1, "TBPKI-0339").prints("s-1");
+    fs::write(two.join("fleet/shard-000000/s-1.pem"), first).unwrap();
+    let jobs = one.ok(["fleet", "jobs", "--json"]).json();
+    assert_eq!(jobs["result"]["jobs"].as_array().unwrap().len(), 0);
+    one.ok(["fleet", "adopt", dir]);
+}

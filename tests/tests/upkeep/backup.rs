@@ -1,0 +1,147 @@
+//! `tbpki store backup` and `store restore`.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use pki::crl::Crl;
+use pki::pem_bundle::PemBundle;
+use tbpki_tests::{Sandbox, Snapshot, Tool};
+
+use crate::scene::{Scene, shown, store};
+
+/// Moves the store away, so that a backup can be restored.
+fn lose_store(sandbox: &Sandbox) {
+    fs::rename(sandbox.join("pki"), sandbox.join("old")).unwrap();
+}
+
+#[test]
+fn a_store_comes_back_as_it_was() {
+    let sandbox = store();
+    let before = shown(&sandbox);
+    let note = sandbox.ok(["store", "backup", "b.tar"]);
+    note.prints("TBPKI-0337");
+    assert_eq!(fs::metadata(sandbox.join("b.tar")).unwrap().mode() & 0o777, 0o600);
+    // Another program reads it, and it holds no journal of the ledger.
+    let names = Tool::new("tar").args(["-tf", "b.tar"]).directory(sandbox.path()).run().ok().stdout_text();
+    assert!(names.contains("store/ledger.db\n") && names.contains("store/devices/a/key.pem\n"), "{names}");
+    assert!(!names.contains("ledger.db-") && !names.contains("ledger.note") && !names.contains(".lock"), "{names}");
+    assert!(!sandbox.join("pki/ledger.copy").exists());
+
+    lose_store(&sandbox);
+    sandbox.ok(["store", "restore", "b.tar"]).prints("store check");
+    assert_eq!(shown(&sandbox), before);
+    let mode = |file: &str| fs::metadata(sandbox.join("pki").join(file)).unwrap().mode() & 0o777;
+    assert_eq!((mode("devices/a/key.pem"), mode("devices/a/chain.pem"), mode("ledger.db")), (0o600, 0o644, 0o600));
+    // Verbs that write stop until the files were compared.
+    for args in [&["client", "--device", "n"][..], &["crl"], &["fleet", "issue", "--resume", "1"]] {
+        sandbox.fails(args, 1, "TBPKI-0330").prints("store check");
+    }
+    assert!(!sandbox.join("pki/devices/n").exists());
+    sandbox.ok(["list"]);
+    sandbox.ok(["store", "check"]).prints("verbs that write can be used again");
+    sandbox.ok(["client", "--device", "n"]);
+}
+
+#[test]
+fn a_backup_is_never_written_over_a_file_unasked() {
+    let sandbox = Sandbox::with_store();
+    sandbox.write("b.tar", "precious");
+    sandbox.fails(["store", "backup", "b.tar"], 1, "TBPKI-0082").prints("--force");
+    assert_eq!(sandbox.text("b.tar"), "precious");
+    let report = sandbox.ok(["store", "backup", "b.tar", "--force", "--json"]).json();
+    let kept = report["result"]["kept"].as_str().unwrap();
+    assert_eq!(sandbox.text(kept), "precious");
+}
+
+#[test]
+fn an_encrypted_backup_is_opened_with_age() {
+    let sandbox = store();
+    Tool::new("age-keygen").args(["-o", "age.key"]).directory(sandbox.path()).run().ok();
+    let public = sandbox.text("age.key");
+    let public = public.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap().to_owned();
+    sandbox.fails(["store", "backup", "b.tar.age"], 2, "TBPKI-0011").prints("--recipient");
+    sandbox.fails(["store", "backup", "b.tar", "--recipient", &public], 2, "TBPKI-0011");
+    sandbox.ok(["store", "backup", "b.tar.age", "--recipient", &public]);
+    let before = shown(&sandbox);
+    lose_store(&sandbox);
+    sandbox.fails(["store", "restore", "b.tar.age"], 1, "TBPKI-0333").prints("age --decrypt");
+    let age = Tool::new("age").args(["-d", "-i", "age.key", "-o", "b.tar", "b.tar.age"]);
+    age.directory(sandbox.path()).run().ok();
+    sandbox.ok(["store", "restore", "b.tar"]);
+    assert_eq!(shown(&sandbox), before);
+}
+
+#[test]
+fn nothing_is_restored_over_a_store_or_from_a_damaged_file() {
+    let sandbox = store();
+    sandbox.ok(["store", "backup", "b.tar"]);
+    let before = Snapshot::of(&sandbox.join("pki"));
+    sandbox.fails(["store", "restore", "b.tar"], 1, "TBPKI-0092").prints("move the directory away");
+    assert_eq!(Snapshot::of(&sandbox.join("pki")), before);
+    let other = Sandbox::with_store();
+    let backup = sandbox.join("b.tar");
+    let before = Snapshot::of(&other.join("pki"));
+    other.fails(["store", "restore", backup.to_str().unwrap()], 1, "TBPKI-0334");
+    assert_eq!(Snapshot::of(&other.join("pki")), before);
+
+    lose_store(&sandbox);
+    let whole = sandbox.read("b.tar");
+    let key = whole.windows(8).position(|window| window == b"PRIVATE ").unwrap();
+    let mut flipped = whole.clone();
+    flipped[key + 60] ^= 1;
+    let cases = [
+        ("cut", whole[..whole.len() / 2].to_vec()),
+        ("flipped", flipped),
+        ("text", b"x".repeat(4000)),
+        ("empty", vec![]),
+    ];
+    for (name, bytes) in cases {
+        sandbox.write(name, bytes);
+        sandbox.fails(["store", "restore", name], 1, "TBPKI-0333");
+        assert!(!sandbox.join("pki").exists(), "{name}");
+    }
+    let names: Vec<_> = fs::read_dir(sandbox.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(names.iter().all(|name| !name.to_string_lossy().starts_with(".tbpki")), "{names:?}");
+}
+
+/// What happened after the backup comes back from the files, the list and the platform, and nothing goes back.
+#[test]
+fn what_happened_after_the_backup_is_taken_over() {
+    let scene = Scene::new();
+    let sandbox = &scene.sandbox;
+    for device in ["kept", "stolen"] {
+        scene.ok(&["client", "--device", device, "--register"]);
+    }
+    scene.ok(&["crl", "--out", "crl.pem"]);
+    scene.ok(&["store", "backup", "b.tar"]);
+    scene.ok(&["revoke", "--device", "stolen", "--reason", "keyCompromise", "--out", "crl.pem"]);
+    scene.ok(&["fleet", "issue", "--count", "3", "--name-pattern", "s-{}", "--out", "fleet"]);
+    let list = |text: &[u8]| Crl::from_der(&PemBundle::parse(text).unwrap().crls[0]).unwrap();
+    let before = list(&sandbox.read("crl.pem"));
+    let places = fs::read_dir(sandbox.join("pki/places")).unwrap().count();
+    assert!(places > 0);
+
+    lose_store(sandbox);
+    scene.ok(&["store", "restore", "b.tar"]);
+    let outcome = scene.tbpki(&["store", "check", "--json"]).env("TBPKI_CRL_OUT", "crl.pem").run().ends(3);
+    let found = crate::scene::differences(&outcome);
+    assert!(found.iter().any(|(sort, _)| sort == "revocation"), "{found:?}");
+    assert!(found.contains(&("platform".to_owned(), "stolen".to_owned())), "{found:?}");
+    scene.tbpki(&["store", "repair"]).env("TBPKI_CRL_OUT", "crl.pem").run().ok();
+    scene.tbpki(&["store", "check"]).env("TBPKI_CRL_OUT", "crl.pem").run().ok();
+    let rows = sandbox.ok(["list", "--all", "--name", "stolen", "--json"]).json();
+    assert_eq!(rows["result"]["identities"][0]["state"], "revoked");
+    assert_eq!(rows["result"]["identities"][0]["revocation_reason"], "keyCompromise");
+    scene.ok(&["register", "--all"]).prints("revoked");
+    scene.ok(&["crl", "--out", "crl.pem"]);
+    let after = list(&sandbox.read("crl.pem"));
+    assert!(after.this_update() > before.this_update());
+    assert_eq!(after.revoked().len(), before.revoked().len());
+    // The store of the backup does not know the directory of the job, and does not touch its shards.
+    let shards = Snapshot::of(&sandbox.join("fleet"));
+    let issue = ["fleet", "issue", "--count", "3", "--name-pattern", "t-{}", "--out", "fleet"];
+    scene.tbpki(&issue).run().ends(1).prints("TBPKI-0261");
+    assert_eq!(Snapshot::of(&sandbox.join("fleet")), shards);
+    scene.ok(&["fleet", "adopt", "fleet"]).prints("3 certificates");
+    scene.tbpki(&["store", "check"]).env("TBPKI_CRL_OUT", "crl.pem").run().ok();
+}

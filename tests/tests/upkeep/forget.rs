@@ -1,0 +1,97 @@
+//! `tbpki forget`.
+
+use std::fs;
+
+use testkit::application::Sample;
+
+use crate::check::waiting;
+use crate::scene::Scene;
+
+#[test]
+fn a_forgotten_device_is_revoked_and_its_name_is_free() {
+    let scene = Scene::new();
+    let sandbox = &scene.sandbox;
+    scene.ok(&["client", "--device", "pump-1", "--register"]);
+    let serial = sandbox.ok(["list", "--name", "pump-1", "--json"]).json()["result"]["identities"][0]["serial"].clone();
+    scene.ok(&["forget", "--device", "pump-1", "--dry-run"]).prints("would be forgotten");
+    assert!(sandbox.join("pki/devices/pump-1/key.pem").exists());
+    scene.ok(&["forget", "--device", "pump-1"]).prints("1 generations revoked");
+    assert!(!sandbox.join("pki/devices/pump-1").exists());
+    // The serial number stays, on the list too.
+    let listed = sandbox.ok(["list", "--all", "--name", "pump-1", "--json"]).json();
+    let row = &listed["result"]["identities"][0];
+    assert_eq!((&row["serial"], &row["state"]), (&serial, &"revoked".into()));
+    assert_eq!(row["revocation_reason"], "cessationOfOperation");
+    let shown = sandbox.ok(["inspect", "pki/devices-crl.pem", "--json"]).stdout_text();
+    assert!(shown.contains("cessationOfOperation"), "{shown}");
+    sandbox.ok(["store", "check"]);
+    // The name is free, and the new device is another one.
+    scene.ok(&["client", "--device", "pump-1", "--register", "--replace"]);
+    scene.ok(&["forget", "--device", "pump-1"]);
+    scene.ok(&["forget", "--device", "pump-1"]).prints("0 generations revoked");
+}
+
+#[test]
+fn a_directory_that_is_gone_does_not_block_the_others() {
+    let scene = Scene::new();
+    let sandbox = &scene.sandbox;
+    for device in ["gone", "here"] {
+        scene.ok(&["client", "--device", device]);
+    }
+    fs::remove_dir_all(sandbox.join("pki/devices/gone")).unwrap();
+    scene.ok(&["forget", "--device", "gone", "--keep-valid"]).prints("0 generations revoked");
+    sandbox.write("app.elf", Sample::new("esp32c3").elf());
+    let bundle = [
+        "bundle-firmware",
+        "--all",
+        "--chip",
+        "esp32c3",
+        "--app",
+        "app.elf",
+        "--wifi-ssid",
+        "net",
+        "--broker",
+        "b.example",
+    ];
+    scene.ok(&bundle);
+    sandbox.ok(["store", "check"]);
+    // It can be revoked later.
+    let rows = sandbox.ok(["list", "--all", "--name", "gone", "--json"]).json();
+    assert_eq!(rows["result"]["identities"][0]["role"], "retired");
+    scene.ok(&["revoke", "--device", "gone"]).prints("revoked");
+}
+
+#[test]
+fn foreign_files_stay_and_unknown_names_change_nothing() {
+    let scene = Scene::new();
+    let sandbox = &scene.sandbox;
+    scene.ok(&["client", "--device", "a"]);
+    scene.ok(&["fleet", "issue", "--count", "2", "--name-pattern", "s-{}", "--out", "fleet"]);
+    scene.tbpki(&["forget", "--device", "a,nobody"]).run().ends(1).prints("nobody");
+    assert!(sandbox.join("pki/devices/a/key.pem").exists());
+    sandbox.write("pki/devices/a/notes.txt", "where it hangs");
+    scene.ok(&["forget", "--device", "a,s-1"]).prints("left: notes.txt").prints("TBPKI-0336");
+    let left: Vec<_> =
+        fs::read_dir(sandbox.join("pki/devices/a")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["notes.txt"]);
+    assert!(sandbox.join("fleet/shard-000000/s-1.pem").exists());
+    sandbox.ok(["store", "check"]);
+}
+
+#[test]
+fn a_renewal_that_waits_is_forgotten_too() {
+    for keep in [&[][..], &["--keep-valid"]] {
+        let scene = waiting();
+        scene.ok(&["enroll", "password", "--device", "a"]);
+        scene.ok(&[&["forget", "--device", "a"][..], keep].concat());
+        assert!(!scene.sandbox.join("pki/devices/a").exists());
+        let rows = scene.sandbox.ok(["list", "--all", "--name", "a", "--json"]).json();
+        let role = if keep.is_empty() { "revoked" } else { "retired" };
+        let roles: Vec<_> =
+            rows["result"]["identities"].as_array().unwrap().iter().map(|row| row["role"].clone()).collect();
+        assert_eq!(roles, [role, role]);
+        scene.ok(&["store", "check"]);
+        let page = scene.ok(&["report", "--out", "r.html", "--json"]).json();
+        assert_eq!(page["result"]["fleet"]["open_steps"], 0);
+    }
+}

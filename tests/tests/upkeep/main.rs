@@ -1,0 +1,10 @@
+//! A store and its ledger: compared, backed up, restored, repaired, and noticed when the ledger is an older copy.
+
+mod adopt;
+mod backup;
+mod check;
+mod forget;
+mod older_version;
+mod repair;
+mod rollback;
+mod scene;
