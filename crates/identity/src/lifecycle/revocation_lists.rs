@@ -80,11 +80,11 @@ pub fn devices_file(workspace: &Workspace<'_>) -> PathBuf {
     named.unwrap_or_else(|| workspace.store_dir().join(DEVICES_FILE))
 }
 
-/// As [`write`], for lists that are due and not for a revocation: `[crl] superseded` adds the generations of devices that a
+/// As [`write()`], for lists that are due and not for a revocation: `[crl] superseded` adds the generations of devices that a
 /// renewal has replaced.
 ///
 /// # Errors
-/// Those of [`write`].
+/// Those of [`write()`].
 pub fn write_scheduled(
     workspace: &mut Workspace<'_>,
     store: &mut Store,
