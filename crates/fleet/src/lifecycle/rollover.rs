@@ -147,7 +147,7 @@ impl ProfileDevices<'_, '_> {
             return Err(Code::RenewalUnproven
                 .error(format!("a renewal of the device {name:?} is not in use yet"))
                 .item(name)
-                .fix("finish it with `tbpki renew --register` or `tbpki register --pending`"));
+                .fix("finish it with `tbpki renew --register` or `tbpki fleet register --pending`"));
         }
         let leaf = finder.locate(&store.ledger, entry)?.leaf;
         let earlier = store.ledger.history(Kind::Device, name)?.into_iter().filter_map(|entry| entry.credentials_id);
