@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Doing, Error, Result};
 use crate::run::{Run, cargo, run};
-use crate::workspace::{on_path, oracles, root, target};
+use crate::workspace::{Places, on_path, oracles, root, target};
 
 use budget::Budget;
 pub(crate) use xtensa::SetupXtensa;
@@ -175,7 +175,15 @@ fn risc_v(triple: &str) -> Result<Run> {
         return Err(Error::new(format!("the Rust compiler has no library for {triple}"))
             .fix(format!("rustup target add {triple}")));
     }
-    Ok(cargo().args(["build", "--locked", "--target", triple]).directory(root().join("crates/firmware")))
+    let build = cargo().args(["build", "--locked", "--target", triple]).args(["--config", &remapped("riscv32")?]);
+    Ok(build.directory(root().join("crates/firmware")))
+}
+
+/// A setting of cargo that adds to the flags of `.cargo/config.toml`: the firmware names no directory of this machine.
+fn remapped(architecture: &str) -> Result<String> {
+    let flags = Places::of_sources()?.flags("--remap-path-prefix");
+    let flags: Vec<String> = flags.iter().map(|flag| format!("{flag:?}")).collect();
+    Ok(format!("target.'cfg(target_arch = \"{architecture}\")'.rustflags = [{}]", flags.join(", ")))
 }
 
 /// A text in every image. The word after it tells whether the build checks dates.

@@ -1,9 +1,13 @@
 //! Directories of the workspace and programs on the PATH.
 
+mod places;
+
 use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+
+pub(crate) use places::Places;
 
 /// The root of the workspace.
 pub(crate) fn root() -> PathBuf {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::run::{Run, cargo, run};
-use crate::workspace::{on_path, root, target};
+use crate::workspace::{Places, on_path, target};
 
 use super::release::{Platform, Release};
 use super::setup::zig;
@@ -47,14 +47,9 @@ fn compiler(platform: Platform) -> Result<Run> {
 
 /// Removes the directories of this machine from what the compilers write.
 fn reproducible(build: Run, directory: &Path) -> Result<Run> {
-    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = home.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cargo")));
-    let home = home.ok_or_else(|| Error::new("neither CARGO_HOME nor HOME is set"))?;
-    // The last that fits is taken, and the build directory can be inside of the checkout.
-    let places = [(home.as_path(), "/cargo"), (&root(), "/tbpki"), (directory, "/target")];
-    let rust: Vec<String> =
-        places.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display())).collect();
-    let c: Vec<String> = places.iter().map(|(from, to)| format!("-ffile-prefix-map={}={to}", from.display())).collect();
+    let places = Places::with(directory)?;
+    let rust = places.flags("--remap-path-prefix");
+    let c = places.flags("-ffile-prefix-map");
     Ok(build.env("CARGO_ENCODED_RUSTFLAGS", rust.join("\x1f")).env("CFLAGS", c.join(" ")))
 }
 

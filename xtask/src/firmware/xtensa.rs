@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Doing, Error, Result};
 use crate::run::{Run, cargo, run};
-use crate::workspace::{root, target};
+use crate::workspace::{Places, root, target};
 
 /// The first nightly compiler with `asm!` for Xtensa that is tested.
 const TOOLCHAIN: &str = "nightly-2026-10-30";
@@ -52,6 +52,7 @@ pub(super) fn compiler(chip: &str, triple: &str) -> Result<Run> {
     if run("cargo").args(["+esp", "--version"]).silent().read().is_ok() {
         return Ok(run("cargo")
             .args(["+esp", "build", "-Zbuild-std=core,alloc", "--locked", "--target", triple])
+            .args(["--config", &super::remapped("xtensa")?])
             .directory(firmware));
     }
     let directory = directory()?;
@@ -64,7 +65,9 @@ pub(super) fn compiler(chip: &str, triple: &str) -> Result<Run> {
     fs::copy(firmware.join("Cargo.lock"), &lock).doing(format!("write {}", lock.display()))?;
     let path = |name: &str| directory.join(name).display().to_string();
     // `-e`: xtensa-lx-rt's own start relies on an order of assembly that upstream does not keep.
-    let flags = ["-Clink-arg=-Tlinkall.x", "-Clink-arg=-eS3Reset", "--cfg=tbpki_upstream"].join("\x1f");
+    let mut flags =
+        ["-Clink-arg=-Tlinkall.x", "-Clink-arg=-eS3Reset", "--cfg=tbpki_upstream"].map(String::from).to_vec();
+    flags.extend(Places::of_sources()?.flags("--remap-path-prefix"));
     Ok(run("rustup")
         .args(["run", TOOLCHAIN, "cargo", "build", "-Zbuild-std=core,alloc", "-Zjson-target-spec"])
         .args(["-Zprofile-rustflags", "-Zunstable-options"])
@@ -74,7 +77,7 @@ pub(super) fn compiler(chip: &str, triple: &str) -> Result<Run> {
         .args(["--config", "profile.release.package.xtensa-lx-rt.rustflags = ['-Ctarget-feature=+fp,+dfpaccel']"])
         .arg("--target")
         .arg(description(&directory, chip))
-        .env("CARGO_ENCODED_RUSTFLAGS", flags)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
         // A whole-program build moves code further from its literals than instructions reach.
         .env("CARGO_PROFILE_RELEASE_LTO", "false")
         .env("XTENSA_GNU_CONFIG", path("xtensa_lx.so"))
