@@ -106,14 +106,9 @@ impl<F: Flash> Slots<F> {
     /// # Errors
     /// [`SlotError::Changed`] if the slot was written since, [`SlotError::Unreadable`] and [`SlotError::Flash`].
     pub fn load(&mut self, identity: &StoredIdentity) -> Result<Generation, SlotError> {
-        let (key, certificate) = (self.key_of(identity.slot), self.certificate_of(identity.slot, identity.key.hash));
-        let is_same = key.find(&mut self.flash)? == Some(identity.key)
-            && certificate.find(&mut self.flash)? == Some(identity.certificate);
-        if !is_same {
-            return Err(SlotError::Changed);
-        }
+        self.unchanged(identity)?;
         let key = self.secret(identity.slot, identity.key)?;
-        let body = certificate.body(&mut self.flash, identity.certificate)?;
+        let body = self.certificate_of(identity.slot, identity.key.hash).body(&mut self.flash, identity.certificate)?;
         let certificate = StoredCertificate::from_bytes(&body).ok_or(SlotError::Unreadable)?;
         Ok(Generation { key, certificate })
     }
@@ -144,6 +139,16 @@ impl<F: Flash> Slots<F> {
         // Both parts of a slot are written by one renewal, which gives both its number.
         let certificate = certificate.filter(|certificate| Some(certificate.sequence) == key.map(|key| key.sequence));
         Ok(Contents { slot, key, certificate, is_confirmed: self.confirmation(slot, &CONFIRMED)?.is_some() })
+    }
+
+    /// The contents of the slot of an identity.
+    ///
+    /// # Errors
+    /// [`SlotError::Changed`] if the slot was written since the identity was listed, and [`SlotError::Flash`].
+    fn unchanged(&mut self, identity: &StoredIdentity) -> Result<Contents, SlotError> {
+        let found = self.contents_of(identity.slot)?;
+        let is_same = found.key == Some(identity.key) && found.certificate == Some(identity.certificate);
+        if is_same { Ok(found) } else { Err(SlotError::Changed) }
     }
 
     fn key_of(&self, slot: u32) -> PartOf {
@@ -223,11 +228,7 @@ impl<F: WritableFlash> Slots<F> {
     /// [`SlotError::Changed`] if the slot was written since, [`SlotError::Exhausted`], [`SlotError::ReadBack`] and
     /// [`SlotError::Flash`].
     pub fn confirm(&mut self, identity: &mut StoredIdentity) -> Result<(), SlotError> {
-        let found = self.contents_of(identity.slot)?;
-        if found.key != Some(identity.key) || found.certificate != Some(identity.certificate) {
-            return Err(SlotError::Changed);
-        }
-        if !found.is_confirmed {
+        if !self.unchanged(identity)?.is_confirmed {
             // A block that a power failure has spoiled is left alone, and the next one is written.
             let blank = self.confirmation(identity.slot, &[0xFF; BLOCK as usize])?.ok_or(SlotError::Exhausted)?;
             self.flash.write(blank, &CONFIRMED)?;
