@@ -8,8 +8,7 @@ use device::enrolment::{
     Authentication, CertificateRequest, EnrolmentServer, PUBLIC_KEY, RequestedNames, SignError, Signer, enroll,
     fetch_anchors, fetch_ca_certificates,
 };
-use device::nvs::{Flash, FlashError};
-use device::slots::{Generation, Owner, PARTITION, SECTOR, Slots, StoredCertificate, WritableFlash};
+use device::slots::{Generation, Owner, PARTITION, Slots, StoredCertificate};
 use embassy_futures::block_on;
 use embedded_io_async::{ErrorType, Read, Write};
 
@@ -71,38 +70,11 @@ pub(crate) fn answer(input: &[u8]) {
     }
 }
 
-/// A partition in memory.
-#[derive(Clone)]
-struct Memory(Vec<u8>);
-
-impl Flash for Memory {
-    fn size(&self) -> u32 {
-        PARTITION
-    }
-
-    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
-        bytes.copy_from_slice(self.0.get(offset as usize..offset as usize + bytes.len()).ok_or(FlashError)?);
-        Ok(())
-    }
-}
-
-impl WritableFlash for Memory {
-    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
-        self.0.get_mut(offset as usize..offset as usize + bytes.len()).ok_or(FlashError)?.copy_from_slice(bytes);
-        Ok(())
-    }
-
-    fn erase(&mut self, offset: u32) -> Result<(), FlashError> {
-        self.0.get_mut(offset as usize..(offset + SECTOR) as usize).ok_or(FlashError)?.fill(0xFF);
-        Ok(())
-    }
-}
-
-fn open(flash: Memory) -> Slots<Memory> {
+fn open(flash: Vec<u8>) -> Slots<Vec<u8>> {
     Slots::open(flash, Owner::new("pump-1", &[7; 16])).expect("the partition has the right size")
 }
 
-fn identities(flash: Memory) -> Vec<Generation> {
+fn identities(flash: Vec<u8>) -> Vec<Generation> {
     let mut slots = open(flash);
     let found = slots.identities().expect("the flash responds");
     // What is undamaged was written by this code, so that it can be read.
@@ -110,8 +82,8 @@ fn identities(flash: Memory) -> Vec<Generation> {
 }
 
 /// A partition with two identities.
-static WRITTEN: LazyLock<Memory> = LazyLock::new(|| {
-    let mut slots = open(Memory(vec![0xFF; PARTITION as usize]));
+static WRITTEN: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut slots = open(vec![0xFF; PARTITION as usize]);
     for number in 1..=2 {
         let pending = slots.store_key(&Secret::from(format!("key {number}\0"))).expect("the key fits");
         let (chain, anchors) = (format!("chain {number}\0"), format!("anchors {number}\0"));
@@ -126,7 +98,7 @@ pub(crate) fn slots(input: &[u8]) {
     let mut flash = WRITTEN.clone();
     for change in input.chunks_exact(3) {
         if let [low, high, mask] = *change {
-            flash.0[usize::from(u16::from_le_bytes([low, high]))] ^= mask;
+            flash[usize::from(u16::from_le_bytes([low, high]))] ^= mask;
         }
     }
     let written = identities(WRITTEN.clone());

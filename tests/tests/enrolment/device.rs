@@ -11,7 +11,7 @@ use device::enrolment::{
     Signer, confirm_identity, fetch,
 };
 use device::nvs::{Flash, FlashError};
-use device::slots::{Generation, Owner, PARTITION, SECTOR, SlotError, Slots, WritableFlash};
+use device::slots::{Generation, Owner, PARTITION, SlotError, Slots, WritableFlash};
 use embassy_futures::block_on;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use rcgen::{KeyPair, PublicKeyData, SigningKey};
@@ -34,8 +34,7 @@ impl Flash for Memory {
     }
 
     fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
-        bytes.copy_from_slice(&self.bytes[offset as usize..offset as usize + bytes.len()]);
-        Ok(())
+        Flash::read(&mut self.bytes, offset, bytes)
     }
 }
 
@@ -49,14 +48,12 @@ impl Memory {
 impl WritableFlash for Memory {
     fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
         self.step()?;
-        self.bytes[offset as usize..offset as usize + bytes.len()].copy_from_slice(bytes);
-        Ok(())
+        WritableFlash::write(&mut self.bytes, offset, bytes)
     }
 
     fn erase(&mut self, offset: u32) -> Result<(), FlashError> {
         self.step()?;
-        self.bytes[offset as usize..(offset + SECTOR) as usize].fill(0xFF);
-        Ok(())
+        self.bytes.erase(offset)
     }
 }
 
