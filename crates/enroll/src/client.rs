@@ -96,28 +96,17 @@ pub fn fetch(request: &HostRequest) -> Result<HostReport> {
     }
     let files = Files::new(&request.cert, &request.key)?;
     let roots = server::roots(request.cafile.as_deref())?;
-    let present = match &request.proof {
-        Proof::Present => Some(files.present()?),
-        Proof::Password { .. } => {
-            files.check_absent()?;
-            None
-        }
-    };
+    let start = Start::of(&request.proof, &files)?;
     let server = Server::new(&request.url, request.label.as_deref(), roots)?;
-    if let Some(present) = &present
+    if let Start::Renewal(present) = &start
         && files.is_moved(present)?
     {
         // An earlier run was interrupted behind the move.
         let confirmed = server.confirm(present)?;
         return finish(request, &files, present, Vec::new(), confirmed);
     }
-    let subject = match (&request.proof, &present) {
-        (Proof::Password { name, .. }, _) => Subject::default().with_common_name(name)?.to_der().to_vec(),
-        (Proof::Present, Some(present)) => present.leaf().subject_der().to_vec(),
-        (Proof::Present, None) => return Err(Code::Internal.error("there is no present certificate")),
-    };
     let resumed = match files.staged()? {
-        Some(new) if check(&new, &subject, present.as_ref()).is_ok() => match server.confirm(&new) {
+        Some(new) if start.check(&new).is_ok() => match server.confirm(&new) {
             // The server does not know it any more, for example because another command has renewed the identity.
             Err(error) if error.code() == Code::EnrolmentRefused => None,
             confirmed => Some((new, confirmed?)),
@@ -127,7 +116,7 @@ pub fn fetch(request: &HostRequest) -> Result<HostReport> {
     let (new, confirmed) = match resumed {
         Some(resumed) => resumed,
         None => {
-            let new = obtain(&server, request, &files, present.as_ref(), &subject)?;
+            let new = start.obtain(&server, &files)?;
             server.try_out(&new)?;
             let confirmed = server.confirm(&new)?;
             (new, confirmed)
@@ -170,67 +159,80 @@ fn finish(
     })
 }
 
-/// Makes a key, fetches a certificate for it, and stages both. The identity is read from the staged files.
-fn obtain(
-    server: &Server,
-    request: &HostRequest,
-    files: &Files,
-    present: Option<&Identity>,
-    subject: &[u8],
-) -> Result<Identity> {
-    let algorithm = match (&request.proof, present) {
-        (Proof::Password { algorithm, .. }, _) => *algorithm,
-        // A renewal keeps what the identity is: other programs of the host may read no other kind of key.
-        (Proof::Present, present) => present.map_or_else(Algorithm::default, |present| present.key.algorithm()),
-    };
-    let key = files.new_key(algorithm)?;
-    let sans = present.map(|present| present.leaf().sans()).unwrap_or_default();
-    let leaf = ask(server, request, present, &key, subject, &sans)?;
-    let new = Identity { chain: vec![leaf], key };
-    check(&new, subject, present)?;
-    let hierarchy = server.ca_certificates()?;
-    files.stage_chain(&chain(new.leaf().clone(), &hierarchy)?)?;
-    files.staged()?.ok_or_else(|| Code::Internal.error("the staged files are not those that were written"))
+/// What a run begins with.
+enum Start<'a> {
+    /// A name and a one-time password.
+    First { name: &'a str, subject: Subject, password: &'a Secret, algorithm: Algorithm },
+    /// The identity in place.
+    Renewal(Identity),
 }
 
-/// Asks for the certificate.
-fn ask(
-    server: &Server,
-    request: &HostRequest,
-    present: Option<&Identity>,
-    key: &PrivateKey,
-    subject: &[u8],
-    sans: &[San],
-) -> Result<Certificate> {
-    let csr = pki::signing_request::write(key, subject, sans)?;
-    let sent = match (&request.proof, present) {
-        (Proof::Password { name, password, .. }, _) => server.enrol(&csr, name, password)?,
-        (Proof::Present, present) => server.renew(&csr, present)?,
-    };
-    sent.into_iter()
-        .find(|certificate| pki::key::is_same_key(certificate.spki_der(), key.spki_der()))
-        .ok_or_else(|| unexpected("none of its certificates is for the key of the request"))
-}
+impl<'a> Start<'a> {
+    fn of(proof: &'a Proof, files: &Files) -> Result<Self> {
+        match proof {
+            Proof::Present => Ok(Self::Renewal(files.present()?)),
+            Proof::Password { name, password, algorithm } => {
+                files.check_absent()?;
+                // Before a key is made: a name that no subject can have leaves nothing behind.
+                let subject = Subject::default().with_common_name(name)?;
+                Ok(Self::First { name, subject, password, algorithm: *algorithm })
+            }
+        }
+    }
 
-/// Fails unless the certificate is usable and the same identity.
-fn check(new: &Identity, subject: &[u8], present: Option<&Identity>) -> Result<()> {
-    let leaf = new.leaf();
-    new.key.check_belongs_to(leaf.spki_der())?;
-    let now = OffsetDateTime::now_utc();
-    if now < leaf.not_before() || now > leaf.not_after() {
-        return Err(
-            unexpected("the certificate is not valid now").fix("check the clock of this machine and of the server")
-        );
+    /// Makes a key, fetches a certificate for it, and stages both. The identity is read from the staged files.
+    fn obtain(&self, server: &Server, files: &Files) -> Result<Identity> {
+        let algorithm = match self {
+            Self::First { algorithm, .. } => *algorithm,
+            // A renewal keeps what the identity is: other programs of the host may read no other kind of key.
+            Self::Renewal(present) => present.key.algorithm(),
+        };
+        let key = files.new_key(algorithm)?;
+        let leaf = self.ask(server, &key)?;
+        let new = Identity { chain: vec![leaf], key };
+        self.check(&new)?;
+        let hierarchy = server.ca_certificates()?;
+        files.stage_chain(&chain(new.leaf().clone(), &hierarchy)?)?;
+        files.staged()?.ok_or_else(|| Code::Internal.error("the staged files are not those that were written"))
     }
-    let Some(present) = present else { return Ok(()) };
-    let same = present.leaf();
-    if leaf.subject_der() != subject && leaf.subject() != same.subject() {
-        return Err(unexpected("the certificate has another subject than the present one"));
+
+    /// Asks for the certificate.
+    fn ask(&self, server: &Server, key: &PrivateKey) -> Result<Certificate> {
+        let request = |subject: &[u8], sans: &[San]| pki::signing_request::write(key, subject, sans);
+        let sent = match self {
+            Self::First { name, subject, password, .. } => {
+                server.enrol(&request(subject.to_der(), &[])?, name, password)?
+            }
+            Self::Renewal(present) => {
+                let leaf = present.leaf();
+                server.renew(&request(leaf.subject_der(), &leaf.sans())?, present)?
+            }
+        };
+        sent.into_iter()
+            .find(|certificate| pki::key::is_same_key(certificate.spki_der(), key.spki_der()))
+            .ok_or_else(|| unexpected("none of its certificates is for the key of the request"))
     }
-    if leaf.der() == same.der() {
-        return Err(unexpected("the server sent the present certificate again"));
+
+    /// Fails unless the certificate is usable and the same identity.
+    fn check(&self, new: &Identity) -> Result<()> {
+        let leaf = new.leaf();
+        new.key.check_belongs_to(leaf.spki_der())?;
+        let now = OffsetDateTime::now_utc();
+        if now < leaf.not_before() || now > leaf.not_after() {
+            return Err(
+                unexpected("the certificate is not valid now").fix("check the clock of this machine and of the server")
+            );
+        }
+        let Self::Renewal(present) = self else { return Ok(()) };
+        let same = present.leaf();
+        if leaf.subject_der() != same.subject_der() && leaf.subject() != same.subject() {
+            return Err(unexpected("the certificate has another subject than the present one"));
+        }
+        if leaf.der() == same.der() {
+            return Err(unexpected("the server sent the present certificate again"));
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The leaf and those between it and a root, from the hierarchy that the server sent.

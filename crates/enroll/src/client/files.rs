@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base::file::{self, FileSet, Mode, WriteOutcome};
 use base::{Code, Error, Result};
+use identity::files::output::pem_of;
 use pki::key::KeyFormat;
 use pki::pem_bundle::PemBundle;
 use pki::{Algorithm, Certificate, PrivateKey};
@@ -112,7 +113,7 @@ impl Files {
         // A chain of an interrupted run is replaced.
         file::remove(&self.dir, &name)?;
         let mut set = FileSet::new(&self.dir);
-        set.add(name, pem_of(chain), Mode::Public)?;
+        set.add(name, pem_of(chain).into_bytes(), Mode::Public)?;
         set.commit().map(drop)
     }
 
@@ -120,7 +121,7 @@ impl Files {
     pub(super) fn move_into_place(&self, new: &Identity) -> Result<Vec<PathBuf>> {
         let mut set = FileSet::new(&self.dir).replacing(new.leaf().serial_hex());
         set.add(&self.key, pem(&new.key)?, Mode::Private)?;
-        set.add(&self.cert, pem_of(&new.chain), Mode::Public)?;
+        set.add(&self.cert, pem_of(&new.chain).into_bytes(), Mode::Public)?;
         let written = set.commit()?;
         Ok(written
             .into_iter()
@@ -159,8 +160,4 @@ fn split(path: &Path) -> Result<(PathBuf, String)> {
 
 fn pem(key: &PrivateKey) -> Result<Zeroizing<Vec<u8>>> {
     Ok(Zeroizing::new(key.to_pem(KeyFormat::Pkcs8)?.as_bytes().to_vec()))
-}
-
-fn pem_of(chain: &[Certificate]) -> Vec<u8> {
-    chain.iter().map(Certificate::to_pem).collect::<String>().into_bytes()
 }

@@ -109,9 +109,9 @@ impl Server {
     }
 
     /// The answer to a request for the next certificate.
-    pub(super) fn renew(&self, csr: &[u8], present: Option<&Identity>) -> Result<Vec<Certificate>> {
+    pub(super) fn renew(&self, csr: &[u8], present: &Identity) -> Result<Vec<Certificate>> {
         let url = format!("{}simplereenroll", self.base);
-        let answer = self.send(&url, present, |client| with_request(client.request(Method::POST, &url), csr))?;
+        let answer = self.send(&url, Some(present), |client| with_request(client.request(Method::POST, &url), csr))?;
         certificates(&self.accepted(answer)?.body)
     }
 
