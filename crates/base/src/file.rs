@@ -40,6 +40,7 @@ mod staging;
 
 pub use bulk::BulkDir;
 pub use commit::{Rehearsal, StagedFiles};
+pub use fault::code_of_write;
 pub use lock::Lock;
 pub use output::log::Log;
 pub use output::{OutputTarget, write_note};

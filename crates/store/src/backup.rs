@@ -210,7 +210,5 @@ fn parent_of(path: &Path) -> Result<(PathBuf, String)> {
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Error {
-    let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-    let code = if full { Code::DiskFull } else { Code::FileUnwritable };
-    code.error("the backup cannot be written").at(path).because(error)
+    file::code_of_write(error).error("the backup cannot be written").at(path).because(error)
 }

@@ -29,6 +29,14 @@ pub(super) fn writing(path: &Path, errno: Errno) -> Error {
     error.at(path).because(io::Error::from(errno))
 }
 
+/// The code of a failed write of another library: whether the disk is full.
+pub fn code_of_write(error: &io::Error) -> Code {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Code::DiskFull,
+        _ => Code::FileUnwritable,
+    }
+}
+
 /// An error from a system call that was to read `path`.
 pub(super) fn reading(path: &Path, errno: Errno) -> Error {
     let error = Code::FileUnreadable.error("this cannot be read").at(path).because(io::Error::from(errno));

@@ -334,8 +334,7 @@ impl<'a> JoinAttempts<'a> {
 }
 
 fn unwritable(place: &ShardStore, error: std::io::Error) -> Error {
-    let full = matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
-    let code = if full { Code::DiskFull } else { Code::FileUnwritable };
+    let code = file::code_of_write(&error);
     let error = code.error("the archive cannot be written").at(&place.dir).caused_by(error);
-    if full { error.fix("make room and run the same command once more") } else { error }
+    if code == Code::DiskFull { error.fix("make room and run the same command once more") } else { error }
 }
