@@ -141,7 +141,7 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["store", "repair"], 0, &["/result/identities", "/result/unknown"]),
     (&["store", "repair", "--use", "0A"], 1, &["/error/fix"]),
     (&["forget", "--device", "pump-2", "--dry-run"], 0, &["/result/devices/0/revoked"]),
-    (&["forget", "--device", "nobody"], 1, &["/error/place/item"]),
+    (&["forget", "--device", "absent"], 1, &["/error/place/item"]),
     (&["explain", "34"], 0, &["/result/codes/0/explanation"]),
     (&["explain", "--list"], 0, &["/result/codes/50"]),
     (&["explain", "TBPKI-9999"], 2, &["/error"]),

@@ -17,6 +17,8 @@
 use std::cell::RefCell;
 use std::env;
 use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -25,6 +27,7 @@ use serde_json::{Value, json};
 use tb_sim::{Settings, Thingsboard, Version};
 use tempfile::TempDir;
 
+use crate::Sandbox;
 use crate::tool::Tool;
 use crate::wire::{Versions, Wire};
 
@@ -78,6 +81,18 @@ impl Platform {
             ca: PathBuf::from(env::var("TBPKI_TEST_MQTT_CA").unwrap_or_default()),
             _directory: None,
         }
+    }
+
+    /// A simulator whose password is in the file `password` of a sandbox, and in no other text of it.
+    #[track_caller]
+    pub fn simulator_in(sandbox: &Sandbox, settings: Settings) -> Self {
+        /// Not part of any other text.
+        const PASSWORD: &str = "correct-horse-battery-staple";
+        let platform = Self::simulator(Settings { password: PASSWORD.to_owned(), ..settings });
+        sandbox.write("password", platform.password());
+        fs::set_permissions(sandbox.join("password"), fs::Permissions::from_mode(0o600)).unwrap();
+        sandbox.hides(PASSWORD);
+        platform
     }
 
     /// A simulator, also if the environment names a server.

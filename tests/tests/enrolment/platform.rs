@@ -70,6 +70,20 @@ impl Scene {
         answer.save(&self.sandbox, &format!("{name}.pem"));
     }
 
+    /// A service between the two ends of a swap from "a" to "b": the platform has the certificate, and answers after this
+    /// time in milliseconds. Until then the service holds the lease and does not know it.
+    fn within_swap(&self, delay: u64) -> Service {
+        let service = self.service();
+        self.fetch(&service, "a", None);
+        confirm(&service, "a");
+        let slow = Fault::new(FaultKind::DelayAnswer(delay)).on("POST", "/api/device/credentials");
+        self.platform.sim().unwrap().inject(slow);
+        self.fetch(&service, "b", Some("a"));
+        service.confirm("b.pem", "b.key").is(202, "the platform does not have the certificate yet");
+        until("begun", || self.credential() == self.x509("b"));
+        service
+    }
+
     fn certificate(&self, name: &str) -> Certificate {
         PemBundle::parse(&self.sandbox.read(format!("{name}.pem"))).unwrap().certificates.remove(0)
     }
@@ -202,14 +216,7 @@ fn a_credential_that_the_ledger_does_not_expect_stays() {
 #[test]
 fn a_revocation_during_the_swap_wins() {
     let scene = Scene::new();
-    let service = scene.service();
-    scene.fetch(&service, "a", None);
-    confirm(&service, "a");
-    let sim = scene.platform.sim().unwrap();
-    sim.inject(Fault::new(FaultKind::DelayAnswer(3000)).on("POST", "/api/device/credentials"));
-    scene.fetch(&service, "b", Some("a"));
-    service.confirm("b.pem", "b.key").is(202, "the platform does not have the certificate yet");
-    until("begun", || scene.credential() == scene.x509("b"));
+    let service = scene.within_swap(3000);
     let known = |tool| scene.platform.known_to(tool, &scene.secret);
     known(scene.sandbox.tbpki(["revoke", "--device", "pump-1", "--reason", "keyCompromise"])).run();
     until("withdrawn", || matches!(scene.credential(), Some((CredentialsType::AccessToken, _))));
@@ -295,15 +302,8 @@ fn roles<const N: usize>(roles: [&str; N]) -> Vec<String> {
 #[test]
 fn a_service_that_is_killed_during_the_swap_is_continued_by_the_next_one() {
     let scene = Scene::new();
-    let service = scene.service();
-    scene.fetch(&service, "a", None);
-    confirm(&service, "a");
+    let service = scene.within_swap(20_000);
     let sim = scene.platform.sim().unwrap();
-    // The platform has the certificate, and the service holds the lease and knows nothing.
-    sim.inject(Fault::new(FaultKind::DelayAnswer(20_000)).on("POST", "/api/device/credentials"));
-    scene.fetch(&service, "b", Some("a"));
-    service.confirm("b.pem", "b.key").is(202, "the platform does not have the certificate yet");
-    until("begun", || scene.credential() == scene.x509("b"));
     service.kill();
     assert_eq!(scene.roles(), ["current", "pending"]);
     let saves = |sim: &tb_sim::Thingsboard| sim.credentials("pump-1").unwrap().version;

@@ -11,9 +11,6 @@ use tbpki_tests::platform::Platform;
 use tbpki_tests::{Outcome, Sandbox, Tool};
 use testkit::application::Sample;
 
-/// The simulator's password: not part of any other text.
-const PASSWORD: &str = "correct-horse-battery-staple";
-
 /// The arguments of an image, with the files of [`write_image_files`].
 pub(crate) const IMAGE: &[&str] = &[
     "--app",
@@ -43,11 +40,8 @@ pub(crate) struct Scene {
 impl Scene {
     #[track_caller]
     pub(crate) fn new() -> Self {
-        let platform = Platform::simulator(Settings { password: PASSWORD.to_owned(), ..Settings::default() });
         let sandbox = Sandbox::with_store();
-        sandbox.write("password", platform.password());
-        fs::set_permissions(sandbox.join("password"), fs::Permissions::from_mode(0o600)).unwrap();
-        sandbox.hides(PASSWORD);
+        let platform = Platform::simulator_in(&sandbox, Settings::default());
         Self { sandbox, platform }
     }
 
@@ -58,11 +52,7 @@ impl Scene {
         sandbox.ok(["server", "--name", "localhost", "--only-given-names", "--out", "conf"]);
         let (certificate, key) = (sandbox.join("conf/mqttserver.pem"), Some(sandbox.join("conf/mqttserver_key.pem")));
         let server = Some(ServerKeys::Pem { certificate, key, key_password: String::new() });
-        let settings = Settings { server, password: PASSWORD.to_owned(), ..Settings::default() };
-        let platform = Platform::simulator(settings);
-        sandbox.write("password", platform.password());
-        sandbox.private("password");
-        sandbox.hides(PASSWORD);
+        let platform = Platform::simulator_in(&sandbox, Settings { server, ..Settings::default() });
         Self { sandbox, platform }
     }
 

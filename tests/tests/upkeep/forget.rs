@@ -67,7 +67,7 @@ fn foreign_files_stay_and_unknown_names_change_nothing() {
     let sandbox = &scene.sandbox;
     scene.ok(&["client", "--device", "a"]);
     scene.ok(&["fleet", "issue", "--count", "2", "--name-pattern", "s-{}", "--out", "fleet"]);
-    scene.tbpki(&["forget", "--device", "a,nobody"]).run().ends(1).prints("nobody");
+    scene.tbpki(&["forget", "--device", "a,absent"]).run().ends(1).prints("absent");
     assert!(sandbox.join("pki/devices/a/key.pem").exists());
     sandbox.write("pki/devices/a/notes.txt", "where it hangs");
     scene.ok(&["forget", "--device", "a,s-1"]).prints("left: notes.txt").prints("TBPKI-0336");

@@ -1,15 +1,11 @@
 //! A store with devices of every layout, and a platform.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 use tb_sim::Settings;
 use tbpki_tests::platform::Platform;
 use tbpki_tests::{Outcome, Sandbox, Tool};
-
-/// The simulator's password: not part of any other text.
-const PASSWORD: &str = "correct-horse-battery-staple";
 
 /// A store with a platform.
 pub(crate) struct Scene {
@@ -20,11 +16,8 @@ pub(crate) struct Scene {
 impl Scene {
     #[track_caller]
     pub(crate) fn new() -> Self {
-        let platform = Platform::simulator(Settings { password: PASSWORD.to_owned(), ..Settings::default() });
         let sandbox = Sandbox::with_store();
-        sandbox.write("password", platform.password());
-        fs::set_permissions(sandbox.join("password"), fs::Permissions::from_mode(0o600)).unwrap();
-        sandbox.hides(PASSWORD);
+        let platform = Platform::simulator_in(&sandbox, Settings::default());
         Self { sandbox, platform }
     }
 
