@@ -61,11 +61,13 @@ impl<W: Write> CsvWriter<W> {
         for cell in cells {
             match cell {
                 Cell::Text(text) => self.0.write_field(no_formula(text).as_bytes()),
+                // Without the apostrophe even if it begins with `-`: a number stays a number for the spreadsheet.
                 Cell::Number(number) => self.0.write_field(number.to_string()),
                 Cell::Empty => self.0.write_field(""),
             }
             .map_err(io_error)?;
         }
+        // No further field, only the end of the line: the fields are in the writer's buffer already.
         self.0.write_record(None::<&[u8]>).map_err(io_error)
     }
 

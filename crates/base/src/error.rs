@@ -218,6 +218,7 @@ impl Error {
     /// a bug.
     #[must_use]
     pub fn argument(mut self, argument: impl Into<String>) -> Self {
+        // A bug keeps its class: its exit status must not depend on the argument that led to it.
         if self.class == Class::User {
             self.class = Class::Usage;
         }

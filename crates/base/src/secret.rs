@@ -28,6 +28,7 @@ impl From<&str> for Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not even the length: it would tell an attacker which passwords are worth trying.
         f.write_str("Secret(..)")
     }
 }

@@ -51,6 +51,8 @@ impl Finding {
     /// Adds the code's advice to a warning or fault that has none.
     #[must_use]
     pub fn advised(mut self) -> Self {
+        // The finding's own advice knows the file and the value at
+        // fault, so the general one of the code never replaces it.
         if self.fix.is_none() && self.severity > Severity::Note {
             self.fix = self.code.advice().map(str::to_owned);
         }

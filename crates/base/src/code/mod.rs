@@ -46,6 +46,8 @@ impl FromStr for Code {
     /// Reads `TBPKI-0034`, `tbpki-34`, `0034` and `34`.
     fn from_str(text: &str) -> Result<Self, Error> {
         let digits = text.trim();
+        // `get` instead of a slice: the text comes from the command
+        // line, and byte 6 may be in the middle of a character.
         let digits = match digits.get(..6) {
             Some(prefix) if prefix.eq_ignore_ascii_case("tbpki-") => digits.get(6..).unwrap_or(""),
             _ => digits,

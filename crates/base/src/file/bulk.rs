@@ -83,6 +83,7 @@ impl BulkDir {
         let failed = |errno| fault::writing(&self.path.join(name), errno);
         // A full disk shows here or at the synchronization, not at `create`.
         file.write_all(bytes).map_err(|error| failed(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+        // `create` has set the private mode; a second call for each key of a fleet would cost time for nothing.
         if mode != Mode::Private {
             sys::fchmod(&file, mode.bits()).map_err(failed)?;
         }
@@ -167,6 +168,8 @@ impl BulkDir {
             };
             match rest.split_at_checked(got) {
                 Some(([], [])) if got == 0 => return Ok(()),
+                // Every other case is a difference: more bytes than expected,
+                // fewer at the end of the file, or other ones.
                 Some((piece, behind)) if got > 0 && scratch.get(..got) == Some(piece) => rest = behind,
                 _ => {
                     return Err(Code::ReadBack
@@ -309,6 +312,7 @@ mod tests {
         batch.write("cert.pem", b"certificate", Mode::Public).unwrap();
         let mut scratch = Zeroizing::new(Vec::new());
         batch.check("key.pem", b"key", &mut scratch).unwrap();
+        // Shorter, longer, and of the same length: each takes another branch of the comparison.
         for other in [&b"ke"[..], b"keys", b"kez"] {
             assert_eq!(batch.check("key.pem", other, &mut scratch).unwrap_err().code(), Code::ReadBack);
         }
@@ -330,6 +334,7 @@ mod tests {
         let out = BulkDir::open(dir.path()).unwrap();
         out.write("one", b"1", Mode::Private).unwrap();
         out.write("two", b"2", Mode::Private).unwrap();
+        // One call for each way in which a name can be taken: a file, a directory and a publication.
         let codes = [
             out.write("one", b"x", Mode::Private).unwrap_err().code(),
             out.create_dir("one").unwrap_err().code(),

@@ -113,6 +113,8 @@ impl<'a> StagedFiles<'a> {
         // files must move one by one.
         if self.outer.is_some() && Base::open(self.set.dir())?.is_some() {
             // Another process has created the directory meanwhile.
+            // What is staged for a whole directory cannot be moved file by
+            // file, and its room is needed for the next attempt.
             drop(self.staging);
             return self.set.stage()?.commit();
         }
@@ -124,6 +126,7 @@ impl<'a> StagedFiles<'a> {
             let plan = MovePlan::new(&self.base, self.set, self.outer.as_deref())?;
             // The plan was made without the lock. If nothing has changed, the staged files still fit.
             if plan.moves != self.plan.moves {
+                // The old staging directory goes first, so that the disk need not hold both.
                 self.staging = None;
                 self.staging = stage_plan(&self.base, &plan, true)?;
                 self.plan = plan;
@@ -145,6 +148,7 @@ fn move_at_once(base: &Base, staging: &StagingDir, journal: &Journal) -> Result<
     let mut done = Vec::new();
     let moves = Moves::new(base, staging.fd(), journal);
     let Err(error) = moves.forward(&mut done) else { return Ok(()) };
+    // No modes to restore: a plan of one step replaces nothing.
     match moves.back(&done, &BTreeMap::new()) {
         Ok(()) => Err(error),
         Err(second) => Err(neither_way(error, &second)),
@@ -303,6 +307,7 @@ mod tests {
         // Not only in a new directory.
         let renewed = set(&dir, "2").replacing("old");
         let renewed = renewed.stage().unwrap();
+        // The set was staged to replace both files, and one of them is gone by now: the plan has to change.
         fs::remove_file(dir.join("key.pem")).unwrap();
         let outcomes: Vec<WriteOutcome> = renewed.commit().unwrap().into_iter().map(|file| file.outcome).collect();
         assert_eq!(outcomes, [WriteOutcome::Written, WriteOutcome::Replaced(dir.join("cert.pem.old"))]);

@@ -11,6 +11,7 @@ use crate::error::Error;
 /// An error from a system call that was to change something at `path`.
 pub(super) fn writing(path: &Path, errno: Errno) -> Error {
     let error = match errno {
+        // A full quota is a full disk for this user, and the remedy is the same.
         Errno::NOSPC | Errno::DQUOT => Code::DiskFull
             .error("there is no room left to write this")
             .fix("make room and run the same command once more"),

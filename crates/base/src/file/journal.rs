@@ -69,6 +69,7 @@ impl Journal {
     }
 
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        // Names in it are checked while they are read: a `Name` cannot lead out of the directory.
         let journal: Self = serde_json::from_slice(bytes)
             .map_err(|error| Code::FileUnreadable.error("this journal is damaged").caused_by(error))?;
         if journal.version == VERSION {

@@ -151,6 +151,7 @@ fn held(file: &OwnedFd, path: &Path) -> Error {
             "`tbpki {}` (process {} on {}, since {}) is writing here",
             holder.verb, holder.pid, holder.host, holder.since
         )),
+        // The holder writes over the text of the one before and shortens the file afterwards, so a mix can be read.
         Err(_) => Code::StoreLocked.error("another tbpki is writing here"),
     };
     error.at(path.parent().map_or_else(PathBuf::new, Path::to_path_buf)).fix("wait until it has finished, or end it")
@@ -182,6 +183,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let first = Lock::acquire(dir.path(), "init", Duration::ZERO).unwrap();
         let other = dir.path().to_path_buf();
+        // A wait far longer than the test, so that a slow machine cannot make it fail.
         let waiting = thread::spawn(move || Lock::acquire(other, "client", Duration::from_secs(60)).map(drop));
         thread::sleep(Duration::from_millis(50));
         drop(first);
@@ -191,6 +193,7 @@ mod tests {
     #[test]
     fn what_a_dead_process_left_in_the_file_does_not_matter() {
         let dir = tempfile::tempdir().unwrap();
+        // Longer than the text that replaces it, and no JSON: nothing of it may be left.
         fs::write(dir.path().join(".lock"), "{\"pid\":1,".repeat(1000)).unwrap();
         let lock = Lock::acquire(dir.path(), "client", Duration::ZERO).unwrap();
         let holder: Holder = serde_json::from_str(&fs::read_to_string(dir.path().join(".lock")).unwrap()).unwrap();

@@ -23,7 +23,10 @@ impl Name {
         let plain = !text.is_empty()
             && !text.contains('\0')
             && text.split('/').all(|part| {
+                // Refuses `..`, `.` and empty parts, hence also absolute paths and a trailing slash.
                 matches!(Path::new(part).components().next(), Some(Component::Normal(name)) if name == part)
+                    // The names of staging directories are ours alone: recovery
+                    // would remove such a directory as a leftover.
                     && !part.starts_with(".tbpki-")
             });
         if plain { Ok(Self(text)) } else { Err(Code::BadValue.error(format!("{text:?} cannot be the name of a file"))) }

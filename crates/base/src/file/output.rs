@@ -69,6 +69,8 @@ impl OutputTarget {
         let failed = |error: io::Error| Code::FileUnwritable.error("this cannot be written").caused_by(error);
         match &self.to {
             To::Stdout => {
+                // The flush is part of the write: at exit a closed pipe or a
+                // full disk would be found too late to be reported.
                 let mut stdout = io::stdout().lock();
                 stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| failed(error).at("-"))?;
                 Ok(WriteOutcome::Written)

@@ -51,6 +51,7 @@ impl Ownership {
             // New files have our own group, or the one that the directory hands down: either way that of the directory.
             let has_group_anyway = server.is_none() && Gid::from_raw(dir.st_gid) == process::getegid();
             let model = server.unwrap_or(dir);
+            // User and group are chosen apart: naming the user alone leaves the group to the model.
             owner.uid = owner.uid.or(Some(Uid::from_raw(model.st_uid)));
             owner.gid = owner.gid.or((!has_group_anyway).then(|| Gid::from_raw(model.st_gid)));
         }

@@ -61,6 +61,7 @@ impl<'a> MovePlan<'a> {
             // `outer` is the new directory itself, when the base is its parent.
             let target = outer.map_or_else(|| Ok(new.name.clone()), |dir| new.name.below(dir))?;
             let outcome = match (find(base, &target, new)?, new.old_suffix.as_ref().or(set.old_suffix.as_ref())) {
+                // Before any suffix is looked at: the same command run twice must not make a second backup.
                 (Found::Same, _) => WriteOutcome::Unchanged,
                 (Found::Nothing, _) => {
                     plan.put(base, new, &target, None)?;
@@ -126,6 +127,8 @@ impl<'a> MovePlan<'a> {
         let inner = target.as_str().get(place.as_str().len()..).unwrap_or_default();
         let staged = Name::new(format!("{}{inner}", Journal::staged(index)))?;
         let is_older_version = new.old_suffix.is_some() && self.moves.get(index).is_some_and(|step| step.replaces);
+        // Only a file that the caller names for replacement is an older version of itself, for example a
+        // renewed server key that a service reads under its own user. Other files get the owner of the set.
         let before = if is_older_version { attributes(base, target)? } else { None };
         self.files.push(PlannedFile { new, before, target: target.clone(), staged });
         Ok(())

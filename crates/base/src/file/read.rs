@@ -234,6 +234,7 @@ mod tests {
         assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
         assert!(read(&path, 100_000).unwrap_err().to_string().contains("no writer"));
 
+        // More than the 65,536 bytes that a pipe of Linux holds, so the reader has to wait for the writer.
         let long = "x".repeat(70_000);
         let writer = {
             let (path, long) = (path.clone(), long.clone());

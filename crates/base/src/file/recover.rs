@@ -44,6 +44,7 @@ pub fn recover(dir: impl AsRef<Path>) -> Result<Recovery> {
 pub(super) fn settle(base: &Rc<Base>) -> Result<Recovery> {
     let mut recovery = Recovery::default();
     for name in tree::names(base.fd.as_fd()).map_err(|errno| fault::reading(&base.path, errno))? {
+        // Our own names are ASCII, so a name of another encoding cannot be a leftover of ours.
         let Ok(name) = name.into_string() else { continue };
         if !name.starts_with(STAGED) && !name.starts_with(COMMITTED) {
             continue;

@@ -30,6 +30,8 @@ pub fn remove(dir: impl AsRef<Path>, name: &str) -> Result<bool> {
         other => other.map_err(|errno| fault::writing(&base.path_of(name.as_str()), errno))?,
     };
     let failed = |errno| fault::writing(&base.path_of(name.as_str()), errno);
+    // Its name has the prefix of what was never committed: if this
+    // process dies now, the next one finishes the removal.
     let staging = StagingDir::create(&base)?;
     // One rename takes a whole tree away at once: no reader sees half of it.
     sys::renameat(&parent, name.last(), staging.fd(), "removed").map_err(failed)?;

@@ -331,6 +331,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let elsewhere = dir.path().join("elsewhere");
         fs::write(&elsewhere, "not ours").unwrap();
+        // A mode that `make_private` would change if it followed the link.
         fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o644)).unwrap();
         symlink(&elsewhere, dir.path().join("key.pem")).unwrap();
         identity(dir.path(), "1").replacing("old").commit().unwrap();

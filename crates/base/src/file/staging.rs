@@ -202,6 +202,8 @@ impl Unsynced<'_> {
     pub(super) fn like(self, before: Attributes, asked: FileOwner) -> Result<Self> {
         let failed = |errno| fault::writing(self.target, errno);
         let ours = sys::fstat(&self.fd).map_err(failed)?;
+        // Only a real change is asked for. Without one no right is
+        // needed, and a file system without owners is no problem.
         let uid = asked.uid.is_none().then_some(before.uid).filter(|uid| uid.as_raw() != ours.st_uid);
         let gid = asked.gid.is_none().then_some(before.gid).filter(|gid| gid.as_raw() != ours.st_gid);
         if uid.is_some() || gid.is_some() {
@@ -211,6 +213,7 @@ impl Unsynced<'_> {
                 error.fix("run the command as the owner of the file, or as root")
             })?;
         }
+        // After `fchown`, which clears the set-user and set-group bits.
         sys::fchmod(&self.fd, before.mode).map_err(failed)?;
         Ok(self)
     }
@@ -236,6 +239,7 @@ impl Unsynced<'_> {
 
 /// The content of a file from its beginning; `None` if it does not have `size` bytes.
 pub(super) fn contents(fd: impl AsFd, size: usize) -> Result<Option<Zeroizing<Vec<u8>>>, Errno> {
+    // The size first: a file of another length is different without reading it, however long it is.
     if usize::try_from(sys::fstat(&fd)?.st_size) != Ok(size) {
         return Ok(None);
     }

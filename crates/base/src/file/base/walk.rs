@@ -72,10 +72,15 @@ fn walk(path: &Path) -> Result<OwnedFd, Stop> {
                 if links > LINKS {
                     return Err(Errno::LOOP.into());
                 }
+                // Root's own links, such as /var/run, are the administrator's choice and may lead anywhere.
                 if stat.st_uid != 0 {
                     owners.push(stat.st_uid);
                 }
+                // An empty path means the open link itself (Linux), so another
+                // process cannot change the link after `fstat`.
                 let target = OsString::from_vec(sys::readlinkat(&link, "", Vec::new())?.into_bytes());
+                // As in the kernel: an absolute target starts at the root
+                // again, a relative one at the directory of the link.
                 if Path::new(&target).is_absolute() {
                     at = start(Path::new(&target))?;
                 }
@@ -86,6 +91,8 @@ fn walk(path: &Path) -> Result<OwnedFd, Stop> {
             Err(errno) => return Err(errno.into()),
         }
     }
+    // A handle opened with PATH can be walked through but neither read nor locked,
+    // so the directory is opened once more, through the handle and not by its path.
     let dir = sys::openat(&at, ".", DIRECTORY, Mode::empty())?;
     let target = sys::fstat(&dir)?.st_uid;
     match owners.into_iter().find(|owner| *owner != target) {
@@ -160,6 +167,7 @@ mod tests {
             ("2", "theirs", 0, true),
             ("3", "theirs", USER, true),
             ("4", "ours", USER, false),
+            // The link ends in a directory of ours, whatever it passes on the way.
             ("5", "theirs/../ours", USER, false),
             ("6", "3/../ours", 0, false),
         ] {

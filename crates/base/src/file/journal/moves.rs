@@ -49,6 +49,7 @@ impl<'a> Moves<'a> {
         // New files first, in the order of the set. Backups follow, so that a crash in between loses no old file: the
         // staging directory holds it.
         for (index, step) in self.journal.moves.iter().enumerate() {
+            // A file that appeared since the plan was made belongs to another process and must not be lost.
             let flags = if step.replaces { RenameFlags::empty() } else { RenameFlags::NOREPLACE };
             if self.rename(&Journal::staged(index), dir_of(step), step.to.last(), flags, step.to.as_str())? {
                 done.push(CompletedMove::Placed(index));
@@ -152,6 +153,7 @@ impl<'a> Moves<'a> {
     fn make_private(&self, held: &str) -> Result<(), Errno> {
         match open_plain(self.staging, held) {
             Ok(file) => sys::fchmod(file, Mode::Private.bits()),
+            // NOENT: an earlier run has moved the backup already. LOOP: a symbolic link.
             Err(Errno::NOENT | Errno::LOOP) => Ok(()),
             Err(errno) => Err(errno),
         }
@@ -200,6 +202,7 @@ pub(in crate::file) fn hold_replaced(
 }
 
 fn open_plain(dir: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
+    // NONBLOCK, because the file may have been replaced by a pipe since it was looked at.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     sys::openat(dir, name, flags, sys::Mode::empty())
 }

@@ -28,6 +28,7 @@ impl Log {
     pub fn open(path: &Path) -> Result<Self> {
         let failed = |errno| fault::writing(path, errno);
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        // NONBLOCK, because a pipe of this name without a reader would block the service at its start.
         let file = sys::open(path, flags | OFlags::NONBLOCK, Mode::Private.bits()).map_err(failed)?;
         let stat = sys::fstat(&file).map_err(failed)?;
         Ok(Self { path: path.to_owned(), file, id: (stat.st_dev, stat.st_ino) })
@@ -38,6 +39,7 @@ impl Log {
     /// # Errors
     /// [`Code::FileUnwritable`](crate::Code::FileUnwritable), for example because the disk is full.
     pub fn append(&mut self, line: &[u8]) -> Result<()> {
+        // Asked before each line, so that logrotate needs no signal to the service.
         if !self.is_in_place() {
             *self = Self::open(&self.path)?;
         }

@@ -30,6 +30,7 @@ pub fn write_note(dir: impl AsRef<Path>, name: &str, note: &[u8]) -> Result<()> 
         return Err(failed(Errno::LOOP));
     }
     staging::give(&fd, Ownership::default().resolve(&base)?, &path)?;
+    // The length is fixed, so the old note is overwritten whole and the file is never cut to nothing first.
     File::from(fd).write_all(note).map_err(|error| failed(Errno::from_io_error(&error).unwrap_or(Errno::IO)))
 }
 

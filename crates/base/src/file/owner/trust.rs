@@ -107,6 +107,7 @@ pub fn check_program(path: &Path) -> Result<()> {
     let absolute = std::path::absolute(path).map_err(|error| unsafe_at(path, error.to_string()))?;
     let real = std::fs::canonicalize(path).map_err(|error| unsafe_at(path, error.to_string()))?;
     let user = process::geteuid().as_raw();
+    // Both paths count: one holds the program that runs, the other the link that selects it.
     for start in [real.as_path(), absolute.as_path()] {
         for (depth, at) in start.ancestors().enumerate() {
             let stat = sys::stat(at).map_err(|errno| unsafe_at(at, errno.to_string()))?;
@@ -118,6 +119,8 @@ pub fn check_program(path: &Path) -> Result<()> {
             if stat.st_uid != 0 && stat.st_uid != user {
                 return Err(unsafe_at(at, format!("user {} owns it, and tbpki runs as user {user}", stat.st_uid)));
             }
+            // Depth 0 is the program and 1 its directory, which gets no
+            // exception: others could add files next to the program.
             let is_shared_safely = depth > 1 && stat.st_mode & 0o1000 != 0;
             if stat.st_mode & 0o022 != 0 && !is_shared_safely {
                 return Err(unsafe_at(at, format!("others may write to it (mode {:04o})", stat.st_mode & 0o7777)));
@@ -179,6 +182,7 @@ pub(in crate::file) fn open_stream(path: &Path) -> Result<Option<std::fs::File>>
     let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK | follow;
     let fd = match sys::open(path, flags, Mode::empty()) {
         Ok(fd) => fd,
+        // A named pipe without a reader, or a socket (open(2)): neither is a file that may be replaced.
         Err(Errno::NXIO) => return Err(fault::writing(path, Errno::NXIO)),
         // Whatever else is wrong with it is found where the file would be replaced.
         Err(_) => return Ok(None),
@@ -186,6 +190,7 @@ pub(in crate::file) fn open_stream(path: &Path) -> Result<Option<std::fs::File>>
     let stat = sys::fstat(&fd).map_err(|errno| fault::writing(path, errno))?;
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::Fifo | FileType::CharacterDevice | FileType::Socket => {
+            // From now on a slow reader is waited for; without this a full pipe would be an error.
             let flags = sys::fcntl_getfl(&fd).map_err(|errno| fault::writing(path, errno))?;
             sys::fcntl_setfl(&fd, flags - OFlags::NONBLOCK).map_err(|errno| fault::writing(path, errno))?;
             Ok(Some(fd.into()))
@@ -216,6 +221,7 @@ mod tests {
             (0o666, 0o755, Some(Code::WritableByOthers)),
             (0o602, 0o755, Some(Code::WritableByOthers)),
             (0o644, 0o777, Some(Code::WritableByOthers)),
+            // The mode of /tmp: others may add files but not replace this one.
             (0o644, 0o1777, None),
         ] {
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();

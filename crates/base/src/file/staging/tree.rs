@@ -37,6 +37,7 @@ fn empty(dir: BorrowedFd<'_>, depth: usize) -> Result<(), Errno> {
                 // A depth that our own directories never reach.
                 let depth = depth.checked_sub(1).ok_or(Errno::NAMETOOLONG)?;
                 let text = name.to_str().map_err(|_| Errno::ILSEQ)?;
+                // A directory that cannot be opened may still be empty; the removal below tells.
                 if let Ok(inner) = open_dir(dir, text) {
                     empty(inner.as_fd(), depth)?;
                 }
