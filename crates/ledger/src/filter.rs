@@ -68,12 +68,14 @@ impl Filter {
             condition.and_all(&format!("({any})"), self.states.iter().map(|state| state.as_str().into()));
         }
         if let Some(state) = self.never {
+            // The time and not the state: a later step replaces the state, and the time stays.
             condition.and_all(&format!("{} IS NULL", state.time_column()), []);
         }
         if let Some(time) = self.expiring_before {
             condition.and("not_after < ?", time.unix_timestamp());
         }
         if self.failed_only {
+            // In these two states the column holds the reason, which is no failure.
             condition.and_all("last_error IS NOT NULL AND state NOT IN ('void', 'revoked')", []);
         }
         if self.skip_unregistered {
@@ -89,6 +91,8 @@ impl Filter {
         match &self.name {
             Some(NameFilter::Exact(name)) => condition.and("name = ?", name),
             Some(NameFilter::Prefix(prefix)) => {
+                // A range and not LIKE, which ignores the case of ASCII letters in
+                // SQLite, takes `%` and `_` as patterns, and then uses no index.
                 condition.and("name >= ?", prefix);
                 if let Some(end) = successor(prefix) {
                     condition.and("name < ?", end);
@@ -141,6 +145,7 @@ impl<'a> Condition<'a> {
     fn and_all(&mut self, sql: &str, values: impl IntoIterator<Item = SqlValue<'a>>) {
         self.sql.push_str(" AND ");
         let mut number = self.values.len();
+        // A question mark inside of a literal would get a number too, so no condition may have one.
         for part in sql.split_inclusive('?') {
             self.sql.push_str(part);
             if part.ends_with('?') {

@@ -135,6 +135,7 @@ pub(crate) fn millis(duration: Duration) -> i64 {
 }
 
 pub(crate) fn range(size: u64, shard_size: u32, shard: u32) -> (u64, u32) {
+    // A shard beyond the end of the job is empty; without the limit the subtraction below would fail.
     let first = (u64::from(shard) * u64::from(shard_size)).min(size);
     let count = (size - first).min(u64::from(shard_size));
     (first, u32::try_from(count).unwrap_or(shard_size))

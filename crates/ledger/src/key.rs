@@ -34,6 +34,7 @@ impl Kind {
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // `pad` and not `write_str`, so that a width in the format of a table counts.
         f.pad(self.as_str())
     }
 }
@@ -89,6 +90,8 @@ impl SerialNumber {
     /// # Errors
     /// [`Code::CertificateUnreadable`] when there are none, or more than 20 that count.
     pub fn new(octets: &[u8]) -> Result<Self> {
+        // DER puts a zero octet before a number whose first bit is set (X.690, section 8.3). It
+        // is not part of the number, and with it the same serial number would have two forms.
         let leading = octets.iter().take_while(|octet| **octet == 0).count();
         // Zero itself keeps one octet.
         let number = octets.get(leading.min(octets.len().saturating_sub(1))..).unwrap_or_default();
@@ -125,6 +128,7 @@ impl FromStr for SerialNumber {
         let digits: Vec<u8> = text
             .trim()
             .chars()
+            // `openssl x509 -text` separates the octets of long serial numbers by colons.
             .filter(|c| *c != ':')
             .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()).ok_or_else(wrong))
             .collect::<Result<_>>()?;

@@ -80,6 +80,7 @@ fn write_sorted(value: &Value, text: &mut String) {
                 if index > 0 {
                     text.push(',');
                 }
+                // Written as a JSON string, which escapes quotes and control characters in the key.
                 text.push_str(&Value::String(key.clone()).to_string());
                 text.push(':');
                 write_sorted(value, text);

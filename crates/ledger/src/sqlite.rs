@@ -73,6 +73,7 @@ impl File {
     /// Compares the indexes of the whole file with its rows.
     pub(crate) fn check(&self) -> Result<()> {
         let words: Vec<String> = self.run(|connection| {
+            // Ten findings are enough for a message; a damaged file can have thousands.
             let mut statement = connection.prepare("PRAGMA integrity_check(10)")?;
             statement.query_map((), |row| row.get(0))?.collect()
         })?;

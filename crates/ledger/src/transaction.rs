@@ -224,6 +224,7 @@ impl<'a> Transaction<'a> {
     /// The number of the row that holds this text; a new one if it is the first to ask for this.
     pub(crate) fn parameters(&self, parameters: &Parameters) -> Result<i64> {
         let text = values![parameters.as_str()];
+        // Most identities share their parameters with earlier ones, and then nothing is written.
         if let Some(row) = self.one("SELECT id FROM parameters WHERE text = ?1", text)? {
             return row.get(0);
         }

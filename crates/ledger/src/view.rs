@@ -343,6 +343,7 @@ impl Iterator for EntryPages<'_> {
             return None;
         }
         let next = self.next_page().transpose();
+        // After an error too: otherwise the iterator would return the same error without end.
         self.done = !matches!(next, Some(Ok(_)));
         next
     }

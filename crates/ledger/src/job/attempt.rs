@@ -42,6 +42,7 @@ impl Transaction<'_> {
     /// Ends the attempt at a shard that is going on, if one is.
     pub(super) fn end_attempt(&self, job: JobId, shard: u32, outcome: AttemptOutcome) -> Result<()> {
         self.execute(
+            // An index allows one attempt at a shard that is going on, so this meets at most one row.
             "UPDATE attempt SET outcome = ?3, ended_at = ?4 WHERE job = ?1 AND shard = ?2 AND outcome IS NULL",
             values![job.0, shard, outcome.as_str(), self.now()],
         )?;

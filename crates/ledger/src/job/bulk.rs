@@ -111,6 +111,8 @@ impl Transaction<'_> {
         // whole.
         let inserted = self.execute_many::<[SqlValue<'a>; 15]>(&sql, identities.iter().map(values))?;
         if u64::try_from(identities.len()) == Ok(inserted) {
+            // The condition of the insert looks for other renewals only,
+            // and lets in one whose device was revoked meanwhile.
             return if renews { self.revoke_orphans(claim) } else { Ok(()) };
         }
         let in_use = self.in_use_elsewhere(claim.job, claim.first..claim.first + u64::from(claim.count), 1)?;
@@ -187,6 +189,8 @@ impl Transaction<'_> {
 }
 
 /// Which rows columns of devices of a shard are about.
+// A station may change only its own shard, and only devices in use. Both are conditions of
+// the statement itself, because the answer to an earlier question could be out of date.
 const OF_SHARD: &str = "identity.kind = given.kind AND identity.name = given.name \
     AND identity.generation = given.generation AND identity.job = given.job AND identity.number >= given.first \
     AND identity.number < given.past AND identity.role IN ('current', 'pending')";

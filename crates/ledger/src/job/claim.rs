@@ -99,6 +99,7 @@ pub fn serial_of(seed: &[u8; 32], fence: u32, index: u32) -> Result<SerialNumber
         }
         context.finish()
     };
+    // The parts before have fixed lengths, so nothing and the four octets of an index are never the same input.
     let (common, own) = (hash(&[]), hash(&index.to_be_bytes()));
     let mut octets = [0; 16];
     // Four common octets keep the index on serial numbers local: a shard's rows lie next to each other.

@@ -166,6 +166,7 @@ impl View {
     pub fn next_lease_end(&self, job: JobId, phase: Phase, place: Option<&str>) -> Result<Option<Duration>> {
         let place = place.filter(|_| phase != Phase::Issue);
         let row = self.one(
+            // The cast gives the parameter a type: PostgreSQL cannot tell one from a comparison with NULL.
             "SELECT min(until) FROM work WHERE job = ?1 AND phase = ?2 AND state = 'claimed' \
              AND (CAST(?3 AS TEXT) IS NULL OR place = ?3)",
             values![job.0, phase.as_str(), place],
@@ -174,6 +175,7 @@ impl View {
         let Some(until) = until else { return Ok(None) };
         // The lease ends by the same clock that set it.
         let left = until.saturating_sub(self.clock()?);
+        // Negative if the lease has ended already: the shard can be claimed at once.
         Ok(Some(Duration::from_millis(u64::try_from(left).unwrap_or(0))))
     }
 }

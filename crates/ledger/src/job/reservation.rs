@@ -144,6 +144,7 @@ impl Transaction<'_> {
             job,
         )?;
         self.execute(
+            // Shards that are issued keep their work, so that they can still be registered and bundled.
             "DELETE FROM work WHERE job = ?1 AND NOT EXISTS (SELECT 1 FROM work AS issue WHERE issue.job = ?1 \
              AND issue.phase = 'issue' AND issue.shard = work.shard AND issue.state = 'done')",
             job,

@@ -120,6 +120,7 @@ impl Ledger {
         )?;
         let id = row.ok_or_else(|| Code::Internal.error("a new job has no number"))?.get(0)?;
         let mut digest = Context::new(&SHA256);
+        // The text keeps this digest apart from hashes of other things.
         digest.update(b"tbpki job");
         update(&mut digest, job.parameters.as_str());
         if job.renews {
@@ -254,6 +255,7 @@ impl Staging<'_> {
     }
 
     fn known(&self) -> Result<Option<JobId>> {
+        // The row of this very job has a random value there until `keep`, so it never finds itself.
         let row = self.transaction.one("SELECT id FROM job WHERE digest = ?1", values![&self.digest()])?;
         row.map(|row| row.get(0).map(JobId)).transpose()
     }
@@ -338,7 +340,6 @@ impl Staging<'_> {
     }
 }
 
-// An empty text differs from an absent one in the digest, so it must differ in the table.
 fn limit_of(limit: usize) -> SqlValue<'static> {
     SqlValue::Int(i64::try_from(limit).unwrap_or(i64::MAX))
 }

@@ -69,6 +69,7 @@ impl Ledger {
             // A device that was revoked meanwhile is not renewed.
             let is_complete = match job.renews {
                 true => {
+                    // The numbers are sorted, so a strict rise means that none comes twice.
                     numbers.iter().all(|number| all.contains(number))
                         && numbers.windows(2).all(|two| two.first() < two.last())
                 }
@@ -77,6 +78,7 @@ impl Ledger {
             if !is_complete {
                 return Err(Code::Internal.error(format!("{claim:?} was to be committed without all of its names")));
             }
+            // Asked before `hold`, which rejects a shard that is done.
             if transaction.outcome(claim)? == Some(AttemptOutcome::Issued) {
                 return Ok(());
             }
@@ -228,6 +230,7 @@ impl Ledger {
     /// # Errors
     /// Those of the database; [`Code::Internal`] for issuing, which happens once.
     pub fn redo(&mut self, job: JobId, phase: Phase) -> Result<u64> {
+        // Fails for issuing: a shard that is issued again would give its devices second certificates.
         step_of(phase)?;
         self.transaction(|transaction| {
             transaction.execute(
@@ -254,6 +257,7 @@ impl Transaction<'_> {
             }
         };
         let sql = format!(
+            // A station that asks at the same moment passes over the locked row and takes the next shard.
             "SELECT shard, fence FROM work WHERE job = ?1 AND phase = ?2 AND state IN ('open', 'claimed') \
              AND (state = 'open' OR until <= ?3) AND ({issued}) ORDER BY shard LIMIT 1{}",
             self.skip_locked()

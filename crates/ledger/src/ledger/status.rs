@@ -58,6 +58,8 @@ impl View {
     /// # Errors
     /// Those of the database, here and below.
     pub fn status(&self) -> Result<LedgerStatus> {
+        // A counter in a row would make all stations of a server wait for each
+        // other, and a rollback would give its number back. A sequence does neither.
         let changes = if self.is_shared() { "(SELECT last_value FROM changes)" } else { "changes" };
         let row = self.one(&format!("SELECT uid, {changes}, restored_at, moved_to FROM status"), &[])?;
         let row = row.ok_or_else(|| Code::LedgerUnreadable.error("the ledger has no status").at(self.path()))?;
@@ -102,6 +104,7 @@ impl Ledger {
                 .at(self.path())
                 .fix("back it up with pg_dump; the store's backup has everything else")
         })?;
+        // A plain copy of the file would lack the commits that are still in the -wal file.
         file.run(|connection| connection.backup(rusqlite::MAIN_DB, path, None::<fn(rusqlite::backup::Progress)>))
     }
 

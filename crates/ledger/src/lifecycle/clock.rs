@@ -17,6 +17,7 @@ impl View {
     /// # Errors
     /// Those of the database.
     pub fn newest(&self) -> Result<Option<OffsetDateTime>> {
+        // In the order of row numbers: times cannot order entries if a wrong clock wrote some of them.
         let last = self.one("SELECT id, intended_at, issued_at FROM identity ORDER BY id DESC LIMIT 1", &[])?;
         let accepted = self.one("SELECT at, last_identity FROM clock ORDER BY id DESC LIMIT 1", &[])?;
         let last = last

@@ -92,6 +92,7 @@ impl Ledger {
         who: &str,
     ) -> Result<u64> {
         self.transaction(|transaction| {
+            // Both conditions use ?7: a parameter that the statement does not mention is an error.
             let condition = if job.is_some() { "job = ?7" } else { "CAST(?7 AS BIGINT) IS NULL" };
             let sql = format!(
                 "INSERT INTO ca_confirmation (ca, generation, kind, name, how, who, at) \

@@ -21,6 +21,7 @@ pub struct NewPassword<'a> {
     /// The label that it is for: the device's profile; `None` for the devices' issuing CA.
     pub label: Option<&'a str>,
     /// SHA-256 over the password.
+    // A plain hash is enough: tbpki makes the password from at least 128 random bits, so it cannot be guessed.
     pub hash: [u8; 32],
     /// The time from which on it is refused.
     pub expires_at: OffsetDateTime,
@@ -201,6 +202,7 @@ impl Transaction<'_> {
     /// # Errors
     /// [`Code::Internal`](base::Code::Internal) if another key has used it, which callers check.
     pub fn bind_password(&self, device: &str, key: &[u8; 32]) -> Result<()> {
+        // One statement looks and binds: of two keys that come at the same moment one wins.
         let sql = "UPDATE enrolment_password SET key = ?2 WHERE device = ?1 AND (key IS NULL OR key = ?2)";
         match self.execute(sql, values![device, key])? {
             1 => Ok(()),
@@ -233,6 +235,7 @@ impl Transaction<'_> {
         if self.execute(sql, values![row, self.now()])? == 0 {
             return Ok(false);
         }
+        // Only the password that this very key has used: an operator may have made a new one since.
         let sql = "UPDATE enrolment_password SET spent_at = ?2 WHERE device = ?1 AND spent_at IS NULL AND \
             key = (SELECT key FROM enrolled WHERE identity = ?3)";
         self.execute(sql, values![&key.name, self.now(), row])?;

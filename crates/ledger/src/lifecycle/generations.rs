@@ -77,6 +77,7 @@ impl Transaction<'_> {
         match role {
             Role::Current => Ok(()),
             Role::Pending => {
+                // First, because an index allows one current generation for each name.
                 self.supersede(key, Role::Current)?;
                 self.execute("UPDATE identity SET role = 'current' WHERE id = ?1", values![row])?;
                 // Whatever was under way with the platform is done.
@@ -94,6 +95,7 @@ impl Transaction<'_> {
     /// have it.
     pub(crate) fn supersede(&self, key: &Key, role: Role) -> Result<()> {
         self.execute(
+            // Before the update, which changes the role that this selects by.
             "DELETE FROM renewal_step WHERE identity IN \
              (SELECT id FROM identity WHERE kind = ?1 AND name = ?2 AND role = ?3)",
             values![key.kind.as_str(), &key.name, role.as_str()],

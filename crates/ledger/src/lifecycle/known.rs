@@ -114,6 +114,7 @@ impl Transaction<'_> {
         let new = &known.identity;
         let key = |generation| Key { kind: new.kind, name: new.name.clone(), generation: Generation(generation) };
         if known.role.is_in_use() {
+            // Only kind and name of the key are used here; the generation is not known yet.
             self.supersede(&key(1), known.role)?;
         }
         let found = self.one(
@@ -210,6 +211,7 @@ impl Transaction<'_> {
             ),
             values![
                 id.0,
+                // The list of names is incomplete, so this job must equal no list that is staged later.
                 &crate::job::claim::seed()?,
                 parameters,
                 known.size,
@@ -221,6 +223,7 @@ impl Transaction<'_> {
             ],
         )?;
         if self.is_shared() {
+            // The sequence does not know the number that was given here, and would give it out a second time.
             self.one("SELECT setval(pg_get_serial_sequence('job', 'id'), (SELECT max(id) FROM job))", &[])?;
         }
         known.shards.iter().try_for_each(|shard| self.record_shard(id, known, shard))?;
@@ -243,11 +246,13 @@ impl Transaction<'_> {
         self.execute(
             "INSERT INTO attempt (job, shard, fence, seed, station, begun_at, ended_at, outcome) \
              VALUES (?1, ?2, ?3, ?4, 'unknown', ?5, ?5, 'issued')",
+            // The seed is lost. It is not needed: the certificates have their serial numbers.
             values![job.0, shard.shard, shard.fence, &[0_u8; 32], known.made_at.unix_timestamp()],
         )?;
         for phase in Phase::ALL {
             let (state, place) = match phase {
                 Phase::Issue => ("done", Some(&known.place)),
+                // What was registered or bundled is unknown, and both steps may be repeated.
                 Phase::Register | Phase::Bundle => ("open", None),
             };
             let fence = if phase == Phase::Issue { shard.fence } else { 0 };

@@ -45,6 +45,7 @@ impl Ledger {
                 WHERE lease.kind = given.kind AND lease.name = given.name AND lease.holder = given.holder",
         };
         let mut names = names.to_vec();
+        // In the order of `lease`, for the same reason.
         names.sort_unstable();
         self.shared_transaction(|transaction| {
             let rows = names.iter().map(|name| [kind.as_str().into(), (*name).into(), holder.into()]);
@@ -54,6 +55,7 @@ impl Ledger {
 
     /// Ends all leases of holders whose names begin with `prefix`: the caller knows that none of them runs any more.
     pub fn release_all(&mut self, prefix: &str) -> Result<()> {
+        // In characters, as `substr` counts. `LIKE` would take `%` and `_` in the prefix as patterns.
         let length = prefix.chars().count();
         self.shared_transaction(|transaction| {
             let sql = format!("DELETE FROM lease WHERE substr(holder, 1, {length}) = ?1");

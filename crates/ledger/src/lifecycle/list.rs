@@ -115,6 +115,7 @@ impl Transaction<'_> {
             number = number.max(last.number.saturating_add(1));
         }
         let last_update = last.as_ref().map(|last| last.this_update);
+        // OpenSSL takes a later list only with a later thisUpdate, so the same second is not enough.
         if let Some(before) = last_update.max(new.published) {
             this_update = this_update.max(before.unix_timestamp().saturating_add(1));
             if this_update > now.saturating_add(AHEAD.whole_seconds()) {
@@ -133,6 +134,7 @@ impl Transaction<'_> {
         };
         let entries = self.revoked_by(new.issuer, new.generation, last_update)?;
         self.execute(
+            // By key and not by name: each generation of a CA with a key of its own has a list of its own.
             "INSERT INTO revocation_list (key, issuer, number, this_update, next_update) VALUES (?1, ?2, ?3, ?4, ?5) \
              ON CONFLICT (key) DO UPDATE SET issuer = excluded.issuer, number = excluded.number, \
              this_update = excluded.this_update, next_update = excluded.next_update",

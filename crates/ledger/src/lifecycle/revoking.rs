@@ -38,6 +38,7 @@ impl View {
         generation: Option<Generation>,
         last_list: Option<OffsetDateTime>,
     ) -> Result<Vec<RevokedCertificate>> {
+        // The first list has every revoked certificate, expired ones too.
         let since = last_list.map_or(i64::MIN, OffsetDateTime::unix_timestamp);
         let rows = self.query(
             "SELECT serial, revoked_at, revocation_reason FROM identity WHERE issuer = ?1 AND role = 'revoked' \
@@ -77,6 +78,7 @@ impl View {
 
     /// The next names after `after` of which a step is open, by kind and name, at most `limit`.
     pub fn names_with_open_revocations(&self, after: Option<(Kind, &str)>, limit: u32) -> Result<Vec<(Kind, String)>> {
+        // No kind and no name is empty, so this is before the first row.
         let (kind, name) = after.map_or(("", ""), |(kind, name)| (kind.as_str(), name));
         let rows = self.query(
             "SELECT DISTINCT kind, name FROM open_step JOIN identity ON identity.id = open_step.identity \
@@ -136,6 +138,7 @@ impl Ledger {
     /// Those of the database.
     pub fn revoke_superseded(&mut self, now: OffsetDateTime) -> Result<u64> {
         self.transaction(|transaction| {
+            // No CA has a list on which a self-signed certificate could be.
             let meant = "kind = 'device' AND role = 'superseded' AND issuer <> 'self' AND not_after > ?1";
             let values = values![now.unix_timestamp()];
             let of =
@@ -143,6 +146,7 @@ impl Ledger {
             transaction.execute(&of("renewal_step"), values)?;
             let steps = format!("INSERT INTO open_step (identity, step) SELECT id, 'list' FROM identity WHERE {meant}");
             transaction.execute(&steps, values)?;
+            // Last, because it changes the role by which the two statements before select.
             let revoke = format!(
                 "UPDATE identity SET role = 'revoked', state = 'revoked', revoked_at = ?2, \
                  revocation_reason = 'superseded', last_error = NULL WHERE {meant}"

@@ -54,6 +54,7 @@ pub(crate) fn connect_fault(server: &PostgresServer, error: &tokio_postgres::Err
         return error.because(format!("{} ({})", said.message(), said.code().code()));
     }
     let words = words(error);
+    // Before `is_lost`: an error of TLS is an I/O error as well.
     if is_tls(error) {
         return server
             .error(Code::LedgerInsecure, "the connection to the ledger's server cannot be secured")
@@ -64,6 +65,7 @@ pub(crate) fn connect_fault(server: &PostgresServer, error: &tokio_postgres::Err
     if is_lost(error) || words.contains("timed out") || words.contains("timeout") {
         return unreachable(server).because(words);
     }
+    // For a missing password the driver has only a text.
     if words.contains("password") {
         return server
             .error(Code::LedgerRefused, "the ledger's server wants a password")

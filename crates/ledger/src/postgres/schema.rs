@@ -95,6 +95,7 @@ fn migrate(session: &mut Session) -> Result<()> {
             0
         }
     };
+    // All in one transaction: PostgreSQL also rolls back changes of tables.
     for step in steps().iter().skip(from) {
         session.ask(step)?;
     }

@@ -67,12 +67,14 @@ impl PostgresServer {
         let encrypted = wants_tls || !is_local;
         config
             .ssl_mode(if encrypted { SslMode::Require } else { SslMode::Disable })
+            // The name in pg_stat_activity, by which an administrator finds the station that holds a lock.
             .application_name("tbpki")
             // A server that is gone without a word is noticed.
             .keepalives_idle(Duration::from_secs(15))
             .keepalives_interval(Duration::from_secs(5))
             .keepalives_retries(3)
             .tcp_user_timeout(Duration::from_secs(30));
+        // Without a limit a host that drops packets is waited for as long as the system retries, which is minutes.
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(10));
         }

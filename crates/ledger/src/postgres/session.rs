@@ -44,6 +44,7 @@ const LOCK: i64 = 0x7462_706b;
 
 /// Commits are on disk when they return, whatever the server's settings are. Plans are made for the tables as they are,
 /// and not as they were when a fleet was small.
+// `statement_timeout = 0`, because a limit in the server's configuration could end the comparison of a million names.
 const SETTINGS: &str = "SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; \
     SET statement_timeout = 0; SET client_min_messages = warning; \
     SET plan_cache_mode = force_custom_plan; SET jit = off; SET search_path = tbpki";
@@ -118,6 +119,8 @@ impl Session {
 
     /// Begins a transaction, and tells what time it is there, in milliseconds since 1970.
     pub(crate) fn begin(&mut self, lock: TableLock, read_only: bool) -> Result<i64> {
+        // Advisory locks of the transaction: the server frees them
+        // when the connection of a station that died is gone.
         let lock = match lock {
             TableLock::None => String::new(),
             TableLock::Shared => format!("SELECT pg_advisory_xact_lock_shared({LOCK});"),
@@ -228,9 +231,11 @@ impl Session {
     }
 }
 
+// Not `now()`, which is the time at which the transaction began: it may have waited for the lock since.
 const CLOCK: &str = "CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS BIGINT)";
 
 fn milliseconds(server: &PostgresServer, answer: &[SimpleQueryMessage]) -> Result<i64> {
+    // From the end: the answers to BEGIN and to the lock come before that of the clock.
     let last = answer.iter().rev().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0),
         _ => None,

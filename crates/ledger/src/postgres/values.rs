@@ -53,6 +53,7 @@ pub(super) fn row(row: &tokio_postgres::Row) -> std::result::Result<SqlRow, toki
     let value = |column: usize| {
         Ok(match row.columns().get(column).map(tokio_postgres::Column::type_) {
             Some(&Type::INT8) => row.try_get::<_, Option<i64>>(column)?.into(),
+            // Only casts in statements yield this type; the numbers in the tables have 64 bits.
             Some(&Type::INT4) => row.try_get::<_, Option<i32>>(column)?.map(i64::from).into(),
             Some(&Type::BYTEA) => match row.try_get::<_, Option<Vec<u8>>>(column)? {
                 Some(bytes) => SqlValue::Bytes(bytes.into()),

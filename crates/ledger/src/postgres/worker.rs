@@ -26,6 +26,7 @@ impl PostgresWorker {
         thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || {
+                // Ends when the worker is dropped, which closes the channel.
                 for call in waiting {
                     call(&mut session);
                 }
@@ -41,6 +42,7 @@ impl PostgresWorker {
         &self,
         work: impl FnOnce(&mut Session) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        // Room for the one answer, so that the thread never waits for the asker.
         let (answer, answered) = mpsc::sync_channel(1);
         let call: Call = Box::new(move |session| {
             // If the asker has panicked, no one waits for the answer.

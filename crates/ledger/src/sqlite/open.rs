@@ -38,9 +38,12 @@ pub(crate) fn open(path: &Path) -> Result<File> {
     create(path)?;
     let file = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let layout = file.run(FileKind::of)?;
+    // Before anything is set: `journal_mode` writes to the header
+    // of the file, and this may be the database of another program.
     let version = known_version(path, &layout)?;
     file.run(durable_and_quick)?;
     if version < schema::STEPS.len() {
+        // A new ledger has no rows that would be written twice.
         if version > 0 {
             check_room(path)?;
         }
@@ -146,6 +149,7 @@ fn connect(path: &Path, access: OpenFlags) -> Result<File> {
     check_files(path)?;
     let to_error = |error: rusqlite::Error| fault(path, error);
     // No URIs: a path that begins with "file:" is a path.
+    // NO_MUTEX, because a `Connection` cannot be shared between threads (it is not `Sync`).
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(to_error)?;
     connection.busy_timeout(PATIENCE).map_err(to_error)?;
     // The default of 16 is too small for the statements of one shard, which would be prepared again each time.

@@ -223,17 +223,21 @@ impl Ledger {
         let address = target.path().to_string_lossy().into_owned();
         let source = self.view();
         let rows = target.transaction(|transaction| {
+            // An earlier run was interrupted between the commit there and the mark in the file.
             if transaction.status()?.uid == status.uid {
                 return compare(source, transaction);
             }
             if TABLES.iter().map(|table| count(transaction, table)).sum::<Result<u64>>()? > 0 {
                 return Err(not_empty(transaction, "it has the rows of another ledger"));
             }
+            // `status` is not among the tables: the server keeps its own row, which takes over the identifier below.
             TABLES.iter().try_for_each(|table| copy(source, transaction, table))?;
             transaction.execute("UPDATE status SET uid = ?1", values![status.uid.octets()])?;
             compare(source, transaction)
         })?;
+        // Above the number of every copy of the file, which would otherwise pass for the newer ledger.
         target.raise_changes(status.changes.saturating_add(1))?;
+        // The file is closed last. Until then a failure leaves it the ledger that counts.
         self.transaction(|transaction| {
             transaction.execute("UPDATE status SET moved_to = ?1", values![address]).map(drop)
         })?;
@@ -278,6 +282,7 @@ fn copy(source: &View, target: &Transaction<'_>, table: &Table) -> Result<()> {
         };
         format!("?{number}::{of}[]")
     });
+    // The rows keep their numbers, because other tables refer to them.
     let system_value = if table.is_numbered { "OVERRIDING SYSTEM VALUE " } else { "" };
     let insert = format!(
         "INSERT INTO {} ({}) {system_value}SELECT * FROM unnest({})",
@@ -285,9 +290,11 @@ fn copy(source: &View, target: &Transaction<'_>, table: &Table) -> Result<()> {
         names.join(", "),
         arrays.collect::<Vec<_>>().join(", ")
     );
+    // The target is always a server, which takes rows by columns.
     let insert = BatchStatement { one_by_one: "", by_columns: &insert };
     let mut last: Option<Vec<SqlValue<'static>>> = None;
     loop {
+        // Pages by key and not by offset: for an offset the database would read all earlier rows for each page.
         let places: Vec<String> = (1..=key.len()).map(|number| format!("?{number}")).collect();
         let after = match &last {
             None => String::new(),
@@ -301,6 +308,7 @@ fn copy(source: &View, target: &Transaction<'_>, table: &Table) -> Result<()> {
         target.execute_many(&insert, rows.iter().map(|row| row.0.as_slice()))?;
     }
     if table.is_numbered {
+        // The sequence knows nothing of numbers that were given from outside, and would give them out a second time.
         let sql = format!(
             "SELECT setval(pg_get_serial_sequence('{0}', 'id'), greatest(1, (SELECT coalesce(max(id), 0) FROM {0})))",
             table.name
