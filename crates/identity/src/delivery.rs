@@ -124,6 +124,8 @@ impl IssueRequest<'_> {
             for row in issuance.files.written() {
                 match row.independent(issuance.anchors.as_deref()) {
                     Some(text) => set.add(&row.name, text.into_bytes(), row.mode())?,
+                    // Nothing is signed yet. A stand-in of about the right size takes the room, so that a full disk
+                    // shows before a serial number is used.
                     None => set.add_unknown(&row.name, room, row.mode())?,
                 };
             }
@@ -137,6 +139,8 @@ impl IssueRequest<'_> {
         for name in names {
             beside.add_unknown(name, SETTINGS_ROOM, Mode::Private)?;
         }
+        // The ledger grows after the signature. If it is on the same disk, the files must leave it enough room to
+        // record the result.
         delivery.store.add_unknown(LEDGER_STAND_IN, LEDGER_ROOM, Mode::Private)?;
         Ok(delivery)
     }
@@ -192,6 +196,8 @@ impl IssueRequest<'_> {
         let Some(found) = file::read_optional(&path, FILE_LIMIT)? else {
             return Ok(PendingFile { file: files.write(row, held)?, is_refreshed: false, follows_anchors });
         };
+        // Keystores are opened and compared by their entries, other files by certificates and key: bytes differ for
+        // harmless reasons.
         let is_current = match (row.keystore_format(), &files.keystore) {
             (Some(format), Some(plan)) => plan.is_kept_in(&found, format, held)?,
             _ => hold_the_same(&files.write(row, held)?.contents, &found, row.content.needs_key()),
@@ -327,6 +333,7 @@ fn is_older_path(path: &Path, file: &OutputFile) -> Result<bool> {
 fn has_same_path(ours: &[u8], found: &[u8], has_key: bool) -> bool {
     let chain = |bytes: &[u8]| PemBundle::parse(bytes).ok().map(|bundle| bundle.certificates);
     let (Some(own), Some(other)) = (chain(ours), chain(found)) else { return false };
+    // A file with the leaf alone has no CA certificate that a rollover could have changed.
     own.len() > 1 && is_same_path(&own, &other) && (!has_key || has_same_key(ours, found))
 }
 

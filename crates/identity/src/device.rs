@@ -90,6 +90,8 @@ fn with_plan<'w, T>(
     let has_anchors = !anchors.is_empty();
     let ca = earlier.issuer(request, Ca::DevicesIssuing);
     if let Some(Ca::Profile(profile)) = &ca {
+        // The platform takes the device's name out of the certificate with this expression. A name that it would not
+        // find there would get a certificate that no connection could use.
         profile_ca::pattern(workspace.store_dir(), profile)?.check_name(name.as_str())?;
     }
     let issuer = fingerprint_of(workspace, ca.as_ref())?;
@@ -149,6 +151,7 @@ fn with_plan<'w, T>(
         },
     };
     let dirs = [Some(identity_dir(workspace.store_dir(), Kind::Device, name.as_str())), request.out.clone()];
+    // Not collected yet: the directories are looked at when the plan has been carried out.
     let left = dirs.into_iter().flatten().filter_map(|dir| anchors_left(has_anchors, &dir));
     Ok((carry_out(plan, workspace)?, left.collect()))
 }

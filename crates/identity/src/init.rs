@@ -106,6 +106,7 @@ pub fn init(
     // Before a key is made in a token, where it would stay.
     check_absent(&request.config_path, request.config_text.is_some(), &store)?;
     let label = format!("{} {}", request.config.ca.name.value.as_str(), Ca::DevicesIssuing.title());
+    // The issuing CA's certificate is signed for this key, so the key must exist before the CAs are made.
     let in_token = request
         .devices_key
         .take()
@@ -191,6 +192,7 @@ pub(crate) fn move_roots_out(store: &Path, dir: &Path) -> Result<Vec<FileReport>
         }
     }
     let written = set.commit()?;
+    // Only now that the copies are durable: at no moment may a root's key be in neither place.
     for root in moved {
         file::remove(store, &format!("ca/{root}/{KEY_FILE}"))?;
     }
@@ -230,6 +232,8 @@ fn directory_of(config: &Path) -> &Path {
 pub fn check_absent(config_path: &Path, writes_config: bool, store: &Path) -> Result<()> {
     let mut taken = Vec::new();
     if writes_config {
+        // Store and keygen.toml are then one file set of this directory, so its leftovers are here and not in the
+        // store.
         file::recover(directory_of(config_path))?;
         taken.extend([config_path, store]);
     } else if store.exists() {
@@ -258,6 +262,8 @@ fn file_set(request: &InitRequest, store: &Path, cas: &[NewCa]) -> Result<FileSe
     };
     for ca in cas {
         let dir = format!("{prefix}ca/{}", ca.ca);
+        // The key before its certificate: a store that has a certificate without a key would look like one with an
+        // offline CA.
         ca.key.add_to(&mut set, &dir, |set, name, key| {
             set.add(name, into_bytes(encode_key(key, request.passphrase.as_ref())?), Mode::Private).map(drop)
         })?;

@@ -64,6 +64,8 @@ impl Issuance<'_> {
     /// [`Code::NameReserved`] where the name waits in a job.
     pub(crate) fn standing(&self, store: &Path, ledger: &View, finishes: bool) -> Result<CurrentState> {
         let entry = match ledger.unfinished_of(self.kind, self.name)? {
+            // Killed after its files were in the store and before the ledger had recorded it. A dry run meets such a
+            // row, because it settles nothing.
             Some(entry) if self.is_delivered(store, &entry)? => Some(entry),
             _ => ledger.current(self.kind, self.name)?,
         };
@@ -73,6 +75,8 @@ impl Issuance<'_> {
             let earlier = ledger.latest(self.kind, self.name)?.filter(|earlier| earlier.fingerprint.is_some());
             return Ok(CurrentState::Wanted { replaces: earlier.map(Box::new) });
         };
+        // `--force` repeated after an interruption completes the generation that it has begun. Otherwise each attempt
+        // would use one more serial number.
         if self.force && !(finishes && self.is_as_wanted(&entry)) {
             ledger.check_not_reserved(self.kind, self.name)?;
             return Ok(CurrentState::Wanted { replaces: Some(Box::new(entry)) });
@@ -157,6 +161,7 @@ impl Issuance<'_> {
             not_before: contents.validity.not_before(),
             not_after: contents.validity.not_after(),
         };
+        // One transaction: a crash between the two would leave a generation whose hook never runs.
         let key = store.ledger.transaction(|transaction| {
             let generation = transaction.intend(&new)?;
             let key = Key { kind: self.kind, name: self.name.to_owned(), generation };
@@ -246,6 +251,7 @@ impl Issuance<'_> {
 
     /// The chain with the certificate that its issuing CA has now: after a rollover of the root, the same key has another.
     fn present_path(&self, store: &Path, chain: Vec<Certificate>) -> Result<Vec<Certificate>> {
+        // The platform knows the CA of a profile by the hash of one certificate, so that path never changes.
         let ca = Ca::named(self.issuer_name).filter(|ca| ca.profile().is_none());
         let (Some(leaf), Some(ca)) = (chain.first(), ca) else {
             return Ok(chain);

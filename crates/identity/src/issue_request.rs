@@ -177,6 +177,8 @@ impl IssueRequest<'_> {
         let delivered = NewSecret::kept_for(new, &dir, || {
             let identity = self.issuance.sign(issuer.as_ref(), order)?;
             if self.renews.is_some() {
+                // A renewal replaces something that works: its chain is tried before a file of the present generation
+                // moves.
                 checks::prove(&identity, self.issuance.kind, workspace.now)?;
             }
             let delivery = slot.insert(self.delivery_of_new(&dir, &identity, replaces)?);
@@ -195,6 +197,8 @@ impl IssueRequest<'_> {
     fn record_copies(&self, store: &mut Store, key: &Key) -> Result<()> {
         match self.out.as_ref().map(|out| std::path::absolute(&out.dir)) {
             Some(Ok(dir)) => match dir.to_str() {
+                // The ledger keeps text. A directory with another path is not remembered, so a renewal writes no copies
+                // to it.
                 Some(dir) => store.ledger.copied(key, dir),
                 None => Ok(()),
             },
@@ -220,6 +224,7 @@ impl IssueRequest<'_> {
             }
             CurrentState::Wanted { replaces } => {
                 let files = self.expected_delivery(&dir, replaces.as_deref())?.outlook()?;
+                // The key is not opened: a dry run must not ask for a passphrase.
                 let issuer = self.ca.as_ref().map(|ca| ca.check_usable(&dir, workspace.now)).transpose()?;
                 let (subject, sans) = (self.subject.clone(), self.sans.clone());
                 let (contents, note) = contents(self.profile, subject, sans, self.days, issuer, workspace.now)?;

@@ -32,6 +32,7 @@ impl Service {
     pub(crate) const fn ports(self) -> &'static [&'static str] {
         match self {
             Service::Mqtt => &["8883:8883"],
+            // With SSL_ENABLED ThingsBoard serves HTTPS on the port on which it served HTTP.
             Service::Http => &["8080:8080"],
             Service::Coap => &["5684:5684/udp"],
             Service::Lwm2m => &["5686:5686/udp", "5688:5688/udp"],

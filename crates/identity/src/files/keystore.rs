@@ -35,6 +35,7 @@ impl KeystorePlan {
         if KeystoreFormat::detect(bytes) != Some(format) {
             return Ok(false);
         }
+        // A PKCS#12 file was closed with the key's password alone, whatever was asked for the store.
         let (passwords, _) = effective_passwords(format, &self.passwords);
         let wanted = sorted(self.keystore(held)?);
         Ok(Keystore::read(bytes, &passwords).is_ok_and(|found| sorted(found) == wanted))

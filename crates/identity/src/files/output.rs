@@ -31,6 +31,7 @@ impl OutputFile {
 
 impl std::fmt::Debug for OutputFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The size and never the contents: they can be a private key, and debug output ends in logs.
         write!(f, "OutputFile({}, {} bytes)", self.name, self.contents.len())
     }
 }

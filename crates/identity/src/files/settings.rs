@@ -95,6 +95,7 @@ impl ServerSettings<'_> {
                         KeystoreFormat::Jks => "JKS",
                     },
                     file: format!("{prefix}.{}", if format == KeystoreFormat::Jks { "jks" } else { "p12" }),
+                    // Java reads aliases in lower case, in whatever case the keystore was written.
                     alias: plan.alias.to_ascii_lowercase(),
                     password: passwords.store,
                     key_password: passwords.key,
@@ -140,6 +141,7 @@ fn sealed(mut text: Zeroizing<String>) -> Zeroizing<String> {
 /// a user has edited belongs to that user.
 pub(crate) fn is_untouched(path: &Path) -> Result<bool> {
     let Some(bytes) = file::read_optional(path, FILE_LIMIT)? else { return Ok(false) };
+    // tbpki writes UTF-8 only, so another encoding is the work of an editor.
     let Ok(text) = std::str::from_utf8(&bytes) else { return Ok(false) };
     let Some((above, seal)) = text.rsplit_once(SEAL) else { return Ok(false) };
     Ok(seal.trim_end() == digest::hex(&digest::sha256(above.as_bytes())))

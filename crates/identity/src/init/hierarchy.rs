@@ -169,6 +169,7 @@ fn dated_contents(
     now: OffsetDateTime,
     findings: &mut Vec<Finding>,
 ) -> Result<Contents> {
+    // Not explicit: below an imported root that ends earlier, the issuing CA ends with it instead of being refused.
     let (validity, note) = Validity::starting(now, Lifetime { days, explicit: false }, issuer.as_ref())?;
     findings.extend(note.map(|note| note.item(ca.name())));
     let contents = ca_contents(config, ca, validity, &format!("{} {}", config.ca.name.value.as_str(), ca.title()))?;

@@ -14,6 +14,7 @@ use store::ca::Hierarchy;
 /// [`Code::BadValue`] where `dir` is inside the store.
 pub(crate) fn expected_roots(store: &Path, dir: &Path) -> Result<FileSet> {
     check_outside(store, dir, "--root-out")?;
+    // Relative to what exists: a rehearsal must not make the directory, in case `init` stops afterwards.
     let (base, below) = nearest(dir);
     let mut set = FileSet::new(base);
     for root in Hierarchy::ALL.map(Hierarchy::root) {
@@ -53,6 +54,7 @@ fn nearest(dir: &Path) -> (&Path, String) {
 fn resolved(path: &Path) -> Result<PathBuf> {
     let failed = |error| Code::FileUnreadable.error("this path cannot be followed").at(path).caused_by(error);
     let path = std::path::absolute(path).map_err(failed)?;
+    // Links are followed as far as the path exists. `init` makes the rest itself, so no link can be in it.
     let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
     let mut resolved = there.canonicalize().map_err(failed)?;
     for part in path.strip_prefix(there).unwrap_or(Path::new("")).components() {

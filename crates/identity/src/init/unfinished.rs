@@ -25,6 +25,7 @@ pub fn is_unfinished(location: &StoreLocation, root_out: bool) -> Result<bool> {
     let holds_root_keys = Hierarchy::ALL.into_iter().any(|hierarchy| hierarchy.root().key_path(dir).exists());
     match store::view(location) {
         Ok(_) => Ok(root_out && holds_root_keys),
+        // The files are there and the ledger does not know the CAs: `init` was killed between the two.
         Err(error) if error.code() == Code::StoreMissing => Ok(true),
         Err(error) => Err(error),
     }

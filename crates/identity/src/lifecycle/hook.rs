@@ -50,7 +50,9 @@ impl Hook {
     /// # Errors
     /// [`Code::HookUnsafe`]; [`Code::HookFailed`] if it cannot start, ends with another status than 0 or takes too long.
     pub fn run(&self, servers: &[&str], devices: &[&str]) -> Result<()> {
+        // Checked here too: signing and writing took time since the caller's check, and the file may have changed.
         self.check()?;
+        // Standard output is for the data of the verb, for example `--json`: a line of the program would break it.
         let output = std::io::stderr().as_fd().try_clone_to_owned().map_err(|error| self.failed(&error))?;
         let mut command = Command::new(&self.program);
         command.args(&self.args).stdin(Stdio::null()).stdout(Stdio::from(output));
@@ -69,6 +71,8 @@ impl Hook {
                 Some(status) if status.success() => return Ok(()),
                 Some(status) => return Err(self.failed(&status)),
                 None if begun.elapsed() > LIMIT => {
+                    // Without the wait the killed program would stay a zombie as long as a service such as `tbpki
+                    // serve` runs.
                     child.kill().and_then(|()| child.wait()).map_err(|error| self.failed(&error))?;
                     return Err(self.failed(&format!("it did not end within {} s", LIMIT.as_secs())));
                 }

@@ -243,6 +243,7 @@ fn device(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, errand: Err
     let anchors = workspace.client_anchors()?;
     let prefix = if same.asked.prefix.is_empty() { name } else { same.asked.prefix.as_str() };
     let holds_key = same.asked.csr.is_none();
+    // No format is asked for. The files in the directory decide what is written: an identity keeps its formats.
     let files = DeviceFiles { prefix, formats: &[], holds_key, has_anchors: !anchors.is_empty(), keystore: None };
     let files = files.table().with_those_in(&dir);
     let keystore = KeystoreRequest {
@@ -307,7 +308,9 @@ fn carry_out(
         key,
         ca: same.ca.clone(),
         keystore,
+        // A program reads the copies, and it must not meet a generation that the platform does not accept yet.
         out: if pending { None } else { copies(entry) },
+        // Settings name files and not generations. A renewal keeps the names, so the user's edits can stay.
         settings: None,
         dry_run: matches!(&errand, Errand::Renew(request) if request.dry_run),
         renews: matches!(errand, Errand::Renew(_)).then_some(entry.not_after),

@@ -128,6 +128,7 @@ pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) ->
         has_revoked |= !store.ledger.revoked_by(&ca.name(), None, None)?.is_empty();
     }
     let is_wanted = path.exists() || has_revoked;
+    // One store writes the lists of a CA: the one with its key. A station for devices has no key of the servers.
     if is_wanted && issuing.key_place(workspace.store_dir())? != KeyLocation::Elsewhere {
         let servers = [issuing, Ca::ServerRoot];
         Writer { workspace, store, path, dry_run, report: &mut report }.write(&servers)?;

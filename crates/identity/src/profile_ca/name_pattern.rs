@@ -127,6 +127,7 @@ fn understood_otherwise_by_java(text: &str) -> Option<String> {
             (']', _, true) => class = false,
             ('(', Some('?'), false) => {
                 let rest: String = characters.clone().take(2).collect();
+                // Flags, named groups and look-around: the engines differ in them, or one does not have them.
                 if rest != "?:" {
                     return Some(format!("({rest}"));
                 }

@@ -66,6 +66,7 @@ fn global_addresses() -> Result<Vec<IpAddr>> {
         .filter(|interface| interface.is_oper_up() && !interface.is_loopback() && !interface.is_link_local())
         .map(|interface| interface.ip())
         .collect();
+    // Sorted, so that the order of the names does not depend on the order in which the kernel lists interfaces.
     addresses.sort();
     addresses.dedup();
     Ok(addresses)

@@ -92,16 +92,21 @@ impl List<'_> {
                 self.pem(prefix, true);
                 self.keystore(prefix, keystore, false);
             }
+            // Without a key here there is no keystore, and the PEM lines are the only ones that can be right.
             (None, _) => self.pem(prefix, true),
         }
     }
 
     fn keystore(&mut self, prefix: &str, keystore: &KeystoreSettings, active: bool) {
+        // PEM is ThingsBoard's default: it takes a keystore only if this is set, or with a warning if the PEM file is
+        // missing.
         self.push(format!("{prefix}_CREDENTIALS_TYPE"), Secret::from("KEYSTORE"), active);
         self.push(format!("{prefix}_KEY_STORE_TYPE"), Secret::from(keystore.kind), active);
         self.file(&format!("{prefix}_KEY_STORE"), &keystore.file, active);
         self.push(format!("{prefix}_KEY_STORE_PASSWORD"), keystore.password.clone(), active);
         self.push(format!("{prefix}_KEY_ALIAS"), Secret::from(keystore.alias.as_str()), active);
+        // Written even if it equals the store's: ThingsBoard's own default is another word, and it fails to start with
+        // that.
         self.push(format!("{prefix}_KEY_PASSWORD"), keystore.key_password.clone(), active);
     }
 

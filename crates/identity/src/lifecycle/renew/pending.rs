@@ -61,6 +61,7 @@ pub fn install(store: &mut Store, entry: &Entry) -> Result<Vec<FileReport>> {
     if let Some(out) = before.as_ref().and_then(copies) {
         sets.push(set(&out.dir, &pending, entry, &suffix)?.owned_by(out.ownership));
     }
+    // Store and copies are both on the disk before the first file moves, so a full disk leaves both as they were.
     let staged = sets.iter().map(FileSet::stage).collect::<Result<Vec<_>>>()?;
     let mut written: Vec<WrittenFile> = Vec::new();
     for staged in staged {
@@ -69,6 +70,7 @@ pub fn install(store: &mut Store, entry: &Entry) -> Result<Vec<FileReport>> {
     if let Some(dir) = before.and_then(|before| before.copies) {
         store.ledger.copied(&entry.key, &dir)?;
     }
+    // Last: while this directory exists, the next call finds what an interrupted one has left to do.
     file::remove(&own, PENDING)?;
     Ok(written.into_iter().map(FileReport::from).collect())
 }
@@ -98,6 +100,7 @@ fn set(target: &Path, from: &Path, entry: &Entry, suffix: &str) -> Result<FileSe
     let holds_key = asked.csr.is_none();
     let files =
         DeviceFiles { prefix, formats: &[], holds_key, has_anchors: true, keystore: None }.table().with_those_in(from);
+    // Copies can be of an earlier generation than the store's files; a kept file is named after what it really is.
     let present = first_in(&target.join(chain_file(Kind::Device, &Asked::default()))).ok().flatten();
     let suffix = present.map_or_else(|| suffix.to_owned(), |leaf| leaf.serial_hex());
     let mut set = FileSet::new(target).replacing(suffix).owned_by(Ownership::default());

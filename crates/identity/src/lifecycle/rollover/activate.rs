@@ -35,6 +35,8 @@ pub fn activate(workspace: &mut Workspace<'_>, ca: &Ca, how: Activation) -> Resu
     let name = ca.name();
     let mut report = RolloverReport::new(name.clone(), RolloverDone::Unchanged);
     let Some(pending) = store.ledger.pending(Kind::Ca, &name)? else {
+        // Nothing is pending. With two trusted generations the switch is done, and a run that was cut off may have left
+        // files to write; with one, nothing was prepared.
         let trusted = store.ledger.trusted_generations(&name)?;
         let (Some(current), true) = (trusted.first().filter(|entry| entry.is_current()), trusted.len() > 1) else {
             return Err(not_prepared(ca));
@@ -53,6 +55,7 @@ pub fn activate(workspace: &mut Workspace<'_>, ca: &Ca, how: Activation) -> Resu
     })?;
     check_ready(&next, ca)?;
     check_no_open_jobs(&store, ca)?;
+    // No root certifies the CA of a profile again: the platform knows one certificate of it, by its hash.
     if ca.profile().is_none() {
         if ca.is_root() && !how.dry_run {
             // An interrupted `prepare` may have left one out.
@@ -91,6 +94,7 @@ fn check_certified(store: &Store, ca: &Ca, number: u32) -> Result<()> {
     let (roots, issuing): (Vec<_>, Vec<_>) = if ca.is_root() {
         (roots.into_iter().filter(|root| root.number == number).collect(), issuing)
     } else {
+        // The first of the trusted generations is the one that signs.
         (roots.into_iter().take(1).collect(), issuing.into_iter().filter(|one| one.number == number).collect())
     };
     let mut without = 0_usize;

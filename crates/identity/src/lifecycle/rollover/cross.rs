@@ -33,6 +33,7 @@ pub(super) fn certify(
     store: &mut Store,
     hierarchy: Hierarchy,
 ) -> Result<Vec<FileReport>> {
+    // First, because the ledger accepts no second intent for a name whose last one is open.
     settle(store, &hierarchy.issuing())?;
     let mut files = Vec::new();
     let root = hierarchy.root();
@@ -120,6 +121,8 @@ fn sign(
     let generations = store.ledger.history(Kind::Ca, &root.name())?.into_iter().map(|entry| entry.generation());
     let issuer_generation = generations.into_iter().find(|generation| generation.number() == by.number);
     let name = cross_name(&root.hierarchy().issuing().name());
+    // The generation is given: this root can be a prepared or a replaced one, and `intend` would record the one that
+    // signs now.
     let generation = store.ledger.intend_by(
         &NewIdentity {
             kind: Kind::Ca,

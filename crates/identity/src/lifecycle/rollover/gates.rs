@@ -221,6 +221,7 @@ pub fn seen(workspace: &mut Workspace<'_>, leaf: &str, named: &[String]) -> Resu
     for entry in view.list(&servers) {
         let entry = entry?;
         if entry.fingerprint.is_some_and(|own| hex(&own) == leaf)
+            // A server that was revoked or forgotten confirms nothing, although its old certificate is still served.
             && view.current(Kind::Server, &entry.key.name)?.is_some()
         {
             server = Some(entry.key.name);

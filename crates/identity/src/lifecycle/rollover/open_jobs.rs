@@ -26,6 +26,7 @@ pub(super) fn check_no_open_jobs(store: &Store, ca: &Ca) -> Result<()> {
             error.item(job.id.to_string())
         })?;
         let is_below = order.get("issuer").and_then(Value::as_str) == Some(fingerprint.as_str());
+        // Each line of a job can name a profile of its own, so these are not in the job's order.
         let names_it = match issuing.profile() {
             Some(profile) => store.ledger.profiles(job.id)?.iter().any(|name| name == profile.as_str()),
             None => false,

@@ -80,6 +80,7 @@ pub fn overview(workspace: &Workspace<'_>) -> Result<CasReport> {
 
 fn row(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Result<CaRow> {
     let number = entry.generation().number();
+    // Stations share a ledger and not the directories: the CA of a profile can be in another store.
     let here = if ca.dir(workspace.store_dir()).join(CERT).exists() {
         ca.trusted(workspace.store_dir())?.into_iter().find(|generation| generation.number == number)
     } else {

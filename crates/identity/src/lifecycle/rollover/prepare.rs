@@ -160,6 +160,8 @@ fn contents(
     let bounds = signer.and_then(Issuer::validity);
     let (validity, note) = Validity::starting(workspace.now, Lifetime { days, explicit: false }, bounds.as_ref())?;
     findings.extend(note.map(|note| note.item(ca.name())));
+    // A name of its own for each key: verifiers find revocation lists by the issuer's name (RFC 5280, section 6.3.3),
+    // and with one name for two keys they would take the wrong one.
     let common_name = match ca {
         Ca::Profile(profile) => format!("{profile} issuing CA G{number}"),
         _ => format!("{} {} G{number}", config.ca.name.value.as_str(), ca.title()),
@@ -187,6 +189,7 @@ fn sign(workspace: &Workspace<'_>, ca: &Ca, signer: Option<&OpenCa>, order: Orde
         false => Vec::new(),
     };
     let purpose = if is_server { Purpose::Server } else { Purpose::Device };
+    // A leaf below it is made and verified in memory. A CA that verifiers refuse must be found before peers trust it.
     Trial { chain: &chain, key, purpose, subject: &config.subject()?, names: &names }.run(workspace.now)?;
     Ok(made)
 }

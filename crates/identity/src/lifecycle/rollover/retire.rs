@@ -24,6 +24,8 @@ pub fn retire(workspace: &mut Workspace<'_>, ca: &Ca, dry_run: bool) -> Result<R
     report.generation = current.map(|entry| entry.generation().number());
     let replaced: Vec<&Entry> = history.iter().filter(|entry| entry.role == Role::Superseded).collect();
     if replaced.is_empty() {
+        // With a retired generation this is the repeat of a run that was cut off: the files are brought up to date
+        // below.
         if !history.iter().any(|entry| matches!(entry.role, Role::Retired | Role::Revoked)) {
             return Err(nothing_replaced(ca));
         }
@@ -39,6 +41,7 @@ pub fn retire(workspace: &mut Workspace<'_>, ca: &Ca, dry_run: bool) -> Result<R
         report.done = RolloverDone::Planned;
         return Ok(report);
     }
+    // In one transaction: after a crash in between, the files would still trust some of them.
     store.ledger.transaction(|transaction| replaced.iter().try_for_each(|entry| transaction.retire(&entry.key)))?;
     generations::settle(store.dir(), &store.ledger)?;
     report.done = RolloverDone::Retired;

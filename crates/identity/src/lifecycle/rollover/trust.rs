@@ -25,6 +25,8 @@ pub(super) fn spread(
         return Ok(());
     }
     refresh_all(workspace, store, Kind::Server, report)?;
+    // A root's rollover changes what devices have: their anchors, or the certificate of the CA above their leaf. An
+    // issuing CA's rollover changes neither for leaves that exist.
     if ca.is_root() {
         refresh_all(workspace, store, Kind::Device, report)?;
     }
