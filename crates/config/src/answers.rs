@@ -95,6 +95,7 @@ impl Config {
         let mut hidden = Vec::new();
         for shown in self.show() {
             // Derived values are left out: they follow from others and would be fixed by writing them.
+            // The writer of the file adds the version by itself.
             let Some(value) = shown.value.filter(|_| !left_out.contains(&shown.key) && shown.key != "version") else {
                 continue;
             };

@@ -136,6 +136,7 @@ fn read(path: &Path) -> Result<String> {
     };
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
+    // One byte more than allowed: a longer file is noticed without being read to its end.
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(Code::FileUnreadable.error("the file is larger than any configuration (1 MiB)").at(path));

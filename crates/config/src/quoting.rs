@@ -13,6 +13,7 @@ pub(super) fn quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
+            // TOML allows other control characters in escaped form only.
             c if c.is_control() => {
                 // Writing to a String does not fail.
                 let _ = write!(out, "\\u{:04X}", u32::from(c));

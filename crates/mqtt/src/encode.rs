@@ -56,6 +56,7 @@ impl Connect<'_> {
         // MQTT 5 needs the length of its properties even where there are none.
         let properties: &[u8] = if self.version == Version::V5 { &[0] } else { &[] };
         let texts = [("client id", Some(self.client_id)), ("user name", self.user_name), ("password", self.password)];
+        // The protocol name with its length (6 bytes), the level (1), the flags (1) and the keep-alive time (2).
         let length = 10
             + properties.len()
             + texts.iter().filter_map(|(_, text)| *text).map(|text| 2 + text.len()).sum::<usize>();
@@ -87,6 +88,7 @@ pub fn publish(
     payload: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, TooLong> {
     let properties: &[u8] = if version == Version::V5 { &[0] } else { &[] };
+    // The length of the topic and the identifier have two bytes each.
     let mut packet = start(PUBLISH_QOS_1, 4 + topic.len() + properties.len() + payload.len())?;
     text(&mut packet, "topic", topic)?;
     packet.extend_from_slice(&identifier.get().to_be_bytes());
@@ -106,6 +108,7 @@ fn start(first: u8, remaining: usize) -> Result<Zeroizing<Vec<u8>>, TooLong> {
     packet.push(first);
     let mut rest = remaining;
     loop {
+        // The lowest digit first; the top bit tells that another one follows (section 2.2.3).
         let digit = (rest % 128) as u8;
         rest /= 128;
         packet.push(if rest > 0 { digit | 0x80 } else { digit });

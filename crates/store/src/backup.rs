@@ -97,13 +97,16 @@ pub fn write(store: &Store, request: &BackupRequest) -> Result<BackedUp> {
             .fix("name another file, or use --force: the file is then kept as FILE.TIME"));
     }
     let partial = format!(".tbpki-backup-{name}");
+    // A run that was killed may have left one.
     out.remove(&partial)?;
     let written = fill(store, request, out.create(&partial)?);
+    // Also after a failure: the copy is a whole ledger.
     let copy_removed = file::remove(store.dir(), COPY);
     let written = written.and_then(|done| copy_removed.map(|_| done));
     let publish = |mut done: BackedUp| {
         if out.holds(&name)? {
             let kept = format!("{name}.{}", request.now.unix_timestamp());
+            // `publish` replaces nothing, so the earlier backup moves out of the way first.
             out.publish(&name, &out, &kept)?;
             done.kept = Some(dir.join(kept));
         }
@@ -123,6 +126,7 @@ fn fill(store: &Store, request: &BackupRequest, file: File) -> Result<BackedUp> 
     if request.recipients.is_empty() {
         let mut file = io::BufWriter::new(file);
         let done = archive(store, request, &mut file)?;
+        // `into_inner` writes the rest and reports its error, which a dropped `BufWriter` would hide.
         sync(file.into_inner().map_err(|error| unwritable(error.into_error()))?)?;
         return Ok(done);
     }
@@ -136,6 +140,7 @@ fn fill(store: &Store, request: &BackupRequest, file: File) -> Result<BackedUp> 
 /// Writes the tar.
 fn archive(store: &Store, request: &BackupRequest, out: &mut dyn Write) -> Result<BackedUp> {
     let status = store.ledger.status()?;
+    // A server's ledger belongs to the backups of that server (`pg_dump`).
     let has_ledger = !store.ledger.is_shared();
     let mut tar =
         Tar { writer: tar::TarWriter::new(request.now.unix_timestamp()), out, path: &request.out, sums: String::new() };
@@ -197,6 +202,7 @@ impl Tar<'_> {
 
 /// The line of a file among the checksums.
 fn line(name: &str, mode: Mode, contents: &[u8]) -> String {
+    // Each header in the tar has 0600, so that a file is private however it is unpacked. The true mode is only here.
     let mode = if mode == Mode::Public { "0644" } else { "0600" };
     format!("{} {mode} {name}\n", base::hex::lower(&digest::sha256(contents)))
 }

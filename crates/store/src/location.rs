@@ -82,11 +82,13 @@ impl StoreLocation {
         let mut target = Ledger::connect(server)?;
         let address = target.path().to_string_lossy().into_owned();
         let status = source.status()?;
+        // The same address means that an interrupted run is repeated.
         if let Some(to) = status.moved_to.as_ref().filter(|to| **to != address) {
             return Err(Code::LedgerMoved
                 .error("this ledger was moved before")
                 .because(format!("it was moved to {to}")));
         }
+        // An older copy must not become the ledger of all stations.
         rollback::check(&self.dir, &source)?;
         let rows = source.move_to(&mut target)?;
         rollback::note(&self.dir, &target);

@@ -64,6 +64,7 @@ pub fn note_in_store(dir: &Path) -> Option<Note> {
 
 /// The state directory of this user: what systemd gives, or the one of the XDG base directory specification.
 fn state_dir() -> Option<PathBuf> {
+    // The XDG specification wants relative paths ignored: they would be another directory for each working directory.
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute("STATE_DIRECTORY")
         .or_else(|| absolute("XDG_STATE_HOME").map(|dir| dir.join("tbpki")))

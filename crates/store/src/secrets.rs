@@ -163,6 +163,7 @@ fn kept(path: &Path) -> Result<Option<Secret>> {
     let Some(bytes) = file::read_optional(path, FILE_LIMIT)? else { return Ok(None) };
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Code::SecretUnavailable.error("the password in the file is not text").at(path))?;
+    // Only the end of the line: a password may end with a space.
     Ok(Some(Secret::from(text.trim_end_matches(['\r', '\n']))))
 }
 
@@ -193,6 +194,8 @@ impl NewSecret {
         let path = new.path();
         set.add(&path, format!("{}\n", new.secret.reveal()).into_bytes(), Mode::Private)?;
         set.commit()?;
+        // The password is on the disk before anything is closed with
+        // it: without it, a keystore could never be opened.
         work().or_else(|error| {
             file::remove(store, if is_first { "secrets" } else { &path })?;
             Err(error)

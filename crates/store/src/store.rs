@@ -54,6 +54,7 @@ impl Store {
     fn open_in_any_state(location: &StoreLocation, verb: &str) -> Result<Self> {
         let dir = location.dir();
         check_exists(dir)?;
+        // The lock comes first, because opening the ledger may bring its layout up to date.
         let lock = Lock::acquire(dir, verb, PATIENCE)?;
         let ledger = location.ledger()?;
         check_is_not_moved(&ledger)?;
@@ -108,6 +109,7 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
+        // At the end, when everything is committed: a note must never be ahead of its ledger.
         rollback::note(&self.dir, &self.ledger);
     }
 }

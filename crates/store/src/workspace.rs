@@ -181,6 +181,7 @@ impl Workspace<'_> {
             .iter()
             .flat_map(|generation| generation.certificates.iter().map(|certificate| (generation.number, certificate)))
             .collect();
+        // Further generations of our root have names of their own and do not count in the numbers of the others.
         let extra = roots.len().saturating_sub(1);
         let alias_at = |index: usize| match (roots.get(index), index.saturating_sub(extra)) {
             (Some((generation, _)), _) => alias_of(alias, *generation),
@@ -219,6 +220,7 @@ pub const SELF: &str = "self";
 
 /// Warns where the firmware could not verify what is about to be issued.
 pub fn firmware_warning(certificate: &Certificate) -> Option<Finding> {
+    // Mbed TLS 3.6 has no Ed25519, and rejects a chain with critical name constraints.
     let limited = certificate.name_constraints().is_some() || certificate.algorithm_name() == "ed25519";
     limited.then(|| {
         Code::FirmwareLimit

@@ -178,6 +178,7 @@ impl Conversion<'_> {
     fn names(&mut self) -> Result<()> {
         let mut alternative: Vec<String> = Vec::new();
         if let Some(domain) = self.text("DOMAIN_SUFFIX")? {
+            // The name becomes a common name and a directory, and neither can be a wildcard.
             if let Some(base) = domain.strip_prefix("*.") {
                 self.set("DOMAIN_SUFFIX", key::server::name, base)?;
                 alternative.push(format!("dns:{domain}"));
@@ -219,6 +220,7 @@ impl Conversion<'_> {
         };
         let algorithm = match name.to_ascii_uppercase().as_str() {
             // keytool takes the algorithm in any case.
+            // 2,048 bits is the size that keygen.properties came with while the scripts made RSA keys.
             "RSA" => self.rsa(&size, bits.unwrap_or(2_048)),
             "EC" => {
                 let curve = match (self.text(&group)?, bits) {
@@ -227,6 +229,7 @@ impl Conversion<'_> {
                     (None, Some(bits)) => format!("secp{bits}r1"),
                     (None, None) => "secp256r1".to_owned(),
                 };
+                // Without a named curve the size has decided it.
                 let blamed = if self.properties.variables.contains_key(&group) { &group } else { &size };
                 match curve.parse::<Algorithm>().map_err(|error| self.blame(blamed, error))? {
                     curve @ (Algorithm::EcP256 | Algorithm::EcP384) => curve,

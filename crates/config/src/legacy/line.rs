@@ -247,6 +247,7 @@ impl Reader<'_> {
                 match inside {
                     Some((command, _)) if command.trim() == "hostname" => {
                         self.value.pieces.push(Piece::HostName);
+                        // The `$`, the `(`, the command and the `)`.
                         let end = offset + 1 + 1 + command.len() + 1;
                         while self.chars.next_if(|(at, _)| *at < end).is_some() {}
                         Ok(())

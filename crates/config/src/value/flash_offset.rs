@@ -36,6 +36,7 @@ impl FromStr for FlashOffset {
 
 fn parse(text: &str) -> Result<FlashOffset> {
     let folded = text.trim().to_ascii_lowercase();
+    // The two parsers below also take a sign in front, which no offset has.
     let is_plain = folded.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let number = match folded.strip_prefix("0x") {
         Some(digits) => u32::from_str_radix(digits, 16),

@@ -132,6 +132,7 @@ impl<T: WordValue + PartialEq> ValueKind for Vec<T> {
         for entry in array.iter() {
             push_new(
                 &mut entries,
+                // The position of the entry and not of the key: a list can have many lines.
                 T::from_toml(entry, document).map_err(|error| document.place(error, entry.span().start))?,
             );
         }

@@ -121,11 +121,13 @@ impl ValueKind for SecretRef {
     }
 
     fn from_texts(texts: &[&str]) -> Result<Self> {
+        // A flag names a file and never the secret itself, because other users can see command lines.
         let path = texts.last().copied().unwrap_or_default();
         FilePath::in_working_directory(path).map(SecretRef::File)
     }
 
     fn from_variable(name: &str, _text: &str) -> Result<Self> {
+        // The name alone: the value stays in the environment until a verb needs it.
         Ok(SecretRef::Variable(name.to_owned()))
     }
 
@@ -206,6 +208,7 @@ fn from_reader(reader: impl Read, path: &FilePath) -> Result<Secret> {
         return Err(unavailable("the file with the secret is larger than 64 KiB"));
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| unavailable("the secret is not UTF-8"))?;
+    // Editors and `echo` end a file with one line break. Any further one belongs to the secret.
     let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
     Ok(Secret::from(text))
 }

@@ -239,6 +239,7 @@ fn url(text: &str) -> Result<String> {
             .fix("give the user and where the password is by their own keys"));
     }
     match San::uri(text)? {
+        // The paths of the API are appended with a slash of their own.
         San::Uri(uri) => Ok(uri.trim_end_matches('/').to_owned()),
         _ => Err(bad(text, "is not an address")),
     }
@@ -246,6 +247,7 @@ fn url(text: &str) -> Result<String> {
 
 fn ledger_url(text: &str) -> Result<String> {
     let text = text.trim();
+    // 13 is the length of `postgresql://`, the longer of the two.
     let folded = text.get(..13).unwrap_or(text).to_ascii_lowercase();
     if !folded.starts_with("postgres://") && !folded.starts_with("postgresql://") {
         // Not shown: it may hold a password all the same.

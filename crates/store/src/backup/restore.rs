@@ -47,10 +47,12 @@ pub fn restore(location: &StoreLocation, backup: &mut dyn Read) -> Result<Restor
     parent.remove(&hidden)?;
     let dir = parent.create_dir(&hidden)?;
     let restored = unpack(&dir, backup).and_then(|restored| {
+        // After unpacking, because the message depends on whose ledger is in the backup.
         check_is_empty(&target, restored.ledger)?;
         if restored.has_ledger {
             mark(&dir, &target, &restored)?;
         }
+        // The contents are on the disk before they have the name that counts.
         dir.sync_all()?;
         if target.symlink_metadata().is_ok() {
             parent.remove(&name)?;
@@ -87,6 +89,7 @@ fn unpack(dir: &BulkDir, backup: &mut dyn Read) -> Result<Restored> {
     let mut sums = String::new();
     let mut expected: Option<HashSet<String>> = None;
     let mut modes = Vec::new();
+    // As many octets as `AGE` has: an encrypted backup gets a message of its own.
     let mut start = [0; 19];
     backup.read_exact(&mut start).map_err(|error| unreadable("it is too short").because(error))?;
     if start == AGE {
@@ -109,6 +112,7 @@ fn unpack(dir: &BulkDir, backup: &mut dyn Read) -> Result<Restored> {
                 sums.push_str(&line(entry.name, Mode::Private, entry.contents));
             }
             name => {
+                // Each backup begins with its description, so a tar without one was not made here.
                 let inner = name.strip_prefix(PREFIX).filter(|_| description.is_some());
                 let inner = inner.ok_or_else(|| unreadable("it holds something else than a store"))?;
                 write(dir, inner, entry.contents)?;
@@ -119,10 +123,12 @@ fn unpack(dir: &BulkDir, backup: &mut dyn Read) -> Result<Restored> {
         Ok(())
     });
     damaged.map_err(|error| match error.code() {
+        // The reader of tars was made for shards, and its own words would mislead here.
         Code::ShardDamaged => unreadable("it is damaged").because(error),
         _ => error,
     })?;
     let (Some(description), Some(expected)) = (description, expected) else { return Err(unreadable("it has no end")) };
+    // All files are private until here, because the modes come with the checksums.
     check_sums(&sums, &modes, &expected)?;
     for (name, public) in modes.iter().filter(|(_, public)| expected.contains(public)) {
         make_public(dir, name).map_err(|error| error.item(public.trim_end()))?;

@@ -26,6 +26,8 @@ fn walk(dir: &Path, prefix: &str, depth: usize, take: &mut dyn FnMut(&str, Mode,
     names.sort();
     for name in names {
         let is_left_out = name == ".lock" || name.starts_with(".tbpki-");
+        // The database and its -wal and -shm files, which are in the backup as one consistent
+        // copy, and the note, which would belong to another moment than that copy.
         let is_of_ledger = prefix.is_empty() && name.starts_with("ledger.");
         if is_left_out || is_of_ledger {
             continue;

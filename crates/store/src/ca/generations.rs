@@ -137,6 +137,7 @@ pub fn retired_certificates(store: &Path, name: &str) -> Result<Vec<Certificate>
 
 /// Whether the generation in the place of the one that signs is revoked.
 fn is_revoked(dir: &Path) -> Result<bool> {
+    // The file may still be there when another generation signs already; then its number is an earlier one.
     let revoked = number_in(&dir.join(REVOKED_FILE))?;
     Ok(revoked.is_some() && revoked == Some(signing_number(dir)?))
 }
@@ -205,6 +206,7 @@ pub fn settle(store: &Path, ledger: &Ledger) -> Result<()> {
             file::recover(dir.join(generation_dir(*number)))?;
         }
         let is_revoked = revoked.iter().any(|entry| entry.key.name == name);
+        // No rollover was ever begun here, as in most stores: nothing is read from the ledger.
         if others.is_empty() && !dir.join(NUMBER_FILE).exists() && !is_revoked {
             continue;
         }
@@ -250,6 +252,7 @@ fn sign_with(store: &Path, name: &str, current: &Entry) -> Result<()> {
     if before == next || !from.exists() {
         return Ok(());
     }
+    // One set for both generations and for the CA below, so that no reader finds a key without its certificate.
     let mut set = FileSet::new(store.join("ca")).replacing(REPLACED);
     for (file, mode) in files_of(&dir)? {
         let bytes = file::read(dir.join(&file), FILE_LIMIT)?;

@@ -64,6 +64,7 @@ impl ShardStore {
             let there: Vec<u32> = attempts.iter().map(|attempt| attempt.shard).collect();
             // The parts that are joined have no names any more.
             let joined = (0..join::shards_in(self)?).filter(|shard| !there.contains(shard));
+            // The fence of a joined part is not kept; the archive finds a part by its shard alone.
             attempts.extend(joined.map(|shard| Attempt { shard, fence: 1 }));
         }
         attempts.sort_unstable();

@@ -82,6 +82,8 @@ impl TarWriter {
 
     /// The highest number of bytes that a file takes.
     pub fn room(name: &str, contents: usize) -> usize {
+        // Room for both headers and the record of a long name: a
+        // buffer that grows leaves its old memory behind unwiped.
         3 * BLOCK + (name.len() + 32).next_multiple_of(BLOCK) + contents.next_multiple_of(BLOCK)
     }
 }
@@ -216,6 +218,7 @@ pub fn each(archive: &mut dyn Read, limit: usize, take: &mut dyn FnMut(ArchiveFi
         if got != padded || piece.len() != start + padded {
             return Err(damaged("it ends within the contents of a file"));
         }
+        // An extended header stays in the buffer, because it belongs to the file that follows.
         if kind == b'x' {
             continue;
         }
@@ -241,6 +244,7 @@ fn pax_path(mut records: &[u8]) -> Option<&str> {
 }
 
 fn octal(text: &[u8]) -> Option<u64> {
+    // POSIX lets a field end with a space or a NUL, and older writers put spaces in front of it.
     let digits = text.iter().copied().skip_while(|byte| *byte == b' ').take_while(|byte| !matches!(byte, 0 | b' '));
     digits
         .map(|byte| (b'0'..=b'7').contains(&byte).then(|| u64::from(byte - b'0')))
