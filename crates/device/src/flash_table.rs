@@ -34,6 +34,7 @@ pub fn is_table(bytes: &[u8]) -> bool {
 
 /// The NVS partitions of a table, in its order. Everything else is skipped.
 pub fn nvs_partitions(table: &[u8]) -> impl Iterator<Item = NvsPartition> {
+    // The list ends with the MD5 sum, which begins with 0xEB 0xEB, or with erased flash.
     table.chunks_exact(ENTRY).take_while(|entry| entry.starts_with(&MAGIC)).filter_map(partition)
 }
 

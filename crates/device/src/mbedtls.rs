@@ -136,6 +136,7 @@ fn c_str<'a>(key: &'static str, pem: &'a str) -> Result<&'a CStr, BadCredentials
 fn code(error: SessionError) -> i32 {
     match error {
         SessionError::MbedTls(error) => error.code(),
+        // An error of the network below means here that the connection is gone.
         SessionError::Io(_) => sys::MBEDTLS_ERR_SSL_CONN_EOF,
     }
 }

@@ -84,6 +84,7 @@ fn heap() {
         esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: 64 * 1024);
         esp_alloc::heap_allocator!(size: 100 * 1024);
     }
+    // The C2 has the least RAM of these chips.
     #[cfg(feature = "esp32c2")]
     {
         esp_alloc::heap_allocator!(#[esp_hal::ram(reclaimed)] size: 64 * 1024);

@@ -49,6 +49,7 @@ impl ChipDatagrams {
         if let Ok(address) = host.parse::<Ipv4Addr>() {
             return Ok(address.into());
         }
+        // The stack is built without IPv6.
         let addresses = self.stack.dns_query(host, DnsQueryType::A).await;
         addresses.ok().and_then(|addresses| addresses.first().copied()).ok_or(NetworkFailure::UnknownHost)
     }
@@ -100,6 +101,7 @@ impl Datagrams for ChipDatagrams {
                 .recv_from(answer)
                 .await
                 .map_err(|_| NetworkFailure::Other("the answer is longer than the buffer"))?;
+            // Any host can send a datagram to the port; those of others are passed over.
             if from.endpoint.addr == address && from.endpoint.port == port {
                 return Ok(length);
             }

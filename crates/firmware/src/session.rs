@@ -31,6 +31,7 @@ pub(crate) type StartError = alloc::string::String;
 
 /// Joins the network and runs the session. Returns only if the session cannot start.
 pub(crate) async fn start(spawner: Spawner, wifi: WIFI<'static>, record: Record) -> Result<Infallible, StartError> {
+    // Leaked on purpose: tasks need `'static`, and the session never ends.
     let record: &'static Record = Box::leak(Box::new(record));
     if record.wifi_ssid().is_empty() {
         return Err("wifi: the record has no network".into());
@@ -41,6 +42,7 @@ pub(crate) async fn start(spawner: Spawner, wifi: WIFI<'static>, record: Record)
 
     // The random number generator takes its entropy from the radio, which must be on.
     let random = Trng::try_new().map_err(|error| alloc::format!("random: no entropy: {error:?}"))?;
+    // For the port and sequence numbers of TCP.
     let seed = u64::from(Rng::new().random()) << 32 | u64::from(Rng::new().random());
     let resources = Box::leak(Box::new(StackResources::<SOCKETS>::new()));
     let (stack, runner) = embassy_net::new(Interface::station(), Config::dhcpv4(Default::default()), resources, seed);
@@ -111,6 +113,7 @@ impl Log for Serial {
 const fn parse(digits: &str) -> u64 {
     let (mut rest, mut number) = (digits.as_bytes(), 0);
     while let [digit, others @ ..] = rest {
+        // The build script has written digits alone.
         number = number * 10 + (*digit - b'0') as u64;
         rest = others;
     }

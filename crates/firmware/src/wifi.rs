@@ -35,6 +35,7 @@ impl Station {
         let authentication = if password.is_empty() {
             AuthenticationMethodConfig::Open
         } else {
+            // esp-radio 1.0.0-beta.1 does not support WPA3.
             AuthenticationMethodConfig::Wpa2Personal(password.expose().try_into()?)
         };
         let station = StationConfig::default().with_ssid(ssid.try_into()?).with_authentication(authentication);

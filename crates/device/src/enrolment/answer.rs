@@ -40,6 +40,8 @@ impl IssuedCertificate {
     pub(super) fn read(body: &[u8], request: &CertificateRequest, now: u64) -> Result<Self, EnrolmentFailure> {
         let der = decoded(body).ok_or(EnrolmentFailure::NotCertificates)?;
         let certificates = read_all(&der)?;
+        // By the key and not by the position: the certificates of a
+        // message are a set, which has no order (RFC 5652, section 5.1).
         let leaf = certificates.iter().find(|certificate| request.has_key_of(certificate));
         let leaf = *leaf.ok_or(EnrolmentFailure::OtherKey)?;
         if !request.has_names_of(&leaf) {
@@ -70,6 +72,7 @@ impl IssuedCertificate {
         let mut next = Some(leaf);
         while let Some(certificate) = next {
             chain.push_str(&pem(certificate.der)?);
+            // Without the root: a peer that trusts it has it already (RFC 8446, section 4.4.2).
             let is_issuer = |other: &Certificate<'_>| other.subject == certificate.issuer && !other.is_self_issued();
             next = issuers.iter().position(is_issuer).map(|position| issuers.swap_remove(position));
         }
@@ -120,6 +123,7 @@ pub(super) fn anchors(body: &[u8]) -> Result<String, EnrolmentFailure> {
 }
 
 fn decoded(body: &[u8]) -> Option<Vec<u8>> {
+    // Some services break the base64 into lines and others do not; RFC 8951 demands neither.
     let line: Vec<u8> = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     Base64::decode_vec(core::str::from_utf8(&line).ok()?).ok()
 }

@@ -62,6 +62,7 @@ impl<'a> Iterator for Values<'a> {
 
     /// The next value. `None` at the end, and for what is no DER; the values then end.
     fn next(&mut self) -> Option<Value<'a>> {
+        // Taken first, so that nothing is left after bytes that are no DER, and the iteration ends there.
         let bytes = core::mem::take(&mut self.0);
         let (&[tag, first], rest) = bytes.split_first_chunk::<2>()?;
         // Tags above 30 take further bytes and occur in none of these structures.
@@ -111,6 +112,7 @@ pub(super) fn seconds(time: Value<'_>) -> Option<u64> {
     let (year, rest) = match time.tag {
         UTC_TIME => {
             let (year, rest) = number(text, 2)?;
+            // Two digits: from 50 on they are of the last century (RFC 5280, section 4.1.2.5.1).
             (if year < 50 { 2000 + year } else { 1900 + year }, rest)
         }
         GENERALIZED_TIME => number(text, 4)?,

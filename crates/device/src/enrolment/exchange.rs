@@ -54,6 +54,7 @@ pub async fn enroll<S: Read + Write>(
         Authentication::Password { device_name, password } => ("simpleenroll", basic(device_name, password)),
     };
     let body = request.to_body();
+    // RFC 8951 takes the meaning from Content-Transfer-Encoding; services of RFC 7030 alone can still look for it.
     let fields = format!(
         "Content-Type: application/pkcs10\r\nContent-Transfer-Encoding: base64\r\nContent-Length: {}\r\n",
         body.len()
@@ -68,6 +69,7 @@ pub async fn enroll<S: Read + Write>(
 /// # Errors
 /// [`EnrolmentFailure`].
 pub async fn confirm<S: Read + Write>(stream: &mut S, server: &EnrolmentServer<'_>) -> Result<(), EnrolmentFailure> {
+    // A POST states its length even without a body (RFC 9110, section 8.6): a server could wait for one otherwise.
     let head = format!("{}Content-Length: 0\r\n\r\n", server.head("POST", "tbpki", "confirm"));
     done(http::exchange(stream, &head, "").await?).map(drop)
 }
@@ -99,6 +101,7 @@ pub async fn fetch_anchors<S: Read + Write>(
 impl EnrolmentServer<'_> {
     /// The request line, and the headers that every request has.
     fn head(&self, method: &str, family: &str, operation: &str) -> String {
+        // Only an IPv6 address has a colon, and in an authority it needs brackets (RFC 3986, section 3.2.2).
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.into() };
         let label = if self.label.is_empty() { String::new() } else { format!("{}/", encoded(self.label)) };
         format!(

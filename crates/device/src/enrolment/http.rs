@@ -179,6 +179,7 @@ fn parse(bytes: &[u8]) -> Result<Option<(usize, Head)>, EnrolmentFailure> {
         if header.name.eq_ignore_ascii_case("retry-after") {
             retry_after = value.parse().ok();
         } else if header.name.eq_ignore_ascii_case("content-length") {
+            // `parse` would also take a sign in front.
             let digits = value.bytes().all(|byte| byte.is_ascii_digit());
             let parsed = value.parse::<usize>().ok().filter(|_| digits).ok_or(EnrolmentFailure::NotHttp)?;
             // Two different lengths are an attempt to smuggle (RFC 9112, section 6.3).
@@ -193,6 +194,8 @@ fn parse(bytes: &[u8]) -> Result<Option<(usize, Head)>, EnrolmentFailure> {
         (None, Some(length)) => Framing::Length(length),
         (None, None) => Framing::Close,
         (Some(coding), None) if coding.eq_ignore_ascii_case("chunked") => Framing::Chunked,
+        // Both at once, or a coding that is not known here: the end of
+        // the body would be a guess (RFC 9112, section 6.3).
         _ => return Err(EnrolmentFailure::NotHttp),
     };
     Ok(Some((length, (status, retry_after, framing))))

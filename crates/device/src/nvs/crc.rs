@@ -11,6 +11,7 @@ impl Crc {
     pub(super) fn update(mut self, bytes: &[u8]) -> Self {
         for &byte in bytes {
             self.0 ^= u32::from(byte);
+            // Bit by bit: a table would be faster and take 1 KiB of flash, and the record is read once.
             for _ in 0..8 {
                 let carry = self.0 & 1;
                 self.0 = self.0 >> 1 ^ (0xedb8_8320 & carry.wrapping_neg());

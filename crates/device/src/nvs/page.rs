@@ -123,6 +123,7 @@ enum State {
 
 fn state_of(states: &[u8; 32], index: u8) -> State {
     let byte = states.get(usize::from(index / 4)).copied().unwrap_or(0);
+    // Writing only clears bits: from 11 (empty) to 10 (written) to 00 (erased). 01 comes from damage alone.
     match byte >> (index % 4 * 2) & 3 {
         3 => State::Empty,
         2 => State::Written,

@@ -136,6 +136,7 @@ impl<'a, D: Datagrams, C: Time, L: Log> DateKeeper<'a, D, C, L> {
 }
 
 /// The advance of the next request after a failed one.
+// A 24th of the interval: 15 minutes of the firmware's six hours.
 const DUE_EARLIER: u64 = 24;
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use super::platform::Time;
 
 /// The result of `future`, or `None` if it takes longer than `milliseconds`. The future is then dropped.
 pub(super) async fn with_timeout<T>(time: &impl Time, milliseconds: u64, future: impl Future<Output = T>) -> Option<T> {
+    // The future comes first: `select` polls it first, so its result counts if both are ready.
     match select(future, time.sleep(milliseconds)).await {
         Either::First(result) => Some(result),
         Either::Second(()) => None,

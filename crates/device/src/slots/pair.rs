@@ -188,6 +188,8 @@ impl<F: WritableFlash> Slots<F> {
         let contents = self.contents()?;
         let newest = contents.iter().filter_map(|contents| Some(contents.key?.sequence)).max().unwrap_or(0);
         let sequence = newest.checked_add(1).ok_or(SlotError::Exhausted)?;
+        // `false` is less than `true`: a slot without a certificate
+        // comes first, then one without a login, then the older one.
         let least = contents.iter().min_by_key(|contents| {
             let sequence = contents.key.map_or(0, |key| key.sequence);
             (contents.certificate.is_some(), contents.is_confirmed && contents.certificate.is_some(), sequence)

@@ -175,6 +175,7 @@ impl PartOf {
         let mut header = [0xFF; HEADER as usize];
         header.iter_mut().zip(hashed.iter().chain(&part.hash)).for_each(|(to, from)| *to = *from);
         let mut offset = self.base();
+        // The header can go first: its hash covers the body, so a part that was cut off does not count.
         flash.write(offset, &header)?;
         offset += HEADER;
         for bytes in body.chunks(PAGE) {
@@ -185,6 +186,7 @@ impl PartOf {
             flash.write(offset, page)?;
             offset += PAGE as u32;
         }
+        // Read back before it counts: a worn-out cell shows now, while the other slot still has an identity.
         if self.find(flash)? == Some(part) { Ok(part) } else { Err(SlotError::ReadBack) }
     }
 }

@@ -69,6 +69,7 @@ fn a_power_failure_at_any_byte_leaves_the_old_identity_or_the_new_one() {
         assert!(whole.done > 3_000, "the renewal wrote {} bytes", whole.done);
         for cut in [Cut::Clean, Cut::Random] {
             for after in 0..whole.done {
+                // A seed of its own for each cut, and the same one in every run.
                 let mut slots = open(flash.failing(after, cut, after * 2_654_435_761 + before));
                 assert!(matches!(renew(&mut slots, new), Err(SlotError::Flash(_))), "{cut:?} {after}");
                 let flash = slots.into_flash().restarted();
@@ -92,6 +93,7 @@ fn a_power_failure_at_any_byte_leaves_the_old_identity_or_the_new_one() {
 #[test]
 fn a_second_power_failure_during_the_repetition_does_no_harm_either() {
     let flash = flash_after(2);
+    // Prime steps, so that the cuts meet every offset within a page and a block.
     for first in (0..3_600).step_by(97) {
         let mut slots = open(flash.failing(first, Cut::Random, first + 5));
         let _cut = renew(&mut slots, 3);
@@ -124,6 +126,7 @@ fn no_identity_is_believed_with_a_flipped_bit() {
                 _ => 16,
             };
             let begin = (slot + sector * SECTOR) as usize;
+            // Every seventh bit of the certificate part alone, because it is by far the longest.
             for bit in (0..used * 8).step_by(if sector == 1 { 7 } else { 1 }) {
                 let mut flash = flash.clone();
                 *flash.bytes.get_mut(begin + bit / 8).unwrap() ^= 1 << (bit % 8);

@@ -44,6 +44,7 @@ impl SimulatedFlash {
 
     /// The same flash, whose power fails after a number of written bytes.
     pub(super) fn failing(&self, after: u64, cut: Cut, seed: u64) -> Self {
+        // Xorshift never leaves 0.
         let random = seed | 1;
         Self { left: Some(after), cut, random, done: 0, is_off: false, ..self.clone() }
     }
@@ -108,6 +109,7 @@ impl WritableFlash for SimulatedFlash {
             // The whole page was being programmed: no byte of it is certain.
             let page = granted - granted % PAGE;
             for (at, byte) in bytes.iter().enumerate().skip(page).take(PAGE) {
+                // Programming only clears bits, so each bit is either the wanted one or still 1.
                 let programmed = *byte | self.random();
                 self.bytes[begin + at] = programmed;
             }

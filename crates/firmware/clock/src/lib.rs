@@ -88,6 +88,7 @@ mod hooks {
                 tm_min: minute.into(),
                 tm_hour: hour.into(),
                 tm_mday: day.into(),
+                // C counts months from 0 and years from 1900.
                 tm_mon: i32::from(month) - 1,
                 tm_year: i32::from(year) - 1900,
                 // Mbed TLS ignores these fields.
