@@ -180,9 +180,11 @@ static FACTS: [(Chip, ChipFacts); 6] = [
             flash_sizes_mib: &[1, 2, 4, 8, 16],
             has_wifi: true,
             image_id: 12,
+            // The C2 derives this clock from 60 MHz and has no 40 MHz.
             flash_frequency: "30m",
             flash_mode: "dio",
             flash_map: [0x4200_0000..0x4240_0000, 0x3C00_0000..0x3C40_0000],
+            // The C2 has no RTC memory.
             ram_map: [0x4037_C000..0x403C_0000, 0x3FCA_0000..0x3FCE_0000, 0..0],
         },
     ),
@@ -220,6 +222,7 @@ static FACTS: [(Chip, ChipFacts); 6] = [
             image_id: 13,
             flash_frequency: "40m",
             flash_mode: "dio",
+            // The C6 and the H2 map instructions and data to the same addresses.
             flash_map: [0x4200_0000..0x4300_0000, 0x4200_0000..0x4300_0000],
             ram_map: [0x4080_0000..0x4088_0000, 0x4080_0000..0x4088_0000, 0x5000_0000..0x5000_4000],
         },
@@ -237,6 +240,7 @@ static FACTS: [(Chip, ChipFacts); 6] = [
             flash_sizes_mib: &[2, 4, 8, 16],
             has_wifi: false,
             image_id: 16,
+            // The H2 has 48, 24, 16 and 12 MHz.
             flash_frequency: "24m",
             flash_mode: "dio",
             flash_map: [0x4200_0000..0x4300_0000, 0x4200_0000..0x4300_0000],

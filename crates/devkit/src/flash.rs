@@ -56,6 +56,8 @@ impl ConnectedBoard {
         );
         say(&format!("connecting to {}", port.port_name));
         let chip = target.chip.map(crate::image::esp_chip);
+        // The flags in their order: with the stub loader, with
+        // verification, and without skipping what seems to be there.
         let mut flasher = Flasher::connect(connection, true, true, false, chip, Some(target.baud))
             .map_err(|error| failed(&port.port_name, error))?;
         let found = flasher.chip();

@@ -181,6 +181,7 @@ fn no_place(what: &str, kind: &str) -> Error {
 
 /// Bootloader and application from espflash.
 fn compose(application: &Application, board: &Board) -> Result<(Vec<u8>, Vec<u8>)> {
+    // No frequency: espflash takes the chip's own, which a test compares with the table of chips.
     let settings = FlashSettings::new(Some(FlashMode::Dio), Some(esp_size(&board.flash_size)?), None);
     let data = FlashData::new(settings, 0, None, esp_chip(board.chip), esp_crystal(board.crystal));
     let elf = application.elf(board.chip);

@@ -83,6 +83,7 @@ impl PartitionTable {
             let kind = PartitionType::SECURE_CERT;
             partitions.push(data(SECURE_CERT, kind, Subtype::UNDEFINED, 0x2000, Flags::ENCRYPTED));
         }
+        // One sector in both cases, so that the application begins at 0x10000, where other tools expect it.
         partitions.push(match extras.nvs_keys {
             true => data("nvs_keys", PartitionType::DATA, Subtype::NVS_KEYS, SECTOR, Flags::ENCRYPTED),
             false => data("phy_init", PartitionType::DATA, Subtype::PHY, SECTOR, Flags::NONE),

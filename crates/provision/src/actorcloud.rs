@@ -20,6 +20,7 @@ use crate::http::{ApiClientConfig, ApiRequest, ApiResponse, HttpClient, Repeat};
 use session::TokenSession;
 
 /// The number of items per page of a list.
+// The most that ActorCloud takes as `_limit`.
 const PAGE: usize = 1000;
 
 /// A client for one tenant of an ActorCloud.
@@ -144,6 +145,7 @@ impl ActorCloud {
                     Code::AnswerLost | Code::PlatformFault | Code::PlatformUnavailable | Code::NotThePlatform
                 ) =>
             {
+                // These errors do not tell whether the certificate was made. The list does.
                 self.find(name).await.map_err(|_| error)
             }
             Err(error) => Err(error.item(name)),

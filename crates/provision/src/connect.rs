@@ -55,7 +55,9 @@ pub(crate) fn open(
     for (tried, address) in addresses.iter().enumerate() {
         let shares = u32::try_from(addresses.len() - tried).unwrap_or(1).max(1);
         let attempt = remaining(deadline)
+            // A time limit of zero is an error for the socket.
             .and_then(|time| TcpStream::connect_timeout(address, (time / shares).max(Duration::from_millis(1))))
+            // A handshake is a series of small messages, each of which waits for the one before.
             .and_then(|stream| stream.set_nodelay(true).map(|()| stream));
         match attempt {
             Ok(stream) => return Ok((DeadlineStream { stream, deadline, first: Vec::new() }, *address)),

@@ -173,6 +173,7 @@ impl HttpClient {
         // Any answer proves that the address is right. After it, a refused connection may be a restart.
         self.reached.store(true, Ordering::Relaxed);
         if !self.accept_clock {
+            // Counted as not sent, because a repeated request would meet the same clocks.
             date::check_clock(response.headers(), OffsetDateTime::now_utc()).map_err(SendError::not_sent)?;
         }
         let answer = ApiResponse::read(response).await?;

@@ -12,6 +12,7 @@ pub(super) const DESCRIPTION: usize = 256;
 pub(super) const DESCRIPTION_MAGIC: [u8; 4] = 0xABCD_5432_u32.to_le_bytes();
 
 /// The offsets at which a merged image has its bootloader.
+// 0x2000 is the offset of newer chips such as the P4: their merged images are to be recognized, too.
 const BOOTLOADERS: [usize; 3] = [0, 0x1000, 0x2000];
 
 /// Checks that a file is a whole application for `chip`, and contains nothing but the application.

@@ -69,6 +69,7 @@ impl<'a> EspImage<'a> {
 /// files.
 pub(crate) fn min_revision(image: &[u8]) -> u16 {
     match image.first_chunk::<HEADER>() {
+        // Older tools fill in the first of the two fields alone, which counts major revisions.
         Some([MAGIC, .., old, low, high, _, _, _, _, _, _, _]) => {
             u16::from_le_bytes([*low, *high]).max(u16::from(*old) * 100)
         }
@@ -101,6 +102,7 @@ fn segments(bytes: &[u8], count: u8) -> Result<(Vec<Segment<'_>>, usize)> {
         rest = after;
     }
     let used = bytes.len() - rest.len();
+    // The checksum is the last byte of a block of 16.
     let end = (used + 1).next_multiple_of(16);
     if bytes.get(end - 1) != Some(&sum) {
         return Err(damaged("its check sum does not fit"));

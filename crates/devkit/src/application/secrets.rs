@@ -32,6 +32,7 @@ pub(crate) fn find(bytes: &[u8]) -> Option<FoundSecret> {
 
 /// True if the end of a label at `at` belongs to the beginning of an unencrypted key.
 fn is_private_key(bytes: &[u8], at: usize) -> bool {
+    // Far enough back for the longest label of a key, which has 21 bytes before this point.
     let before = bytes.get(at.saturating_sub(32)..at).unwrap_or_default();
     let is_start = memmem::rfind(before, b"-----BEGIN ").is_some_and(|start| {
         let kind = before.get(start..).unwrap_or_default();

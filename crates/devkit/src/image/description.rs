@@ -92,6 +92,7 @@ pub fn manifest(image: &Image<'_>, wanted: Manifest<'_>) -> Result<String> {
     pretty(&json!({
         "name": wanted.name,
         "version": env!("CARGO_PKG_VERSION"),
+        // No offer to erase: a manifest often leaves the credentials out, and they would be lost.
         "new_install_prompt_erase": false,
         "builds": [{"chipFamily": image.firmware().board().chip.facts().label, "parts": parts}],
     }))

@@ -28,6 +28,7 @@ impl TokenSession {
 
     /// Adds the token to a request. Logs in first if there is none.
     pub(super) async fn authorize(&self, http: &HttpClient, request: &mut ApiRequest<'_>) -> Result<()> {
+        // The lock is held during a login, so that simultaneous requests cause only one.
         let mut token = self.token.lock().await;
         let header = match token.take() {
             Some(header) => header,
@@ -44,6 +45,7 @@ impl TokenSession {
     }
 
     async fn log_in(&self, http: &HttpClient) -> Result<HeaderValue> {
+        // The token lives for three days, which no run exceeds. With `remember` it would be 30.
         let body = json!({ "email": self.user, "password": self.password.reveal(), "remember": false });
         let answer = http.send(&ApiRequest::post("/api/v1/login", &body, Repeat::Safe)?).await?;
         if !answer.is_success() {

@@ -31,6 +31,7 @@ pub(super) fn look(server: &CheckedServer, anchors: &[Certificate], report: &mut
     let url = server.platform_url.as_deref()?;
     let layer = match ask(url, server, anchors) {
         Ok(date) => {
+            // The time of this moment: `server.now` was taken before the connection.
             let off = OffsetDateTime::now_utc() - date;
             LayerReport::new(Layer::Clock, format!("{url} reports {date}"), finding(off).into_iter().collect())
         }

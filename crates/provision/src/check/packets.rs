@@ -51,6 +51,7 @@ impl PacketReader {
             }
             // `decode` rejects packets above the limit, so that an incomplete one always leaves room here.
             let mut chunk = [0; 4096];
+            // The longest fixed header has five bytes.
             let room = (MAX_PACKET + 5).saturating_sub(self.buffer.len()).min(chunk.len());
             let chunk = chunk.get_mut(..room).unwrap_or_default();
             match stream.read(chunk) {

@@ -152,6 +152,7 @@ pub(super) fn of_file(path: &std::path::Path) -> Result<Vec<Certificate>> {
 
 pub(super) fn host_of(server: &CheckedServer) -> Host {
     match server.target.server_name() {
+        // Capitals do not matter in host names (RFC 4343), and the names of certificates are compared in lower case.
         ServerName::DnsName(name) => Host::Dns(name.as_ref().to_ascii_lowercase()),
         // All other server names are IP addresses.
         _ => server.target.host().parse().unwrap_or_else(|_| Host::Dns(server.target.host().to_owned())),

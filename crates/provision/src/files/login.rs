@@ -58,6 +58,7 @@ pub struct LoginFindings {
 impl LoginFindings {
     /// True if the key and a chain exist and no finding speaks against sending them.
     pub fn is_usable(&self) -> bool {
+        // The other faults do not prevent a login attempt, whose answer shows what the server makes of them.
         let spoils = |(aspect, finding): &(Aspect, Finding)| {
             matches!(aspect, Aspect::Files | Aspect::Key) && finding.severity == Severity::Fault
         };

@@ -36,6 +36,7 @@ pub(super) fn refused(answer: &ApiResponse, login: LoginKind) -> Error {
         return error;
     }
     let Some(body) = body else { return answer.foreign() };
+    // The second numbers are those of ThingsboardErrorCode.
     match (answer.status, body.error_code) {
         (401, 11) => said(Code::SessionExpired, "the platform refuses a token that it has just given")
             .fix("look at the clocks and signing keys of the servers behind this address"),
@@ -60,6 +61,7 @@ pub(super) fn refused(answer: &ApiResponse, login: LoginKind) -> Error {
 
 fn unauthenticated(body: &Body, login: LoginKind, said: impl Fn(Code, &str) -> Error) -> Error {
     let message = body.message.to_ascii_lowercase();
+    // Code 10 covers all of these faults, so that the text decides.
     if message.contains("not active") {
         return said(Code::UserDisabled, "the user or the API key is disabled")
             .fix("have it enabled, or use another one");
@@ -80,6 +82,7 @@ fn unauthenticated(body: &Body, login: LoginKind, said: impl Fn(Code, &str) -> E
 
 fn invalid(body: &Body, said: impl Fn(Code, &str) -> Error) -> Error {
     let message = body.message.to_ascii_lowercase();
+    // Code 31 covers all of these faults, so that the text decides.
     let has = |words: &str| message.contains(words);
     if has("already assigned to another device") || has("credentials are already registered") {
         return said(Code::CertificateTaken, "another device of the platform has this credential")

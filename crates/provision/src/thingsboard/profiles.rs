@@ -183,6 +183,7 @@ fn closed(there: Value) -> Value {
     let mut object = there;
     if let Value::Object(profile) = &mut object {
         profile.insert("provisionType".to_owned(), DISABLED.into());
+        // The key is unique in the platform: if it stayed, no other profile could have this certificate.
         profile.insert("provisionDeviceKey".to_owned(), Value::Null);
         if let Some(Value::Object(data)) = profile.get_mut("profileData") {
             let provisioning = json!({ "type": DISABLED, "provisionDeviceSecret": Value::Null });

@@ -69,6 +69,7 @@ impl ServerCertVerifier for ServerVerifier {
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let chain: Vec<Vec<u8>> = std::iter::once(leaf).chain(rest).map(|certificate| certificate.to_vec()).collect();
+        // The name and the time of the policy count, and not those of the connection.
         let accepted = self.policy.as_ref().is_none_or(|policy| policy.accepts(&chain));
         self.lock().chain = Some(chain);
         if accepted {

@@ -139,6 +139,7 @@ impl Loader<'_> {
             self.findings.extend(file::loose_permissions(&key_path));
         }
         self.check_chain(&bundle.certificates, path);
+        // With PEM files ThingsBoard names its own leaf and nothing else, so that Java and Go send no certificate.
         let named = bundle.certificates.iter().take(1).cloned().collect();
         Some(LoadedCredentials { source: Source::Pem, files, chain: bundle.certificates, named })
     }
@@ -232,6 +233,7 @@ impl Loader<'_> {
         self.check_chain(&chain, path);
         let trusted = listing.entries.iter().filter(|entry| entry.kind == EntryKind::Trusted);
         let trusted = trusted.flat_map(|entry| &entry.certificates).filter_map(|der| Certificate::from_der(der).ok());
+        // With a keystore it names the leaf and every trusted entry.
         let named = chain.iter().take(1).cloned().chain(trusted).collect();
         Some(LoadedCredentials { source: Source::Keystore, files: vec![path.to_owned()], chain, named })
     }

@@ -192,6 +192,8 @@ impl FoundSettings {
                 Some(kind) if kind.eq_ignore_ascii_case("KEYSTORE") => CredentialsType::Keystore,
                 _ => CredentialsType::Pem,
             },
+            // The defaults of thingsboard.yml. The names and passwords are
+            // those of the keygen.properties of old versions.
             pem_cert: text("MQTT_SSL_PEM_CERT", "mqttserver.pem").into(),
             pem_key: text("MQTT_SSL_PEM_KEY", "mqttserver_key.pem").into(),
             key_store: text("MQTT_SSL_KEY_STORE", "mqttserver.jks").into(),
