@@ -92,6 +92,7 @@ pub struct HostReport {
 /// report.
 pub fn fetch(request: &HostRequest) -> Result<HostReport> {
     if let Some(after) = &request.after {
+        // First: a program that may not run must stop the command before the server has issued something.
         after.check()?;
     }
     let files = Files::new(&request.cert, &request.key)?;
@@ -117,6 +118,8 @@ pub fn fetch(request: &HostRequest) -> Result<HostReport> {
         Some(resumed) => resumed,
         None => {
             let new = start.obtain(&server, &files)?;
+            // Other EST servers have no confirmation. There, this login is the only proof that the new certificate is
+            // accepted.
             server.try_out(&new)?;
             let confirmed = server.confirm(&new)?;
             (new, confirmed)
@@ -193,6 +196,7 @@ impl<'a> Start<'a> {
         self.check(&new)?;
         let hierarchy = server.ca_certificates()?;
         files.stage_chain(&chain(new.leaf().clone(), &hierarchy)?)?;
+        // From the disk and not from memory: what is tried out and confirmed is what will be moved into place.
         files.staged()?.ok_or_else(|| Code::Internal.error("the staged files are not those that were written"))
     }
 
@@ -208,6 +212,8 @@ impl<'a> Start<'a> {
                 server.renew(&request(leaf.subject_der(), &leaf.sans())?, present)?
             }
         };
+        // An answer holds the issued certificate alone (RFC 7030, section 4.2.3). Some servers add its chain, in any
+        // order.
         sent.into_iter()
             .find(|certificate| pki::key::is_same_key(certificate.spki_der(), key.spki_der()))
             .ok_or_else(|| unexpected("none of its certificates is for the key of the request"))
@@ -225,6 +231,7 @@ impl<'a> Start<'a> {
         }
         let Self::Renewal(present) = self else { return Ok(()) };
         let same = present.leaf();
+        // By bytes or by text: a CA may write the same name with another type of string.
         if leaf.subject_der() != same.subject_der() && leaf.subject() != same.subject() {
             return Err(unexpected("the certificate has another subject than the present one"));
         }

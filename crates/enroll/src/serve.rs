@@ -103,6 +103,7 @@ pub fn serve(
     let own = Arc::new(OwnCertificate::open(&options.certificate, &options.key)?);
     let dir = store.join(DIR);
     file::create_dir(&dir)?;
+    // A lock of its own: the store's lock is held for moments only, so it cannot show that a service runs already.
     let _lock = Lock::acquire(&dir, "serve", Duration::ZERO)?;
     // Opening settles what an interrupted verb left, and records the CAs.
     drop(workspace.open_store("serve")?);
@@ -117,6 +118,7 @@ pub fn serve(
         sender,
         Audit::open(&audit_path)?,
     ));
+    // One place is enough: a message only wakes the thread, which then takes from the ledger all that waits.
     let (waits, awaited) = mpsc::sync_channel(1);
     let mut desk = Desk {
         waits: swaps.is_some().then_some(waits),
@@ -127,6 +129,7 @@ pub fn serve(
         metrics: &metrics,
         workspace,
     };
+    // Before the listeners open, so that the first client and the first health check find the anchors and the state.
     desk.look(&service, &own);
     let runtime = runtime()?;
     let report = listen(&runtime, options, &service, own.clone(), audit_path)?;
@@ -152,6 +155,7 @@ fn work(
     own: &OwnCertificate,
     stop: &AtomicBool,
 ) -> Result<()> {
+    // Short, because the flag to stop is looked at only between two rounds.
     const PATIENCE: Duration = Duration::from_millis(200);
     let (mut looked, mut cleaned) = (Instant::now(), Instant::now());
     while !stop.load(Ordering::Relaxed) {
@@ -173,6 +177,7 @@ fn runtime() -> Result<Runtime> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(4);
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
+        // Only reads of small files block: CA certificates and revocation lists.
         .max_blocking_threads(16)
         .thread_name("serve")
         .enable_all()
@@ -200,6 +205,8 @@ fn listen(
     };
     let over_tls = move |stream, address, service| http::over_tls(stream, address, acceptor.clone(), service);
     runtime.spawn(accept(listener, service.gate.clone(), service.clone(), over_tls));
+    // Each listener counts for itself: clients that use up the EST listener must not shut the operator out of the
+    // status.
     let own_gate = || gate::Gate::new(options.limits.connections, options.limits.per_address);
     if let Some((_, listener)) = status {
         runtime.spawn(accept(listener, own_gate(), service.clone(), plain::status));

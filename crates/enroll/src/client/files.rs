@@ -102,6 +102,8 @@ impl Files {
         }
         let key = PrivateKey::generate(algorithm)?;
         let mut set = FileSet::new(&self.dir);
+        // On the disk before the request is sent: if the answer gets lost, the next run asks with the same key, and the
+        // service sends the same certificate again.
         set.add(name, pem(&key)?, Mode::Private)?;
         set.commit()?;
         Ok(key)

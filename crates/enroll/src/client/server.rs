@@ -56,12 +56,14 @@ struct Response {
 pub(super) fn roots(cafile: Option<&Path>) -> Result<RootCertStore> {
     let ders: Vec<Vec<u8>> = match cafile {
         Some(path) => {
+            // 1 MiB: a file with all public roots, as systems have it, is larger than an answer may be.
             let bundle = PemBundle::parse(&file::read(path, LIMIT * 16)?).map_err(|error| error.at(path))?;
             bundle.certificates.iter().map(|certificate| certificate.der().to_vec()).collect()
         }
         None => provision::Roots::system()?.into_der(),
     };
     let mut roots = RootCertStore::empty();
+    // Roots that rustls does not parse are left out: one odd root of a system must not stop every connection.
     let (added, _) = roots.add_parsable_certificates(ders.into_iter().map(CertificateDer::from));
     match cafile {
         Some(path) if added == 0 => Err(Code::CertificateUnreadable.error("the file holds no certificate").at(path)),
@@ -144,6 +146,7 @@ impl Server {
     }
 
     fn accepted(&self, answer: Response) -> Result<Response> {
+        // The text is the server's: one line of it is shown, without control characters that a terminal would obey.
         let text = String::from_utf8_lossy(&answer.body);
         let text = text.lines().next().unwrap_or_default().chars().take(200).collect::<String>();
         let text = printable(&text).to_string();
@@ -172,6 +175,7 @@ impl Server {
     ) -> Result<Response> {
         let client = self.client(identity)?;
         let unreachable = |error: reqwest::Error| -> Error {
+            // The innermost cause tells what is wrong. The outer text is only that a request could not be sent.
             let mut why = error.to_string();
             let mut source = std::error::Error::source(&error);
             while let Some(next) = source {
@@ -191,6 +195,7 @@ impl Server {
                 answer.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok()).map(str::to_owned);
             let mut body = Vec::new();
             while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
+                // Counted while it arrives: a server may announce no length, or a wrong one.
                 body.extend_from_slice(&chunk);
                 if body.len() > LIMIT {
                     return Err(unexpected(format!("it is longer than {LIMIT} bytes")));
@@ -218,6 +223,8 @@ impl Server {
             }
         };
         Client::builder()
+            // A redirect to another origin needs the user's consent (RFC 7030, section 3.2.1), and this may run without
+            // a user.
             .redirect(reqwest::redirect::Policy::none())
             .http1_only()
             .https_only(true)
@@ -233,6 +240,7 @@ impl Server {
 fn with_request(builder: RequestBuilder, csr: &[u8]) -> RequestBuilder {
     builder
         .header(CONTENT_TYPE, "application/pkcs10")
+        // RFC 7030 demands this header and RFC 8951 ignores it, so servers of either age take the request.
         .header("Content-Transfer-Encoding", "base64")
         .body(STANDARD.encode(csr) + "\n")
 }

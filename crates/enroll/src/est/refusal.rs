@@ -73,6 +73,8 @@ impl Refusal {
     /// The status (RFC 9110, section 15).
     pub const fn status(&self) -> u16 {
         match self {
+            // Clients poll after 202 with Retry-After (RFC 7030, section 4.2.3). strongSwan ends with an error after
+            // any other status.
             Self::Busy(_) | Self::Platform => 202,
             Self::Unreadable(_) | Self::Request(_) | Self::Key(_) => 400,
             Self::Unauthenticated | Self::WrongPassword => 401,
@@ -107,6 +109,7 @@ impl Refusal {
             Self::Busy(seconds) => Some(*seconds),
             Self::Platform => Some(2),
             Self::TooMany(_) | Self::Clock => Some(3600),
+            // An operator has to replace the CA first, so more frequent attempts are only load.
             Self::CaEnds => Some(86_400),
             _ => None,
         }

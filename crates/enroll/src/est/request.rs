@@ -32,6 +32,7 @@ pub fn check_media_type(content_type: Option<&[u8]>) -> Result<(), Refusal> {
 pub fn read(body: &[u8]) -> Result<Csr, Refusal> {
     let csr = Csr::from_der(&decode(body)?).map_err(|error| Refusal::Unreadable(error.to_string()))?;
     match csr.key().algorithm() {
+        // Algorithms that every peer of a device can verify. Not every Java reads Ed25519, for example.
         Algorithm::EcP256 | Algorithm::EcP384 | Algorithm::Rsa2048 | Algorithm::Rsa3072 | Algorithm::Rsa4096 => Ok(csr),
         other => Err(Refusal::Key(other.name().to_owned())),
     }

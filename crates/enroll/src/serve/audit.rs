@@ -47,6 +47,8 @@ impl Audit {
 
     /// Appends a line.
     pub(crate) fn write(&self, line: &Line<'_>, now: OffsetDateTime) -> Result<()> {
+        // A poisoned lock is used all the same: a line is appended as a whole or not at all, so a panic leaves no half
+        // state.
         self.0.lock().unwrap_or_else(PoisonError::into_inner).append(render(line, now).as_bytes())
     }
 }

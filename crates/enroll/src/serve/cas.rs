@@ -46,6 +46,7 @@ impl Cas {
         drop(view);
         for ca in all {
             let pattern = match &ca {
+                // Another station can have the CA of a profile. Its label is unknown here, and the other labels go on.
                 Ca::Profile(profile) if ca.key_place(&dir)? == KeyLocation::Elsewhere => {
                     tracing::debug!(%profile, "the key of the profile's CA is not here");
                     continue;
@@ -57,6 +58,8 @@ impl Cas {
             ca.certificates(&dir)?.iter().for_each(|certificate| text.extend_from_slice(certificate.der()));
             text.extend(pattern.iter().flat_map(|pattern| pattern.to_string().into_bytes()));
             let version = digest::sha256(&text);
+            // Opened again only after a change: opening derives a key from the passphrase, which is slow on purpose,
+            // and this runs every few seconds.
             if self.open.get(&ca.name()).is_none_or(|open| open.version != version) {
                 let open = workspace.open_ca(&ca)?;
                 self.open.insert(ca.name(), ServedCa { ca: open, version, pattern });

@@ -56,6 +56,7 @@ impl Desk<'_, '_> {
             Err(RecvTimeoutError::Disconnected) => return Ok(false),
         };
         while !waiting.is_empty() {
+            // Deferred requests stay in front: their names are free as soon as the batch before has been recorded.
             waiting.extend(calls.try_iter().take(BATCH.saturating_sub(waiting.len())));
             waiting = self.batch(waiting)?;
         }
@@ -64,7 +65,9 @@ impl Desk<'_, '_> {
 
     /// Serves requests, and returns those that wait for another one of the same name.
     fn batch(&mut self, calls: Vec<Call>) -> Result<Vec<Call>> {
+        // A service lives for months: dates must not be judged by the time of its start.
         self.workspace.now = OffsetDateTime::now_utc();
+        // Before the store is opened, since opening writes. This is the one error that ends the service.
         self.ledger_file.check()?;
         let mut store = match self.workspace.open_store(VERB) {
             Ok(store) => store,
@@ -88,6 +91,8 @@ impl Desk<'_, '_> {
                 return Ok(Vec::new());
             }
         };
+        // The decisions are committed: an answer that leaves here holds even if the process is killed during the
+        // signing.
         let mut has_waiting = false;
         let mut deferred = Vec::new();
         let mut planned = Vec::new();
@@ -105,6 +110,7 @@ impl Desk<'_, '_> {
             }
         }
         self.issue(&mut store, planned);
+        // The thread of the platform opens the store itself, so it is woken only when the lock is free.
         drop(store);
         if let Some(waits) = self.waits.as_ref().filter(|_| has_waiting)
             && waits.try_send(()).is_err()
@@ -206,6 +212,8 @@ fn record(store: &mut Store, signed: &[(Call, Signed)]) -> Result<()> {
                     let credentials_id = Some(leaf.credentials_id());
                     transaction
                         .issued_pending(key, &IssuedRecord { fingerprint: leaf.fingerprint(), credentials_id })?;
+                    // Kept with its key: a client whose answer is lost gets this certificate again instead of another
+                    // one.
                     transaction.sent(key, public, leaf.der())?;
                 }
                 Err(error) => transaction.void(key, &error.to_string())?,

@@ -83,6 +83,7 @@ pub(crate) async fn serve_connection<S, F>(
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
+        // A client that sends its head byte by byte must not keep its place longer than this.
         .header_read_timeout(limits.request)
         .max_buf_size(limits.head)
         .title_case_headers(true);
@@ -194,6 +195,7 @@ async fn audited(
         Ok(reply) => reply,
         Err(refusal) => Reply::refused(&refusal),
     };
+    // Before the answer leaves: whatever a client has received is in the log, even if the process ends now.
     service.audit(&Line {
         address,
         operation: operation.as_str(),

@@ -38,5 +38,6 @@ impl LedgerFile {
 }
 
 fn id(path: &std::path::Path) -> Option<(u64, u64)> {
+    // A restored backup is a new file, even with the same bytes. SQLite itself never replaces the file.
     std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }

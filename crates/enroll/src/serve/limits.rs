@@ -26,6 +26,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            // hyper panics if its buffer is smaller than 8 KiB.
             head: 8 << 10,
             body: 16 << 10,
             handshake: Duration::from_secs(10),

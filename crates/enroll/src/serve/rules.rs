@@ -146,6 +146,8 @@ impl Rules<'_> {
         // The connection proves that the certificate is used.
         self.used(transaction, entry)?;
         let public = digest::sha256(csr.key().spki_der());
+        // The same key again: the answer was lost on its way. The same certificate is sent, and no serial number is
+        // used.
         if let Some(sent) = sent_before(transaction, name, &public, Some(&entry.key))? {
             return Ok(sent);
         }
@@ -175,6 +177,7 @@ impl Rules<'_> {
             let certificate = certificate.as_ref().ok_or(Refusal::Unauthenticated)?;
             match self.known(transaction, certificate) {
                 Err(End::Refused(Refusal::UnknownCertificate)) => {}
+                // A certificate of this ledger makes it a renewal, on whichever path the request came.
                 Ok(entry) => return self.next(transaction, call, (certificate, &entry), csr, is_taken),
                 Err(end) => return Err(end),
             }
@@ -199,6 +202,7 @@ impl Rules<'_> {
         let plan = enrol::first(self.config, ca, &device, csr, self.now).map_err(|error| refused(&error))?;
         let decision = self.record(transaction, plan, public)?;
         if credentials.is_some() {
+            // Bound to the key and not spent yet: a lost answer can be asked for again. The confirmation spends it.
             transaction.bind_password(&name, &public)?;
         }
         Ok(decision)
@@ -210,13 +214,17 @@ impl Rules<'_> {
             return Err(Refusal::UnknownCertificate.into());
         };
         let fingerprint = certificate.fingerprint();
+        // A serial number is unique below one CA only, so the whole certificate decides.
         let found = transaction.by_serial(&serial)?.into_iter().find(|entry| entry.fingerprint == Some(fingerprint));
         let entry = found.ok_or(Refusal::UnknownCertificate)?;
         if entry.key.kind != Kind::Device {
             return Err(Refusal::NotADevice.into());
         }
+        // The role before the dates: the holder of a revoked certificate is told so, also after it has expired.
         match entry.role {
             Role::Current | Role::Pending => {}
+            // Its holder may come back until the next one has been used: the answer with that one may never have
+            // arrived.
             Role::Superseded if transaction.is_later_one_used(&entry.key)? => return Err(Refusal::Superseded.into()),
             Role::Superseded => {}
             Role::Revoked => return Err(Refusal::Revoked.into()),
@@ -256,6 +264,7 @@ impl Rules<'_> {
         given: &[u8; 32],
         public: &[u8; 32],
     ) -> Result<(), End> {
+        // Nothing about a password is told before its value is right: the answers would show which names have one.
         let password = transaction.password_of(device)?.ok_or(Refusal::WrongPassword)?;
         // Hashes of 128 random bits: how long the comparison takes tells nothing about the password.
         if password.hash != *given {
@@ -282,6 +291,8 @@ impl Rules<'_> {
             ca.is_ca() && certificate.names_as_issuer(ca) && certificate.verify_signed_by(ca).is_ok()
         };
         let ca = self.bootstrap.iter().find(is_issued).ok_or(Refusal::UnknownCertificate)?;
+        // The signature alone was checked above. Dates are checked for both, because an expired CA of a maker vouches
+        // for nothing.
         for one in [ca, certificate] {
             if self.now < one.not_before() {
                 return Err(Refusal::NotYetValid.into());
@@ -307,6 +318,7 @@ impl Rules<'_> {
         let EnrolmentPlan { identity, order, .. } = plan;
         let name = identity.name.as_str();
         let day_ago = self.now - Duration::DAY;
+        // Counted inside the transaction, so that two requests at the same time cannot both be the last one.
         if transaction.enrolled_since(Kind::Device, name, day_ago)? >= u64::from(self.issuances) {
             return Err(Refusal::TooMany(self.issuances).into());
         }

@@ -56,6 +56,8 @@ impl Service {
 
     /// Hands a request to the thread that decides.
     pub(crate) fn submit(&self, call: Call) -> Result<(), Refusal> {
+        // Not `send`, which waits while the queue is full: it would block a thread of the runtime with all its
+        // connections.
         self.calls.try_send(call).map_err(|error| match error {
             TrySendError::Full(_) => Refusal::Busy(BUSY),
             TrySendError::Disconnected(_) => Refusal::Failed,

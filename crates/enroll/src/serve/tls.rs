@@ -78,6 +78,7 @@ impl ResolvesServerCert for OwnCertificate {
 }
 
 fn read(chain: &Path, key: &Path) -> Result<Held> {
+    // Before the files are read: a change in between shows up at the next look.
     let versions = [version(chain), version(key)];
     let bundle = PemBundle::parse(&file::read(chain, FILE_LIMIT)?).map_err(|error| error.at(chain))?;
     let certificates = bundle.certificates;
@@ -104,6 +105,7 @@ fn is_root(certificate: &Certificate) -> bool {
 fn version(path: &Path) -> Option<Version> {
     use std::os::unix::fs::MetadataExt as _;
     let file = std::fs::metadata(path).ok()?;
+    // The inode too: a renewal moves a new file into place, which can have the same length in the same second.
     Some(Version { changed: file.modified().ok(), length: file.len(), inode: file.ino() })
 }
 
@@ -140,6 +142,8 @@ impl ClientCertVerifier for AnyClient {
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        // No names: an empty list lets a client send any certificate (RFC 5246, section 7.4.4). Java and Go send none
+        // if its issuer is not among the names that are there.
         &[]
     }
 
