@@ -37,6 +37,7 @@ impl<'a> Stop<'a> {
     pub fn is_asked(&self) -> bool {
         let asked = self.is_signaled() || self.failed.load(Ordering::Relaxed);
         if asked {
+            // The grace counts from here: a signal handler can only set a flag, and takes no time.
             self.since.get_or_init(Instant::now);
         }
         asked

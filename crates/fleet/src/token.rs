@@ -102,6 +102,7 @@ pub fn token(workspace: &mut Workspace<'_>, request: &TokenRequest) -> Result<To
         }
     });
     if let (Some(leases), Some(store)) = (&leases, &mut store) {
+        // Before the outcome is looked at: after a failure, others must not wait until the lease ends.
         leases.release(&mut store.ledger, &[name])?;
     }
     let (done, secret) = outcome?;
@@ -122,6 +123,7 @@ pub fn token(workspace: &mut Workspace<'_>, request: &TokenRequest) -> Result<To
 fn check(token: &Secret) -> Result<()> {
     let text = token.reveal();
     let fits = (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    // ThingsBoard takes this user name for a provisioning session, whatever credentials the device has.
     if fits && !text.eq_ignore_ascii_case("provision") {
         return Ok(());
     }

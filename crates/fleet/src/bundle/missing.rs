@@ -37,6 +37,7 @@ pub(super) fn check(
         }
         Err(error) => return Err(error),
     }
+    // An application of the user's own may have its network built in, or use a cable.
     let joins_wifi = places.named.is_none() && chip.is_none_or(needs_our_application);
     if joins_wifi && workspace.config.firmware.wifi_ssid.is_none() {
         missing.push(("a wireless network", "--wifi-ssid", Some("firmware.wifi_ssid")));

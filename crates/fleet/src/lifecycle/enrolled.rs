@@ -77,7 +77,9 @@ impl EnrolledSwaps {
     /// # Errors
     /// Those of the ledger.
     pub fn finish(&mut self, stop: &AtomicBool) -> Result<()> {
+        // Opened for reading first: this runs every few seconds, and most of the time nothing is open.
         let open = self.location.ledger_read_only()?.open_swaps()?;
+        // Another instance may have finished it, or a revocation may have closed it.
         self.failures.0.retain(|key, _| open.iter().any(|entry| entry.key == *key));
         if open.is_empty() {
             return Ok(());
@@ -106,6 +108,7 @@ impl EnrolledSwaps {
 
     /// Brings one certificate to the platform, unless another process works on the device.
     fn one(&self, ledger: &mut Ledger, key: &Key) -> Result<()> {
+        // Another process changes this device. Its certificate stays open, and the next call finds it.
         if !self.leases.take_all(ledger, &[&key.name])?.is_empty() {
             return Ok(());
         }
@@ -138,6 +141,8 @@ impl EnrolledSwaps {
         let mut expected = Vec::new();
         let mut is_known = false;
         for other in ledger.history(Kind::Device, &key.name)? {
+            // Not revoked ones: if the platform still has such a certificate, its revocation is open, and puts a token
+            // there.
             if other.key == *key || matches!(other.role, Role::Revoked | Role::Intended | Role::Void) {
                 continue;
             }

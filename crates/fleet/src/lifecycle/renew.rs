@@ -129,6 +129,7 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
         run_hook(workspace, wish, &mut report)?;
     }
     let view = workspace.view()?;
+    // Last, so that the report has what is still open after this run and not what it found.
     report.look(&view, &wish.which)?;
     Ok(report)
 }

@@ -116,12 +116,15 @@ fn has_open_lists(view: &View, parts: &Parts) -> Result<bool> {
 
 /// Records the revocations of a part, all in one transaction.
 fn record(ledger: &mut Ledger, entries: &[Entry], reason: Reason, now: OffsetDateTime) -> Result<()> {
+    // RFC 5280, section 5.3.1: an entry without a reason is preferred to one with `unspecified`.
     let reason = (reason != Reason::Unspecified).then(|| reason.as_str());
     let entries: Vec<&Entry> = entries.iter().filter(|entry| can_be_revoked(entry, now)).collect();
     if entries.is_empty() {
         return Ok(());
     }
     ledger.transaction(|transaction| {
+        // Read in the transaction: a renewal that begins its swap later reads the revocation before it changes the
+        // platform.
         let swaps: Vec<Key> = transaction
             .open_renewals()?
             .into_iter()
@@ -152,6 +155,8 @@ fn steps_of(view: &View, entry: &Entry, swaps: &[Key]) -> Result<Vec<OpenStep>> 
         steps.push(OpenStep::List);
     }
     if of_profile {
+        // The platform accepts whatever a key below the profile's CA has signed. A stolen key can act for other devices
+        // of the profile until that CA is replaced.
         steps.push(OpenStep::ProfileCa);
     }
     Ok(steps)

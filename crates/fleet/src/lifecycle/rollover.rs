@@ -55,7 +55,9 @@ pub fn activate_profile(
     }
     let names: Vec<String> = missing.iter().map(|left| left.name.clone()).collect();
     let left_behind = leave_devices_behind(&mut store, &pending, &names)?;
+    // `activate` takes the lock of the store itself.
     drop(store);
+    // The platform before the ledger: a device that the next CA has signed would otherwise find no profile.
     connection.runtime.wait(connection.board.put_profile(&next(workspace, profile, &ca, &pending)?, true))?;
     let mut report = activate(workspace, &ca, how)?;
     workspace.open_store("ca activate")?.ledger.transaction(|transaction| transaction.registered(&pending.key))?;
@@ -127,6 +129,8 @@ impl ProfileDevices<'_, '_> {
             let page: Vec<Entry> = store.ledger.list_after(&filter, last.take()).take(PAGE).collect::<Result<_>>()?;
             let Some(end) = page.last() else { return Ok(missing) };
             last = Some(end.key.clone());
+            // An expired certificate cannot log in, whatever the platform has, so such a device keeps the CA from
+            // nothing.
             let is_meant = |entry: &&Entry| entry.issuer == self.ca.name() && entry.not_after > self.workspace.now;
             for entry in page.iter().filter(is_meant) {
                 let name = entry.key.name.as_str();

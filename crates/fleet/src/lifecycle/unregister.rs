@@ -43,6 +43,8 @@ pub fn unregister(workspace: &mut Workspace<'_>, request: &UnregisterRequest) ->
             } else {
                 let ours = IssuedCertificates {
                     credentials_ids: credentials_ids(ledger, name)?,
+                    // Every certificate of the device goes, also the present one: the user wants the device out of this
+                    // platform.
                     still_valid: Vec::new(),
                     others_too: request.replace,
                 };

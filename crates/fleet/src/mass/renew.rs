@@ -98,6 +98,7 @@ pub fn renew(
         profile: None,
         threads: request.threads,
         results: request.results.clone(),
+        // The attributes are on the platform since the first job, and a renewal does not send them again.
         accept_number_attributes: true,
         dry_run: request.dry_run,
     };

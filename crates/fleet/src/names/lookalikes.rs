@@ -155,6 +155,8 @@ mod tests {
             "Pumpe 7 (Süd)",
             "ışık",
             "温度-1",
+            // Mixed as people write: Chinese with Latin letters, and below a Greek letter that looks like no ASCII
+            // letter.
             "水泵A1",
             "センサー1",
             "насос-1",

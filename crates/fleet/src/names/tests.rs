@@ -94,6 +94,7 @@ fn every_fault_is_told_with_its_line() {
         (b"a/b,,,,", &[Code::DeviceName]),
         (b",label,,,", &[Code::DeviceName]),
         (b"\"a\nb\",,,,", &[Code::DeviceName]),
+        // 65 characters: a common name has at most 64 (RFC 5280, appendix A.1, ub-common-name).
         (&[b"a", "n".repeat(64).as_bytes(), b",,,,"].concat(), &[Code::DeviceName]),
         (&[b"a,", label.as_bytes(), b",,,"].concat(), &[Code::NamesField]),
         (b"a,,\"two\nlines\",,", &[Code::NamesField]),
@@ -107,7 +108,9 @@ fn every_fault_is_told_with_its_line() {
         (b"NAME, label ,\"profile\",san,attr.x", &[Code::NamesRow]),
         ("a-1\u{200b},,,,".as_bytes(), &[Code::DeviceName]),
         ("a,,pumps\u{fe0f},,".as_bytes(), &[Code::NamesField]),
+        // U+202E turns the direction of writing, so that a label would show as another text.
         ("a,l\u{202e},,,".as_bytes(), &[Code::NamesField]),
+        // A trick for spreadsheets, which would otherwise drop the leading zeros of a serial number.
         (b"=\"0012345\",,,,", &[Code::NamesQuotes]),
         (b"\"ab\"cd,,,not a host!,", &[Code::NamesQuotes]),
         (b".a,\x07,,*,", &[Code::DeviceName, Code::NamesField, Code::BadSan]),
@@ -180,6 +183,7 @@ fn what_comes_out_does_not_depend_on_the_pieces_of_the_input() {
     struct Slow(io::Cursor<Vec<u8>>);
     impl Read for Slow {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            // One byte for each read: a pipe delivers pieces of any size.
             let length = 1.min(buffer.len());
             self.0.read(&mut buffer[..length])
         }
@@ -354,6 +358,7 @@ fn a_million_lines_with_one_duplicate_are_refused_for_it() {
     let (_store, mut ledger, job) = store();
     let mut csv = String::from("name\r\n");
     for number in 0..1_000_000 {
+        // The two lines are far apart, so that a comparison of neighbors or of one batch would miss the duplicate.
         csv.push_str(&format!("sensor-{:06}\r\n", if number == 765_432 { 123_456 } else { number }));
     }
     let StagingResult::Refused(faults) = stage(&mut ledger, &job, reader(csv), false).unwrap() else { panic!() };

@@ -88,6 +88,7 @@ impl PendingReport {
 impl NotRenewed {
     pub(super) fn of(kind: Kind, name: &str, error: Error) -> Self {
         let mut why = error.into_finding();
+        // It is not the error of the command: the other identities were renewed, and exit status 4 tells the rest.
         why.severity = Severity::Warning;
         Self { kind: kind.as_str().to_owned(), name: name.to_owned(), why }
     }

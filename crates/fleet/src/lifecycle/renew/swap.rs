@@ -88,6 +88,7 @@ impl Swapper {
         // Before the swap: with a broker that is down nothing can be proven, and the platform stays as it is.
         self.broker.check_reachable(&swap.new.dir)?;
         self.forth(&mut store.ledger, &swap)?;
+        // Extended once more: a slow platform and a login that runs into its timeout can together outlast the lease.
         leases.take(&mut store.ledger, name)?;
         match self.broker.log_in(&swap.new.dir) {
             LoginResult::Accepted => promote(&mut store.ledger, present, &pending, hook)?,
@@ -116,6 +117,8 @@ impl Swapper {
         // A revocation meanwhile wins: nothing that was revoked stays on the platform.
         if let Err(error) = check_in_use(ledger, swap.present, swap.pending) {
             let present = ledger.entry(&swap.present.key)?;
+            // If only the pending one was revoked, the device goes on with its present certificate. Otherwise none may
+            // stay.
             match present.filter(|entry| entry.role == Role::Current) {
                 Some(_) => self.replace(&key.name, &swap.old, &swap.new.leaf)?,
                 None => withdraw(self.platform()?, ledger, &key.name)?,
@@ -248,6 +251,8 @@ fn check_by_itself(pending: &Entry) -> Result<()> {
 /// Whether an error of a replacement means that the platform is as it was.
 fn is_unchanged(error: &Error) -> bool {
     let finding: &Finding = error.finding();
+    // The request did not leave, or was refused before it had an effect. After a lost answer the platform can have
+    // either certificate.
     matches!(
         finding.code,
         Code::OtherCredential

@@ -88,6 +88,7 @@ impl Walk<'_> {
         let page: Vec<Entry> = view.list_after(&filter, self.last.take()).take(PART).collect::<Result<_>>()?;
         let Some(last) = page.last() else { return Ok(None) };
         self.last = Some(last.key.clone());
+        // A CA is revoked by its name alone: what other stations have issued can depend on it.
         Ok(Some(Part::Entries(page.into_iter().filter(|entry| entry.key.kind != Kind::Ca).collect())))
     }
 }

@@ -46,6 +46,7 @@ impl Platform {
         ledger: &mut Ledger,
         open: &[OpenRevocation],
     ) -> Result<()> {
+        // By name: the platform has one credential for each device, however many generations are revoked.
         let mut devices: BTreeMap<&str, Vec<&Key>> = BTreeMap::new();
         for open in open.iter().filter(|open| open.step == OpenStep::Platform && open.key.kind == Kind::Device) {
             devices.entry(&open.key.name).or_default().push(&open.key);
@@ -160,6 +161,7 @@ pub(crate) fn withdraw(connection: &Connection, view: &View, name: &str) -> Resu
     if change == PlatformChange::Absent && profile.is_some() && ours.still_valid.is_empty() {
         let wanted = DesiredDevice {
             name: name.to_owned(),
+            // The token is kept nowhere, so nothing can log in with it.
             credential: DeviceCredential::AccessToken(password::generate()?),
             replace: Replace::Nothing,
             create: Some(NewDevice { profile, ..NewDevice::default() }),

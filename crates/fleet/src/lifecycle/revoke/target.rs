@@ -119,6 +119,7 @@ fn of_names<'a>(
             continue;
         };
         let valid: Vec<Entry> = issued.into_iter().filter(|entry| can_be_revoked(entry, now)).collect();
+        // Nothing is left to revoke. The last generation is reported, so that the name is not missing in the report.
         if valid.is_empty() {
             entries.push(last);
         }

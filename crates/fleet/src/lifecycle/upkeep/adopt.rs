@@ -57,6 +57,7 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
                 return Err(refused(&name, &path, &error));
             }
             Seen::ShardGone { error, .. } => return Err(error),
+            // A wrong mode is no reason against a certificate: `store check` reports it afterwards.
             Seen::Loose(_) => return Ok(()),
         };
         let index = jobs.count(&found);

@@ -74,6 +74,7 @@ pub struct StoreCheckReport {
 pub fn check(workspace: &mut Workspace<'_>, request: CheckRequest) -> Result<StoreCheckReport> {
     let dir = workspace.store_dir().to_owned();
     store::check_exists(&dir)?;
+    // Without the lock, an identity that another verb is about to deliver would be reported as a difference.
     let lock = Lock::acquire(&dir, "store check", PATIENCE)?;
     let view = workspace.view()?;
     view.check()?;
@@ -114,6 +115,7 @@ pub fn check(workspace: &mut Workspace<'_>, request: CheckRequest) -> Result<Sto
         report.problems.append(&mut differences);
         report.platform = PlatformCompared::Compared;
     }
+    // Opening the store below takes the same lock.
     drop((view, lock));
     if status.restored_at.is_some() && report.problems.is_empty() {
         if report.platform == PlatformCompared::Skipped {
@@ -143,6 +145,7 @@ pub fn check(workspace: &mut Workspace<'_>, request: CheckRequest) -> Result<Sto
 fn files(dir: &std::path::Path, view: &View, report: &mut StoreCheckReport) -> Result<()> {
     let places = Places::of(dir, view)?;
     report.places = places.known.len();
+    // In a shared ledger, the places of other stations are out of reach and not lost.
     for (id, error) in places.missing.iter().filter(|_| !view.is_shared()) {
         let problem = Problem::of_error(ProblemKind::Place, error);
         report.problems.push(if let Some(path) = error.finding().location.file.as_ref() {
@@ -197,6 +200,7 @@ fn compare(view: &View, found: &Found) -> Result<Option<Problem>> {
     if row.key.name != found.name || row.key.kind != found.kind {
         return Ok(Some(foreign(&format!("this is the certificate of {} {}", row.key.kind, row.key.name))));
     }
+    // A shard keeps what was issued into it, and FILE.SERIAL is an earlier generation by its name.
     let is_replaced = found.shard.is_some() || found.files_of == FilesOf::Earlier || row.role.is_in_use();
     if is_replaced || view.current(found.kind, &found.name)?.is_none() {
         return Ok(None);

@@ -94,6 +94,8 @@ pub fn forget(workspace: &mut Workspace<'_>, request: &ForgetRequest) -> Result<
         report.findings.append(&mut revoked.findings);
     }
     let mut store = workspace.open_store("forget")?;
+    // The ledger before the files: a killed run leaves files that the same command removes. In the other order it would
+    // leave a name in use that has lost its key.
     store.ledger.transaction(|transaction| {
         request.devices.iter().try_for_each(|name| transaction.forget(Kind::Device, name.as_str()))
     })?;
@@ -139,6 +141,7 @@ fn files(store: &Path, name: &str) -> Result<(Vec<String>, Vec<String>)> {
         return Ok((Vec::new(), Vec::new()));
     }
     let mut names = BulkDir::open(&dir)?.names()?;
+    // Leftovers of killed writes and the lock are not the user's, and must not keep the directory.
     names.retain(|file| !file.starts_with(".tbpki-") && file != ".lock");
     names.sort();
     let is_own = |file: &String| is_of_identity(file) || (file == PENDING && is_own_dir(&dir.join(PENDING)));

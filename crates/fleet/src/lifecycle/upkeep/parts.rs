@@ -134,6 +134,7 @@ pub(super) fn look_up(view: &View, found: &Found) -> Result<Known> {
     if let Some(row) = rows.find(|row| row.fingerprint == Some(fingerprint) && row.role != Role::Void) {
         return Ok(Known::Row(Box::new(row)));
     }
+    // The directory can have another name than the row, for example after a user moved it.
     let serial = SerialNumber::new(found.leaf.serial())?;
     for row in view.by_serial(&serial)? {
         if row.state == State::Intended && row.key.name == found.name {

@@ -76,6 +76,7 @@ pub fn repair(workspace: &mut Workspace<'_>, request: &RepairRequest) -> Result<
     let issuers = Issuers::record(workspace, &mut store)?;
     let (candidates, jobs) = gather(workspace, &store, &issuers, &mut report)?;
     record(&mut store, &candidates, &jobs, &mut report)?;
+    // Before the platform is compared: a device that a list revokes is then not looked up as one in use.
     revocations(workspace, &mut store, &mut report)?;
     if workspace.config.platform.url.value.is_none() {
         report.platform = PlatformCompared::NotConfigured;
@@ -216,6 +217,7 @@ fn name(
             issued: candidate.issued.clone(),
             role,
             issuer_generation: candidate.issuer_generation,
+            // The only time that a certificate shows. It lies about an hour before the signature.
             issued_at: candidate.identity.not_before,
             origin,
             job: candidate.in_job(jobs),
@@ -268,6 +270,7 @@ fn revocation(transaction: &Transaction<'_>, listed: &Listed) -> Result<()> {
                 not_before: listed.since,
                 not_after: listed.ca_ends,
             },
+            // No certificate has this hash, so no file is ever taken for this row.
             issued: ledger::IssuedRecord { fingerprint: [0; 32], credentials_id: None },
             role: Role::Revoked,
             issuer_generation: None,
@@ -299,6 +302,8 @@ fn registrations(workspace: &mut Workspace<'_>, store: &mut Store, report: &mut 
                     corrected += 1;
                 }
                 (StoredCredential::Certificate(_), Some(key))
+                    // The swap was done and the ledger restored to a time before it. The device logs in with what the
+                    // platform has.
                     if transaction.pending(key.kind, &key.name)?.is_some_and(|pending| pending.key == *key) =>
                 {
                     transaction.promote(key)?;

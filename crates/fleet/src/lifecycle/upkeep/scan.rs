@@ -166,6 +166,7 @@ pub(super) fn shards(
             };
             match located.key() {
                 Ok(_) => {}
+                // Sealed for other recipients: the key cannot be read here, so it cannot be compared.
                 Err(error) if error.code() == Code::Sealed => {}
                 Err(error) => take(Seen::WrongKey { kind, name: name.clone(), path: path.clone(), error })?,
             }
@@ -215,6 +216,7 @@ impl Directory<'_> {
                 }
                 continue;
             }
+            // A key with a passphrase cannot be compared, which is no difference.
             keys.extend(bundle.keys.iter().filter_map(|key| key.open(None).ok()).map(|key| (key, path.clone())));
             if let Some(leaf) = bundle.certificates.into_iter().next().filter(|leaf| !leaf.is_ca())
                 && !leaves.iter().any(|(known, _)| known.fingerprint() == leaf.fingerprint())
@@ -280,6 +282,7 @@ fn is_private(file: &str) -> bool {
 
 /// Whether a file in the directory of a device is one that tbpki writes there, by its name.
 pub(super) fn is_of_identity(file: &str) -> bool {
+    // Stricter than `is_certificate`, because `forget` removes what this accepts: `notes.pem.20` is a file of the user.
     let name = match file.rsplit_once('.') {
         Some((name, serial)) if serial.len() >= 8 && serial.bytes().all(|byte| byte.is_ascii_hexdigit()) => name,
         _ => file,

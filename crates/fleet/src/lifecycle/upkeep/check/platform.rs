@@ -49,6 +49,7 @@ pub(in crate::lifecycle::upkeep) fn compare(
     take: &mut dyn FnMut(Difference) -> Result<()>,
 ) -> Result<()> {
     let connection = Connection::of_fleet(workspace, None)?;
+    // First, so that a wrong password is one error and not the outcome of each device.
     connection.runtime.wait(connection.board.log_in())?;
     let filter = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
     let mut entries = view.list(&filter);

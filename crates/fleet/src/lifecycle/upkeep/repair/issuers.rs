@@ -81,6 +81,7 @@ fn certificates_in(dir: &Path) -> Result<Vec<Certificate>> {
     // The present one first.
     names.sort_by_key(|name| (name != "cert.pem", name.clone()));
     let mut certificates = Vec::new();
+    // Not only `cert.pem`: what an earlier certificate of the CA has signed is ours, too.
     for name in names.iter().filter(|name| name.contains(".pem") && !name.contains("key")) {
         let path = dir.join(name);
         let bytes = file::read(&path, FILE_LIMIT)?;
