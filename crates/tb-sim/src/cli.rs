@@ -228,6 +228,7 @@ fn say(cli: &Cli, facts: &Facts) -> Result<()> {
             println!("  {name:<18}{value}");
         }
     }
+    // A script that reads the line through a pipe would otherwise wait until the buffer is full.
     std::io::stdout().flush().map_err(|error| Error::cannot("say where it listens", error))
 }
 

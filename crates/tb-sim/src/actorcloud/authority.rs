@@ -47,6 +47,8 @@ impl Authority {
             (UNIT, "EMQ"),
             (COMMON_NAME, "ActorCloud"),
         ]);
+        // The CA in ActorCloud's repository was valid for 30 days, in 2019. This one begins now, so that chains can be
+        // verified.
         let certificate = sign(&key, &name, &name, key.public_key().as_ref(), Duration::days(30))?;
         Ok(Self { key, name, certificate })
     }
@@ -85,7 +87,9 @@ fn sign(ca: &KeyPair, issuer: &[u8], subject: &[u8], public_key: &[u8], life: Du
     let now = OffsetDateTime::now_utc();
     let validity = tlv(0x30, &[utc_time(now), utc_time(now + life)].concat());
     let key = tlv(0x30, &[RSA, &tlv(3, &[&[0], public_key].concat())].concat());
+    // ActorCloud never sets a serial number, so each of its certificates has pyOpenSSL's default.
     let serial = tlv(2, &[0]);
+    // Without the version: DER leaves out a field that has its default value (X.690, section 11.5), which is version 1.
     let content = [&serial, SHA256_WITH_RSA, issuer, &validity, subject, &key].concat();
     let tbs = tlv(0x30, &content);
     let mut signature = vec![0; ca.public_modulus_len()];

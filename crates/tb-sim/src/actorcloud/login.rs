@@ -30,6 +30,7 @@ pub(super) fn login(cloud: &Cloud, body: &Value) -> Result<Reply> {
         "userIntID": 1, "username": "admin", "tenantType": 2, "tenantID": TENANT, "token": token,
         "menus": [], "tabs": [], "permissions": {}, "logo": null, "logoDark": null,
     });
+    // 201 for a login, where other platforms answer 200.
     Ok(Reply::json(201, &answer))
 }
 

@@ -113,6 +113,7 @@ impl Store {
             None if device.user_name != user || device.token != password => return LoginDecision::WrongPassword,
             None => {}
             Some(common_name) => {
+                // The common name alone, as in ActorCloud: it compares neither key nor serial number nor fingerprint.
                 let fits = |cert: &Cert| {
                     cert.common_name == common_name && cert.enable == 1 && self.bound.contains(&(cert.id, device.id))
                 };

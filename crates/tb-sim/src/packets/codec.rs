@@ -77,6 +77,7 @@ fn split(buffer: &[u8], longest: usize) -> Split {
     }
     let mut reader = Reader::new(rest);
     let Some(length) = reader.variable() else {
+        // A length has at most four bytes, so after four there is nothing to wait for.
         return if rest.len() >= 4 { Split::Malformed } else { Split::Incomplete };
     };
     if length > longest {
@@ -162,6 +163,8 @@ impl<'a> Reader<'a> {
         let mut inside = Reader::new(self.take(length)?);
         while !inside.rest.is_empty() {
             match inside.variable()? {
+                // By the types of the values (5.0, section 2.2.2.2): a byte, two, four, a variable integer, a text, a
+                // pair of texts.
                 1 | 23 | 25 | 36 | 37 | 40 | 41 | 42 => {
                     inside.take(1)?;
                 }

@@ -51,6 +51,7 @@ impl Connect {
             }
             reader.text()?;
             reader.binary()?;
+            // A will cannot have quality of service 3 (3.1.1, section 3.1.2.6).
             if flags & 0x18 == 0x18 {
                 return None;
             }

@@ -81,6 +81,8 @@ pub(crate) fn format(sent: &SentCredentials) -> Result<Formatted> {
     let (credentials_id, value) = match kind {
         CredentialsType::AccessToken => (sent.credentials_id.clone(), sent.credentials_value.clone()),
         CredentialsType::X509Certificate => {
+            // The real server uses the value without a check for null. Its NullPointerException becomes a status of
+            // 500.
             let value = strip_armor(sent.credentials_value.as_deref().ok_or_else(null_value)?);
             (Some(sha3(&value)), Some(value))
         }

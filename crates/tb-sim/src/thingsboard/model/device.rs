@@ -82,6 +82,7 @@ impl Device {
 pub(crate) fn checked_name<'a>(name: Option<&'a str>, what: &str) -> Result<&'a str> {
     let name = name.filter(|name| !name.trim().is_empty());
     let name = name.ok_or_else(|| Refusal::bad(format!("{what} name should be specified!")))?;
+    // Java counts UTF-16 units, so a character beyond the basic plane counts twice.
     if name.encode_utf16().count() > 255 {
         return Err(Refusal::bad("Validation error: name length must be equal or less than 255"));
     }

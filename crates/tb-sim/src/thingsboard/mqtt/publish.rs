@@ -64,6 +64,7 @@ pub(super) fn from_device(core: &Core, device: Uuid, version: Version, message: 
         // Messages of gateways are acknowledged and dropped. The real server does not answer other devices.
         return PacketResponse::write(if own.is_gateway { message.acknowledge(version, 0) } else { Vec::new() });
     }
+    // An unknown topic is acknowledged too, and the connection stays. Only version 5 has room for the reason.
     PacketResponse::write(message.acknowledge(version, 0x90))
 }
 

@@ -135,6 +135,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                         return;
                     }
                 }
+                // Seen on a real server: 0x81, malformed packet, also for one that is only too long, which has 0x95 in
+                // the standard.
                 Incoming::Malformed => return self.disconnect(0x81).await,
                 Incoming::End => return,
             }
@@ -186,6 +188,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             }
             kind::UNSUBSCRIBE => {
                 let (id, filters) = subscribe::read(frame, self.version, false)?;
+                // 0x11: no subscription existed (5.0, section 3.11.3).
                 let code = |(filter, _): &(String, u8)| if self.subscribed.remove(filter) { 0 } else { 0x11 };
                 let codes: Vec<u8> = filters.iter().map(code).collect();
                 PacketResponse::write(answers::unsuback(self.version, id, &codes))
