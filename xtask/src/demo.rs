@@ -84,6 +84,7 @@ impl Demo {
         println!("\ntb-sim, a simulator of ThingsBoard, runs at {} with server/thingsboard.env.", sim.url);
         let password = directory.join("tb-password");
         fs::write(&password, "tenant\n").doing(format!("write {}", password.display()))?;
+        // tbpki warns about a password file that others can read.
         fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).doing("set the mode of the password file")?;
         let platform =
             ["--platform-url", &sim.url, "--platform-user", &sim.user, "--platform-password-file", "tb-password"];
@@ -100,6 +101,7 @@ impl Demo {
         }
         narrate("Register the fleet. The same command continues after an interruption.");
         tbpki(&directory, &[&["fleet", "register", "--job", "1"][..], &platform].concat())?;
+        // The remaining commands need no platform: they read the store alone.
         drop(sim);
         for (text, step) in AFTER {
             narrate(text);
@@ -133,6 +135,7 @@ impl Demo {
 /// The directory with the firmware of a chip: of an earlier build, or of an installed package.
 fn firmware_in_the_box(chip: &str) -> Result<Option<PathBuf>> {
     let places = [target()?.join("firmware"), PathBuf::from("/usr/share/tbpki/firmware")];
+    // The hash and not the application: tbpki takes no application without it.
     let has_firmware = |place: &PathBuf| place.join(format!("{chip}.elf.sha256")).is_file();
     Ok(places.into_iter().find(has_firmware))
 }

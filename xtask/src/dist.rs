@@ -102,6 +102,7 @@ impl Dist {
                 None => build::program(platform, &release)?,
             };
             if platform.runs_here() {
+                // `--all` begins with x86_64: on such a machine this program is there when aarch64 needs one.
                 runnable.get_or_insert_with(|| program.clone());
             }
             let runnable = runnable.as_ref().ok_or_else(|| {
@@ -118,6 +119,7 @@ impl Dist {
                 });
             }
         }
+        // In this order: the provenance has the hashes of all files, bills included, and the sums cover the provenance.
         files.extend(sbom::write(&release, &out)?);
         files.push(provenance::write(&files, &release, &out)?);
         sums::write(&files, &release, &out)?;

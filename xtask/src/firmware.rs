@@ -155,6 +155,7 @@ impl Firmware {
         }
         let image = elf.with_extension("bin");
         run(&python)
+            // The size of the image and not of the ELF file, which also has symbols and sections that are not flashed.
             .args(["-m", "esptool", "--chip", chip, "elf2image", "--flash-size", "4MB", "--output"])
             .arg(&image)
             .arg(elf)

@@ -65,6 +65,7 @@ impl Gen {
 fn differences(fresh: &Path, there: &Path, place: &str) -> Result<Vec<PathBuf>> {
     // Both sides, so that a committed file that the generator dropped counts as a difference too.
     let all: BTreeSet<PathBuf> = files(fresh, place)?.into_iter().chain(files(there, place)?).collect();
+    // A file that cannot be read is none on this side, so it differs from one that is there.
     Ok(all.into_iter().filter(|file| fs::read(fresh.join(file)).ok() != fs::read(there.join(file)).ok()).collect())
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct Interop {
 
 impl Interop {
     pub(crate) fn run(&self) -> Result<()> {
+        // Before the build of tests: it is quick if nothing is missing, and a missing reader would fail every case of its
+        // matrix.
         Setup {}.run()?;
         match &self.thingsboard {
             Some(url) => self.platforms(url),

@@ -46,6 +46,7 @@ fn remake_if_changed(directory: &Path, inputs: &str, make: impl FnOnce() -> Resu
         fs::remove_dir_all(directory).doing(format!("remove {}", directory.display()))?;
     }
     fs::create_dir_all(directory).doing(format!("make {}", directory.display()))?;
+    // The stamp is written last: a directory that was made only in part is made again.
     make()?;
     fs::write(&stamp, inputs).doing(format!("write {}", stamp.display()))
 }

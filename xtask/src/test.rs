@@ -82,6 +82,7 @@ impl Test {
             times.push(timed("setup-xtensa", || SetupXtensa {}.run())?);
         }
         for step in steps {
+            // The first failure ends the run: later steps take minutes and often fail for the same reason.
             times.push(timed(&name(step), || run_step(step))?);
         }
         // At the end, because the output of the steps is long and the times decide what to make faster.

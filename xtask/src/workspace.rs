@@ -17,6 +17,7 @@ pub(crate) fn root() -> PathBuf {
 
 /// Cargo's target directory. It is the one that contains this program, whatever the configuration is.
 pub(crate) fn target() -> Result<PathBuf> {
+    // Not from CARGO_TARGET_DIR: it can also be set in a configuration file or by an option, which xtask does not see.
     let program = env::current_exe().map_err(|error| Error::new(format!("cannot find the path of xtask: {error}")))?;
     program
         .ancestors()

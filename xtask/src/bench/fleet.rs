@@ -109,6 +109,7 @@ fn rates(area: &mut Area, turns: u32) -> Result<bool> {
 }
 
 fn in_memory() -> Result<Value> {
+    // One thread a core: the limit that the rates are compared with is that of a core.
     let cores = std::thread::available_parallelism().doing("count the cores")?.to_string();
     let bench = target()?.join("release/examples/bench");
     let output = run(bench).args(["memory", &IN_MEMORY.to_string(), &cores]).silent().read()?;
@@ -142,6 +143,7 @@ fn registration(area: &mut Area) -> Result<bool> {
             &CONNECTIONS.to_string(),
         ]))
     })?;
+    // Rounded, because some calls are for the whole fleet and not for a device.
     let a_device = (f64::from(calls) / f64::from(REGISTERED)).round();
     let allowed = f64::from(CONNECTIONS) / (a_device * f64::from(LATENCY_MS) / 1000.0);
     let rate = rate(REGISTERED, watched.wall);
@@ -172,6 +174,7 @@ impl Area {
         let directory = self.next(name);
         fs::create_dir_all(&directory).doing(format!("make {}", directory.display()))?;
         let store = Store { directory };
+        // Without a passphrase: its derivation takes a part of a second by design, which is no work of the fleet.
         watch(&mut store.command(&["init", "--quiet", "--no-input", "--insecure-no-passphrase"])?)?;
         Ok(store)
     }

@@ -26,6 +26,7 @@ pub(super) fn compare(rounds: u32, strict: bool) -> Result<()> {
         fs::remove_dir_all(&directory).doing(format!("remove {}", directory.display()))?;
     }
     let ours = Tbpki::prepare(&directory.join("plain"), None)?;
+    // Measured apart and without a target: a slow derivation of the key from the passphrase is wanted.
     let locked = Tbpki::prepare(&directory.join("locked"), Some("the passphrase of the benchmark"))?;
     let script = KeygenScript::prepare(&directory.join("keygen"))?;
     let openssl = Openssl::prepare(&directory.join("openssl"))?;

@@ -51,6 +51,7 @@ pub(super) fn compare(rounds: u32, strict: bool) -> Result<()> {
 /// One partition in memory, both sides warm and in a process of their own, which take turns.
 fn one_record(rounds: u32, bench: &Path, described: &Path) -> Result<bool> {
     let (mut ours, mut with_hash, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
+    // Ours is at least fifty times faster, so more rounds take no longer.
     let many = (rounds * 20).to_string();
     for _ in 0..TURNS {
         ours.extend(times(&run(bench).args(["time", &many]).silent().read()?)?);
@@ -79,6 +80,7 @@ fn thousand_partitions(rounds: u32, bench: &Path, described: &Path, directory: &
         let start = Instant::now();
         run(bench).arg("files").arg(&partitions).arg(DEVICES.to_string()).silent().read()?;
         ours.push(start.elapsed() / DEVICES);
+        // A start of Python takes most of the time of a run, so a few are enough for a median.
         for _ in 0..(rounds / TURNS).clamp(1, 10) {
             let start = Instant::now();
             let module = ["-m", "esp_idf_nvs_partition_gen", "generate"];
@@ -109,6 +111,7 @@ fn thousand_images(bench: &Path, directory: &Path) -> Result<bool> {
     let mut few = Watched::default();
     for number in 1..=DEVICES {
         tbpki(&["client", "--device", &format!("pump-{number}")])?;
+        // From the same store, before the other devices exist: the two runs differ only in their number of devices.
         if number == FEW {
             few = bundle(&fleet, "few")?;
         }
@@ -139,6 +142,7 @@ fn bundle(fleet: &Path, out: &str) -> Result<Watched> {
 /// The time of the disk for as many files of the same size, each synced as those of tbpki.
 fn raw(directory: &Path) -> Result<Duration> {
     fs::create_dir_all(directory).doing("make a directory")?;
+    // Erased flash is all ones, and so is most of an image.
     let bytes = vec![0xFF; FLASH_BYTES];
     let start = Instant::now();
     // The floor for any program that writes these files durably.

@@ -57,6 +57,7 @@ pub(super) struct Target {
 pub(super) fn race(rounds: u32, mut contenders: Vec<Contender<'_>>) -> Result<Vec<Measured>> {
     // One more round than is counted.
     for round in 0..=rounds {
+        // Round 0 is for all of them, so that the slow ones are warmed up too.
         for contender in contenders.iter_mut().filter(|contender| round % contender.one_in == 0) {
             contender.take_turn(round)?;
         }
@@ -120,6 +121,7 @@ pub(super) struct Watched {
 /// Runs a program without its standard output and watches it.
 pub(super) fn watch(command: &mut Command) -> Result<Watched> {
     let start = Instant::now();
+    // A full pipe would stop the program, and with it the clock. Errors go to the terminal.
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().doing("start a program")?;
     let (mut peak_kib, mut cpu) = (0, Duration::ZERO);
     loop {

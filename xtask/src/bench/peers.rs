@@ -60,6 +60,7 @@ impl KeygenScript {
     }
 
     fn keytool(&self, args: &[&str], more: &[&str]) -> Result<()> {
+        // On the command line, as in the script. These passwords protect nothing.
         let passwords: &[&str] = match args {
             ["-importkeystore", ..] => &["-deststorepass", "password"],
             _ => &["-storepass", "password"],

@@ -28,6 +28,7 @@ const CPU: f64 = 3.0;
 pub(super) fn compare(devices: u32, strict: bool) -> Result<()> {
     let ours = ["--package", "tbpki", "--bin", "tbpki", "--package", "tbpki-tb-sim", "--bin", "tbpki-tb-sim"];
     cargo().args(["build", "--quiet", "--release"]).args(ours).show()?;
+    // Identities are made before the clock starts, because the Python client makes none.
     let station = Station::prepare(&target()?.join("bench-register"), devices)?;
     println!(
         "{devices} devices, tb-sim on this machine answering {LATENCY_MS} ms late, {CONCURRENCY} requests at once."
@@ -144,6 +145,7 @@ fn python(sim: &Simulator, devices: u32) -> Result<Taken> {
 /// The result of `work` with a simulator of its own, and the number of calls after the login.
 pub(super) fn measured<T>(work: impl FnOnce(&Simulator) -> Result<T>) -> Result<(T, u32)> {
     let latency = LATENCY_MS.to_string();
+    // With a latency: without one, both would be limited by the processor that they share with the simulator.
     let args = ["--4.3", "--port", "0", "--mqtts-port", "0", "--control", "--json", "--latency", &latency];
     let sim = Simulator::start(&target()?.join("release/tbpki-tb-sim"), &args, &root())?;
     let taken = work(&sim)?;

@@ -53,6 +53,7 @@ impl Simulator {
         let ask = || -> io::Result<String> {
             let mut stream = TcpStream::connect(address)?;
             stream.set_read_timeout(Some(TIMEOUT))?;
+            // By hand, because xtask has no HTTP client, which takes long to build. The answer ends with the connection.
             let head = format!("GET /sim/telemetry/{device} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
             stream.write_all(head.as_bytes())?;
             let mut answer = String::new();

@@ -29,6 +29,7 @@ pub(super) const ROOT: u32 = 0;
 /// Writes a tar file of `paths` below `directory`: sorted, with one time and one owner.
 pub(super) fn tar_of(directory: &Path, paths: &[&str], owner: u32, time: u64, tar: &Path) -> Result<()> {
     run("tar")
+        // ustar, because the format of POSIX would also store the times of access and of change, which differ.
         .args(["--create", "--format=ustar", "--sort=name", "--numeric-owner", "--mode=go-w"])
         .args([format!("--owner={owner}"), format!("--group={owner}")])
         .arg(format!("--mtime=@{time}"))

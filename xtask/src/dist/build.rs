@@ -30,9 +30,11 @@ pub(super) fn program(platform: Platform, release: &Release) -> Result<PathBuf> 
 fn compiler(platform: Platform) -> Result<Run> {
     let triple = platform.target();
     if let Some(zig) = zig()? {
+        // cargo-zigbuild reads the version of glibc behind the triple, and the compiler gets the triple alone.
         let target = if platform.is_static() { triple.to_owned() } else { format!("{triple}.{GLIBC}") };
         let path = env::var("PATH").unwrap_or_default();
         let build = run(zig.join("cargo-zigbuild")).args(["zigbuild", "--target", &target]);
+        // cargo-zigbuild looks in PATH for zig, which is a module of the Python in this directory.
         return Ok(build.env("PATH", format!("{}:{path}", zig.display())));
     }
     let has_linker = !platform.is_static() || on_path("musl-gcc").is_some();
@@ -50,6 +52,7 @@ fn reproducible(build: Run, directory: &Path) -> Result<Run> {
     let places = Places::with(directory)?;
     let rust = places.flags("--remap-path-prefix");
     let c = places.flags("-ffile-prefix-map");
+    // Encoded, with a separator that no path has: RUSTFLAGS would be split at the spaces of a directory's name.
     Ok(build.env("CARGO_ENCODED_RUSTFLAGS", rust.join("\x1f")).env("CFLAGS", c.join(" ")))
 }
 

@@ -75,6 +75,7 @@ pub(super) fn write(tree: &Tree, platform: Platform, release: &Release, out: &Pa
     maintenance.write(&control)?;
     let file = out.join(format!("tbpki_{}-1_{architecture}.deb", release.version));
     run("dpkg-deb")
+        // The default of dpkg-deb differs: Ubuntu's is zstd, which the dpkg of Debian 11 cannot read.
         .args(["--root-owner-group", "-Zxz", "--build"])
         .arg(&staged)
         .arg(&file)
@@ -129,6 +130,7 @@ fn copyright(tree: &Tree) -> Result<String> {
 }
 
 fn control(package: &Tree, architecture: &str, release: &Release) -> Result<String> {
+    // In KiB (Debian's policy, section 5.6.20), each file rounded up as dpkg-gencontrol does.
     let size: usize = package.files().map(|(_, entry)| entry.bytes.len().div_ceil(1024)).sum();
     let libraries = match glibc::needed(text(package, "usr/bin/tbpki")?) {
         Some((major, minor)) => format!("Depends: libc6 (>= {major}.{minor}), libgcc-s1\n"),

@@ -12,6 +12,7 @@ pub(super) fn needed(program: &[u8]) -> Option<(u32, u32)> {
                 .take_while(|byte| byte.is_ascii_digit())
                 .map(|byte| char::from(*byte))
                 .collect();
+            // Compared as numbers: as texts, 2.4 would be above 2.31.
             Some((2, digits.parse().ok()?))
         })
         .max()

@@ -22,6 +22,7 @@ const STORE: &str = "store";
 /// Writes `tbpki-VERSION-PLATFORM.oci.tar`.
 pub(super) fn write(tree: &Tree, platform: Platform, release: &Release, out: &Path) -> Result<PathBuf> {
     let staged = target()?.join("dist/image");
+    // Licenses are included, because most of them require their text in every copy.
     let contents = tree.only(|path| path.starts_with("bin/") || path.starts_with("share/tbpki/") || is_license(path));
     contents.below("root/usr").write(&staged)?;
     let store = staged.join("root").join(STORE);

@@ -21,6 +21,7 @@ pub(super) fn text() -> Result<String> {
 }
 
 fn render(packages: &[Package]) -> Result<String> {
+    // The packages of this workspace have no checksum in the lock file.
     let foreign: Vec<&Package> = packages.iter().filter(|package| package.checksum.is_some()).collect();
     let mut page = String::from("tbpki contains these libraries. Their licenses follow the list.\n\n");
     let mut texts: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -55,6 +56,7 @@ fn license_files(directory: &Path) -> Result<Vec<String>> {
     files.sort();
     let read = |path: &std::path::PathBuf| {
         let bytes = fs::read(path).doing(format!("read {}", path.display()))?;
+        // Normalized, so that the same text with other line ends is printed once.
         Ok(String::from_utf8_lossy(&bytes).replace("\r\n", "\n").trim().to_owned())
     };
     files.iter().map(read).collect()

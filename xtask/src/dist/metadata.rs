@@ -94,6 +94,7 @@ fn reachable(metadata: &Value, checksums: &BTreeMap<(String, String), String>, p
 fn linked(node: &Value) -> Option<Vec<&str>> {
     let is_linked = |dependency: &&Value| {
         let kinds = dependency.get("dep_kinds").and_then(Value::as_array);
+        // `null` is the kind of ordinary dependencies; the others are "build" and "dev".
         kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind.get("kind").is_none_or(Value::is_null)))
     };
     node.get("deps")?.as_array()?.iter().filter(is_linked).map(|dependency| dependency.get("pkg")?.as_str()).collect()

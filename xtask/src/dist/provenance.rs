@@ -28,6 +28,7 @@ fn statement(files: &[PathBuf], release: &Release) -> Result<Value> {
         Ok(json!({"name": name, "digest": {"sha256": sha256(&bytes)}}))
     });
     let subjects = subjects.collect::<Result<Vec<_>>>()?;
+    // The lock files instead of a list of libraries: they contain the hash of each one.
     let locks = ["Cargo.lock", "crates/firmware/Cargo.lock"].map(|lock| {
         let bytes = fs::read(root().join(lock)).doing(format!("read {lock}"))?;
         Ok(json!({"name": lock, "digest": {"sha256": sha256(&bytes)}}))

@@ -85,6 +85,7 @@ impl Release {
     pub(super) fn of_checkout() -> Result<Self> {
         let git = |args: &[&str]| run("git").args(args).silent().read().map(|text| text.trim().to_owned());
         let commit = git(&["rev-parse", "HEAD"])?;
+        // Untracked files do not count: `--out` may name a directory in the checkout.
         let is_modified = !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
         let time = match std::env::var("SOURCE_DATE_EPOCH") {
             Ok(time) => time,

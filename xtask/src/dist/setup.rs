@@ -50,6 +50,7 @@ impl SetupDist {
         }
         let venv = tools()?.join("zig");
         run("python3").args(["-m", "venv"]).arg(&venv).read()?;
+        // Without dependencies, whose versions would not be pinned.
         run(venv.join("bin/pip")).args(["install", "--quiet", "--no-deps"]).args(ZIG).read().map(drop)
     }
 }

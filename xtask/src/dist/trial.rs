@@ -156,6 +156,7 @@ fn walk(system: &Path, program: &str) -> Result<()> {
 fn status(system: &Path, program: &str, args: &[&str], statuses: &[i32]) -> Result<()> {
     eprintln!("$ tbpki {}", args.join(" "));
     let mut command = Command::new("chroot");
+    // An empty environment, because variables of this machine could configure tbpki or lead to its files.
     command.arg(system).arg(program).args(args).env_clear().env("PATH", "/usr/sbin:/usr/bin");
     let done = command.output().doing("start chroot")?;
     if done.status.code().is_some_and(|status| statuses.contains(&status)) {

@@ -28,6 +28,7 @@ pub(super) fn report(texts: &[(String, String)]) -> String {
     }
     let all: usize = names.values().map(Vec::len).sum();
     let mut shared: Vec<(String, Vec<&str>)> = names.into_iter().filter(|(_, files)| files.len() > 1).collect();
+    // Descending; the sort is stable, so names of the same count stay in alphabetical order.
     shared.sort_by_key(|(_, files)| usize::MAX - files.len());
     let types: usize = shared.iter().map(|(_, files)| files.len()).sum();
     let mut report = format!(

@@ -40,6 +40,7 @@ pub(super) fn compare(found: &Counts, left: &Counts) -> Vec<(String, usize, usiz
 pub(super) fn lowered(found: &Counts, left: &Counts) -> Counts {
     let found = |folder: &str| found.get(folder).copied().unwrap_or_default();
     let counts = left.iter().map(|(folder, count)| (folder.clone(), found(folder).min(*count)));
+    // A folder without a line has none, so a count of 0 is left out.
     counts.filter(|(_, count)| *count > 0).collect()
 }
 

@@ -80,6 +80,7 @@ fn is_comment(sort: Sort) -> bool {
 fn words_of(name: &str) -> String {
     let mut words = String::new();
     for letter in name.chars() {
+        // `HTTPKin` has an abbreviation: a space before each of its letters would make words of one letter.
         if letter.is_uppercase() && !words.ends_with(char::is_uppercase) {
             words.push(' ');
         }
@@ -109,6 +110,7 @@ fn literal(token: &str) -> String {
             }
             '{' => {
                 let name = letters.clone().take_while(|letter| *letter != '}').collect::<String>();
+                // JSON in a string has braces too, and its texts are prose.
                 let is_name = name.chars().all(|letter| letter.is_alphanumeric() || "_.:#?<>$".contains(letter));
                 text.push('{');
                 if is_name {
@@ -128,6 +130,7 @@ fn without_code(text: &str) -> String {
             return String::new();
         }
         let parts: Vec<&str> = line.split('`').collect();
+        // A single backtick on a line begins nothing that ends here; the line is then all prose.
         let closed = parts.len() % 2 == 1;
         let text = parts.iter().enumerate().map(|(at, part)| if at % 2 == 1 && closed { "``" } else { part });
         text.collect::<String>()

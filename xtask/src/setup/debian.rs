@@ -64,6 +64,7 @@ fn missing(programs: &'static [(&str, &str, &str)]) -> Vec<&'static str> {
 }
 
 fn install_packages(mut packages: Vec<&str>) -> Result<()> {
+    // Neighbors only, which is enough: programs of one package are next to each other in the table.
     packages.dedup();
     if packages.is_empty() {
         return Ok(());
@@ -74,6 +75,7 @@ fn install_packages(mut packages: Vec<&str>) -> Result<()> {
             .fix("install the programs of these packages with your system's package manager"));
     }
     eprintln!("setup: installing {missing}");
+    // Images of containers come without package lists.
     as_root("apt-get")?.args(["-qq", "update"]).read()?;
     as_root("apt-get")?
         .args(["-qq", "-y", "-o", "Dpkg::Use-Pty=0", "install", "--no-install-recommends"])

@@ -15,6 +15,7 @@ pub(super) fn install() -> Result<()> {
             .args(["build", "-trimpath", "-o"])
             .arg(directory.join("client"))
             .arg(".")
+            // Neither modules nor another toolchain may be fetched; a new dependency fails the build here.
             .env("GOPROXY", "off")
             .env("GOTOOLCHAIN", "local")
             .env("GOFLAGS", "-buildvcs=false")

@@ -24,6 +24,7 @@ pub(super) fn install() -> Result<()> {
             .read()
             .map(drop)
     })?;
+    // A directory of its own: a change of a class must not download the libraries again.
     remake_if_changed(&classes, &texts(&source)?, || {
         let files = fs::read_dir(&source).doing(format!("list {}", source.display()))?;
         run("javac")

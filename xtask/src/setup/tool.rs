@@ -40,6 +40,7 @@ impl Tool {
             .arg("--target-dir")
             .arg(&build)
             .read()?;
+        // Hundreds of megabytes, which no later build would use.
         fs::remove_dir_all(&build).doing(format!("remove {}", build.display()))?;
         self.find().ok_or_else(|| Error::new(format!("{name} {version} was built but is not in target/tools")))
     }
@@ -48,6 +49,7 @@ impl Tool {
         let ours = tools().ok()?.join("bin").join(self.name);
         [Some(ours), on_path(self.name)].into_iter().flatten().find(|program| {
             let version = || run(program).arg("--version").silent().read();
+            // The end of the output, because the name before the version differs: "mdbook v0.5.4", "cargo-deny 0.20.2".
             program.is_file() && version().is_ok_and(|version| version.trim().ends_with(self.version))
         })
     }

@@ -44,6 +44,7 @@ pub(crate) fn tokens(source: &str) -> Vec<Token<'_>> {
         let (kind, length) = if first.is_whitespace() { (None, first.len_utf8()) } else { next(rest, first) };
         let (text, after) = rest.split_at(length.min(rest.len()));
         if let Some(kind) = kind {
+            // A raw word is the same name as the word without the prefix.
             let text = if kind == Kind::Word { text.trim_start_matches("r#") } else { text };
             tokens.push(Token { kind, text, line });
         }
@@ -144,6 +145,7 @@ fn character(rest: &str) -> Option<usize> {
     };
     let mut letters = inside.chars();
     let (first, second) = (letters.next()?, letters.next());
+    // `'a'` is a character and `'a` a lifetime: only the second mark after it tells them apart.
     (first == '\\' || second == Some('\'')).then(|| quoted(inside, '\'').map_or(rest.len(), |length| start + length))
 }
 

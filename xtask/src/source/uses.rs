@@ -151,6 +151,7 @@ fn scan<'a>(tokens: &[Token<'a>], file: usize, module: &Module, names: &mut Name
                 (depth, at) = (depth + 1, at + 3);
                 continue;
             }
+            // `use<'a>` in a return type captures lifetimes and imports nothing.
             [_, next, ..] if token.is("use") && !next.is("<") => {
                 let public = before(1).is_some_and(|token| token.is("pub") || token.is(")"));
                 let end = rest.iter().position(|token| token.is(";")).unwrap_or(rest.len());
@@ -174,6 +175,7 @@ fn scan<'a>(tokens: &[Token<'a>], file: usize, module: &Module, names: &mut Name
             }
             _ => {}
         }
+        // A word behind `.` or `::` continues a path or is a method. Behind a single `:` a type begins, which counts.
         let follows = before(1).is_some_and(|token| token.is(".") || token.is(":"))
             && before(2).is_some_and(|token| token.is(":") || !before(1).is_some_and(|token| token.is(":")));
         if token.kind == Kind::Word && !follows {
@@ -182,6 +184,7 @@ fn scan<'a>(tokens: &[Token<'a>], file: usize, module: &Module, names: &mut Name
             if length > 1 {
                 paths.push(Path { within: within.clone(), segments, line: token.line, import: None });
             }
+            // A segment after the first is three tokens: two colons and a word.
             at += 3 * (length - 1);
         }
         at += 1;

@@ -15,6 +15,7 @@ pub(super) fn check() -> Result<()> {
     for file in below(&root)? {
         let name = relative(&file, &root);
         let text = if name.ends_with(".md") { Some(read(&file)?) } else { None };
+        // Files that are no pages too, because pages link to them.
         pages.add(&name, text.as_deref());
     }
     let faults = pages.faults();

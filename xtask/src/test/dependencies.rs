@@ -111,6 +111,7 @@ const NAMED_ONLY_BY: &[(&str, &[&str], &str)] = &[(
 
 /// Checks all tables.
 pub(super) fn check() -> Result<()> {
+    // Without the foreign packages, which no rule of the plan is about.
     let metadata = cargo().args(["metadata", "--format-version", "1", "--no-deps", "--locked"]).silent().read()?;
     let metadata: Value = serde_json::from_str(&metadata).doing("read the output of cargo metadata")?;
     let packages = metadata.get("packages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -180,6 +181,7 @@ fn against_plan(package: &Value) -> Vec<String> {
 
 /// The names of all crates that are linked into this one.
 fn crates_below(package: &str) -> Result<BTreeSet<String>> {
+    // Normal edges alone: the tests of a crate may use a simulator that the crate itself must not reach.
     let args = ["tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--package", package];
     let tree = cargo().args(args).silent().read()?;
     Ok(tree.lines().skip(1).filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())

@@ -138,6 +138,7 @@ fn parse(text: &str) -> Page {
                 let id = slug(&heading.take().unwrap_or_default());
                 let mut unique = id.clone();
                 let mut number = 1;
+                // A repeated heading gets `-1`, `-2` and so on, in mdBook as on GitHub.
                 while !page.anchors.insert(unique.clone()) {
                     unique = format!("{id}-{number}");
                     number += 1;

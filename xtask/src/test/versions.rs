@@ -18,6 +18,7 @@ impl Msrv {
         check_toolchain(version)?;
         run("rustup")
             .args(["run", version, "cargo", "check", "--locked", "--workspace", "--all-targets", "--target-dir"])
+            // A directory of its own: two compilers in one would rebuild everything at each change between them.
             .arg(target()?.join("msrv"))
             .show()
     }
@@ -45,6 +46,8 @@ impl MinimalVersions {
         run("git").args(["archive", "--output"]).arg(&tar).arg("HEAD").read()?;
         run("tar").arg("--extract").arg("--file").arg(&tar).arg("--directory").arg(&source).read()?;
         let update = ["run", "nightly", "cargo", "update", "-Zdirect-minimal-versions"];
+        // -Zdirect-minimal-versions exists only in nightly. Indirect dependencies stay new: their authors do not test
+        // the oldest versions of theirs.
         run("rustup").directory(&source).args(update).show()?;
         run("cargo")
             .directory(&source)
