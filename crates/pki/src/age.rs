@@ -149,6 +149,7 @@ impl<W: Write> Sealer<W> {
     }
 
     fn seal(&mut self, length: usize, is_last: bool) -> io::Result<()> {
+        // Sealed in place, so that this buffer, which is not wiped, holds no plain text when it is dropped.
         let mut chunk: Vec<u8> = self.waiting.drain(..length).collect();
         let tag = seal_chunk(&self.key, self.counter, is_last, &mut chunk).map_err(io::Error::other)?;
         self.counter = self.counter.saturating_add(1);
@@ -162,6 +163,7 @@ impl<W: Write> Write for Sealer<W> {
         let room = (2 * CHUNK).saturating_sub(self.waiting.len());
         let taken = bytes.get(..bytes.len().min(room)).unwrap_or(bytes);
         self.waiting.extend_from_slice(taken);
+        // A full chunk waits until more follows, because the last one is marked as such.
         if self.waiting.len() > CHUNK {
             self.seal(CHUNK, false)?;
         }
@@ -178,6 +180,7 @@ fn stanza(recipient: &Recipient, file_key: &[u8; 16], out: &mut Vec<u8>) -> Resu
     let ephemeral = EphemeralPrivateKey::generate(&X25519, &SystemRandom::new()).map_err(broken)?;
     let share = ephemeral.compute_public_key().map_err(broken)?;
     let salt = [share.as_ref(), &recipient.0].concat();
+    // A recipient of low order gives a shared secret of zeros, which aws-lc refuses (RFC 7748, section 6.1).
     let unusable = Code::AgeRecipient.error(format!("nothing can be sealed for {recipient}"));
     let wrapping = agree_ephemeral(ephemeral, UnparsedPublicKey::new(&X25519, &recipient.0), unusable, |shared| {
         derive(&salt, shared, b"age-encryption.org/v1/X25519")

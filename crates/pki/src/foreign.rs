@@ -91,6 +91,7 @@ const BARE_BASE64: ForeignFormat = foreign(
 const STARTS: &[(&[u8], ForeignFormat)] = &[
     (b"\xff\xfe", UTF16),
     (b"\xfe\xff", UTF16),
+    // UTF-16 without a byte order mark: the first two dashes of a BEGIN line.
     (b"-\0-\0", UTF16),
     (b"\0-\0-", UTF16),
     (b"PuTTY-User-Key-File-", PUTTY),
@@ -103,6 +104,7 @@ const STARTS: &[(&[u8], ForeignFormat)] = &[
     (b"age-encryption.org/", AGE),
     (b"-----BEGIN AGE ENCRYPTED FILE-----", AGE),
     (&JCEKS_MAGIC, JCEKS),
+    // The version, and the length of a salt of 20 octets.
     (b"\0\0\0\x01\0\0\0\x14", BKS),
     (b"\0\0\0\x02\0\0\0\x14", BKS),
     (b"PK\x03\x04", ZIP),

@@ -101,6 +101,7 @@ fn of_block(block: &Block, passwords: &InspectPasswords, now: OffsetDateTime) ->
     let one = |item: InspectedItem| vec![item];
     let items = match block.label.as_str() {
         "CERTIFICATE" | "X509 CERTIFICATE" => certificate::der_item(&block.der, now).map(one),
+        // OpenSSL appends its settings for trust to the certificate.
         "TRUSTED CERTIFICATE" => certificate::der_item(first_element(&block.der), now).map(one),
         "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => request::item(&block.der).map(one),
         "X509 CRL" => Crl::from_der(&block.der).map(|crl| one(revocation_list::item(&crl, now))),

@@ -21,6 +21,8 @@ pub fn write<'a>(certificates: impl IntoIterator<Item = &'a Certificate>) -> Vec
     sorted.sort_unstable();
     sorted.dedup();
     let mut signed = Vec::new();
+    // Version 1, because there is nothing but X.509 certificates and id-data (RFC 5652, section 5.1).
+    // The two empty sets are the digest algorithms and the signers, neither of which may be left out.
     push(&mut signed, INTEGER, &[1]);
     push(&mut signed, SET, &[]);
     push(&mut signed, SEQUENCE, &tlv(OBJECT_IDENTIFIER, &DATA));

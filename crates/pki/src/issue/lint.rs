@@ -47,6 +47,7 @@ pub(crate) fn check_varying(profile: Profile, serial: &Serial, subject: &Subject
 
 fn check_serial(octets: &[u8]) -> Result<()> {
     rule(octets.len() <= 20, "the serial number has at most 20 octets (section 4.1.2.2)")?;
+    // As the CA/Browser Forum demands (Baseline Requirements, section 7.1), against collisions of the hash.
     rule(octets.len() >= 8, "the serial number has at least 64 random bits")?;
     rule(octets.first().is_some_and(|first| first & 0x80 == 0), "the serial number is positive (section 4.1.2.2)")?;
     rule(octets.iter().any(|octet| *octet != 0), "the serial number is not zero (section 4.1.2.2)")

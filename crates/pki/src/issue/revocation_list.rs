@@ -189,6 +189,7 @@ fn write<K: SigningKey>(
     }
     let issuer = ca.issued_by();
     let mut content = Vec::new();
+    // 1 means version 2, which extensions need (section 5.1.2.1).
     push(&mut content, INTEGER, &[1]);
     content.extend_from_slice(algorithm);
     content.extend_from_slice(issuer.name_der);
@@ -200,6 +201,7 @@ fn write<K: SigningKey>(
     }
     let key_id = tlv(SEQUENCE, &tlv(KEY_IDENTIFIER, &issuer.key_id));
     let number = tlv(INTEGER, &unsigned(&header.number.to_be_bytes()));
+    // Every list must have both (section 5.2).
     let extensions = [extension(&AUTHORITY_KEY_ID, &key_id), extension(&CRL_NUMBER, &number)].concat();
     push(&mut content, LIST_EXTENSIONS, &tlv(SEQUENCE, &extensions));
     Ok((tlv(SEQUENCE, &content), count))
@@ -260,8 +262,8 @@ fn check_may_sign_lists(ca: &Certificate) -> Result<()> {
 
 /// Fails with [`Code::LintFailed`] unless a reader sees in the list what was to be in it, signed by the CA.
 fn check_as_ordered(crl: &Crl, ca: &Certificate, header: &ListHeader, count: usize) -> Result<()> {
-    // Dates have whole seconds in a list.
     crl.verify_signed_by(ca)?;
+    // Dates have whole seconds in a list.
     let whole = |at: OffsetDateTime| at.unix_timestamp();
     let as_ordered = crl.issuer_der() == ca.subject_der()
         && whole(crl.this_update()) == whole(header.this_update)

@@ -23,6 +23,8 @@ impl Serial {
             .fill(&mut octets)
             .map_err(|_| Code::Internal.error("the system gave no random numbers for a serial number"))?;
         let [first, ..] = &mut octets;
+        // Without the sign bit the number is positive. With the next
+        // bit the first octet is never 0, so that all have 16 octets.
         *first = *first & 0x7f | 0x40;
         Ok(Self(octets))
     }

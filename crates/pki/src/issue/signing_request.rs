@@ -30,13 +30,16 @@ pub fn write(key: &PrivateKey, subject: &[u8], sans: &[San]) -> Result<Vec<u8>> 
         push(&mut attribute, SET, &extensions);
         push(&mut attributes, SEQUENCE, &attribute);
     }
+    // 0 means version 1, the only one.
     let mut info = tlv(INTEGER, &[0]);
     info.extend_from_slice(subject);
     info.extend_from_slice(key.spki_der());
+    // Also without any attribute: the field is not optional (RFC 2986, section 4.1).
     push(&mut info, ATTRIBUTES, &attributes);
     let mut request = tlv(SEQUENCE, &info);
     let signature = key.sign(&request)?;
     push(&mut request, SEQUENCE, signature_algorithm(key.algorithm()).as_ref());
+    // The octet in front is the number of unused bits.
     push(&mut request, BIT_STRING, &[&[0], signature.as_slice()].concat());
     Ok(tlv(SEQUENCE, &request))
 }

@@ -55,6 +55,7 @@ impl<K: SigningKey> Trial<'_, K> {
         let report = verify(&VerifyRequest {
             chain: &issued.chain,
             extra: &[],
+            // Its own root, because the question is whether the chain holds, and not who trusts it.
             anchors: std::slice::from_ref(root),
             key: None,
             host: None,
@@ -81,6 +82,7 @@ impl<K: SigningKey> Trial<'_, K> {
         let unknown = San::dns("trial.example").ok();
         let mut names = self.names.iter().cloned().chain(permitted).chain(unknown);
         let fits = |name: &San| self.chain.iter().all(|ca| ca.may_vouch_for(name));
+        // If no name fits, the first one gives an error that names the constraint.
         names.find(fits).or_else(|| self.names.first().cloned())
     }
 

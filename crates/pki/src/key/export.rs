@@ -73,6 +73,7 @@ impl PrivateKey {
 fn armor(label: &str, der: &[u8]) -> Zeroizing<String> {
     let block = pem::Pem::new(label, der);
     let text = pem::encode_config(&block, pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF));
+    // The crate pem does not wipe its copy of the key.
     let mut contents = block.into_contents();
     zeroize::Zeroize::zeroize(&mut contents);
     Zeroizing::new(text)

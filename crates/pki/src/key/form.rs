@@ -30,6 +30,7 @@ pub(crate) fn nist_point_fault(curve: &str, bits: &[u8]) -> Option<String> {
     match curve {
         "p256" => point_fault(bits, 32, &ECDSA_P256_SHA256_ASN1),
         "p384" => point_fault(bits, 48, &ECDSA_P384_SHA384_ASN1),
+        // 521 bits take 66 octets.
         "p521" => point_fault(bits, 66, &ECDSA_P521_SHA512_ASN1),
         _ => None,
     }
@@ -52,6 +53,7 @@ pub(crate) fn rsa_fault(bits: &[u8]) -> Option<String> {
     if !is_odd(key.public_exponent.as_bytes()) || bits_of(key.public_exponent.as_bytes()) < 2 {
         return Some("the exponent of the RSA key is even, or 1".to_owned());
     }
+    // aws-lc reads no other sizes, and would refuse them here for the wrong reason.
     let is_checked = (1024..=8192).contains(&bits_of(key.modulus.as_bytes()));
     let is_refused = is_checked && ParsedPublicKey::new(&RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, bits).is_err();
     is_refused.then(|| "the RSA key has an exponent that TLS libraries refuse".to_owned())

@@ -64,6 +64,7 @@ impl PrivateKey {
         })?;
         let plain = scheme
             .decrypt(passphrase.reveal(), content)
+            // Padding that is right by chance, in one of 256 cases, must not pass for the right passphrase.
             .filter(|plain| StructureKind::of(plain) != StructureKind::Other);
         Self::from_der(&plain.ok_or_else(wrong_passphrase)?, None)
     }

@@ -27,6 +27,7 @@ pub(super) fn of_ecdsa(algorithm: Algorithm, pair: &EcdsaKeyPair) -> Result<Zero
     // As large as it gets from the beginning, so that growing leaves no copy behind.
     let mut der = Zeroizing::new(Vec::with_capacity(length_of(outer)));
     push_header(&mut der, SEQUENCE, outer);
+    // 0 is PrivateKeyInfo's version 1, and the 1 below is ECPrivateKey's only version.
     push(&mut der, INTEGER, &[0]);
     der.extend_from_slice(identifier);
     push_header(&mut der, OCTET_STRING, length_of(inner));
@@ -35,6 +36,7 @@ pub(super) fn of_ecdsa(algorithm: Algorithm, pair: &EcdsaKeyPair) -> Result<Zero
     push(&mut der, OCTET_STRING, private);
     push_header(&mut der, PUBLIC_KEY, length_of(bits));
     push_header(&mut der, BIT_STRING, bits);
+    // The number of unused bits.
     der.push(0);
     der.extend_from_slice(public);
     Ok(der)

@@ -47,6 +47,7 @@ impl<'a> KeyValue<'a> {
                 _ => None,
             };
         }
+        // A key for PSS alone has the same numbers, so that it is the same key (RFC 4055).
         if *algorithm == OID_PKCS1_RSAENCRYPTION || *algorithm == OID_PKCS1_RSASSAPSS {
             let (_, sequence) = Any::from_der(bits).ok()?;
             let (rest, modulus) = Any::from_der(sequence.data).ok()?;

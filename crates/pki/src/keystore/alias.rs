@@ -11,6 +11,7 @@ const MAX_LENGTH: usize = 1024;
 
 /// The alias as Java looks it up.
 pub(super) fn fold(alias: &str) -> String {
+    // As Java's toLowerCase(Locale.ENGLISH): no locale of this machine changes it.
     alias.to_lowercase()
 }
 

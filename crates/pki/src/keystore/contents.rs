@@ -36,5 +36,6 @@ pub(super) fn from_milliseconds(milliseconds: i64) -> Option<OffsetDateTime> {
 /// The same date the other way round.
 pub(super) fn to_milliseconds(date: OffsetDateTime) -> i64 {
     // Every year that `time` knows is far within the range.
+    // Euclidean, so that times before 1970 are cut downwards as well.
     i64::try_from(date.unix_timestamp_nanos().div_euclid(1_000_000)).unwrap_or(i64::MAX)
 }

@@ -116,6 +116,7 @@ pub(super) fn open(bytes: &[u8], passwords: Option<&Passwords>) -> Result<Keysto
 fn open_key(protected: &[u8], passwords: &Passwords) -> Result<Zeroizing<Vec<u8>>> {
     match protector::recover(protected, &passwords.key) {
         Err(error) if error.code() == Code::KeystorePassword => {
+            // If neither fits, the error is about the key password: the store password was only a guess.
             protector::recover(protected, &passwords.store).map_err(|_| error)
         }
         result => result,

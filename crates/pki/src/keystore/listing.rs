@@ -82,6 +82,7 @@ impl KeyState {
     fn of<T>(key: Option<Result<T>>) -> Self {
         match key {
             None => Self::NotTried,
+            // The key is dropped, and wiped, here: a listing only shows that it opened.
             Some(Ok(_)) => Self::Opens,
             Some(Err(error)) => Self::Shut(error.into_finding()),
         }

@@ -28,6 +28,7 @@ pub fn check(password: &Secret, whose: &str) -> Result<()> {
             .item(whose)
             .fix("use printable ASCII, or leave the password out to have one made"));
     }
+    // After the check of the alphabet, because only in ASCII the bytes are as many as the characters.
     if text.len() < MIN_LENGTH {
         return Err(Code::PasswordTooShort
             .error(format!("the password has fewer than {MIN_LENGTH} characters"))
@@ -45,6 +46,7 @@ pub fn generate() -> Result<Secret> {
     let random = SystemRandom::new();
     // The capacity is exact, so that no copy stays behind in memory that was outgrown.
     let mut password = String::with_capacity(GENERATED_LENGTH);
+    // Twice as many bytes as letters: one in nine is rejected, so that a second round is very rare.
     let mut bytes = Zeroizing::new([0_u8; 2 * GENERATED_LENGTH]);
     while password.len() < GENERATED_LENGTH {
         random.fill(bytes.as_mut_slice()).map_err(|_| Code::Internal.error("the system's random generator failed"))?;

@@ -47,9 +47,8 @@ const MAX_SCRYPT_MEMORY: u64 = 64 << 20;
 pub(super) fn write(keystore: &Keystore, password: &Secret, created: OffsetDateTime) -> Result<Zeroizing<Vec<u8>>> {
     let mut store = KeyStore::new();
     for (entry, milliseconds) in keystore.keys.iter().zip(to_milliseconds(created)..) {
-        // Java falls back to the time of reading if the id has another form. The counter keeps ids apart within one
-        // keystore.
-        // Java takes an entry's date from a key id of this form. Ids tie keys to leaves, so each needs its own.
+        // Java takes an entry's date from a key id of this form, else the time of reading. Ids tie keys to leaves, so
+        // the counter gives each entry its own.
         let id = format!("Time {milliseconds}");
         let key = PrivateKey::from_der(&entry.key).map_err(cannot_write)?;
         let chain = certificates(&entry.chain)?;
@@ -92,7 +91,9 @@ pub(super) fn open(bytes: &[u8], passwords: Option<&Passwords>) -> Result<Keysto
     let file = File { parts, passwords, budget };
     // An absent password and an empty one are different for PKCS#12 key derivation; `Password::forms` returns both.
     let texts = match passwords {
+        // Some files are encrypted under the empty password. They open without a question.
         None => vec![""],
+        // Once, because each try costs all rounds of the key derivation.
         Some(both) if both.store == both.key => vec![both.store.reveal()],
         // keytool warns and then uses the store password for keys. Files of other programs use either one.
         Some(both) => vec![both.store.reveal(), both.key.reveal()],
@@ -188,6 +189,8 @@ impl File<'_> {
                     let plain = scheme.decrypt(password, data).and_then(|plain| crate::asn1::ber::to_der(&plain));
                     // CBC padding is right by chance in one of 256 cases, so success means that the result is also DER.
                     let bags = plain.and_then(|plain| bags::read(&plain).ok()).ok_or_else(|| shut_safe(intact))?;
+                    // The bags of an encrypted safe, and what they cost, could not
+                    // be seen when the file's cost was added up.
                     budget.spend_on(&bags)?;
                     bags.iter().for_each(|bag| self.take(bag, &keys, &mut opened));
                 }

@@ -42,6 +42,7 @@ impl TryFrom<String> for DeviceName {
             format!("the device name {} has {count} characters, {} more than it may", quote(&text), count - 64)
         } else if text.len() > Self::MAX_BYTES {
             format!("the device name {} takes {} bytes, more than {}", quote(&text), text.len(), Self::MAX_BYTES)
+            // The backslash separates directories on Windows.
         } else if let Some(c) = text.chars().find(|c| matches!(c, '/' | '\\') || is_deceptive(*c) || is_invisible(*c)) {
             let shown = if is_invisible(c) {
                 format!("invisible character U+{:04X}", u32::from(c))
@@ -49,8 +50,10 @@ impl TryFrom<String> for DeviceName {
                 format!("character {c:?}")
             };
             format!("the device name {} contains the {shown}", quote(&text))
+            // `.` and `..` are directories already, and listings hide other names that begin with a dot.
         } else if text.starts_with('.') {
             format!("the device name {} begins with a dot", quote(&text))
+            // Windows drops a space at the end of a file name, and people do not see it.
         } else if text.trim() != text {
             format!("the device name {} begins or ends with a space", quote(&text))
         } else {

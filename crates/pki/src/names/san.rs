@@ -129,6 +129,7 @@ impl FromStr for San {
                 _ => {}
             }
         }
+        // Before the `@` is looked for, because the user part of a URI may contain one.
         if text.contains("://") {
             return Self::uri(text);
         }
@@ -186,6 +187,7 @@ fn dns_name(text: &str) -> Result<String, &'static str> {
     if ascii.is_empty() {
         return Err("is empty");
     }
+    // The limits apply to the encoded form, and punycode is longer than the text that was typed.
     if wildcard.len() + ascii.len() > MAX_DNS {
         return Err("is longer than 253 characters");
     }

@@ -134,6 +134,8 @@ impl Subject {
     fn from_rdns(rdns: Vec<Rdn>) -> Self {
         let mut sets = Vec::new();
         for rdn in &rdns {
+            // DER sorts the members of a SET OF. Ours have one member, and
+            // those of other programs keep the order that they had.
             push_header(&mut sets, SET, rdn.iter().map(|attribute| attribute.der.len()).sum());
             rdn.iter().for_each(|attribute| sets.extend_from_slice(&attribute.der));
         }

@@ -37,11 +37,13 @@ pub(super) fn ec_params(algorithm: Algorithm) -> Option<Vec<u8>> {
 /// An ECDSA signature as certificates carry it (RFC 3279, section 2.2.3), from the r and s that tokens put side by side.
 pub(super) fn ecdsa_signature(raw: &[u8], algorithm: Algorithm) -> Result<Vec<u8>> {
     let size = coordinate(algorithm).unwrap_or_default();
+    // Without `size > 0` an empty signature would pass as two equal halves.
     let halves = raw.split_at_checked(size).filter(|(r, s)| size > 0 && r.len() == s.len());
     let (r, s) = halves.ok_or_else(|| {
         Code::Pkcs11Failed.error(format!("the token gave a signature of {} octets, not {}", raw.len(), 2 * size))
     })?;
     let unreadable = |_| Code::Pkcs11Failed.error("the token gave a signature that is none");
+    // An INTEGER has no leading zeros (X.690, section 8.3.2), which the halves of fixed size may have.
     let signature = EcdsaSignature { r: UintRef::new(r).map_err(unreadable)?, s: UintRef::new(s).map_err(unreadable)? };
     signature.to_der().map_err(unreadable)
 }
@@ -53,6 +55,7 @@ struct EcdsaSignature<'a> {
 }
 
 fn is_point(bits: &[u8], algorithm: Algorithm) -> bool {
+    // 4 marks an uncompressed point (SEC 1, section 2.3.3).
     coordinate(algorithm).is_some_and(|size| bits.len() == 1 + 2 * size && bits.first() == Some(&4))
 }
 

@@ -44,6 +44,7 @@ impl TokenKey {
                 .error("the token does not say of the new key that it cannot leave")
                 .fix("use a token that keeps keys to itself, or a key in a file: leave --devices-key out"))
         });
+        // The private half first, because the first failure ends the removal.
         opened.map_err(|error| match discard(&session, &[private, public]) {
             Ok(()) => error,
             Err(why) => {
@@ -102,6 +103,7 @@ fn named(uri: &TokenUri, label: &str) -> Result<TokenUri> {
 
 /// Fails where the token has a key of this label, or of this id.
 fn check_absent(session: &Session, wanted: &TokenUri) -> Result<()> {
+    // Apart, because label and id may belong to two different keys.
     let by_label = TokenUri { id: None, ..wanted.clone() };
     let by_id = TokenUri { object: None, ..wanted.clone() };
     for (uri, class) in [&by_label, &by_id]
@@ -137,8 +139,10 @@ fn generate_pair(session: &Session, names: &TokenUri, algorithm: Algorithm) -> R
     let mut both = vec![Attribute::Token(true)];
     both.extend(names.object.as_ref().map(|label| Attribute::Label(label.clone().into_bytes())));
     both.extend(names.id.clone().map(Attribute::Id));
+    // Every use is named: an attribute that a template leaves out gets the default of the token's maker.
     let mut public = both.clone();
     public.extend([
+        // Can be read without a PIN, as `public_without_pin` needs it.
         Attribute::Private(false),
         Attribute::Verify(true),
         Attribute::Encrypt(false),
@@ -159,6 +163,7 @@ fn generate_pair(session: &Session, names: &TokenUri, algorithm: Algorithm) -> R
 }
 
 fn rsa(bits: u64) -> Vec<Attribute> {
+    // 65,537, big-endian: the exponent that every verifier takes.
     vec![Attribute::ModulusBits(bits.into()), Attribute::PublicExponent(vec![1, 0, 1])]
 }
 

@@ -108,6 +108,8 @@ impl TokenKey {
 
     /// Has the token sign a text of ours: a key that does not is found out before anything depends on it.
     fn prove(&self) -> Result<()> {
+        // A text cannot be taken for a certificate, a request or a list, which begin with 0x30.
+        // The random end makes every proof another one, so that an old signature does not pass.
         let mut message = *b"tbpki asks whether this key can sign ................";
         let (_, random) = message.split_at_mut(37);
         aws_lc_rs::rand::fill(random).map_err(|_| Code::Internal.error("the random generator does not work"))?;

@@ -84,6 +84,7 @@ pub(super) fn verifies(public: &PublicKey, message: &[u8], signature: &[u8]) -> 
         Algorithm::EcP256 => &ECDSA_P256_SHA256_ASN1,
         Algorithm::EcP384 => &ECDSA_P384_SHA384_ASN1,
         Algorithm::Rsa2048 | Algorithm::Rsa3072 | Algorithm::Rsa4096 => &RSA_PKCS1_2048_8192_SHA256,
+        // Never reached: `choose` refuses the algorithm before anything is signed.
         Algorithm::Ed25519 => return false,
     };
     UnparsedPublicKey::new(by, public.der_bytes()).verify(message, signature).is_ok()

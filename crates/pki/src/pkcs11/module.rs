@@ -42,6 +42,7 @@ pub(super) fn load(module: &Module) -> Result<Pkcs11> {
     if let Some(context) = loaded.get(&path) {
         return Ok(context.clone());
     }
+    // Still under the lock, so that no two threads start one module.
     let context = start(&path)?;
     loaded.insert(path, context.clone());
     Ok(context)
@@ -76,6 +77,7 @@ fn start(path: &Path) -> Result<Pkcs11> {
     })?;
     // Several threads sign at once, and a module that does not allow that fails here.
     match context.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+        // Two paths can lead to one library, which is started already when the second one is loaded.
         Ok(()) | Err(CryptokiError::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(context),
         Err(error) => Err(refused("the PKCS#11 module does not start")
             .because(fault::words(&error))

@@ -172,7 +172,9 @@ fn no_public_half() -> Error {
 
 fn missing(session: &Session, uri: &TokenUri) -> Error {
     let all = TokenUri { object: None, id: None, ..uri.clone() };
+    // The list only helps: without it the error still names the key.
     let others = find(session, &all, ObjectClass::PRIVATE_KEY).unwrap_or_default();
+    // A token can hold hundreds of keys, and an error is one line.
     let names: Vec<String> = others.iter().take(8).map(|key| described(session, *key)).collect();
     let why = match names.is_empty() {
         true => "it shows no private key at all".to_owned(),

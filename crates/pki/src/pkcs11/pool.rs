@@ -125,6 +125,7 @@ impl Pool {
         let mut state = self.state();
         match state.idle.pop() {
             Some(link) => Ok(link),
+            // Under the lock: of two logins at the same time the token would refuse one.
             None => state.connect(&self.uri),
         }
     }

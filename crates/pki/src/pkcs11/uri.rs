@@ -113,6 +113,7 @@ impl TokenUri {
 
     fn set(&mut self, name: &str, value: &[u8]) -> Result<()> {
         match name {
+            // CK_TOKEN_INFO has 32 octets for label and manufacturer, and 16 for model and serial number.
             "token" => self.token = Some(label(name, value, 32)?),
             "manufacturer" => self.manufacturer = Some(label(name, value, 32)?),
             "model" => self.model = Some(label(name, value, 16)?),
@@ -270,6 +271,7 @@ fn label(name: &str, value: &[u8], most: usize) -> Result<String> {
 
 fn slot_id(value: &[u8]) -> Result<u64> {
     let text = lossy(value);
+    // `parse` alone would take a plus sign.
     let digits_only = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
     text.parse().ok().filter(|_| digits_only).ok_or_else(|| bad("slot-id is a number in decimal digits"))
 }
@@ -322,6 +324,7 @@ impl fmt::Display for TokenUri {
             ("slot-id", self.slot_id.map(|slot| slot.to_string())),
             ("object", text(&self.object)),
             ("id", self.id.as_ref().map(|id| id.iter().map(|octet| format!("%{octet:02X}")).collect())),
+            // A label often belongs to both halves of a key and to a certificate, so that the class is named.
             ("type", Some("private".to_owned())),
         ];
         let path: Vec<String> =

@@ -75,6 +75,7 @@ impl<'a> Search<'a> {
             return;
         }
         if last.self_signature().is_possible() {
+            // A certificate that is there twice leads to one chain twice.
             if !self.chains.contains(chain) {
                 self.chains.push(chain.clone());
             }

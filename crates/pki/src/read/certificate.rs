@@ -91,6 +91,8 @@ impl Certificate {
         if !rest.is_empty() {
             return Err(unreadable(format!("{} octets follow its end", rest.len())));
         }
+        // The parser returns slices of `der`. Positions are kept, because
+        // a certificate owns its octets and cannot borrow from itself.
         let place = |part: &[u8]| {
             let start = (part.as_ptr() as usize).checked_sub(der.as_ptr() as usize)?;
             let range = start..start.checked_add(part.len())?;
@@ -121,6 +123,7 @@ impl Certificate {
             return Err(unreadable("its dates lie outside of the calendar".to_owned()));
         };
         Ok(Self(Arc::new(Parts {
+            // Saturating, because a broken encoder may have written the largest number.
             version: tbs.version.0.saturating_add(1),
             not_before,
             not_after,
@@ -272,6 +275,7 @@ impl Certificate {
     /// Why the authority key identifier (RFC 5280, section 4.2.1.1) does not name `issuer`, if it does not. OpenSSL and Java
     /// then look for another issuer.
     pub(crate) fn authority_contradiction(&self, issuer: &Certificate) -> Option<&'static str> {
+        // A part that one of the two leaves out is no contradiction.
         let differs =
             |own: Option<&[u8]>, other: Option<&[u8]>| own.zip(other).is_some_and(|(own, other)| own != other);
         let (name, serial) = &self.0.extensions.authority;

@@ -130,6 +130,7 @@ fn misplaced(certificate: &Certificate, next: &Certificate, all: &[Certificate])
 fn left_over(sorted: &[Certificate], unsorted: &[Certificate], last: &Certificate, stray: &Certificate) -> Error {
     let all = || sorted.iter().chain(unsorted);
     for one in all() {
+        // A wrong signature explains more than a gap, unless another certificate of the issuer's name made it.
         let namesakes: Vec<&Certificate> = all().filter(|other| *other != one && one.names_as_issuer(other)).collect();
         let failures: Vec<Error> = namesakes.iter().filter_map(|other| one.verify_signed_by(other).err()).collect();
         if failures.len() == namesakes.len()

@@ -99,12 +99,15 @@ impl Crl {
                 }
                 ParsedExtension::CRLNumber(_) => {
                     // Any integer that the parser took; its octets are shown, not its value.
+                    // Tag and length are two octets, because a number has at most 20 (section 5.2.3).
                     self.number = Some(serial_text(extension.value.get(2..).unwrap_or_default()));
                     understood = true;
                 }
                 ParsedExtension::AuthorityKeyIdentifier(_) => understood = true,
                 _ => {}
             }
+            // The scope of a list is always critical (section 5.2.5). One that is not
+            // marked, and that cannot be read, must not pass for a list of everything.
             if !understood && (extension.critical || extension.oid == OID_X509_EXT_ISSUER_DISTRIBUTION_POINT) {
                 self.unknown_critical.push(oid::text(extension.oid.as_bytes()));
             }
@@ -113,6 +116,7 @@ impl Crl {
         let entries = parsed.iter_revoked_certificates().flat_map(RevokedCertificate::extensions);
         let unknown =
             entries.filter(|extension| extension.critical).map(|extension| oid::text(extension.oid.as_bytes()));
+        // One is enough to refuse the list, which may have millions of entries.
         self.unknown_critical.extend(unknown.take(1));
     }
 

@@ -35,6 +35,8 @@ pub(super) fn check(leaf: &Certificate, host: Option<&Host>) -> Option<Finding> 
 
 fn matches(name: &GeneralName, host: &Host) -> bool {
     match (name, host) {
+        // Addresses are compared with addresses only: a DNS name that
+        // looks like one does not count (RFC 9525, section 6.4).
         (GeneralName::Ip(_), Host::Ip(ip)) => name.ip() == Some(*ip),
         (GeneralName::Dns(pattern), Host::Dns(host)) => matches_dns(pattern, host),
         _ => false,

@@ -68,6 +68,7 @@ impl<K: SigningKey> Issuer for LocalCa<K> {
 
     fn issue(&self, order: Order) -> Result<Issued> {
         let contents = &order.contents;
+        // All checks come before the key is made, which for RSA can take seconds.
         self.check_period_and_place(contents)?;
         self.check_names(&contents.subject, &contents.sans)?;
         let (key, public) = order.key.resolve()?;

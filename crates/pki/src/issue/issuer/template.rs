@@ -56,6 +56,7 @@ impl<'a, K: SigningKey> LeafTemplate<'a, K> {
             // A sample with every varying part, each of which is found again in the bytes.
             serial: Serial::random()?,
             subject: Subject::default().with_common_name("sample")?,
+            // No server can have a name below `.invalid` (RFC 2606).
             sans: vec![San::dns("sample.invalid")?],
             ..contents.clone()
         };

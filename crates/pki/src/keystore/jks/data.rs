@@ -22,6 +22,7 @@ impl<'a> JksReader<'a> {
 
     /// The bytes that have been read.
     pub(super) fn consumed(&self) -> &'a [u8] {
+        // The rest is always the end of the whole, so that the default is never used.
         self.all.strip_suffix(self.rest).unwrap_or(self.all)
     }
 
@@ -138,6 +139,7 @@ fn decode_text(bytes: &[u8]) -> Option<String> {
     while let Some(first) = bytes.next() {
         let mut next = || bytes.next().filter(|byte| byte & 0xc0 == 0x80).map(|byte| u16::from(byte & 0x3f));
         units.push(match first {
+            // Longer forms than needed pass, as in Java's own reader: NUL itself is written as one.
             0x00..=0x7f => u16::from(first),
             0xc0..=0xdf => u16::from(first & 0x1f) << 6 | next()?,
             0xe0..=0xef => u16::from(first & 0x0f) << 12 | next()? << 6 | next()?,

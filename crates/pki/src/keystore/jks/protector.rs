@@ -62,6 +62,7 @@ fn wrong_key_password() -> Error {
 
 /// The key from what hides it, and the other way round.
 fn xor(input: &[u8], password: &[u8], salt: [u8; SALT_LENGTH]) -> Zeroizing<Vec<u8>> {
+    // With its final size from the start: a vector that grows leaves copies of the key behind, which are not wiped.
     let mut output = Zeroizing::new(Vec::with_capacity(input.len()));
     let mut piece = salt;
     for chunk in input.chunks(SALT_LENGTH) {

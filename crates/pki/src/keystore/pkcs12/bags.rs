@@ -109,6 +109,7 @@ impl Bag {
         let values = element::elements(element::content(*values, Tag::Set)?)?;
         let Some(value) = values.first() else { return Ok(()) };
         match kind {
+            // A name or an id of the wrong type counts as none: the key or the certificate can still be used.
             FRIENDLY_NAME => self.name = value.decode_as::<BmpString>().ok().map(|name| name.to_string()),
             LOCAL_KEY_ID => self.key_id = element::content(*value, Tag::OctetString).ok().map(<[u8]>::to_vec),
             // Java's attribute can name single purposes. Only the value for every purpose makes an entry trusted in

@@ -177,6 +177,7 @@ impl Safe {
                 }
                 _ => return None,
             },
+            // encryptedContent is OPTIONAL (RFC 5652, section 6.1).
             None => Zeroizing::default(),
         };
         Some(Self::Encrypted { algorithm: der::Encode::to_der(algorithm).ok()?, data })

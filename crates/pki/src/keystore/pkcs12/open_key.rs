@@ -14,6 +14,7 @@ use crate::encryption::{Cost, Password, Scheme, encrypted_key};
 pub(super) fn cost(bag: &Bag) -> Option<Cost> {
     let BagContent::ShroudedKey(info) = &bag.content else { return None };
     let (algorithm, _) = encrypted_key(AnyRef::from_der(info).ok()?)?;
+    // A scheme that is not read costs nothing: it fails with its own error as soon as the key is opened.
     Some(Scheme::read(algorithm).ok()?.cost())
 }
 

@@ -143,6 +143,7 @@ impl Attribute {
     /// An attribute of our making.
     pub(super) fn new(kind: AttributeKind, text: &str) -> Result<Self> {
         let text = kind.check(text)?;
+        // A country is a PrintableString (RFC 5280, appendix A.1). For all others section 4.1.2.4 allows UTF8String.
         let tag = if kind == AttributeKind::Country { PRINTABLE_STRING } else { UTF8_STRING };
         let [joint, x500] = X520;
         let mut body = tlv(OBJECT_IDENTIFIER, &[joint, x500, kind.arc()]);
@@ -211,13 +212,16 @@ fn other_short_name(oid: &str) -> Option<&'static str> {
 /// The text of any of the string types of X.520.
 fn string(any: &x509_parser::asn1_rs::Any<'_>) -> Option<String> {
     let data = any.data;
+    // Only universal tags are string types. A context tag may have the same number.
     if any.class() as u8 != 0 {
         return None;
     }
     match any.tag().0 {
+        // UTF8String, and four types that are ASCII: NumericString, PrintableString, IA5String and VisibleString.
         12 | 18 | 19 | 22 | 26 => std::str::from_utf8(data).ok().map(str::to_owned),
         // T.61 in the standard, Latin-1 in all that was ever written.
         20 => Some(data.iter().copied().map(char::from).collect()),
+        // UniversalString is UTF-32, and BMPString UCS-2, which is a part of UTF-16; both are big-endian.
         28 => data
             .chunks(4)
             .map(|unit| <[u8; 4]>::try_from(unit).ok().and_then(|unit| char::from_u32(u32::from_be_bytes(unit))))

@@ -38,6 +38,7 @@ pub(crate) fn comparison_key(der: &[u8]) -> Vec<u8> {
                 key.extend_from_slice(part);
             }
         }
+        // A length that no part has ends each set: one set of two attributes is another name than two sets of one.
         key.extend_from_slice(&usize::MAX.to_be_bytes());
     }
     key
@@ -52,6 +53,7 @@ fn comparable(name: &Subject) -> impl Iterator<Item = Vec<(&str, Vec<u8>)>> {
     })
 }
 
+// The other steps of RFC 4518, such as normalization, are left out: in doubt two names are different.
 fn folded(attribute: &Attribute) -> Vec<u8> {
     match &attribute.value {
         AttributeValue::Text(text) => {

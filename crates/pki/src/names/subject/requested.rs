@@ -29,6 +29,7 @@ impl Subject {
         for attribute in self.rdns.iter().flat_map(|rdn| rdn.iter()).filter(|attribute| !is_common_name(attribute)) {
             let same = |other: &&Attribute| other.name == attribute.name && other.value == attribute.value;
             match left.iter().position(same) {
+                // Each attribute of the configuration counts once, so that a second copy of it is one too many.
                 Some(place) => drop(left.swap_remove(place)),
                 None => {
                     return Some(format!("its subject has {}, which the subject of devices has not", shown(attribute)));

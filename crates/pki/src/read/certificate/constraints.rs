@@ -8,6 +8,8 @@ use crate::names::subject::Subject;
 /// The first of `names` that the constraints forbid, with the reason.
 pub(crate) fn forbidden(names: &[GeneralName], constraints: &NameConstraints) -> Option<String> {
     names.iter().find_map(|name| {
+        // A constraint that cannot be compared must not be ignored:
+        // RFC 5280, section 4.2.1.10, wants the certificate rejected.
         let bound = constraints.excluded.iter().chain(&constraints.permitted).any(|base| is_same_kind(name, base));
         if matches!(name, GeneralName::Other { .. }) && (bound || name.kind() == "unreadable") {
             return Some(format!("{name} is of a kind that cannot be compared"));
@@ -17,6 +19,7 @@ pub(crate) fn forbidden(names: &[GeneralName], constraints: &NameConstraints) ->
             return Some(format!("{name} lies below {base}, which is excluded"));
         }
         let mut permitted = constraints.permitted.iter().filter(|base| is_same_kind(name, base)).peekable();
+        // Without a permitted subtree of its kind a name is not restricted (RFC 5280, section 4.2.1.10).
         permitted.peek()?;
         if permitted.any(|base| is_below(name, base)) {
             return None;
@@ -55,6 +58,7 @@ fn is_dns_below(name: &str, base: &str) -> bool {
 fn is_email_below(name: &str, base: &str) -> bool {
     let Some((local, host)) = name.rsplit_once('@') else { return false };
     match base.rsplit_once('@') {
+        // The part before the `@` is compared exactly, and the host without case (RFC 5280, section 7.5).
         Some((base_local, base_host)) => local == base_local && host.eq_ignore_ascii_case(base_host),
         None => is_host_below(host, base),
     }
@@ -76,6 +80,7 @@ fn is_host_below(host: &str, base: &str) -> bool {
 }
 
 fn is_ip_below(name: &[u8], base: &[u8]) -> bool {
+    // A base is an address followed by its mask (RFC 5280, section 4.2.1.10).
     let Some((network, mask)) = base.split_at_checked(base.len() / 2) else { return false };
     name.len() == network.len()
         && mask.len() == network.len()

@@ -140,6 +140,7 @@ fn context_tag(any: &Any<'_>) -> Option<u32> {
 
 fn boolean(content: &[u8]) -> Option<bool> {
     match content {
+        // In BER every octet but zero means true, and only DER wants 0xff.
         [octet] => Some(*octet != 0),
         _ => None,
     }
@@ -150,6 +151,7 @@ fn reasons(content: &[u8]) -> Option<u16> {
     let (_unused, octets) = content.split_first()?;
     // The first bit is the highest one; in reversed order bit n has the value of place n.
     let flags = |place: usize| octets.get(place).map_or(0, |octet| u16::from(octet.reverse_bits()));
+    // The mask drops bit 0, which RFC 5280 calls `unused`, and what a wrong encoder may have set above bit 8.
     Some((flags(0) | flags(1) << 8) & ALL_REASONS)
 }
 

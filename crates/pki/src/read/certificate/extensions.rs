@@ -86,7 +86,7 @@ impl Extensions {
             ParsedExtension::SubjectKeyIdentifier(id) => self.subject_key_id = Some(id.0.to_vec()),
             ParsedExtension::AuthorityKeyIdentifier(authority) => {
                 self.authority_key_id = authority.key_identifier.as_ref().map(|id| id.0.to_vec());
-                // Only needed where there is no key identifier, as in certificates of old tools.
+                // Old tools name the certificate of the issuer, in place of its key identifier or together with it.
                 let name = authority.authority_cert_issuer.iter().flatten().find_map(|name| match name {
                     Parsed::DirectoryName(name) => Some(name.as_raw().to_vec()),
                     _ => None,
@@ -106,6 +106,7 @@ impl Extensions {
                     critical: extension.critical,
                 });
             }
+            // Before ParseError: names relative to the issuer are read here, whatever x509-parser makes of them.
             _ if extension.oid == OID_X509_EXT_CRL_DISTRIBUTION_POINTS => {
                 match DistributionPoint::list_from_der(extension.value, issuer) {
                     Some(points) => self.crl_points = points,

@@ -113,6 +113,7 @@ pub(super) fn form_fault(der: &[u8]) -> Option<String> {
 /// The bits of the modulus, 0 when there is none to be read.
 fn rsa_bits(spki: &SubjectPublicKeyInfo<'_>) -> usize {
     // Parsed here and not by `spki.parsed()`, which does not take PSS keys and rounds sizes up to octets.
+    // 0 bits count as weak, so that no unreadable key passes.
     let Ok((_, sequence)) = Any::from_der(&spki.subject_public_key.data) else { return 0 };
     let Ok((_, modulus)) = Any::from_der(sequence.data) else { return 0 };
     if sequence.tag() != Tag::Sequence || modulus.tag() != Tag::Integer {

@@ -65,6 +65,7 @@ impl SignatureAlgorithm {
             "1.2.840.113549.1.1.2" => (Some(Scheme::RsaPkcs1(Hash::Md2)), "md2WithRSAEncryption"),
             "1.2.840.113549.1.1.3" => (Some(Scheme::RsaPkcs1(Hash::Md4)), "md4WithRSAEncryption"),
             "1.2.840.113549.1.1.4" => (Some(Scheme::RsaPkcs1(Hash::Md5)), "md5WithRSAEncryption"),
+            // The second one is an older identifier of the same algorithm, which Microsoft's makecert wrote.
             "1.2.840.113549.1.1.5" | "1.3.14.3.2.29" => (Some(Scheme::RsaPkcs1(Hash::Sha1)), "sha1WithRSAEncryption"),
             "1.2.840.113549.1.1.14" => (Some(Scheme::RsaPkcs1(Hash::Sha224)), "sha224WithRSAEncryption"),
             "1.2.840.113549.1.1.11" => (Some(Scheme::RsaPkcs1(Hash::Sha256)), "sha256WithRSAEncryption"),
@@ -93,6 +94,7 @@ impl SignatureAlgorithm {
     pub fn is_weak(&self) -> bool {
         let hash = match self.scheme {
             Some(Scheme::RsaPkcs1(hash) | Scheme::RsaPss(hash) | Scheme::Ecdsa(hash) | Scheme::Dsa(hash)) => hash,
+            // An unknown algorithm has a finding of its own: it cannot be checked.
             Some(Scheme::Ed25519 | Scheme::Ed448) | None => return false,
         };
         matches!(hash, Hash::Md2 | Hash::Md4 | Hash::Md5 | Hash::Sha1)
@@ -130,11 +132,13 @@ impl SignatureAlgorithm {
             // 1,024 bits are read, so that the finding can be about the key's weakness and not about a signature.
             (Scheme::RsaPkcs1(Sha1), Rsa(_)) => &RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
             (Scheme::RsaPkcs1(Sha256), Rsa(_)) => &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
+            // aws-lc-rs has no verifier of SHA-384 for shorter keys.
             (Scheme::RsaPkcs1(Sha384), Rsa(2048..)) => &RSA_PKCS1_2048_8192_SHA384,
             (Scheme::RsaPkcs1(Sha512), Rsa(_)) => &RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY,
             (Scheme::RsaPss(Sha256), Rsa(2048..) | RsaPss(2048..)) => &RSA_PSS_2048_8192_SHA256,
             (Scheme::RsaPss(Sha384), Rsa(2048..) | RsaPss(2048..)) => &RSA_PSS_2048_8192_SHA384,
             (Scheme::RsaPss(Sha512), Rsa(2048..) | RsaPss(2048..)) => &RSA_PSS_2048_8192_SHA512,
+            // Not every curve has every hash: these are the pairs that aws-lc-rs verifies.
             (Scheme::Ecdsa(Sha1), Ec("p256", _)) => &ECDSA_P256_SHA1_ASN1,
             (Scheme::Ecdsa(Sha256), Ec("p256", _)) => &ECDSA_P256_SHA256_ASN1,
             (Scheme::Ecdsa(Sha384), Ec("p256", _)) => &ECDSA_P256_SHA384_ASN1,

@@ -62,6 +62,8 @@ impl Strict {
             }
             return found;
         };
+        // Java and Go reject a certificate whose two names of the algorithm differ; OpenSSL compares them only while
+        // verifying.
         if fields.algorithm.whole != outer.whole {
             found.fault("it names two different signature algorithms".to_owned());
         }
@@ -72,8 +74,6 @@ impl Strict {
         if !is_spki(&fields.spki) {
             found.fault("its public key is not an algorithm and bits".to_owned());
         }
-        // Java and Go reject a certificate whose two names of the algorithm differ; OpenSSL compares them only while
-        // verifying.
         found.key = public_key::form_fault(fields.spki.whole);
         let has_critical_names =
             fields.extensions.is_some_and(|wrapper| extensions::check(wrapper.content, &mut found).has_critical_names);
@@ -97,6 +97,8 @@ impl Strict {
     }
 
     fn version(&mut self, fields: &Fields<'_>) {
+        // Content and tag are compared together: the field is `[0] EXPLICIT INTEGER`, and only 0, 1 and 2 are
+        // defined.
         let version = match fields.version.map(|version| version.content) {
             None => 0,
             Some([INTEGER, 1, 0]) => {
@@ -106,9 +108,8 @@ impl Strict {
             Some([INTEGER, 1, number @ (1 | 2)]) => *number,
             Some(_) => return self.fault("its version is none of 1, 2 and 3".to_owned()),
         };
+        // Java refuses further fields in a version 1 certificate.
         if version < 2 && fields.extensions.is_some() {
-            // Content and tag are compared together: the field is `[0] EXPLICIT INTEGER`, and only 0, 1 and 2 are
-            // defined.
             self.fault(format!("it has extensions, which version {} has not", version + 1));
         }
         if version == 0 && fields.unique_ids {
@@ -118,7 +119,6 @@ impl Strict {
 
     /// RFC 5280, section 4.1.2.2. Some old roots have the number 0, and all readers take them. Version 1 is older than
     /// the rule: ActorCloud gives the number 0 to all of its certificates.
-    // Java refuses further fields in a version 1 certificate.
     fn serial(&mut self, fields: &Fields<'_>) {
         match fields.serial.content {
             [] => self.fault("its serial number is empty".to_owned()),
@@ -139,6 +139,7 @@ impl Strict {
                 // earlier as well.
                 Ok(time) if time.tag == UTC_TIME => {}
                 Ok(time) if time.tag == GENERALIZED_TIME => {
+                    // Digits of equal length: the octets compare as the numbers do.
                     if time.content.get(..4).is_some_and(|year| year < b"2050") {
                         self.oddity("it writes a date before 2050 as GeneralizedTime");
                     }

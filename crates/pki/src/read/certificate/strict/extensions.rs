@@ -78,6 +78,7 @@ fn check_value(kind: &str, value: &[u8], found: &mut Strict) {
             return found.fault(format!("extension {} is not DER: {fault}", label(kind)));
         }
     }
+    // An element that is broken has its finding above.
     let Ok(element) = DerReader::new(value).next() else { return };
     if let Some(fault) = check(&element, found) {
         found.fault(format!("extension {} {fault}", label(kind)));
@@ -89,6 +90,7 @@ fn key_usage(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
         return Some("is not a list of bits");
     }
     // RFC 5280, section 4.2.1.3: at least one bit must be set.
+    // The first octet is the number of unused bits.
     let has_bit = element.content.iter().skip(1).any(|octet| *octet != 0);
     (!has_bit).then_some("allows nothing")
 }
@@ -267,6 +269,7 @@ fn is_general_name(element: &Element<'_>, place: Place) -> bool {
             parts.optional(OBJECT_IDENTIFIER).is_some() && parts.optional(0xa0).is_some() && parts.is_empty()
         }
         0x88 => !element.content.is_empty(),
+        // x400Address and ediPartyName, into which readers do not look.
         0xa3 | 0xa5 => true,
         _ => false,
     }
