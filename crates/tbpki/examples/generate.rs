@@ -23,6 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: generate REPOSITORY_DIR PACKAGE_DIR".into());
     };
     let mut command = tbpki::args::manual::help::command();
+    // Fills in names and inherited options, which clap otherwise does only when it parses.
     command.build();
     man_pages(&package.join("man"))?;
     completions(&package.join("completions"))?;
@@ -63,6 +64,7 @@ fn completions(dir: &Path) -> Result<(), Box<dyn Error>> {
 fn cli_page(command: &Command) -> Result<String, Box<dyn Error>> {
     let mut page = String::from("# Command line\n\nWhat `tbpki VERB --help` prints.\n");
     for (path, verb) in man::commands(command) {
+        // A fixed width, because the page must not depend on the terminal of the developer.
         let help = verb.clone().bin_name(&path).term_width(100).render_long_help();
         write!(page, "\n## `{path}`\n\n```text\n{}\n```\n", help.to_string().trim_end())?;
     }

@@ -440,6 +440,7 @@ impl Verb {
                 CaVerb::Export(args) => !args.dry_run,
                 CaVerb::Prepare(args) | CaVerb::Retire(args) => !args.dry_run,
                 CaVerb::Activate(args) => !args.step.dry_run,
+                // A statement has no dry run: it changes only the ledger, and `ca list` shows its effect.
                 CaVerb::Confirm(_) => true,
                 CaVerb::List => false,
             },

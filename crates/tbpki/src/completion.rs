@@ -102,6 +102,7 @@ fn candidates(values: impl Iterator<Item = String>) -> Vec<CompletionCandidate> 
 /// password, and takes longer than a person waits for a TAB.
 fn ledger() -> Option<View> {
     let environment = Environment::of_process().with_host_name(&base::host::host_name());
+    // Without `--trust-owner`, even if the line has it: the line is not finished, so its decision is not made.
     let trust = crate::environment::trust(false);
     // The rules of a verb apply here too: Tab in a directory of another user must read nothing there.
     trust.check(&config_path()).ok()?;

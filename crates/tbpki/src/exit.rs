@@ -49,6 +49,7 @@ impl From<&base::Error> for Exit {
 impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         std::process::ExitCode::from(match exit {
+            // The same statuses as of an error and of a usage error: only the type keeps them apart until here.
             Exit::NotNeeded => 1,
             Exit::NoSuchCertificate => 2,
             other => other as u8,

@@ -52,6 +52,7 @@ fn run_command() -> Exit {
     };
     log::start(&cli.global);
     let mut context = Context::new(cli.global, cli.verb.name());
+    // Asked now, because the verb consumes its arguments.
     let changes = cli.verb.changes();
     match dispatch(cli.verb, &mut context) {
         Ok(exit) => exit,

@@ -12,5 +12,6 @@ pub(crate) fn start(global: &Global) {
         2 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
+    // Without a time: journald and CI systems add their own.
     tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false).without_time().init();
 }

@@ -32,6 +32,7 @@ fn bug(info: &PanicHookInfo<'_>) -> Error {
     let message = info.payload_as_str().unwrap_or("no message");
     Code::Internal
         .error("tbpki stopped because of a bug")
+        // The message can contain text of a file or a server that was being read.
         .because(format!("{}{place}", printable(message)))
         .fix("report this message and the command to the maintainers; run the command again to finish its work")
 }

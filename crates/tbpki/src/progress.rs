@@ -45,6 +45,7 @@ impl Progress {
                     self.messages.say(format!("{}: {} of {}{}", status.what, status.done, status.total, pace(status)));
                 }
             }
+            // Another operation gets a bar of its own, because its total differs.
             Form::Waiting | Form::Bar(..) => {
                 self.finish();
                 self.form = if self.messages.is_quiet() || !wants_bar() {

@@ -68,6 +68,7 @@ impl Prompter {
     /// characters is asked for again.
     pub(crate) fn new_passphrase(&self, what: &str, shortest: usize, flag: &str) -> Result<Option<Secret>> {
         self.check(what, flag)?;
+        // Checked at the prompt: a command that fails afterwards would lose the other answers.
         let long_enough = |text: &String| match text.chars().count() {
             0 => Ok(()),
             count if count >= shortest => Ok(()),

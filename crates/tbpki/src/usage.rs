@@ -26,6 +26,8 @@ pub(crate) fn reject(error: &clap::Error, args: &[OsString]) -> Exit {
             drop(error.print());
             return Exit::Done;
         }
+        // The whole help, because a person who calls `tbpki` alone wants to know the verbs. The status is that of an
+        // error.
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => drop(error.print()),
         _ => output::print_usage_error(&finding, &usage(error)),
     }
@@ -114,6 +116,7 @@ fn explained(error: &clap::Error) -> Error {
             format!("invalid value '{}' for '{}'", value(), argument())
         }
         ErrorKind::ArgumentConflict => match list(error, ContextKind::PriorArg) {
+            // clap reports a repeated option as a conflict of the option with itself.
             prior if prior == list(error, ContextKind::InvalidArg) => {
                 format!("'{}' cannot be used more than once", argument())
             }

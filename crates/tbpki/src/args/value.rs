@@ -138,6 +138,7 @@ fn parse_waiting_time(text: &str) -> Option<Duration> {
     };
     let digits = text.strip_suffix(unit)?;
     let number: u64 =
+        // Digits alone: `parse` would also accept a plus sign.
         if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok()? } else { return None };
     number.checked_mul(seconds).filter(|total| *total <= 24 * 3600).map(Duration::from_secs)
 }
@@ -198,6 +199,7 @@ impl<T: Clone + Send + Sync + 'static> TypedValueParser for WordParser<T> {
     type Value = T;
 
     fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        // First by our own parser, which knows other names for the words that the list does not show.
         if let Some(value) = value.to_str().and_then(self.read) {
             return Ok(value);
         }

@@ -61,6 +61,7 @@ impl Output {
         }
         let mut findings = std::mem::take(&mut self.findings);
         findings.append(&mut rows.findings);
+        // Before the print: if it fails, the error must not be followed by a second document.
         self.is_printed = true;
         let end = rows.json_end(rest, &findings, None)?;
         rows.print(|out| out.write_all(end.as_bytes()))
@@ -150,6 +151,7 @@ impl Rows {
 
     fn print(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
         let mut out = AutoStream::new(io::stdout().lock(), self.color);
+        // Flushed at each row, so that a reader of the pipe sees a device when it is done.
         write(&mut out).and_then(|()| out.flush()).or_else(stdout_fault)
     }
 }

@@ -130,6 +130,8 @@ impl<T: Serialize, I: Iterator<Item = Result<T>>> Serialize for Items<'_, I> {
             match item {
                 Ok(item) => list.serialize_element(&item)?,
                 Err(error) => {
+                    // Not an error of serde: that would end the document in the middle, and a script could parse none
+                    // of it.
                     *self.broken.borrow_mut() = Some(error.into_finding());
                     break;
                 }

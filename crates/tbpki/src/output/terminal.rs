@@ -54,6 +54,7 @@ pub(crate) fn write_wrapped(
     let Some(width) = width else { return writeln!(out, "{text}") };
     let mut column = at;
     for (index, word) in text.split(' ').enumerate() {
+        // In columns and not in characters: East Asian letters take two, and sequences of colors none.
         let length = console::measure_text_width(word);
         if index > 0 && column + 1 + length > width {
             write!(out, "\n{:indent$}", "")?;

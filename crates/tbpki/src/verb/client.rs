@@ -49,6 +49,7 @@ fn issuing_profile(args: &ClientArgs, workspace: &Workspace<'_>) -> Result<Optio
     match name.parse::<DeviceName>() {
         // A profile without a CA exists only on the platform; the device is created in it.
         Ok(profile) => Ok((!args.register || has_ca(workspace, &profile)?).then_some(profile)),
+        // ThingsBoard allows names that no CA of a store can have, for example with a slash.
         Err(_) if args.register => Ok(None),
         Err(error) => Err(error),
     }

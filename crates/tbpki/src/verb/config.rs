@@ -67,6 +67,7 @@ fn decided_by_store(config: &mut Config, context: &mut Context) -> Result<()> {
     let unset = |origin| Setting { value: None, origin };
     match server_name(config, &location, None) {
         Ok(name) => config.server.name = Setting { value: Some(name.value), origin: name.origin },
+        // A verb that needs a name fails here. Without a verb no fault exists, and the key is shown as not set.
         Err(error) if matches!(error.code(), Code::AmbiguousServer | Code::NeedsAnswer) => {
             config.server.name = unset(Origin::Default);
         }

@@ -34,6 +34,7 @@ pub(crate) fn run(args: &FlashArgs, context: &mut Context) -> Result<Exit> {
     let messages = context.output.messages();
     let report =
         context.in_workspace(&config, |workspace| flash(workspace, &request, &mut |line| messages.say(line)))?;
+    // Before the monitor, which runs until Ctrl-C: the result must not be lost with it.
     context.output.result(&report)?;
     if args.monitor {
         context.output.stream(|out| monitor_to(&report.port, out))?;
@@ -46,6 +47,7 @@ fn monitor_to(port: &str, out: &mut dyn Write) -> StreamResult {
     let mut fault = None;
     let monitored = monitor(port, &mut |line| {
         fault = writeln!(out, "{}", printable(line)).and_then(|()| out.flush()).err();
+        // A closed pipe ends the monitor, as in `tbpki flash --monitor | head`.
         Ok(fault.is_none())
     });
     match fault {

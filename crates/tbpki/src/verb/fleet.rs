@@ -124,6 +124,7 @@ fn run_from(
 ) -> Result<Exit> {
     let config = context.config(overrides)?;
     let messages = context.output.messages();
+    // Before the workspace is opened: a signal from here on is a request, which the work finds when it begins.
     let stop = signals::on_request()?;
     let mut progress = Progress::new(messages);
     let outcome = context.in_workspace(&config, |workspace| {
@@ -136,6 +137,7 @@ fn run_from(
     let mut report = match outcome? {
         FleetOutcome::Report(report) => *report,
         FleetOutcome::Refused(faults) => {
+            // Only the first faults are kept: a file in another format has one in each of its million lines.
             context.output.findings(faults.first().iter().map(|fault| fault.finding(source)));
             return Err(faults.to_error());
         }

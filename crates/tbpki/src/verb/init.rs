@@ -54,6 +54,7 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
         Some(uri) if args.devices_key_existing => {
             Some(DevicesKey::Existing(Box::new(TokenKey::open(&uri, &mut || pin(place.as_ref(), context))?)))
         }
+        // Made later, with the store: a key in a token that no store knows would stay there.
         Some(uri) => Some(DevicesKey::New(uri)),
     };
     let mut imported = ImportedSecrets::new(args);

@@ -33,6 +33,7 @@ pub(crate) fn run(args: &ServerArgs, context: &mut Context) -> Result<Exit> {
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
     if let Some(next) = next(&report) {
+        // On standard error and after the result, so that JSON on standard output stays one document.
         context.output.say(next);
     }
     Ok(Exit::Done)

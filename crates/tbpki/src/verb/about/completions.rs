@@ -46,6 +46,7 @@ fn place(shell: Shell) -> Result<Place> {
             place(base?.join("completions"), "tbpki", "open a new shell; bash needs the package bash-completion")
         }
         Shell::Zsh => {
+            // zsh has no directory of one user in its search path, so the user must add one.
             let base = directory("ZDOTDIR").map_or_else(home, Ok)?;
             let next = format!(
                 "add `fpath=({} $fpath)` to {} before the line with compinit, and open a new shell",

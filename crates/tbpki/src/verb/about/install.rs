@@ -82,6 +82,8 @@ impl Install {
             set.add(name, text.into_bytes(), Mode::Public)?;
         }
         for name in outdated {
+            // Only after all files were compared: a foreign file leaves the old ones in place. The set replaces none by
+            // itself.
             file::remove(&self.directory, &name)?;
         }
         let files = set.commit()?.into_iter().map(|written| InstalledFile {

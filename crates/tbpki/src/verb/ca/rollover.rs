@@ -89,6 +89,7 @@ fn step(args: &CaStepArgs, step: &Step, platform: Option<&PlatformArgs>, context
     let mut report = context.in_workspace(&config, |workspace| {
         let view = workspace.view()?;
         let ca = rollover::named(&view, &args.ca)?;
+        // The step opens the store, which reads the ledger again under its lock.
         drop(view);
         match *step {
             Step::Prepare if args.dry_run => check_dry_run(workspace, &ca),

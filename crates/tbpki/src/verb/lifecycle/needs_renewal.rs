@@ -81,6 +81,7 @@ fn dates(args: &NeedsRenewalArgs, context: &mut Context) -> Result<Dates> {
     let config = context.config(&Overrides::default())?;
     let (entry, open) = context.in_workspace(&config, |workspace| {
         let view = workspace.view()?;
+        // A clock that is years behind would answer "not needed" to the timer until the certificate has expired.
         workspace.check_clock(&view)?;
         let entry = match (&args.device, &args.server) {
             (Some(device), _) => named(&view, Kind::Device, device.as_str()),

@@ -19,6 +19,7 @@ pub(crate) fn run(args: &ServeArgs, context: &mut Context) -> Result<Exit> {
     let mut overrides = Overrides::default();
     overrides.ca_passphrase(&args.ca_passphrase);
     let config = context.config(&overrides)?;
+    // Before the service starts: systemd may stop it while it still opens the store.
     let stop = signals::on_request()?;
     let messages = context.output.messages();
     let started = |report: &ServeReport| {

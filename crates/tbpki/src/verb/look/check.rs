@@ -51,6 +51,7 @@ pub(crate) fn run(args: &CheckArgs, context: &mut Context) -> Result<Exit> {
 
 /// Records which prepared CAs of devices the broker names: it is ready for them (`tbpki ca activate`).
 fn record_seen(config: &Config, tls: &TlsReport, context: &mut Context) -> Result<()> {
+    // An empty list means that the broker takes certificates of any CA (RFC 5246, section 7.4.4), which proves nothing.
     let Some(leaf) = tls.sent.first().filter(|_| !tls.acceptable_issuers.is_empty()) else { return Ok(()) };
     if store::check_exists(config.general.store.resolved()).is_err() {
         return Ok(());

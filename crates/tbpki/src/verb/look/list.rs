@@ -44,6 +44,7 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
         selection.entries(&view).map(|entry| entry.map(|entry| ListedIdentity::of(&entry, store, &status, rule, now)));
     let with_token = if selection.includes_tokens() { store::token_devices(&location, &view)? } else { Vec::new() };
     let with_token = with_token.into_iter().filter(|name| selection.includes_name(name)).map(ListedIdentity::of_token);
+    // Counted while they pass: the rows are consumed by the output, and the exit status depends on their number.
     let mut rows = with_certificate.chain(with_token.map(Ok)).inspect(|_| count.set(count.get() + 1));
     if context.output.is_json() {
         context.output.json_list("identities", rows)?;

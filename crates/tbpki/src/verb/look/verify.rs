@@ -153,6 +153,7 @@ fn of_bundle(bundle: PemBundle) -> Vec<Certificate> {
     if !others.iter().any(|label| label == "PKCS7") {
         return certificates;
     }
+    // If they are no chain, the order of the file is as good as any, and the verification names the fault.
     Chain::sort(certificates.clone()).map_or(certificates, |chain| chain.certificates().to_vec())
 }
 
@@ -185,6 +186,7 @@ fn read_crls(path: &Path) -> Result<Vec<Crl>> {
     let bytes = file::read(path, LIMIT)?;
     // DER is one list; PEM may contain several.
     let ders = match bytes.first() {
+        // 0x30 is the tag of a SEQUENCE, with which every list in DER begins. PEM begins with a text.
         Some(0x30) => vec![bytes],
         _ => PemBundle::parse(&bytes).map_err(|error| error.at(path))?.crls,
     };

@@ -41,6 +41,7 @@ pub(crate) fn create(args: &ProfileCreateArgs, context: &mut Context) -> Result<
     overrides.ca_passphrase(&args.ca_passphrase);
     overrides.platform(&args.platform);
     let config = context.config(&overrides)?;
+    // Asked before the work begins, so that its lock is not held while a person reads.
     if args.create_devices && !args.accept_issuer_risk && !args.dry_run {
         let question = "The platform will create a device for every certificate below this CA, and anyone with a key \
                         that the CA has signed can issue more. Continue?";

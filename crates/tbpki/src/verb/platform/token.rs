@@ -32,6 +32,7 @@ pub(crate) fn run(args: &TokenArgs, context: &mut Context) -> Result<Exit> {
     };
     let mut report = context.in_workspace(&config, |workspace| token(workspace, &request))?;
     if args.show {
+        // Only on request: the output of a script often ends in a log that others read.
         report.token = report.secret.as_ref().map(|secret| secret.reveal().to_owned());
     }
     context.output.result(&report)?;

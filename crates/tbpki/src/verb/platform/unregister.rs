@@ -25,6 +25,7 @@ pub(crate) fn run(args: &UnregisterArgs, context: &mut Context) -> Result<Exit> 
     let mut overrides = Overrides::default();
     overrides.platform(&args.platform);
     let config = context.config(&overrides)?;
+    // Asked before the work begins: its lock would keep other verbs out while a person thinks.
     if args.delete_device && !args.yes && !args.dry_run {
         let question = format!("Delete the device {} and all its data?", args.device.name()?);
         if !context.prompter.confirm(&question, "--yes")? {

@@ -36,6 +36,8 @@ pub(crate) struct StoreBackupReport {
 
 pub(crate) fn run(args: &StoreBackupArgs, context: &mut Context) -> Result<Exit> {
     let is_age = args.file.extension().is_some_and(|extension| extension == "age");
+    // The name must tell whether the file is encrypted: the wrong one would be copied to a place for secrets or for
+    // none.
     if is_age == args.recipient.is_empty() {
         return Err(Code::Usage
             .error(if is_age {
@@ -48,6 +50,7 @@ pub(crate) fn run(args: &StoreBackupArgs, context: &mut Context) -> Result<Exit>
     }
     let config = context.config(&Overrides::default())?;
     let (written, is_shared) = context.in_workspace(&config, |workspace| {
+        // To repair: a store whose ledger is older than its files is worth a backup too, before it is repaired.
         let store = Store::open_to_repair(&workspace.location, "store backup")?;
         let request = BackupRequest {
             out: args.file.clone(),

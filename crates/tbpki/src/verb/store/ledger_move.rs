@@ -38,6 +38,7 @@ pub(crate) fn run(args: &LedgerMoveArgs, context: &mut Context) -> Result<Exit> 
     let config = context.config(&overrides)?;
     let location = context.store_location(&config)?;
     store::check_exists(location.dir())?;
+    // Until the end of the verb: a row that another verb writes during the copy would be lost with the closed file.
     let _lock = Lock::acquire(location.dir(), "ledger move", PATIENCE)?;
     let (rows, to) = location.move_ledger()?;
     context.output.result(&LedgerMoveReport {
