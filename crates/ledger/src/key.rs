@@ -172,6 +172,7 @@ mod tests {
         for text in ["0AFF01", "aff01", "0a:ff:01", " 00000AFF01 "] {
             assert_eq!(text.parse::<SerialNumber>().unwrap(), serial, "{text}");
         }
+        // 42 digits are 21 octets, one more than a serial number has.
         let long = "1".repeat(42);
         for text in ["", ":", "0x0A", "12 34", "G", "ü", long.as_str()] {
             assert_eq!(text.parse::<SerialNumber>().unwrap_err().code(), Code::BadValue, "{text}");

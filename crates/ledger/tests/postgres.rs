@@ -51,6 +51,8 @@ impl Station for Postgres {
     }
 
     fn refuses(&self, sql: &str) -> bool {
+        // SQL that the constraints reject would end `psql` with an
+        // error. As a function it tells which of the two happened.
         let sql = format!(
             "SET search_path = tbpki; CREATE FUNCTION pg_temp.refused() RETURNS text LANGUAGE plpgsql AS $$ BEGIN \
              {sql}; RETURN 'taken'; EXCEPTION WHEN integrity_constraint_violation THEN RETURN 'refused'; END $$; \
@@ -121,6 +123,7 @@ fn the_ledger_of_a_newer_version_is_left_alone() {
 fn a_station_of_the_version_before_cannot_write_once_another_has_upgraded_the_ledger() {
     let station = Postgres::new();
     issue(&mut station.open(), "a");
+    // As a version without roles writes: the role keeps its default, and a constraint ties it to the state.
     assert!(station.refuses(
         "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, issuer, not_before, \
          not_after, fingerprint, state, intended_at) SELECT kind, 'b', generation, '\\x01', profile, algorithm, \
@@ -153,12 +156,14 @@ fn a_wrong_password_a_missing_one_and_a_missing_database_are_told() {
     assert!(error.finding().fix.is_some());
     let none = PostgresServer::new(&url, None, false, || panic!("no roots")).unwrap();
     assert_eq!(refusal(Ledger::connect(&none)).code(), Code::LedgerRefused);
+    // The same code for all three, because each is repaired in the configuration and not by waiting.
     let missing = plain(&SHARED.1.url("nowhere"));
     assert_eq!(refusal(Ledger::connect(&missing)).code(), Code::LedgerRefused);
 }
 
 #[test]
 fn a_database_that_cannot_keep_every_name_is_refused() {
+    // template0, because PostgreSQL allows another encoding only for copies of it.
     SHARED.1.sql("postgres", "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'");
     assert_eq!(refusal(Ledger::connect(&plain(&SHARED.1.url("latin")))).code(), Code::LedgerRefused);
 }
@@ -178,6 +183,7 @@ fn tls_is_spoken_where_it_is_asked_for_and_the_server_is_verified() {
 
     let other = secured(&url("localhost"), &Certificates::generate().root);
     assert_eq!(refusal(Ledger::connect(&other)).code(), Code::LedgerInsecure, "another CA");
+    // The server's certificate is for the name `localhost` alone.
     let named_otherwise = secured(&url("127.0.0.1"), &certificates.root);
     assert_eq!(refusal(Ledger::connect(&named_otherwise)).code(), Code::LedgerInsecure, "another name");
     let junk = secured(&url("localhost"), b"junk");
@@ -195,6 +201,7 @@ fn a_server_that_speaks_no_tls_is_told_nothing() {
         // "No" to the request for TLS (PostgreSQL 15, section 55.2.11): whatever follows would be plain.
         stream.write_all(b"N").unwrap();
         let mut rest = Vec::new();
+        // To the end: not even a user name may follow the refusal.
         stream.read_to_end(&mut rest).unwrap();
         rest
     });
@@ -205,6 +212,7 @@ fn a_server_that_speaks_no_tls_is_told_nothing() {
 
 #[test]
 fn nothing_at_the_port_is_told_at_once() {
+    // The listener is dropped at the end of the line, so that nothing listens at its port any more.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let error = refusal(Ledger::connect(&plain(&format!("postgres://{USER}@127.0.0.1:{port}/fleet"))));
     assert_eq!(error.code(), Code::LedgerUnreachable);
@@ -221,6 +229,7 @@ fn a_server_that_goes_away_and_comes_back_is_waited_for() {
     let identities = signed(&ledger, &claim);
 
     cluster.stop();
+    // The thread brings the server back while this one waits for it in the commit.
     let back = Arc::clone(&cluster);
     let back = thread::spawn(move || {
         thread::sleep(Duration::from_secs(1));
@@ -300,6 +309,7 @@ fn time_is_the_servers() {
     ledger.claim(&wish(job.id, Phase::Issue, "dead", LONG)).unwrap().unwrap();
     assert_eq!(ledger.claim(&wish(job.id, Phase::Issue, "other", LONG)).unwrap(), None);
     // As if an hour had passed there, and no time here.
+    // In milliseconds: one more than the lease.
     SHARED.1.sql(&station.0, "UPDATE tbpki.work SET until = until - 3600001 WHERE state = 'claimed'");
     assert_eq!(ledger.next_lease_end(job.id, Phase::Issue, None).unwrap(), Some(Duration::ZERO));
     assert_eq!(ledger.claim(&wish(job.id, Phase::Issue, "other", LONG)).unwrap().unwrap().fence, 2);
@@ -310,6 +320,7 @@ fn what_another_station_gave_up_staging_is_in_nobodys_way() {
     let station = Postgres::new();
     let (mut one, mut other) = (station.open(), station.open());
     let mut first = one.stage(&new_job(1)).unwrap();
+    // More than a batch, so that rows have reached the server before the staging is given up.
     for line in 1..=1500 {
         first.add(&StagedName { line, name: format!("n{line}"), ..StagedName::default() }).unwrap();
     }
@@ -342,8 +353,10 @@ fn work_on_a_job() {
     let job = JobId::new(env::var("LEDGER_JOB").unwrap().parse().unwrap());
     let mut ledger = Ledger::connect(&plain(&url)).unwrap();
     loop {
+        // A short lease, so that the shard of the killed station is free again while the others still work.
         match ledger.claim(&wish(job, Phase::Issue, &name, Duration::from_secs(2))).unwrap() {
             Some(claim) => {
+                // The line break in front ends what the test harness may have written on this line.
                 println!("\nclaimed {} {}", claim.shard, claim.fence);
                 let identities = signed(&ledger, &claim);
                 match ledger.commit_issued(&claim, &name, &identities) {
@@ -368,6 +381,7 @@ fn stations_of_which_one_is_killed_issue_each_name_once() {
     let mut doomed = child(&station, job.id, "doomed");
     // It is killed, and does not end by itself when no one listens any more.
     let mut lines = BufReader::new(doomed.stdout.take().unwrap()).lines().map(|line| line.unwrap());
+    // By its fourth claim it has committed shards, and most likely holds one when it is killed.
     assert!(lines.by_ref().filter(|line| line.starts_with("claimed")).nth(3).is_some());
     let others: Vec<Child> = ["one", "two"].into_iter().map(|name| child(&station, job.id, name)).collect();
     doomed.kill().unwrap();
@@ -395,8 +409,11 @@ fn a_station_that_slept_is_refused_when_another_was_quicker() {
     let station = Postgres::new();
     let (mut slow, mut quick) = (station.open(), station.open());
     let job = stage(&mut slow, 2, &["a", "b"]);
+    // A lease of no length is that of a station that slept through it.
     let late = slow.claim(&wish(job.id, Phase::Issue, "slow", Duration::ZERO)).unwrap().unwrap();
     let prompt = quick.claim(&wish(job.id, Phase::Issue, "quick", LONG)).unwrap().unwrap();
+    // Both have signed before either commits, and the commits come
+    // at the same time: the fence decides, and not the order.
     let (theirs, ours) = (signed(&quick, &prompt), signed(&slow, &late));
     let [committed, refused] = thread::scope(|scope| {
         let commits = [

@@ -71,6 +71,7 @@ fn mode(path: &Path) -> u32 {
 /// This test program again, as a process of its own that does one of the jobs below.
 fn child(job: &str, ledger: &Path, umask: &str) -> Child {
     Command::new("sh")
+        // By a shell, because a process has one umask, which the other tests in this one also use.
         .args(["-c", "umask $0; exec \"$@\"", umask])
         .arg(env::current_exe().unwrap())
         .args(["--exact", "job", "--ignored", "--nocapture"])
@@ -102,6 +103,7 @@ fn issue_on_and_on(ledger: &mut Ledger) {
     for number in first.. {
         let name = format!("n{number:06}");
         let key = intend(ledger, &name);
+        // Printed only after the ledger has it: what the test reads must be there, whatever the kill has cut.
         println!("\nintended {name}");
         ledger.issued(&key, &leaf(&name)).unwrap();
         println!("\nissued {name}");
@@ -133,6 +135,7 @@ fn abort_after(ledger: &mut Ledger, statements: usize) {
 
 #[test]
 fn only_the_owner_may_read_it_whatever_the_umask() {
+    // 777 takes even the owner's rights away, unless the mode is set in a step of its own.
     for umask in ["000", "022", "777"] {
         let station = Sqlite::new();
         assert!(child("issue one", &station.path(), umask).wait().unwrap().success(), "umask {umask}");
@@ -148,6 +151,7 @@ fn only_the_owner_may_read_it_whatever_the_umask() {
 #[test]
 fn one_whose_making_was_cut_short_is_finished() {
     let station = Sqlite::new();
+    // As umask 777 leaves it when the process ends between creating the file and setting its mode.
     fs::File::create_new(station.path()).unwrap().set_permissions(Permissions::from_mode(0o000)).unwrap();
     issue(&mut station.open(), "a");
     assert_eq!(mode(&station.path()), 0o600);
@@ -176,6 +180,7 @@ fn killed_at_any_moment_it_keeps_what_was_reported() {
         let mut child = child("issue on and on", &station.path(), "077");
         let lines = BufReader::new(child.stdout.take().unwrap());
         let killer = thread::spawn(move || {
+            // Uneven steps, so that the kills meet different moments of a transaction.
             thread::sleep(Duration::from_millis(60 + 17 * round));
             child.kill().unwrap();
             child.wait().unwrap();
@@ -186,8 +191,10 @@ fn killed_at_any_moment_it_keeps_what_was_reported() {
 
         let ledger = station.open();
         ledger.check().unwrap();
+        // The child intends one at a time.
         assert!(ledger.unfinished().unwrap().len() <= 1);
         for line in told {
+            // A letter and six digits: a shorter name was cut, and other lines are those of the test harness.
             let Some((state, name)) = line.split_once(' ').filter(|(_, name)| name.len() == 7) else { continue };
             let entry = match ledger.history(Kind::Device, name).unwrap().pop() {
                 Some(entry) => entry,
@@ -232,6 +239,7 @@ fn a_writer_waits_for_another_but_not_for_ever() {
     let mut ledger = station.open();
     let other = Connection::open(station.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // After the patience of a file, 5 s.
     let error = ledger.intend(&device("a")).unwrap_err();
     assert_eq!(error.code(), Code::StoreLocked);
 
@@ -263,6 +271,7 @@ fn other_files_are_refused_and_left_alone() {
     };
     write(&text.path(), b"version = 1\n");
     let junk = Sqlite::new();
+    // The right magic and nothing else right: SQLite opens it and fails at the first question.
     write(&junk.path(), &[&b"SQLite format 3\0"[..], &[0xFF; 8192]].concat());
 
     for station in [bookmarks, text, junk] {
@@ -277,6 +286,7 @@ fn other_files_are_refused_and_left_alone() {
 fn damage_is_found() {
     let station = Sqlite::new();
     let mut ledger = station.open();
+    // Enough for several pages, of which the second half is then cut off.
     for number in 0..200 {
         intend(&mut ledger, &format!("n{number:06}"));
     }
@@ -286,6 +296,7 @@ fn damage_is_found() {
     let file = fs::OpenOptions::new().write(true).open(station.path()).unwrap();
     file.set_len(file.metadata().unwrap().len() / 2).unwrap();
 
+    // SQLite may notice the missing pages when it opens the file or only when it reads them.
     let code = match Ledger::open(station.path()) {
         Ok(ledger) => ledger.check().unwrap_err().code(),
         Err(error) => error.code(),

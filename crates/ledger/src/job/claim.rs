@@ -138,6 +138,7 @@ mod tests {
     fn serials_of_an_attempt_differ_and_stand_together() {
         let serials: BTreeSet<SerialNumber> = (0..1000).map(|index| serial_of(&[7; 32], 1, index).unwrap()).collect();
         assert_eq!(serials.len(), 1000);
+        // One head for an attempt: neighbors in the index, so that a shard touches few of its pages.
         let heads: BTreeSet<&[u8]> = serials.iter().map(|serial| &serial.octets()[..4]).collect();
         assert_eq!(heads.len(), 1);
         for serial in &serials {

@@ -157,6 +157,8 @@ mod tests {
             ("postgres://u@localhost/db?sslmode=require", false, true),
             ("postgres://u@db.example/db", false, true),
             ("postgres://u@db.example/db?sslmode=prefer", false, true),
+            // One of several hosts outside is enough, and `hostaddr` is
+            // what is connected to, whatever the host is called.
             ("postgres://u@localhost,db.example/db", false, true),
             ("postgres://u@localhost/db?hostaddr=192.0.2.1", false, true),
         ] {
@@ -174,6 +176,7 @@ mod tests {
             "postgres://u:hunter2@localhost/db",
             "postgres://u@localhost/db?password=hunter2",
             "postgres://u@localhost/db?hunter2=1",
+            // A password may have been typed in the wrong place: the error must not repeat the text.
             "postgres:///hunter2",
             "hunter2",
         ] {

@@ -58,6 +58,7 @@ mod tests {
         for (sqlite, code) in [
             (ffi::SQLITE_BUSY, Code::StoreLocked),
             (ffi::SQLITE_FULL, Code::DiskFull),
+            // SQLite could not enlarge the -shm file, which happens on a full disk.
             (ffi::SQLITE_IOERR_SHMSIZE, Code::DiskFull),
             (ffi::SQLITE_READONLY_ROLLBACK, Code::StoreMissing),
             (ffi::SQLITE_IOERR_FSYNC, Code::FileUnwritable),

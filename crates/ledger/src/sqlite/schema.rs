@@ -112,6 +112,7 @@ mod tests {
     fn a_ledger_of_the_first_layout_keeps_its_identities() {
         let mut connection = Connection::open_in_memory().unwrap();
         let transaction = connection.transaction().unwrap();
+        // From the first layout directly, because a ledger may skip any number of versions.
         migrate(&transaction, 0, &STEPS[..1]).unwrap();
         let row = "INSERT INTO parameters (text) VALUES ('{}'); \
             INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, issuer, not_before, \

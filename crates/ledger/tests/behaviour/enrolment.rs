@@ -16,6 +16,7 @@ fn send(ledger: &mut Ledger, name: &str, number: u8) -> Key {
     ledger
         .transaction(|transaction| {
             transaction.issued_pending(&key, &leaf(&format!("{name} {number}")))?;
+            // 0x30 begins every certificate; the number tells which of them it is.
             transaction.sent(&key, &[number; 32], &[0x30, number])
         })
         .unwrap();
@@ -37,6 +38,7 @@ pub(crate) fn a_password_belongs_to_the_first_key<S: Station>() {
     let kept = ledger.password_of("a").unwrap().unwrap();
     assert_eq!((kept.hash, kept.label.as_deref(), kept.key, kept.is_spent), ([7; 32], Some("pumps"), None, false));
     assert_eq!(kept.expires_at, BEGIN + Duration::DAY);
+    // Twice the same key, as when a device has not received the answer and asks again.
     for key in [[1; 32], [1; 32]] {
         ledger.transaction(|transaction| transaction.bind_password("a", &key)).unwrap();
     }

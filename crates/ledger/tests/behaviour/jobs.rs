@@ -96,6 +96,7 @@ pub(crate) fn a_shard_is_never_handed_out_twice<S: Station>() {
     let station = S::new();
     let names: Vec<String> = (0..40).map(|number| format!("n{number:02}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    // Shards of one name, so that the stations meet as often as possible.
     let job = stage(&mut station.open(), 1, &names);
     let handed: Vec<u32> = thread::scope(|scope| {
         let work = |number: u32| {
@@ -123,7 +124,9 @@ pub(crate) fn an_ended_lease_hands_the_shard_to_another_that_signs_again<S: Stat
     let late = ledger.claim(&wish(job.id, Phase::Issue, "slow", Duration::ZERO)).unwrap().unwrap();
     assert_eq!((late.shard, late.fence, late.first, late.count), (0, 1, 0, 2));
     let prompt = ledger.claim(&wish(job.id, Phase::Issue, "prompt", LONG)).unwrap().unwrap();
+    // The same shard with the next fence, by which the late station is recognized.
     assert_eq!((prompt.shard, prompt.fence), (0, 2));
+    // Another seed gives other serial numbers: what the late station has signed must not share them.
     assert_ne!(prompt.seed, late.seed);
     assert_eq!(claim(&mut ledger, &job, Phase::Issue), None, "the lease goes on");
 
@@ -205,6 +208,7 @@ pub(crate) fn only_the_names_of_the_shard_are_committed<S: Station>() {
 pub(crate) fn a_job_is_done_when_all_of_it_is_issued<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
+    // So that the job finds a generation there, and has to count on from it.
     let old = intend_as(&mut ledger, &device("a")).unwrap();
     ledger.void(&old, "interrupted").unwrap();
     let job = stage(&mut ledger, 2, &["a", "b", "c"]);
@@ -235,6 +239,7 @@ pub(crate) fn an_issuer_uses_a_serial_once_in_a_job_too<S: Station>() {
     let job = stage(&mut ledger, 2, &["a"]);
     let claim = claim(&mut ledger, &job, Phase::Issue).unwrap();
     let mut identities = signed(&ledger, &claim);
+    // The serial number of another certificate of this issuer, as a fault in the numbering would give it.
     identities[0].serial = serial("single");
     assert_eq!(code(ledger.commit_issued(&claim, "here", &identities)), Code::Internal);
     identities[0].serial = SerialNumber::new(&[9; 16]).unwrap();
@@ -249,6 +254,7 @@ pub(crate) fn registering_waits_for_issuing_and_asks_where_the_shard_lies<S: Sta
     issue_shard(&mut ledger, &job);
     let elsewhere = ClaimRequest { place: Some("elsewhere"), ..wish(job.id, Phase::Register, "other", LONG) };
     assert_eq!(ledger.claim(&elsewhere).unwrap(), None);
+    // As a station asks whose store can read every place.
     let anywhere = ClaimRequest { place: None, ..elsewhere };
     let registering = ledger.claim(&anywhere).unwrap().unwrap();
     assert_eq!((registering.shard, registering.place.as_deref(), registering.seed), (0, Some("here"), [0; 32]));
@@ -316,6 +322,7 @@ pub(crate) fn a_device_of_another_shard_takes_no_step<S: Station>() {
     assert_eq!(code(ledger.commit_step(&first, &[], &[(theirs[0].clone(), "no".to_owned())])), Code::Internal);
     assert_eq!(ledger.job_progress(job.id).unwrap().states, [(State::Issued, 2)].into(), "all or nothing");
     assert_eq!(code(ledger.commit_issued(&first, "here", &[])), Code::Internal);
+    // Issuing has a commit of its own, which the steps must not get around.
     let last = Claim { phase: Phase::Issue, ..second };
     assert_eq!(code(ledger.commit_step(&last, &theirs, &[])), Code::Internal);
 }

@@ -176,6 +176,7 @@ pub(crate) fn numbers_and_times_of_lists_only_grow<S: Station>() {
         assert_eq!(ledger.last_list(&KEY).unwrap(), Some(next));
     }
     let last = ledger.last_list(&KEY).unwrap();
+    // The next list would be dated 7 s ahead of this clock, and 5 s are the most.
     let behind = ledger.begin_list(&list_at(BEGIN - Duration::seconds(2))).unwrap_err();
     assert_eq!(behind.code(), Code::ClockBehind);
     assert_eq!(ledger.last_list(&KEY).unwrap(), last, "nothing was recorded");
@@ -194,6 +195,7 @@ pub(crate) fn a_list_has_what_is_revoked_until_it_has_expired<S: Station>() {
     let serials =
         |list: &[ledger::RevokedCertificate]| -> Vec<_> { list.iter().map(|one| one.serial.clone()).collect() };
     let (a, b) = (issue(&mut ledger, "a"), issue(&mut ledger, "b"));
+    // Of another CA, so that it belongs on no list of this one.
     let other = NewIdentity { issuer: "profile-x".to_owned(), ..device("c") };
     let c = intend_as(&mut ledger, &other).unwrap();
     ledger.issued(&c, &leaf("c")).unwrap();
@@ -234,7 +236,11 @@ pub(crate) fn what_a_station_has_issued_is_found_by_its_host<S: Station>() {
     let mut ledger = S::new().open();
     let job = stage(&mut ledger, 1, &["a", "b", "c", "d"]);
     for (shard, station) in
-        ["bench-7-1234-a1b2c3d4", "bench-99-a1b2c3d4", "bench-7-77-a1b2c3d4", "7-1-a1b2c3d4"].into_iter().enumerate()
+        // Host, process and a random part: the second one is the host
+        // `bench` with the process 99, and not a host `bench-99`.
+        ["bench-7-1234-a1b2c3d4", "bench-99-a1b2c3d4", "bench-7-77-a1b2c3d4", "7-1-a1b2c3d4"]
+            .into_iter()
+            .enumerate()
     {
         let claim = ledger.claim(&wish(job.id, Phase::Issue, station, LONG)).unwrap().unwrap();
         assert_eq!(claim.shard as usize, shard);
@@ -281,6 +287,7 @@ pub(crate) fn open_steps_are_read_by_name_and_by_shard<S: Station>() {
     let mut last: Option<(Kind, String)> = None;
     loop {
         let after = last.as_ref().map(|(kind, name)| (*kind, name.as_str()));
+        // Pages of two: three names then take a second page.
         let page = ledger.names_with_open_revocations(after, 2).unwrap();
         let Some(end) = page.last() else { break };
         last = Some(end.clone());
@@ -306,6 +313,7 @@ pub(crate) fn a_revoked_ca_issues_nothing<S: Station>() {
     assert_eq!(intend_as(&mut ledger, &device("a")).unwrap_err().code(), Code::CaRevoked);
     // A generation that is prepared changes nothing until it signs.
     let next = NewIdentity { serial: serial("ca2"), ..ca };
+    // It signs itself, because a revoked generation cannot sign its successor.
     let next_generation = ledger.intend_by(&next, None).unwrap();
     let next = Key { generation: next_generation, ..key };
     ledger.issued_pending(&next, &leaf("ca2")).unwrap();

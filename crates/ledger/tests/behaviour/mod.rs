@@ -48,6 +48,7 @@ pub(crate) fn device(name: &str) -> NewIdentity {
 }
 
 pub(crate) fn serial(text: &str) -> SerialNumber {
+    // The first octet comes from the name and is ASCII, so that all serial numbers are positive.
     let mut octets = [0xA5; 16];
     octets.iter_mut().zip(text.bytes()).for_each(|(octet, byte)| *octet = byte);
     SerialNumber::new(&octets).unwrap()
@@ -88,6 +89,7 @@ fn listed(ledger: &Ledger, filter: &Filter) -> Vec<String> {
 pub(crate) fn an_identity_is_intended_then_issued_then_used<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
+    // The ledger keeps whole seconds, so that its times would otherwise lie before this one.
     let before = OffsetDateTime::now_utc().replace_nanosecond(0).unwrap();
 
     let key = intend(&mut ledger, "pump-1");
@@ -118,6 +120,7 @@ pub(crate) fn registering_and_bundling_come_in_any_order_and_again<S: Station>()
     let station = S::new();
     let mut ledger = station.open();
     let key = issue(&mut ledger, "a");
+    // Twice each, as by a run that was interrupted after the step and is repeated.
     for step in [Ledger::bundled, Ledger::registered, Ledger::registered, Ledger::bundled] {
         step(&mut ledger, &key).unwrap();
     }
@@ -308,6 +311,7 @@ pub(crate) fn a_list_shows_what_is_asked_for<S: Station>() {
 pub(crate) fn a_long_list_is_whole_and_in_order<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
+    // Two full pages of the list and a part of a third.
     let names: BTreeSet<String> = (0..2500).map(|number| format!("sensor-{number:06}")).collect();
     ledger
         .transaction(|transaction| names.iter().try_for_each(|name| transaction.intend(&device(name)).map(drop)))
@@ -318,6 +322,8 @@ pub(crate) fn a_long_list_is_whole_and_in_order<S: Station>() {
 pub(crate) fn names_are_data<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
+    // `%` and `_` are patterns in LIKE. No character follows
+    // U+10FFFF, so that the end of its range of prefixes is special.
     let names = ["'); DROP TABLE identity; --", "100%", "a\u{10FFFF}", "Grüße", "_"];
     for name in names {
         issue(&mut ledger, name);

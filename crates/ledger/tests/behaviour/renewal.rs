@@ -75,6 +75,7 @@ pub(crate) fn a_lease_on_an_identity_has_one_holder_until_it_ends<S: Station>() 
     let mut ledger = station.open();
     let none: Vec<String> = Vec::new();
     let is_leased = |ledger: &Ledger, name: &str| ledger.is_leased(Kind::Device, name).unwrap();
+    // A name that is there twice must not be in its own way.
     assert_eq!(ledger.lease("one", Kind::Device, &["b", "a", "b"], LONG).unwrap(), none);
     assert_eq!(ledger.lease("one", Kind::Device, &["a"], LONG).unwrap(), none, "extended");
     assert!(is_leased(&ledger, "a") && !is_leased(&ledger, "c"));
@@ -85,10 +86,12 @@ pub(crate) fn a_lease_on_an_identity_has_one_holder_until_it_ends<S: Station>() 
     assert_eq!(ledger.lease("two", Kind::Device, &["a"], LONG).unwrap(), ["a"]);
     ledger.release("one", Kind::Device, &["a"]).unwrap();
     assert_eq!(ledger.lease("two", Kind::Device, &["a"], LONG).unwrap(), none);
+    // A prefix of "one", and none of "two".
     ledger.release_all("on").unwrap();
     assert_eq!(ledger.lease("two", Kind::Device, &["b"], LONG).unwrap(), none);
     // One that has ended is free.
     ledger.lease("three", Kind::Device, &["d"], Duration::from_millis(1)).unwrap();
+    // 20 times the lease, so that a coarse clock is no matter.
     thread::sleep(Duration::from_millis(20));
     assert!(!is_leased(&ledger, "d"));
     assert_eq!(ledger.lease("two", Kind::Device, &["d"], LONG).unwrap(), none);
@@ -174,6 +177,7 @@ pub(crate) fn the_newest_entry_is_the_one_that_was_recorded_last<S: Station>() {
     issue(&mut ledger, "a");
     let now = ledger.newest().unwrap().unwrap();
     // Recorded by a clock in the future, which was corrected and accepted.
+    // In seconds: 1,000 days.
     station.sql("UPDATE identity SET intended_at = intended_at + 86400000, issued_at = issued_at + 86400000");
     assert_eq!((ledger.newest().unwrap().unwrap() - now).whole_days(), 1000);
     ledger.accept_clock(now).unwrap();

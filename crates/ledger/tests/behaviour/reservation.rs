@@ -14,6 +14,7 @@ pub(crate) fn a_name_that_waits_in_a_job_is_not_given_to_a_single_device<S: Stat
 
     // Another station asks, with a handle of its own.
     let mut other = station.open();
+    // The third name, with a line of headings in front.
     assert_eq!(other.reserved_by(Kind::Device, "c").unwrap(), Some((job.id, 4)));
     assert_eq!(code(intend_as(&mut other, &device("c"))), Code::NameReserved);
     assert_eq!(other.history(Kind::Device, "c").unwrap(), []);

@@ -33,6 +33,7 @@ pub(crate) fn a_job_that_is_not_kept_never_was<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
     let mut staging = ledger.stage(&new_job(1000)).unwrap();
+    // More than two batches, so that rows have been written before the staging is dropped.
     for line in 1..=2500 {
         staging.add(&named(line, &format!("n{line}"))).unwrap();
     }
@@ -70,6 +71,7 @@ pub(crate) fn other_values_of_a_name_make_another_job<S: Station>() {
     };
     stage(&mut ledger, 1, &["a"]);
     assert_eq!(digest_of(&mut ledger, &named(9, "a")), 0, "the line may change");
+    // Empty texts, because the digest must tell an empty value from an absent one.
     let others = [
         StagedName { label: Some(String::new()), ..named(2, "a") },
         StagedName { profile: Some(String::new()), ..named(2, "a") },
@@ -102,6 +104,7 @@ pub(crate) fn duplicates_of_the_store_and_of_other_jobs_are_told<S: Station>() {
     let job = stage(&mut ledger, 2, &["j1", "j2", "j3", "j4"]);
     issue_shard(&mut ledger, &job);
 
+    // A void identity frees its name, and "j4" waits in a job whose first shard is issued.
     let names = ["new", "void", "j4", "single", "j1", "new", "single"];
     let (first, total) = duplicates(&mut ledger, &names, 10);
     let entry = |name: &str| EarlierUse::Store(Box::new(ledger.current(Kind::Device, name).unwrap().unwrap()));
@@ -120,6 +123,8 @@ pub(crate) fn duplicates_of_the_store_and_of_other_jobs_are_told<S: Station>() {
 pub(crate) fn names_of_a_job_are_data<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
+    // Names travel to PostgreSQL in columns of arrays, where
+    // quotes, backslashes and placeholders must stay as they are.
     let names = ["'); DROP TABLE staged; --", "100%", "a\u{10FFFF}", "Grüße", "$1", "?1", "a\\nb\t\"\n"];
     let job = stage(&mut ledger, 3, &names);
     let mut kept = Vec::new();
