@@ -64,9 +64,11 @@ fn repaired(image: &[u8]) -> Option<Vec<u8>> {
     for _ in 0..*image.get(SEGMENTS)? {
         let length = usize::try_from(u32::from_le_bytes(image.get(at + 4..at + 8)?.try_into().ok()?)).ok()?;
         let end = at.checked_add(8)?.checked_add(length)?;
+        // The checksum is over the data of the segments alone, without their headers of 8 bytes.
         sum = image.get(at + 8..end)?.iter().fold(sum, |sum, byte| sum ^ byte);
         at = end;
     }
+    // Padded so that the checksum is the last byte of a block of 16.
     let end = (at + 1).next_multiple_of(16);
     let mut repaired = image.get(..at)?.to_vec();
     repaired.resize(end, 0);

@@ -83,6 +83,7 @@ fn csr(input: &[u8]) {
 fn keygen_properties(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let Ok(properties) = legacy::parse(text) else { return };
+    // An empty environment: an input must mean the same on every machine.
     let environment = Environment::of(&[]).with_host_name("host.example");
     if let Ok(converted) = properties.convert("pki", &environment) {
         let written = config::render(&converted.answers);

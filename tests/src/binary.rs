@@ -28,6 +28,7 @@ pub fn target() -> PathBuf {
 fn build() -> PathBuf {
     // The program is built as the tests are, so that both share the dependencies that are already compiled.
     let release = !cfg!(debug_assertions);
+    // The cargo that runs the tests: another toolchain would compile everything again.
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(workspace()).args(["build", "--quiet", "--package", "tbpki", "--bin", "tbpki", "--target-dir"]);
     cargo.arg(target()).args(release.then_some("--release"));

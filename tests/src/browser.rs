@@ -77,6 +77,7 @@ impl Browser {
         ];
         let mut options = json!({ "binary": program("chromium"), "args": arguments });
         if !look.scripts {
+            // 2 is "block" in Chromium's settings of content.
             options["prefs"] = json!({ "profile.managed_default_content_settings.javascript": 2 });
         }
         let wanted = json!({ "capabilities": { "alwaysMatch": {
@@ -100,6 +101,7 @@ impl Browser {
     /// Makes the window another size, smaller than a window could be if need be.
     #[track_caller]
     pub fn resize(&self, width: u32, height: u32) {
+        // A window of Chromium is at least 500 pixels wide; the metrics of an emulated device are not limited by it.
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
     }

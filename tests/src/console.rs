@@ -44,6 +44,7 @@ pub fn parse(page: &str) -> Result<Vec<Step>, String> {
         } else if let Some(language) = line.trim_start().strip_prefix("```") {
             let block: Vec<(usize, &str)> =
                 lines.by_ref().take_while(|(_, line)| !line.trim_start().starts_with("```")).collect();
+            // Taken, so that a status is for the next block alone, and a forgotten one does not reach a later block.
             let status = exit.take().map(|(_, status)| status);
             match language {
                 "console" => steps.extend(commands(&block, status.unwrap_or(0))?),
@@ -195,6 +196,7 @@ fn form(line: &str) -> String {
             && digits(&word[..4]) == 4
             && digits(&word[5..7]) == 2;
         let is_time = word.len() == 8 && word.as_bytes()[2] == b':' && word.as_bytes()[5] == b':' && digits(word) == 6;
+        // Sixteen digits are 64 random bits: shorter numbers such as ports and counts must be the same in every run.
         let is_number = word.len() >= 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
         shown.push_str(if is_date || is_time {
             "@"

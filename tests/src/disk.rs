@@ -39,6 +39,7 @@ impl Disk {
         // `cat` waits for the end of this process's pipe, so the namespace ends with the test however it ends.
         let script = format!("mount -t tmpfs -o size={bytes},mode=700 none \"$0\" && echo mounted && exec cat");
         let mut unshare = Command::new("unshare");
+        // A user may mount only in a user namespace of their own, where they count as root.
         unshare.args(if as_root() { &[][..] } else { &["--user", "--map-root-user"] });
         unshare.args(["--mount", "--", "sh", "-c", &script]).arg(&mounted_at);
         let mut holder = unshare.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -88,6 +89,7 @@ impl Disk {
         drop(filler);
         let size = fs::metadata(&path).unwrap().len() / PAGE * PAGE;
         assert!(size >= pages * PAGE, "the disk never has {pages} pages free");
+        // Cut from the end: a tmpfs gives the pages of a shortened file back, and the rest stays taken.
         OpenOptions::new().write(true).open(&path).unwrap().set_len(size - pages * PAGE).unwrap();
     }
 

@@ -148,6 +148,7 @@ pub fn run_disturbed(
         return Ok(None);
     }
     let call = match injection {
+        // The last one: strace writes the call before it kills the process, and no line follows it.
         Injection::Kill => lines.lines().rfind(|line| line.contains(&format!(" {name}("))),
         _ => lines.lines().find(|line| line.contains(mark)),
     };
@@ -160,8 +161,10 @@ struct Run {
 }
 
 fn trace(command: &Command, inject: Option<&str>) -> io::Result<Run> {
+    // A file and not strace's standard error, which the command uses for its messages.
     let log = tempfile::NamedTempFile::new()?;
     let mut strace = Command::new("strace");
+    // `-f` for threads, and `-y` for the paths of descriptors: a failed check then names the file.
     strace.args(["-f", "-qq", "-y", "-o"]).arg(log.path()).args(["-e", &format!("trace={}", known())]);
     if let Some(inject) = inject {
         strace.args(["-e", &format!("inject={inject}")]);

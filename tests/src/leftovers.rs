@@ -43,6 +43,7 @@ pub fn holds_secret(name: &Path, bytes: &[u8]) -> bool {
         name.file_name().is_some_and(|last| files.iter().any(|file| last.to_string_lossy().starts_with(file)))
     };
     let is_kept = name.parent().is_some_and(|directory| directory.ends_with("secrets"));
+    // The end of the label, which PKCS#8, SEC 1, PKCS#1 and encrypted keys have in common.
     let is_key = bytes.windows(b"PRIVATE KEY-----".len()).any(|window| window == b"PRIVATE KEY-----");
     is_key || is_kept || is_called(SECRET_FILES) || is_called(&["ledger.db"]) || KeystoreFormat::detect(bytes).is_some()
 }
@@ -65,6 +66,8 @@ pub fn assert_whole(directory: &Path, password: Option<&str>, after: impl Displa
         if certificates.is_empty() && keys.is_empty() {
             fault(&"there is nothing in it");
         }
+        // By generation: replaced files have the serial number of their certificate, and a key of the next one must not
+        // fit.
         let pair = pairs.entry(serial.to_owned()).or_default();
         if !ANCHOR_FILES.contains(&plain) {
             pair.0.extend(certificates.into_iter().next());

@@ -148,6 +148,7 @@ impl Sandbox {
             .directory(self.path())
             .clean_env()
             .env("PATH", env::var_os("PATH").unwrap_or_default())
+            // The state directory with the notes of ledgers is below HOME.
             .env("HOME", self.path())
             .env("LANG", "C.UTF-8")
             .hides(self.secrets.borrow().iter().cloned())

@@ -94,6 +94,7 @@ impl Tool {
     #[track_caller]
     pub fn run(mut self) -> Outcome {
         let line = line(&self.command);
+        // Never that of the test: a program that prompts would wait for the developer's terminal.
         let stdin = if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
         let mut child = self
             .command

@@ -46,6 +46,7 @@ fn lose_each(start: &Sandbox, args: &[&str], directory: &str, files: &[(&str, Fa
     there.sort();
     let mut listed: Vec<&str> = files.iter().map(|(file, _)| *file).collect();
     listed.sort_unstable();
+    // Compared with the table, so that a file of a later version cannot be forgotten here.
     assert_eq!(there, listed, "the files of {directory}");
 
     let (sandbox, saved) = (start, start.copy());
@@ -220,6 +221,7 @@ fn anchors_that_are_not_followed_any_more_are_named() {
     assert_eq!(text.matches("#anchors = \"ours\"").count(), 1, "{text}");
     sandbox.write("keygen.toml", text.replace("#anchors = \"ours\"", "anchors = \"system\""));
     let outcome = sandbox.ok(client).prints("TBPKI-0088").prints("out/tb-server-chain.pem");
+    // Once for the file of the store, and once for the copy.
     assert_eq!(outcome.stderr_text().matches("TBPKI-0088").count(), 2, "{outcome}");
 }
 
@@ -279,6 +281,7 @@ fn refused(sandbox: &Sandbox, args: &[&str], variable: Option<(&str, &str)>, wor
         None => tool.run(),
     };
     if args.contains(&"--csr") {
+        // With a request the key is elsewhere. The old key.pem would look as if it belonged to the new certificate.
         forced.ends(1).prints("TBPKI-0082").prints("key.pem").prints("move them away");
     } else {
         forced.ok();

@@ -130,6 +130,7 @@ fn a_keystore_gets_the_password_and_the_alias_that_are_wanted_now() {
     // The settings name both, and the old ones are kept.
     let settings = sandbox.text("conf/thingsboard.env");
     assert!(settings.contains("KEY_STORE_PASSWORD=another-password") && settings.contains("KEY_ALIAS=other"));
+    // Eight files of a server with the default formats; keystore and settings were replaced and kept.
     assert_eq!(sandbox.files().iter().filter(|path| path.starts_with("conf")).count(), 8 + 2);
 }
 
@@ -156,6 +157,7 @@ fn what_root_makes_in_a_users_store_is_the_users() {
     const USER: u32 = 65_534;
     let sandbox = Sandbox::new();
     chown(sandbox.path(), Some(USER), Some(USER)).unwrap();
+    // A copy, because the target directory may be below root's home, which the user cannot enter.
     Tool::new("cp").arg(tbpki()).arg(sandbox.join("tbpki")).run().ok();
     chown(sandbox.join("tbpki"), Some(USER), Some(USER)).unwrap();
 

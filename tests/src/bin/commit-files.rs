@@ -28,8 +28,10 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["remove", dir, name] => file::remove(dir, name).map(drop),
         ["recover", dir] => file::recover(dir).map(drop),
         ["hold", dir] => {
+            // Without patience: the test holds one lock and needs to know at once whether a second one fails.
             let _lock = Lock::acquire(dir, "hold", Duration::ZERO)?;
             file::OutputTarget::new("-", Mode::Public).write(b"held\n")?;
+            // Until the test kills it. Ten minutes, so that a test that fails to do so leaves no process for ever.
             std::thread::sleep(Duration::from_secs(600));
             Ok(())
         }
@@ -42,7 +44,9 @@ fn identity(dir: &str, generation: &str) -> Result<FileSet> {
     let mut set = FileSet::new(dir);
     set.add("key.pem", format!("key {generation}").into_bytes(), Mode::Private)?;
     set.add("cert.pem", format!("certificate {generation}").into_bytes(), Mode::Public)?;
+    // The same in every generation: a file that does not change must be left alone, and have no kept copy.
     set.add("anchors.pem", b"anchors".to_vec(), Mode::Public)?;
+    // In a directory that differs with the generation, so that directories are made and removed too.
     set.add(format!("{generation}/store.p12"), format!("store {generation}").into_bytes(), Mode::Private)?;
     Ok(set)
 }

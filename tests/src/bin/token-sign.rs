@@ -28,6 +28,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    // A PIN that is tried again and again would spend the tries of a real token, which then locks itself.
     assert_eq!(asked, 1, "the PIN is asked for once");
     answer("opened");
     for line in std::io::stdin().lock().lines() {
@@ -87,5 +88,6 @@ fn behind_its_back(what: &str) {
 
 fn answer(text: &str) {
     let mut out = std::io::stdout().lock();
+    // Flushed, because the test waits for this line before it takes the token away.
     writeln!(out, "{text}").and_then(|()| out.flush()).unwrap();
 }

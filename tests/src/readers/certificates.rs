@@ -103,6 +103,7 @@ impl Ca {
 /// A certificate as PEM.
 pub fn pem(der: &[u8]) -> String {
     let body = base64(der);
+    // 64 characters a line, as RFC 7468 (section 2) demands of writers. A strict reader may refuse others.
     let lines: Vec<&str> = body.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
     format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }

@@ -49,6 +49,7 @@ impl ApiLogin {
     /// Stops the test unless the client was refused, for a reason that contains this.
     #[track_caller]
     pub fn is_refused(&self, reason: &str) {
+        // Any status but 0: that of mosquitto_pub for one refusal is 1, 7 or 8, by the moment at which it is noticed.
         assert!(self.outcome.status != 0, "this client was let in: {}", self.outcome);
         let said = self.outcome.stdout_text() + &self.outcome.stderr_text();
         assert!(said.contains(reason), "{reason:?} is not why: {}", self.outcome);
@@ -115,6 +116,7 @@ pub fn mosquitto_pub_as(port: u16, files: &Files<'_>, client: &str, user: &str) 
 }
 
 fn publisher(host: &str, port: u16, anchors: &Path) -> Tool {
+    // QoS 1: without an acknowledgment the client ends with 0 also if the broker drops the message.
     let client = Tool::new(program("mosquitto_pub")).arg("--cafile").arg(anchors).args(["-d", "-q", "1"]);
     let client = client.args(["-h", host, "-p", &port.to_string(), "-t", "v1/devices/me/telemetry"]);
     client.args(["-m", "{\"temperature\":25}"])

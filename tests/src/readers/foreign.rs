@@ -81,6 +81,7 @@ impl ForeignCa {
             .run()
             .ok();
         openssl()
+            // openssl counts from now, so with -1 the certificate begins now and ends a day before.
             .args(["x509", "-req", "-days", &days.to_string(), "-in"])
             .arg(&request)
             .arg("-CA")

@@ -161,6 +161,7 @@ fn by_certtool(made: &OwnCa, name: &str, config: &Path) {
         .arg(&made.root)
         .run()
         .ok();
+    // Less than the root's days: an issuing CA that outlives its root is another case.
     template("issuing", 3900);
     certtool()
         .args(["--generate-certificate", "--load-privkey"])

@@ -32,6 +32,7 @@ impl Listener {
     pub fn requiring_clients_of(mut self, cafile: &Path) -> Self {
         self.lines.push(format!("cafile {}", cafile.display()));
         self.lines.push("require_certificate true".to_owned());
+        // The broker then logs the common name, by which a test sees who has connected.
         self.lines.push("use_identity_as_username true".to_owned());
         self
     }
@@ -121,6 +122,7 @@ impl Mosquitto {
             .arg(&config)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
+            // A file and not a pipe, so that the whole log can be read again and again.
             .stderr(log)
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start mosquitto: {error}"));

@@ -31,6 +31,7 @@ impl Connect<'_> {
         let mut body = text(if self.level == 3 { "MQIsdp" } else { "MQTT" });
         let flags =
             u8::from(self.clean) << 1 | u8::from(self.user.is_some()) << 7 | u8::from(self.password.is_some()) << 6;
+        // A keep-alive of 60 seconds, longer than any test.
         body.extend([self.level, flags, 0, 60]);
         body.extend(properties(self.level));
         body.extend(text(self.client));

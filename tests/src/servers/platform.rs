@@ -203,10 +203,12 @@ impl Answer {
             "https" => Wire::tls(host, port, None, Versions::Tls13).unwrap_or_else(|error| panic!("{error}")),
             _ => Wire::tcp(host, port),
         };
+        // Each request on a connection of its own, so that the end of the answer is that of the connection.
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n");
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
+        // A server may refuse a POST without a length (RFC 9110, section 15.5.12), also one without a body.
         if !body.is_empty() || method == "POST" {
             head.push_str(&format!("Content-Length: {}\r\n", body.len()));
         }

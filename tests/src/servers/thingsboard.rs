@@ -55,6 +55,7 @@ impl ThingsBoard {
     #[track_caller]
     pub fn start(credentials: &Credentials<'_>) -> Self {
         let mut command = listener(credentials).command();
+        // Inherited, because a stack trace of Java is the only explanation of a listener that does not start.
         let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn();
         let mut child = started.unwrap_or_else(|error| panic!("cannot start java: {error}"));
         let stdin = child.stdin.take().unwrap();

@@ -153,6 +153,7 @@ fn connect(host: &str, port: u16) -> TcpStream {
     let stream = TcpStream::connect((host, port)).unwrap_or_else(|error| panic!("{host}:{port}: {error}"));
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    // Packets of a few bytes would wait for the acknowledgment of the packet before (Nagle's algorithm).
     stream.set_nodelay(true).unwrap();
     stream
 }
@@ -167,6 +168,7 @@ fn certified(shown: &Shown) -> Arc<CertifiedKey> {
 struct Shows(Option<Arc<CertifiedKey>>);
 
 impl ResolvesClientCert for Shows {
+    // The names of acceptable issuers are ignored: many devices send their certificate to any server that asks.
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         self.0.clone()
     }

@@ -46,6 +46,7 @@ fn what_the_command_line_does_not_know_ends_with_2() {
         assert_eq!(envelope["version"], 1, "{outcome}");
         assert_eq!(envelope["error"]["code"], "TBPKI-0011", "{outcome}");
         assert!(envelope.get("result").is_none() && envelope["findings"].as_array().unwrap().is_empty(), "{outcome}");
+        // An unknown verb is not repeated as one: the envelope then names the program.
         let verb = args.first().filter(|verb| **verb != "clint").unwrap_or(&"tbpki");
         assert!(envelope["verb"].as_str().unwrap().starts_with(verb), "{outcome}");
         let error = &envelope["error"];

@@ -75,6 +75,7 @@ fn mistakes_in_the_file_are_shown_with_line_and_column() {
 fn position(marked: &str) -> (usize, usize) {
     let before = marked.split('§').next().unwrap();
     let line = before.rsplit('\n').next().unwrap();
+    // Columns count characters and not bytes, as editors show them.
     (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
@@ -147,6 +148,7 @@ fn device_names_cannot_lead_out_of_the_store() {
         (" ", "space"),
         ("pump-1 ", "space"),
         ("pump\n1", "'\\n'"),
+        // Right-to-left override: the name would be shown as another one.
         ("pump\u{202e}1", "U+202E"),
         (long.as_str(), "300 characters"),
     ] {

@@ -42,12 +42,15 @@ fn requests_that_cannot_be_accepted() {
 
     let der = |pem: &PathBuf| openssl().args(["req", "-outform", "DER", "-in"]).arg(pem).run().ok().stdout;
     let mut broken = der(&pump);
+    // The last byte is part of the signature.
     *broken.last_mut().unwrap() ^= 1;
     sandbox.write("broken.csr", broken);
     let mut renamed = der(&pump);
     let at = renamed.windows(6).position(|window| window == b"pump-1").unwrap();
+    // The same length, so that only the signature tells that the subject was changed.
     renamed[at + 5] = b'2';
     sandbox.write("renamed.csr", renamed);
+    // A byte behind the structure: DER has no room for it, and lenient readers ignore it.
     sandbox.write("long.csr", [der(&pump), vec![0]].concat());
     sandbox.write("cut.csr", &der(&pump)[..90]);
     sandbox.write("garbage.csr", "a request");
@@ -148,6 +151,7 @@ fn a_device_gets_no_subject_but_its_own() {
         ("/CN=PUMP-1", &["PUMP-1"]),
     ];
     for (subject, words) in rows {
+        // Needed by OpenSSL before 3.0 for `+` in a subject; since then it is the default.
         request(&sandbox, "odd", subject, &[EC, &["-multivalue-rdn"]].concat());
         refused(&sandbox, &["client", "--device", "pump-1", "--csr", "odd.csr"], user(55, words));
         refused(&sandbox, &["client", "--device", "pump-1", "--csr", "odd.csr", "--dry-run"], user(55, words));
@@ -204,6 +208,7 @@ fn a_server_gets_no_names_but_those_that_were_given() {
 fn a_signature_that_cannot_be_checked_is_not_called_false() {
     let sandbox = Sandbox::with_store();
     let rsa: &[&str] = &["-newkey", "rsa:2048"];
+    // 222 is the longest salt of a key of 2048 bits with SHA-256, which OpenSSL takes if none is given.
     let pss: &[&str] = &["-sha256", "-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:222"];
     for (name, more, said) in [
         ("sha224", [EC, &["-sha224"]].concat(), "ecdsa-with-SHA224"),

@@ -30,6 +30,7 @@ fn walk(disk: &Disk, directory: &Path, args: &[&str], watched: &[PathBuf]) {
         }
         pages += 1;
     }
+    // Fewer would mean that the walk did not meet the check at all.
     assert!(pages > 4, "{pages} pages were enough");
     disk.make_room();
     // The reported changes were made: a second run has nothing to add.
@@ -81,6 +82,7 @@ fn a_new_store_needs_room() {
         has_expected(&outcome, false, user(83, &["no room"]));
         let after = Snapshot::of(&disk.path()).without(Disk::is_filler);
         before.is_unchanged(&after, format!("{outcome} with {pages} pages"));
+        // A store needs some fifty pages, each round runs tbpki once, and a step of one shows no more.
         pages += 3;
     }
     // A ledger without room to grow would have stopped it after the keys were written.

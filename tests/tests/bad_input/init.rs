@@ -55,6 +55,7 @@ fn directories_that_cannot_take_the_keys_of_the_roots() {
         into(extra, "file/below", user(84, &["file"]));
         into(extra, "used", user(82, &["server-root.key.pem, devices-root.key.pem", "used", "move them away"]));
         into(extra, "dirs", user(81, &["a directory of this name"]));
+        // Keys that were to be kept offline must not end up in the store, by whatever way its directory is written.
         for inside in ["pki", "pki/roots", "./pki/../pki/roots", "link/pki"] {
             into(extra, inside, usage(3, &["inside the store", inside, "--root-out"]));
         }

@@ -44,6 +44,7 @@ fn named_days_may_not_outlive_the_issuer_and_defaults_are_shortened() {
             refused(
                 &sandbox,
                 &[verb, &["--days", "8000"], extra].concat(),
+                // The CAs are made for 7300 days (20 years), and some time of them has passed.
                 user(42, &["8000 days", "name at most 7299"]),
             );
         }

@@ -38,6 +38,7 @@ fn passwords_that_not_every_reader_takes() {
             // By a file that keygen.toml names, with and without a line's end.
             sandbox.write("keygen.toml", format!("version = 1\n[{section}]\n{key} = {{ file = \"password\" }}\n"));
             refused(&sandbox, args, expected());
+            // The end of a line of Windows is no part of the password either.
             sandbox.write("password", format!("{password}\r\n"));
             refused(&sandbox, args, expected());
             // By a variable that it names.

@@ -32,6 +32,7 @@ struct Holder {
 impl Holder {
     fn start(sandbox: &Sandbox, args: &[&str]) -> Self {
         let pipe = sandbox.join("pipe");
+        // A named pipe as the file of the passphrase: tbpki waits in it, with the lock, for as long as the test wants.
         Tool::new("mkfifo").arg(&pipe).run().ok();
         let mut command = sandbox.tbpki([args, &["--ca-passphrase-file", "pipe"]].concat()).command();
         let process = Guarded(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
@@ -80,6 +81,7 @@ fn the_message_names_the_holder() {
         let started = Instant::now();
         sandbox.ok(["list"]);
         sandbox.ok([SECOND, &["--dry-run"]].concat());
+        // Below the five seconds that a verb waits for the lock before it gives up.
         assert!(started.elapsed() < Duration::from_secs(4));
         holder.finish("correct horse\n");
     }

@@ -20,6 +20,7 @@ pub(crate) const FUTURE: [&str; 2] = ["20900101000000Z", "20991231235959Z"];
 #[track_caller]
 pub(crate) fn certificate(sandbox: &Sandbox, name: &str, issuer: Option<&str>, extensions: &str, dates: [&str; 2]) {
     let path = |file: String| -> PathBuf { sandbox.join(file) };
+    // `openssl ca` and not `x509`, which in OpenSSL 3.0 takes days from now and no dates. It needs a database.
     let scratch = tempfile::tempdir().unwrap();
     let config = scratch.path().join("config");
     let text = format!(

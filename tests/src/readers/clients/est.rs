@@ -46,6 +46,8 @@ impl Service {
     /// As [`Service::start`], with these environment variables.
     #[track_caller]
     pub fn start_in(sandbox: &Sandbox, more: &[&str], environment: &[(&str, &str)]) -> Self {
+        // Port 0, and the ports are read from its messages: fixed ones would collide with tests that run at the same
+        // time.
         let listen = ["serve", "--listen", "127.0.0.1:0", "--status", "127.0.0.1:0", "--crl", "127.0.0.1:0"];
         let tool = sandbox.tbpki(listen.iter().chain(&CERTIFICATE).chain(more));
         let mut command = environment.iter().fold(tool, |tool, (name, value)| tool.env(name, value)).command();
@@ -62,11 +64,13 @@ impl Service {
             }
         };
         let (est, status, crl) = (next("EST: https://"), next("status: "), next("revocation lists: "));
+        // Read to the end: a full pipe would block the service at its next message.
         std::thread::spawn(move || lines.for_each(|line| drop(line.map(|line| println!("serve: {line}")))));
         Self {
             child,
             anchor: sandbox.join("pki/ca/server-root/cert.pem"),
             directory: sandbox.path().to_owned(),
+            // By name, because the certificate has to hold what clients connect to.
             url: est.replace("127.0.0.1", "https://localhost"),
             address: est,
             status,
@@ -110,6 +114,7 @@ impl Service {
     pub fn becomes_healthy(&self, healthy: bool) {
         let begin = Instant::now();
         let url = format!("{}/healthz", self.status);
+        // `-f`: an answer of 503 counts as a failure.
         while (Tool::new("curl").args(["-sSf", "--max-time", "60", &url]).run().status == 0) != healthy {
             assert!(begin.elapsed() < Duration::from_secs(120), "health does not become {healthy}");
             std::thread::sleep(Duration::from_millis(200));
@@ -185,6 +190,7 @@ impl HttpAnswer {
     #[track_caller]
     pub fn certificates(&self) -> String {
         self.is(200, "");
+        // EST answers with bare base64 (RFC 7030, section 4.2.3), which openssl reads only as PEM.
         let pem = format!("-----BEGIN PKCS7-----\n{}-----END PKCS7-----\n", folded(&self.body));
         openssl().args(["pkcs7", "-print_certs"]).stdin(pem).run().ok().stdout_text()
     }
