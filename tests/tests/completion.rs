@@ -17,6 +17,7 @@ fn ask(sandbox: &Sandbox, words: &[&str]) -> Outcome {
     sandbox
         .tbpki(line)
         .env("TBPKI_COMPLETE", "bash")
+        // As the script of bash sets them: the index of the word at the cursor, and the separator of the candidates.
         .env("_CLAP_COMPLETE_INDEX", words.len().to_string())
         .env("_CLAP_IFS", "\n")
         .run()

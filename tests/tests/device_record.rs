@@ -6,6 +6,7 @@ use tbpki_tests::Sandbox;
 use tbpki_tests::oracle::nvs_partition_gen;
 
 fn pem(label: &str, length: usize) -> String {
+    // Lines with their numbers: a page that is missing or in the wrong place changes the text.
     let lines: String = (0..length / 65).map(|line| format!("{line:064}\n")).collect();
     format!("-----BEGIN {label}-----\n{lines}-----END {label}-----\n")
 }
@@ -50,6 +51,7 @@ fn a_record_with_a_token_in_one_page_is_read() {
 
 #[test]
 fn chains_and_keys_over_several_pages_are_read() {
+    // The chain is longer than a page of NVS (4,096 bytes), so that the generator cuts it into chunks with an index.
     let login = Login::Certificate { chain: pem("CERTIFICATE", 9_000), key: pem("PRIVATE KEY", 3_300).into() };
     let record = Record::new(parts(login)).unwrap();
     assert_eq!(Record::read(&generated(&record, "0x6000")[..]), Ok(record));

@@ -100,6 +100,7 @@ fn walk(start: &dyn Fn(&Path), arguments: &[&str]) {
         },
     )
     .unwrap();
+    // Both states must occur: otherwise the walk would have begun too late or ended too early.
     assert!(olds > 0 && olds < steps, "{olds} of {steps}");
 }
 
@@ -182,6 +183,7 @@ fn walk_failures(injection: Injection<'_>, code: Code, start: &dyn Fn(&Path), ar
             } else if step.output.status.code() == Some(1) {
                 failures += 1;
                 let said = String::from_utf8_lossy(&step.output.stderr);
+                // A lock that fails is no full disk, and an owner that cannot be set is an error of its own.
                 let other = step.call.contains("flock(") || step.call.contains("chown");
                 assert!(said.contains(&code.to_string()) || other, "{step}");
                 if matches!(injection, Injection::Error(_)) {
@@ -278,6 +280,7 @@ fn killed_under_any_umask_nothing_is_left_that_cannot_be_settled() {
                 assert_done(&unprivileged("umask 777; ./commit-files recover .", dir.path()));
                 settle(dir.path());
                 let found = tree(dir.path());
+                // The directory, its three files, and the directory of the generation with the fourth one.
                 assert!(found.is_empty() || found.len() == 6, "{step}\n{found:#?}");
             },
         )
@@ -312,6 +315,7 @@ fn on_a_small_disk(script: &str) -> String {
 #[test]
 fn a_disk_that_is_full_stays_as_it_was() {
     let (mut full, mut done) = (0, 0);
+    // From too few for anything to enough for all, so that the disk becomes full at each step of the work once.
     for pages in 4..=16 {
         let said = on_a_small_disk(&format!(
             "$PROGRAM new pump 1; find pump | sort > ../before; \

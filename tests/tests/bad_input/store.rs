@@ -85,6 +85,7 @@ fn identities_whose_files_were_swapped_or_edited() {
 fn ledgers_that_are_none_or_of_another_time() {
     let sandbox = Sandbox::with_store();
     sandbox.ok(CLIENT);
+    // With its log SQLite would repair the beginning of the file, or report the log instead.
     for name in ["pki/ledger.db-wal", "pki/ledger.db-shm"] {
         fs::remove_file(sandbox.join(name)).unwrap();
     }

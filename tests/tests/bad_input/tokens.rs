@@ -24,6 +24,7 @@ fn uris_that_name_no_key() {
         (with("token=the fleet"), &["' '", "%20"]),
         (with("token=%"), &["\"token\"", "hexadecimal"]),
         (with("token=%C3"), &["UTF-8"]),
+        // An escape sequence that clears the terminal, if a message showed the name of the token.
         (with("token=%1b%5B2J"), &["cannot be seen"]),
         (with("tokken=fleet"), &["\"tokken\"", "did you mean token?"]),
         (with("library-version=2"), &["\"library-version\"", "these are taken"]),
@@ -172,6 +173,7 @@ fn stores_whose_key_uri_is_damaged() {
     scene.sandbox.write(path, format!("pkcs11:object=mine?module-path={MODULE}"));
     scene.fails(&client, user(34, &["does not belong"]));
     scene.sandbox.write(path, &good);
+    // A store with two keys for one CA: which one signs must not depend on the order in which they are looked for.
     scene.sandbox.write("pki/ca/devices-issuing/key.pem", "one too many");
     scene.fails(&client, user(97, &["in a file and another in a token"]));
 }

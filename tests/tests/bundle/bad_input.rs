@@ -72,6 +72,7 @@ fn files_that_are_no_application() {
     refused(&sandbox, &args("esp32c3", "both.bin", &["--out", "again"]), 1, 209, &["24576 bytes follow"]);
 
     let mut foreign = application;
+    // The chip's number in the header of an image; 2 is the ESP32-S2.
     foreign[12] = 2;
     sandbox.write("s2.bin", foreign);
     let words = ["tbpki has no support for ESP32-S2", "esp32, esp32s3"];
@@ -156,6 +157,7 @@ fn partition_tables() {
         ("nvs,data,nvs,0x9000,0x3000\napp,app,factory,,1M\n", 0, ""),
         ("nvs,data,nvs,0x9000,0x6000\napp,app,fctory,,1M\n", 202, "partitions.csv:2"),
         ("nvs,data,nvs,0x9000,0x6000\napp,app,factory,,8M\n", 204, "4 MB"),
+        // ESP-IDF's updates write two sectors in turn, so this partition has two of them, and no other size.
         ("nvs,data,nvs,0x9000,0x6000\nota,data,ota,,0x1000\napp,app,factory,,1M\n", 202, "have 0x2000 bytes"),
         ("app,app,factory,0x10000,1M\nnvs,data,nvs,,2M\n", 202, "0x3000 to 0x100000 bytes"),
         ("nvs,data,nvs,0x8000,0x6000\napp,app,factory,,1M\n", 202, "--partition-table-offset"),
@@ -177,6 +179,7 @@ fn a_table_has_at_most_94_partitions() {
         sandbox.write("partitions.csv", format!("nvs,data,nvs,0x9000,24K\napp,app,factory,0x10000,1M\n{rows}"));
     };
     let args = args("esp32c3", "esp32c3.elf", &["--partitions", "partitions.csv", "--out", "out"]);
+    // 94 entries of 32 bytes, the hash behind them and an end mark fill the 0xC00 bytes of a table.
     with(93);
     refused(&sandbox, &args, 1, 202, &["95 partitions", "at most 94 entries"]);
     with(92);

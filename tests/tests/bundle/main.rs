@@ -36,5 +36,6 @@ fn bundled(sandbox: &Sandbox, more: &[&str]) -> Outcome {
 
 /// Espressif's esptool, about to run.
 fn esptool(sandbox: &Sandbox) -> Tool {
+    // A wide terminal: esptool breaks its lines at the width, and the tests look for texts in them.
     Tool::new(venv("python")).args(["-m", "esptool"]).directory(sandbox.path()).env("COLUMNS", "200")
 }

@@ -33,6 +33,7 @@ fn encrypted_nvs_has_its_keys_in_a_file_of_their_own() {
     let dir = "pki/devices/pump-1/esp32c3";
     let keys = sandbox.read(format!("{dir}/nvs_keys.bin"));
     let listed = sandbox.text(format!("{dir}/flash_args")) + &sandbox.text(format!("{dir}/flasher_args.json"));
+    // A flasher writes what these files list. Keys in the flash next to the encrypted data would open it.
     assert!(!listed.contains("nvs_keys"), "{listed}");
     let flash = sandbox.read(format!("{dir}/flash.bin"));
     assert!(!flash.windows(64).any(|bytes| bytes == &keys[..64]));

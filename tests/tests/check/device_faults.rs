@@ -49,6 +49,7 @@ fn no_key(scene: &Scene) -> Broken {
 fn damaged(scene: &Scene) -> Broken {
     let broken = registered(scene);
     let text = fs::read_to_string(scene.device("chain.pem")).unwrap();
+    // A quarter of the text ends within the leaf.
     fs::write(scene.device("chain.pem"), &text[..text.len() / 4]).unwrap();
     broken
 }

@@ -17,6 +17,8 @@ fn clients(scene: &Scene, board: &Board, let_in: bool) {
             go.succeeds();
             java.succeeds();
         } else {
+            // The handshake succeeds without a certificate, so that the refusal comes only with the answer to the
+            // login.
             go.is_refused("CONNACK");
             java.is_refused("");
         }
@@ -37,6 +39,7 @@ fn in_keystore_mode_java_and_go_log_in_and_no_warning_is_given() {
 fn in_pem_mode_they_do_not_and_the_reason_is_named() {
     let scene = Scene::new();
     let text = |name: &str| scene.sandbox.text(format!("conf/{name}"));
+    // With PEM files ThingsBoard names its own leaf as the only acceptable issuer, and no device was issued by it.
     let board = scene.thingsboard_with(&text("mqttserver.pem"), &text("mqttserver_key.pem"));
     board.register(DEVICE, &std::fs::read_to_string(scene.device("cert.pem")).unwrap());
     clients(&scene, &board, false);

@@ -75,6 +75,7 @@ fn pem_mode(scene: &Scene) -> Broken {
 }
 
 fn stranger(scene: &Scene) -> Broken {
+    // The root of the servers instead of that of the devices: a frequent mistake of configurations.
     let broker = Mosquitto::start(&server(scene).requiring_clients_of(&scene.path("conf/cafile.pem")));
     Broken::new([format!("localhost:{}", broker.port()), "--kind".to_owned(), "mqtt".to_owned()]).while_alive(broker)
 }

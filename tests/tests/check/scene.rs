@@ -201,6 +201,7 @@ impl Board {
 
     /// A device with this certificate.
     pub(crate) fn register(&self, name: &str, certificate: &str) {
+        // The leaf alone, because ThingsBoard computes the credentials id of the whole text that it gets.
         let leaf = &certificate[..certificate.find("-----END CERTIFICATE-----\n").unwrap() + 26];
         self.post(
             "/api/device-with-credentials",

@@ -22,6 +22,7 @@ const TABLE: &[Row] = &[
     ("the keystore is damaged", |scene| write(scene, "mqttserver.p12", "hello"), &[("files", 70)]),
     ("others may read the keystore", loose, &[("permissions", 85)]),
     ("the store password is wrong", |scene| set(scene, "MQTT_SSL_KEY_STORE_PASSWORD", "wrong1"), &[("key", 71)]),
+    // The default of ThingsBoard, which applies if the line is missing.
     ("the key password differs", |scene| set(scene, "MQTT_SSL_KEY_PASSWORD", "server_key_password"), &[("key", 75)]),
     ("the alias is another", |scene| set(scene, "MQTT_SSL_KEY_ALIAS", "mykey"), &[("key", 76)]),
     ("the key is encrypted", encrypted_key, &[("key", 32), ("issuers", 155)]),
@@ -146,6 +147,7 @@ fn every_fault_of_a_servers_files_is_named() {
 fn a_server_that_has_not_loaded_its_new_files_is_recognized() {
     let scene = Scene::new();
     let board = scene.thingsboard();
+    // After the start: the simulator keeps the files that it has loaded.
     scene.sandbox.ok(["server", "--name", "localhost", "--only-given-names", "--out", "conf", "--force"]);
     let checked = scene.check(&["--server".to_owned(), "conf".to_owned(), board.host()]);
     assert_eq!(checked.found(), [("served".to_owned(), "TBPKI-0184".to_owned())], "{}", checked.outcome);

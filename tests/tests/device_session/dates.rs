@@ -24,6 +24,7 @@ fn these_tests_are_about_a_build_that_checks_dates() {
 fn an_expired_certificate_is_refused_once_the_date_is_known() {
     let station = Station::new("ec-p256");
     let broker = Mosquitto::start(&station.listener());
+    // Three years: a server's certificate is valid for 825 days.
     for (days, said) in [(1, "login: pump-1 logged in"), (3 * 365, &*format!("{REFUSED}it has expired"))] {
         let server = TimeServer::saying(today() + days * DAY);
         let mut options = Options::default();

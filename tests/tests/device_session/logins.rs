@@ -25,6 +25,8 @@ fn every_way_in(algorithm: &str) {
                 device.logs(LAST);
                 let version = if at_most_tls_1_2 { "tls: TLS 1.2, " } else { "tls: TLS 1.3, " };
                 assert!(device.log().contains(version), "{}", device.log());
+                // mosquitto logs the user name last: the token, or the common name of the certificate that it has
+                // verified.
                 broker.logs(&format!("as pump-1 (p2, c1, k60, u'{user}')"));
             }
         }

@@ -23,6 +23,7 @@ fn device(station: &Station, proxy: &Proxy, answer: u64) -> Device {
 fn complete_and_in_order(temperatures: &[i32]) {
     let mut next = 0;
     for &temperature in temperatures {
+        // Repeated readings are allowed (QoS 1 is "at least once"), and gaps are not.
         assert!(temperature <= next, "{temperature} came before {next}: {temperatures:?}");
         next = next.max(temperature + 1);
     }

@@ -96,6 +96,7 @@ impl Shared {
         let (mut from_broker, mut bytes) = (0, [0; 4096]);
         while !self.end.load(Ordering::Relaxed) {
             let mode = self.mode();
+            // Loss does not end a connection: neither side learns of it, as with a radio that is out of reach.
             if mode != begun && mode != Mode::Lose {
                 break;
             }
@@ -130,6 +131,7 @@ fn carry(from: &mut TcpStream, to: Option<&mut TcpStream>, bytes: &mut [u8]) -> 
         Err(_) => return None,
     };
     if let Some(to) = to {
+        // Blocking, because a full buffer would end the connection here, which only the mode may do.
         to.set_nonblocking(false).unwrap();
         let written = to.write_all(&bytes[..length]);
         to.set_nonblocking(true).unwrap();

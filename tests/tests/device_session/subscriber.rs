@@ -30,6 +30,7 @@ impl Subscriber {
             .spawn()
             .unwrap();
         let listening = Self { child, directory };
+        // Before the device sends: a message that comes before the subscription reaches no subscriber.
         broker.logs("Sending SUBACK to listener");
         listening
     }

@@ -33,8 +33,11 @@ impl TimeServer {
                 // A time-out, mostly.
                 let Ok((48, client)) = socket.recv_from(&mut request) else { continue };
                 let mut answer = [0; 48];
+                // No leap warning, version 4, mode 4 (server); the next byte is the stratum, of which 0 would be a
+                // refusal (RFC 5905).
                 answer[0] = 0x24;
                 answer[1] = 2;
+                // The time that the client has sent comes back as the origin. A client drops an answer without it.
                 answer[24..32].copy_from_slice(&request[40..]);
                 let seconds = (said.load(Ordering::Relaxed) + TO_1970) & u64::from(u32::MAX);
                 answer[40..44].copy_from_slice(&u32::try_from(seconds).unwrap().to_be_bytes());

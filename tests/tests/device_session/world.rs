@@ -63,6 +63,7 @@ impl Default for Options {
 
 impl Device {
     pub(crate) fn new(record: Record, options: Options) -> Self {
+        // A test that failed has poisoned the lock, and the others must still run.
         let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         CLOCK.install();
         let log = Lines::default();
@@ -102,6 +103,7 @@ impl Device {
         let mut context = Context::from_waker(Waker::noop());
         while !holds(&self.log()) {
             assert!(Instant::now() < deadline, "never {what}:\n{}", self.log());
+            // The session never ends, so that there is no other result (its output is `Infallible`).
             let Poll::Pending = self.session.as_mut().poll(&mut context);
             thread::sleep(Duration::from_millis(1));
         }

@@ -83,6 +83,7 @@ impl ErrorType for Connection {
 impl Read for Connection {
     async fn read(&mut self, bytes: &mut [u8]) -> Result<usize, ErrorKind> {
         let length = self.stream.read(bytes).map_err(|_| ErrorKind::ConnectionReset)?;
+        // After the read: the service has answered by then, so it has issued what the device never gets.
         if self.is_answer_lost { Err(ErrorKind::ConnectionReset) } else { Ok(length) }
     }
 }
@@ -234,6 +235,8 @@ const WHOLE: usize = usize::MAX;
 fn a_device_enrols_with_its_password_and_renews_with_its_certificate() {
     let sandbox = station();
     let service = Service::start(&sandbox, &["--issuances", "10"]);
+    // A MAC address: its colons are also what separates the password in Basic authentication. And a letter beyond
+    // ASCII.
     let mut device = Device::new(&sandbox, &service, "a4:cf:12:ü");
     let secret = Secret::from(password(&sandbox, &device.name));
     device.renew(Some(&secret), WHOLE).unwrap();
@@ -264,6 +267,7 @@ fn a_device_enrols_with_its_password_and_renews_with_its_certificate() {
 fn a_power_failure_at_any_write_ends_with_one_identity() {
     let sandbox = station();
     let service = Service::start(&sandbox, &[]);
+    // One write more in each round, until a whole run needs no more: each write was then the last one once.
     for left in 0.. {
         let was_whole = lives_through(&sandbox, &service, &format!("pump-{left}"), left, None);
         if was_whole {
@@ -282,6 +286,7 @@ fn any_lost_answer_ends_with_one_identity() {
     {
         assert!(!lives_through(&sandbox, &service, name, WHOLE, Some(lost)), "{name}");
     }
+    // There is no fifth connection, so nothing is lost.
     assert!(lives_through(&sandbox, &service, "none", WHOLE, Some(4)));
 }
 

@@ -28,6 +28,7 @@ fn heads_and_bodies_have_a_limit() {
     let service = Service::start(&sandbox, &[]);
     sandbox.write("long", vec![b'M'; (16 << 10) + 1]);
     sandbox.write("longest", vec![b'M'; 16 << 10]);
+    // Without `Expect: 100-continue`, with which some versions of curl wait before they send the body.
     service.send("simpleenroll", "long", &["-H", "Expect:"]).is(413, "the body is longer than 16384 bytes");
     service.send("simpleenroll", "longest", &[]).is(401, "");
     let long = format!("X-Long: {}", "a".repeat(9 << 10));
@@ -81,6 +82,7 @@ fn thousands_of_half_open_connections_leave_the_service_healthy() {
     for _ in 0..10_000 {
         // Of one address 64 count; the others are closed at once.
         open.push(connect(&service.address));
+        // More than the limit of an address, and below the number of files that a process of the test may open.
         if open.len() > 128 {
             open.clear();
         }

@@ -29,6 +29,7 @@ fn revocation_lists_are_served_as_one_file_and_for_each_ca() {
     let ca = sandbox.join("pki/ca/devices-issuing/cert.pem");
     let read = openssl().args(["crl", "-inform", "DER", "-noout", "-text", "-CAfile"]).arg(ca).stdin(der).run().ok();
     assert!(read.stderr_text().contains("verify OK") && read.stdout_text().contains("Serial Number"), "{read}");
+    // Names become files of the store, so that a path must not lead out of it. The servers' lists are not public.
     for path in ["/", "/server-issuing.crl", "/profile-..%2F..%2Fx.crl", "/unknown.crl", "/../ledger.db"] {
         assert!(curl(&url(path)).0.starts_with("404"), "{path}");
     }

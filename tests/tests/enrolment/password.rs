@@ -15,6 +15,7 @@ fn a_password_is_good_for_one_key_until_the_certificate_is_confirmed() {
     let answer = service.send("simpleenroll", "a.b64", &[]);
     answer.is(401, "a client certificate or a one-time password is required");
     assert!(answer.head.contains("Www-Authenticate: Basic realm=\"tbpki\""), "{}", answer.head);
+    // The same answer for a wrong name and a wrong password, so that names cannot be found out by trying.
     for wrong in ["pump-1:wrong".to_owned(), format!("pump-2:{secret}"), format!("pump-1:{secret}x")] {
         service.send("simpleenroll", "a.b64", &["-u", &wrong]).is(401, "the name or the password is wrong");
     }
@@ -25,6 +26,7 @@ fn a_password_is_good_for_one_key_until_the_certificate_is_confirmed() {
     for header in ["Content-Type: application/pkcs7-mime", "Content-Transfer-Encoding: base64", "Content-Length: "] {
         assert!(answer.head.contains(header), "{header} is not in {}", answer.head);
     }
+    // strongSwan reads the base64 of one line only.
     assert!(answer.body.ends_with('\n') && answer.body.trim_end().lines().count() == 1, "{}", answer.body);
     answer.save(&sandbox, "a.pem");
     let root = sandbox.join("pki/ca/devices-root/cert.pem");

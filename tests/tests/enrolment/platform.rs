@@ -223,6 +223,7 @@ fn a_revocation_during_the_swap_wins() {
     known(scene.sandbox.tbpki(["revoke", "--open"])).run().ok();
     assert_eq!(scene.roles(), ["revoked", "revoked"]);
     service.confirm("b.pem", "b.key").is(403, "the client certificate is revoked");
+    // Twice the delay of the platform: the service has its answer by then, and must not write once more.
     std::thread::sleep(Duration::from_secs(6));
     assert!(matches!(scene.credential(), Some((CredentialsType::AccessToken, _))), "{:?}", scene.credential());
 }
@@ -302,6 +303,7 @@ fn roles<const N: usize>(roles: [&str; N]) -> Vec<String> {
 #[test]
 fn a_service_that_is_killed_during_the_swap_is_continued_by_the_next_one() {
     let scene = Scene::new();
+    // So long that the service is killed while the platform still holds its answer back.
     let service = scene.within_swap(20_000);
     let sim = scene.platform.sim().unwrap();
     service.kill();

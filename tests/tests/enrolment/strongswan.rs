@@ -18,6 +18,7 @@ fn est(sandbox: &Sandbox, service: &Service, name: &str, args: &[&str]) -> Outco
     let tool = strongswan_pki().directory(sandbox.path()).args(["--est", "--url", &service.url, "--outform", "pem"]);
     let csr = format!("{name}.csr");
     tool.args(["--in", &csr, "--cacert", "pki/ca/server-root/cert.pem", "--cacert", "pki/ca/devices-root/cert.pem"])
+        // strongSwan verifies the certificate that it gets, and needs the CAs of the devices for it.
         .args(["--cacert", "pki/ca/devices-issuing/cert.pem"])
         .args(args)
         .run()

@@ -36,6 +36,7 @@ fn an_archive_is_one_tar_with_an_index() {
         assert_eq!(index.lines().count(), 2301);
         if job == 1 {
             let bytes = sandbox.read(archive);
+            // A prime, so that the samples are at different places of the shards.
             for line in index.lines().skip(1).step_by(97) {
                 let fields: Vec<&str> = line.split(',').collect();
                 let number = |field: usize| fields[field].parse::<usize>().unwrap();
@@ -56,6 +57,7 @@ fn a_sealed_archive_is_opened_by_its_recipients_alone() {
     let recipient = said.split_whitespace().find(|word| word.starts_with("age1")).unwrap().to_owned();
     sandbox.write("recipients", format!("# the factory\n{recipient}\n"));
     let issue = ["fleet", "issue", "--count", "1100", "--name-pattern", "s-{}", "--archive", "f.tar.zst.age"];
+    // The name ends with .age, and no recipient is given.
     sandbox.fails(issue, 2, "TBPKI-0011");
     sandbox.ok(issue.into_iter().chain(["--recipients-file", "recipients"]));
 

@@ -66,6 +66,7 @@ fn misplaced_quotes_repeated_headers_and_invisible_characters_are_refused_with_t
     refused("name,attr.cfg\nx-1,\"{\"a\":1}\"\n").prints("TBPKI-0278").prints("names.csv:2");
     refused("name\na\n\"b\n").prints("TBPKI-0270").prints("names.csv:3").prints("not closed");
     refused("name,label\na,x\nname,label\nb,y\n").prints("TBPKI-0273").prints("names.csv:3").prints("columns again");
+    // Soft hyphen, joiners, zero-width spaces, variation selector and tag: two names would look the same in every list.
     for c in "\u{ad}\u{61c}\u{200b}\u{200c}\u{200d}\u{2060}\u{fe0f}\u{feff}\u{e0041}".chars() {
         refused(format!("name\na-1\na-1{c}\n")).prints("TBPKI-0025").prints("names.csv:3").prints("invisible");
     }
@@ -85,6 +86,7 @@ fn a_list_without_the_name_column_leads_to_the_option() {
 #[test]
 fn names_that_look_the_same_are_issued_with_a_warning() {
     let sandbox = Sandbox::with_store();
+    // The same word composed and decomposed, as in file names of macOS, and a Cyrillic letter among Latin ones.
     sandbox.write("names.csv", "name\nS\u{fc}d\nSu\u{308}d\np\u{443}mp\n");
     let said = sandbox.ok(["fleet", "issue", "--from", "names.csv", "--out", "fleet"]).prints("issued      3 of 3");
     said.prints("warning[TBPKI-0282]")
@@ -106,6 +108,7 @@ fn semicolons_of_excel_are_read() {
 #[test]
 fn standard_input_without_end_is_refused() {
     let sandbox = Sandbox::with_store();
+    // A quote that is never closed makes one row of the whole file.
     let endless = format!("name\n\"{}", "row\n".repeat(100_000));
     let issue = sandbox.tbpki(["fleet", "issue", "--from", "-", "--out", "fleet"]);
     issue.stdin(endless).run().ends(1).prints("TBPKI-0270").prints("a row takes more than 256 KiB");

@@ -17,6 +17,8 @@ const DOUBLED: &str = "store-with-a-doubled-name.tar.zst";
 fn store(fixture: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/0.1.0").join(fixture);
+    // Not the owner of the machine on which the archive was made: root would otherwise refuse the store of another
+    // user.
     let unpack = ["--zstd", "--no-same-owner", "-xf", path.to_str().unwrap()];
     Tool::new("tar").args(unpack).directory(sandbox.path()).run().ok();
     sandbox

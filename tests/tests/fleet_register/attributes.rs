@@ -42,6 +42,7 @@ fn a_list_with_such_attributes_is_refused_with_its_lines_before_a_job_is_staged(
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
+        // -1 and 42 come back as they are written, so that nothing is to be accepted.
         assert!(!text.contains("names.csv:4") && !text.contains("-1\" to"), "{text}");
         assert!(!fleet.sandbox.join("fleet").exists() && fleet.devices().is_empty(), "{verb:?}");
         let jobs = fleet.sandbox.ok(["fleet", "jobs", "--json"]).json();
@@ -80,6 +81,7 @@ fn a_new_device_takes_two_requests_and_attributes_two_more() {
     let fleet = Fleet::of(5);
     fleet.register(&[]).ok();
     let count = || fleet.sim().requests().iter().filter(|request| !request.path.contains("/auth/")).count();
+    // Create with the certificate, and read it back. The device is looked for only after a refusal or a lost answer.
     assert_eq!(count(), 10);
 
     let fleet = Fleet::empty();

@@ -95,6 +95,7 @@ fn counts(outcome: &Outcome) -> (Value, Value) {
 
 #[test]
 fn a_shard_has_a_directory_of_partitions_and_the_firmware_is_there_once() {
+    // Three more than a shard has.
     let sandbox = issued(1003, &["--out", "fleet"]);
     let outcome = bundle(&sandbox, &[]).run().ok();
     assert_eq!(counts(&outcome), (1003.into(), 1003.into()));

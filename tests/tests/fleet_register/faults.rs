@@ -29,6 +29,7 @@ fn two_thousand_devices_come_through_every_fault_each_of_them_once() {
     // Each kind meets each request several times, in the middle of all that goes well.
     for (round, (method, path)) in [CREATE, READ_BACK, CREATE, READ_BACK].into_iter().enumerate() {
         for (number, kind) in kinds.into_iter().enumerate() {
+            // Spread over the run: a platform that fails several times in a row is another case.
             let after = u32::try_from(round * 300 + number * 25).unwrap();
             fleet.sim().inject(Fault::new(kind).on(method, path).after(after).times(2));
         }
@@ -98,6 +99,7 @@ fn a_platform_that_rejects_every_login_ends_the_run_and_the_rest_follows() {
     assert_eq!(phase["failed"], 0, "a failure of the platform is not one of a device");
     let registered = fleet.registered();
     assert_eq!(phase["done"], registered);
+    // Some of the 150 devices were made, and their credentials could not be read back before the run ended.
     assert!((100..=150).contains(&registered), "{registered}");
     fleet.sim().clear_faults();
     fleet.register(&[]).ok();

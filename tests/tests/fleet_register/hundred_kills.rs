@@ -33,6 +33,7 @@ const FAULTS: [FaultKind; 6] = [
 #[ignore = "takes minutes: cargo xtask interop"]
 fn a_hundred_kills_leave_every_device_one_identity_one_credential_and_one_bundle() {
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
+    // Printed, so that a failure can be repeated with the same moments.
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let fleet = ready();
@@ -73,6 +74,7 @@ fn a_hundred_kills_leave_every_device_one_identity_one_credential_and_one_bundle
     });
     assert_all(&fleet, DEVICES);
     for name in fleet.sim().devices() {
+        // Each save increments it: 1 means that the credential was written once, and never again.
         assert_eq!(fleet.sim().credentials(&name).unwrap().version, 1, "{name}");
     }
     assert_on_disk(&fleet, &out);

@@ -121,6 +121,7 @@ fn killed_at_any_moment_every_device_has_one_identity_one_credential_and_one_bun
     for round in 0..8 {
         let mut command = fleet.tbpki(&run).command();
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Longer in each round, so that the kills hit all three phases.
         std::thread::sleep(Duration::from_millis(150 + 370 * round));
         // One that has ended already cannot be killed.
         drop(child.kill());
