@@ -128,6 +128,7 @@ mod tests {
     fn fields_that_were_written_before_are_copied_as_they_are() {
         let mut out = CsvWriter::new(Vec::new());
         out.line([Cell::from("=a,b"), Cell::Number(-1)]).unwrap();
+        // A formula that was disarmed when it was written must not be disarmed twice.
         out.copied(["'=a,b", "-1"]).unwrap();
         assert_eq!(out.finish().unwrap(), b"\"'=a,b\",-1\r\n\"'=a,b\",-1\r\n");
     }
@@ -141,6 +142,7 @@ mod tests {
 
     #[test]
     fn no_text_is_a_formula() {
+        // A spreadsheet takes a cell that begins so for a formula, and a device name may begin so.
         for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\tx"] {
             assert_eq!(line(&[text.into()]), format!("'{text}\r\n"));
         }

@@ -121,6 +121,7 @@ mod tests {
         let uncommented: String = example()
             .lines()
             .map(|line| match line.strip_prefix('#') {
+                // A commented key has no space behind the `#`, and an explanation has one.
                 Some(rest) if !rest.starts_with(' ') && rest.contains(" = ") => format!("{rest}\n"),
                 _ => format!("{line}\n"),
             })

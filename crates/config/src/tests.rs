@@ -66,6 +66,7 @@ fn a_file_is_read_into_types() {
 #[test]
 fn a_flag_beats_a_variable_beats_the_file_beats_the_default() {
     let environment =
+        // An empty variable counts as unset, because some runners (such as CI systems) cannot leave one out.
         Environment::of(&[("TBPKI_SERVER_DAYS", "91"), ("TBPKI_CLIENT_DAYS", "92"), ("TBPKI_CA_NAME", "")]);
     let (config, _) = load(SEED, &environment, &[over(key::server::days, "93", "--days")]).unwrap();
     let seen = |path: &str| {
@@ -161,6 +162,7 @@ fn bad_values_are_placed_and_say_what_the_key_takes() {
         ("[server]\ndays = 0", Code::BadValue, 3, 8),
         ("[server]\ndays = -5", Code::BadValue, 3, 8),
         ("[server]\ndays = 36501", Code::BadValue, 3, 8),
+        // More than the 64 bits of an integer in TOML: the error must still point at the value.
         ("[server]\ndays = 99999999999999999999999", Code::BadValue, 3, 8),
         ("[server]\ndays = \"90\"", Code::BadValue, 3, 8),
         ("[server]\ndays = 9.5", Code::BadValue, 3, 8),
@@ -179,6 +181,7 @@ fn bad_values_are_placed_and_say_what_the_key_takes() {
         ("[firmware]\nmqtt_port = 0", Code::BadValue, 3, 13),
         ("[firmware]\nmqtt_port = 65536", Code::BadValue, 3, 13),
         ("[firmware]\nchip = \"esp8266\"", Code::UnknownChip, 3, 8),
+        // Not a multiple of a sector, 0x1000.
         ("[firmware]\npartition_table_offset = 0xD100", Code::BadValue, 3, 26),
         ("[firmware]\npartition_table_offset = \"D000\"", Code::BadValue, 3, 26),
         ("[firmware]\napp_partition = \"\"", Code::BadValue, 3, 17),
@@ -211,6 +214,7 @@ fn a_bad_variable_or_flag_is_named() {
 
 #[test]
 fn a_variable_that_is_nearly_a_key_is_warned_about() {
+    // The other two are variables of the program and not keys.
     let environment = Environment::of(&[("TBPKI_SERVER_DAY", "5"), ("TBPKI_NO_PROGRESS", "1"), ("TBPKI_CONFIG", "x")]);
     let (_, findings) = load(SEED, &environment, &[]).unwrap();
     assert_eq!(findings.len(), 1);
@@ -219,6 +223,7 @@ fn a_variable_that_is_nearly_a_key_is_warned_about() {
 
 #[test]
 fn the_version_comes_first() {
+    // The version is checked first: in a file of a later version an unknown key is no mistake.
     for text in ["", "[server]\nday = 3", "version = 2", "version = \"1\"", "version = 1.0", "version = []"] {
         assert_eq!(parse(text).unwrap_err().code(), Code::ConfigVersion, "{text}");
     }
@@ -237,6 +242,7 @@ fn syntax_errors_are_placed_and_show_no_line_of_the_file() {
 
 #[test]
 fn columns_count_characters_behind_a_byte_order_mark_and_with_windows_newlines() {
+    // An editor counts characters, the parser bytes; `ä` has two, and the byte order mark three.
     let error = parse("\u{feff}version = 1\r\n[subject]\r\ncountry = \"ä\"\r\n[x]").unwrap_err();
     assert_eq!((error.finding().location.line, error.finding().location.column), (Some(4), Some(2)));
     let error = parse("\u{feff}version = 2").unwrap_err();

@@ -71,6 +71,7 @@ mod tests {
             entry(1, 2, 0x2_0000, 0x4000),
         ]
         .concat();
+        // The entry with the MD5 ends the table: what follows is left over from an older one.
         table.extend([0xEB; 32]);
         table.extend(entry(1, 2, 0xDEAD_0000, 0x4000));
         table.resize(TABLE_LEN, 0xFF);

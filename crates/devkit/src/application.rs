@@ -172,6 +172,7 @@ mod tests {
 
     #[test]
     fn what_is_no_application_is_refused() {
+        // The magic alone of an ELF file and of an image, and erased flash.
         for bytes in [&b""[..], b"#!/bin/sh\n", b"PK\x03\x04", b"\x7FELF", b"\xE9\x01", &[0xFF; 0x2000]] {
             let error = Application::read(bytes.to_vec(), Chip::Esp32C3).unwrap_err();
             assert_eq!(error.code(), Code::ApplicationUnreadable, "{bytes:?}");

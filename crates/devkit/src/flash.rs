@@ -202,6 +202,7 @@ mod tests {
             (Some(100), 300, true),
             (Some(300), 300, false),
             (Some(301), 300, false),
+            // The revision of some chips cannot be read.
             (None, 300, false),
             (Some(0), 0, false),
         ] {

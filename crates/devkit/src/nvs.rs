@@ -150,9 +150,11 @@ mod tests {
 
     #[test]
     fn invalid_keys_and_values_are_rejected() {
+        // With its NUL a text must fit in 4,000 bytes.
         let long = "x".repeat(4000);
         for (key, value) in [
             ("", NvsValue::U8(1)),
+            // A key has 15 characters at most, and a NUL.
             ("sixteen-letters-", NvsValue::U8(1)),
             ("ä", NvsValue::U8(1)),
             ("text", NvsValue::Text(&long)),

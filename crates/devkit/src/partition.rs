@@ -226,6 +226,7 @@ mod tests {
         assert_eq!(error.code(), Code::PartitionTable);
         let moved = FlashStart::with_table(Chip::Esp32C3, 0xD000).unwrap();
         let table = PartitionTable::standard(4 << 20, OptionalPartitions::default(), moved).unwrap();
+        // The application moves by 64 KiB although the table moves by 20 KiB: it can begin only there.
         assert_eq!((table.credentials().unwrap().offset, table.app().unwrap().offset), (0xE000, 0x2_0000));
     }
 

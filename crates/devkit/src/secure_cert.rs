@@ -142,6 +142,7 @@ mod tests {
     fn it_reads_back_unless_a_bit_is_flipped() {
         let partition = IDENTITY.to_partition(0x2000).unwrap();
         IDENTITY.check(&partition).unwrap();
+        // The three entries; erased flash follows.
         for bit in 0..8 * 160 {
             let mut flipped = partition.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);

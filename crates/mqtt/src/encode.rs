@@ -157,7 +157,9 @@ mod tests {
 
     #[test]
     fn lengths_use_as_few_bytes_as_possible_and_have_a_limit() {
+        // 128 octets with topic and identifier: the first length that takes two octets.
         assert_eq!(published(Version::V311, 1, &[b'x'; 123]).get(..3), Some(&[0x32, 0x80, 0x01][..]));
+        // Texts have a length of 16 bits.
         let long = "x".repeat(70_000);
         let error = Connect { client_id: &long, ..connect(Version::V5) }.encode().unwrap_err();
         assert_eq!(error, TooLong("client id"));
@@ -168,6 +170,7 @@ mod tests {
     fn a_packet_is_allocated_once() {
         let token = "t".repeat(300);
         let packet = Connect { user_name: Some(&token), ..connect(Version::V5) }.encode().unwrap();
+        // 5 octets: the header and the longest length, which are reserved before the length is known.
         assert!(packet.len() <= packet.capacity() && packet.capacity() <= packet.len() + 5, "{}", packet.capacity());
     }
 

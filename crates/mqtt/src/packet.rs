@@ -220,6 +220,7 @@ mod tests {
     fn packets_of_thingsboard_are_decoded() {
         assert_eq!(whole(Version::V311, &[0x20, 2, 0, 0]), connack(Version::V311, 0));
         assert_eq!(whole(Version::V311, &[0x20, 2, 0, 5]), connack(Version::V311, 5));
+        // ThingsBoard's answer to a login that it does not know: 5 in MQTT 3.1.1, and 0x87 in MQTT 5.
         assert_eq!(whole(Version::V5, &[0x20, 3, 0, 0x87, 0]), connack(Version::V5, 0x87));
         assert_eq!(
             whole(Version::V311, &[0x20, 2, 1, 0]),
@@ -262,13 +263,16 @@ mod tests {
     fn violations_of_the_standard_are_refused() {
         use Malformed as M;
         for (version, bytes, expected) in [
+            // A web server at the port.
             (Version::V311, &b"HTTP/1.1 400 Bad Request"[..], M::Header(b'H')),
             (Version::V311, &[0x10, 0], M::Header(0x10)),
             (Version::V311, &[0x21, 2, 0, 0], M::Header(0x21)),
             (Version::V311, &[0xE0, 0], M::Header(0xE0)),
             (Version::V5, &[0x36, 0], M::Header(0x36)),
+            // A fifth octet of length, and a length that is longer than it needs to be.
             (Version::V311, &[0x20, 0x80, 0x80, 0x80, 0x80, 1], M::Length),
             (Version::V311, &[0x20, 0x82, 0x00, 0, 0], M::Length),
+            // The largest length that MQTT has. The device must not try to hold it.
             (Version::V311, &[0x30, 0xFF, 0xFF, 0xFF, 0x7F], M::TooLong(268_435_455)),
             (Version::V311, &[0x20, 0], M::Short),
             (Version::V311, &[0x20, 3, 0, 0, 0], M::Long),
@@ -276,6 +280,7 @@ mod tests {
             (Version::V5, &[0x20, 3, 0, 0, 1], M::Short),
             (Version::V5, &[0x20, 5, 0, 0, 2, 0x7F, 0], M::Property(0x7F)),
             (Version::V5, &[0x20, 7, 0, 0, 4, 0x1F, 0, 1, 0xFF], M::Text),
+            // The reason may occur only once (MQTT 5, section 3.2.2.3.9).
             (Version::V5, &[0x20, 9, 0, 0, 6, 0x1F, 0, 0, 0x1F, 0, 0], M::Property(0x1F)),
             (Version::V311, &[0x40, 2, 0, 0], M::Identifier),
             (Version::V311, &[0x40, 3, 0, 1, 0], M::Long),

@@ -66,6 +66,7 @@ mod tests {
         mode(&key, 0o602);
         assert_eq!(check_trust(store.path(), &trust).unwrap_err().code(), Code::WritableByOthers);
         mode(&key, 0o600);
+        // A user who may write to a directory can replace what is in it.
         mode(&store.path().join("ca"), 0o777);
         assert_eq!(check_trust(store.path(), &trust).unwrap_err().code(), Code::WritableByOthers);
         assert_eq!(check_trust(&store.path().join("none"), &trust).unwrap(), []);

@@ -299,6 +299,7 @@ mod tests {
         let here = tempfile::tempdir().unwrap();
         let dir = here.path().join("pump");
         let (first, same, other) = (set(&dir, "1"), set(&dir, "1"), set(&dir, "2"));
+        // All three see an empty place: what they find when they commit decides, and not what they saw here.
         let (first, same, other) = (first.stage().unwrap(), same.stage().unwrap(), other.stage().unwrap());
         first.commit().unwrap();
         assert!(same.commit().unwrap().iter().all(|file| file.outcome == WriteOutcome::Unchanged));

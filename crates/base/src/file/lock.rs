@@ -169,6 +169,7 @@ mod tests {
     fn the_second_writer_is_told_who_the_first_is() {
         let dir = tempfile::tempdir().unwrap();
         let first = Lock::acquire(dir.path(), "client", Duration::ZERO).unwrap();
+        // Not zero, so that it also waits once before it gives up.
         let error = Lock::acquire(dir.path(), "server", Duration::from_millis(30)).unwrap_err();
         assert_eq!(error.code(), Code::StoreLocked);
         let text = error.to_string();

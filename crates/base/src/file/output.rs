@@ -131,6 +131,7 @@ mod tests {
 
     #[test]
     fn a_device_is_written_to_and_never_replaced() {
+        // As root, a rename would replace the device with a file, for every process of the machine.
         let output = OutputTarget::new("/dev/null", Mode::Public).replacing("old");
         assert_eq!(output.check(b"1").unwrap(), WriteOutcome::Written);
         assert_eq!(output.write(b"1").unwrap(), WriteOutcome::Written);

@@ -222,6 +222,7 @@ mod tests {
         assert_eq!(error.finding().location.file.as_deref(), Some(missing.as_path()));
         assert!(error.to_string().contains("No such file"), "{error}");
         assert!(read_optional(&missing, 9).unwrap().is_none());
+        // /dev/zero never ends: its size of 0 must not make it a small file.
         assert!(stream(dir.path()).is_err() && stream(Path::new("/dev/zero")).is_err());
         assert!(read(dir.path(), 9).unwrap_err().to_string().contains("directory"));
         assert!(read("/dev/zero", 9).unwrap_err().to_string().contains("device"));
@@ -232,6 +233,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pipe");
         assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        // A reader that waited for a writer would hang, as for a mistyped path to a pipe.
         assert!(read(&path, 100_000).unwrap_err().to_string().contains("no writer"));
 
         // More than the 65,536 bytes that a pipe of Linux holds, so the reader has to wait for the writer.

@@ -205,6 +205,7 @@ mod tests {
     fn what_was_never_committed_is_thrown_away() {
         let dir = tempfile::tempdir().unwrap();
         let staging = plant(dir.path(), ".tbpki-staged-00000000", &journal("key.pem"));
+        // A new directory of the set is staged as a whole tree.
         fs::create_dir_all(staging.join("n1/deeper")).unwrap();
         fs::write(staging.join("n1/deeper/key.pem"), "key").unwrap();
         assert_eq!(recover(dir.path()).unwrap().discarded, 1);
@@ -226,6 +227,7 @@ mod tests {
     fn a_journal_that_others_could_have_written_is_not_believed() {
         let dir = tempfile::tempdir().unwrap();
         let staging = plant(dir.path(), PLANTED, &journal("key.pem"));
+        // A member of the group could have put a journal there that replaces any file of ours.
         fs::set_permissions(&staging, Permissions::from_mode(0o770)).unwrap();
         assert_eq!(recover(dir.path()).unwrap().foreign.len(), 1);
 
@@ -234,6 +236,7 @@ mod tests {
             chown(&staging, Some(4711), None).unwrap();
             let foreign = recover(dir.path()).unwrap().foreign;
             assert!(foreign[0].what.contains("user 4711"), "{foreign:?}");
+            // Back to root, so that only the owner of the journal itself is wrong.
             chown(&staging, Some(0), None).unwrap();
             chown(staging.join(JOURNAL), Some(4711), None).unwrap();
             assert_eq!(recover(dir.path()).unwrap_err().code(), Code::FileUnreadable);
@@ -244,6 +247,7 @@ mod tests {
 
         let elsewhere = tempfile::tempdir().unwrap();
         fs::rename(&staging, elsewhere.path().join("real")).unwrap();
+        // A link in place of the directory may lead to one that another user can change.
         symlink(elsewhere.path().join("real"), &staging).unwrap();
         assert_eq!(recover(dir.path()).unwrap(), Recovery::default());
         assert!(!dir.path().join("key.pem").exists());
@@ -254,6 +258,7 @@ mod tests {
         let outside = tempfile::tempdir().unwrap();
         let dir = outside.path().join("dir");
         fs::create_dir(&dir).unwrap();
+        // Up, to an absolute path, into our own staging, and nowhere.
         for to in ["../key.pem", "/tmp/key.pem", ".tbpki-commit-1/x", ""] {
             let staging = plant(&dir, PLANTED, &journal(to));
             assert_eq!(recover(&dir).unwrap_err().code(), Code::FileUnreadable, "{to:?}");
@@ -267,6 +272,7 @@ mod tests {
     fn what_has_changed_since_it_was_committed_is_not_put_in_place() {
         let dir = tempfile::tempdir().unwrap();
         let staging = plant(dir.path(), PLANTED, &journal("key.pem"));
+        // As a file whose last blocks were lost with the power.
         fs::write(staging.join("n0"), "cut").unwrap();
         assert_eq!(recover(dir.path()).unwrap_err().code(), Code::ReadBack);
         assert!(staging.exists() && !dir.path().join("key.pem").exists());

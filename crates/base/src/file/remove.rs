@@ -59,6 +59,7 @@ mod tests {
         fs::write(elsewhere.path().join("file"), "").unwrap();
         fs::create_dir_all(store.path().join("devices/pump/sub/sub")).unwrap();
         fs::write(store.path().join("devices/pump/sub/key.pem"), "").unwrap();
+        // Links are removed and not followed: what they lead to belongs to others.
         symlink(elsewhere.path(), store.path().join("devices/pump/link")).unwrap();
         symlink(elsewhere.path(), store.path().join("devices/link")).unwrap();
 

@@ -282,6 +282,7 @@ mod tests {
         let store = tempfile::tempdir().unwrap();
         let dir = store.path().join("pump");
         identity(&dir, "1").commit().unwrap();
+        // As after a run that was interrupted: one file is missing, and the others are there.
         fs::remove_file(dir.join("cert.pem")).unwrap();
         fs::set_permissions(dir.join("key.pem"), fs::Permissions::from_mode(0o640)).unwrap();
 
@@ -311,6 +312,7 @@ mod tests {
         identity(dir.path(), "1").commit().unwrap();
         let written = identity(dir.path(), "2").replacing("0A1B").commit().unwrap();
         assert_eq!(written[1].outcome, WriteOutcome::Replaced(dir.path().join("cert.pem.0A1B")));
+        // The same suffix again, as when a renewal is repeated: no copy may overwrite an older one.
         identity(dir.path(), "3").replacing("0A1B").commit().unwrap();
         assert_eq!(
             tree(dir.path()),
@@ -357,10 +359,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("file"), "").unwrap();
         assert_eq!(identity(dir.path().join("file"), "1").commit().unwrap_err().code(), Code::NotADirectory);
+        // A set makes its own directory, and not those above it.
         let deep = identity(dir.path().join("a/b"), "1").commit().unwrap_err();
         assert_eq!(deep.code(), Code::FileUnwritable);
         assert!(deep.to_string().contains("No such file or directory"), "{deep}");
 
+        // A directory in the place of a file is not moved aside: it may hold anything.
         fs::create_dir(dir.path().join("key.pem")).unwrap();
         let occupied = identity(dir.path(), "1").replacing("old").commit().unwrap_err();
         assert_eq!(occupied.code(), Code::FileUnwritable);

@@ -360,6 +360,7 @@ mod tests {
             ("D=~/conf", 2, "~"),
             ("D=a; rm -rf /", 3, ";"),
             ("D=a && b", 4, "&"),
+            // A shell would run `D=AT` in the background and then `T`.
             ("D=AT&T", 4, "&"),
             ("D=a | b", 4, "|"),
             ("D=a > /etc/passwd", 4, ">"),
@@ -380,6 +381,7 @@ mod tests {
     #[test]
     fn what_is_no_assignment_is_refused() {
         for line in [
+            // A shell takes this for a command CITY.
             "CITY =SF",
             "=x",
             "1A=x",
@@ -401,6 +403,7 @@ mod tests {
     #[test]
     fn no_part_of_a_password_is_shown() {
         for line in [
+            // The error points at the expansion, whose name is a part of the password here.
             "SERVER_KEY_PASSWORD=a$hunter2",
             "SERVER_KEY_PASSWORD=`hunter2`",
             "P_PASSWORD=\"hunter2",

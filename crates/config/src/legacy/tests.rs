@@ -184,6 +184,7 @@ fn the_later_generations_keep_their_algorithms_and_names() {
 
 #[test]
 fn windows_newlines_and_byte_order_marks_change_nothing() {
+    // As Notepad saves it.
     let windows = format!("\u{feff}{}", OLD.replace('\n', "\r\n"));
     let (config, converted) = configured(&windows);
     let (expected, expected_converted) = configured(OLD);
@@ -260,10 +261,12 @@ fn values_that_cannot_be_are_refused_by_the_variable_s_name() {
         ("SUBJECT_ALTERNATIVE_NAMES=dns:a.example,oid:1.2.3", Code::BadSan),
         ("TWO_LETTER_COUNTRY_CODE=USA", Code::CountryCode),
         ("CITY=\"a\u{7}b\"", Code::NameAlphabet),
+        // RFC 5280 (appendix A.1) allows 64.
         (&format!("ORGANIZATION={}", "x".repeat(65)), Code::NameTooLong),
         ("SERVER_FILE_PREFIX=../x", Code::BadValue),
         ("SERVER_KEY_ALIAS=\"a b\"", Code::BadValue),
         ("SERVER_KEY_ALG=DSA", Code::UnknownAlgorithm),
+        // keytool accepts no password of fewer than 6 characters.
         ("SERVER_KEY_PASSWORD=hunt2", Code::PasswordTooShort),
         ("SERVER_KEY_PASSWORD=", Code::PasswordTooShort),
         ("CLIENT_KEYSTORE_PASSWORD=hunter2ä", Code::PasswordAlphabet),
@@ -324,9 +327,11 @@ fn a_file_is_read_with_its_name_in_every_message() {
     file.write_all(OLD.as_bytes()).unwrap();
     let converted = load(file.path(), "pki", &environment).unwrap();
     assert!(converted.findings.iter().all(|finding| finding.location.file.as_deref() == Some(file.path())));
+    // An `ä` in Latin-1, as old editors saved it.
     file.write_all(b"\n\xe4=x").unwrap();
     let error = load(file.path(), "pki", &environment).unwrap_err();
     assert_eq!((error.code(), error.finding().location.line), (Code::PropertiesSyntax, Some(21)));
+    // One comment that makes the file too long: the limit counts before anything is parsed.
     file.write_all(&vec![b'#'; 1024 * 1024]).unwrap();
     assert_eq!(load(file.path(), "pki", &environment).unwrap_err().code(), Code::FileUnreadable);
     assert_eq!(load(Path::new("/no/such"), "pki", &environment).unwrap_err().code(), Code::FileUnreadable);
@@ -337,6 +342,7 @@ proptest! {
     fn no_text_makes_it_panic(text in any::<String>(), value in "[ -~\\t\r\nä]{0,40}") {
         for name in ["DOMAIN_SUFFIX", "SUBJECT_ALTERNATIVE_NAMES", "ORGANIZATION", "SERVER_KEY_PASSWORD", "SERVER_KEY_SIZE", "X"] {
             for text in [text.clone(), format!("{name}={value}"), format!("SERVER_KEY_ALG=RSA\n{name}={text}")] {
+                // What converts must also read back: `init` writes the file and reads it in the next run.
                 if let Ok(converted) = convert(&text) {
                     prop_assert!(crate::parse(&crate::render(&converted.answers)).is_ok());
                 }

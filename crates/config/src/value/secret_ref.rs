@@ -236,6 +236,7 @@ mod tests {
 
     #[test]
     fn a_file_loses_one_newline_and_nothing_else() {
+        // An editor adds one newline at the end. A second one, and spaces, may belong to the password.
         for (content, expected) in [("pass word\n", "pass word"), ("p\r\n", "p"), ("p", "p"), (" p \n\n", " p \n")] {
             let (_file, secret) = file(content.as_bytes());
             let (found, finding) = resolve(&secret, &Environment::default()).unwrap();
@@ -260,6 +261,7 @@ mod tests {
         let environment = Environment::of(&[("EMPTY", "")]);
         let (_empty, empty) = file(b"\n");
         let (_binary, binary) = file(b"hunter2\xff");
+        // More than the 64 KiB that a secret may have: the path of another file was given by mistake.
         let (_huge, huge) = file(&[b'x'; 70_000]);
         for (secret, named) in [
             (SecretRef::Variable("MISSING".into()), "MISSING"),

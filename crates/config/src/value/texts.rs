@@ -335,6 +335,7 @@ mod tests {
         for (text, fix) in [
             ("tb.example:8883", "--port 8883"),
             ("192.0.2.7:1883", "--port 1883"),
+            // The brackets are the only mark between an IPv6 address and its port.
             ("[2001:db8::1]:8883", "--port 8883"),
             ("mqtts://tb.example", "leave mqtts:// out: tb.example"),
             ("mqtts://tb.example:8883", "leave mqtts:// out: tb.example:8883"),
@@ -344,6 +345,7 @@ mod tests {
             assert_eq!(error.code(), Code::BadValue, "{text}");
             assert!(error.finding().fix.as_ref().is_some_and(|said| said.contains(fix)), "{error:?}");
         }
+        // An address whose last group looks like a port.
         assert!("2001:db8::8883".parse::<HostName>().is_ok());
     }
 
@@ -373,6 +375,7 @@ mod tests {
         for text in [
             "postgres://u:hunter2@db.example/fleet",
             "postgres://u@db.example/fleet?password=hunter2",
+            // The name in another case, which the driver would not know, is a password all the same.
             "postgres://u@db.example/fleet?a=b&Password=hunter2",
             "mysql://u:hunter2@db.example",
             "postgres://hunter2 and more",
@@ -387,6 +390,7 @@ mod tests {
     #[test]
     fn flash_sizes_are_powers_of_two() {
         assert_eq!("4mb".parse::<FlashSize>().unwrap().bytes(), 4 << 20);
+        // The largest of the numbers does not fit in 32 bits.
         for text in ["3MB", "4", "256MB", "0MB", "99999999999MB", "MB"] {
             assert!(text.parse::<FlashSize>().is_err(), "{text}");
         }
@@ -402,6 +406,7 @@ mod tests {
     #[test]
     fn a_partition_name_has_at_most_16_bytes() {
         assert_eq!("ota_0".parse::<PartitionName>().unwrap().as_str(), "ota_0");
+        // 17 bytes, and nine characters of two bytes each: the bytes count, as in the partition table.
         for text in ["", "a234567890abcdefg", "äääääääää", "a\nb"] {
             assert_eq!(text.parse::<PartitionName>().unwrap_err().code(), Code::BadValue, "{text:?}");
         }

@@ -144,6 +144,7 @@ mod tests {
     /// A certificate that OpenSSL has made: EC P-256, CN=anchor, from 2026-11-28 to 2046-11-23.
     const ANCHOR: &str = include_str!("testdata/anchor.pem");
 
+    // 2026-11-25 03:59:59 UTC: four hours after the beginning of the leaf below, which is from 2026 to 2027.
     const NOW: u64 = 1_795_579_199;
 
     /// A certificate with a signature that is not verified here.
@@ -188,6 +189,7 @@ mod tests {
         let kind = der::value(der::OBJECT_IDENTIFIER, &[&certs_only::SIGNED_DATA]);
         let whole = der::value(der::SEQUENCE, &[&kind, &der::value(der::CONTEXT_0, &[&signed])]);
         let mut text = Base64::encode_string(&whole);
+        // Base64 has lines in EST (RFC 7030, section 4.1.3).
         text.insert_str(text.len() / 2, "\r\n");
         text
     }
@@ -252,6 +254,7 @@ mod tests {
     fn a_body_without_certificates_is_refused() {
         let cut = message(&[leaf().split_last().unwrap().1]);
         // The content type is data instead of signed data.
+        // In base64 the last octet of the object identifier, 2, becomes 1.
         let kind = message(&[&leaf()]).replacen("BwKg", "BwGg", 1);
         for body in ["", "!", "MIIB", &cut, &kind, &message(&[])[..20]] {
             let read = IssuedCertificate::read(body.as_bytes(), &request(4, None), NOW);

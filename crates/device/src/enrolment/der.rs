@@ -147,6 +147,7 @@ mod tests {
 
     #[test]
     fn values_are_read_as_they_were_written() {
+        // On both sides of each border between forms of the length.
         for length in [0, 1, 0x7F, 0x80, 0xFF, 0x100, 0xFFFF] {
             let contents = vec![7; length];
             let bytes = value(SEQUENCE, &[&contents]);
@@ -174,10 +175,13 @@ mod tests {
         for (tag, text, expected) in [
             (UTC_TIME, "700101000000Z", Some(0)),
             (UTC_TIME, "261125035959Z", Some(1_795_579_199)),
+            // 49 is 2049 (RFC 5280, section 4.1.2.5.1), the last year of this form.
             (UTC_TIME, "491231235959Z", Some(2_524_607_999)),
             (GENERALIZED_TIME, "20000229000000Z", Some(951_782_400)),
+            // 2100 is no leap year.
             (GENERALIZED_TIME, "21000301000000Z", Some(4_107_542_400)),
             (GENERALIZED_TIME, "99991231235959Z", Some(253_402_300_799)),
+            // 1969, before the time that is counted.
             (UTC_TIME, "691231235959Z", None),
             (UTC_TIME, "261325035959Z", None),
             (UTC_TIME, "261125245959Z", None),

@@ -262,6 +262,7 @@ mod tests {
 
     /// The answer to a request, the same in pieces of any size.
     fn answer(bytes: &[u8]) -> Result<HttpAnswer, EnrolmentFailure> {
+        // A line break, a length or a chunk can be cut anywhere: octet by octet, in twos and sevens, and not at all.
         let [first, rest @ ..] = [1, 2, 7, 100_000].map(|piece| {
             let mut stream = Stream { answer: bytes, piece, sent: Vec::new() };
             let answer = ready(exchange(&mut stream, "POST / HTTP/1.1\r\n\r\n", "body"));
@@ -283,6 +284,7 @@ mod tests {
         assert_eq!(body(b"HTTP/1.1 200\r\n\r\nhello"), b"hello");
         let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n3\r\nhel\r\n2;a=b\r\nlo\r\n0\r\n\r\n";
         assert_eq!(body(chunked), b"hello");
+        // 204 never has a body (RFC 9110, section 15.3.5).
         assert_eq!(body(b"HTTP/1.1 204 None\r\n\r\nhello"), b"");
     }
 
@@ -292,8 +294,10 @@ mod tests {
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 Accepted\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n";
         let expected = HttpAnswer { status: 202, retry_after: Some(30), body: Vec::new() };
         assert_eq!(answer(busy).unwrap(), expected);
+        // A date is a legal form (RFC 9110, section 10.2.3). The device may not know the time yet.
         let dated = b"HTTP/1.1 503 No\r\nRetry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\nContent-Length: 0\r\n\r\n";
         assert_eq!(answer(dated).unwrap().retry_after, None);
+        // More interim answers than are skipped, which would otherwise keep the device reading for ever.
         let endless = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(6);
         assert_eq!(answer(&endless).unwrap_err(), EnrolmentFailure::NotHttp);
     }
@@ -324,6 +328,8 @@ mod tests {
             "HTTP/1.1 200 OK\r\nContent-Length: 16385\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: +1\r\n\r\nx",
+            // Two lengths that differ, or a length with chunks: readers
+            // differ in which one counts (RFC 9112, section 6.3).
             "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
             "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\nx",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nx",
@@ -341,6 +347,7 @@ mod tests {
 
     #[test]
     fn the_first_line_of_a_text_fits_a_log() {
+        // The answer comes from outside, and an escape sequence could change the terminal of who reads the log.
         assert_eq!(first_line(b"the password\x1b[2J has been used\nmore"), "the password[2J has been used");
         assert_eq!(first_line(&b"x".repeat(500)).len(), 120);
         assert_eq!(first_line(b"\xff"), "");

@@ -157,6 +157,7 @@ mod tests {
 
     #[test]
     fn fatal_alerts_before_the_encryption_are_seen() {
+        // Full of 21, the type of an alert: only the lengths of the records tell where one begins.
         let hello = record(22, &[21; 300]);
         assert_eq!(seen(&[hello.clone(), record(ALERT, &[2, 48])]), Some(Alert(48)));
         assert_eq!(seen(&[record(ALERT, &[2, 40])]), Some(Alert(40)));

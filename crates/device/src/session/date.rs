@@ -43,6 +43,7 @@ mod tests {
     fn dates_match_the_calendar() {
         for (seconds, text) in [
             (0, "1970-01-01 00:00:00 UTC"),
+            // 2000 is a leap year and 2100 is none: the two exceptions of the calendar.
             (951_782_400, "2000-02-29 00:00:00 UTC"),
             (1_795_579_199, "2026-11-25 03:59:59 UTC"),
             (4_107_542_400, "2100-03-01 00:00:00 UTC"),

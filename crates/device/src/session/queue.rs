@@ -86,6 +86,7 @@ mod tests {
     fn the_last_hundred_stay_in_their_order() {
         let mut queue = Queue::default();
         for n in 0..150 {
+            // True as soon as the oldest reading is dropped.
             assert_eq!(queue.push(reading(n), 0), n >= 100);
         }
         for n in 50..150 {
@@ -101,6 +102,7 @@ mod tests {
         let mut queue = Queue::default();
         queue.push(reading(0), 0);
         let (sent, _) = oldest(&mut queue).unwrap();
+        // As many as drop the reading that was sent before its acknowledgment comes.
         (1..=100).for_each(|n| _ = queue.push(reading(n), 0));
         queue.done(sent);
         assert_eq!(oldest(&mut queue).unwrap().1, reading(1));

@@ -85,6 +85,7 @@ mod tests {
             (2_550, 2_600, r#"{"temperature":25.5,"humidity":26}"#),
             (-5, 10_000, r#"{"temperature":-0.05,"humidity":100}"#),
             (-1_234, 7, r#"{"temperature":-12.34,"humidity":0.07}"#),
+            // Its absolute value does not fit in an i32.
             (i32::MIN, 0, r#"{"temperature":-21474836.48,"humidity":0}"#),
         ] {
             let reading = Reading { temperature, humidity };

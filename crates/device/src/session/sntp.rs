@@ -116,6 +116,7 @@ mod tests {
 
     #[test]
     fn dates_are_decoded_in_this_era_and_in_the_next() {
+        // In 20 years the 32 bits of NTP seconds have begun again, on 2036-02-07.
         for later in [0, 60, 86_400 * 365 * 20] {
             assert_eq!(date(&answer(BUILD + later), NONCE, BUILD), Ok((BUILD + later) * 1_000));
         }
@@ -124,6 +125,7 @@ mod tests {
     #[test]
     fn the_fraction_counts_as_milliseconds() {
         let mut packet = answer(BUILD);
+        // Three quarters of 2^32.
         packet[44..].copy_from_slice(&0xC000_0000_u32.to_be_bytes());
         assert_eq!(date(&packet, NONCE, BUILD), Ok(BUILD * 1_000 + 750));
         packet[44..].copy_from_slice(&u32::MAX.to_be_bytes());
@@ -142,7 +144,10 @@ mod tests {
         let good = answer(BUILD + 60);
         assert_eq!(date(&good, NONCE + 1, BUILD), Err(AnswerError::Foreign));
         assert_eq!(date(&good[..47], NONCE, BUILD), Err(AnswerError::Foreign));
+        // The device's own request, sent back to it.
         assert_eq!(date(&request(NONCE), NONCE, BUILD), Err(AnswerError::Foreign));
+        // Leap indicator 3, stratum 0 and stratum 16 all mean that the
+        // server has no time itself (RFC 5905, section 7.3).
         assert_eq!(date(&changed(0, 0b11_100_100), NONCE, BUILD), Err(AnswerError::Unsynchronized));
         assert_eq!(date(&changed(1, 0), NONCE, BUILD), Err(AnswerError::Unsynchronized));
         assert_eq!(date(&changed(1, 16), NONCE, BUILD), Err(AnswerError::Unsynchronized));

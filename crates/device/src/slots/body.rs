@@ -107,6 +107,7 @@ mod tests {
             assert_eq!(StoredCertificate::from_bytes(&bytes), None, "{chain:?} {anchors:?}");
         }
         let mut bytes = certificate("chain\0", "anchors\0").to_bytes().unwrap();
+        // The first octet of two in UTF-8, followed by none that fits.
         *bytes.get_mut(FIXED).unwrap() = 0xC3;
         assert_eq!(StoredCertificate::from_bytes(&bytes), None);
     }

@@ -61,6 +61,7 @@ mod tests {
     fn a_partition_in_memory_behaves_like_a_flash() {
         let mut flash = vec![0xFF; 2 * SECTOR as usize];
         flash.write(SECTOR, &[0xF0; 32]).unwrap();
+        // Written over without an erase: bits only fall, so that 0xF0 and 0x3C leave 0x30.
         flash.write(SECTOR, &[0x3C; 32]).unwrap();
         let mut bytes = [0; 36];
         flash.read(SECTOR, &mut bytes).unwrap();
@@ -69,6 +70,7 @@ mod tests {
         assert!(flash.iter().all(|byte| *byte == 0xFF));
         assert_eq!(flash.write(2 * SECTOR - 32, &[0; 64]).unwrap_err(), FlashError);
         assert_eq!(flash.erase(2 * SECTOR).unwrap_err(), FlashError);
+        // The end of the range would overflow.
         assert_eq!(flash.read(u32::MAX - 3, &mut bytes).unwrap_err(), FlashError);
         assert_eq!(Flash::size(&flash), 2 * SECTOR);
     }

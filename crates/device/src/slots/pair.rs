@@ -309,6 +309,7 @@ mod tests {
         let sequences = |slots: &mut Slots<SimulatedFlash>| -> Vec<u32> {
             slots.identities().unwrap().iter().map(StoredIdentity::sequence).collect()
         };
+        // Twice around: each of the two slots is overwritten once.
         for number in 1..=4 {
             let mut identity = renewed(&mut slots, number);
             slots.confirm(&mut identity).unwrap();
@@ -332,6 +333,7 @@ mod tests {
         let mut slots = slots();
         renewed(&mut slots, 1);
         renewed(&mut slots, 2);
+        // Another device, and the same device with another record: neither may use keys that are there.
         for other in [Owner::new("pump-2", &[7; 16]), Owner::new("pump-1", &[8; 16])] {
             let mut slots = Slots::open(slots.flash.clone(), other).unwrap();
             assert_eq!(slots.identities().unwrap(), []);
@@ -378,6 +380,7 @@ mod tests {
     #[test]
     fn a_flash_that_does_not_keep_what_is_written_is_noticed() {
         let mut slots = slots();
+        // A worn cell, which reads as 0 whatever is written.
         slots.flash.stuck = Some((100, 0x00));
         assert_eq!(slots.store_key(&Secret::from("key 1\0")).unwrap_err(), SlotError::ReadBack);
         assert_eq!(slots.pending_key().unwrap(), None);

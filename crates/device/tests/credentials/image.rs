@@ -24,6 +24,7 @@ impl Page {
         let mut bytes = vec![0xff; 4096];
         bytes[..4].copy_from_slice(&state.to_le_bytes());
         bytes[4..8].copy_from_slice(&sequence.to_le_bytes());
+        // Version 2 of the format: versions count down from 0xff.
         bytes[8] = 0xfe;
         let sum = crc(&bytes[4..28]);
         bytes[28..32].copy_from_slice(&sum.to_le_bytes());
@@ -73,9 +74,11 @@ impl Page {
         let span = 1 + data.len().div_ceil(32);
         let mut slot = [0xff; 32];
         slot[..4].copy_from_slice(&[namespace, kind, u8::try_from(span).unwrap(), chunk]);
+        // The key is filled up with NULs. All other unused bytes stay 0xff, as erased flash is.
         slot[8..24].fill(0);
         slot[8..8 + key.len()].copy_from_slice(key.as_bytes());
         slot[24..24 + short.len()].copy_from_slice(short);
+        // Over the entry without the four octets of the checksum itself.
         let sum = crc(&[&slot[..4], &slot[8..]].concat());
         slot[4..8].copy_from_slice(&sum.to_le_bytes());
         assert!(self.next + span <= ENTRIES, "the page is full");
@@ -91,6 +94,7 @@ impl Page {
 
     /// Sets the two bits of an entry's state.
     pub(crate) fn state(&mut self, entry: usize, state: u8) -> &mut Self {
+        // Two bits for each entry, so that four states share an octet.
         let shift = entry % 4 * 2;
         let byte = &mut self.bytes[32 + entry / 4];
         *byte = *byte & !(3 << shift) | state << shift;

@@ -15,8 +15,10 @@ fn text(key: &'static str, value: &'static str) -> RecordEntry<'static> {
 
 #[test]
 fn a_blob_over_several_pages_is_put_together() {
+    // 251 is a prime, so that no two pieces have the same bytes and a wrong order shows.
     let blob: Vec<u8> = (0..9_000u32).map(|n| (n % 251) as u8).collect();
     let mut first = Page::with_namespace(FULL, 0);
+    // 0x80 is the first chunk of the second version of a blob, which alternates with 0 from write to write.
     first.chunk("chain", 0x80, &blob[..3_900]);
     let mut second = Page::new(FULL, 1);
     second.chunk("chain", 0x81, &blob[3_900..7_900]);
@@ -38,6 +40,7 @@ fn of_two_values_the_newer_counts() {
     let mut new = Page::new(ACTIVE, 8);
     new.entry(&text("host", "new")).entry(&text("device", "two")).entry(&text("device", "three"));
     new.chunk("blob", 0x80, b"newer").index("blob", 0x80, 1, 5);
+    // The sequence number decides, and not the place in the flash.
     for pages in [[old.bytes(), new.bytes()], [new.bytes(), old.bytes()]] {
         let image = partition(&pages);
         let mut nvs = open(&image).unwrap();
@@ -74,6 +77,7 @@ fn erased_entries_do_not_count() {
     page.entry(&text("host", "first"));
     let (from, to) = (page.next(), page.entry(&text("host", "second")).next());
     for entry in from..to {
+        // 00 is erased. A bit of a flash can only fall, from empty (11) over written (10).
         page.state(entry, 0b00);
     }
     assert_eq!(open(&partition(&[page.bytes()])).unwrap().text("host").unwrap(), "first");
@@ -100,6 +104,7 @@ fn damage_is_named_where_something_is_missing() {
     );
 
     let mut half = Page::with_namespace(ACTIVE, 0);
+    // The text takes the entries 1 and 2, of which the second is still empty.
     half.entry(&text("host", "here")).state(2, 0b11);
     let error = open(&partition(&[half.bytes()])).unwrap().text("host").unwrap_err();
     assert!(error.to_string().ends_with("entry 1 of page 0 is damaged: its write was interrupted"), "{error}");
@@ -137,9 +142,11 @@ fn damaged_values_are_told_apart() {
 
 #[test]
 fn lengths_of_partitions_are_bounded() {
+    // A size must be of whole pages, at most 256 of them.
     for size in [0, 1, 4095, 4097, 257 * 4096] {
         assert_eq!(open(&vec![0xff; size]).err(), Some(NvsError::Size(size as u32)));
     }
+    // Erased flash is a device without a record, which is no damage.
     assert_eq!(open(&[0xff; 3 * 4096]).err(), Some(NvsError::Blank));
     assert!(matches!(open(&[0; 3 * 4096]).err(), Some(NvsError::NoNamespace { damage: Some(_) })));
 }

@@ -115,6 +115,7 @@ fn entries_of_two_records_do_not_make_one() {
 #[test]
 fn another_schema_is_named_before_anything_else_is_read() {
     let mut page = Page::with_namespace(ACTIVE, 0);
+    // Nothing else is in it: a later schema may have other entries, so that none of them is asked for.
     page.entry(&RecordEntry { key: key::SCHEMA, value: RecordValue::U8(2) });
     let error = Record::read(&partition(&[page.bytes()])[..]).unwrap_err();
     assert_eq!(error, ReadError::Schema(2));
@@ -131,7 +132,9 @@ fn what_a_careless_writer_wrote_is_refused() {
         }
         Record::read(&partition(&[page.bytes()])[..]).unwrap_err()
     };
+    // Bit 0 is known. Bit 1 would be a setting that this firmware ignores.
     assert_eq!(with(key::FLAGS, RecordValue::U8(3)), Invalid::Flags(3).into());
+    // No login at all, and then a token together with a key.
     assert_eq!(with(key::TOKEN, RecordValue::Str("")), Invalid::Login.into());
     assert_eq!(with(key::CLIENT_KEY, RecordValue::Blob(b"key\0")), Invalid::Login.into());
     assert_eq!(with(key::CA_CHAIN, RecordValue::Blob(b"")), Invalid::NotPem { key: key::CA_CHAIN }.into());
@@ -153,6 +156,7 @@ fn limits_are_those_of_the_standards() {
 
     let password = |text: &str| Record::new(Parts { wifi_password: text.into(), ..parts() }).map(drop);
     assert_eq!(password(""), Ok(()));
+    // WPA passphrases have 8 to 63 characters; 64 are the hexadecimal digits of a key, which is another thing.
     assert_eq!(password("1234567"), Err(Invalid::ShortPassword { length: 7 }));
     assert_eq!(password("12345678"), Ok(()));
     assert_eq!(password(&"x".repeat(63)), Ok(()));
@@ -164,6 +168,7 @@ fn limits_are_those_of_the_standards() {
 
     let host = |text: &str| Record::new(Parts { host: text.to_owned(), ..parts() }).map(drop);
     assert_eq!(host(""), Err(Invalid::Empty { key: key::HOST }));
+    // The longest DNS name (RFC 1035, section 2.3.4) without the dot of the root.
     assert_eq!(host(&"h".repeat(253)), Ok(()));
     assert_eq!(host(&"h".repeat(254)), Err(Invalid::TooLong { key: key::HOST, length: 254, limit: 253 }));
     for good in ["192.0.2.1", "fe80::1", "tb.example.", "under_score"] {
@@ -187,6 +192,7 @@ fn limits_are_those_of_the_standards() {
 fn secrets_do_not_show() {
     for parts in [parts(), parts_with_certificate()] {
         let shown = format!("{:?}", record(parts));
+        // The password, the token and the body of the key of the two records.
         for secret in ["correct horse", "A1b2C3d4E5", "CCCC"] {
             assert!(!shown.contains(secret), "{shown}");
         }

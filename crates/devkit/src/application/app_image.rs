@@ -133,6 +133,7 @@ mod tests {
             describes(&EspImage { segments, ..parsed.clone() }, chip)
         };
         let (address, data) = parsed.segments[0];
+        // The description has 256 bytes.
         assert!(moved(address, &data[..256]));
         assert!(!moved(address, &data[..255]));
         assert!(!moved(address, &data[4..]));

@@ -172,6 +172,7 @@ mod tests {
             assert!(error.to_string().contains(words), "{error}");
         }
         let mut foreign = c3.clone();
+        // e_machine of x86-64: a program for a computer.
         foreign[18] = 62;
         assert_eq!(check(&foreign, Chip::Esp32C3).unwrap_err().code(), Code::WrongChip);
     }

@@ -178,6 +178,7 @@ mod tests {
     fn a_damaged_image_is_rejected() {
         let image = sample();
         EspImage::parse(&image, CHIP).unwrap();
+        // Bytes 12 and 13 are the chip, which has an error of its own.
         for at in (0..image.len()).step_by(7).filter(|at| *at != 12 && *at != 13) {
             let mut changed = image.clone();
             changed[at] ^= 1;
@@ -222,6 +223,7 @@ mod tests {
 
         let padding = vec![0xFF; image.len().next_multiple_of(4096) - image.len()];
         let mut sector = vec![0xE7, 2, 0, 0];
+        // The signature block of secure boot 2 has 1,216 bytes and begins with 0xE7 and 2, in a sector of its own.
         sector.resize(1216, 9);
         sector.resize(4096, 0xFF);
         assert_eq!(trailer_of(&with(&[&padding, &sector])), Trailer::Signature);
@@ -233,6 +235,7 @@ mod tests {
     #[test]
     fn the_revision_is_the_larger_of_both_fields() {
         let mut header = [0; HEADER];
+        // The old field counts in whole revisions, the new one in hundredths.
         header[14] = 1;
         assert_eq!(min_revision(&header), 0);
         header[0] = MAGIC;

@@ -215,6 +215,7 @@ mod tests {
         let shipped = share.join("esp32c3.elf");
         fs::write(&shipped, &elf).unwrap();
         assert_eq!(find_in(&places(dir.path())).unwrap_err().code(), Code::ApplicationHash);
+        // A hash file alone proves nothing: it must be that of this file.
         fs::write(share.join("esp32c3.elf.sha256"), format!("{}  esp32c3.elf\n", "0".repeat(64))).unwrap();
         assert_eq!(find_in(&places(dir.path())).unwrap_err().code(), Code::ApplicationHash);
         fs::write(share.join("esp32c3.elf.sha256"), format!("{}  esp32c3.elf\n", hex(&sha256(&elf)))).unwrap();
@@ -242,6 +243,7 @@ mod tests {
         let error = find_in(&places).unwrap_err();
         let command = "`cargo xtask firmware --chip esp32c3 --out /home/me/.cargo/share/tbpki/firmware`";
         assert!(error.finding().fix.as_ref().unwrap().contains(command), "{error:?}");
+        // The command is to be pasted into a shell.
         assert_eq!(quoted(Path::new("/a b/it's")), r"'/a b/it'\''s'");
         let flat = ApplicationSearch { program_dir: Some("/opt/tbpki".into()), ..places };
         assert!(install_command(None, &flat).ends_with("--all --out /opt/tbpki/share/tbpki/firmware`"));

@@ -66,6 +66,7 @@ mod tests {
         // As Mbed TLS contains them.
         for text in [
             "-----BEGIN EC PRIVATE KEY-----\0-----END EC PRIVATE KEY-----\0",
+            // Base64 behind the end of a key is no key.
             "-----END PRIVATE KEY-----\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         ] {
             assert_eq!(find(text.as_bytes()), None);

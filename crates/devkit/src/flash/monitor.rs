@@ -79,6 +79,7 @@ mod tests {
     fn lines_arrive_one_by_one_until_the_reader_has_enough() {
         let (mut board, terminal) = TTYPort::pair().unwrap();
         let name = terminal.name().unwrap();
+        // A board that restarts may send bytes at another speed, which arrive as noise.
         board.write_all(b"record: device pump-1\r\n\xFFnoise\nlast\n").unwrap();
         let mut lines = Vec::new();
         monitor(&name, &mut |line| {

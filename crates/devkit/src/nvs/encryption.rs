@@ -162,6 +162,8 @@ mod tests {
     #[test]
     fn encryption_hides_the_values_and_is_reversible() {
         let keys = Keys::generate().unwrap();
+        // More than two pages, so that the blob is in pieces; 0x41 is
+        // an `A`, which the search below finds if a page is plain.
         let chain = [0x41; 9000];
         let entries =
             [("name", NvsValue::Text("pump-1")), ("chain", NvsValue::Blob(&chain)), ("port", NvsValue::U16(8883))];

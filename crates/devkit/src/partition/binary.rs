@@ -139,6 +139,7 @@ mod tests {
         let binary = table.to_binary();
         assert!(PartitionTable::is_binary(&binary) && !PartitionTable::is_binary(CSV.as_bytes()));
         assert_eq!(PartitionTable::from_binary(&binary, start()).unwrap(), table);
+        // Eight entries and the one with the MD5.
         for bit in 0..8 * ENTRY * 9 {
             let mut damaged = binary.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
@@ -150,6 +151,7 @@ mod tests {
                 }
             }
         }
+        // Cut at the border of an entry, so that only the missing MD5 shows it.
         assert!(PartitionTable::from_binary(&binary[..ENTRY * 3], start()).is_err());
         assert!(PartitionTable::from_binary(&[0xAA, 0x50], start()).is_err());
     }
@@ -166,6 +168,7 @@ mod tests {
             entries.extend(name);
             entries.extend([0; 4]);
         }
+        // One more entry than a table has room for, so that 95 can be written at all.
         entries.resize(LENGTH + ENTRY, 0xFF);
         entries
     }
@@ -183,6 +186,7 @@ mod tests {
     #[test]
     fn a_signed_table_keeps_its_signature_or_is_refused() {
         let mut signed = PartitionTable::from_csv(CSV, start()).unwrap().to_binary();
+        // The signature block of secure boot 1: a version of 0, and 64 bytes.
         signed.extend([0, 0, 0, 0]);
         signed.extend([7; 64]);
         let table = PartitionTable::from_binary(&signed, start()).unwrap();

@@ -182,6 +182,7 @@ mod tests {
         refused("a,app,factory,0x11000,1M", PartitionTable, &["0x11000", "multiples of 0x10000"]);
         refused("a,app,factory,0x10000,0x1100", PartitionTable, &["0x1100 bytes", "multiples of 0x1000"]);
         refused("a,data,fat,0x9000,0", PartitionTable, &["0 bytes"]);
+        // NVS needs three pages: one is always free for moving entries.
         refused("a,data,nvs,0x9000,0x2000", PartitionTable, &["at least 0x3000"]);
         refused("a,data,fat,,4K\na,data,fat,,4K", PartitionTable, &["two partitions are called \"a\""]);
         refused("a234567890abcdefg,data,fat,,4K", PartitionTable, &["1 to 16 bytes"]);
@@ -200,6 +201,7 @@ mod tests {
             PartitionsOverlap,
             &["the partition esp_secure_cert begins at 0xd000", "ends at 0xf000"],
         );
+        // Offset and size together exceed 32 bits.
         refused("a,data,fat,0x9000,0xFFFFF000\nb,data,fat,0xA000,4K", PartitionsOverlap, &[]);
     }
 

@@ -182,6 +182,7 @@ mod tests {
     #[test]
     fn offsets_are_filled_in_and_units_multiplied() {
         let table = parse(
+            // A byte order mark and CRLF, as Excel saves a CSV.
             "\u{FEFF}# Name, Type, SubType, Offset, Size, Flags\r\n\
              nvs,      data, nvs,     ,        24K,\r\n\
              otadata,  data, ota,     ,        0x2000, # which one runs\r\n\
@@ -198,6 +199,7 @@ mod tests {
                 (0x9000, 0x6000, 1, 2, 0),
                 (0xF000, 0x2000, 1, 0, 0),
                 (0x11000, 0x1000, 1, 4, 1),
+                // Applications begin at multiples of 64 KiB, which leaves a gap behind the keys.
                 (0x20000, 0x10_0000, 0, 0x10, 0),
                 (0x12_0000, 0x10_0000, 0, 0x1F, 0),
                 (0x22_0000, 0x1000, 0x40, 7, 3),
@@ -224,6 +226,7 @@ mod tests {
         assert_eq!(
             seen(&parse(csv, FlashStart::of(Chip::Esp32)).unwrap()),
             [
+                // The bootloader of the ESP32 begins at 0x1000, and that of the ESP32-C3 below at 0.
                 (0x1000, 0x7000, 2, 0, 0),
                 (0x8000, 0x1000, 3, 0, 0),
                 (0x9000, 0x6000, 1, 2, 0),
@@ -262,7 +265,9 @@ mod tests {
             ("a,data,nvs,9z,4K", "\"9z\" is no offset"),
             ("a,data,nvs,,", "the size is missing"),
             ("a,data,nvs,,-4z", "\"-4z\" is no size"),
+            // A negative size is the offset of the end, as in ESP-IDF.
             ("a,data,nvs,,-4K", "would end at 0x1000, before it begins at 0x9000"),
+            // 8 GiB do not fit in 32 bits.
             ("a,data,nvs,,8192M", "is no size"),
             ("a,data,nvs,,24K,secret", "no flag \"secret\""),
             ("a,data,nvs,,24K,,,x", "more than six fields"),

@@ -88,6 +88,7 @@ mod tests {
             (0x8100, "multiples of 0x1000"),
             (0x1000, "the bootloader of the ESP32 begins at 0x1000"),
             (0, "begins at 0x1000"),
+            // The end of the table would not fit in 32 bits.
             (0xFFFF_F000, "no flash is so large"),
         ] {
             let error = FlashStart::with_table(Chip::Esp32, offset).unwrap_err();

@@ -260,6 +260,7 @@ mod tests {
         let made = scene.make(&dir, Layout::Shards, 3).unwrap();
         assert_eq!(scene.make(&dir, Layout::Shards, 3).unwrap(), made);
         assert_eq!(ShardStore::find(scene.store.path(), made.id()).unwrap(), made);
+        // Another job, and the same job in another layout.
         for (layout, job) in [(Layout::Shards, 4), (Layout::Archive, 3), (Layout::Directories, 3)] {
             let error = scene.make(&dir, layout, job).unwrap_err();
             assert_eq!(error.code(), Code::PlaceTaken, "{layout} {job}");
@@ -283,6 +284,7 @@ mod tests {
         let scene = Scene::with_jobs(1);
         let dir = scene.out.path().join("fleet");
         let mut mark = scene.make(&dir, Layout::Shards, 1).unwrap().mark;
+        // Version 1 had only the number of the job, and every store counts its jobs from 1.
         (mark.version, mark.job_uid) = (1, None);
         BulkDir::open(&dir).unwrap().remove(MARK).unwrap();
         BulkDir::open(&dir).unwrap().write(MARK, &serde_json::to_vec(&mark).unwrap(), Mode::Private).unwrap();
@@ -297,6 +299,7 @@ mod tests {
     fn an_archive_of_another_store_is_noticed_before_anything_is_made() {
         let scene = Scene::with_jobs(1);
         let archive = scene.out.path().join("f.tar");
+        // Either of the two would be in the way only at the end of the job, hours later.
         for name in ["f.tar", "f.tar.index.csv"] {
             let dir = BulkDir::open(scene.out.path()).unwrap();
             dir.write(name, b"keys", Mode::Private).unwrap();
@@ -318,6 +321,7 @@ mod tests {
         let moved = ShardStore::open(&out.path().join("b")).unwrap().unwrap();
         moved.remember(store.path()).unwrap();
         assert_eq!(ShardStore::find(store.path(), made.id()).unwrap().dir, moved.dir);
+        // Ids become file names, so that none may lead elsewhere.
         for id in ["", "../ledger.db", "00"] {
             assert_eq!(ShardStore::find(store.path(), id).unwrap_err().code(), Code::PlaceMissing, "{id:?}");
         }

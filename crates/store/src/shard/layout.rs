@@ -255,6 +255,7 @@ mod tests {
             ".job-8-shard-0.1",
             "shard-000000.tar",
             "tb-server-chain.pem",
+            // A number for Rust's `parse`, and not one of ours.
             "+00001.tar",
         ];
         for name in names {

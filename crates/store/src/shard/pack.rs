@@ -137,6 +137,7 @@ mod tests {
             assert_eq!(names(&unpack(packing, parts[0].clone()).unwrap()), ["a"]);
             let end = end(packing).unwrap();
             let mut joined: Vec<u8> =
+                // As the archive is made: each part without its own end, and one end for all.
                 parts.iter().flat_map(|part| part[..part.len() - end.len()].iter().copied()).collect();
             joined.extend_from_slice(&end);
             assert_eq!(names(&unpack(packing, Zeroizing::new(joined)).unwrap()), ["a", "b"]);

@@ -271,6 +271,7 @@ mod tests {
     }
 
     fn long() -> String {
+        // 172 octets, more than the 100 of a tar header, with characters of two octets.
         "ü".repeat(64) + &"x".repeat(40) + ".pem"
     }
 
@@ -278,6 +279,7 @@ mod tests {
     fn files_read_back_with_names_of_every_kind() {
         let long = long();
         let files: Vec<(&str, &[u8])> =
+            // Sizes on both sides of a block of 512.
             vec![("a.pem", b"one"), (&long, b""), ("pümpe.pem", &[7; 512]), ("b.pem", &[8; 513])];
         let (bytes, offsets) = archive(&files);
         assert_eq!(bytes.len() % BLOCK, 0);
@@ -303,6 +305,7 @@ mod tests {
             String::from_utf8(output.stdout).unwrap()
         };
         assert_eq!(tar(&["--quoting-style=literal", "-tf", "t.tar"]), format!("a.pem\n{long}\npümpe.pem\n"));
+        // The files contain private keys, whatever the umask of who unpacks them.
         assert!(tar(&["-tvf", "t.tar"]).starts_with("-rw------- "));
         tar(&["-xf", "t.tar"]);
         assert_eq!(std::fs::read(dir.path().join("pümpe.pem")).unwrap(), [b'3'; 600]);
@@ -321,6 +324,7 @@ mod tests {
         .unwrap();
         assert_eq!(read, [("a.pem".to_owned(), 3), (long, 600), ("b.pem".to_owned(), 0)]);
         assert!(each(&mut bytes.as_slice(), 599, &mut |_| Ok(())).is_err(), "over the limit");
+        // Within a header, within a file, and without the two empty blocks of the end.
         for cut in [1, 511, 600, bytes.len() - 1024] {
             assert!(each(&mut &bytes[..cut], 600, &mut |_| Ok(())).is_err(), "{cut}");
         }
@@ -333,6 +337,7 @@ mod tests {
             assert!(TarReader::new(&bytes[..cut]).any(|entry| entry.is_err()), "{cut}");
         }
         let mut flipped = bytes.clone();
+        // A bit of the name, which only the checksum of the header shows.
         flipped[0] ^= 1;
         assert_eq!(TarReader::new(&flipped).next().unwrap().unwrap_err().code(), Code::ShardDamaged);
         assert_eq!(TarReader::new(&[]).count(), 0);

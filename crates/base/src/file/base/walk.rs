@@ -134,6 +134,7 @@ mod tests {
         symlink(dir.path().join("relative/b"), dir.path().join("a/absolute")).unwrap();
         symlink("loop", dir.path().join("loop")).unwrap();
         symlink("nowhere", dir.path().join("dangling")).unwrap();
+        // `..` behind a link leads above the link's target, and not back to where the link is.
         for path in ["", "a/b", "relative/b/..", "relative/absolute", "./a//b/../../a/absolute"] {
             let path = dir.path().join(path);
             let opened = walk(&path).unwrap_or_else(|_| panic!("{}", path.display()));

@@ -74,11 +74,13 @@ mod tests {
         let path = dir.path().join("audit.jsonl");
         let mut log = Log::open(&path).unwrap();
         log.append(b"one\n").unwrap();
+        // Two handles, as two processes have: each line goes to the end, wherever the other one has written.
         let mut other = Log::open(&path).unwrap();
         other.append(b"two\n").unwrap();
         log.append(b"three\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\nthree\n");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+        // As logrotate does.
         fs::rename(&path, dir.path().join("audit.1")).unwrap();
         log.append(b"four\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "four\n");

@@ -58,6 +58,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("other"), "precious").unwrap();
         symlink("other", dir.path().join("soft")).unwrap();
+        // Writing in place would change the other name's file as well.
         fs::hard_link(dir.path().join("other"), dir.path().join("hard")).unwrap();
         for name in ["soft", "hard"] {
             assert_eq!(write_note(dir.path(), name, b"x").unwrap_err().code(), Code::FileUnwritable, "{name}");

@@ -243,6 +243,7 @@ mod tests {
         let (file, link) = (dir.path().join("theirs"), dir.path().join("link"));
         fs::write(&file, "").unwrap();
         symlink(&file, &link).unwrap();
+        // 65,534 is a user without rights on Linux, who owns nothing here.
         chown(&file, Some(65_534), None).unwrap();
         let of_sudo = OwnerTrust { sudo_user: Some(65_534), ..ONLY_US };
         for path in [&file, &link] {
@@ -251,6 +252,7 @@ mod tests {
             assert!(OwnerTrust { any_owner: true, ..ONLY_US }.check(path).unwrap().is_none());
         }
         chown(&file, Some(0), None).unwrap();
+        // The owner of a directory can replace any file in it, so that the file's own owner does not help.
         chown(dir.path(), Some(65_534), None).unwrap();
         assert_eq!(ONLY_US.check(&file).unwrap_err().code(), Code::OtherOwner);
     }
@@ -262,6 +264,7 @@ mod tests {
         check_own(&path).unwrap();
         fs::write(&path, "").unwrap();
         check_own(&path).unwrap();
+        // By a second name another user could keep hold of the file, or have us write to one of theirs.
         fs::hard_link(&path, dir.path().join("other")).unwrap();
         assert_eq!(check_own(&path).unwrap_err().code(), Code::UnsafeFile);
         fs::remove_file(&path).unwrap();
