@@ -100,6 +100,7 @@ mod tests {
             ("ab".repeat(31), "62 digits"),
             ("ab".repeat(33), "66 digits"),
             (format!("{}a", "ab".repeat(31)), "63 digits"),
+            // The length of SHA-1, which browsers and OpenSSL show by default or next to the other one.
             ("ab".repeat(20), "SHA-1"),
             ("xy".repeat(32), "'x' is not"),
             (format!("serial={}", "ab".repeat(32)), "'s' is not"),

@@ -108,6 +108,7 @@ mod tests {
             let (running, most) = (running.clone(), most.clone());
             async move {
                 most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                // Lets the others begin: without it each would end before the next one starts.
                 tokio::task::yield_now().await;
                 running.fetch_sub(1, Ordering::SeqCst);
                 item
@@ -140,6 +141,7 @@ mod tests {
             }
             Ok(())
         };
+        // The work ends only after the third wake, so that the test does not depend on the machine's speed.
         Runtime::new().unwrap().for_each_watched(1, Duration::from_millis(1), [()], work, take).unwrap();
         assert!(woken >= 3 && taken == 1, "{woken} {taken}");
     }
@@ -151,6 +153,7 @@ mod tests {
             taken += 1;
             if taken == 2 { Err(Code::Internal.error("enough")) } else { Ok(()) }
         };
+        // An endless list, which ends only by the error.
         assert!(Runtime::new().unwrap().for_each(1, 0.., async |item| item, take).is_err());
         assert_eq!(taken, 2);
     }

@@ -122,6 +122,7 @@ mod tests {
         assert_eq!(parsed("192.0.2.1:1"), "192.0.2.1:1");
         assert_eq!(parsed("::1"), "[::1]:8883");
         assert_eq!(parsed("[::1]"), "[::1]:8883");
+        // A link-local address needs its interface.
         assert_eq!(parsed("[fe80::1%eth0]:65535"), "[fe80::1%eth0]:65535");
     }
 
@@ -149,6 +150,7 @@ mod tests {
             ("host:0", Code::BadValue),
             ("host:65536", Code::BadValue),
             ("host:", Code::BadValue),
+            // Without the colon.
             ("[::1]8883", Code::BadValue),
             ("", Code::BadSan),
             ("not a host!", Code::BadSan),

@@ -112,6 +112,7 @@ mod tests {
         stream.extend([0x20, 2, 0, 0]);
         let mut reader = PacketReader::new(Version::V311);
         assert!(matches!(reader.next(&mut &stream[..]), Ok(BrokerPacket::Other(3))));
+        // One byte more than is allowed, and a stream that would go on for ever.
         let mut endless = [0x30, 0x81, 0x80, 0x08].chain(io::repeat(0));
         assert!(matches!(
             PacketReader::new(Version::V311).next(&mut endless),

@@ -295,6 +295,7 @@ mod tests {
         let renewed = |scene: &Scene| {
             let key = rcgen::KeyPair::from_pem(&scene.leaf.key_pem()).unwrap();
             let mut params = certificates::leaf("device-1");
+            // The same key and subject: only the serial number tells the two certificates apart.
             params.serial_number = Some(rcgen::SerialNumber::from_slice(&[7]));
             let again = scene.issuing.issue_for(&params, key);
             scene.write("chain.pem", &pem(&[&again, &scene.issuing]));

@@ -85,6 +85,7 @@ mod tests {
 
     #[test]
     fn what_only_a_shell_knows_is_not_guessed() {
+        // The last two go on in the next line.
         for line in ["A=$HOME/x", "A=\"$(pwd)\"", "A=`pwd`", "A='open", "A=b\\"] {
             assert_eq!(value(line), None, "{line}");
         }

@@ -117,7 +117,13 @@ mod tests {
             assert!(HttpOrigin::parse(url, false).unwrap().is_loopback(), "{url}");
         }
         for url in
-            ["http://tb.example", "http://192.168.1.4:8080", "http://localhost.example", "http://127.0.0.1.nip.io"]
+            // Names that only begin as those of this machine do.
+            [
+                "http://tb.example",
+                "http://192.168.1.4:8080",
+                "http://localhost.example",
+                "http://127.0.0.1.nip.io",
+            ]
         {
             assert_eq!(HttpOrigin::parse(url, false).unwrap_err().code(), Code::PlainHttp, "{url}");
             assert!(HttpOrigin::parse(url, true).is_ok());
@@ -137,6 +143,7 @@ mod tests {
         let local = parse(&["127.0.0.1:8080", "[::1]:8080"]).unwrap();
         assert!(local.is_loopback());
         assert_eq!(local.local().map(|(host, addresses)| (host, addresses.len())), Some(("tb.localhost", 2)));
+        // One address elsewhere is enough: the client may connect to any of them.
         for elsewhere in [&["192.0.2.7:8080"][..], &["127.0.0.1:8080", "192.0.2.7:8080"], &[]] {
             assert_eq!(parse(elsewhere).unwrap_err().code(), Code::PlainHttp, "{elsewhere:?}");
         }
@@ -148,6 +155,7 @@ mod tests {
     fn the_path_of_the_api_is_kept_and_other_origins_are_rejected() {
         let origin = HttpOrigin::parse("https://tb.example:8443/iot/", false).unwrap();
         assert_eq!(origin.join("/api/device/1", &[]).unwrap().as_str(), "https://tb.example:8443/iot/api/device/1");
+        // Appended to the host, each of these would name another one.
         for path in ["api", "@evil.example/api", ".evil.example/api", ":1/api"] {
             assert_eq!(origin.join(path, &[]).unwrap_err().code(), Code::Internal, "{path}");
         }
@@ -161,6 +169,7 @@ mod tests {
             ("a&b=c", "a%26b%3Dc"),
             ("a#b?c", "a%23b%3Fc"),
             ("two words", "two+words"),
+            // In a form a plus sign means a space.
             ("a+b", "a%2Bb"),
             ("Größe", "Gr%C3%B6%C3%9Fe"),
             ("100%/;\u{0}", "100%25%2F%3B%00"),

@@ -174,6 +174,7 @@ mod tests {
         };
         let now = "Sun, 06 Nov 1994 08:49:37 GMT";
         assert_eq!(asked(" 7 ", now), Some(Duration::from_secs(7)));
+        // Both dates are of the server's clock, so that ours does not count.
         assert_eq!(asked("Sun, 06 Nov 1994 08:50:07 GMT", now), Some(Duration::from_secs(30)));
         assert_eq!(asked("Sun, 06 Nov 1994 08:49:07 GMT", now), Some(Duration::ZERO));
         assert_eq!(asked("soon", now), None);

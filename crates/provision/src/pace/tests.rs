@@ -87,6 +87,7 @@ fn a_crowd_that_is_pushed_back_halves_once() {
         let turns: Vec<Permit> = futures_of(&pace, 32).await;
         sleep(QUICK).await;
         for _ in 0..32 {
+            // All 32 were sent before the first refusal: together they are one sign of overload.
             pace.feedback(RequestKind::Write, sent, Feedback::Overload(None));
         }
         assert_eq!(pace.report(), PaceReport { most: 32, least: Some(16), pushed_back: 32 });
@@ -97,6 +98,7 @@ fn a_crowd_that_is_pushed_back_halves_once() {
         drop(turns);
         // No request begins while eight are under way.
         let eight = futures_of(&pace, 8).await;
+        // Ten minutes pass at once on the paused clock.
         assert!(tokio::time::timeout(Duration::from_secs(600), pace.permit()).await.is_err());
         drop(eight);
     });
@@ -131,6 +133,7 @@ fn no_platform_is_waited_for_for_ever() {
     on_a_paused_clock(async {
         let pace = pace(8, None);
         let started = Instant::now();
+        // A day, as a wrong header may ask for.
         pace.feedback(RequestKind::Read, started, Feedback::Overload(Some(Duration::from_secs(86_400))));
         pace.open().await;
         assert_eq!(started.elapsed(), MAX_DEMANDED_PAUSE);
@@ -147,6 +150,7 @@ fn pauses_double_while_it_goes_on_and_shrink_when_it_goes_well() {
             pace.feedback(RequestKind::Read, started, Feedback::Overload(None));
             pace.open().await;
             pauses.push(started.elapsed().as_millis());
+            // Later than the pause before, so that the next refusal counts as a new one.
             sleep(Duration::from_millis(1)).await;
         }
         assert_eq!(pauses, [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000, 5_000]);
@@ -187,6 +191,7 @@ fn answers_that_take_long_end_the_growth() {
 
 #[test]
 fn no_second_has_more_beginnings_than_the_rate() {
+    // Up to several in a millisecond, which is the resolution of the timers.
     for rate in [1, 3, 50, 250, 4_000] {
         on_a_paused_clock(async {
             let pace = pace(4_000, Some(rate));

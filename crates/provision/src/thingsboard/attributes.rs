@@ -154,8 +154,11 @@ mod tests {
             ("-0.0", "0.0"),
             (".5", "0.5"),
             ("007", "7"),
+            // Java keeps it as a double, which has about 17 significant digits.
             ("12345678901234567890.5", "12345678901234567000.0"),
+            // 2^63, one more than a long holds.
             ("000009223372036854775808", "9223372036854775808"),
+            // Digits of another script, which Java reads as digits too.
             ("００１２", "another number"),
         ] {
             assert_eq!(stored_otherwise(text).as_deref(), Some(stored), "{text}");
@@ -174,6 +177,7 @@ mod tests {
             "1e3",
             "0x10",
             "NaN",
+            // A plus sign is no part of a number in ThingsBoard, so that the text is kept.
             "+49123",
             "true",
             "",
@@ -215,6 +219,7 @@ mod tests {
             ("Bremen", json!("Kiel")),
             ("Bremen", json!(1)),
             ("true", json!(true)),
+            // 2^53 + 1, which a double cannot hold: equal as doubles, and different as numbers.
             ("9007199254740993", json!(9_007_199_254_740_992_i64)),
             ("12", json!(null)),
         ] {

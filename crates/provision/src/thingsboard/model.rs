@@ -189,6 +189,7 @@ mod tests {
     #[test]
     fn a_number_that_leads_elsewhere_is_none() {
         assert!(Uuid::try_from("784f394c-42b6-435a-983c-b7beff2784f9".to_owned()).is_ok());
+        // The id becomes a part of the path of a request, and comes from the platform's answer.
         for text in ["", "../../api/user", "784f394c-42b6-435a-983c-b7beff2784f/", "784f394c42b6435a983cb7beff2784f9"] {
             assert!(Uuid::try_from(text.to_owned()).is_err(), "{text}");
         }

@@ -212,6 +212,7 @@ mod tests {
     #[test]
     fn the_lifetime_comes_from_the_token() {
         let token = |claims: &str| format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+        // The difference of two times of the platform, so that our clock does not count.
         assert_eq!(lifetime(&token(r#"{"iat":1000,"exp":10000,"sub":"x"}"#)), Some(Duration::from_secs(9000)));
         for text in ["", "x", "a.b.c", &token("{}"), &token(r#"{"iat":9,"exp":1}"#), &token(r#"{"iat":-1,"exp":1}"#)] {
             assert_eq!(lifetime(text), None, "{text}");

@@ -72,6 +72,7 @@ fn profile_label_and_gateway_go_along_and_a_profile_is_never_made_by_its_name() 
         ..NewDevice::default()
     };
     let wanted = DesiredDevice { create: Some(create), ..wanted("pump", &certificate) };
+    // Only the exact name counts, and it may be on a later page: "pumps" is another profile.
     let pages = || [page(&["default", "pumps"], true), page(&["Pumps"], false)];
     let [first, second] = pages();
     let server = CheckedServer::script(vec![logged_in(), first, second, device(), has(&certificate)]);
@@ -84,6 +85,7 @@ fn profile_label_and_gateway_go_along_and_a_profile_is_never_made_by_its_name() 
         })
     );
 
+    // ThingsBoard would make a profile of an unknown name in silence.
     let server = CheckedServer::script(vec![logged_in(), page(&["pumps"], false), missing()]);
     let error = runtime().wait(thingsboard(&server).register(&wanted)).unwrap_err();
     assert!(error.code() == Code::PlatformNotFound && error.to_string().contains("Pumps"), "{error:?}");
@@ -94,6 +96,7 @@ fn attributes_are_set_behind_the_credential_and_again_where_that_is_there_and_ar
     let certificate = certificate("pump");
     let wanted = with_attributes(&certificate, &[("site", "cellar"), ("serial", "00012345")]);
     let done = || json(200, &Value::Null);
+    // ThingsBoard stores a text of digits as a number.
     let stored = || attributes(&[("active", value!(false)), ("site", value!("cellar")), ("serial", value!(12345))]);
     let server = CheckedServer::script(vec![logged_in(), device(), has(&certificate), done(), stored()]);
     assert_eq!(runtime().wait(thingsboard(&server).register(&wanted)).unwrap().done, PlatformChange::Created);
@@ -188,6 +191,7 @@ fn the_same_certificate_is_no_change_and_another_one_needs_to_be_allowed() {
     let replace = DesiredDevice { replace: Replace::Anything, ..wanted("pump", &new) };
     assert_eq!(runtime().wait(thingsboard(&server).register(&replace)).unwrap().done, PlatformChange::Replaced);
     assert_eq!(lines(&server), [CREATE, FIND, CREDENTIALS, SAVE, CREDENTIALS]);
+    // With the version that was read, so that the platform notices a change in between.
     assert_eq!(server.seen()[4].json()["version"], 7);
 }
 
@@ -202,6 +206,7 @@ fn a_refusal_that_concerns_new_devices_is_none_for_a_device_that_exists() {
             (fault(400, 31, "Device credentials are already assigned to another device!"), Code::CertificateTaken),
         ]
     };
+    // Each of these may hide that the device exists, so that it is looked for.
     for (refusal, _) in refusals() {
         let server = CheckedServer::script(vec![logged_in(), refusal, device(), has(&certificate)]);
         let done = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap().done;
@@ -250,6 +255,7 @@ fn a_token_may_be_set_in_place_of_a_token_and_of_nothing_else() {
 #[test]
 fn after_an_answer_that_was_lost_the_state_is_looked_at_first() {
     let certificate = certificate("pump");
+    // In none of them the client knows whether the device was made.
     let lost = || [Reply::Cut, Reply::Half, fault(500, 2, "x"), json(200, &value!("garbage"))];
     // It was done all the same.
     for reply in lost() {
@@ -277,6 +283,7 @@ fn after_an_answer_that_was_lost_the_state_is_looked_at_first() {
 #[test]
 fn a_change_of_another_client_in_between_is_seen() {
     let (old, new) = (certificate("pump"), certificate("pump"));
+    // As optimistic locking answers: the client must look again and not just repeat.
     let conflict = fault(409, 35, "Entity was already changed by someone else");
     let replace = DesiredDevice { replace: Replace::Anything, ..wanted("pump", &new) };
     let server = CheckedServer::script(vec![
@@ -297,6 +304,8 @@ fn a_change_of_another_client_in_between_is_seen() {
 #[test]
 fn what_is_stored_otherwise_than_sent_is_told() {
     let certificate = certificate("pump");
+    // The platform computes the id itself, from its own form of
+    // the certificate: another one would never match a login.
     let other = json(200, &credentials("X509_CERTIFICATE", &"0".repeat(64), 1));
     let server = CheckedServer::script(vec![logged_in(), device(), other]);
     let error = runtime().wait(thingsboard(&server).register(&wanted("pump", &certificate))).unwrap_err();

@@ -45,6 +45,7 @@ fn refusals_of_an_api_key() {
 #[test]
 fn refusals_of_a_request() {
     let limit = value!({"status": 403, "message": "Devices limit reached", "errorCode": 41, "entityType": "DEVICE", "limit": 10});
+    // A bare string and no object: so ThingsBoard answers a body of more than 16 MiB.
     let too_long = b"\"Payload size exceeds the limit of 16777216 bytes\"";
     for (reply, expected, words) in [
         (

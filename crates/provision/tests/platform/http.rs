@@ -20,6 +20,7 @@ fn error_of(reply: Reply) -> base::Error {
 
 #[test]
 fn a_redirect_is_told_and_not_followed() {
+    // It would answer, and so must not be asked: a redirect could carry the login to another server.
     let elsewhere = CheckedServer::new(|_, _| raw(200, &[], b"{}"));
     let there = format!("{}/login?token=secret-in-query", elsewhere.url());
     for status in [301, 302, 303, 307, 308] {
@@ -38,6 +39,7 @@ fn what_is_not_the_api_is_told() {
         raw(200, &[("Content-Type", "text/html")], page),
         raw(404, &[("Content-Type", "text/html")], page),
         raw(200, &[], b""),
+        // JSON, but not what this request is answered with.
         raw(200, &[], b"{\"data\":[],\"totalPages\":0}"),
         raw(200, &[], b"[1,2"),
         raw(401, &[], b"nginx"),
@@ -51,6 +53,7 @@ fn what_is_not_the_api_is_told() {
 
 #[test]
 fn texts_of_errors_are_read_in_the_encoding_they_come_in() {
+    // In ISO-8859-1, as ThingsBoard encodes its errors.
     let text = b"{\"status\":400,\"message\":\"Ger\xe4t \xfc\",\"errorCode\":31,\"timestamp\":1}";
     let error = error_of(raw(400, &[], text));
     assert!(error.code() == Code::PlatformRefused && error.to_string().contains("Ger\u{e4}t \u{fc}"), "{error:?}");
@@ -64,6 +67,7 @@ fn reading_is_repeated_after_every_kind_of_fault() {
         || json(200, &serde_json::json!({"id": {"id": "784f394c-42b6-435a-983c-b7beff2784f9"}, "name": "pump"}));
     let token = || json(200, &serde_json::json!({"credentialsType": "ACCESS_TOKEN", "credentialsId": "t0"}));
     let html = || raw(502, &[("Content-Type", "text/html")], b"<html>");
+    // A read can be repeated whatever became of it. The last one is a proxy whose server is restarting.
     for broken in [Reply::Cut, Reply::Half, fault(500, 2, "x"), fault(429, 33, "Too many requests"), html()] {
         let server = CheckedServer::script(vec![logged_in(), broken, device(), token()]);
         assert_eq!(runtime().wait(thingsboard(&server).token("pump")).unwrap().reveal(), "t0");
@@ -74,6 +78,7 @@ fn reading_is_repeated_after_every_kind_of_fault() {
 #[test]
 fn a_fault_that_stays_is_told_after_a_few_times() {
     for (reply, code, times) in
+        // A rate limit ends by itself, so that it is given more tries.
         [(500, Code::PlatformFault, 4), (503, Code::PlatformUnavailable, 4), (429, Code::RateLimited, 8)]
     {
         let server =
@@ -145,6 +150,7 @@ fn headers_are_as_they_should_be_and_names_encoded() {
 fn in_a_process_with(name: &str, variables: &[(&str, &str)]) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", name, "--ignored", "--nocapture"]);
+    // All of them, because the machine that runs the tests may be behind a proxy itself.
     ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"]
         .iter()
         .for_each(|name| {
@@ -217,6 +223,7 @@ fn a_certificate_of_an_unknown_ca_is_refused_before_anything_is_sent() {
     });
     let other = crate::certificate("another root");
     let own = pki::Certificate::from_der(certificate.der()).unwrap();
+    // The wrong root, and then the right one under a name that the certificate does not have.
     for (host, roots) in [("localhost", vec![other]), ("127.0.0.1", vec![own])] {
         let reach = ApiClientConfig { roots: Some(roots), ..ApiClientConfig::to(format!("https://{host}:{port}")) };
         let login = ApiLogin::ApiKey(Secret::from("tb_key"));

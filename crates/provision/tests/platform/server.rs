@@ -86,6 +86,7 @@ impl CheckedServer {
                     return;
                 }
                 let (log, answer) = (log.clone(), answer.clone());
+                // A thread for each connection, because some tests ask several things at once.
                 thread::spawn(move || serve(stream.unwrap(), &log, answer.as_ref()));
             }
         });
@@ -97,6 +98,7 @@ impl CheckedServer {
         let replies = Mutex::new(replies.into_iter().map(Some).collect::<Vec<_>>());
         Self::new(move |_, count| {
             let reply = replies.lock().unwrap().get_mut(count).and_then(Option::take);
+            // 418, because no client expects it: one request too many then fails the test.
             reply.unwrap_or_else(|| raw(418, &[], b"the script is over"))
         })
     }
@@ -123,6 +125,7 @@ impl CheckedServer {
 impl Drop for CheckedServer {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::SeqCst);
+        // Wakes the thread, which waits for the next connection.
         drop(TcpStream::connect(self.address));
         if let Some(thread) = self.thread.take() {
             drop(thread.join());

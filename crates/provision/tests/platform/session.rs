@@ -60,6 +60,7 @@ fn a_session_that_ends_again_and_again_is_told() {
         _ => fault(401, 11, "Token has expired"),
     });
     let error = runtime().wait(thingsboard(&server).token("pump")).unwrap_err();
+    // Login, request, renewal, and the request once more: then it is no matter of the token's age.
     assert_eq!((error.code(), server.seen().len()), (Code::SessionExpired, 4));
 }
 
@@ -77,6 +78,7 @@ fn many_at_once_log_in_once_and_renew_once() {
         .unwrap()
         .for_each(
             8,
+            // More than run at once, so that some begin before the renewal and some behind it.
             0..30,
             |number| {
                 let board = board.clone();

@@ -93,6 +93,7 @@ fn a_real_server_leads_to_the_root_that_it_did_not_send() {
         let options = ProbeOptions { timeout: Duration::from_secs(5), ..ProbeOptions::default() };
         let probe = probe::server(&target, &options).unwrap();
 
+        // Another root, junk, and a root of the same name with another key come first.
         let roots = Roots::new([Ca::root("Other").der(), b"junk".to_vec(), Ca::root("Root").der(), root.der()]);
         let anchor = anchor::find(&probe, target.server_name(), None, &roots, OffsetDateTime::now_utc()).unwrap();
         assert_eq!(anchor.certificate.der(), root.der());
@@ -120,8 +121,10 @@ fn a_chain_is_verified_for_its_name_its_dates_and_its_purpose() {
 
     let text = refused(&chain.sent(), "other.example.com", now);
     assert!(text.contains(HOST) && text.contains("is for another name"), "{text}");
+    // rcgen's certificates hold until the year 4096.
     let text = refused(&chain.sent(), HOST, now + time::Duration::days(365 * 5000));
     assert!(text.contains("a certificate of the chain has expired"), "{text}");
+    // Without the issuing CA, which many servers forget to send.
     let text = refused(&probe_of([&chain.leaf]), HOST, now);
     assert!(text.contains("nothing that is trusted issued it"), "{text}");
 
@@ -148,6 +151,7 @@ fn of_two_certificates_of_one_root_the_valid_one_is_taken() {
     let leaf = leaf_params(HOST).signed_by(&KeyPair::generate().unwrap(), &issuer).unwrap().der().to_vec();
     let probe = probe_of([&leaf]);
 
+    // On both sides of the valid one, so that neither the first nor the last is taken by its place.
     let anchor = find(&probe, None, &Roots::new([old.clone(), new.clone(), old.clone()])).unwrap();
     assert_eq!((anchor.certificate.der(), codes(&anchor)), (&*new, vec![]));
     let anchor = find(&probe, None, &Roots::new([old])).unwrap();
@@ -225,6 +229,7 @@ fn who_trusts_by_fingerprint_is_told_what_clients_will_refuse() {
 
 #[test]
 fn junk_in_a_chain_is_listed_and_never_trusted() {
+    // So many that a list of them all would fill the screen.
     let junk = vec![vec![0xFF; 7]; 5000];
     let chain = Chain::new();
     let probe = probe_of(junk.iter().chain([&chain.root]));
@@ -247,6 +252,7 @@ fn the_roots_of_the_system_are_those_that_openssl_is_told_to_use() {
         let arguments = ["--exact", "anchor::system_roots_are_there", "--ignored"];
         let status = Command::new(program)
             .args(arguments)
+            // In a process of its own: the variable would change the roots of all tests in this one.
             .env("SSL_CERT_FILE", path)
             .env_remove("SSL_CERT_DIR")
             .output()

@@ -65,6 +65,7 @@ impl Scene {
                 kind: BrokerKind::ThingsBoard,
                 trust: AnchorSource::File(self.path("anchors.pem")),
                 platform_url: None,
+                // Longer than the servers of these tests take on a busy machine; none of the tests waits for it.
                 timeout: Duration::from_secs(15),
                 now: OffsetDateTime::now_utc(),
             },
@@ -94,6 +95,7 @@ fn run(check: &DeviceCheck) -> CheckReport {
 /// Checks with a certificate against a broker that answers CONNECT so.
 fn answered(version: Version, kind: BrokerKind, answer: &[u8]) -> Vec<(Layer, Code)> {
     let scene = Scene::new();
+    // Two connections: the first one only looks at the server, and the second one logs in.
     let (target, server) = tls_for(2, Show { answers: vec![answer.to_vec()], ..scene.show() });
     let mut check = scene.check(&target);
     (check.version, check.server.kind) = (version, kind);
@@ -108,6 +110,7 @@ fn every_answer_has_its_own_code() {
     let (board, broker) = (BrokerKind::ThingsBoard, BrokerKind::Mqtt);
     for (version, kind, answer, code) in [
         (old, board, &[0x20, 2, 0, 5][..], Some(Code::CertificateUnknown)),
+        // ThingsBoard sends a DISCONNECT behind its refusal in MQTT 5.
         (new, board, &[0x20, 3, 0, 0x87, 0, 0xE0, 2, 0x87, 0], Some(Code::CertificateUnknown)),
         (old, broker, &[0x20, 2, 0, 5], Some(Code::CertificateUnknown)),
         (old, broker, &[0x20, 2, 0, 4], Some(Code::CertificateUnknown)),
@@ -121,11 +124,13 @@ fn every_answer_has_its_own_code() {
         (new, board, &[0x20, 3, 0, 0x9F, 0], Some(Code::BrokerUnavailable)),
         (new, board, &[0x20, 3, 0, 0x88, 0], Some(Code::BrokerUnavailable)),
         (old, board, &[0x20, 2, 0, 1], Some(Code::ProtocolRefused)),
+        // A broker without MQTT 5 answers in the form of 3.1.1.
         (new, broker, &[0x20, 2, 0, 1], Some(Code::ProtocolRefused)),
         (new, broker, &[0x20, 3, 0, 0x84, 0], Some(Code::ProtocolRefused)),
         (new, broker, &[0x20, 3, 0, 0x80, 0], Some(Code::BrokerRefused)),
         (old, broker, &[0x20, 2, 0, 77], Some(Code::BrokerRefused)),
         (old, broker, b"HTTP/1.1 400 Bad Request\r\n\r\n", Some(Code::NotMqtt)),
+        // MQTT, but not the packet that may follow a CONNECT.
         (old, broker, &[0x40, 2, 0, 1], Some(Code::NotMqtt)),
         (old, broker, &[], Some(Code::NoConnack)),
         (old, broker, &[0x20, 2, 0], Some(Code::NoConnack)),
@@ -185,6 +190,7 @@ fn a_certificate_goes_without_a_token_and_a_token_without_a_certificate() {
         let report = run(&DeviceCheck { auth: CheckedCredential::Token(scene.path("token")), ..scene.check(&target) });
         assert!(report.ok, "{report:?}");
         let login = &server.join().unwrap()[1];
+        // With its length in front: the whole token, and not a part of something longer.
         assert!(login.certificates.is_empty() && contains(&login.data, b"\x00\x0dA1_TEST_TOKEN"));
     }
 }
@@ -216,6 +222,7 @@ fn the_token_is_the_password_where_it_belongs_there() {
 #[test]
 fn a_server_that_does_not_ask_is_sent_nothing() {
     let scene = Scene::new();
+    // One connection: after the look there is no reason for a second one.
     let (target, server) = tls_for(1, Show { clients: Clients::Anybody, ..scene.show() });
     let report = run(&scene.check(&target));
     assert_eq!(faults(&report), [(Layer::ClientCertificate, Code::CertificateNotAsked)]);
@@ -227,6 +234,7 @@ fn a_server_that_does_not_ask_is_sent_nothing() {
 fn alerts_about_the_certificate_are_heard_under_both_versions() {
     for versions in [ONLY_1_2, ONLY_1_3] {
         let scene = Scene::new();
+        // Another CA than the device's, as after a mistake in the server's trust store.
         let strangers = || Clients::Required(Ca::root("Strangers"));
         let (target, server) = tls_for(2, Show { versions, clients: strangers(), ..scene.show() });
         let report = run(&scene.check(&target));
@@ -290,6 +298,7 @@ fn nothing_is_sent_to_a_server_that_cannot_be_trusted() {
         // The certificate of the real server, and not its key.
         (own, KeyPair::generate().unwrap(), (Layer::Trust, Code::ServerKeyUnproven)),
     ] {
+        // A token would be the greater loss: unlike a key it is sent itself.
         for token in [false, true] {
             let key = KeyPair::from_pem(&key.serialize_pem()).unwrap();
             let clients = Clients::Asked(Ca::again(&scene.devices));
@@ -314,6 +323,7 @@ fn a_server_that_changes_behind_the_look_is_not_trusted_again() {
     let (foreign, key) = Ca::root("Strangers").leaf("127.0.0.1");
     let stranger =
         Show { clients: Clients::Asked(Ca::again(&scene.devices)), ..Show::new([foreign.der().to_vec()], key) };
+    // Good for the look, and another server for the login, as behind a load balancer or an attacker in between.
     let (target, server) = tls_each([scene.show(), stranger]);
     let report = run(&scene.check(&target));
     assert_eq!(faults(&report), [(Layer::ClientCertificate, Code::TlsFailed)], "{report:?}");

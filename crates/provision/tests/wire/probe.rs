@@ -69,6 +69,7 @@ fn it_tells_which_clients_are_wanted() {
             assert_eq!(probe.chain, chain);
             let issuers = probe.client_certificate.unwrap().acceptable_issuers;
             let [issuer] = issuers.as_slice() else { panic!("{issuers:?}") };
+            // The issuers come as names in DER, in which the text is as it is.
             assert!(issuer.windows(7).any(|text| text == b"Devices"), "{issuer:?}");
             // TLS 1.3 lets the client believe that all is well until it reads.
             let ends = required && versions == ONLY_1_2;
@@ -91,6 +92,7 @@ fn unreadable_certificates_are_reported_as_they_are() {
 #[test]
 fn a_certificate_of_version_1_is_reported_though_its_key_cannot_be_checked() {
     let (leaf, key) = Ca::root("Root").leaf("127.0.0.1");
+    // rcgen makes only version 3.
     let version_1 = to_version_1(leaf.der());
     let (target, _server) = tls(Show::new([version_1.clone()], key));
     let probe = probe::server(&target, &quick()).unwrap();
@@ -139,6 +141,7 @@ fn servers_without_tls_are_told_from_those_that_say_nothing() {
 
 #[test]
 fn the_time_is_bounded_however_slowly_the_server_answers() {
+    // It accepts the connection and sends nothing, as a port behind a firewall may.
     let silent = plain(|mut stream| stream.read_to_end(&mut Vec::new())).0;
     // A handshake message of 16,000 octets, one at a time: each read succeeds, and none is the last.
     let dripping = plain(|stream| drip(stream, &[22, 3, 3, 0x3E, 0x80, 2, 0, 0x3E, 0x7C, 3, 3])).0;
@@ -158,6 +161,7 @@ fn hosts_that_cannot_be_reached_are_named_with_every_address() {
         assert_eq!(error.code(), code, "{error}");
         error
     };
+    // The listener ends with this line, so that its port is free.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let error = refused(Target::new("localhost", free).unwrap(), Code::Unreachable).to_string();
     assert!(error.contains(&format!("127.0.0.1:{free}: Connection refused")), "{error}");
@@ -174,6 +178,7 @@ fn to_version_1(der: &[u8]) -> Vec<u8> {
     while !rest.is_empty() {
         let (_, next) = contents(rest);
         let field = &rest[..rest.len() - next.len()];
+        // `[0]` is the version and `[3]` the extensions, of which version 1 has neither.
         if !matches!(field[0], 0xA0 | 0xA3) {
             fields.extend_from_slice(field);
         }

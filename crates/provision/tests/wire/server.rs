@@ -100,6 +100,7 @@ impl Show {
 #[derive(Debug)]
 struct Anything(Arc<CertifiedKey>);
 
+// rustls checks the chain and the key of a server's own configuration. A resolver is how junk gets past that check.
 impl ResolvesServerCert for Anything {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.0.clone())
@@ -203,6 +204,7 @@ fn serve(mut stream: TcpStream, config: Arc<ServerConfig>, answers: &[Vec<u8>]) 
             }
         }
     }
+    // Until the client closes: an early close would reset the connection, and the client could lose the last answer.
     let _ = stream.read_to_end(&mut Vec::new());
     let certificates = connection.peer_certificates().unwrap_or_default();
     let certificates = certificates.iter().map(|certificate| certificate.to_vec()).collect();

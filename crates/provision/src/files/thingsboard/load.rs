@@ -377,6 +377,7 @@ mod tests {
         assert_eq!(names(&loaded), [certificate(&scene.leaf).label()]);
         // Key and chain in one file.
         scene.write("mqttserver.pem", scene.leaf.key_pem() + &scene.pem(&[&scene.leaf]));
+        // ThingsBoard takes the key from the chain's file if it is there, and does not look for the other one.
         assert_eq!(scene.load("MQTT_SSL_PEM_KEY=nowhere.pem\n").1, []);
     }
 

@@ -231,6 +231,7 @@ mod tests {
         assert_eq!(findings, []);
         assert!(!mqtt.enabled);
         assert_eq!((mqtt.credentials, mqtt.pem_cert.to_str()), (CredentialsType::Pem, Some("mqttserver.pem")));
+        // The default of thingsboard.yml.
         assert_eq!(mqtt.key_store_password, Secret::from("server_ks_password"));
         assert!(read(&[]).0.is_none());
     }
