@@ -286,6 +286,7 @@ mod tests {
         }
         for size in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK] {
             let mut sealer = Sealer::new(std::slice::from_ref(&alice), Vec::new()).unwrap();
+            // Pieces that do not divide a chunk.
             vec![7; size].chunks(1000).for_each(|piece| sealer.write_all(piece).unwrap());
             let at_once = seal(std::slice::from_ref(&alice), &vec![7; size]).unwrap();
             assert_eq!(sealer.finish().unwrap().len(), at_once.len(), "{size}");

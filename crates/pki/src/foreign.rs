@@ -189,6 +189,7 @@ mod tests {
         for (bytes, kind) in [
             (&b"\xff\xfe-\0-\0"[..], UTF16),
             (b"\xfe\xff\0-\0-", UTF16),
+            // UTF-16 without a byte order mark: only the NULs tell.
             (b"-\0-\0-\0-\0-\0B\0", UTF16),
             (b"\xef\xbb\xbfPuTTY-User-Key-File-3: ecdsa-sha2-nistp256\n", PUTTY),
             (b"\n-----BEGIN PGP PRIVATE KEY BLOCK-----\n", PGP),

@@ -166,6 +166,7 @@ mod tests {
                 let again = PrivateKey::from_pem_or_der(pem.as_bytes(), None).unwrap();
                 assert_eq!(again.spki_der(), key.spki_der(), "{algorithm} {format:?}");
             }
+            // Few rounds, because the test is about the form and not about the cost.
             let encrypted = key.to_encrypted_pem(&passphrase, 1000).unwrap();
             assert!(encrypted.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----"));
             let again = PrivateKey::from_pem_or_der(encrypted.as_bytes(), Some(&passphrase)).unwrap();

@@ -42,6 +42,7 @@ mod tests {
 
     #[test]
     fn every_length_reads_back_and_is_predicted() {
+        // All ends of a line and of a base64 group, and one that is divisible by neither.
         for size in (0..=200).chain([4095, 4096]) {
             let der: Vec<u8> = (0..size).map(|index: usize| (index * 7 % 256) as u8).collect();
             let mut text = Vec::new();

@@ -167,6 +167,7 @@ mod tests {
         for der in [
             &b"\x30\x00"[..],
             b"\x02\x01\x00",
+            // 128 needs the zero, which 127 below must not have.
             b"\x02\x02\x00\x80",
             b"\x02\x01\xff",
             b"\x01\x01\xff",
@@ -207,6 +208,7 @@ mod tests {
             (b"\x05\x01\x00", "NULL"),
             (b"\x06\x00", "OBJECT IDENTIFIER"),
             (b"\x06\x02\x55\x84", "OBJECT IDENTIFIER"),
+            // An arc with a zero in front.
             (b"\x06\x03\x55\x80\x01", "OBJECT IDENTIFIER"),
             (b"\x0c\x01\xff", "UTF8String"),
             (b"\x13\x01@", "PrintableString"),
@@ -216,6 +218,7 @@ mod tests {
             (b"\x17\x11250101000000+0100", "UTCTime"),
             (b"\x18\x1120500101000000.5Z", "GeneralizedTime"),
             (b"\x1e\x01a", "BMPString"),
+            // Half of a surrogate pair.
             (b"\x1e\x02\xd8\x00", "BMPString"),
             (b"\x1c\x03\x00\x00\x00", "UniversalString"),
             (b"\x24\x03\x04\x01a", "OCTET STRING is written in pieces"),
@@ -227,6 +230,7 @@ mod tests {
             assert!(fault.contains(said), "{der:02x?}: {fault:?}");
         }
         let mut deep = Vec::new();
+        // Deeper than any structure of certificates, as an attack on a reader that recurses.
         for _ in 0..60 {
             deep = super::super::tlv::tlv(0x30, &deep);
         }

@@ -48,6 +48,7 @@ mod tests {
     fn identifiers_are_dotted() {
         assert_eq!(text(&[0x55, 0x04, 0x03]), "2.5.4.3");
         assert_eq!(text(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b]), "1.2.840.113549.1.1.11");
+        // The example of X.690, section 8.19.5: the first two arcs take two octets.
         assert_eq!(text(&[0x88, 0x37, 0x03]), "2.999.3");
     }
 

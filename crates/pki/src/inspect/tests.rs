@@ -46,6 +46,7 @@ fn a_key_in_a_token_is_shown_by_its_name() {
 #[test]
 fn a_certificate_is_shown_as_people_read_it() {
     let mut params = testing::server(&["broker.example", "192.0.2.1"]);
+    // A fixed number, below 0x80 at its beginning, so that it is shown as it is.
     params.serial_number = Some(rcgen::SerialNumber::from_slice(&[0x4d, 1]));
     let root = testing::root("Root");
     let certificate = root.issue(&params).certificate;
@@ -84,6 +85,7 @@ fn a_file_shows_which_key_belongs_to_which_certificate() {
     let Content::PrivateKey(key) = &items[0].content else { panic!() };
     assert_eq!(key.belongs_to.as_deref(), Some("CN=device-1"));
     assert_eq!(key.algorithm.as_deref(), Some("ec-p256"));
+    // A P-256 key in PEM has five lines.
     assert_eq!(items[1].line, Some(6));
     let all = items.iter().map(ToString::to_string).collect::<String>();
     let secret = leaf.key_pem().lines().nth(1).unwrap().to_owned();
@@ -106,6 +108,7 @@ fn every_kind_is_recognized_in_pem_and_der() {
     ] {
         assert_eq!(kinds(&look(der)), [kind]);
         assert_eq!(kinds(&look(pem(label, der).as_bytes())), [kind]);
+        // A length of one octet, and none that follows.
         let broken = look(pem(label, b"\x30\x01").as_bytes());
         assert!(!broken[0].findings.is_empty(), "{label}");
     }
@@ -176,6 +179,7 @@ fn a_key_that_does_not_fit_its_leaf_is_an_error() {
 
 #[test]
 fn what_a_terminal_would_obey_is_escaped() {
+    // A terminal would color the rest, and turn its direction.
     let mut params = testing::leaf("\u{1b}[31mred\u{202e}");
     params.subject_alt_names = vec![rcgen::SanType::DnsName("a\u{1b}]0;title\u{7}".try_into().unwrap())];
     let certificate = testing::self_signed(&params).certificate;

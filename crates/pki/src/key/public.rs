@@ -219,6 +219,7 @@ mod tests {
         assert_eq!(rsa_of_modulus(&modulus(0x80, 256)).unwrap(), Algorithm::Rsa2048);
         assert_eq!(rsa_of_modulus(&[&[0], &modulus(0x80, 384)[..]].concat()).unwrap(), Algorithm::Rsa3072);
         for (first, octets, code, bits) in [
+            // One bit short, in as many octets.
             (0x7f, 256, Code::WeakKey, "2047"),
             (0x01, 256, Code::WeakKey, "2041"),
             (0x7f, 384, Code::UnknownAlgorithm, "3071"),
@@ -235,6 +236,7 @@ mod tests {
     fn an_rsa_key_without_parameters_is_read_and_gets_them() {
         let key = PrivateKey::generate(Algorithm::Rsa2048).unwrap();
         let spki = key.spki_der();
+        // Without the header of four octets and the NULL of two.
         let length = u16::try_from(spki.len() - 6).unwrap().to_be_bytes();
         let bare = [&[0x30, 0x82, length[0], length[1], 0x30, 0x0b], &spki[6..17], &spki[19..]].concat();
         assert_eq!(PublicKey::from_spki_der(&bare).unwrap().spki_der(), spki);
@@ -247,6 +249,7 @@ mod tests {
         let mut hybrid = spki.clone();
         hybrid[26] = 6 | (spki[90] & 1);
         let mut off = spki.clone();
+        // The lowest bit of y: the x of the point has no such y.
         off[90] ^= 1;
         let mut compressed = spki[..59].to_vec();
         (compressed[1], compressed[24], compressed[26]) = (0x39, 0x22, 2 | (spki[90] & 1));

@@ -81,6 +81,7 @@ mod tests {
 
     #[test]
     fn every_form_of_a_point_is_the_same_key() {
+        // Often enough to meet an even and an odd y, nearly always.
         for _ in 0..8 {
             let [key, other] = [(); 2].map(|()| PrivateKey::generate(Algorithm::EcP256).unwrap());
             for hybrid in [false, true] {
@@ -98,6 +99,7 @@ mod tests {
         let key = PrivateKey::generate(Algorithm::EcP256).unwrap();
         let mut negative = with_form(key.spki_der(), false);
         let at = negative.len() - 33;
+        // The other y of the same x.
         negative[at] ^= 1;
         assert!(!is_same_key(key.spki_der(), &negative));
     }

@@ -119,6 +119,7 @@ mod tests {
             }
         }
         assert_eq!(counts.len(), ALPHABET.len());
+        // 256 / 57 is 4 and a rest, whose bytes give no letter.
         assert!(counts.values().all(|count| *count == 4), "{counts:?}");
     }
 }

@@ -4,6 +4,7 @@ use time::macros::datetime;
 use super::fixtures::{self, DEVICES, ISSUING, LEAF, ROOT, passwords};
 use super::*;
 
+// With milliseconds, which both formats keep.
 const CREATED: OffsetDateTime = datetime!(2026-11-23 10:00:00.123 UTC);
 const FORMATS: [KeystoreFormat; 2] = [KeystoreFormat::Pkcs12, KeystoreFormat::Jks];
 
@@ -31,6 +32,7 @@ fn a_truststore_is_a_keystore_without_keys() {
 #[test]
 fn several_keys_keep_their_own_chains() {
     let mut keystore = fixtures::server();
+    // The same key and chain twice: in PKCS#12 only their ids tell them apart.
     keystore.keys.push(fixtures::key("zweiter", &[LEAF, ISSUING, ROOT]));
     for format in FORMATS {
         assert_eq!(Keystore::read(&write(&keystore, format), &passwords()).unwrap(), keystore);
@@ -163,6 +165,7 @@ fn a_listing_has_the_states_of_keys_and_the_times_of_entries() {
 #[test]
 fn a_torn_file_is_unreadable_wherever_it_ends() {
     for bytes in [fixtures::KEYTOOL_JKS, fixtures::KEYTOOL_P12, fixtures::LEGACY_P12, fixtures::OPEN_P12] {
+        // Every length, since a reader may fail late at a cut that falls between two fields.
         for length in 0..bytes.len() {
             let error = Keystore::read(&bytes[..length], &passwords()).unwrap_err();
             assert_eq!(error.code(), Code::KeystoreUnreadable, "after {length} bytes: {error}");
@@ -174,6 +177,7 @@ fn a_torn_file_is_unreadable_wherever_it_ends() {
 #[test]
 fn trailing_bytes_are_no_part_of_a_keystore() {
     for bytes in [fixtures::KEYTOOL_JKS, fixtures::KEYTOOL_P12] {
+        // A copy in text mode or a padded block may add an octet.
         let longer = [bytes, b"\0"].concat();
         assert_eq!(Keystore::read(&longer, &passwords()).unwrap_err().code(), Code::KeystoreUnreadable);
     }
@@ -186,6 +190,7 @@ fn a_flipped_bit_changes_nothing_unnoticed() {
         let original = Keystore::read(bytes, &passwords).unwrap();
         for position in 0..bytes.len() {
             let mut changed = bytes.to_vec();
+            // One bit of each octet, and another one for each: all eight would take eight times as long.
             changed[position] ^= 1 << (position % 8);
             match Keystore::read(&changed, &passwords) {
                 // The parameters of the MAC's digest are the one place without a meaning.
@@ -206,6 +211,7 @@ fn a_flipped_bit_changes_nothing_unnoticed() {
 fn no_debug_output_shows_a_key_or_a_password() {
     let shown = format!("{:?} {:?}", fixtures::server(), passwords());
     assert!(shown.contains("serveralias"));
+    // 48 and 129 begin the key, in the form in which Rust shows octets.
     assert!(!shown.contains("-pw") && !shown.contains("48, 129"), "{shown}");
 }
 
@@ -225,6 +231,7 @@ fn sorted(mut keystore: Keystore) -> Keystore {
 /// Any keystore that can be written. All keys share the length of their chain: PKCS#12 knows certificates, not chains,
 /// and completes each with what it finds.
 fn any_keystore() -> impl Strategy<Value = Keystore> {
+    // Lower case only, because aliases are folded, with characters of one to three octets.
     let alias = "[a-z0-9äöüß€一 ._-]{1,20}";
     let aliases = proptest::collection::btree_set(alias, 0..5).prop_map(|set| set.into_iter().collect::<Vec<_>>());
     let certificate = prop::sample::select(vec![LEAF, ISSUING, ROOT, DEVICES]);
@@ -248,6 +255,7 @@ proptest! {
         keystore in any_keystore(),
         store in "[ -~]{6,40}",
         key in "[ -~]{6,40}",
+        // From the year 1 to the year 9999, in milliseconds.
         created in -62_135_596_800_000_i64..253_402_300_800_000,
         format in prop::sample::select(FORMATS.to_vec()),
     ) {

@@ -107,6 +107,7 @@ mod tests {
     #[test]
     fn what_would_leave_the_store_or_the_certificate_is_refused() {
         let long = "n".repeat(300);
+        // 64 characters, but 256 octets.
         let wide = "🦀".repeat(64);
         for name in
             ["", " ", "a/b", "..", ".", ".hidden", "a\\b", "a\0b", "a\nb", " a", "a ", "a\u{202e}b", &long, &wide]

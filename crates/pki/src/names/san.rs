@@ -314,6 +314,7 @@ mod tests {
     #[test]
     fn names_that_no_client_could_verify_are_refused() {
         let long_label = format!("{}.example", "a".repeat(64));
+        // 263 characters, ten more than a DNS name has.
         let long_name = format!("{}example", "abcdefg.".repeat(32));
         for text in [
             "",
@@ -329,6 +330,7 @@ mod tests {
             "w*.example",
             "*",
             "*.com",
+            // No address, and as a host name it would end in a number.
             "192.168.1.256",
             "dns:10.0.0.1",
             "ip:localhost",
@@ -346,6 +348,7 @@ mod tests {
             "a b@c.example",
             "a@*.c.example",
             "a\0.example",
+            // Punycode that no name is encoded as.
             "xn--a.example",
             "oid:1.2.3",
             "a@b@c.example",

@@ -263,9 +263,11 @@ mod tests {
     fn a_foreign_name_keeps_its_bytes_and_shows_what_we_do_not_know_in_hex() {
         let attribute =
             |oid: &[u8], tag, value: &[u8]| tlv(SEQUENCE, &[tlv(OBJECT_IDENTIFIER, oid), tlv(tag, value)].concat());
+        // Latin-1 in a TeletexString, as CAs wrote it in the 1990s.
         let t61 = attribute(&[0x55, 4, 3], 20, b"M\xfcller");
         let integer = attribute(&[0x2a, 3], 2, &[5]);
         let bmp = attribute(&[0x55, 4, 3], 30, b"\0 \0\x01\0 ");
+        // Two attributes in one set: the common name goes, and the other one stays.
         let der = tlv(SEQUENCE, &[tlv(SET, &t61), tlv(SET, &[integer, bmp].concat())].concat());
         let name = Subject::from_der(&der).unwrap();
         assert_eq!(name.to_der(), der);

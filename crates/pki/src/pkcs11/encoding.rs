@@ -98,6 +98,7 @@ mod tests {
     #[test]
     fn rsa_keys_are_put_together_whatever_zeros_stand_before_them() {
         let key = PrivateKey::generate(Algorithm::Rsa2048).unwrap();
+        // 270 octets: the RSAPublicKey of a modulus of 2,048 bits and the exponent 65,537.
         let bits = &key.spki_der()[key.spki_der().len() - 270..];
         let public = pkcs1::RsaPublicKeyRef::try_from(bits).unwrap();
         let padded = [&[0], public.modulus.as_bytes()].concat();
@@ -110,6 +111,7 @@ mod tests {
     #[test]
     fn signatures_lose_their_zeros_and_get_the_one_that_keeps_them_positive() {
         let mut raw = [0_u8; 64];
+        // r is 1 with 31 zeros in front, and s begins with its highest bit.
         raw[31] = 1;
         raw[32] = 0x80;
         let der = ecdsa_signature(&raw, Algorithm::EcP256).unwrap();

@@ -368,6 +368,7 @@ mod tests {
 
     #[test]
     fn the_longest_of_all_is_read_again_as_it_is_written() {
+        // Three octets for each: a semicolon must always be encoded.
         let wide = |octets: usize| "%3B".repeat(octets);
         let uri = parsed(&format!(
             "pkcs11:token={};manufacturer={};model={};serial={};slot-id={};object={};id={}?module-path=/{}",
@@ -416,6 +417,7 @@ mod tests {
             (format!("pkcs11:id={m}"), "octets"),
             (format!("pkcs11:slot-id=0x1{m}"), "decimal"),
             (format!("pkcs11:slot-id=+1{m}"), "decimal"),
+            // More than 64 bits.
             (format!("pkcs11:slot-id=99999999999999999999{m}"), "decimal"),
             (format!("pkcs11:type=cert{m}"), "private key"),
             (format!("pkcs11:tokn=x{m}"), "did you mean token"),
@@ -433,6 +435,7 @@ mod tests {
 
     #[test]
     fn a_pin_in_the_uri_is_refused_and_not_shown() {
+        // Also with mistakes in the PIN itself, whose error would show it.
         let written = ["4711hush", "%zz4711hush", "47 11hush"].map(|pin| format!("?module-path=/m.so&pin-value={pin}"));
         for rest in
             written.into_iter().chain([";pin-value=äh hush?module-path=/m.so".to_owned(), "?pin=hush".to_owned()])
@@ -446,6 +449,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_reads_back(
+            // 8 characters of at most 4 octets: PKCS#11 has room for 32.
             token in "[^\\p{C}\\p{Zl}\\p{Zp}]{1,8}",
             object in "[^\\p{C}\\p{Zl}\\p{Zp}]{1,32}",
             id in proptest::collection::vec(any::<u8>(), 1..40),

@@ -163,6 +163,7 @@ mod tests {
             params.not_after = params.not_before.replace_year(year).unwrap();
             root.issue_for(&params, again(&key)).certificate
         };
+        // Three generations of one key; NOW lies behind the first.
         let (expired, short, long) = (of_year(2020), of_year(2027), of_year(2029));
         let spki = long.spki_der().to_vec();
         let all = [expired.clone(), short.clone(), long.clone(), root.certificate.clone()];

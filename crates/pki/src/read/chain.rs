@@ -189,6 +189,7 @@ mod tests {
         assert_eq!(code(&[&leaf, &root]), Code::ChainGap);
         assert_eq!(code(&[&leaf, &issuing, &root, &root]), Code::DuplicateInChain);
         assert_eq!(code(&[]), Code::CertificateUnreadable);
+        // Of another hierarchy with the same names.
         let [_, impostor, _] = three();
         assert_eq!(code(&[&leaf, &impostor]), Code::BadSignature);
         assert_eq!(Chain::sort(vec![impostor, leaf.clone()]).unwrap_err().code(), Code::BadSignature);

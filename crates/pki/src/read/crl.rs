@@ -279,6 +279,7 @@ mod tests {
         let mut der = testing::crl(&root, &[]).der().to_vec();
         let sha256 = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
         let at = der.windows(8).position(|window| window == sha256).unwrap();
+        // The first of the two places that name the algorithm becomes SHA-384.
         der[at + 7] = 0x03;
         let crl = Crl::from_der(&der).unwrap();
         assert_eq!(crl.format_faults(), ["it names two different signature algorithms"]);

@@ -238,6 +238,7 @@ mod tests {
         let key = KeyPair::generate().unwrap();
         let mut der = request(&key, |_| {});
         let at = der.windows(6).position(|window| window == b"pump-1").unwrap();
+        // Behind the signature's back: another device's name in a request that was signed for pump-1.
         der[at + 5] = b'2';
         assert_eq!(Csr::from_der(&der).unwrap_err().code(), Code::CsrRefused);
     }
@@ -257,6 +258,7 @@ mod tests {
         let mut der = request(&key, |_| {});
         let sha384 = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03];
         let at = der.windows(8).position(|window| window == sha384).unwrap();
+        // The signature stays one over SHA-384.
         der[at + 7] = 0x02;
         assert_eq!(Csr::from_der(&der).unwrap_err().code(), Code::CsrRefused);
     }

@@ -124,6 +124,7 @@ mod tests {
         assert_eq!(StructureKind::of(&leaf.key.serialize_der()), StructureKind::Pkcs8);
         assert_eq!(StructureKind::of(leaf.certificate.spki_der()), StructureKind::PublicKey);
         assert_eq!(
+            // In BER, with indefinite lengths.
             StructureKind::of(&[0x30, 0x80, 2, 1, 3, 0x30, 0x80, 6, 1, 0x2a, 0, 0, 0, 0]),
             StructureKind::Pkcs12
         );

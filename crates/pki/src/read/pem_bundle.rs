@@ -232,6 +232,7 @@ mod tests {
     fn openssl_trust_settings_are_cut_off() {
         let root = testing::root("Root");
         let mut der = root.certificate.der().to_vec();
+        // The shortest form of OpenSSL's trust settings: a sequence of none.
         der.extend_from_slice(&[0x30, 0]);
         let text = pem::encode(&pem::Pem::new("TRUSTED CERTIFICATE", der.clone()));
         assert_eq!(PemBundle::parse(text.as_bytes()).unwrap().certificates, [root.certificate]);

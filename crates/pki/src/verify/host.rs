@@ -62,6 +62,7 @@ mod tests {
         assert!(matches_dns("*.example", "broker.example"));
         assert!(!matches_dns("*.example", "a.broker.example"));
         assert!(!matches_dns("*.example", "example"));
+        // RFC 9525, section 6.3, allows a wildcard only as the whole leftmost label.
         assert!(!matches_dns("b*.example", "broker.example"));
         let ip = Host::Ip("10.0.0.1".parse().unwrap());
         assert!(matches(&GeneralName::Ip(vec![10, 0, 0, 1]), &ip));

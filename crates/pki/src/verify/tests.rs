@@ -78,6 +78,7 @@ fn a_server_is_accepted_under_its_names_only() {
         ("Broker.Example", None),
         ("a.iot.example", None),
         ("192.0.2.1", None),
+        // A wildcard takes the place of one label and not of two.
         ("a.b.iot.example", Some(Code::WrongName)),
         ("192.0.2.2", Some(Code::WrongName)),
         ("other.example", Some(Code::WrongName)),
@@ -111,6 +112,7 @@ fn purposes_do_not_stand_in_for_each_other() {
     assert_eq!(found(&report)[0], (Code::WrongPurpose, "CN=device-1"));
 
     let mut params = testing::leaf("signer");
+    // Signs documents and no handshakes.
     params.key_usages = vec![KeyUsagePurpose::ContentCommitment];
     let made = three(&params);
     assert_eq!(found(&verify(&device(&made.chain(), &made.anchors()))), [(Code::WrongPurpose, "CN=signer")]);
@@ -160,7 +162,9 @@ fn missing_and_wrong_issuers_are_told_apart() {
     assert_eq!(code(from_ref(&leaf), &made.anchors()), Code::ChainGap);
     assert_eq!(code(&[leaf.clone(), issuing.clone()], from_ref(&other)), Code::Untrusted);
     assert_eq!(code(&[leaf.clone(), issuing.clone()], &[]), Code::Untrusted);
+    // With the root in the chain: it is its own issuer, and sending it does not make it trusted.
     assert_eq!(code(&[leaf.clone(), issuing.clone(), made.root.certificate.clone()], &[other]), Code::Untrusted);
+    // The name of the right root with another key, as after a root was made a second time.
     let namesake = testing::root("Root").certificate;
     let report = verify(&device(&[leaf, issuing], &[namesake]));
     assert_eq!(found(&report), [(Code::BadSignature, "CN=Issuing")]);
@@ -192,6 +196,7 @@ fn order_and_copies_are_faults_of_the_chain_and_not_of_a_link() {
 #[test]
 fn a_ca_must_be_one_and_keep_to_its_path_length() {
     let root = testing::root("Root");
+    // A leaf that signs, which basicConstraints exist to prevent.
     let fake = root.issue(&testing::leaf("Fake CA"));
     let leaf = fake.issue(&testing::leaf("device-1"));
     let anchors = [root.certificate.clone()];
@@ -246,6 +251,7 @@ fn a_self_signed_leaf_that_is_trusted_is_accepted() {
 #[test]
 fn what_openssl_req_makes_is_accepted_with_a_warning() {
     let mut params = testing::leaf("device-1");
+    // `openssl req -x509` marks what it makes as a CA.
     params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let leaf = testing::self_signed(&params).certificate;
     let report = verify(&device(from_ref(&leaf), from_ref(&leaf)));
@@ -275,6 +281,7 @@ fn revoked_certificates_are_refused_and_so_are_unknown_ones() {
     let unrelated = [root_list];
     let report = verify(&VerifyRequest { crls: &unrelated, ..device(&chain, &anchors) });
     assert_eq!(found(&report), [(Code::RevocationUnknown, "CN=device-1")]);
+    // Before the list was made.
     let late = VerifyRequest { crls: &good, time: datetime!(2025-03-01 0:00 UTC), ..device(&chain, &anchors) };
     assert_eq!(found(&verify(&late))[0], (Code::RevocationUnknown, "CN=device-1"));
 }
@@ -293,6 +300,7 @@ fn among_namesakes_the_right_issuer_is_found() {
 #[test]
 fn a_crowd_of_namesakes_is_given_up_on() {
     let key = KeyPair::generate().unwrap();
+    // All with one key and one name, so that each could have signed each of the others.
     let crowd: Vec<Certificate> = (0..60)
         .map(|serial: u8| {
             let mut params = testing::ca("Same", None);
@@ -326,6 +334,7 @@ fn weak_certificates_are_recognized() {
 #[test]
 fn names_that_differ_in_capitals_only_are_one_to_us_and_two_to_rustls() {
     let root = testing::root("Root");
+    // The key of the root under its name in capitals, as after a change of the CA's software.
     let mut params = testing::ca("ROOT", None);
     params.serial_number = Some(rcgen::SerialNumber::from_slice(&[9]));
     let shouting = Certificate::from_der(params.self_signed(&root.key).unwrap().der()).unwrap();

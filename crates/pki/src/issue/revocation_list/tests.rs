@@ -77,6 +77,7 @@ fn a_list_revokes_its_entries_and_nothing_else() {
 fn a_list_has_its_number_dates_and_issuer() {
     let (ca, _) = hierarchy(Algorithm::EcP256);
     for (number, shown) in
+        // 128 and the largest number need a zero in front, which must not be shown.
         [(0, "00"), (127, "7F"), (128, "80"), (1_780_000_000, "6A18A500"), (u64::MAX, "FFFFFFFFFFFFFFFF")]
     {
         let list = sign(&ca, &header(number), []).unwrap();
@@ -114,6 +115,7 @@ fn reasons_are_read_in_any_case_and_others_are_refused() {
 #[test]
 fn serials_are_positive_and_as_short_as_der_demands() {
     let (ca, _) = hierarchy(Algorithm::EcP256);
+    // Zero, the largest of one octet, zeros in front, and the longest number.
     let given: [&[u8]; 4] = [&[0], &[0x7f], &[0, 0, 0x80, 1], &[0xff; 20]];
     let list = sign(&ca, &header(1), given.map(|serial| revoked(serial, Reason::Unspecified))).unwrap();
     let written: Vec<_> = list.revoked().iter().map(|entry| entry.serial.clone()).collect();
@@ -135,6 +137,7 @@ fn times_change_their_type_in_2050() {
 fn impossible_dates_are_refused() {
     let (ca, _) = hierarchy(Algorithm::EcP256);
     let at = |this_update, next_update| ListHeader { number: 1, this_update, next_update };
+    // UTCTime begins at 1950.
     let before = datetime!(1949-12-31 23:59:59 UTC);
     for header in [at(NOW, NOW), at(NOW, NOW - time::Duration::SECOND), at(before, NOW)] {
         assert_eq!(sign(&ca, &header, []).unwrap_err().code(), Code::CrlDates, "{header:?}");
@@ -155,6 +158,7 @@ fn a_ca_without_crl_sign_signs_no_list() {
 #[test]
 fn a_hundred_thousand_entries_fit_in_a_list() {
     let (ca, leaf) = hierarchy(Algorithm::EcP256);
+    // 16 octets, as those of our own certificates.
     let serials = (0..100_000_u32).map(|number| [&[0x40; 12][..], &number.to_be_bytes()].concat());
     let entries = serials.map(|serial| revoked(&serial, Reason::CessationOfOperation));
     let list = sign(&ca, &header(1), entries.chain([revoked(leaf.serial(), Reason::Superseded)])).unwrap();

@@ -15,6 +15,7 @@ fn the_bytes_are_those_of_keytool() {
     for record in &mut records {
         if let RecordBody::Key { protected, .. } = &mut record.body {
             let key = protector::recover(protected, &passwords().key).unwrap();
+            // With the salt of the file, because a new one would change all octets of the protected key.
             let salt = salt_of(protected);
             *protected = protector::protect(&key, &passwords().key, salt).unwrap();
         }
@@ -70,6 +71,7 @@ fn version_1_is_read() {
     let protected = protector::protect(KEY, &passwords().key, [7; protector::SALT_LENGTH]).unwrap();
     let mut writer = JksWriter::default();
     writer.bytes(&MAGIC);
+    // Version 1, two entries, and the kind of the first one.
     for number in [1, 2, KEY_KIND] {
         writer.number(number);
     }
@@ -112,6 +114,7 @@ fn other_versions_and_kinds_are_refused_by_name() {
 #[test]
 fn counts_and_lengths_of_billions_are_not_believed() {
     let magic = [0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2];
+    // 2^32 - 1 entries, and below a block of that length.
     let entries = [&magic[..], &[0xff; 4]].concat();
     let block = [&magic[..], &[0, 0, 0, 1, 0, 0, 0, 1, 0, 0], &[0; 8], &[0xff; 4], b"short"].concat();
     for content in [entries, block] {

@@ -277,6 +277,7 @@ mod tests {
             bags.push(bag(&der));
         }
         assert!(chain_of(&der, &bags).is_err());
+        // Without its root the chain is as long as it may be.
         bags.remove(0);
         assert_eq!(chain_of(&der, &bags).unwrap().len(), MAX_CHAIN);
     }
@@ -312,6 +313,7 @@ mod tests {
     #[test]
     fn a_small_file_cannot_fill_the_memory_with_copies() {
         let key = |_| KeyBag { name: Some("key".to_owned()), id: Some(vec![1]), key: None };
+        // The leaf has more than 400 octets, so that its copies exceed the limit.
         let keys = (0..MAX_COPIED / 400 + 1).map(key).collect();
         let leaf = bag(super::super::super::fixtures::LEAF);
         let certificates = vec![CertificateBag { key_id: Some(vec![1]), ..leaf }];

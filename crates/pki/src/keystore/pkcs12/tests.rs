@@ -48,6 +48,7 @@ fn the_error_of_a_protected_file_asks_for_a_password() {
 
 #[test]
 fn a_password_beyond_ucs2_is_a_wrong_one() {
+    // PKCS#12 passwords are BMPStrings (RFC 7292, appendix B.1), in which these characters do not exist.
     let error = Keystore::read(fixtures::KEYTOOL_P12, &Passwords::same(Secret::from("🔑🔑🔑"))).unwrap_err();
     assert_eq!(error.code(), Code::KeystorePassword);
 }
@@ -55,6 +56,7 @@ fn a_password_beyond_ucs2_is_a_wrong_one() {
 #[test]
 fn a_mac_is_not_asked_for_where_there_is_no_password() {
     let bags = [bag(1, KEY), certificate_bag(LEAF)];
+    // The MAC is all zeros. Without a password it would protect nothing, so that it is not checked.
     let bytes = file(&bags, &mac("2.16.840.1.101.3.4.2.1", &[1]));
     let listing = list(&bytes, None).unwrap();
     assert!(!listing.intact);
@@ -144,6 +146,8 @@ fn an_unknown_algorithm_shuts_its_key_and_nothing_else() {
 #[test]
 fn a_million_rounds_are_enough_for_one_key_and_ten_for_a_file() {
     let million = [0x0f, 0x42, 0x40];
+    // One step with too many rounds, in 32 bits and beyond them;
+    // one key with a round more than a million; and eleven keys.
     let hungry = [
         file(&[], &mac("2.16.840.1.101.3.4.2.1", &[0x7f, 0xff, 0xff, 0xff])),
         file(&[], &mac("2.16.840.1.101.3.4.2.1", &[0x7f; 20])),
@@ -159,6 +163,7 @@ fn a_million_rounds_are_enough_for_one_key_and_ten_for_a_file() {
     let secrets = file(&vec![secret_bag(&old_scheme(TRIPLE_DES, &million)); 11], &[]);
     let listing = list(&secrets, Some(&passwords())).unwrap();
     assert!(listing.entries.len() == 11 && listing.entries.iter().all(|entry| entry.kind == EntryKind::Secret));
+    // An honest cost, so that the wrong password is what fails.
     let thousand = [0x03, 0xe8];
     let error = Keystore::read(&file(&[shrouded_key(&old_scheme(TRIPLE_DES, &thousand))], &[]), &passwords());
     assert_eq!(error.unwrap_err().code(), Code::KeystorePassword);
@@ -190,6 +195,7 @@ fn a_mac_that_cannot_be_verified_is_named() {
 fn ber_is_read_as_der_is() {
     for der in [fixtures::KEYTOOL_P12, fixtures::OPENSSL_P12, fixtures::LEGACY_P12, fixtures::TWO_PASSWORDS_P12] {
         let expected = Keystore::read(der, &passwords()).unwrap();
+        // Indefinite lengths from the outside inwards, and octet strings in pieces, down to single octets.
         for (levels, piece) in [(1, 127), (3, 127), (20, 127), (20, 1)] {
             let ber = testkit::ber::indefinite(der, levels, piece);
             assert_eq!(KeystoreFormat::detect(&ber), Some(KeystoreFormat::Pkcs12));
@@ -224,6 +230,7 @@ fn pkcs12_in_pem_is_found() {
     let text = pem::encode(&pem::Pem::new("PKCS12", fixtures::OPENSSL_P12));
     assert_eq!(crate::keystore::find_keystore(text.as_bytes()).unwrap()[..], *fixtures::OPENSSL_P12);
     let two = format!("{text}{text}");
+    // Two keystores in one file: neither may be taken in silence.
     for other in [two.as_bytes(), b"-----BEGIN PKCS12-----\n", LEAF, b""] {
         assert!(crate::keystore::find_keystore(other).is_none());
     }
@@ -244,6 +251,7 @@ fn key_ids_are_times_and_differ() {
     keystore.keys.push(fixtures::key("second", &[ISSUING, ROOT]));
     let created = OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();
     let password = Secret::from("store-pw");
+    // Read by the crate itself, because our reader does not show the ids.
     let archive =
         p12_keystore::Pkcs12Archive::from_pkcs12(&write(&keystore, &password, created).unwrap(), "store-pw").unwrap();
     let mut ids: Vec<_> = archive.keys.iter().map(|bag| bag.local_key_id.clone().unwrap().0).collect();

@@ -90,6 +90,7 @@ mod tests {
         assert_eq!(key(&printable), key(&name(&[(CN, 0x1e, b"\0I\0s\0s\0u\0i\0n\0g\0 \0c\0a")])));
         assert_ne!(key(&printable), key(&name(&[(CN, 0x13, b"IssuingCA")])));
         assert_ne!(key(&printable), key(&name(&[(O, 0x13, b"Issuing CA")])));
+        // The same text in two attributes is another name.
         assert_ne!(key(&printable), key(&name(&[(CN, 0x13, b"Issuing"), (CN, 0x13, b"CA")])));
         assert_eq!(comparison_key(b"\x30\x05junk"), b"\x30\x05junk");
         assert!(printable.is_same_name(&name(&[(CN, 0x0c, b"issuing ca")])));

@@ -102,6 +102,7 @@ mod tests {
     fn a_dns_base_holds_itself_and_what_is_below() {
         assert!(is_dns_below("Example.com", "example.com"));
         assert!(is_dns_below("a.b.example.com", "example.com"));
+        // A new label must begin: a comparison of text ends alone would take it.
         assert!(!is_dns_below("badexample.com", "example.com"));
         assert!(is_dns_below("anything", ""));
         assert!(is_dns_below("a.example.com", ".example.com"));

@@ -161,6 +161,7 @@ mod tests {
 
     #[test]
     fn a_scope_tells_what_a_list_covers() {
+        // onlyContainsUserCerts, and onlySomeReasons with bit 1 and six unused bits.
         let scope = Scope::from_der(b"\x30\x07\x81\x01\xff\x83\x02\x06\x40", b"").unwrap();
         assert!(scope.only_leaves && !scope.only_cas && scope.names.is_empty());
         assert_eq!(scope.reasons, 0b10, "keyCompromise alone");

@@ -38,6 +38,7 @@ fn only_the_issuers_key_verifies_the_signature() {
     let leaf = root.issue(&testing::leaf("device-1")).certificate;
     assert!(leaf.verify_signed_by(&root.certificate).is_ok());
     assert_eq!(leaf.verify_signed_by(&leaf).unwrap_err().code(), Code::BadSignature);
+    // The same name with another key.
     assert_eq!(leaf.verify_signed_by(&testing::root("Root").certificate).unwrap_err().code(), Code::BadSignature);
     assert!(root.certificate.is_self_signed());
     assert!(!leaf.is_self_signed());
@@ -67,6 +68,7 @@ fn names_of_every_kind_are_shown_and_legal_ones_are_sans() {
         SanType::DnsName("broker.example".try_into().unwrap()),
         SanType::DnsName("not a host!".try_into().unwrap()),
         SanType::IpAddress("::1".parse().unwrap()),
+        // The user principal name of Windows.
         SanType::OtherName((vec![1, 3, 6, 1, 4, 1, 311, 20, 2, 3], "user".into())),
     ];
     let certificate = testing::self_signed(&params).certificate;

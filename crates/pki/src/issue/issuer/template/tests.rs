@@ -12,6 +12,7 @@ use crate::issue::issuer::{Issuer, KeySource, Order, SelfSigned};
 use crate::issue::validity::Validity;
 use crate::names::subject::AttributeKind;
 
+// Before 1970 and beyond 2050: where times change their sign and their type.
 const BEGIN: OffsetDateTime = datetime!(1960-01-01 0:00 UTC);
 const END: OffsetDateTime = datetime!(2110-01-01 0:00 UTC);
 
@@ -45,6 +46,7 @@ fn order(contents: &Contents) -> LeafOrder<'_> {
 
 /// A template that was made for another leaf of the same kind.
 fn template<'a>(ca: &'a LocalCa, contents: &Contents, key: &PublicKey) -> Result<LeafTemplate<'a>> {
+    // Another subject and no names, so that nothing of the order can come from the sample.
     let other = Contents { subject: subject("other"), sans: Vec::new(), ..contents.clone() };
     LeafTemplate::of_sample(ca, &other, key)
 }
@@ -112,6 +114,7 @@ fn moments() -> impl Strategy<Value = OffsetDateTime> {
 }
 
 prop_compose! {
+    // Below 0x80, as all numbers of ours; 0 would make the number shorter.
     fn serials()(first in 1u8..0x80, rest in any::<[u8; 15]>()) -> Serial {
         let mut octets = [first; 16];
         octets[1..].copy_from_slice(&rest);
@@ -145,9 +148,11 @@ fn no_length_is_written_otherwise() {
     for length in 1..=64 {
         let contents = contents(Profile::Device, subject(&"n".repeat(length)), Vec::new());
         compare(&CAS[0], &contents, &KEYS[0]);
+        // Three octets for each character, so that other lengths change than above.
         let wide = self::contents(Profile::Device, subject(&"温".repeat(length)), Vec::new());
         compare(&CAS[0], &wide, &KEYS[0]);
     }
+    // Around 128, 256 and 65,536, where a length takes one octet more.
     for length in (1..300).chain(65_000..65_600) {
         let uri = San::Uri(format!("urn:{}", "u".repeat(length)));
         compare(&CAS[0], &contents(Profile::Server, subject("server"), vec![uri]), &KEYS[0]);
@@ -167,6 +172,7 @@ fn years_from_2050_on_are_written_in_full() {
 
 #[test]
 fn every_algorithm_gets_a_key_and_a_leaf() {
+    // RSA of 4,096 bits takes seconds and has no code of its own.
     for (ca, algorithm) in CAS.iter().zip(Algorithm::ALL).filter(|(_, algorithm)| **algorithm != Algorithm::Rsa4096) {
         let contents = contents(Profile::Device, subject("pump-1"), Vec::new());
         let template = LeafTemplate::new(ca, &contents, *algorithm).unwrap();
@@ -222,6 +228,7 @@ fn the_same_is_refused() {
         (Code::LintFailed, with(&|contents| contents.permitted_dns = vec!["example.org".to_owned()])),
         (Code::LintFailed, with(&|contents| (contents.profile, contents.sans) = (Profile::Server, Vec::new()))),
         (Code::LintFailed, serial([0; 16])),
+        // Shorter as a number than 64 bits; the next one is negative.
         (Code::LintFailed, serial(short)),
         (Code::LintFailed, serial([0xff; 16])),
     ];

@@ -15,6 +15,7 @@ static LEAF: LazyLock<Node> = LazyLock::new(|| {
         SanType::URI("https://pump.example/x".try_into().unwrap()),
     ];
     params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec!["http://crl.example/a.crl".to_owned()] }];
+    // rcgen has no certificatePolicies.
     let policy = element(0x30, &element(0x30, &element(0x06, &[0x2a, 3])));
     params.custom_extensions = vec![CustomExtension::from_oid_content(&[2, 5, 29, 32], policy)];
     Node::parse(testing::root("Root").issue(&params).certificate.der())
@@ -81,6 +82,7 @@ fn each_field_is_checked() {
         (&[SERIAL], element(2, &[]), "INTEGER"),
         (&[SERIAL], element(2, &[0xff]), "its serial number is negative"),
         (&[SERIAL], element(2, &[0x12; 21]), "its serial number has 21 octets"),
+        // A zero that the sign does not need.
         (&[SERIAL], element(2, &[0, 0x12]), "a INTEGER has a content"),
         (&[ALGORITHM], element(0x30, &element(6, &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3])), "two different signature"),
         (&[ISSUER], element(0x30, &[]), "its issuer is empty"),
@@ -101,6 +103,7 @@ fn each_field_is_checked() {
             "public key",
         ),
         (&[SPKI, 1], element(0x03, &[0, 2, 1, 1]), "compressed point"),
+        // The right length, and numbers that do not satisfy the equation.
         (&[SPKI, 1], element(0x03, &[&[0, 4][..], &[1; 64]].concat()), "not a point of its curve"),
         (&[SPKI, 1], element(0x03, &[&[0, 4][..], &[1; 60]].concat()), "not written as a point"),
         (&[EXTENSIONS, 0], element(0x30, &[]), "its extensions are not one list, or an empty one"),
@@ -120,14 +123,17 @@ fn each_extension_is_checked() {
         (&[0x55, 29, 14], element(2, &[1]), "subjectKeyIdentifier"),
         (&[0x55, 29, 15], element(3, &[0]), "allows nothing"),
         (&[0x55, 29, 15], element(3, &[0, 0]), "allows nothing"),
+        // Six unused bits, which are set.
         (&[0x55, 29, 15], element(3, &[6, 0xff]), "is not DER: a BIT STRING"),
         (&[0x55, 29, 17], sequence(&[]), "subjectAltName (2.5.29.17) is empty"),
         (&[0x55, 29, 17], sequence(&element(0x87, &[1, 2, 3])), "a name that its kind does not allow"),
+        // An `ä` in Latin-1; a DNS name is ASCII.
         (&[0x55, 29, 17], sequence(&element(0x82, &[0xe4])), "subjectAltName"),
         (&[0x55, 29, 17], sequence(&element(0x86, b"https://pump.example/\0")), "a name that its kind does not allow"),
         (&[0x55, 29, 17], sequence(&element(0x89, b"x")), "a name that its kind does not allow"),
         (&[0x55, 29, 19], sequence(&element(2, &[3])), "a path length and is not of a CA"),
         (&[0x55, 29, 19], sequence(&[&flag[..], &element(2, &[0xff])].concat()), "basicConstraints"),
+        // True is 0xff in DER.
         (&[0x55, 29, 19], sequence(&element(1, &[1])), "is not DER: a BOOLEAN"),
         (&[0x55, 29, 31], sequence(&sequence(&[])), "cRLDistributionPoints"),
         (&[0x55, 29, 32], sequence(&[&policy[..], &policy].concat()), "has a policy twice"),
