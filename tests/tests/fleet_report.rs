@@ -156,6 +156,8 @@ fn searching_filtering_and_sorting_show_what_was_asked_for() {
     browser.until(&format!("return document.getElementById('status').innerText === '{all} devices'"));
     // What needs attention comes first.
     assert_eq!(shown(&browser)[..6], ["valve-1", "valve-2", "valve-3", MARKUP, "valve-5", "valve-6"]);
+    // The page shows 100 rows at a time, whatever the table holds: a browser lays out tens of thousands of rows for
+    // seconds.
     assert_eq!(shown(&browser).len(), 100);
     browser.click("#next");
     browser.click("#next");
@@ -252,6 +254,7 @@ fn the_policy_lets_nothing_else_run() {
     for directive in ["script-src", "style-src", "img-src"] {
         assert!(said.contains(directive) || said.contains("default-src"), "{directive}: {said}");
     }
+    // One refusal each for the script, the handler of the image and the style.
     assert!(said.matches("Content Security Policy").count() >= 3, "{said}");
     // Neither can text be made markup by a script, nor anything be sent anywhere.
     let markup = "try { document.body.innerHTML = '<b>x</b>'; return 'made' } catch (error) { return error.name }";
@@ -315,9 +318,11 @@ fn it_can_be_used_by_keyboard_and_by_ear() {
     report(&sandbox);
     let browser = open(&sandbox, Look::DESK);
     // The first stop leads to the table, past everything above it.
+    // WebDriver has code points of its own for keys: E004 is Tab, E007 is Enter.
     browser.press("\u{E004}");
     assert_eq!(browser.text("return document.activeElement.className"), "skip");
     browser.press("\u{E007}");
+    // Enter follows the link, which moves the focus: the next Tab goes on from its target, not from the link.
     browser.press("\u{E004}");
     assert_eq!(browser.text("return document.activeElement.id"), "search");
     browser.press("valve-6");
@@ -400,6 +405,7 @@ fn an_empty_fleet_explains_how_to_begin() {
 #[test]
 fn a_large_fleet_is_counted_whole_and_shown_in_part() {
     let sandbox = Sandbox::with_store();
+    // More than the 10,000 rows that a page holds: the rest is only counted.
     let devices = (0..10_500).map(|number| {
         let device = Forged::new(format!("pump-{number:05}"));
         // What needs attention is not among the first by name.
@@ -414,6 +420,7 @@ fn a_large_fleet_is_counted_whole_and_shown_in_part() {
     let scope = browser.text("return document.getElementById('scope').innerText");
     assert!(scope.starts_with("10,000 of 10,500 devices are in this table"), "{scope}");
     assert_eq!(shown(&browser)[0], "pump-10400");
+    // The 100 failed devices have the first places; the 9,900 left go to the first names, up to pump-09899.
     browser.type_into("#search", "pump-09899");
     assert_eq!(shown(&browser), ["pump-09899"]);
     browser.type_into("#search", "pump-09900");

@@ -33,6 +33,7 @@ impl Hostile {
         }
         let sandbox = Sandbox::with_store();
         sandbox.ok(["client", "--device", "pump-1"]);
+        // Everything at once, as it is where a user has made the store and later runs tbpki with sudo.
         give(sandbox.path());
         Some(Self { sandbox, victim, _outside: outside })
     }
@@ -87,6 +88,7 @@ fn a_configuration_and_a_store_of_another_user_are_refused_unless_they_are_trust
     give(hostile.sandbox.path());
     hostile.sandbox.tbpki(["list", "--trust-owner"]).run().ok().prints("pump-1");
     hostile.trusting(&["list"]).run().ok().prints("pump-1");
+    // A user who became root by sudo is trusted with their own files, and with no other user's.
     hostile.sandbox.tbpki(["list"]).env("SUDO_UID", USER.to_string()).run().ok().prints("pump-1");
     hostile.refused(hostile.sandbox.tbpki(["list"]).env("SUDO_UID", "4711"), "TBPKI-0014");
     hostile.refused(hostile.sandbox.tbpki(["list"]).env("TBPKI_TRUST_OWNER", "false"), "TBPKI-0014");
@@ -115,6 +117,8 @@ fn hard_links_at_the_lock_and_the_ledger_are_neither_changed_nor_given_away() {
         let path = hostile.sandbox.join("pki").join(name);
         let kept = fs::read(&path).ok();
         drop(fs::remove_file(&path));
+        // `O_NOFOLLOW` does not see hard links: only the number of names tells. Where fs.protected_hardlinks is on,
+        // Linux forbids users to make one to a file of others; it is not on everywhere.
         fs::hard_link(&hostile.victim, &path).unwrap();
         hostile.refused(hostile.trusting(&["client", "--device", "pump-2"]), "TBPKI-0089").prints(name);
         fs::remove_file(&path).unwrap();
@@ -166,8 +170,10 @@ fn a_link_that_is_swapped_while_root_writes_changes_no_other_file() {
                 }
             }
         });
+        // The moment between a look and an open is microseconds; fewer rounds would pass by luck.
         for round in 0..2_000_u32 {
             let output = OutputTarget::new(&page, Mode::Private);
+            // The two ways of writing have different calls: one refuses what is there, the other moves it away first.
             let output = if round % 2 == 0 { output } else { output.replacing("old") };
             // Refused or written to the place itself: both are right, a change elsewhere is not.
             drop(output.write(b"a page of root"));
@@ -225,6 +231,7 @@ fn a_directory_that_is_swapped_for_a_link_while_root_writes_gets_nothing() {
 #[test]
 fn what_every_user_may_write_to_is_refused() {
     let sandbox = Sandbox::with_store();
+    // The bit for writing by every user, each time with other bits around it.
     for (path, mode) in [("keygen.toml", 0o666), ("pki", 0o707), ("pki/ca/devices-issuing/key.pem", 0o602)] {
         let before = fs::metadata(sandbox.join(path)).unwrap().permissions();
         fs::set_permissions(sandbox.join(path), fs::Permissions::from_mode(mode)).unwrap();

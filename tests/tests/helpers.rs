@@ -66,6 +66,7 @@ fn a_client_of_the_right_ca_publishes() {
     for version in ["1.2", "any"] {
         let login = paho_python(broker.port(), &files, version);
         login.succeeds();
+        // A client that was left to choose and took 1.2 would mean that the broker offers no more.
         let spoken = if version == "any" { "TLSv1.3" } else { "TLSv1.2" };
         assert_eq!(login.report()["tls"], spoken);
     }
@@ -102,6 +103,8 @@ fn each_client_prints_the_reason_of_its_rejection() {
     of(&theirs, &scene.client).is_refused("self-signed certificate in certificate chain");
     let files = Files { anchors: &ours, certificate: &stranger.certificate, key: Some(&stranger.key) };
     for version in ["1.2", "1.3"] {
+        // Under 1.3 the client has finished its handshake before the broker refuses, so the reason comes with its first
+        // read.
         go(broker.port(), &files, version).is_refused("unknown certificate authority");
     }
     let elsewhere = scene.ca.server("elsewhere", "DNS:elsewhere.example");
@@ -138,6 +141,7 @@ fn a_keystore_names_what_it_trusts_and_pem_files_name_the_leaf_alone() {
 
     let pem = ThingsBoard::start(&Credentials::Pem { certificate: &scene.server.certificate, key: &scene.server.key });
     assert_eq!(pem.names(), ["CN=server"]);
+    // Go chooses a certificate whose issuer the server has named, and finds none.
     go(pem.port(), &files, "1.3").is_refused("CONNACK 20020005");
     assert_eq!(pem.next_client(), Ok(vec![]));
     paho_java(pem.port(), &store, "PKIX", "TLSv1.3").is_refused("Not authorized");
@@ -189,5 +193,6 @@ fn linters_find_what_openssl_leaves_out() {
         .arg(&bare)
         .run()
         .ok();
+    // `openssl req -x509` makes a CA without a key usage, which RFC 5280, section 4.2.1.3, demands.
     assert_eq!(Pkilint::new().unexpected("bare", &bare), ["pkix.ca_certificate_no_ku_extension"]);
 }

@@ -59,6 +59,7 @@ fn the_version_names_the_build_and_the_firmware_in_the_box() {
     }
     let hash = ship(&sandbox, Chip::Esp32C3);
     ship(&sandbox, Chip::Esp32S3);
+    // No longer what its hash is of: the report has to compute it, and not to repeat the file next to it.
     sandbox.write("share/tbpki/firmware/esp32s3.elf", "damaged");
     let firmware = version(&["--version", "--json"]).json()["result"]["firmware"].clone();
     let find = |chip: &str| firmware.as_array().unwrap().iter().find(|file| file["chip"] == chip).unwrap().clone();
@@ -72,6 +73,7 @@ fn the_version_names_the_build_and_the_firmware_in_the_box() {
 fn images_are_made_with_the_firmware_in_the_box() {
     let sandbox = Sandbox::with_store();
     sandbox.ok(["client", "--device", "pump-1"]);
+    // A run that does not find its firmware must not have changed the store before it stops.
     let before = Snapshot::of(&sandbox.join("pki"));
     let missing = bundle(&sandbox).run().ends(1).prints("TBPKI-0208");
     let place = sandbox.path().canonicalize().unwrap().join("share/tbpki/firmware");
@@ -121,6 +123,7 @@ fn completions_go_where_each_shell_looks() {
     install(&sandbox, &["completions", "fish"], &homes).ok();
     let files = ["config/fish/completions/tbpki.fish", "data/bash-completion/completions/tbpki"];
     assert_eq!(sandbox.files(), files.map(Path::new));
+    // A script that bash cannot read would be installed just as well.
     let loaded = format!("source {} && complete -p tbpki", sandbox.join(files[1]).display());
     Tool::new("bash").args(["-c", &loaded]).run().ok();
 }
@@ -133,6 +136,7 @@ fn nothing_is_installed_without_a_place_or_over_another_file() {
         (&["completions"], &[("X", "")], "SHELL names no shell"),
         (&["completions"], &[("SHELL", "/bin/dash")], "\"/bin/dash\""),
         (&["completions", "bash"], &[("HOME", "")], "HOME"),
+        // A relative home would put the file wherever the command happens to run.
         (&["completions", "zsh"], &[("HOME", "relative")], "HOME"),
         (&["man"], &[("HOME", "")], "HOME"),
     ] {

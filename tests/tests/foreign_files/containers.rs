@@ -12,7 +12,9 @@ fn certificates_in_pkcs7_are_read_wherever_certificates_are() {
     run(&sandbox, &[&convert[..], &["-outform", "DER", "-out", "der.p7b"]].concat());
     // The four outer levels: below are the certificates, which stay as they were signed.
     sandbox.write("ber.p7b", indefinite(&sandbox.read("der.p7b"), 4, 127));
+    // What our own helper has rewritten must still be good BER, or the test would prove nothing.
     run(&sandbox, &["pkcs7", "-inform", "DER", "-in", "ber.p7b", "-print_certs", "-noout"]);
+    // RFC 7468, section 8, names the label PKCS7; this one is from before it.
     let text = sandbox.text("pem.p7b").replace("PKCS7", "PKCS #7 SIGNED DATA");
     sandbox.write("gnutls.p7b", text);
     for file in ["pem.p7b", "der.p7b", "ber.p7b", "gnutls.p7b"] {
@@ -45,6 +47,7 @@ fn a_chain_in_pkcs7_is_put_in_order() {
 #[test]
 fn pkcs7_without_certificates_is_named() {
     let sandbox = with_root();
+    // An enveloped message has the same outer shape, and its certificates are out of reach.
     run(&sandbox, &["cms", "-encrypt", "-in", "root.pem", "-outform", "DER", "-out", "message.p7m", "root.pem"]);
     run(&sandbox, &["crl2pkcs7", "-nocrl", "-out", "empty.p7b"]);
     refused(&sandbox, &["message.p7m", "root.key"], &[], 40, &["PKCS#7", "message"]);

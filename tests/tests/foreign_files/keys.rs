@@ -28,6 +28,7 @@ fn keys_in_the_traditional_encryption_of_openssl_are_read() {
         let words = ["encrypted        yes", "traditional"];
         shown(&sandbox, &file, &words);
     }
+    // DEK-Info names the cipher in plain, so that the file is refused before a password is asked for.
     for cipher in ["camellia256", "aria128"] {
         let option = format!("-{cipher}");
         run(&sandbox, &["ec", "-in", "root.key", &option, "-passout", "pass:secret12", "-out", "other.key"]);
@@ -41,6 +42,8 @@ fn keys_in_the_old_schemes_of_pkcs8_are_read_and_named() {
     for (scheme, provider) in [
         ("PBE-SHA1-3DES", &[][..]),
         ("PBE-SHA1-2DES", &[]),
+        // OpenSSL 3 keeps single DES, RC2 and RC4 in a provider that it does not load; and once one provider is named,
+        // the default one has to be named too.
         ("PBE-MD5-DES", &["-provider", "legacy", "-provider", "default"]),
         ("PBE-SHA1-DES", &["-provider", "legacy", "-provider", "default"]),
         ("PBE-SHA1-RC2-64", &["-provider", "legacy", "-provider", "default"]),
@@ -84,6 +87,8 @@ fn encryption_that_is_not_read_is_named() {
 #[test]
 fn a_curve_that_is_spelled_out_is_named_and_the_way_out_works() {
     let sandbox = with_root();
+    // RFC 5480, section 2.1.1, forbids this form in certificates. OpenSSL writes it for keys on request, and older
+    // programs unasked.
     run(&sandbox, &["ec", "-in", "root.key", "-param_enc", "explicit", "-out", "sec1.pem"]);
     run(&sandbox, &["ec", "-in", "root.key", "-param_enc", "explicit", "-outform", "DER", "-out", "sec1.der"]);
     run(&sandbox, &["pkcs8", "-topk8", "-nocrypt", "-in", "sec1.pem", "-out", "pkcs8.pem"]);
@@ -125,6 +130,7 @@ fn keys_of_other_programs_are_named() {
     }
     // The way out leads out.
     ssh(&["-q", "-p", "-m", "PKCS8", "-N", "", "-f", "ssh.key"]);
+    // The key is read now; all that is left to refuse is that it is not the one of root.pem.
     refused(&sandbox, &["root.pem", "ssh.key"], &[], 34, &["belongs to its private key"]);
 
     run(
@@ -132,6 +138,7 @@ fn keys_of_other_programs_are_named() {
         &["genpkey", "-genparam", "-algorithm", "DSA", "-pkeyopt", "dsa_paramgen_bits:1024", "-out", "dsa.params"],
     );
     run(&sandbox, &["genpkey", "-paramfile", "dsa.params", "-out", "dsa.key"]);
+    // PKCS#8 has an identifier of the algorithm; this older form has only the label of its PEM to tell it.
     run(&sandbox, &["dsa", "-in", "dsa.key", "-out", "dsa-old.key"]);
     for file in ["dsa.key", "dsa-old.key"] {
         refused(&sandbox, &["root.pem", file], &[], 30, &["ec-p256"]);

@@ -27,6 +27,7 @@ fn every_scheme_of_openssl_is_read() {
     let sandbox = with_root();
     for (file, options) in [
         ("default.p12", &[][..]),
+        // What OpenSSL 1.x writes unasked: RC2 with 40 bits for certificates, and 3DES for the key.
         ("legacy.p12", &["-legacy"]),
         ("rc2-128.p12", &["-legacy", "-certpbe", "PBE-SHA1-RC2-128", "-keypbe", "PBE-SHA1-RC2-128"]),
         ("2des.p12", &["-certpbe", "PBE-SHA1-2DES", "-keypbe", "PBE-SHA1-2DES"]),
@@ -86,6 +87,8 @@ fn the_empty_password_and_none_at_all_need_no_flag() {
     sandbox.write("newline", "\n");
     pkcs12(&sandbox, "openssl.p12", &["-passout", "pass:"]);
     pkcs12(&sandbox, "openssl-legacy.p12", &["-legacy", "-passout", "pass:"]);
+    // By RFC 7292, appendix B.1, an empty password is two zero octets in the key derivation; no password at all is no
+    // octet. Programs disagree about which of the two a user means who types nothing.
     by_certtool(&sandbox, "empty.p12", &["--empty-password", "--outder"]);
     by_certtool(&sandbox, "null.p12", &["--null-password", "--outder"]);
     by_certtool(&sandbox, "empty-3des.p12", &["--empty-password", "--outder", "--pkcs-cipher", "3des-pkcs12"]);
@@ -122,6 +125,7 @@ fn salts_of_64_octets_are_read() {
     let sandbox = with_root();
     let files = ["root.key", "root.pem", PASSWORD, "key.der", "long.p12"];
     python("write_long_salts.py").args(files).directory(sandbox.path()).run().ok();
+    // A second reader, so that the file which our own script writes is known to be a good one.
     run(&sandbox, &["pkcs12", "-in", "long.p12", "-nomacver", "-passin", "pass:secret12", "-noout"]);
     read(&sandbox, "long.p12");
     imported(&sandbox, &["root.pem", "key.der"], &WITH_PASSWORD);
@@ -164,6 +168,7 @@ fn keystores_of_java_open_and_their_key_may_have_a_password_of_its_own() {
     let entry = ["-srcalias", "ca", "-destalias", "ca", "-srckeypass", PASSWORD, "-destkeypass"];
     java_keystore(&sandbox, &[&from[..], &to("java.p12", "PKCS12", PASSWORD)].concat());
     read(&sandbox, "java.p12");
+    // keytool takes a password for the key alone only if the entry is named by its alias.
     java_keystore(&sandbox, &[&from[..], &to("same.jks", "JKS", PASSWORD), &entry, &[PASSWORD]].concat());
     read(&sandbox, "same.jks");
 
@@ -180,6 +185,7 @@ fn keystores_of_java_open_and_their_key_may_have_a_password_of_its_own() {
         10,
         &["password of the private key in the imported keystore", "--brought-key-passphrase-file"],
     );
+    // The right password of the store, in the place of the key's: the message has to name the key.
     let wrong = ["--brought-key-passphrase-file", "password"];
     refused(&sandbox, &["own.jks"], &[&WITH_PASSWORD[..], &wrong].concat(), 71, &["private key", "own.jks"]);
 
@@ -218,6 +224,7 @@ fn a_chain_is_complete_whatever_string_types_its_names_have() {
     let sign =
         ["x509", "-req", "-in", "sub.csr", "-CA", "utf8.pem", "-CAkey", "root.key", "-CAcreateserial", "-days", "2000"];
     run(&sandbox, &[&sign[..], &["-extfile", "sub.ext", "-out", "sub.pem"]].concat());
+    // OpenSSL compares names in a canonical form, so it builds this chain; a comparison of octets would not.
     run(&sandbox, &["verify", "-CAfile", "root.pem", "sub.pem"]);
 
     let store = ["pkcs12", "-export", "-in", "sub.pem", "-inkey", "sub.key", "-certfile", "root.pem"];

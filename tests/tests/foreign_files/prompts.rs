@@ -31,6 +31,7 @@ fn inspect_and_verify_ask_for_the_password_of_a_keystore() {
     // Three tries, then the reason.
     let three = [(prompt, "wrong1"), (prompt, "wrong2"), (prompt, "wrong3")];
     typed(&sandbox, &["inspect", "closed.p12"], &three).ends(1).prints("TBPKI-0071");
+    // A script on a terminal must not wait for an answer that will not come.
     typed(&sandbox, &["inspect", "closed.p12", "--no-input"], &[]).ends(1).prints("--passphrase-file");
 }
 
@@ -63,6 +64,7 @@ fn a_new_passphrase_has_a_minimum_that_the_prompt_states() {
     let sandbox = Sandbox::new();
     let prompt = "passphrase of the CA keys, empty for none (at least 8 characters)";
     let answers =
+        // The first has seven characters, one too few, and is refused before it has to be repeated.
         [(prompt, "seven77"), ("at least 8 characters", "long enough"), ("repeat the passphrase", "long enough")];
     let outcome = typed(&sandbox, &["init", "--organization", "x"], &answers).ok();
     outcome.prints("a passphrase needs at least 8 characters").prints("next: tbpki server");
@@ -87,6 +89,7 @@ fn init_reports_an_existing_store_before_it_asks() {
         let outcome = typed(&sandbox, args, &[]).ends(1).prints("TBPKI-0092");
         assert!(!outcome.stdout_text().contains("Organization"), "{outcome}");
     }
+    // The CAs alone are enough to be a store that must not be made a second time.
     std::fs::remove_file(sandbox.join("keygen.toml")).unwrap();
     let outcome = typed(&sandbox, &["init"], &[]).ends(1).prints("TBPKI-0092");
     assert!(!outcome.stdout_text().contains("Organization"), "{outcome}");

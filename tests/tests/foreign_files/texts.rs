@@ -8,9 +8,11 @@ fn line_ends_marks_and_text_around_do_no_harm() {
     let pem = sandbox.text("root.pem");
     sandbox.write("crlf.pem", pem.replace('\n', "\r\n"));
     sandbox.write("cr.pem", pem.replace('\n', "\r"));
+    // Notepad and other editors of Windows put this mark before UTF-8.
     sandbox.write("bom.pem", format!("\u{feff}{pem}"));
     sandbox.write("around.pem", format!("Bag Attributes\n    friendlyName: x\nsubject=/CN=x\n{pem}and more\n"));
     sandbox.write("commented.pem", format!("# -----BEGIN CERTIFICATE-----\n# old\n# -----END CERTIFICATE-----\n{pem}"));
+    // Behind the certificate, in the same DER, OpenSSL appends what it is trusted for.
     run(&sandbox, &["x509", "-in", "root.pem", "-trustout", "-addtrust", "clientAuth", "-out", "trusted.pem"]);
     run(&sandbox, &["x509", "-in", "root.pem", "-text", "-out", "text.pem"]);
     for file in ["crlf.pem", "cr.pem", "bom.pem", "around.pem", "commented.pem", "trusted.pem", "text.pem", "root.der"]
@@ -25,6 +27,7 @@ fn texts_that_no_reader_takes_are_named() {
     let sandbox = with_root();
     let pem = sandbox.text("root.pem");
     let utf16 = |order: fn(u16) -> [u8; 2]| pem.encode_utf16().flat_map(order).collect::<Vec<u8>>();
+    // What `>` writes in Windows PowerShell.
     sandbox.write("utf16.pem", [&b"\xff\xfe"[..], &utf16(u16::to_le_bytes)].concat());
     sandbox.write("utf16-be.pem", [&b"\xfe\xff"[..], &utf16(u16::to_be_bytes)].concat());
     sandbox.write("utf16-no-mark.pem", utf16(u16::to_le_bytes));
@@ -32,6 +35,7 @@ fn texts_that_no_reader_takes_are_named() {
     sandbox.write("source.h", format!("static const char CA[] =\n{quoted};\n"));
     sandbox.write("python.py", format!("CA = '{}'\n", pem.replace('\n', "\\n")));
     sandbox.write("object.json", serde_json::json!({ "ca": pem }).to_string());
+    // As a certificate looks that was copied out of JSON.
     sandbox.write("escaped.pem", pem.replace('\n', "\\n"));
     sandbox.write("mail.txt", pem.lines().map(|line| format!("> {line}\n")).collect::<String>());
     sandbox.write("dashes.pem", pem.replace("-----", "----"));
@@ -78,6 +82,8 @@ fn damage_is_reported_without_words_of_a_library() {
     behind.push(0);
     sandbox.write("behind.der", behind);
     refused(&sandbox, &["behind.der", "root.key"], &[], 40, &["behind.der"]);
+    // Tags, lengths and values in turn. Some of these changes leave a certificate that is still read; its text counts
+    // then.
     for position in [4, 8, 13, 30, 60, der.len() - 80] {
         let mut changed = der.clone();
         changed[position] ^= 0x5f;

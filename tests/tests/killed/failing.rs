@@ -45,6 +45,7 @@ fn walk(start: &Sandbox, args: &[&str], places: &[&str], password: &str) {
                 Some(1) => {
                     failures += 1;
                     assert!(said.contains("error[TBPKI-00"), "{step}");
+                    // SQLite reports a failed write in words of its own, which differ with the call that failed.
                     let why = ["No space left on device", "full", "disk I/O error", "readonly database"];
                     assert!(why.iter().any(|why| said.contains(why)), "{step}");
                     let now = state(&sandbox);
@@ -67,6 +68,7 @@ fn walk(start: &Sandbox, args: &[&str], places: &[&str], password: &str) {
                 // The dynamic loader failed before the command began.
                 _ => old.is_unchanged(&state(&sandbox), step),
             }
+            // The disk has room again: the failed run must have left nothing that keeps the next one from its work.
             sandbox.ok(["list"]);
             sandbox.ok(args);
             assert_eq!(names(sandbox.path()), goal, "{step}");

@@ -104,6 +104,8 @@ fn has_journal(sandbox: &Sandbox, dir: &str) -> bool {
 fn a_forced_server_is_finished_and_not_issued_twice() {
     let start = server_in_use();
     let force = [SERVER, &["--force"]].concat();
+    // Who repeats the command with --force must not get a third certificate, and who leaves --force out must not be
+    // left with the old one.
     for again in [force.as_slice(), SERVER] {
         let mut finished = 0;
         kill_at_every_write(
@@ -115,6 +117,8 @@ fn a_forced_server_is_finished_and_not_issued_twice() {
                 // Half delivered: the new generation is in the store, and the old one in the directory.
                 let file = |dir: &str, name: &str| sandbox.read(format!("{dir}/{name}"));
                 let (store, out) = ("pki/servers/tb.example", "out");
+                // With a journal in either place the swap is not over, and the files of the two places may differ for
+                // that reason.
                 let is_half = !has_journal(&sandbox, store)
                     && !has_journal(&sandbox, out)
                     && file(store, "mqttserver.pem") != file(out, "mqttserver.pem");

@@ -22,6 +22,7 @@ const LISTS: &str = "pki/devices-crl.pem";
 fn a_renewed_device() {
     let start = Sandbox::in_memory().make_store();
     start.ok(["client", "--device", "pump-1", "--days", "90"]);
+    // 80 of its 90 days: a certificate is due in the last third of its life.
     age(&start.join("pki/ledger.db"), "pump-1", 80);
     let renew: &[&str] = &["renew", "--device", "pump-1", "--due"];
     let result = ["pki/devices/pump-1/chain.pem", "pki/devices/pump-1/key.pem", "pki/ca/devices-root/cert.pem"];
@@ -52,6 +53,7 @@ fn a_renewed_fleet() {
             let listed = sandbox.ok(["list", "--all", "--json", "--kind", "device"]).json();
             let rows = listed["result"]["identities"].as_array().unwrap();
             let of = |role: &str| rows.iter().filter(|row| row["role"] == role).count();
+            // Six and no more: a device whose renewal was made and not recorded would get another one.
             assert_eq!((of("current"), of("pending"), rows.len()), (3, 3, 6), "after {step}");
         },
     )
@@ -139,11 +141,14 @@ fn kill(start: &Sandbox, args: &[&str], again: &[&str], check: impl Fn(&Sandbox,
             let after = lists(&sandbox);
             assert_eq!(after.len(), 2, "after {step}");
             for (before, after) in before.iter().zip(&after) {
+                // A broker takes a later list in place of an earlier one; a list that goes back in time would be
+                // ignored.
                 assert!(after.this_update() >= before.this_update(), "after {step}");
             }
             let names: Vec<_> =
                 fs::read_dir(sandbox.join("pki")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
             let left = names.iter().filter(|name| name.to_string_lossy().starts_with("devices-crl")).count();
+            // A half list under a temporary name would lie there forever.
             assert_eq!(left, 1, "{names:?} after {step}");
         },
     )

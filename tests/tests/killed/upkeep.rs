@@ -58,6 +58,7 @@ fn a_backup() {
             assert_eq!(restored.status, 0, "{restored} after {step}");
         }
         sandbox.ok(["store", "backup", "c.tar"]);
+        // The backup had the lock of the store: a kill must not leave it locked.
         sandbox.ok(["client", "--device", "b"]);
         assert!(!sandbox.join("pki/ledger.copy").exists(), "after {step}");
     });
@@ -74,6 +75,7 @@ fn a_restore() {
             sandbox.ok(["store", "restore", "b.tar"]);
         }
         assert_eq!(serials(sandbox), before, "after {step}");
+        // A restored ledger may be older than the files and the platform, however the restore ended.
         sandbox.fails(["client", "--device", "n"], 1, "TBPKI-0330");
         sandbox.ok(["store", "check"]);
         sandbox.ok(["client", "--device", "n"]);

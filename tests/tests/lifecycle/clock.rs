@@ -18,6 +18,7 @@ fn shift(sandbox: &Sandbox, days: i64) {
 
 #[test]
 fn a_clock_that_does_not_fit_the_ledger_is_refused_until_it_is_accepted() {
+    // One more than what is tolerated: a day for a clock that is behind the entries, 400 days for one that is ahead.
     for days in [2, -401] {
         let sandbox = Sandbox::with_store();
         sandbox.ok(["client", "--device", "pump-1"]);
@@ -60,6 +61,7 @@ fn the_clock_of_the_platform_is_compared() {
     let scene = Scene::new();
     scene.ok(&["client", "--device", "pump-1"]);
     let sim = scene.platform.sim().unwrap();
+    // The `Date` of an answer is all that a client knows of the platform's clock.
     for offset in [-2 * 86_400, 2 * 86_400] {
         sim.set_clock_offset(offset);
         let outcome = scene.tbpki(&["register", "--device", "pump-1"]).run().ends(1);
@@ -67,6 +69,7 @@ fn the_clock_of_the_platform_is_compared() {
         assert_eq!(sim.credentials("pump-1").map(|_| ()), None);
     }
     scene.ok(&["register", "--device", "pump-1", "--accept-clock"]);
+    // Far within the day that is tolerated: a machine whose clock was set to local time is hours off.
     sim.set_clock_offset(3600);
     scene.ok(&["register", "--device", "pump-1"]);
 }

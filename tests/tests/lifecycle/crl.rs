@@ -33,6 +33,7 @@ fn a_list_of_each_ca_of_devices_is_written() {
     let written = lists(&sandbox, LISTS);
     assert_eq!(written.len(), 2);
     let days = |list: &Crl| (list.next_update().unwrap() - list.this_update()).whole_days();
+    // A month for the CA that is at hand, a year for the root, whose key may be in a safe.
     assert_eq!(written.iter().map(days).collect::<Vec<_>>(), [30, 365]);
     verify(&sandbox, LISTS, "pump-1").ok();
     sandbox.ok(["verify", "pki/devices/pump-1/chain.pem", "--crl", LISTS]);
@@ -48,6 +49,7 @@ fn numbers_and_dates_grow_in_the_same_second() {
     for pair in all.windows(2) {
         for (before, after) in pair[0].iter().zip(&pair[1]) {
             assert!(number(after) > number(before));
+            // OpenSSL takes the list with the later date and does not look at the numbers (RFC 5280, section 5.2.3).
             assert!(after.this_update() > before.this_update());
         }
     }
@@ -81,6 +83,7 @@ fn another_file_is_not_replaced() {
     assert_eq!(sandbox.text("notes.txt"), "not a list");
     let other = Sandbox::with_store();
     other.ok(["crl", "--out", "theirs.pem"]);
+    // A list in the right form, of the CA of another store: to replace it would let their revoked devices in again.
     sandbox.write("theirs.pem", other.text("theirs.pem"));
     sandbox.fails(["crl", "--out", "theirs.pem"], 1, "TBPKI-0082");
     assert_eq!(sandbox.text("theirs.pem"), other.text("theirs.pem"));

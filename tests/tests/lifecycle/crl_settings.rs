@@ -72,6 +72,7 @@ fn a_program_runs_after_the_file_has_changed() {
     assert!(!sandbox.join("log").exists());
     let outcome = sandbox.tbpki(["crl", "--json"]).env("TBPKI_CA_PASSPHRASE", "secret").run().ok();
     assert_eq!(json(&outcome)["hook_failed"], false);
+    // The argument as one word and unexpanded: there was no shell. The passphrase is gone from the environment.
     assert_eq!(sandbox.text("log"), "$(touch x); a b|\n");
     sandbox.ok(["revoke", "--device", "pump-1"]);
     assert_eq!(sandbox.text("log").lines().count(), 2);
@@ -96,6 +97,7 @@ fn a_program_that_fails_is_reported_and_repeated_by_the_next_lists() {
 fn a_program_that_others_can_change_stops_the_command_before_anything_is_written() {
     let sandbox = store("after = [\"bin/reload\"]");
     program(&sandbox, "bin/reload", "true");
+    // Who can write this file would run programs as the user of tbpki, who may be root.
     fs::set_permissions(sandbox.join("bin/reload"), fs::Permissions::from_mode(0o777)).unwrap();
     let look = || {
         let is_ledger =

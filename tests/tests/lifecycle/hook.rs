@@ -96,6 +96,8 @@ fn a_program_that_others_can_change_is_refused_before_anything_is_renewed() {
         refused(program.to_str().unwrap());
     }
     mode(&program, 0o700);
+    // 1777 as /tmp has it: others cannot replace the program there, but they can add files next to it, which it may
+    // read.
     for loose in [0o777, 0o770, 0o1777] {
         mode(dir, loose);
         refused(program.to_str().unwrap());
@@ -123,6 +125,7 @@ fn as_many_earlier_sets_of_files_are_kept_as_were_asked_for() {
         let names = fs::read_dir(sandbox.join("pki/devices/pump-1")).unwrap();
         names.filter(|name| name.as_ref().unwrap().file_name().to_string_lossy().starts_with("key.pem.")).count()
     };
+    // Up to the limit, at it, and down again: a smaller number also removes what an earlier run has kept.
     for (keep, expected) in [("2", 1), ("2", 2), ("2", 2), ("1", 1), ("0", 0)] {
         age(&sandbox.join("pki/ledger.db"), "pump-1", 80);
         sandbox.ok(["renew", "--device", "pump-1", "--keep", keep]);

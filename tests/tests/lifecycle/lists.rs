@@ -62,6 +62,7 @@ impl Files {
         let header = ListHeader { number: 1_800_000_000, this_update: now, next_update: now + Duration::days(30) };
         let entry = |serial: Vec<u8>, reason| Ok(RevokedSerial { serial, at: now - Duration::HOUR, reason });
         let others = (0..others).map(|number| {
+            // The high bit is set, so that each serial number takes a leading zero octet in DER.
             let serial = [&[0xC0; 12][..], &number.to_be_bytes()].concat();
             entry(serial, Reason::ALL[number as usize % Reason::ALL.len()])
         });
