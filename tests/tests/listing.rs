@@ -49,11 +49,13 @@ fn every_condition_leaves_the_matching_rows() {
         (&["--name", "pump-?"], &["pump-1", "pump-2", "pump-3"]),
         (&["--name", "*-1*"], &["pump-1", "pump-11", "valve-1"]),
         (&["--name", "pump-2"], &["pump-2"]),
+        // Names keep their case, as they do in ThingsBoard: these are two devices.
         (&["--name", "Pump-2"], &[]),
         (&["--expiring-within", "81d"], &["pump-11", "pump-3"]),
         (&["--expiring", "70"], &["pump-11"]),
         (&["--expiring-within", "3 months", "--name", "pump-3"], &["pump-3"]),
         (&["--expiring-within", "2w", "--unregistered"], &["pump-11"]),
+        // Brackets are no class here: names may contain them.
         (&["--kind", "server,ca", "--name", "[ls]*"], &[]),
         (
             &["--kind", "server,ca", "--name", "*s*"],
@@ -105,6 +107,7 @@ fn what_is_no_condition_is_refused_and_named() {
 #[test]
 fn csv_is_read_as_it_was_meant_and_holds_no_formula() {
     let sandbox = Sandbox::with_store();
+    // The first characters that spreadsheets take for a formula; an error text may come from a foreign server.
     let texts = ["=HYPERLINK(\"http://x\")", "+1", "-1", "@SUM(A1)", "\tx", "\r=1", "a,b\n\"c\"", "plain"];
     let devices = texts.iter().enumerate().map(|(number, text)| Forged::new(format!("pump-{number}")).error(*text));
     forge(&sandbox.join("pki/ledger.db"), devices);
@@ -173,6 +176,7 @@ fn a_long_list_takes_no_more_memory_than_there_is() {
 fn a_list_that_breaks_off_is_json_with_the_error() {
     let sandbox = Sandbox::with_store();
     let ledger = sandbox.join("pki/ledger.db");
+    // More than one page of the query, so that a part is printed before the bad row is met.
     forge(&ledger, (0..1500).map(|number| Forged::new(format!("pump-{number:04}"))));
     // Something that the ledger's own rules would not let in.
     let spoil = "import sqlite3, sys\n\
@@ -196,6 +200,7 @@ fn a_reader_that_goes_away_is_no_error() {
     let sandbox = Sandbox::with_store();
     forge(&sandbox.join("pki/ledger.db"), (0..5000).map(|number| Forged::new(format!("pump-{number:04}"))));
     for form in ["", "--csv", "--json", "--ndjson"] {
+        // Without pipefail the status of the pipe would be that of head, and the test would pass whatever tbpki does.
         let line = format!("set -o pipefail; {} list {form} | head -n 1", tbpki_tests::binary::tbpki().display());
         let outcome = Tool::new("bash").args(["-c", &line]).directory(sandbox.path()).run().ok();
         assert!(outcome.stderr.is_empty() && !outcome.stdout.is_empty(), "{outcome}");

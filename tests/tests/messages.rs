@@ -87,6 +87,7 @@ fn check_of_a_host_uses_the_configured_port() {
 /// The status of a verb whose standard output is full.
 #[track_caller]
 fn to_full(sandbox: &Sandbox, args: &[&str]) -> (i32, String) {
+    // Every write to this device fails with ENOSPC, as on a full disk.
     let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut command = sandbox.tbpki(args).command();
     let output = command.stdin(Stdio::null()).stdout(full).stderr(Stdio::piped()).output().unwrap();
@@ -101,6 +102,7 @@ fn a_result_that_is_lost_is_an_error_and_work_that_is_done_has_status_4() {
             (&["client", "--device", "pump-1"][..], 4),
             (&["client", "--device", "pump-1", "--force"], 4),
             (&["fleet", "issue", "--count", "1", "--name-pattern", "f{}-a", "--out", "a"], 4),
+            // Nothing was done that a script would have to know of: 1, and not 4.
             (&["client", "--device", "pump-2", "--dry-run"], 1),
             (&["list"], 1),
             (&["config", "show"], 1),
@@ -108,6 +110,7 @@ fn a_result_that_is_lost_is_an_error_and_work_that_is_done_has_status_4() {
             let (found, stderr) = to_full(&sandbox, &[args, json].concat());
             assert!(found == status && stderr.contains("TBPKI-0079"), "{args:?} ends with {found}: {stderr}");
         }
+        // The devices of the first round would be there in the second.
         fs::remove_dir_all(sandbox.path()).unwrap();
         fs::create_dir(sandbox.path()).unwrap();
         sandbox.ok(["init", "--no-input", "--insecure-no-passphrase"]);

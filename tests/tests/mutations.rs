@@ -43,6 +43,7 @@ fn no_mutated_certificate_that_openssl_refuses_is_called_good() {
     let anchor = Certificate::from_der(&root.der).unwrap();
     let root_file = directory.path().join("root.pem");
     fs::write(&root_file, anchor.to_pem()).unwrap();
+    // A fixed time, so that a mutated date is good or bad today as next year.
     let at = datetime!(2026-01-01 0:00 UTC);
     let is_good = |certificate: &Certificate| {
         let report = verify(&VerifyRequest {
@@ -73,6 +74,8 @@ fn no_mutated_certificate_that_openssl_refuses_is_called_good() {
     let time = at.unix_timestamp().to_string();
     let mut refused = Vec::new();
     for (what, certificate) in &good {
+        // Only what we call good is given to OpenSSL: it may accept more than we do, and a process for each of 2,000 is
+        // slow.
         fs::write(&file, certificate.to_pem()).unwrap();
         let tool = openssl().args(["verify", "-attime", &time, "-CAfile"]).arg(&root_file).arg(&file);
         let outcome = tool.run();

@@ -153,6 +153,7 @@ fn check_config_show_and_bundle_firmware_mean_the_same_broker() {
     );
     assert_eq!(setting(&sandbox, "server.name"), ("tb.example".into(), "from the only server of the store".to_owned()));
     sandbox.ok(OTHER);
+    // With two servers neither is a safe guess: a device that was flashed with the wrong one never connects.
     assert_eq!(brokers(&sandbox, None), [None, None, None]);
     let outcome = sandbox.fails(["check", "--device", "pump-1"], 1, "TBPKI-0218");
     assert!(outcome.stderr_text().contains("several servers: b.example, tb.example"), "{outcome}");
@@ -255,6 +256,7 @@ fn a_request_with_the_key_of_a_fleet_member_is_refused() {
     let end = text[begin..].find("-----END").unwrap() + begin;
     let end = text[end..].find('\n').unwrap() + end + 1;
     sandbox.write("stolen.key", &text[begin..end]);
+    // Otherwise a key that was copied out of a shard could get an identity of its own.
     let request = openssl().args(["req", "-new", "-subj", "/", "-key"]).arg(sandbox.join("stolen.key"));
     request.arg("-out").arg(sandbox.join("stolen.csr")).run().ok();
     let before = state(&sandbox);

@@ -14,6 +14,7 @@ const SIZE: usize = 0x8000;
 
 #[test]
 fn every_type_and_every_length_is_laid_out_as_espressif_does() {
+    // With its NUL it fills the 124 entries that are left of a page behind the namespace and its own head.
     let text = "x".repeat(3967);
     let blob: Vec<u8> = (0..=255).cycle().take(20_000).collect();
     let numbers = [
@@ -44,6 +45,7 @@ fn every_type_and_every_length_is_laid_out_as_espressif_does() {
         ]);
     }
     // Pages that end with a number, a text or the first chunk of a blob.
+    // A page has 126 entries, the first of which names the namespace.
     for filling in 118..=126 {
         let names: Vec<String> = (0..filling).map(|number| format!("n{number}")).collect();
         for last in [NvsValue::U8(1), NvsValue::Text("abc"), NvsValue::Blob(&blob[..40]), NvsValue::Blob(&blob[..9000])]
@@ -89,6 +91,7 @@ fn parts(algorithm: Algorithm, certificates: usize) -> Parts {
     sandbox.ok(["client", "--device", "pump-1", "--alg", algorithm.name(), "--no-input"]);
     let certificate = sandbox.text("pki/devices/pump-1/cert.pem");
     let chain = certificate.repeat(certificates);
+    // Beyond 4,000 bytes a chain does not fit into one page and has to be cut into chunks.
     assert!(certificates < 4 || chain.len() > 4000, "{} bytes", chain.len());
     Parts {
         device_name: "pump-1".to_owned(),
@@ -121,6 +124,8 @@ impl Cases {
 
     fn add_made(&mut self, namespaces: &[NvsNamespace<'_>], keys: Option<&Keys>, ours: &[u8]) {
         let namespaces: Vec<Json> = namespaces.iter().map(described).collect();
+        // The partition goes on with a checksum and padding; the keys themselves are two times 32 bytes, for AES-256 in
+        // XTS.
         let keys = keys.map(|keys| hex(&keys.to_partition()[..64]));
         self.wanted.push(json!({"size": SIZE, "keys": keys, "namespaces": namespaces}));
         self.ours.push(hex(ours));

@@ -46,6 +46,9 @@ fn forged(scene: &Scene, thief: &str, name: &str) -> (PathBuf, PathBuf) {
     let new = ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", subject.as_str()];
     openssl().args(new).arg("-keyout").arg(&key).arg("-out").arg(&request).run().ok();
     let sign = openssl().args(["x509", "-req", "-days", "2"]).arg("-in").arg(&request).arg("-out").arg(&leaf);
+    // The certificate of a device is no CA, and the path length of its issuer forbids another one below. ThingsBoard
+    // looks at neither: each signature has to fit the key of the next certificate, and one of them has to be that of a
+    // profile.
     let sign = sign.arg("-CA").arg(of_device(scene, thief, "cert.pem")).arg("-CAkey");
     sign.arg(of_device(scene, thief, "key.pem")).arg("-CAcreateserial").run().ok();
     let read = |path: &PathBuf| std::fs::read_to_string(path).unwrap();
@@ -83,11 +86,14 @@ fn devices_stay_in_while_the_ca_of_their_profile_is_replaced_and_a_forged_chain_
     // A device was stolen: the platform takes what its key signs for another one, also after the revocation.
     scene.ok(&["client", "--device", "stolen", "--profile", "pumps"]);
     let report = json(&scene.tbpki(&["revoke", "--device", "stolen", "--json"]).run().ends(4));
+    // The list and the platform are done. The chain of a revoked device stays good as long as the profile has its CA.
     assert_eq!(report["open"][0]["step"], "profile-ca");
     let (chain, key) = forged(&scene, "stolen", "pump-2");
+    // ThingsBoard reads no revocation lists: only another CA in the profile ends this.
     login(&scene, &chain, &key).succeeds();
 
     scene.ok(&["ca", "prepare", CA]);
+    // Brokers refuse every device of a CA of which they have no list, so activation waits for one.
     scene.ok(&["crl"]);
     assert_eq!(generations(&scene), [(1, "current".to_owned()), (2, "pending".to_owned())]);
     logs_in(&scene, "pump-1");
@@ -103,6 +109,7 @@ fn devices_stay_in_while_the_ca_of_their_profile_is_replaced_and_a_forged_chain_
         logs_in(&scene, device);
     }
     login(&scene, &chain, &key).is_refused("");
+    // A name that the platform does not have, so that a login would create it.
     let (chain, key) = forged(&scene, "stolen", "pump-4");
     login(&scene, &chain, &key).is_refused("");
     scene.ok(&["revoke", "--open"]);
@@ -111,6 +118,7 @@ fn devices_stay_in_while_the_ca_of_their_profile_is_replaced_and_a_forged_chain_
 
     // What the next generation has issued is created by its chain. The theft is over.
     scene.ok(&["client", "--device", "pump-5", "--profile", "pumps"]);
+    // This login creates its device: the profile has the next generation by now.
     logs_in(&scene, "pump-5");
     let report = scene.json(&["revoke", "--device", "pump-1"]);
     assert_eq!(
@@ -135,6 +143,7 @@ fn an_activation_that_the_platform_interrupts_is_finished_by_the_same_command() 
     scene.ok(&["ca", "prepare", CA]);
     let sim = scene.platform.sim().unwrap();
     let before = on_platform(&scene);
+    // 403 is not tried again, unlike a 5xx, so that the command ends in the middle.
     sim.inject(Fault::new(FaultKind::Status(403)).on("POST", "/api/deviceProfile"));
     let outcome = scene.tbpki(&["ca", "activate", CA]).run();
     assert_ne!(outcome.status, 0, "{outcome}");
@@ -185,6 +194,7 @@ fn a_ca_below_a_root_that_was_replaced_goes_on_with_a_chain_that_verifies() {
     let scene = scene();
     let sandbox = &scene.sandbox;
     sandbox.ok(["ca", "prepare", "devices-root"]);
+    // The CA of the profile is still below the first root: its devices have to send a chain that ends there.
     sandbox.ok(["ca", "activate", "devices-root", "--leave-behind"]);
     scene.ok(&["client", "--device", "pump-1", "--profile", "pumps"]);
     scene.ok(&["fleet", "issue", "--count", "2", "--name-pattern", "f-{}", "--profile", "pumps", "--out", "fleet"]);
@@ -209,6 +219,8 @@ fn open_jobs_below_the_present_generation_come_first() {
     sandbox.ok(["fleet", "issue", "--count", "2", "--name-pattern", "s-{}", "--out", "fleet"]);
     // As an interrupted run leaves it, with a name that is not issued yet.
     let names = "INSERT INTO staged (job, number, line, name) VALUES (1, 2, 3, 's-3')";
+    // A job keeps its CA from beginning to end, so a third device of it would come from the generation that is
+    // replaced.
     sql(&sandbox.join("pki/ledger.db"), &format!("UPDATE job SET state = 'open', done_at = NULL, size = 3; {names}"));
     for ca in ["devices-issuing", "devices-root"] {
         sandbox.ok(["ca", "prepare", ca]);

@@ -53,6 +53,7 @@ fn a_renewed_device_is_what_it_was_with_a_new_key() {
     verify.arg("-untrusted").arg(ca("devices-issuing")).arg(sandbox.join(DEVICE)).run().ok();
 
     // The same parameters as before: `client` finds it complete.
+    // A renewal that had lost a name, a format or the lifetime would be refused here, as a change of the device.
     sandbox.ok(args).prints("is up to date");
 }
 
@@ -92,11 +93,13 @@ fn a_server_and_its_copies_are_renewed() {
     assert_eq!(after.sans(), before.sans());
     assert_ne!(after.serial(), before.serial());
     assert_ne!(sandbox.read("conf/mqttserver.p12"), p12);
+    // A server that is running has its password from this file: a renewal must not change it.
     assert_eq!(sandbox.read("conf/thingsboard.env"), env);
     // Not due any more.
     let report = json(&sandbox.ok(["renew", "--server", "--due", "--json"]));
     assert_eq!((&report["not_due"], report["renewed"].as_array().unwrap().len()), (&1.into(), 0));
     sandbox.ok(["server", "--name", "other.example", "--only-given-names"]);
+    // With two servers it is no longer clear which one is meant.
     sandbox.fails(["renew", "--server"], 2, "TBPKI-0011");
     sandbox.fails(["renew", "--server", "none.example"], 1, "TBPKI-0096");
 }
@@ -117,6 +120,7 @@ fn what_must_be_renewed_is_marked_wherever_it_is_met() {
     assert_eq!(renewal(), "due");
     sandbox.ok(server).prints("TBPKI-0307").prints("expires in 19 days").prints("tbpki renew --server tb.example");
     sandbox.tbpki(soon).run().ends(3);
+    // 70 and 30 days are more than the 90 that it has.
     age(&sandbox.join("pki/ledger.db"), "tb.example", 30);
     assert!(listed().contains("EXPIRED"), "{}", listed());
     assert_eq!(renewal(), "expired");
@@ -187,10 +191,13 @@ fn the_exit_status_tells_a_timer_what_to_do() {
     let ends = |args: &[&str], status: i32| {
         sandbox.tbpki([&["needs-renewal"], args].concat()).run().ends(status);
     };
+    // 0 is "renew", 1 "not yet", 2 "there is none": a unit for systemd has this as its `ExecCondition`, which skips the
+    // unit at 1 to 254 and fails it at 255.
     for which in [&["--device", "pump-1"][..], &["--server"], &["--server", "tb.example"], &[DEVICE]] {
         ends(which, 1);
         ends(&[which, &["--within", "91d"]].concat(), 0);
     }
+    // One day into the last third of 90 days.
     age(&sandbox.join("pki/ledger.db"), "pump-1", 61);
     ends(&["--device", "pump-1"], 0);
     for none in [&["--device", "unknown"][..], &["--server", "other.example"], &["missing.pem"]] {

@@ -51,6 +51,7 @@ fn a_stolen_device_is_out_everywhere() {
     // The same again changes nothing, whatever the reason.
     let again = scene.json(&["revoke", "--device", "pump-1", "--reason", "superseded"]);
     assert_eq!((&again["revoked"][0]["done"], open(&again)), (&Value::from("unchanged"), vec![]));
+    // The first reason stays: a later, weaker one must not hide that the key is in other hands.
     assert!(scene.ok(&["inspect", LISTS, "--json"]).stdout_text().contains("keyCompromise"));
 }
 
@@ -120,6 +121,7 @@ fn the_platform_and_the_lists_do_not_wait_for_each_other() {
     // The other way around: the key of the CA is away, and the platform is told all the same.
     scene.ok(&["client", "--device", "pump-2", "--register"]);
     let key = scene.sandbox.join("pki/ca/devices-issuing/key.pem");
+    // As with a CA whose key is on a stick that is not plugged in.
     fs::rename(&key, scene.sandbox.join("away.pem")).unwrap();
     let outcome = scene.tbpki(&["revoke", "--device", "pump-2", "--json"]).run().ends(4);
     assert_eq!(open(&json(&outcome)), [("pump-2".to_owned(), "list".to_owned())]);
@@ -151,6 +153,7 @@ fn a_list_of_names_is_taken_as_a_whole_or_not_at_all() {
     sandbox.write("unknown.txt", "a\nunknown\n");
     sandbox.fails(["revoke", "--file", "unknown.txt"], 1, "TBPKI-0096");
     sandbox.write("wrong.txt", "a\n../b\n");
+    // A name is also a directory in the store, so a path in its place must not get that far.
     sandbox.fails(["revoke", "--file", "wrong.txt"], 1, "TBPKI-0025").prints("wrong.txt:2");
     sandbox.write("empty.txt", "# nothing\n\n");
     sandbox.fails(["revoke", "--file", "empty.txt"], 1, "TBPKI-0274");
@@ -159,6 +162,7 @@ fn a_list_of_names_is_taken_as_a_whole_or_not_at_all() {
     }
     before.is_unchanged(&Snapshot::of(sandbox.path()), "refused lists");
 
+    // A comment, an empty line, spaces and a name twice: what lists have that people keep by hand.
     sandbox.write("stolen.txt", "# found missing\na\n\n  c  \na\n");
     let planned = json(&sandbox.ok(["revoke", "--file", "stolen.txt", "--dry-run", "--json"]));
     let done = |report: &Value| -> Vec<Value> {
@@ -176,6 +180,7 @@ fn a_certificate_is_found_by_its_serial_number() {
     sandbox.ok(["client", "--device", "pump-1"]);
     sandbox.ok(["client", "--device", "pump-1", "--force"]);
     let rows = json(&sandbox.ok(["list", "--all", "--json", "--name", "pump-1"]));
+    // In lower case, as `openssl x509 -text` shows it; tbpki itself writes capitals.
     let first = rows["identities"][0]["serial"].as_str().unwrap().to_ascii_lowercase();
     sandbox.fails(["revoke", "--serial", "00ff"], 1, "TBPKI-0096");
     sandbox.fails(["revoke", "--serial", "0x12"], 2, "TBPKI-0003");
@@ -209,6 +214,7 @@ fn a_revoked_server_is_on_the_list_of_its_ca() {
 fn wrong_arguments_are_refused() {
     let sandbox = Sandbox::with_store();
     sandbox.fails(["revoke", "--device", "a", "--reason", "stolen"], 2, "TBPKI-0304");
+    // The one reason that can be taken back (RFC 5280, section 5.3.1), for which tbpki has no verb.
     sandbox.fails(["revoke", "--device", "a", "--reason", "certificateHold"], 2, "TBPKI-0304");
     sandbox.fails(["revoke"], 2, "TBPKI-0011");
     sandbox.fails(["revoke", "--device", "a", "--open"], 2, "TBPKI-0011");

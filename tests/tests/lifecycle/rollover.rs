@@ -111,6 +111,8 @@ fn keystores_keep_password_owner_and_mode_and_their_aliases_carry_the_generation
     let password = "pki/secrets/server-localhost.keystore-password";
     let before = sandbox.read(password);
     for file in ["conf/mqttserver.p12", "conf/clients-ca.pem"] {
+        // As an administrator does who lets the group of ThingsBoard read them. The next write must not lock it out
+        // again.
         fs::set_permissions(sandbox.join(file), fs::Permissions::from_mode(0o640)).unwrap();
     }
     sandbox.ok(["ca", "prepare", "devices-root"]);
@@ -124,6 +126,7 @@ fn keystores_keep_password_owner_and_mode_and_their_aliases_carry_the_generation
         for alias in ["devices-root", "devices-root-g2", "devices-issuing", "devices-issuing-g2"] {
             assert!(aliases.contains(alias), "{file}: {aliases:?}");
         }
+        // The fifth is the server's own key.
         assert_eq!(aliases.len(), 5, "{aliases:?}");
     }
     assert_eq!(
@@ -143,6 +146,7 @@ fn keystores_keep_password_owner_and_mode_and_their_aliases_carry_the_generation
 /// A run that fails writes nothing.
 #[track_caller]
 fn refused(sandbox: &Sandbox, args: &[&str], code: &str, says: &str) {
+    // SQLite writes into its journal even when a ledger is only read.
     let look = || Snapshot::of(sandbox.path()).without(|path| path.to_string_lossy().contains("ledger.db"));
     let before = look();
     sandbox.fails(args, 1, code).prints(says);
@@ -229,6 +233,7 @@ fn every_client_logs_in_at_each_step_of_a_whole_rollover() {
         sandbox.ok(["ca", "prepare", ca]);
         sandbox.ok(crl);
         step(&format!("{ca} prepared"));
+        // Clients get the server's issuing CA in the handshake: there is nothing that they would have to confirm.
         if ca != "server-issuing" {
             sandbox.ok(["ca", "confirm", ca, "--all"]);
         }
@@ -239,6 +244,7 @@ fn every_client_logs_in_at_each_step_of_a_whole_rollover() {
     step("server renewed");
     sandbox.ok(["client", "--device", "pump-1", "--force"]);
     step("device renewed");
+    // From below: as long as an issuing CA of a root is in use, the root cannot go.
     for ca in ["server-issuing", "server-root", "devices-issuing", "devices-root"] {
         sandbox.ok(["ca", "retire", ca]);
         sandbox.ok(crl);

@@ -87,6 +87,7 @@ pub(crate) fn json(outcome: &Outcome) -> Value {
 #[track_caller]
 pub(crate) fn verify(sandbox: &Sandbox, lists: &str, device: &str) -> Outcome {
     let ca = |name: &str| -> PathBuf { sandbox.join("pki/ca").join(name).join("cert.pem") };
+    // For every certificate of the chain a list, so that a missing list of the root is seen too.
     let tool = openssl().args(["verify", "-x509_strict", "-crl_check_all", "-CAfile"]).arg(ca("devices-root"));
     let tool = tool.arg("-untrusted").arg(ca("devices-issuing")).arg("-CRLfile").arg(sandbox.join(lists));
     tool.arg(sandbox.join("pki/devices").join(device).join("cert.pem")).run()

@@ -80,6 +80,7 @@ fn are_let_in(home: &Sandbox, devices: &[(&Sandbox, &str, bool)]) {
             mosquitto_pub(broker.port(), &files).is_refused("");
             paho_java(broker.port(), &java, "SunX509", "TLSv1.3").is_refused("");
         }
+        // Mosquitto has the first of them; a broker that is stricter has the second. Both have to decide alike.
         for check in ["-crl_check", "-crl_check_all"] {
             let tool = openssl().args(["verify", "-x509_strict", check, "-CAfile"]).arg(conf("clients-ca.pem"));
             let tool = tool.arg("-untrusted").arg(&certificate).arg("-CRLfile").arg(home.join(LISTS));
@@ -98,6 +99,7 @@ fn new_leaves_of_a_stolen_station_are_refused_once_its_ca_is_revoked() {
     let outcome = home.ok(["revoke", "--ca", "devices-issuing", "--reason", "cACompromise", "--out", LISTS]);
     outcome.prints("restart the services that use the files of localhost").prints("1 certificates in use depend");
     forge(&thief, "forged-2");
+    // Honest devices are out as well: a broker cannot tell the leaves of the owner from those of the thief.
     are_let_in(&home, &[(&home, "pump-1", false), (&thief, "forged-1", false), (&thief, "forged-2", false)]);
     let shown = home.ok(["inspect", LISTS, "--json"]).stdout_text();
     assert!(shown.contains("cACompromise"), "{shown}");
@@ -141,6 +143,7 @@ fn a_revoked_ca_signs_nothing_until_another_generation_does() {
     home.ok(["client", "--device", "pump-1"]);
     refused(&home, &["revoke", "--ca", "moon"], 1, "TBPKI-0096", "moon");
     refused(&home, &["revoke", "--ca", "devices-issuing", "--generation", "2"], 1, "TBPKI-0096", "no generation 2");
+    // A root is on no list, since it would have to sign its own revocation: it is taken out of the files that trust it.
     refused(&home, &["revoke", "--ca", "devices-root"], 1, "TBPKI-0324", "tbpki ca prepare devices-root");
     refused(&home, &["revoke", "--generation", "2", "--device", "pump-1"], 2, "TBPKI-0011", "--ca");
     let before = without_lock(&home);
@@ -180,6 +183,7 @@ fn the_list_of_a_root_that_is_kept_elsewhere_is_the_one_step_left() {
     assert_eq!(report["open_steps"], 1);
     // The list of the CA itself is out already, without any key.
     let lists = home.ok(["inspect", "pki/devices-crl.pem"]).stdout_text();
+    // A list that is missing makes mosquitto refuse all devices of its CA, which is what is wanted here.
     assert!(!lists.contains("devices issuing CA"), "{lists}");
     home.tbpki(["revoke", "--open"]).run().ends(4).prints("the key of the CA is not in this store");
     fs::rename(home.join("root.key.pem"), home.join("pki/ca/devices-root/key.pem")).unwrap();
@@ -232,6 +236,7 @@ fn a_job_is_revoked_as_a_whole() {
 #[test]
 fn the_platform_that_is_away_leaves_the_steps_of_a_job_open() {
     let scene = Scene::new();
+    // More than the 100 open steps that a report lists by name.
     scene.ok(&["fleet", "issue", "--count", "120", "--name-pattern", "s-{}", "--out", "fleet"]);
     scene.ok(&["fleet", "register", "--job", "1"]);
     // Without the settings of the platform.
@@ -251,6 +256,7 @@ fn the_platform_that_is_away_leaves_the_steps_of_a_job_open() {
 #[test]
 fn a_station_is_revoked_with_its_shards_and_its_single_identities() {
     let sandbox = Sandbox::with_store();
+    // The ledger names stations by their host, which is this machine for everything below.
     let host = Tool::new("uname").arg("-n").run().ok().stdout_text().trim().to_owned();
     refused(&sandbox, &["revoke", "--station", &host], 1, "TBPKI-0096", "a station");
     sandbox.ok(["server", "--name", "tb.example", "--only-given-names"]);

@@ -66,6 +66,7 @@ fn the_renewal_of_a_registered_device_waits_until_a_login_has_proven_it() {
     assert_ne!(third.spki_der(), first.spki_der());
     let names: Vec<_> =
         fs::read_dir(sandbox.join("pki/devices/pump-1/pending")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    // No earlier set is kept of files that were never in use.
     assert!(names.iter().all(|name| !name.to_string_lossy().contains("pem.")), "{names:?}");
     let listed = sandbox.ok(["list", "--kind", "device"]).stdout_text();
     assert!(listed.contains("pending") && !listed.contains("renew now"), "{listed}");
@@ -127,6 +128,7 @@ fn only_the_certificate_that_the_ledger_expects_is_replaced() {
 fn a_refused_login_puts_the_earlier_certificate_back() {
     let (scene, first) = registered();
     let sim = scene.platform.sim().unwrap();
+    // 0 means every time, not none.
     let refuse = || sim.inject(Fault::new(FaultKind::DropBefore).on("MQTT", "connect").times(0));
     refuse();
     let report = json(&run(&scene, &[register(&scene), vec!["--json".to_owned()]].concat()).run().ends(4));
@@ -134,6 +136,7 @@ fn a_refused_login_puts_the_earlier_certificate_back() {
     assert_eq!((leaf(&scene.sandbox, DEVICE), credential(&scene)), (first.clone(), first.credentials_id()));
     assert_eq!(roles(&scene), ["current", "pending"]);
     // The platform goes away before the earlier certificate is back: that stays open, and is listed.
+    // The first save is that of the new certificate. Every later one would put the earlier certificate back.
     sim.inject(Fault::new(FaultKind::Status(503)).on("POST", "/api/device/credentials").after(1).times(0));
     let report = json(&run(&scene, &[register(&scene), vec!["--json".to_owned()]].concat()).run().ends(4));
     assert_eq!(open(&report), ["back"]);
@@ -189,6 +192,7 @@ fn a_revocation_wins_at_each_step_of_a_swap() {
         sim.inject(fault.clone());
         let renewing = run(&scene, &register(&scene)).command().spawn();
         let mut renewing = renewing.unwrap();
+        // Long enough for tbpki to reach the request that is delayed, and well before the delay of 4 s ends.
         thread::sleep(Duration::from_millis(1500));
         assert_eq!(renewing.try_wait().unwrap(), None, "{fault:?}: it is over already");
         // The store is locked by the renewal, so the lists follow; the platform does not wait for them.

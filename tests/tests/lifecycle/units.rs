@@ -9,6 +9,7 @@ use tbpki_tests::binary::workspace;
 fn systemd_accepts_the_units_and_their_commands_exist() {
     let dir = tempfile::tempdir().unwrap();
     let tbpki = dir.path().join("tbpki");
+    // systemd-analyze looks whether the program of a unit can be run, and does not run it.
     std::os::unix::fs::symlink("/bin/true", &tbpki).unwrap();
     let mut files = Vec::new();
     let units = [
@@ -27,6 +28,7 @@ fn systemd_accepts_the_units_and_their_commands_exist() {
         let path = dir.path().join(name);
         let unit = unit
             .replace("/usr/bin/tbpki", tbpki.to_str().unwrap())
+            // Directories of an installation that this machine does not have.
             .replace("/etc/tbpki", "/")
             .replace("/etc/thingsboard-gateway/config/tls", "/");
         fs::write(&path, unit).unwrap();
