@@ -144,6 +144,7 @@ fn read(path: &Path) -> Result<String> {
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let bytes = error.into_bytes();
+        // Only the part that is UTF-8, whose end is the place of the error.
         let text = String::from_utf8_lossy(bytes.get(..good).unwrap_or_default()).into_owned();
         Document::new(&text, Some(path)).place(Code::ConfigSyntax.error("this is not UTF-8"), good)
     })

@@ -182,6 +182,7 @@ fn no_place(what: &str, kind: &str) -> Error {
 /// Bootloader and application from espflash.
 fn compose(application: &Application, board: &Board) -> Result<(Vec<u8>, Vec<u8>)> {
     // No frequency: espflash takes the chip's own, which a test compares with the table of chips.
+    // DIO needs two data lines, which every module has connected. QIO needs four.
     let settings = FlashSettings::new(Some(FlashMode::Dio), Some(esp_size(&board.flash_size)?), None);
     let data = FlashData::new(settings, 0, None, esp_chip(board.chip), esp_crystal(board.crystal));
     let elf = application.elf(board.chip);
@@ -190,6 +191,7 @@ fn compose(application: &Application, board: &Board) -> Result<(Vec<u8>, Vec<u8>
     let mut segments = image.flash_segments();
     let mut next = || segments.next().map(|segment| segment.data.into_owned());
     match (next(), next(), next()) {
+        // The segment between the two is the table that espflash makes by itself.
         (Some(bootloader), Some(_), Some(application)) => Ok((bootloader, application)),
         _ => Err(Code::Internal.error("espflash made an image without a bootloader or an application")),
     }
@@ -301,6 +303,7 @@ pub(crate) mod tests {
     #[test]
     fn what_is_too_large_is_told_with_the_numbers() {
         let mut sample = Sample::new(Chip::Esp32C3.name());
+        // More than the MiB of the partition below.
         sample.code = 1_200_000;
         let application = Application::read(sample.elf(), Chip::Esp32C3).unwrap();
         let table = csv("nvs,data,nvs,,24K\nfactory,app,factory,0x10000,1M\n");

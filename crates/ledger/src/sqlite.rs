@@ -65,7 +65,10 @@ impl File {
 
     /// SQLite ends a transaction itself after some errors. If this fails all the same, closing the file rolls back.
     pub(crate) fn roll_back(&self) {
+        // After some errors, such as a full disk, SQLite has rolled
+        // back by itself, and a second ROLLBACK would be an error.
         if !self.connection.is_autocommit() {
+            // The caller has an error already. What is not committed is gone with the connection at the latest.
             let _ = self.connection.execute_batch("ROLLBACK");
         }
     }

@@ -64,8 +64,12 @@ impl State {
     pub const fn may_become(self, next: Self) -> bool {
         use State::{Bundled, Intended, Issued, Registered, Revoked, Void};
         match (self, next) {
+            // Void only until it is used: later, others may have the certificate, so that it has to be revoked.
             (Intended, Issued | Void) | (Issued, Void) => true,
+            // In any order and again: a device may be bundled first, or
+            // registered once more after the platform has lost it.
             (Issued | Registered | Bundled, Registered | Bundled | Revoked) => true,
+            // Each state by its name, so that a new one does not compile before it is decided on.
             (Intended | Issued | Registered | Bundled | Void | Revoked, _) => false,
         }
     }

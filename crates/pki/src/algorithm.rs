@@ -74,6 +74,7 @@ impl FromStr for Algorithm {
     /// Reads our names and what people call the same things elsewhere (`secp256r1`, `prime256v1`,
     /// `rsa:4096`), in any case.
     fn from_str(text: &str) -> Result<Self, Error> {
+        // OpenSSL, keytool and keygen.properties spell the same names in different ways.
         let folded = text.trim().to_ascii_lowercase().replace([':', '_', ' '], "-");
         Ok(match folded.as_str() {
             "ec-p256" | "ec" | "p256" | "p-256" | "secp256r1" | "prime256v1" | "ec-secp256r1" => Algorithm::EcP256,

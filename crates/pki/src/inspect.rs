@@ -40,6 +40,7 @@ pub use view::{
 /// [`Code::Pkcs11Uri`] for a URI that cannot be, the errors of [`keystore::list`](crate::keystore::list) for keystores, those
 /// of damaged PEM blocks.
 pub fn inspect(bytes: &[u8], passwords: &InspectPasswords, now: OffsetDateTime) -> Result<Vec<InspectedItem>> {
+    // Keystores first, because PKCS#12 begins as all DER does.
     let mut items = if let Some(keystore) = find_keystore(bytes) {
         keystore::items(&keystore, passwords, now)?
     } else if bytes.first() == Some(&0x30) {
@@ -87,6 +88,7 @@ fn of_pkcs7(bytes: &[u8], now: OffsetDateTime) -> Result<Vec<InspectedItem>> {
     for der in crls {
         items.push(revocation_list::item(&Crl::from_der(&der)?, now));
     }
+    // Once, because the note is about the file and not about each certificate.
     if let Some(first) = items.first_mut() {
         first.findings.push(
             Code::ForeignFormat

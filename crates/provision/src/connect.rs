@@ -111,6 +111,7 @@ impl DeadlineStream {
 
 impl Read for DeadlineStream {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        // Before each read, because the timeout of a socket is for one call.
         self.stream.set_read_timeout(Some(remaining(self.deadline)?))?;
         let read = self.stream.read(bytes).map_err(timed_out)?;
         let room = REMEMBERED.saturating_sub(self.first.len());
@@ -132,5 +133,6 @@ impl Write for DeadlineStream {
 
 /// Maps `WouldBlock`, which sockets return after a timeout, to `TimedOut`.
 fn timed_out(error: io::Error) -> io::Error {
+    // On Unix an expired timeout of a socket shows as WouldBlock.
     if error.kind() == ErrorKind::WouldBlock { ErrorKind::TimedOut.into() } else { error }
 }

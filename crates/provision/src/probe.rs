@@ -145,6 +145,7 @@ fn shake_hands(connection: &mut ClientConnection, stream: &mut DeadlineStream) -
 /// The IANA name of a cipher suite. rustls names the suites of TLS 1.3 differently.
 fn iana_name(suite: CipherSuite) -> Option<&'static str> {
     match suite {
+        // rustls begins these names with TLS13, and IANA and other programs with TLS.
         CipherSuite::TLS13_AES_128_GCM_SHA256 => Some("TLS_AES_128_GCM_SHA256"),
         CipherSuite::TLS13_AES_256_GCM_SHA384 => Some("TLS_AES_256_GCM_SHA384"),
         CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => Some("TLS_CHACHA20_POLY1305_SHA256"),

@@ -130,11 +130,14 @@ pub async fn fetch<F: WritableFlash, M: EnrolmentMachine>(
             (RequestedNames::of_device(device_name), None, Authentication::Password { device_name, password })
         }
         Proof::Identity(identity) => {
+            // A renewal has the subject and the alternative names of the
+            // certificate before (RFC 7030, section 4.2.2).
             let names = RequestedNames::of_chain(identity.chain).ok_or(FetchFailure::NoCertificate)?;
             (names, Some(identity), Authentication::Certificate)
         }
     };
     let pending = match slots.pending_key()? {
+        // The password belongs to the first key that was sent with it, so that another key would be refused.
         Some(pending) => pending,
         None => slots.store_key(&machine.new_key()?)?,
     };

@@ -45,6 +45,7 @@ struct Hundredths(i32);
 
 impl fmt::Display for Hundredths {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Apart from the number, because the whole part of -0.05 is 0 and has no sign.
         let sign = if self.0 < 0 { "-" } else { "" };
         let (whole, rest) = (self.0.unsigned_abs() / 100, self.0.unsigned_abs() % 100);
         match (rest / 10, rest % 10) {

@@ -27,6 +27,7 @@ impl FlashHeader {
     fn of(board: &Board) -> Self {
         let facts = board.chip.facts();
         match board.bootloader {
+            // The project has set them itself, and a signed bootloader must not be changed.
             Some(_) => Self { mode: "keep", frequency: "keep", size: "keep".to_owned() },
             None => {
                 Self { mode: facts.flash_mode, frequency: facts.flash_frequency, size: board.flash_size.to_string() }
@@ -71,6 +72,7 @@ pub fn flasher_args(image: &Image<'_>) -> Result<String> {
         for (name, file) in [("bootloader", BOOTLOADER), ("partition-table", PARTITION_TABLE), ("app", APPLICATION)] {
             if let Some(part) = image.parts().iter().find(|part| part.file == file) {
                 let offset = format!("{:#x}", part.offset);
+                // "false" is a text in the files of ESP-IDF too.
                 object.insert(name.to_owned(), json!({"offset": offset, "file": file, "encrypted": "false"}));
             }
         }

@@ -51,6 +51,7 @@ impl View {
     /// # Errors
     /// Those of the database, here and below.
     pub fn unconfirmed(&self, ca: &Key, kind: Kind, now: OffsetDateTime) -> Result<Unconfirmed> {
+        // With parameters of its own numbers: a statement must mention each parameter that it gets.
         let counted = self.one(
             "SELECT count(*) FROM identity WHERE kind = ?1 AND role = 'current' AND not_after > ?2",
             values![kind.as_str(), now.unix_timestamp()],

@@ -152,6 +152,7 @@ impl Ledger {
         self.transaction(|transaction| {
             let (row, role) = transaction.role_of(key)?;
             if !transaction.take_up(key)? {
+                // The platform took the certificate while it was revoked, and accepts it until it is removed there.
                 if role == Role::Revoked {
                     transaction.open_step(key, OpenStep::Platform)?;
                 }
@@ -243,6 +244,7 @@ impl Transaction<'_> {
         if !self.becomes_pending(row, key, before.as_ref())? {
             return Ok(true);
         }
+        // A platform that knows the certificate before must get this one first. Else no login would work in between.
         if before.is_some_and(|before| before.reached(State::Registered).is_some()) {
             self.execute("UPDATE enrolled SET swap = 'open' WHERE identity = ?1", values![row])?;
         } else {
@@ -265,6 +267,7 @@ impl Transaction<'_> {
         let (row, role) = self.role_of(key)?;
         match role {
             Role::Current | Role::Pending => Ok(true),
+            // A later certificate was sent and superseded this one, but the device has used this one only.
             Role::Superseded if !self.is_later_one_used(key)? => {
                 let current = self.current(key.kind, &key.name)?;
                 self.becomes_pending(row, key, current.as_ref())

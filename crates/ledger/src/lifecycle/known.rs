@@ -117,6 +117,8 @@ impl Transaction<'_> {
             // Only kind and name of the key are used here; the generation is not known yet.
             self.supersede(&key(1), known.role)?;
         }
+        // An attempt that was interrupted may have a row with this
+        // serial number: then the certificate was made all the same.
         let found = self.one(
             "SELECT id, generation, kind, name FROM identity WHERE serial = ?1 AND issuer = ?2 \
              AND state IN ('intended', 'void')",
@@ -195,6 +197,7 @@ impl Transaction<'_> {
     pub fn record_job(&self, known: &KnownJob) -> Result<JobId> {
         let parameters = self.parameters(&known.parameters)?;
         let wanted = JobId::new(known.number);
+        // The old number if it is free, because users know the job by it, and older versions named files after it.
         let id = if known.number > 0 && self.job(wanted)?.is_none() {
             wanted
         } else {
@@ -234,6 +237,7 @@ impl Transaction<'_> {
         let first = u64::from(shard.shard) * u64::from(known.shard_size);
         let staged = |(number, name): (u64, &String)| StagedRow {
             number,
+            // The list is lost, so that the place in the job has to do for the line.
             line: number.saturating_add(1),
             name: name.clone(),
             label: None,
@@ -341,6 +345,7 @@ impl Transaction<'_> {
         self.revoke(key, revocation.reason.as_deref(), &[])?;
         let (row, _) = self.role_of(key)?;
         let at = revocation.at.unix_timestamp();
+        // `revoke` has set the present time, and the list has the true one.
         self.execute("UPDATE identity SET revoked_at = ?2 WHERE id = ?1", values![row, at]).map(drop)
     }
 

@@ -22,6 +22,7 @@ impl ServerTls {
     /// That of those roots which are roots; none of them is an error.
     pub(super) fn new(roots: &[Vec<u8>]) -> Result<Self> {
         let mut store = RootCertStore::empty();
+        // The store of a system may have roots that rustls cannot read. One that can be read is enough.
         let (added, _) =
             store.add_parsable_certificates(roots.iter().map(|root| CertificateDer::from(root.as_slice())));
         if added == 0 {
@@ -69,6 +70,7 @@ pub(super) struct Stream<S>(client::TlsStream<S>);
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Stream<S> {
     /// None: a peer with a certificate of the named roots is the server, so that no other party is between.
     fn channel_binding(&self) -> ChannelBinding {
+        // Optional in SCRAM (RFC 5802, section 6). The certificate of the server has been verified.
         ChannelBinding::none()
     }
 }

@@ -79,6 +79,7 @@ fn read_block(text: &[u8], line: usize) -> Result<(Block, usize)> {
     if tail.get(..closed).unwrap_or_default().trim_ascii() != label.as_bytes() {
         return Err(damaged(&label, "ends with the END line of something else"));
     }
+    // A foreign private key is refused when it is opened, so that a listing can still show it.
     if let Some(kind) = foreign::of_label(&label).filter(|_| !label.ends_with("PRIVATE KEY")) {
         return Err(kind.error().position(line, 1));
     }
@@ -126,6 +127,7 @@ fn split_line(text: &[u8]) -> (&[u8], &[u8]) {
 }
 
 fn newlines(text: &[u8]) -> usize {
+    // A carriage return alone ends a line too, as in files of old Macs.
     let lone_returns = text.windows(2).filter(|pair| matches!(pair, [b'\r', next] if *next != b'\n')).count();
     text.iter().filter(|octet| **octet == b'\n').count() + lone_returns
 }

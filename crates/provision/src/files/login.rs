@@ -83,6 +83,7 @@ impl LoginFiles {
         let key_file = self.key.as_deref().and_then(|path| looked.ok(Aspect::Files, read(path)));
         let sent_file = self.chain.as_deref().or(self.cert.as_deref());
         let registered = cert.as_ref().and_then(|bundle| bundle.certificates.first()).cloned();
+        // A key file that is named counts first. The certificates' files may contain a key as well, as paho wants it.
         let (key, key_path) = [(&key_file, &self.key), (&chain, &self.chain), (&cert, &self.cert)]
             .into_iter()
             .find_map(|(bundle, path)| Some((bundle.as_ref()?.keys.first()?.clone(), path.clone()?)))

@@ -49,6 +49,7 @@ impl ServerVerifier {
     }
 
     fn lock(&self) -> MutexGuard<'_, ServerHandshake> {
+        // What was recorded before a panic is still what the server sent.
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

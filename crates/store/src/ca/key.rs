@@ -116,6 +116,7 @@ fn uri_file(uri: &TokenUri) -> Vec<u8> {
 
 /// A private key that can be encrypted; `passphrase` is asked for only then, and again after a wrong one ([`open_with`]).
 pub fn open_key(bytes: &[u8], passphrase: &mut dyn FnMut(bool) -> Result<Option<base::Secret>>) -> Result<PrivateKey> {
+    // First without a passphrase, so that only an encrypted key leads to a question.
     match PrivateKey::from_pem_or_der(bytes, None) {
         Err(error) if error.code() == Code::KeyEncrypted => {
             open_with(passphrase, &mut |secret| PrivateKey::from_pem_or_der(bytes, Some(secret)))

@@ -57,6 +57,8 @@ impl Ca {
         let Some(last) = chain.last().filter(|last| !last.is_self_issued()).cloned() else { return Ok(chain) };
         let roots = self.root().trusted(store)?;
         let is_above = |root: &&CaGeneration| root.certificate().is_ok_and(|root| last.verify_signed_by(root).is_ok());
+        // If none of the roots signed it, the first one goes along, so
+        // that the error names the signature that does not fit.
         if let Some(root) = roots.iter().find(is_above).or(roots.first()) {
             chain.extend(root.certificates.iter().cloned());
         }
