@@ -18,6 +18,7 @@ fn everybody_may_download_the_certificates_to_trust() {
     } else {
         answer.is_refusal(404, 32, "mqtts pem cert file is not found!");
     }
+    // The name of the protocol is compared as it is: capitals are another one.
     let path = |protocol: &str| format!("/api/device-connectivity/{protocol}/certificate/download");
     for protocol in ["MQTTS", "nothing"] {
         let message = format!("{protocol} pem cert file is not found!");

@@ -33,10 +33,12 @@ fn a_first_connect_creates_the_device_and_a_new_leaf_replaces_the_old() {
     let device = tenant.device_named(&name).expect("the first connect makes it");
     assert_eq!(device["type"], profile["name"]);
     let credentials = tenant.credentials(&device);
+    // 2 and not 1: the platform makes the device with a token first, as every device, and then saves the certificate.
     assert_eq!((&credentials["credentialsType"], &credentials["version"]), (&json!("X509_CERTIFICATE"), &json!(2)));
     assert_eq!(credentials["credentialsValue"], json!(base64(&first.chain[0])));
 
     let renewed = Wanted::client(&format!("{name}@fleet")).signed_by(&ca);
+    // The name in the leaf finds the device, so that another certificate of the same CA replaces the one that it has.
     assert_eq!(log_in(&platform, &renewed), ACCEPTED);
     assert_eq!(tenant.credentials(&device)["credentialsValue"], json!(base64(&renewed.chain[0])));
     let alone = Shown { chain: first.chain[..1].to_vec(), key: first.key.clone() };
@@ -52,6 +54,7 @@ fn what_does_not_fit_is_refused_and_creates_nothing() {
     let creating = Ca::root(&unique("creating"));
     let of_creating = profile(&tenant, &creating, "(.+)@fleet", true);
     let not_creating = Ca::root(&unique("not-creating"));
+    // A profile for each case: a certificate can be that of one profile only.
     profile(&tenant, &not_creating, "(.*)", false);
     let broken = Ca::root(&unique("broken"));
     profile(&tenant, &broken, "(", true);
@@ -89,6 +92,7 @@ fn an_expired_leaf_is_refused_and_its_device_created() {
     let ca = Ca::root(&unique("ca"));
     profile(&tenant, &ca, "(.*)", true);
     let name = unique("expired");
+    // The chain is looked up, and the device made, before the dates of the leaf are.
     assert_eq!(log_in(&platform, &Wanted::client(&name).valid(-48, -1).signed_by(&ca)), REFUSED);
     assert!(tenant.device_named(&name).is_some());
 }
@@ -101,6 +105,7 @@ fn names_are_taken_escaped() {
     let profile = profile(&tenant, &ca, "(.*)", true);
     let name = unique("escaped");
     assert_eq!(log_in(&platform, &Wanted::client(&format!("{name},b+c=x")).signed_by(&ca)), ACCEPTED);
+    // By a part of the name, which has no character that the search or the escaping would change.
     let devices = tenant.ok("GET", &format!("/api/tenant/devices?pageSize=10&page=0&textSearch={name}"), None);
     let device = &devices["data"][0];
     tenant.forget(&format!("/api/device/{}", id(device)));
@@ -121,6 +126,7 @@ fn a_deleted_device_is_back_at_its_next_connection() {
     let path = format!("/api/plugins/telemetry/DEVICE/{}/values/attributes", id(&device));
     let attributes = tenant.ok("GET", &path, None);
     let keys: Vec<&str> = attributes.as_array().unwrap().iter().filter_map(|one| one["key"].as_str()).collect();
+    // provisionState is what a device that was made by hand does not have.
     assert!(keys.contains(&"provisionState") && keys.contains(&"active"), "{keys:?}");
     tenant.ok("DELETE", &format!("/api/device/{}", id(&device)), None);
     assert_eq!(log_in(&platform, &shown), ACCEPTED);

@@ -50,6 +50,7 @@ fn junk_is_stored_without_complaint() {
         (own.clone(), own.clone()),
         (format!("  {own}"), format!("  {own}")),
         (format!("Bag Attributes\n{own}"), format!("Bag Attributes{own}")),
+        // What is stored of two certificates is of no use to any client, so its text is not compared.
         (format!("{CERTIFICATE}{CERTIFICATE}{own}"), String::new()),
     ] {
         let answer = save(&tenant, &with_certificate(&tenant, &device, &json!(value)));
@@ -58,6 +59,7 @@ fn junk_is_stored_without_complaint() {
             assert_eq!(answer.json()["credentialsValue"], json!(stored));
         }
     }
+    // The hash of no characters is an id as good as any, so one device in all tenants can have it.
     let empty = save(&tenant, &with_certificate(&tenant, &device, &json!("")));
     // Another device of a real server may have it already; there is one.
     if empty.status == 200 {
@@ -86,6 +88,7 @@ fn what_java_trips_over_changes_nothing() {
     unknown["credentialsType"] = json!("NO_SUCH_TYPE");
     save(&tenant, &unknown).is_refusal(500, 2, "");
     let mut bare = before.clone();
+    // Without `entityType`, by which Java chooses the class of the id.
     bare["deviceId"] = json!({ "id": id(&device) });
     save(&tenant, &bare).is_refusal(500, 2, "");
     assert_eq!(tenant.credentials(&device), before);
@@ -113,6 +116,7 @@ fn checks_come_in_their_order() {
         (without("deviceId"), 400, "Invalid entity id"),
         (with("deviceId", json!({ "entityType": "DEVICE", "id": UNKNOWN_ID })), 404, unknown.as_str()),
         (without("credentialsType"), 400, "Device credentials type should be specified"),
+        // Without an id the call means new credentials, and a device has them from the beginning.
         (without("id"), 400, "Credentials for this device are already specified!"),
         (with("id", json!({ "id": UNKNOWN_ID })), 400, "Unable to update non-existent device credentials!"),
         (with("id", others["id"].clone()), 400, ""),
@@ -125,6 +129,7 @@ fn checks_come_in_their_order() {
     let mut in_place_of = others.clone();
     in_place_of["deviceId"] = good["deviceId"].clone();
     in_place_of["credentialsId"] = json!(unique("token"));
+    // Without a version, so that the refusal is not for that.
     in_place_of["version"] = Value::Null;
     save(&tenant, &in_place_of).is_refusal(400, 31, "Specified credentials are already registered!");
 }
@@ -137,6 +142,7 @@ fn versions_count_every_save() {
     let first = with_certificate(&tenant, &device, &json!(unique("certificate")));
     assert_eq!(save(&tenant, &first).json()["version"], 2);
     let changed = "Entity was already changed by someone else";
+    // Earlier, later and impossible: only the present one is taken, and only 2 would be that.
     for version in [1, 7, -1] {
         let mut stale = first.clone();
         stale["version"] = json!(version);
@@ -177,6 +183,7 @@ fn basic_credentials_have_ids_of_their_own() {
     };
     assert_eq!(basic(json!(json!({ "userName": user }).to_string())).json()["credentialsId"], json!(user));
     let both = basic(json!(json!({ "clientId": "c", "userName": user, "password": "p" }).to_string()));
+    // A hash of the client and user together; with a user alone, as above, the id is the name itself.
     assert_eq!(both.json()["credentialsId"].as_str().unwrap().len(), 64);
     for (value, message) in [
         ("no json", "Invalid credentials body for simple mqtt credentials!"),

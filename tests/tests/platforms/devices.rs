@@ -14,6 +14,7 @@ fn a_new_device_has_an_access_token_and_version_1() {
     assert_eq!(device["id"]["entityType"], "DEVICE");
     assert_eq!((&device["name"], &device["type"], &device["version"]), (&json!(name), &json!("default"), &json!(1)));
     assert_eq!(device["label"], Value::Null);
+    // The id that stands for no customer.
     assert_eq!(device["customerId"]["id"], "13814000-1dd2-11b2-8080-808080808080");
     assert_eq!(device["deviceData"]["configuration"], json!({ "type": "DEFAULT" }));
     assert_eq!(&id(&device)[14..15], "1", "ids are time-based");
@@ -53,6 +54,7 @@ fn names_are_refused_for_their_own_reasons() {
         (Value::Null, "Device name should be specified!"),
         (json!("a\u{0}b"), "Device name should not contain 0x00 symbol!"),
         (json!("x".repeat(256)), "Validation error: name length must be equal or less than 255"),
+        // ThingsBoard refuses markup and templates in every text that its pages show.
         (json!("{{x}}"), "Validation error: name is malformed"),
     ] {
         tenant.call("POST", "/api/device", Some(&json!({ "name": name }))).is_refusal(400, 31, message);
@@ -92,6 +94,7 @@ fn updates_carry_a_version() {
     assert_eq!((&updated["version"], &updated["label"]), (&json!(2), &json!("a label")));
     let stale = tenant.call("POST", "/api/device", Some(&device));
     stale.is_refusal(409, 35, "Device was already changed by someone else");
+    // Without a version the last one wins, which is how older clients go on working.
     device["version"] = Value::Null;
     assert_eq!(tenant.ok("POST", "/api/device", Some(&device))["version"], 3);
 }
@@ -113,6 +116,7 @@ fn unknown_devices_and_malformed_ids_have_their_errors() {
             "/api/device/13814000-1dd2-11b2-8080-80808080808g".to_owned(),
             400,
             31,
+            // Java tells a wrong length from a wrong digit, in words of its own for each.
             "Error at index 11 in: \"80808080808g\"",
         ),
         ("PUT", "/api/device-with-credentials".to_owned(), 405, 31, ""),
@@ -136,6 +140,7 @@ fn bodies_that_are_no_json_are_the_servers_fault() {
     let platform = Platform::start();
     let tenant = platform.sign_in();
     let authorization = format!("Bearer {}", tenant.token);
+    // A client that takes every 500 for an outage and tries again would never end.
     for (kind, body) in [("application/json", "{"), ("application/json", ""), ("text/plain", r#"{"name":"x"}"#)] {
         let headers = [("X-Authorization", authorization.as_str()), ("Content-Type", kind)];
         platform.request("POST", "/api/device", &headers, body.as_bytes()).is_refusal(500, 2, "");
@@ -151,6 +156,7 @@ fn a_body_beyond_16_mib_is_cut_off() {
     let tenant = platform.sign_in();
     let authorization = format!("Bearer {}", tenant.token);
     let headers = [("X-Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+    // One byte more than 16 MiB.
     let answer = platform.request("POST", "/api/device", &headers, &vec![b' '; 16_777_217]);
     assert_eq!(answer.status, 413);
     assert_eq!(answer.json(), json!("Payload size exceeds the limit of 16777216 bytes"));
@@ -177,6 +183,7 @@ fn lists_come_in_pages_and_search_with_wildcards() {
     let upper = group.to_uppercase();
     assert_eq!(list(&format!("pageSize=9&page=0&textSearch={upper}"))["totalElements"], 3);
     // An underscore is any character, and a percent sign any text.
+    // The text goes into a LIKE of SQL as it is, so a search is no way to find one device by its name.
     let wild = group.replacen('-', "_", 1);
     assert_eq!(list(&format!("pageSize=9&page=0&textSearch={wild}"))["totalElements"], 3);
     // A backslash takes the meaning of the character after it, so it never finds itself.
@@ -287,6 +294,7 @@ fn of_six_at_once_one_is_made() {
     });
     tenant.device_named(body["name"].as_str().unwrap()).unwrap();
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    // The database decides by its index, not the look-up before: no 500 and no second device.
     assert_eq!(statuses.iter().filter(|status| **status == 400).count(), 5, "{statuses:?}");
 }
 
@@ -312,6 +320,8 @@ fn server_side_attributes_are_cast_to_numbers() {
         .iter()
         .map(|one| (one["key"].as_str().unwrap().to_owned(), one["value"].clone()))
         .collect();
+    // Java's parser of numbers takes the first five. An exponent, a plus sign, hexadecimal digits and 24 digits stay
+    // text, so that only inside an object a serial number with zeros before it is safe.
     let expected = json!({
         "zeros": 12345, "price": 1.5, "ratio": 0.1, "space": 12, "floor": -1, "site": "roof",
         "exponent": "1e3", "hex": "0x10", "nan": "NaN", "phone": "+49123", "long": "123456789012345678901234",
@@ -355,5 +365,6 @@ fn only_json_is_returned() {
     for accept in ["*/*", "application/json", "text/html, application/*;q=0.1"] {
         assert_eq!(ask(accept).status, 200, "{accept}");
     }
+    // By HTTP this would be 406 (RFC 9110, section 15.5.7).
     ask("text/plain").is_refusal(500, 2, "No acceptable representation");
 }

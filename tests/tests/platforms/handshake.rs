@@ -134,6 +134,7 @@ fn a_resumed_session_keeps_its_certificate_and_is_looked_up_again() {
     let shown = Wanted::client("x").self_signed();
     let device = tenant.device_with_certificate(&unique("resumed"), &base64(&shown.chain[0]));
     let (host, port) = platform.mqtts();
+    // Of 1.2, whose ticket comes within the handshake: under 1.3 it would come some time after it.
     let client = TlsClient::new(Some(&shown), Versions::Tls12);
     let log_in = |resumed: bool| {
         let mut wire = client.connect(host, port).unwrap();
@@ -144,6 +145,7 @@ fn a_resumed_session_keeps_its_certificate_and_is_looked_up_again() {
     assert_eq!(log_in(false), [0x20, 2, 0, 0]);
     assert_eq!(log_in(true), [0x20, 2, 0, 0]);
     tenant.ok("DELETE", &format!("/api/device/{}", id(&device)), None);
+    // The ticket still has the certificate, and lives for a day; the device is looked up at every CONNECT.
     assert_eq!(log_in(true), [0x20, 2, 0, 5]);
 }
 
@@ -187,6 +189,7 @@ fn signature_schemes_and_tickets_are_those_of_java() {
     let report = s_client(&platform, "-tls1_2", None);
     let requested = report.lines().find(|line| line.starts_with("Requested Signature Algorithms: ")).unwrap_or(&report);
     for scheme in ["ECDSA+SHA256", "Ed25519", "Ed448", "RSA-PSS+SHA256", "RSA+SHA1", "ECDSA+SHA1"] {
+        // Versions of OpenSSL write Ed25519 with and without capitals.
         let names: Vec<String> = requested.split([' ', ':']).map(str::to_ascii_lowercase).collect();
         assert!(names.contains(&scheme.to_ascii_lowercase()), "{scheme} is not in {requested}");
     }
@@ -220,6 +223,8 @@ fn a_certificate_that_signs_itself_with_md5_counts_as_none() {
     let shown = Shown { chain: vec![der(&["x509"], &certificate)], key: der(&["pkcs8", "-topk8", "-nocrypt"], &key) };
     let client = unique("client");
     let packet = Connect { client: &client, ..Connect::default() };
+    // 2, as for a client that shows only its identifier: Java disables MD5, so that the platform gets no certificate to
+    // see.
     assert_eq!(connect(&platform, Some(&shown), &packet).1, [0x20, 2, 0, 2]);
 }
 
@@ -230,5 +235,6 @@ fn a_key_on_secp256k1_fails_the_handshake() {
     let ec = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"];
     let (certificate, key) = self_signed(directory.path(), "-sha256", &ec);
     let report = s_client(&platform, "-tls1_2", Some((&certificate, &key)));
+    // Java removed the curve in version 16, so no signature scheme fits the key.
     assert!(report.contains("alert handshake failure"), "{report}");
 }

@@ -17,6 +17,7 @@ fn user(platform: &Platform, header: &str, value: &str) -> Answer {
 fn a_login_gives_two_tokens_and_shows_who_one_is() {
     let platform = Platform::start();
     let body = json!({ "username": platform.user(), "password": platform.password() }).to_string();
+    // The platform does not look at the type, unlike in other calls with a body.
     for kind in ["application/json", "text/plain", "application/xml"] {
         let answer = platform.request("POST", "/api/auth/login", &[("Content-Type", kind)], body.as_bytes());
         assert_eq!(answer.status, 200, "{kind}");
@@ -83,8 +84,12 @@ fn authorization_headers_are_read_by_version() {
         }
     }
     let (signed, signature) = tenant.token.rsplit_once('.').unwrap();
+    // The first character: the last one of Base64 may hold bits that are dropped, so that a change of it changes
+    // nothing.
     let first = if signature.starts_with('A') { "B" } else { "A" };
     let forged = format!("Bearer {signed}.{first}{}", &signature[1..]);
+    // A signature that does not fit has the text of a token that has expired, so a client must not read it as a matter
+    // of time.
     user(&platform, "X-Authorization", &forged).is_refusal(401, 11, "Token has expired");
 }
 
@@ -96,6 +101,7 @@ fn tokens_are_refreshed_more_than_once_and_end_with_the_session() {
         let body = json!({ "refreshToken": token }).to_string();
         platform.request("POST", "/api/auth/token", &[("Content-Type", "application/json")], body.as_bytes())
     };
+    // A refresh token is not used up: two clients of one session do not put each other out.
     for _ in 0..2 {
         let answer = refresh(&tenant.refresh_token);
         assert_eq!(answer.status, 200, "{}", answer.text());

@@ -31,6 +31,8 @@ fn session_present_is_the_opposite_of_clean_session() {
     tenant.device_with_certificate(&unique("connects"), &base64(&shown.chain[0]));
     for (level, clean, bytes) in [
         (4, true, &[0x20, 2, 0, 0][..]),
+        // MQTT 3.1.1, section 3.2.2.2, allows this only if the server has a session, which ThingsBoard does not look
+        // for.
         (4, false, &[0x20, 2, 1, 0]),
         (3, true, &[0x20, 2, 0, 0]),
         (5, true, &[0x20, 3, 0, 0, 0]),
@@ -66,6 +68,7 @@ fn an_unknown_certificate_is_not_authorized() {
 fn only_the_leafs_time_counts_and_only_here() {
     let platform = Platform::start();
     let tenant = platform.sign_in();
+    // Hours: expired, and not valid yet. The certificate is registered, so only its dates are left to refuse it.
     for (from, to) in [(-48, -1), (1, 48)] {
         let shown = Wanted::client("x").valid(from, to).self_signed();
         tenant.device_with_certificate(&unique("time"), &base64(&shown.chain[0]));
@@ -84,6 +87,7 @@ fn without_a_certificate_the_table_decides() {
         ("", user, None, 5, 0x86),
         ("c", user, Some("p"), 5, 0x86),
         ("", user, Some("p"), 5, 0x86),
+        // A client identifier alone is taken for a wrong one, which has a code of its own.
         (unique("client").as_str(), None, None, 2, 0x85),
         ("", None, None, 5, 0x87),
     ] {
@@ -137,6 +141,7 @@ fn a_profile_of_another_transport_is_unavailable() {
     let user = credentials["credentialsId"].as_str();
     assert_eq!(refusal(&platform, None, &Connect { user, ..Connect::default() }), [0x20, 2, 0, 3]);
     let packet = Connect { user, level: 5, ..Connect::default() };
+    // The DISCONNECT names another reason than the CONNACK before it, and not the same one for tokens and certificates.
     assert_eq!(refusal(&platform, None, &packet), [0x20, 3, 0, 0x88, 0, 0xe0, 2, 0x89, 0]);
 
     let shown = Wanted::client("x").self_signed();
@@ -203,6 +208,7 @@ fn a_second_login_of_a_device_ends_the_first() {
     assert_eq!(answer, [0x20, 2, 0, 0]);
     let (mut second, answer) = connect(&platform, Some(&shown), &Connect { client: "b", ..Connect::default() });
     assert_eq!(answer, [0x20, 2, 0, 0]);
+    // Two devices with one certificate would end each other's connections forever.
     assert!(first.rest().is_empty());
     second.send(&PINGREQ);
     assert_eq!(second.read(2).unwrap(), [0xd0, 0]);
@@ -235,6 +241,7 @@ fn saved_credentials_and_a_deleted_device_end_a_connection() {
         tenant.ok("DELETE", &format!("/api/device/{}", id(&device)), None);
     };
     type Change<'a> = &'a dyn Fn();
+    // MQTT 3.1.1 has no DISCONNECT of a server: its device sees only that the connection ends.
     let changes: [(u8, Change<'_>, &[u8]); 3] =
         [(4, &save, &[]), (5, &save, &[0xe0, 2, 0x98, 0]), (5, &delete, &[0xe0, 2, 0x98, 0])];
     for (level, change, farewell) in changes {

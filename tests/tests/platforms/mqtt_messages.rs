@@ -32,6 +32,7 @@ fn telemetry_is_acknowledged_in_both_versions() {
             let [high, low] = u16::to_be_bytes(id);
             answers(&mut wire, &publish(level, topic, 1, id, br#"{"a":1}"#), &[0x40, 2, high, low]);
         }
+        // null is no value that could be stored, and no fault either.
         answers(&mut wire, &publish(level, TELEMETRY, 1, 8, br#"{"a":null}"#), &[0x40, 2, 0, 8]);
         // Quality of service 2 is taken for 1.
         answers(&mut wire, &publish(level, TELEMETRY, 2, 9, br#"{"ts":1,"values":{"a":1}}"#), &[0x40, 2, 0, 9]);
@@ -48,6 +49,7 @@ fn malformed_telemetry_ends_3_1_1_and_is_named_in_5() {
         wire.send(&publish(4, TELEMETRY, 1, 7, junk));
         assert!(wire.rest().is_empty(), "{junk:?}");
     }
+    // MQTT 5 has reason codes, so the connection need not end.
     let mut wire = logged_in(&platform, &tenant, 5);
     answers(&mut wire, &publish(5, TELEMETRY, 1, 7, b"junk"), &[0x40, 4, 0, 7, 0x99, 0]);
     answers(&mut wire, &PINGREQ, &[0xd0, 0]);
@@ -95,6 +97,7 @@ fn too_long_a_packet_ends_the_connection() {
     let tenant = platform.sign_in();
     for (level, farewell) in [(4, &[][..]), (5, &[0xe0, 2, 0x81, 0])] {
         let mut wire = logged_in(&platform, &tenant, level);
+        // The head alone is enough: it has the length, and the platform does not wait for the rest.
         wire.send(&publish(level, TELEMETRY, 1, 7, &vec![b' '; 65_537])[..100]);
         assert_eq!(wire.rest(), farewell);
     }

@@ -85,6 +85,7 @@ fn a_used_profile_keeps_its_transport_and_stays() {
     tenant.forget(&format!("/api/device/{}", id(&device)));
     assert_eq!(device["type"], profile["name"]);
     profile["transportType"] = json!("SNMP");
+    // A transport that the profile could have, if no device were in it.
     profile["profileData"]["transportConfiguration"] = json!({ "type": "SNMP", "timeoutMs": 1, "retries": 0 });
     tenant.call("POST", "/api/deviceProfile", Some(&profile)).is_refusal(400, 31, "");
     tenant.call("DELETE", &format!("/api/deviceProfile/{}", id(&profile)), None).is_refusal(400, 31, "");
@@ -100,6 +101,7 @@ fn a_chain_is_rewritten_and_its_first_certificate_is_the_key() {
     let stored = |profile: &Value| profile["profileData"]["provisionConfiguration"]["provisionDeviceSecret"].clone();
     assert_eq!(stored(&alone), json!(base64(&ca.chain[0])));
     let key = alone["provisionDeviceKey"].as_str().unwrap();
+    // A SHA3-256 of the first certificate, which is why two profiles cannot have one.
     assert!(key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit()), "{key}");
 
     let both: String = issuing.chain.iter().map(|der| pem(der)).collect();
@@ -124,6 +126,7 @@ fn a_chain_is_rewritten_and_its_first_certificate_is_the_key() {
 fn any_pattern_is_stored() {
     let platform = Platform::start();
     let tenant = platform.sign_in();
+    // Each of them refuses every device later, which is why tbpki tries an expression before it stores it.
     for pattern in [json!("("), json!(""), Value::Null] {
         let ca = Ca::root(&unique("root"));
         let profile = tenant.profile(&by_chain(&unique("pattern"), &pem(&ca.chain[0]), &pattern, true));
@@ -135,6 +138,7 @@ fn any_pattern_is_stored() {
 fn a_well_known_root_is_refused_and_no_certificate_is_not() {
     let platform = Platform::start();
     let tenant = platform.sign_in();
+    // The root of Let's Encrypt: under it everybody could make a certificate whose chain belongs to this profile.
     let root = include_str!("../../../crates/tb-sim/tests/data/isrg-root-x1.pem");
     let own = pem(&Ca::root(&unique("root")).chain[0]);
     for certificates in [root.to_owned(), format!("{own}{root}")] {

@@ -23,6 +23,7 @@ fn provision(platform: &Platform, request: &Value) -> Value {
     let answer = platform.request("POST", "/api/v1/provision", &headers, request.to_string().as_bytes());
     assert_eq!(answer.status, 200, "{}", answer.text());
     let kind = answer.header("content-type").unwrap_or_default();
+    // JSON it is all the same, and with status 200 even where it tells of a failure.
     assert!(kind.starts_with("text/plain"), "{kind}");
     answer.json()
 }
@@ -101,6 +102,7 @@ fn a_device_that_is_there_gets_what_it_has() {
     let answer = provision(&platform, &request);
     assert_eq!(answer["status"], "SUCCESS");
     let again = provision(&platform, &request);
+    // 4.3 gives the credentials of a device out once.
     assert_eq!(again["status"], if platform.is_4_3() { "FAILURE" } else { "SUCCESS" });
     assert_eq!(answer["credentialsValue"], tenant.credentials(&device)["credentialsId"]);
 }
@@ -123,6 +125,7 @@ fn newcomers_may_connect_and_do_nothing_else() {
             2,
             br#"{"provisionDeviceKey":"x","provisionDeviceSecret":"y"}"#,
         ));
+        // Enough for PUBACK and the beginning of the answer, whose text may differ with the version.
         let answer = wire.read(60).unwrap();
         assert_eq!(answer[..4], [0x40, 2, 0, 2]);
         assert_eq!(answer[4], 0x32, "quality of service 1");

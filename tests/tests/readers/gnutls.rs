@@ -27,6 +27,7 @@ fn read(output: &Output) -> Option<Verdict> {
 
 fn verify(owner: &Owner, anchors: &Path, chain: &Path) -> Verdict {
     let purpose: &[&str] = match owner.purpose {
+        // id-kp-serverAuth and id-kp-clientAuth (RFC 5280, section 4.2.1.12).
         Purpose::Server => &["--verify-purpose", "1.3.6.1.5.5.7.3.1", "--verify-hostname", "localhost"],
         Purpose::Device => &["--verify-purpose", "1.3.6.1.5.5.7.3.2"],
     };

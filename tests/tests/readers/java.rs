@@ -30,6 +30,7 @@ fn read_with_keytool(output: &Output) -> Option<Verdict> {
 }
 
 fn list(path: &Path, keystore: &Keystore) -> Verdict {
+    // Without -storetype, as people type it: keytool has to find out the format.
     let list = keytool().args(["-list", "-v", "-storepass:env", "STORE_PASSWORD", "-keystore"]).arg(path);
     let outcome = run(list.env("STORE_PASSWORD", &keystore.store_password))?;
     let text = outcome.stdout_text();
@@ -78,6 +79,7 @@ fn read_with_bouncy_castle(output: &Output) -> Option<Verdict> {
     let read = password.into_iter().fold(read, |read, password| read.env("KEY_PASSWORD", password));
     Some(run(read).and_then(|outcome| {
         let found = outcome.json();
+        // ThingsBoard ignores keys in encrypted PKCS#8, so that none which it is meant to read may be one.
         check(found["signs"] == true && found["encrypted_pkcs8"] == password.is_some(), || outcome.to_string())
     }))
 }

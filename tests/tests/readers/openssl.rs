@@ -48,6 +48,7 @@ fn key(path: &Path, owner: &Owner, passphrase: Option<&str>) -> Verdict {
     same_public_key(&public, owner)?;
     let text = open(openssl().args(["pkey", "-noout", "-text"]))?.stdout_text();
     if text.contains("ASN1 OID:") {
+        // Guides still use these older commands, which read PKCS#8 too.
         open(openssl().args(["ec", "-check", "-noout"]))?;
     } else if text.contains("modulus:") {
         open(openssl().args(["rsa", "-check", "-noout"]))?;
@@ -57,6 +58,7 @@ fn key(path: &Path, owner: &Owner, passphrase: Option<&str>) -> Verdict {
 
 fn pkcs12(path: &Path, keystore: &Keystore, owner: &Owner) -> Verdict {
     let open = openssl().args(["pkcs12", "-noenc", "-passin", "env:PASSWORD", "-in"]).arg(path);
+    // The key's password: in PKCS#12 there is no other one.
     let opened = run(open.env("PASSWORD", &keystore.key_password))?.stdout_text();
     same_public_key(&run(openssl().args(["pkey", "-pubout"]).stdin(opened.clone()))?, owner)?;
     let certificates = opened.matches("BEGIN CERTIFICATE").count();

@@ -155,6 +155,7 @@ impl Station {
         let directory = self.sandbox.join(&out);
         let chain = directory.join("mqttserver.pem");
         let anchors = directory.join("cafile.pem");
+        // The chain begins with the leaf, and readers take the first certificate of a file.
         let owner = Owner { purpose: Purpose::Server, leaf: chain.clone(), chain, anchors };
         let mut contents: Vec<(&str, Content)> = pem
             .iter()
@@ -269,6 +270,7 @@ impl Station {
             .collect();
         let known: BTreeSet<String> =
             files.iter().map(|(file, _)| file.clone()).chain(elsewhere.iter().map(|file| (*file).to_owned())).collect();
+        // A new kind of output must not come without a reader.
         assert_eq!(there, known, "{name} has other files than those that are read here");
         self.outputs.extend(files.into_iter().map(|(file, content)| Output {
             name: format!("{name}/{file}"),

@@ -24,6 +24,8 @@ password = { file = "store.password" }
 key_password = { file = "key.password" }
 "#;
 
+// Quotation marks of both kinds, a dollar sign and a backslash, each of which a shell or Compose would take for its
+// own.
 const STORE_PASSWORD: &str = "store 'n' $tore";
 const KEY_PASSWORD: &str = r#"key "quoted" \ back"#;
 
@@ -81,6 +83,7 @@ fn a_device_keystore_has_two_passwords_where_its_format_can() {
         // No other password opens the store, nor the key.
         let other = || "something else".to_owned();
         assert!(!lists(&file, &other()));
+        // In a PKCS#12, whose passwords are one, this shows that the key is encrypted as well.
         java::open(&file, &Keystore { key_password: other(), ..keystore }).unwrap_err();
     }
 }

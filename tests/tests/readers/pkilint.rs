@@ -21,12 +21,15 @@ fn lint(algorithms: &[&str]) {
     let pkilint = Pkilint::new();
     for algorithm in algorithms {
         let sandbox = Sandbox::new();
+        // Beyond PrintableString and Latin-1: RFC 5280, section 4.1.2.4, leaves UTF8String alone for such a name.
         let name = ["--organization", "Äußerst ‹Große› & Co", "--country", "DE"];
         sandbox.ok(["init", "--no-input", "--insecure-no-passphrase", "--alg", algorithm].iter().chain(&name));
         let server = |name: &str, more: &[&str]| {
             sandbox.ok(["server", "--name", name, "--only-given-names"].iter().chain(more));
         };
+        // A name of each type that tbpki takes, and one that has to become punycode.
         server("tb.example", &["--san", "127.0.0.1,2001:db8::1,https://tb.example/x,admin@tb.example,bücher.example"]);
+        // A kind of its own, since rules for public names do not fit it.
         server("localhost", &[]);
         server("wildcard.example", &["--san", "*.wildcard.example"]);
         server("self.example", &["--self-signed"]);

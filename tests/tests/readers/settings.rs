@@ -20,8 +20,11 @@ impl Settings {
     pub(crate) fn of_env(file: &Path) -> Self {
         let script = ". \"$0\" && env -0";
         let outcome =
+            // An empty environment: everything that is in it afterwards came from the file, but for what a shell sets
+            // itself.
             Tool::new("/bin/sh").clean_env().env("PATH", "/usr/bin:/bin").args(["-ec", script]).arg(file).run().ok();
         let text = outcome.stdout_text();
+        // `env -0`, since a value may have a line break in it.
         let pairs = text.split('\0').filter_map(|line| line.split_once('='));
         let own = |name: &str| !["PATH", "PWD", "OLDPWD", "SHLVL", "_"].contains(&name);
         Self(pairs.filter(|(name, _)| own(name)).map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
@@ -32,6 +35,7 @@ impl Settings {
     fn of_compose(file: &Path) -> Self {
         let documents = python("read_yaml.py").arg(file).run().ok().json();
         let environment = documents[0]["services"]["thingsboard"]["environment"].as_object().unwrap().clone();
+        // Not `docker compose config`: the tests must run where there is no Docker.
         Self(environment.into_iter().map(|(name, value)| (name, value.as_str().unwrap().replace("$$", "$"))).collect())
     }
 

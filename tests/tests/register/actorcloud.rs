@@ -74,6 +74,7 @@ impl Cloud {
         let login = json!({"email": self.sim.user(), "password": PASSWORD});
         let token = self.post("/api/v1/login", "", &login)["token"].as_str().unwrap().to_owned();
         let device = json!({
+            // 2 is by certificate, and then at least one has to be named.
             "deviceName": name, "deviceType": 1, "productID": "abcdef", "authType": 2, "upLinkSystem": 1,
             "deviceID": format!("{name}-client-id"), "deviceUsername": format!("{name}-user"), "certs": [cert],
         });
@@ -101,6 +102,7 @@ fn a_certificate_is_made_bound_used_disabled_and_refused() {
     assert_eq!((&report["result"]["done"], &report["findings"][0]["code"]), (&"created".into(), &"TBPKI-0060".into()));
     let mode = |name: &str| fs::metadata(cloud.sandbox.join(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("out/common.key"), mode("out/common.crt"), mode("out/root_ca.crt")), (0o600, 0o644, 0o644));
+    // The certificate is good, and the platform's own; it is bound to no device yet.
     cloud.connects(&device, "common").is_refused("");
 
     cloud.cert(&["bind", "common", "--device", "pump"]).prints("bound");
@@ -112,6 +114,7 @@ fn a_certificate_is_made_bound_used_disabled_and_refused() {
     cloud.cert(&["enable", "common"]).prints("enabled");
     cloud.connects(&device, "common").succeeds();
 
+    // ActorCloud refuses this while a device has the certificate.
     cloud.fails(&["remove", "common"], "TBPKI-0142").prints("unbind");
     cloud.cert(&["unbind", "common", "--device", "pump"]).prints("unbound");
     cloud.connects(&device, "common").is_refused("");
@@ -131,6 +134,7 @@ fn what_is_saved_is_what_was_made_and_nothing_is_overwritten() {
     cloud.cert(&["create", "more"]);
     fs::write(cloud.sandbox.join("other/more.crt"), "mine").unwrap();
     cloud.fails(&["save", "more", "--out", "other"], "TBPKI-0082");
+    // Certificates of ActorCloud are of version 1: without extensions they serve every purpose.
     cloud.sandbox.ok(["inspect", "out/common.crt"]).prints("CN=ActorCloud").prints("TBPKI-0060");
 }
 
@@ -139,6 +143,7 @@ fn what_goes_wrong_is_told() {
     let cloud = Cloud::new();
     cloud.cert(&["create", "common"]);
     cloud.fails(&["create", "common"], "TBPKI-0135").prints("already");
+    // ActorCloud takes names of 50 characters.
     cloud.fails(&["create", &"x".repeat(51)], "TBPKI-0142");
     cloud.fails(&["create", "a/b", "--out", "out"], "TBPKI-0003");
     cloud.fails(&["bind", "common", "--device", "4711"], "TBPKI-0134").prints("auth type");
@@ -148,6 +153,7 @@ fn what_goes_wrong_is_told() {
     cloud.sandbox.write("password", PASSWORD);
     // Our own certificates have no place there.
     cloud.sandbox.fails(["client", "--device", "pump", "--register"], 1, "TBPKI-0149").prints("common name");
+    // The certificate is made, and its answer lost: asked again, the platform would refuse the name as taken.
     for kind in [FaultKind::DropAfter, FaultKind::HalfAnswer, FaultKind::Html] {
         let name = format!("after-{kind:?}").to_lowercase();
         cloud.sim.inject(Fault::new(kind).on("POST", "/api/v1/certs"));

@@ -42,11 +42,13 @@ fn twice(scene: &Scene, args: &[&str], fault: Fault) {
     let sim = scene.platform.sim().unwrap();
     let context = format!("{fault:?}");
     sim.inject(fault);
+    // A second, so that a delay of 2.5 s is a fault.
     let first = scene.tbpki(args).env("TBPKI_PLATFORM_TIMEOUT", "1").run();
     sim.clear_faults();
     let ours = scene.listed("pump");
     match first.status {
         // Done all the same.
+        // The request was tried again, or its effect was found when tbpki looked.
         0 => assert_eq!((&ours["state"], ours.get("last_error")), (&"registered".into(), None), "{context}"),
         1 | 4 => {
             assert_eq!(ours["state"], "issued", "{context}: {first}");
@@ -61,6 +63,7 @@ fn twice(scene: &Scene, args: &[&str], fault: Fault) {
     assert_eq!((&ours["state"], ours.get("last_error")), (&"registered".into(), None), "{context}");
     let theirs = sim.credentials("pump").unwrap();
     assert_eq!(ours["credentials_id"], theirs.id.as_str(), "{context}");
+    // One device, and no second one under the name of the first.
     assert_eq!(sim.devices(), ["pump"], "{context}");
 }
 
@@ -115,6 +118,7 @@ fn a_fault_that_stays_leaves_what_a_second_run_completes() {
     // The limit of requests is waited for longest; it has a test of its own.
     let stays: Vec<_> = every(NEW).into_iter().filter(|(kind, _)| *kind != FaultKind::Status(429)).collect();
     each(&stays, |(kind, (method, path))| {
+        // 0 is for ever.
         let fault = Fault { times: 0, ..Fault::new(kind).on(method, path) };
         twice(&new_device(), &["client", "--device", "pump", "--register"], fault);
     });

@@ -12,6 +12,7 @@ use crate::Scene;
 fn from_nothing_to_a_device_that_publishes_in_three_commands() {
     let scene = Scene::with_our_server();
     scene.ok(&["client", "--device", "MyDevice", "--register"]).prints("on the platform created");
+    // The leaf alone: the platform compares this one certificate, and needs no chain.
     scene.publishes("MyDevice", "cert.pem").succeeds();
     scene.has_arrived("MyDevice", 1);
     assert_eq!(scene.listed("MyDevice")["state"], "registered");
@@ -23,6 +24,7 @@ fn asked_again_it_changes_nothing_and_another_certificate_has_to_be_allowed() {
     let tenant = scene.platform.sign_in();
     let client = ["client", "--device", &device, "--register"];
     scene.ok(&client);
+    // Not to look at it: the device of a real platform is deleted at the end of the test.
     tenant.device_named(&device);
     let first = scene.listed(&device);
     assert_eq!((&first["state"], first.get("last_error")), (&"registered".into(), None));
@@ -46,6 +48,7 @@ fn asked_again_it_changes_nothing_and_another_certificate_has_to_be_allowed() {
     let listed = scene.listed(&device);
     assert_eq!((&listed["generation"], &listed["state"]), (&2.into(), &"issued".into()));
     assert!(listed["last_error"].as_str().unwrap().contains("logs in with the certificate"), "{listed}");
+    // The files have the new certificate by now, and the platform the old one.
     scene.publishes(&device, "chain.pem").is_refused("not authorised");
     scene.ok(&["register", "--device", &device, "--replace", "--dry-run"]).prints("would be replaced");
     scene.publishes(&device, "chain.pem").is_refused("not authorised");
@@ -75,6 +78,7 @@ fn a_device_that_was_made_by_hand_is_taken_over_when_that_is_allowed() {
     let token = tenant.credentials(&made)["credentialsId"].as_str().unwrap().to_owned();
     scene.sandbox.hides(&token);
     scene.ok(&["client", "--device", &device]);
+    // A token may be in use: to replace it could put a device in the field out.
     scene.fails(&["register", "--device", &device], 1, 137, "an access token");
     let json = scene.ok(&["register", "--device", &device, "--replace", "--json"]).json();
     let result = &json["result"]["devices"][0];
@@ -119,6 +123,7 @@ fn names_are_taken_exactly() {
         scene.ok(&["client", "--device", &device, "--register"]).prints("on the platform created");
         scene.ok(&["register", "--device", &device]).prints("unchanged");
         scene.publishes(&device, "cert.pem").succeeds();
+        // Every byte, since the names have what a query would take for its own: spaces, &, =, + and %.
         let encoded: String = device.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let found = tenant.ok("GET", &format!("/api/tenant/devices?deviceName={encoded}"), None);
         assert_eq!(found["name"], device.as_str());
@@ -134,6 +139,7 @@ fn of_several_some_may_fail_and_the_rest_is_done() {
     for name in &names {
         scene.ok(&["client", "--device", name]);
     }
+    // Made by hand, with a token: the one that fails.
     tenant.device(&names[2]);
     let all: Vec<&str> =
         ["register", "--json", "--device"].into_iter().chain(names.iter().map(String::as_str)).collect();
@@ -163,6 +169,7 @@ fn what_is_unregistered_is_refused_and_can_come_back() {
     scene.publishes(&device, "cert.pem").is_refused("not authorised");
     assert_eq!(scene.listed(&device)["state"], "issued");
     assert_eq!(tenant.credentials(&made)["credentialsType"], "ACCESS_TOKEN");
+    // The random token of the first time stays: it may be what the device has been given since.
     scene.ok(&["unregister", "--device", &device]).prints("had no certificate of it");
     // Neither by itself nor with all others: only with --again.
     scene.fails(&["register", "--device", &device, "--replace"], 1, 259, "--again");
@@ -182,6 +189,7 @@ fn what_is_unregistered_is_refused_and_can_come_back() {
     scene.fails(&["unregister", "--device", &foreign], 1, 137, "has never issued");
     scene.ok(&["unregister", "--device", &foreign, "--replace"]);
 
+    // The history of a device goes with it, and does not come back.
     scene.fails(&["unregister", "--device", &device, "--delete-device"], 2, 10, "--yes");
     scene.ok(&["unregister", "--device", &device, "--delete-device", "--yes"]).prints("deleted");
     assert!(tenant.device_named(&device).is_none());
@@ -205,6 +213,7 @@ fn no_password_and_no_token_is_ever_shown() {
     let scene = Scene::simulated(Settings::default());
     for verbose in [&["-vvv"][..], &["-vvv", "--json"]] {
         let with = |args: &[&str]| scene.ok(&[args, verbose].concat());
+        // All the verbs that see a secret of the platform, with the log at its most talkative.
         with(&["client", "--device", "pump", "--register", "--force", "--replace"]);
         with(&["register", "--all"]);
         with(&["unregister", "--device", "pump"]);

@@ -62,6 +62,7 @@ impl Scene {
     #[track_caller]
     fn on(sandbox: Sandbox, platform: Platform) -> Self {
         private(&sandbox, "password", platform.password());
+        // The password of a real platform may be any word, and could well be part of an honest output.
         if platform.sim().is_some() {
             sandbox.hides(PASSWORD);
         }

@@ -61,6 +61,7 @@ fn a_platform_that_was_never_reached_is_no_failure_of_a_device() {
     scene.ok(&["client", "--device", "pump-2"]);
     private(&scene.sandbox, "wrong", "not the password");
     let wrong: [(&[&str], u16); 3] = [
+        // A port without a listener, a name that cannot be resolved (RFC 6761, section 6.4), and a wrong password.
         (&["--platform-url", "http://127.0.0.1:1"], 100),
         (&["--platform-url", "http://tb.invalid", "--allow-plain-http"], 100),
         (&["--platform-password-file", "wrong"], 126),

@@ -8,6 +8,7 @@ use crate::Scene;
 /// The profile of this name, which the test leaves behind nowhere.
 fn profile(scene: &Scene, name: &str) -> Value {
     let tenant = scene.platform.sign_in();
+    // By all of them: a search by text takes % and _ in the name for wildcards.
     let list = tenant.ok("GET", "/api/deviceProfileInfos?pageSize=1000&page=0", None);
     let info = list["data"].as_array().unwrap().iter().find(|info| info["name"] == name).unwrap().clone();
     tenant.ok("GET", &format!("/api/deviceProfile/{}", info["id"]["id"].as_str().unwrap()), None)
@@ -18,6 +19,7 @@ struct Gone<'a>(&'a Scene, String);
 
 impl Drop for Gone<'_> {
     fn drop(&mut self) {
+        // A second panic, while the first one is on its way, would end the process and hide the first.
         if !std::thread::panicking() {
             let path = format!("/api/deviceProfile/{}", tbpki_tests::platform::id(&profile(self.0, &self.1)));
             self.0.platform.sign_in().call("DELETE", &path, None);
@@ -49,6 +51,7 @@ fn a_device_is_made_at_its_first_connection_and_its_renewed_leaf_replaces_the_ol
     assert_eq!(tenant.credentials(&made)["credentialsId"], id(&scene));
     // Without the CA in the chain an unregistered leaf is unknown.
     scene.ok(&["client", "--device", &device, "--profile", &name, "--force"]);
+    // The leaf was issued again and has never been seen by the platform.
     scene.publishes(&device, "cert.pem").is_refused("not authorised");
     scene.ok(&["profile", "show", &name]).prints("on the platform same as in the store");
 
@@ -105,6 +108,7 @@ fn an_expression_is_tried_before_the_platform_stores_it() {
         ("(pump-[0-9]+", "pump-1", "cannot be used"),
         ("^pump-(.+)$", "pump-1", "finds the name"),
         ("^(pump-[0-9]+)$", "lamp-1", "does not find"),
+        // Java and Rust do not read every expression alike: what may differ is refused before a device depends on it.
         ("(?i)(pump)", "pump", "Java"),
     ] {
         scene.fails(&create(&["--pattern", pattern, "--example", example]), 1, 145, words);
@@ -117,6 +121,7 @@ fn an_expression_is_tried_before_the_platform_stores_it() {
         "^(pump-[0-9]+)$"
     );
     scene.fails(&["client", "--device", "lamp", "--profile", &name], 1, 145, "does not find");
+    // ThingsBoard matches the escaped name, `pump-1\,x`, and would make a device of that name.
     scene.fails(&["client", "--device", "pump-1,x", "--profile", &name], 1, 145, "backslash");
     scene.ok(&["client", "--device", "pump-7", "--profile", &name]);
     // A new expression has to find what was issued.

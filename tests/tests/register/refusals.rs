@@ -100,6 +100,7 @@ fn what_the_platform_refuses_is_told_in_its_words_and_ours() {
 fn a_rate_limit_is_waited_for_and_told_when_it_does_not_end() {
     let scene = scene(Settings::default());
     let sim = scene.platform.sim().unwrap();
+    // Without Retry-After, as the real platform sends it: tbpki has to find out by itself how long to wait.
     sim.inject(Fault { times: 3, ..Fault::new(FaultKind::Status(429)).on("POST", "/api/device-with-credentials") });
     scene.ok(REGISTER).prints("created");
     sim.inject(Fault { times: 0, ..Fault::new(FaultKind::Status(429)) });
@@ -131,6 +132,7 @@ fn a_limit_of_devices_ends_a_run_and_the_rest_is_named() {
     }
     let outcome = scene.tbpki(&["register", "--all", "--json"]).env("TBPKI_PLATFORM_CONCURRENCY", "1").run().ends(4);
     let result = &outcome.json()["result"];
+    // The limit holds for every device after this one, so they are not tried.
     assert_eq!((&result["failed"], &result["left"]), (&1.into(), &2.into()), "{outcome}");
     let outcome = outcome.prints("error[TBPKI-0139]");
     assert!(outcome.stderr_text().contains("its limit of "), "{outcome}");
@@ -164,6 +166,7 @@ fn what_is_not_configured_is_named_with_its_key_and_flag() {
     let elsewhere =
         ["--platform-url", "http://tb.example", "--platform-user", "u@x", "--platform-password-file", "password"];
     let elsewhere = [REGISTER, &elsewhere].concat();
+    // A password over plain HTTP is allowed only to this machine.
     sandbox.fails(&elsewhere, 1, "TBPKI-0121").prints("--allow-plain-http");
     sandbox.write("keygen.toml", "version = 1\n[platform]\nkind = \"actorcloud\"\nurl = \"http://127.0.0.1:9\"\n");
     sandbox.fails(REGISTER, 1, "TBPKI-0149").prints("common name").prints("actorcloud cert create");
@@ -187,6 +190,7 @@ fn the_rest_api_is_verified_by_the_root_that_is_named() {
     scene.fails(&wrong, 1, 122, "nothing that is trusted");
     let right = [REGISTER, &["--platform-ca", "conf/cafile.pem"]].concat();
     scene.ok(&right).prints("created");
+    // `server` adds the addresses of the machine, so the certificate has this one too.
     let by_address = scene.platform.url().replace("localhost", "127.0.0.1");
     scene.ok(&[&right[..], &["--platform-url", &by_address]].concat());
 }

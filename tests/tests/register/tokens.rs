@@ -46,6 +46,7 @@ fn a_token_is_set_from_a_file_and_never_from_the_command_line() {
     let (scene, device) = (Scene::new(), unique("set"));
     let tenant = scene.platform.sign_in();
     tenant.device(&device);
+    // From its end, where it differs; more than 32 characters are not taken.
     let token = unique("t").chars().rev().take(24).collect::<String>();
     scene.sandbox.hides(&token);
     scene.sandbox.write("token", format!("{token}\n"));
@@ -53,6 +54,8 @@ fn a_token_is_set_from_a_file_and_never_from_the_command_line() {
     scene.publishes_with_token(&device).succeeds();
     let stdin = |args: &[&str]| scene.tbpki(args).stdin(format!("{token}\n")).run();
     stdin(&["token", "--device", &device, "--set-file", "-"]).ok().prints("unchanged");
+    // `provision` is the user name by which new devices ask for credentials: as a token it would never reach the
+    // device.
     for (bad, word) in [("with space", "32 printable"), (&"x".repeat(33), "32 printable"), ("provision", "provision")] {
         scene.sandbox.write("bad", bad);
         scene.fails(&["token", "--device", &device, "--set-file", "bad"], 1, 3, word);
