@@ -33,6 +33,8 @@ fn schema(verb: &str) -> Value {
 fn close(schema: &mut Value) {
     let Some(fields) = schema.as_object_mut().filter(|fields| fields.contains_key("properties")) else { return };
     fields["properties"].as_object_mut().unwrap().values_mut().for_each(close);
+    // Not `additionalProperties`, which knows nothing of fields that come by a reference (JSON Schema 2020-12, core,
+    // 11.3).
     fields.insert("unevaluatedProperties".to_owned(), json!(false));
 }
 
@@ -47,6 +49,7 @@ fn station() -> Sandbox {
     let sandbox = Sandbox::with_store();
     sandbox.ok(["server", "--name", "localhost", "--only-given-names", "--out", "out"]);
     sandbox.ok(["client", "--device", "pump-1", "--format", "p12,jks,nopass"]);
+    // openssl writes the files and makes no directory for them; this line makes it.
     sandbox.write("csr/key.pem", "");
     openssl()
         .args(["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=x"])
@@ -122,6 +125,7 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["list"], 0, &["/result/identities/7"]),
     (&["list", "--all", "--kind", "server"], 0, &["/result/identities/1/credentials_id"]),
     (&["list", "--unregistered", "--name", "pump-*"], 0, &["/result/identities/1/fingerprint"]),
+    // Refused by the parser of the command line, which has to print JSON as well.
     (&["list", "--kind", "token"], 2, &["/error"]),
     (&["list", "--config", "nowhere/keygen.toml"], 1, &["/error"]),
     (&["report", "--out", "report.html"], 0, &["/result/fleet/states/issued"]),
@@ -146,6 +150,7 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["explain", "--list"], 0, &["/result/codes/50"]),
     (&["explain", "TBPKI-9999"], 2, &["/error"]),
     (&["trust", "127.0.0.1:1", "--timeout", "5"], 1, &["/error"]),
+    // Port 1, on which nothing listens: refused at once, and the same on every machine.
     (&["check", "127.0.0.1:1", "--device", "pump-1", "--timeout", "5"], 3, &["/result/layers/0"]),
     (&["check", "localhost", "--config", "wrong.toml"], 1, &["/error"]),
     (
@@ -201,6 +206,7 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["fleet", "bundle", "--job=9", "--chip=esp32c3"], 1, &["/error/fix"]),
     (&["fleet", "jobs"], 0, &["/result/jobs/3/state", "/result/jobs/0/out"]),
     (&["fleet", "jobs", "--config=missing.toml"], 1, &["/error/fix"]),
+    // The job that waits because of taken/job-4.csv.
     (&["fleet", "cancel", "4"], 0, &["/result/freed", "/result/issued"]),
     (&["fleet", "cancel", "9"], 1, &["/error/fix"]),
     (&["needs-renewal", "--device=pump-1", "--within=20y"], 0, &["/result/days_left"]),
@@ -377,6 +383,7 @@ fn every_verb_prints_json_of_its_schema() {
     }
     // It is no verb, has a test of its own, and cannot fail.
     all.remove("version");
+    // Both sets, so that a verb is seen with its result and with its error: they are two branches of its schema.
     assert_eq!(failed, all, "a schema whose verb was not seen to fail");
     // To flash takes a board.
     all.remove("flash");
@@ -461,9 +468,11 @@ fn serve(sandbox: &Sandbox) -> [String; 2] {
     let mut command = sandbox.tbpki(args.iter().chain(&["--status=127.0.0.1:0", "--json"])).command();
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // The service handles the signal once it has printed its address.
+    // Its address is on stderr: stdout is for the result, which comes at the end.
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     stderr.read_line(&mut line).unwrap();
+    // The server's certificate is for localhost alone.
     let url = line.trim().trim_start_matches("EST: ").replace("127.0.0.1", "localhost");
     let password = sandbox.ok(["enroll", "password", "--device=host"]).stdout;
     let path = sandbox.write("host.password", password);
@@ -495,6 +504,7 @@ fn a_schema_refuses_what_it_does_not_describe() {
     let sandbox = Sandbox::new();
     let printed = sandbox.ok(["explain", "34", "--json"]).json();
     assert_eq!(faults("explain", &printed), Vec::<String>::new());
+    // Other types, too little, and a field too many: each is a fault that a loose schema lets pass.
     let spoilt: &[(&str, Value)] = &[
         ("/version", json!("1")),
         ("/findings", json!({})),

@@ -24,6 +24,8 @@ impl Scene {
         sandbox.ok(["init", "--no-input", "--insecure-no-passphrase", "--from", "keygen.properties"]);
         sandbox.ok(["server"].iter().chain(more));
         sandbox.ok(["client", "--device", "MyDevice"].iter().chain(more));
+        // The old configuration has no name for the server but that of this machine, so its directory is found and not
+        // known.
         let servers = sandbox.join("pki/servers");
         let server = std::fs::read_dir(servers).unwrap().next().unwrap().unwrap().path();
         let device = sandbox.join("pki/devices/MyDevice");
@@ -50,6 +52,7 @@ fn the_files_of_the_old_scripts_appear_without_further_flags() {
         assert!(scene.device.join(name).is_file(), "{name} is missing");
     }
     let env = scene.sandbox.text(scene.server.join("thingsboard.env"));
+    // One password for both, the key's: a PKCS#12 has no other.
     assert!(env.contains("MQTT_SSL_KEY_STORE_PASSWORD=server_key_password"), "{env}");
     assert!(env.contains("MQTT_SSL_KEY_ALIAS=serveralias"), "{env}");
 }
@@ -69,6 +72,8 @@ fn every_client_logs_in(more: &[&str]) {
     let broker = scene.broker();
     let trusted = scene.server.join("mqttserver.pub.pem");
     let nopass = scene.device.join("mqttclient.nopass.pem");
+    // As in the documentation: key and certificate are in one file, and the server's own certificate is what is
+    // trusted.
     let python = Files { anchors: &trusted, certificate: &nopass, key: None };
     for version in ["1.2", "any"] {
         paho_python(broker.port(), &python, version).succeeds();
@@ -100,6 +105,7 @@ fn each_client_that_is_not_ours_is_refused_for_its_own_reason() {
     let other = ForeignCa::new(scene.sandbox.path(), "other");
     let (chain, key) = (scene.device.join("chain.pem"), scene.device.join("key.pem"));
     let anchors = scene.device.join("tb-server-chain.pem");
+    // 1.2, in which a refusal comes within the handshake and has the same words every time.
     let login = |port, anchors: &Path, certificate: &Path, key: &Path| {
         paho_python(port, &Files { anchors, certificate, key: Some(key) }, "1.2")
     };
@@ -135,6 +141,7 @@ fn an_expired_device_is_refused() {
         (sandbox.join("pki/devices/MyDevice/chain.pem"), sandbox.join("pki/devices/MyDevice/key.pem"));
     let ours = Files { anchors: &anchors, certificate: &chain, key: Some(&device_key) };
     paho_python(broker.port(), &ours, "1.2").succeeds();
+    // Of the same CA as the device before it, so that only its dates are wrong.
     let expired = ca.expired_client("expired");
     let files = Files { anchors: &anchors, certificate: &expired.certificate, key: Some(&expired.key) };
     paho_python(broker.port(), &files, "1.2").is_refused("SSLV3_ALERT_CERTIFICATE_EXPIRED");

@@ -64,6 +64,7 @@ fn a_bundle_that_is_there_is_finished_with_its_passphrase_only() {
 fn a_station_issues_devices_that_verify_at_home() {
     let home = home();
     let exported = home.ok([&EXPORT[..], &PASSPHRASE].concat());
+    // The secrets of home do not travel, and the station has to be told which ones it needs.
     assert!(exported.stderr_text().contains("client.keystore.password, platform.api_key"), "{exported}");
     let station = station(&home);
     let client = ["client", "--device", "pump-1", "--ca-passphrase-file"];
@@ -84,6 +85,7 @@ fn a_station_issues_devices_that_verify_at_home() {
     for line in ["Acme", "400", "tb.example", "client.pass", "platform-ca.pem"] {
         assert!(settings.contains(line), "{line} in {settings}");
     }
+    // Under a name of the kit: the path at home may be one that the station does not have.
     assert_eq!(station.read("platform-ca.pem"), home.read("platform-roots.pem"));
     let written = station.text("keygen.toml");
     assert!(!written.contains("literal-api-key"));
@@ -146,6 +148,7 @@ fn nothing_is_written_without_a_passphrase_or_over_something() {
     refused(&[], 2, "TBPKI-0010");
     refused(&["--passphrase-file", "short.pass"], 1, "TBPKI-0037");
     refused(&["--passphrase-file", "kit.pass", "--ca-passphrase-file", "kit.pass"], 1, "TBPKI-0033");
+    // In the store it would be taken for a part of it, and copied with every backup.
     let inside = ["ca", "export", "devices", "--out", "pki/kit", "--passphrase-file", "kit.pass"];
     before.is_unchanged(&Snapshot::of(home.path()), home.fails(inside, 2, "TBPKI-0003"));
     let dry = home.ok([&EXPORT[..], &["--dry-run"]].concat()).prints("planned");
@@ -163,6 +166,7 @@ fn nothing_is_written_without_a_passphrase_or_over_something() {
     home.ok([&EXPORT[..], &PASSPHRASE, &["--force"]].concat()).prints("replaced");
 
     // Over the bundle of another CA it is refused with --force as well.
+    // A store with CAs of the same names and other keys.
     let other = self::home();
     std::fs::rename(home.join("kit"), other.join("kit")).unwrap();
     other.fails([&EXPORT[..], &PASSPHRASE, &["--force"]].concat(), 1, "TBPKI-0092");

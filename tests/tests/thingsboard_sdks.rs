@@ -91,11 +91,13 @@ fn in_pem_mode_java_and_go_show_nothing_and_are_refused() {
     let (anchors, chain, key) =
         (scene.device("tb-server-chain.pem"), scene.device("chain.pem"), scene.device("key.pem"));
     let files = Files { anchors: &anchors, certificate: &chain, key: Some(&key) };
+    // Without the last digits: 2 or 5, with or without a client identifier.
     go(scene.port(), &files, "1.3").is_refused("CONNACK 200200");
     let password = scene.sandbox.text("pki/secrets/device-MyDevice.keystore-password").trim_end().to_owned();
     let store = scene.device("MyDevice.p12");
     let store = JavaStore { kind: "PKCS12", file: &store, store_password: &password, key_password: &password };
     let java = paho_java(scene.port(), &store, "SunX509", "TLSv1.2");
+    // Any reason will do: Paho has one text for 2 and another for 5.
     java.is_refused("\"outcome\"");
     assert_eq!(scene.arrived(), 0);
     paho_python(scene.port(), &files, "any").succeeds();
@@ -133,6 +135,7 @@ fn the_rest_client_for_python_finds_its_way() {
     let platform = Platform::simulator(Settings::default());
     let seen = thingsboard_python("tb_rest.py")
         .args([platform.url(), platform.user(), "PythonDevice"])
+        // Not as an argument, which every user of the machine can list.
         .stdin(format!("{}\n", platform.password()))
         .run()
         .ok()
@@ -141,6 +144,7 @@ fn the_rest_client_for_python_finds_its_way() {
     assert_eq!(seen["device"]["name"], "PythonDevice");
     assert_eq!(seen["token"]["credentials_type"], "ACCESS_TOKEN");
     assert_eq!(seen["certificate"]["credentials_type"], "X509_CERTIFICATE");
+    // The device was made with a token, and its credentials replaced.
     assert_eq!(seen["certificate"]["version"], 2);
     assert_eq!(seen["page"]["total_elements"], 1);
     assert_eq!(platform.sim().map(|sim| sim.devices().len()), Some(0), "it deletes what it made");

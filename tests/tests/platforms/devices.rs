@@ -14,7 +14,7 @@ fn a_new_device_has_an_access_token_and_version_1() {
     assert_eq!(device["id"]["entityType"], "DEVICE");
     assert_eq!((&device["name"], &device["type"], &device["version"]), (&json!(name), &json!("default"), &json!(1)));
     assert_eq!(device["label"], Value::Null);
-    // The id that stands for no customer.
+    // The id of no customer.
     assert_eq!(device["customerId"]["id"], "13814000-1dd2-11b2-8080-808080808080");
     assert_eq!(device["deviceData"]["configuration"], json!({ "type": "DEFAULT" }));
     assert_eq!(&id(&device)[14..15], "1", "ids are time-based");

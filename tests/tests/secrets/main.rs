@@ -16,6 +16,7 @@ const GIVEN: &[(&str, &[&str])] = &[
     ("passphrase of the authorities", &["ca.pass"]),
     ("a passphrase that does not fit", &["wrong.pass"]),
     ("a passphrase for the road", &["kit.pass"]),
+    // No place: a PIN in a URI is refused before anything is written.
     ("hunter2-in-a-uri", &[]),
     ("ServerStorePassword", &["out/thingsboard.env", "out/docker-compose.tls.yml"]),
     ("ClientStorePassword", &["client.pass"]),
@@ -31,6 +32,8 @@ const GIVEN: &[(&str, &[&str])] = &[
     ("hunter2-of-a-shell", &["shell.properties"]),
     ("hunter2-quoted", &["quoted.properties"]),
     ("hunter2-behind", &["behind.properties"]),
+    // Passwords that are refused: five characters, where keytool wants six, and letters that Java and OpenSSL encode
+    // apart.
     ("tiny5", &[]),
     ("pässwört-of-the-store", &[]),
 ];
@@ -110,6 +113,7 @@ const REFUSED: &[(&[&str], Variable<'_>)] = &[
     (&["client", "--device", "pump-2", "--ca-passphrase-file", "wrong.pass"], None),
     (&["client", "--device", "pump-2"], Some(("TBPKI_CLIENT_KEYSTORE_PASSWORD", "tiny5"))),
     (&["client", "--device", "pump-2"], Some(("TBPKI_CLIENT_KEYSTORE_PASSWORD", "pässwört-of-the-store"))),
+    // Files in the wrong place: a parser that quotes what it could not read would show their text.
     (&["client", "--device", "pump-2", "--csr", "ca.pass"], None),
     (&["client", "--device", "pump-2", "--csr", "pki/devices/pump-1/key.pem"], None),
     (&["client", "--device", "pump-1", "--days", "4"], None),
@@ -132,6 +136,7 @@ const REFUSED: &[(&[&str], Variable<'_>)] = &[
     (&["verify", "pki/devices/pump-1/key.pem"], None),
     (&["list", "--config", "ca.pass"], None),
     (&["list", "--config", "pki/devices/pump-1/key.pem"], None),
+    // The message of a TOML parser has the line of the fault in it, and with it the password.
     (&["list", "--config", "table.toml"], None),
     (&["list", "--config", "mistyped.toml"], None),
     (&["list", "--config", "open.toml"], None),
@@ -172,6 +177,7 @@ fn number(sandbox: &Sandbox, file: &str, places: &[&str]) -> Hidden {
     let passphrase = Secret::from(GIVEN[0].0);
     let key = PrivateKey::from_pem_or_der(&sandbox.read(file), Some(&passphrase)).unwrap();
     let der = key.to_pkcs8_der();
+    // Of PKCS#8 with an ECPrivateKey in it, in which the number comes first.
     let number = &der[36..68];
     assert_eq!(der[34..36], [4, 32], "{file} holds no P-256 key in the usual form");
     let hex = |upper: bool| {
@@ -181,6 +187,7 @@ fn number(sandbox: &Sandbox, file: &str, places: &[&str]) -> Hidden {
     let mut forms = vec![number.to_vec(), hex(false), hex(true)];
     for pem in [key.to_pem(pki::key::KeyFormat::Pkcs8), key.to_pem(pki::key::KeyFormat::Traditional)] {
         let pem = pem.unwrap();
+        // The first full line holds most of the number. Base64 depends on the offset, so each form has its own line.
         forms.extend(pem.lines().filter(|line| line.len() == 64).take(1).map(|line| line.as_bytes().to_vec()));
     }
     let is_plain = PrivateKey::from_pem_or_der(&sandbox.read(file), None).is_ok();
@@ -192,6 +199,7 @@ fn number(sandbox: &Sandbox, file: &str, places: &[&str]) -> Hidden {
 fn watched(tool: Tool, sandbox: &Sandbox, log: &Path) -> Tool {
     let command = tool.command();
     let mut strace = Tool::new("strace")
+        // -f, since a program would be started by a child process.
         .args(["-f", "-qq", "-e", "trace=execve,execveat", "-o"])
         .arg(log)
         .arg("--")
@@ -243,6 +251,7 @@ fn a_secret_is_in_its_place_and_nowhere_else() {
     sandbox.write("half.pem", key.lines().take(2).collect::<Vec<_>>().join("\n"));
     for (args, variable) in REFUSED {
         let statuses = run(&sandbox, args, *variable, &mut said);
+        // Not 101: a panic would print what it was busy with.
         assert!(statuses.iter().all(|status| (1..=3).contains(status)), "{}", said.last().unwrap());
     }
 
@@ -270,6 +279,7 @@ fn a_secret_is_in_its_place_and_nowhere_else() {
     for secret in &hidden {
         let holders: BTreeSet<String> = found
             .files()
+            // Also the ledger, in which SQLite leaves rows that were deleted.
             .filter(|(_, _, bytes)| secret.is_in(bytes))
             .map(|(name, ..)| name.display().to_string())
             .collect();

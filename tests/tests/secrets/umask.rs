@@ -31,6 +31,7 @@ fn run(sandbox: &Sandbox, umask: &str) {
     let script = format!("umask {umask}\n{}", SCRIPT.replace("$TBPKI", program.join("tbpki").to_str().unwrap()));
     let shell = if is_root {
         Tool::new("chown").args(["-R", "65534:65534"]).arg(sandbox.path()).run().ok();
+        // Not su, which wants a shell in the user's entry and a session.
         Tool::new("setpriv").args(["--reuid=65534", "--regid=65534", "--clear-groups", "--", "sh"])
     } else {
         Tool::new("sh")
@@ -41,6 +42,7 @@ fn run(sandbox: &Sandbox, umask: &str) {
 #[test]
 fn the_umask_has_no_say_in_what_any_verb_writes() {
     let mut names = Vec::new();
+    // 777 takes every right from a new file, also from its owner: tbpki must not need to open by name what it has made.
     for umask in ["000", "022", "777"] {
         let sandbox = Sandbox::new();
         sandbox.write("ca.pass", "correct horse");
@@ -54,6 +56,7 @@ fn the_umask_has_no_say_in_what_any_verb_writes() {
         }
         let mut private = 0;
         for (name, mode, bytes) in found.files() {
+            // Kept files end with a serial number, and are private whatever they hold.
             let is_kept = name.extension().is_some_and(|end| end.len() >= 32);
             let is_private = holds_secret(name, bytes) || is_kept || name.ends_with(".lock");
             assert_eq!(mode, if is_private { 0o600 } else { 0o644 }, "{} under umask {umask}", name.display());
@@ -62,5 +65,6 @@ fn the_umask_has_no_say_in_what_any_verb_writes() {
         assert!(private > 40, "{private}");
         names.push(found.files().count());
     }
+    // With the same files under each umask none was skipped because it could not be written.
     assert!(names.iter().all(|count| *count == names[0]), "{names:?}");
 }

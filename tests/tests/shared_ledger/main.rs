@@ -44,6 +44,7 @@ fn stations_see_what_the_others_have_issued() {
     other.ok(["client", "--device", "pump-2"]);
     assert_eq!(names(&one), ["pump-1", "pump-2"]);
     assert_eq!(names(&other), ["pump-1", "pump-2"]);
+    // A file in the store would be used, and diverge, as soon as the setting of the server is lost.
     assert!(!one.files().iter().any(|file| file.to_string_lossy().contains("ledger.db")), "there is no second ledger");
     let shown = one.ok(["config", "show"]).stdout_text();
     assert!(shown.contains("ledger-password"), "where the password is, not what it is");
@@ -55,6 +56,7 @@ fn a_station_with_another_ca_is_refused() {
     let url = cluster.url(&cluster.database());
     station(&url, "").make_store().ok(["client", "--device", "pump-1"]);
     let stranger = station(&url, "");
+    // Two CAs of one name in a ledger would give serial numbers and lists that fit neither.
     stranger.fails(["init", "--no-input", "--insecure-no-passphrase"], 1, "TBPKI-0098");
     stranger.fails(["client", "--device", "pump-2"], 1, "TBPKI-0098");
 }
@@ -70,6 +72,7 @@ fn over_tls_the_server_has_to_lead_to_the_root_that_is_named() {
     at.ok(["client", "--device", "pump-1"]);
     at.write("ca.pem", Certificates::generate().root_pem());
     at.fails(["client", "--device", "pump-2"], 1, "TBPKI-0255").prints("ledger.ca");
+    // To read is refused as well: the password goes to the server before anything is read.
     at.fails(["list"], 1, "TBPKI-0255");
 }
 
@@ -87,6 +90,7 @@ fn what_is_wrong_with_the_server_is_told_with_what_to_do() {
     at.fails(["client", "--device", "pump-1"], 1, "TBPKI-0252").prints("run the same command again");
     for (ledger, code) in [
         ("url = \"postgres://u:hunter2@127.0.0.1/fleet\"", "TBPKI-0003"),
+        // A password without TLS is allowed only to this machine.
         ("url = \"postgres://u@db.example/fleet?sslmode=disable\"", "TBPKI-0255"),
         ("password = { file = \"ledger-password\" }", "TBPKI-0003"),
     ] {

@@ -22,6 +22,7 @@ fn store() -> Sandbox {
     }
     sandbox.ok(["client", "--device", "a", "--force"]);
     sandbox.ok(["revoke", "--device", "b"]);
+    // More than one shard of 1,000.
     sandbox.ok(["fleet", "issue", "--count", "1200", "--name-pattern", "s-{}", "--out", "fleet"]);
     sandbox
 }
@@ -55,6 +56,7 @@ fn everything_is_on_the_server_and_the_file_is_closed() {
     assert_eq!(rows(&sandbox), before);
     sandbox.ok(["store", "check"]);
     sandbox.ok(["client", "--device", "n"]);
+    // Beyond the first thousand, after which a move in parts could have stopped.
     sandbox.ok(["client", "--device", "s-1100"]).prints("exists");
     sandbox.ok(["fleet", "issue", "--count", "2", "--name-pattern", "t-{}", "--out", "more"]);
     sandbox.ok(["crl"]);
@@ -67,5 +69,6 @@ fn a_server_with_another_ledger_is_refused_and_nothing_changes() {
     let (one, two) = (store(), store());
     one.ok(["ledger", "move", "--to", &url, "--ledger-password-file", "ledger-password"]);
     two.fails(["ledger", "move", "--to", &url, "--ledger-password-file", "ledger-password"], 1, "TBPKI-0338");
+    // A refused move must not have closed the file.
     two.ok(["client", "--device", "n"]);
 }

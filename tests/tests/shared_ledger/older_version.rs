@@ -16,6 +16,7 @@ fn store() -> Sandbox {
     let database = cluster.database();
     let sandbox = Sandbox::new();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/0.1.0").join(STORE);
+    // As root, tar would give the files to the user who made the archive, and tbpki refuses a store of another user.
     let unpack = ["--zstd", "--no-same-owner", "-xf", path.to_str().unwrap()];
     Tool::new("tar").args(unpack).directory(sandbox.path()).run().ok();
     cluster.sql(&database, &sandbox.text("ledger.sql"));

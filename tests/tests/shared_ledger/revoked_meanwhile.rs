@@ -29,6 +29,7 @@ fn tbpki(sandbox: &Sandbox, platform: &Platform, args: &[&str]) -> Tool {
 
 #[test]
 fn a_revocation_by_another_station_wins_over_a_registration() {
+    // Before the platform has done it, and after: then tbpki learns of the device only when it was revoked.
     for kind in [FaultKind::Delay(3000), FaultKind::DelayAnswer(3000)] {
         let (platform, one, other) = scene();
         one.ok(["client", "--device", "pump-1"]);
@@ -56,6 +57,7 @@ fn a_revocation_by_another_station_wins_over_a_swap() {
     // The device is due: 80 of its 90 days have passed.
     let url = one.text("keygen.toml");
     let database = url.split('/').nth(3).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+    // 80 days of 86,400 seconds.
     cluster.sql(&database, "UPDATE tbpki.identity SET not_before = not_before - 6912000, not_after = not_after - 6912000 WHERE name = 'pump-1'");
     let sim = platform.sim().unwrap();
     sim.inject(Fault::new(FaultKind::DelayAnswer(3000)).on("POST", "/api/device/credentials"));
@@ -66,6 +68,7 @@ fn a_revocation_by_another_station_wins_over_a_swap() {
     thread::sleep(Duration::from_millis(2000));
     assert_eq!(renewing.try_wait().unwrap(), None, "it is over already");
     tbpki(&other, &platform, &["revoke", "--device", "pump-1"]).run().ok();
+    // 4: a part was done, and what is left will be refused by the next run.
     assert_eq!(renewing.wait().unwrap().code(), Some(4));
     assert_eq!(sim.credentials("pump-1").unwrap().kind, CredentialsType::AccessToken);
     tbpki(&one, &platform, &["register", "--device", "pump-1"]).run().ends(1).prints("TBPKI-0062");

@@ -17,6 +17,7 @@ fn credentials_id(sandbox: &Sandbox, file: &str) -> String {
 #[track_caller]
 fn confirm(service: &Service, name: &str) {
     let begun = Instant::now();
+    // 202 until the platform has it. What a killed service had begun waits for the end of its lease.
     while service.confirm(&format!("{name}.pem"), &format!("{name}.key")).status != 200 {
         assert!(begun.elapsed() < Duration::from_secs(180), "{name} is not on the platform");
         std::thread::sleep(Duration::from_millis(200));
@@ -71,6 +72,7 @@ fn a_device_asks_any_of_them_and_one_continues_what_the_other_was_killed_in() {
         assert!(begun.elapsed() < Duration::from_secs(120), "the swap does not begin");
         std::thread::sleep(Duration::from_millis(50));
     }
+    // Not a signal that it could handle: the answer of the platform never reaches it.
     first.kill();
     confirm(&second, "b");
     assert_eq!(sim.devices(), ["pump-1"]);

@@ -16,6 +16,7 @@ use testkit::application::Sample;
 
 use super::{SHARED, names, station};
 
+// Two shards for each of the three stations: the one that is killed has only begun.
 const DEVICES: usize = 6000;
 
 const RUN: &[&str] = &[
@@ -62,9 +63,11 @@ fn each_name_is_made_registered_and_bundled_once_though_a_station_is_killed() {
     // What the killed one had claimed is issued again once its lease has ended; what it had issued lies with it alone.
     for running in [&mut second, &mut third] {
         let status = running.wait().unwrap().code();
+        // 4, where the last shards are those of the killed station.
         assert!(matches!(status, Some(0 | 4)), "{status:?}");
     }
     for station in &stations {
+        // In each directory: only a station that has the keys of a shard can bundle it.
         run(station, &platform).run().ok();
     }
 
@@ -107,6 +110,7 @@ fn each_name_is_made_registered_and_bundled_once_though_a_station_is_killed() {
     for row in listed {
         let name = row["name"].as_str().unwrap();
         let stored = sim.credentials(name).unwrap();
+        // Version 1: the credentials were never replaced, not even by the same.
         assert_eq!((stored.id.as_str(), stored.version), (row["credentials_id"].as_str().unwrap(), 1), "{name}");
     }
 }

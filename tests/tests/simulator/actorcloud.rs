@@ -145,6 +145,7 @@ fn a_bound_certificate_logs_in_on_the_two_way_port_until_it_is_switched_off() {
     let device = scene.device("device", 2, &json!([first["id"]]));
     let (id, port) = (cert["id"].as_u64().unwrap(), scene.cloud.two_way_port());
     let shown = shown(&cert);
+    // On this port only the certificate and the client identifier count; name and password may be any.
     let log_in = || scene.connack(port, Some(&shown), "device-identifier", "anybody", "anything");
     assert_eq!(log_in(), 5, "not bound yet");
     let bind = format!("/certs/{id}/devices");
@@ -166,6 +167,7 @@ fn a_bound_certificate_logs_in_on_the_two_way_port_until_it_is_switched_off() {
 
     let logs = scene.cloud.connect_logs();
     let statuses: Vec<u8> = logs.iter().map(|log| log.connect_status).collect();
+    // 1 is accepted, 2 refused.
     assert_eq!(statuses, [2, 1, 2, 2, 1, 2]);
     assert!(logs[1].mountpoint.as_deref().is_some_and(|it| it.ends_with("/abcdef/device-identifier/")), "{logs:?}");
 }
@@ -185,6 +187,7 @@ fn the_one_way_port_is_for_tokens_and_the_two_way_port_for_this_ca() {
     assert_eq!(scene.connack(one_way, None, "by-cert-identifier", "by-cert-user", token), 5, "the other kind");
 
     let two_way = scene.cloud.two_way_port();
+    // 1.2, so that the refusal is seen in the handshake.
     assert!(Wire::tls("localhost", two_way, None, Versions::Tls12).is_err(), "a certificate is needed");
     let stranger = Wanted::client("x").self_signed();
     assert!(Wire::tls("localhost", two_way, Some(&stranger), Versions::Tls12).is_err(), "and one of this CA");

@@ -40,6 +40,7 @@ fn a_cut_comes_before_or_after_the_deed() {
     for (kind, is_done) in [(FaultKind::DropBefore, false), (FaultKind::DropAfter, true)] {
         sim.inject(Fault::new(kind).on("POST", "/api/device"));
         let name = format!("{kind:?}");
+        // Byte by byte, as no client library would show a connection that ends without an answer.
         assert!(raw_answer(&platform, &token, &name).is_empty());
         assert_eq!(sim.devices().contains(&name), is_done);
         assert_eq!(sim.requests().last().unwrap().status, None);
@@ -60,6 +61,7 @@ fn statuses_come_in_the_servers_own_words_and_nothing_is_done() {
         sim.inject(Fault::new(FaultKind::Status(status)).on("POST", "/api/device"));
         let answer = tenant.call("POST", "/api/device", Some(&json!({ "name": "none" })));
         answer.is_refusal(status, code, message);
+        // ThingsBoard sends none: a client that relies on it would wait for nothing.
         assert_eq!(answer.header("retry-after"), None);
     }
     assert!(sim.devices().is_empty());
@@ -74,6 +76,7 @@ fn half_an_answer_garbage_and_a_page_are_no_answers() {
     let half = String::from_utf8(raw_answer(&platform, &tenant.token, "half")).unwrap();
     let (head, body) = half.split_once("\r\n\r\n").unwrap();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+    // The length of the whole: a client that does not compare takes the half for all.
     assert_eq!(length.parse::<usize>().unwrap() / 2, body.len());
     sim.inject(Fault::new(FaultKind::Garbage).on("POST", "/api/device"));
     assert!(!raw_answer(&platform, &tenant.token, "garbage").starts_with(b"HTTP"));
@@ -103,6 +106,7 @@ fn delays_latency_and_rates_hold() {
     sim.set_latency(Duration::from_millis(50));
     assert!(takes(&ask) >= Duration::from_millis(50));
     sim.set_latency(Duration::ZERO);
+    // No request at all, which does not depend on how fast the test is.
     sim.set_rate(Some(0));
     tenant.call("GET", "/api/auth/user", None).is_refusal(429, 33, "Too many requests for current tenant!");
     assert_eq!(platform.request("POST", "/api/auth/login", &[], b"").status, 401, "who has no tenant has no rate");

@@ -19,12 +19,14 @@ fn version_4_3_has_keys_exact_prefixes_and_policies_for_names() {
     let ask = |value: &str| platform.request("GET", "/api/auth/user", &[("Authorization", value)], b"");
     assert_eq!(ask(&format!("ApiKey {value}")).status, 200);
     ask("ApiKey tb_unknown").is_refusal(401, 10, "Invalid username or password");
+    // 4.3 compares the scheme with its case and sends everything else to the login of OAuth 2.
     for other in [format!("apikey {value}"), format!("bearer {}", tenant.token), String::new()] {
         let answer = ask(&other);
         assert_eq!((answer.status, answer.header("location")), (302, Some("/oauth2Login")), "{other}");
     }
     tenant.ok("PUT", &format!("/api/apiKey/{}/enabled/false", id(&key)), None);
     ask(&format!("ApiKey {value}")).is_refusal(401, 10, "User account is not active");
+    // A millisecond after 1970; 0 would be never.
     let old = json!({ "userId": user["id"], "description": "old", "expirationTime": 1 });
     let old = tenant.ok("POST", "/api/apiKey", Some(&old));
     ask(&format!("ApiKey {}", old["value"].as_str().unwrap())).is_refusal(401, 10, "API key is expired");
@@ -125,6 +127,7 @@ fn calls_that_are_not_simulated_are_refused_loudly() {
 
 #[test]
 fn a_balancer_hides_certificates_and_a_clock_can_be_off() {
+    // A balancer that ends TLS: the platform never sees the certificate of a device.
     let settings = Settings { behind_balancer: true, clock_offset: 7200, ..Settings::default() };
     let platform = Platform::simulator(settings);
     let tenant = platform.sign_in();
@@ -138,6 +141,7 @@ fn a_balancer_hides_certificates_and_a_clock_can_be_off() {
     };
     let (now, later) = (date(0), date(86_400 * 40));
     assert!(now.ends_with(" GMT") && now.len() == "Wed, 25 Nov 2026 04:11:15 GMT".len(), "{now}");
+    // The day, the month and the year.
     assert_ne!(now[5..16], later[5..16]);
 }
 
@@ -147,5 +151,6 @@ fn errors_are_written_in_latin_1() {
     let tenant = platform.sign_in();
     let answer = tenant.call("GET", "/api/device/ger%C3%A4t-%E8%A8%AD", None);
     assert_eq!(answer.status, 400);
+    // Errors only: answers with 200 are in UTF-8, as on the real platform.
     assert!(answer.body.windows(7).any(|window| window == b"ger\xe4t-?"), "{}", answer.text());
 }

@@ -86,6 +86,7 @@ fn pem_files_are_loaded_as_bouncy_castle_loads_them() {
     is_refused(scene.pem(&format!("{root}{chain}"), Some(&key), ""), invalid);
     is_refused(scene.pem(&format!("{leaf}{root}"), Some(&key), ""), invalid);
     is_refused(scene.pem(&format!("{chain}{root}{root}"), Some(&key), ""), invalid);
+    // The wrong grammar is the server's own: people search for the text that they see.
     is_refused(scene.pem(&chain, None, ""), "Unable to load private key neither from certFile: ");
     is_refused(scene.pem("no certificate", Some(&key), ""), "No certificates found in certFile: ");
 }
@@ -97,6 +98,7 @@ fn encrypted_keys_work_in_the_old_form_only() {
     let key = scene.file("conf/mqttserver_key.pem");
     let convert = |args: &[&str]| openssl().args(args).arg("-in").arg(&key).run().ok().stdout_text();
     let pkcs8 = convert(&["pkcs8", "-topk8", "-v2", "aes-256-cbc", "-passout", "pass:secret"]);
+    // ThingsBoard does not know this form of PEM and goes on as if the file had no key.
     is_refused(scene.pem(&chain, Some(&pkcs8), "secret"), "Unable to load private key neither from certFile: ");
     for cipher in ["-aes128", "-aes192", "-aes256", "-des3"] {
         let old = convert(&["ec", cipher, "-passout", "pass:secret"]);
@@ -118,6 +120,7 @@ fn keystores_are_looked_at_and_not_believed() {
         scene.keystore(file, &password, &password, "SERVERALIAS").expect("aliases have no case");
         is_refused(scene.keystore(file, "wrong", &password, ""), TAMPERED);
         is_refused(scene.keystore(file, &password, "wrong", ""), TOO_BAD);
+        // An alias that is not in the store and a wrong password of the key give the same text.
         is_refused(scene.keystore(file, &password, &password, "nobody"), TOO_BAD);
     }
     let two = scene.file("two.jks");
@@ -175,6 +178,7 @@ fn the_download_drops_keys_and_text() {
 fn a_silent_client_is_hung_up_on() {
     let platform = Platform::simulator(Settings::default());
     let (host, port) = platform.mqtts();
+    // After ten seconds without a ClientHello, as the real one.
     assert!(Wire::tcp(host, port).rest().is_empty());
     // One that speaks in time is not.
     assert!(Wire::tls(host, port, None, Versions::Tls12).is_ok());

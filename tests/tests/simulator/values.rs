@@ -14,6 +14,7 @@ fn logged_in(platform: &Platform, tenant: &Tenant<'_>, level: u8) -> (Value, Wir
     let shown = Wanted::client("x").self_signed();
     let device = tenant.device_with_certificate("values", &base64(&shown.chain[0]));
     let (wire, answer) = connect(platform, Some(&shown), &Connect { level, ..Connect::default() });
+    // The code is the fourth byte in both versions of MQTT.
     assert_eq!(answer[3], 0);
     (device, wire)
 }
@@ -25,6 +26,7 @@ fn telemetry_is_there_once_it_is_acknowledged() {
     let (device, mut wire) = logged_in(&platform, &tenant, 4);
     for (payload, key, stored) in [
         (r#"{"a":1}"#, "a", json!(1)),
+        // A text that is a number is stored as one; JSON_TYPE_CAST_ENABLED is on unless it is turned off.
         (r#"{"ts":5,"values":{"b":"2.5"}}"#, "b", json!(2.5)),
         (r#"[{"c":"text"}]"#, "c", json!("text")),
         (r#"{"d":{"e":[1]}}"#, "d", json!({ "e": [1] })),
@@ -36,6 +38,7 @@ fn telemetry_is_there_once_it_is_acknowledged() {
     }
     let path = format!("/api/plugins/telemetry/DEVICE/{}/values/timeseries", id(&device));
     let latest = tenant.ok("GET", &format!("{path}?keys=a,b,none"), None);
+    // Without useStrictDataTypes the API answers with texts, whatever is stored.
     assert_eq!((&latest["a"][0]["value"], &latest["b"][0]), (&json!("1"), &json!({ "ts": 5, "value": "2.5" })));
     assert_eq!(latest["none"][0]["value"], Value::Null);
     assert_eq!(tenant.ok("GET", &format!("{path}?keys=a&useStrictDataTypes=true"), None)["a"][0]["value"], 1);

@@ -24,6 +24,7 @@ fn devices(out: &Path) -> Vec<(String, PathBuf)> {
 /// Every hundredth device verifies below the devices' root.
 #[track_caller]
 fn verify(devices: &[(String, PathBuf)], home: &Sandbox) {
+    // A process of openssl for each of thousands would take longer than the fleet.
     for (_, path) in devices.iter().step_by(100) {
         openssl()
             .args(["verify", "-purpose", "sslclient", "-CAfile"])
@@ -42,6 +43,7 @@ fn a_station_issues_a_fleet_with_the_token() {
     station.ok(&["ca", "export", "devices", "--out", "kit"]);
     let other = Sandbox::new();
     Tool::new("cp").arg("-a").arg(station.sandbox.join("kit/.")).arg(other.path()).run().ok();
+    // More than one shard, so that threads share the sessions of the token.
     let fleet = ["fleet", "issue", "--count", "1100", "--name-pattern", "pump-{:04}", "--out", "out"];
     let outcome = station.hsm.seen_by(other.tbpki(fleet)).env("TBPKI_CA_PIN", PIN).run().ok();
     assert!(!outcome.stderr_text().contains(PIN));
@@ -63,12 +65,14 @@ fn a_token_taken_out_in_the_middle_of_a_fleet() {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !begun() {
         assert!(Instant::now() < deadline, "no shard was begun");
+        // A shard is over soon: the token has to go while it is in work.
         std::thread::sleep(Duration::from_millis(2));
     }
     station.hsm.remove();
     let printed = running.output();
     assert!(printed.contains("TBPKI-0287") && !printed.contains(PIN), "{printed}");
     let before: BTreeSet<String> = devices(&out).into_iter().map(|(name, _)| name).collect();
+    // Otherwise the token went too late, and the test has shown nothing.
     assert!(before.len() < 4000);
     // Without the token nothing goes on, and nothing is lost.
     station.tbpki(&fleet).run().ends(1).prints("TBPKI-0287");

@@ -35,6 +35,7 @@ fn a_key_is_made_inside_and_can_do_nothing_but_sign() {
         let private = objects.split("Private Key Object").nth(1).unwrap().split("Public Key Object").next().unwrap();
         assert!(private.contains("tbpki devices issuing CA"), "{objects}");
         assert!(private.contains("Access:     sensitive, always sensitive, never extractable, local"), "{objects}");
+        // And nothing else: a key that decrypts or wraps could be used to take others out.
         assert!(private.contains("Usage:      sign\n"), "{objects}");
         assert_eq!(objects.matches("Private Key Object").count(), 1, "{objects}");
 
@@ -86,6 +87,8 @@ fn a_slot_or_the_only_token_is_written_down_by_what_lasts() {
     assert!(written.starts_with("pkcs11:token=fleet;serial="), "{written}");
     assert!(written.contains(";object=tbpki%20devices%20issuing%20CA;id=%"), "{written}");
     // Another token does not confuse it.
+    // The URI that was given names no token, which was enough while there was only one. What was written has to name
+    // it.
     station.hsm.add("another");
     station.ok(&["client", "--device", "pump-1", "--ca-pin-file", "pin"]);
     verifies(&station, "pump-1");
@@ -94,6 +97,7 @@ fn a_slot_or_the_only_token_is_written_down_by_what_lasts() {
 #[test]
 fn the_key_goes_again_when_no_store_comes_of_it() {
     let station = Station::new();
+    // A file where a directory is wanted, so that `init` fails after the token has made the key.
     station.sandbox.write("file", "in the way");
     station.init(&["--root-out", "file"]).ends(1).prints("TBPKI-0084");
     assert_eq!(station.objects().trim(), "");

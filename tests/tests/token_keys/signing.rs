@@ -75,6 +75,7 @@ fn a_token_signs_revocation_lists() {
 fn several_threads_sign_at_once() {
     let station = Station::with_store();
     let mut signer = Signer::start(&station);
+    // Up and down again: sessions that are open already are to be used again, and more opened when they are wanted.
     for threads in [1, 8, 3] {
         assert_eq!(signer.asked(&threads.to_string()), format!("signed {}", threads * TIMES));
     }
@@ -84,6 +85,8 @@ fn several_threads_sign_at_once() {
 fn sessions_that_died_are_opened_again() {
     let station = Station::with_store();
     let mut signer = Signer::start(&station);
+    // PKCS#11 logs a process in as a whole: another user of the library in it can end all sessions, or their login, at
+    // once.
     for death in ["restart", "logout", "restart"] {
         assert_eq!(signer.asked("4"), format!("signed {}", 4 * TIMES));
         assert_eq!(signer.asked(death), "done");
@@ -114,6 +117,7 @@ fn a_pin_that_is_right_no_more_is_offered_once() {
     let refused = signer.asked("4");
     assert!(refused.starts_with("TBPKI-0289") && !refused.contains(PIN), "{refused}");
     let again = signer.asked("1");
+    // Tokens lock themselves after a few wrong PINs: a retry for each thread would use all of them up.
     assert!(again.contains("is not asked again"), "{again}");
 }
 

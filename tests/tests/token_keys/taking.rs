@@ -39,6 +39,7 @@ fn a_ca_that_was_brought_signs_with_the_key_in_the_token() {
     let station = Station::new();
     let OwnCa { root, issuing, issuing_key, .. } = Maker::Openssl.make(station.sandbox.path(), "acme", "ec-p256");
     station.hsm.import(crate::TOKEN, &issuing_key, "acme", "a1");
+    // From here on the key is in the token alone.
     std::fs::remove_file(&issuing_key).unwrap();
     let brought = ["--devices-ca", issuing.to_str().unwrap(), root.to_str().unwrap()];
     // The key of the token has been outside of it.

@@ -8,6 +8,7 @@ use tbpki_tests::{Sandbox, Snapshot};
 fn two_ledgers() -> (Sandbox, Sandbox) {
     let one = Sandbox::with_store();
     let two = one.copy();
+    // Also the note, by which the copy would see that its ledger is another one.
     for file in ["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.note"] {
         let _ = fs::remove_file(two.join("pki").join(file));
     }
@@ -31,6 +32,7 @@ fn a_directory_of_another_ledger_with_the_same_ca_is_taken_over() {
     one.ok(["client", "--device", "s-3"]).prints("exists");
     // It is this ledger's now, and the other one is refused.
     one.fails(["fleet", "adopt", dir], 1, "TBPKI-0261");
+    // Two ledgers that both write into a directory would overwrite each other's keys.
     two.fails(["fleet", "issue", "--count", "5", "--name-pattern", "s-{}", "--out", "fleet"], 1, "TBPKI-0261");
 }
 
@@ -45,6 +47,7 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
     stranger.fails(["fleet", "adopt", dir], 1, "TBPKI-0339").prints("no CA of this store");
     // A name in use.
     one.ok(["client", "--device", "s-2"]);
+    // Two certificates in use under one name are what a ledger is for to prevent.
     one.fails(["fleet", "adopt", dir], 1, "TBPKI-0251").prints("s-2");
     one.ok(["forget", "--device", "s-2"]);
     // A key that belongs to another certificate.

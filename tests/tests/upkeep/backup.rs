@@ -24,6 +24,7 @@ fn a_store_comes_back_as_it_was() {
     // Another program reads it, and it holds no journal of the ledger.
     let names = Tool::new("tar").args(["-tf", "b.tar"]).directory(sandbox.path()).run().ok().stdout_text();
     assert!(names.contains("store/ledger.db\n") && names.contains("store/devices/a/key.pem\n"), "{names}");
+    // The journal is part of the copy of the ledger by then; the note and the lock are of this machine.
     assert!(!names.contains("ledger.db-") && !names.contains("ledger.note") && !names.contains(".lock"), "{names}");
     assert!(!sandbox.join("pki/ledger.copy").exists());
 
@@ -60,6 +61,7 @@ fn an_encrypted_backup_is_opened_with_age() {
     let public = sandbox.text("age.key");
     let public = public.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap().to_owned();
     sandbox.fails(["store", "backup", "b.tar.age"], 2, "TBPKI-0011").prints("--recipient");
+    // A name that does not tell of the encryption leads to a restore that fails when it is needed.
     sandbox.fails(["store", "backup", "b.tar", "--recipient", &public], 2, "TBPKI-0011");
     sandbox.ok(["store", "backup", "b.tar.age", "--recipient", &public]);
     let before = shown(&sandbox);
@@ -88,8 +90,10 @@ fn nothing_is_restored_over_a_store_or_from_a_damaged_file() {
     let whole = sandbox.read("b.tar");
     let key = whole.windows(8).position(|window| window == b"PRIVATE ").unwrap();
     let mut flipped = whole.clone();
+    // Within the Base64 of a key, where tar has no checksum and a flipped bit gives another key that can be read.
     flipped[key + 60] ^= 1;
     let cases = [
+        // As a copy over a network that broke off, or to a stick that was full.
         ("cut", whole[..whole.len() / 2].to_vec()),
         ("flipped", flipped),
         ("text", b"x".repeat(4000)),
@@ -113,6 +117,7 @@ fn what_happened_after_the_backup_is_taken_over() {
         scene.ok(&["client", "--device", device, "--register"]);
     }
     scene.ok(&["crl", "--out", "crl.pem"]);
+    // Everything from here to the loss is newer than the backup.
     scene.ok(&["store", "backup", "b.tar"]);
     scene.ok(&["revoke", "--device", "stolen", "--reason", "keyCompromise", "--out", "crl.pem"]);
     scene.ok(&["fleet", "issue", "--count", "3", "--name-pattern", "s-{}", "--out", "fleet"]);
@@ -135,6 +140,7 @@ fn what_happened_after_the_backup_is_taken_over() {
     scene.ok(&["register", "--all"]).prints("revoked");
     scene.ok(&["crl", "--out", "crl.pem"]);
     let after = list(&sandbox.read("crl.pem"));
+    // The restored ledger has an older number and date: brokers would not take such a list in place of theirs.
     assert!(after.this_update() > before.this_update());
     assert_eq!(after.revoked().len(), before.revoked().len());
     // The store of the backup does not know the directory of the job, and does not touch its shards.

@@ -50,6 +50,7 @@ fn files_that_are_missing_foreign_or_others_are_told_apart() {
     // An earlier generation in the place of the present one.
     let dir = sandbox.join("pki/devices/a");
     let earlier = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    // What is kept ends with a serial number, `key.pem.SERIAL`.
     let earlier: Vec<String> = earlier.filter(|name| !name.ends_with(".pem")).collect();
     for file in &earlier {
         fs::rename(dir.join(file), dir.join(file.rsplit_once('.').unwrap().0)).unwrap();
@@ -94,6 +95,7 @@ fn a_place_that_was_moved_is_one_difference() {
     fs::rename(sandbox.join("fleet"), sandbox.join("moved")).unwrap();
     assert_eq!(check(&sandbox, 3), [problem("place", "")]);
     let report = sandbox.tbpki(["store", "check", "--json"]).run().ends(3).json();
+    // The seven devices of the job: what is in a place that is away is no missing file.
     assert_eq!(report["result"]["elsewhere"], 7);
     sandbox.ok(["fleet", "issue", "--resume", "1", "--out", "moved"]);
     assert_eq!(check(&sandbox, 0), []);

@@ -26,6 +26,7 @@ fn a_forgotten_device_is_revoked_and_its_name_is_free() {
     assert!(shown.contains("cessationOfOperation"), "{shown}");
     sandbox.ok(["store", "check"]);
     // The name is free, and the new device is another one.
+    // The platform still has the device under this name, with the token that the revocation gave it.
     scene.ok(&["client", "--device", "pump-1", "--register", "--replace"]);
     scene.ok(&["forget", "--device", "pump-1"]);
     scene.ok(&["forget", "--device", "pump-1"]).prints("0 generations revoked");
@@ -39,6 +40,7 @@ fn a_directory_that_is_gone_does_not_block_the_others() {
         scene.ok(&["client", "--device", device]);
     }
     fs::remove_dir_all(sandbox.join("pki/devices/gone")).unwrap();
+    // Revoked it would be on every list until it expires; its key may be lost for good, with the machine.
     scene.ok(&["forget", "--device", "gone", "--keep-valid"]).prints("0 generations revoked");
     sandbox.write("app.elf", Sample::new("esp32c3").elf());
     let bundle = [
@@ -69,6 +71,7 @@ fn foreign_files_stay_and_unknown_names_change_nothing() {
     scene.ok(&["fleet", "issue", "--count", "2", "--name-pattern", "s-{}", "--out", "fleet"]);
     scene.tbpki(&["forget", "--device", "a,absent"]).run().ends(1).prints("absent");
     assert!(sandbox.join("pki/devices/a/key.pem").exists());
+    // tbpki removes only what it has written.
     sandbox.write("pki/devices/a/notes.txt", "where it hangs");
     scene.ok(&["forget", "--device", "a,s-1"]).prints("left: notes.txt").prints("TBPKI-0336");
     let left: Vec<_> =

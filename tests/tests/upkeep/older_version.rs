@@ -26,8 +26,10 @@ fn roles(sandbox: &Sandbox) -> Vec<(String, String)> {
 
 #[test]
 fn a_doubled_name_is_reported_and_settled_by_its_serial_number() {
+    // Either may be the one that the device has: only a person can tell.
     for used in [0, 1] {
         let sandbox = doubled();
+        // The first verb that writes brings the ledger up to date, and has to get over the doubled name.
         sandbox.ok(["client", "--device", "new"]);
         let found = differences(&sandbox.tbpki(["store", "check", "--json"]).run().ends(3));
         let twice: Vec<_> = found.iter().filter(|(sort, _)| sort == "twice").collect();

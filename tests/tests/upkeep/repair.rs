@@ -21,6 +21,7 @@ fn a_lost_ledger_is_noticed_and_rebuilt_as_it_was() {
     let result = &report["result"];
     assert_eq!((&result["identities"], &result["jobs"], &result["revocations"]), (&21.into(), &2.into(), &1.into()));
     assert_eq!(result["platform"], "not-configured");
+    // The files do not show which devices are in images, so the repair names it as unknown.
     assert!(result["unknown"].to_string().contains("flash images"), "{result}");
     assert_eq!(shown(&sandbox), before);
     sandbox.ok(["store", "check"]);
@@ -107,6 +108,7 @@ fn a_ledger_without_the_last_shards_gets_them_back() {
     sandbox.ok(["client", "--device", "a"]);
     fs::create_dir(sandbox.join("saved")).unwrap();
     for file in ["ledger.db", "ledger.db-wal"] {
+        // With the journal: the last transactions are only there.
         fs::copy(sandbox.join("pki").join(file), sandbox.join("saved").join(file)).unwrap();
     }
     sandbox.ok(["client", "--device", "b"]);
@@ -115,6 +117,7 @@ fn a_ledger_without_the_last_shards_gets_them_back() {
     for file in ["ledger.db", "ledger.db-wal"] {
         fs::copy(sandbox.join("saved").join(file), sandbox.join("pki").join(file)).unwrap();
     }
+    // The index of the newer journal does not fit the older one; SQLite makes it when it is missing.
     let _ = fs::remove_file(sandbox.join("pki/ledger.db-shm"));
     sandbox.fails(["client", "--device", "n"], 1, "TBPKI-0258");
     sandbox.ok(["store", "repair"]).prints("6 certificates, 1 jobs");
@@ -152,6 +155,7 @@ fn a_renewal_in_use_is_known_from_the_platform() {
     let before = roles(&scene.sandbox);
     lose_ledger(&scene.sandbox);
     // Without the platform nothing shows that.
+    // The files of both generations look alike, whether the device has them or not.
     scene.sandbox.ok(["store", "repair"]);
     assert_eq!(roles(&scene.sandbox).iter().filter(|[_, role, _]| role == "pending").count(), 3);
     scene.ok(&["store", "repair"]);

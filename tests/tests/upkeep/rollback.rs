@@ -44,6 +44,7 @@ fn is_refused(sandbox: &Sandbox) {
 #[test]
 fn the_note_in_the_store_shows_it() {
     let sandbox = older();
+    // The note of the machine is there, so that the one in the store alone has to show it.
     fs::remove_dir_all(sandbox.join(".local")).unwrap();
     is_refused(&sandbox);
 }
@@ -78,6 +79,7 @@ fn the_note_in_a_place_shows_it() {
 #[test]
 fn a_ledger_of_another_store_is_noticed() {
     let (sandbox, other) = (older(), Sandbox::with_store());
+    // The same name, and so rows that look like those of the first store.
     other.ok(["client", "--device", "a"]);
     for file in ["ledger.db", "ledger.db-wal"] {
         fs::copy(other.join("pki").join(file), sandbox.join("pki").join(file)).unwrap();
