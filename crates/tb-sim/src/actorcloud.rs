@@ -52,11 +52,14 @@ impl Actorcloud {
         let authority = &cloud.authority;
         let verifier = ClientCertificateVerifier::requiring(authority.subject(), authority.certificate().to_vec());
         let two_way_tls = tls::acceptor(&loaded, Some(Arc::new(verifier)))?;
+        // Without a verifier, so that no client is asked for a certificate: a token is all that this port takes.
         let one_way_tls = tls::https(&loaded)?;
 
         let runtime = net::runtime("actorcloud-sim")?;
         let bind = |port: u16| net::bind(&runtime, SocketAddr::new(address, port));
         let [rest_port, one_way_port, two_way_port] = ports;
+        // All three before the first is served: a port that is in use ends the start, and leaves no half of a
+        // simulator.
         let (rest, rest_listener) = bind(rest_port)?;
         let (one_way, one_way_listener) = bind(one_way_port)?;
         let (two_way, two_way_listener) = bind(two_way_port)?;

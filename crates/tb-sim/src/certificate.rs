@@ -81,6 +81,8 @@ fn escape(value: &str) -> String {
         }
         text.push(c);
     }
+    // Spaces at either end are escaped (RFC 4514, section 2.4), and there may be several: BouncyCastle does each of
+    // them.
     let spaces = text.len() - text.trim_start_matches(' ').len();
     let text = format!("{}{}", "\\ ".repeat(spaces), text.trim_start_matches(' '));
     let body = text.trim_end_matches(' ');

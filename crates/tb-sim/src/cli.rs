@@ -239,6 +239,7 @@ fn wait_for_the_end() -> Result<()> {
         .map_err(|error| Error::cannot("wait for signals", error))?;
     runtime.block_on(async {
         use tokio::signal::unix::{SignalKind, signal};
+        // SIGTERM too, which is what a service manager and a container send.
         let mut terminate =
             signal(SignalKind::terminate()).map_err(|error| Error::cannot("wait for SIGTERM", error))?;
         tokio::select! {

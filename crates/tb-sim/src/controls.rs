@@ -87,6 +87,7 @@ impl Controls {
         let mut throttle = lock(&self.throttle);
         let Some(rate) = throttle.rate else { return false };
         let now = Instant::now();
+        // A sliding second: counted from a fixed one, twice the rate would pass around its beginning.
         while throttle.recent.front().is_some_and(|earlier| now.duration_since(*earlier) >= Duration::from_secs(1)) {
             throttle.recent.pop_front();
         }

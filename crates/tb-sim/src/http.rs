@@ -103,6 +103,7 @@ pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, appli
 }
 
 async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, application: Arc<dyn Application>) {
+    // Below HTTP: hyper writes nothing that is not HTTP, so the garbage has to come from the stream.
     let spoil = Arc::new(AtomicBool::new(false));
     let stream = CorruptingStream::new(stream, spoil.clone());
     let service = service_fn(move |request| {
@@ -145,6 +146,7 @@ async fn request_to_response(
             note(&request, None);
             return Err(dropped());
         }
+        // Before the body as well: a client that gives up meanwhile has changed nothing.
         Some(FaultKind::Delay(ms)) => tokio::time::sleep(Duration::from_millis(ms)).await,
         _ => {}
     }
@@ -178,6 +180,7 @@ async fn request_to_response(
             return Err(dropped());
         }
         Some(FaultKind::DelayAnswer(ms)) => tokio::time::sleep(Duration::from_millis(ms)).await,
+        // The answer is made all the same, so that there is a write which can be spoiled.
         Some(FaultKind::Garbage) => spoil.store(true, std::sync::atomic::Ordering::SeqCst),
         Some(FaultKind::HalfAnswer) => half = true,
         Some(FaultKind::Html) => {

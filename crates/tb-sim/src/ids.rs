@@ -27,6 +27,8 @@ impl Uuid {
             // Two identifiers of one tick, or a clock that goes back, must not give the same one twice.
             LAST.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |last| Some(now.max(last + 1))).unwrap_or_default();
         let time = u128::from(now.max(last + 1));
+        // Version 1 puts the low bits of the time in front: identifiers in order of their text are not in order of
+        // time.
         let (low, mid, high) = (time & 0xffff_ffff, (time >> 32) & 0xffff, (time >> 48) & 0x0fff);
         let mut node = [0_u8; 8];
         fill(&mut node);

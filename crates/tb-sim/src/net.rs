@@ -15,6 +15,7 @@ pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A runtime of a simulator's own, in threads of this name.
 pub(crate) fn runtime(name: &str) -> Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
+    // Two: many simulators run while all tests do, and most of them wait.
     builder.worker_threads(2).thread_name(name).enable_all();
     builder.build().map_err(|error| Error::io("start", "a runtime", error))
 }

@@ -107,6 +107,7 @@ impl Thingsboard {
     pub fn rest_url(&self) -> String {
         let port = self.rest.port();
         match (self.is_https, self.rest.ip().is_loopback()) {
+            // By name: the certificate may have no address in it.
             (true, true) => format!("https://localhost:{port}"),
             (true, false) => format!("https://{}", self.rest),
             (false, _) => format!("http://{}", self.rest),

@@ -56,6 +56,7 @@ impl Sample {
         description[48..54].copy_from_slice(b"sample");
         // One window for both means that code follows behind the data.
         let code_at = code + if code == data { 0x10000 } else { 0 };
+        // Some way into the memory, as behind the vectors and the cache.
         let ram_at = iram + 0x4000;
         let mut sections: Vec<(&str, u32, u32, Vec<u8>)> = Vec::new();
         if self.has_description {
@@ -99,6 +100,8 @@ fn write(machine: u16, entry: u32, sections: &[(&str, u32, u32, Vec<u8>)]) -> Ve
     header.extend([2, machine].iter().flat_map(|half| half.to_le_bytes()));
     header.extend([1, entry, 0, at, 0].iter().flat_map(|word: &u32| word.to_le_bytes()));
     let count = table.len() as u16;
+    // The sizes of the ELF header, of program headers, of which there are none, and of section headers. The last
+    // section has the names.
     header.extend([52, 32, 0, 40, count, count - 1].iter().flat_map(|half: &u16| half.to_le_bytes()));
     bytes[..52].copy_from_slice(&header);
     bytes

@@ -57,6 +57,7 @@ pub fn ca(name: &str, path_len: Option<u8>) -> CertificateParams {
 /// The parameters of a device.
 pub fn leaf(name: &str) -> CertificateParams {
     let mut params = named(name);
+    // With the extension, as tbpki's own leaves have it: rcgen leaves it out otherwise.
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];

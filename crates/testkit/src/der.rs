@@ -128,6 +128,7 @@ impl Node {
                     }
                 }
             }
+            // More than any serial number, key identifier or date may have.
             changes.push(named("40 octets", element(self.tag, &[0x11; 40])));
         }
         changes
@@ -154,6 +155,7 @@ fn elements(octets: &[u8]) -> Option<Vec<Node>> {
         let (length, behind) = match first {
             0..0x80 => (usize::from(*first), behind),
             _ => {
+                // At most four octets of length: no file here has 4 GiB, and a hostile length must not overflow.
                 let (digits, behind) = behind.split_at_checked(usize::from(first & 0x7f)).filter(|_| *first <= 0x84)?;
                 (digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit)), behind)
             }
@@ -176,6 +178,8 @@ fn node(tag: u8, content: &[u8]) -> Option<Node> {
         _ => return Some(octets()),
     };
     let is_der = inner.first().is_some_and(|tag| matches!(tag, 0x03 | 0x04 | 0x30));
+    // A key identifier or a signature may look like DER by chance: only what comes out the same was taken apart
+    // rightly.
     let nodes = elements(inner).filter(|nodes| is_der && nodes.iter().flat_map(Node::encode).eq(inner.iter().copied()));
     Some(match nodes {
         Some(nodes) => Node { tag, prefix: prefix.to_vec(), content: Content::Elements(nodes) },

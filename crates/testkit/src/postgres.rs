@@ -71,6 +71,8 @@ rm -rf "$dir"
 impl Cluster {
     /// A new cluster whose server runs. It shows this certificate (PEM files) to who wants TLS.
     pub fn start(certificate: &Path, key: &Path) -> Self {
+        // PostgreSQL cannot choose a port itself. The listener is gone at once, so another process could take the port
+        // before the server does; the start would fail then.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut command = if is_root() {
             // initdb refuses to be root.
@@ -85,7 +87,9 @@ impl Cluster {
             .arg(programs())
             .arg(port.to_string())
             .args([certificate, key])
+            // Not as an argument, which every user of the machine can list.
             .env("PASSWORD", PASSWORD)
+            // The user postgres may not be let into the directory of the tests.
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -144,6 +148,7 @@ impl Cluster {
     /// Runs SQL as the owner of everything, and returns what it yields.
     pub fn sql(&self, database: &str, sql: &str) -> String {
         let output = Command::new(programs().join("psql"))
+            // -X leaves the user's own psqlrc out, which could change what is printed.
             .args(["-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", "-U", USER, "-d", database, "-c", sql])
             .arg("-h")
             .arg(&self.dir)
@@ -170,6 +175,7 @@ impl Drop for Cluster {
         if let Ok(talk) = self.talk.get_mut() {
             talk.0 = None;
         }
+        // Waits, so that the directory is gone and the port free when the next cluster starts.
         let _ = self.shell.wait();
     }
 }
@@ -178,6 +184,7 @@ impl Drop for Cluster {
 fn programs() -> PathBuf {
     let versions = Path::new("/usr/lib/postgresql").read_dir().into_iter().flatten().flatten();
     let version = |path: &PathBuf| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
+    // Debian keeps initdb and postgres out of the PATH, a directory for each version.
     let latest = versions.map(|entry| entry.path()).max_by_key(version).map(|path| path.join("bin"));
     latest.filter(|bin| bin.join("initdb").exists()).unwrap_or_else(|| {
         let path = std::env::var_os("PATH").unwrap_or_default();

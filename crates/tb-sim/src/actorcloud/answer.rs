@@ -36,6 +36,7 @@ impl Refusal {
     }
 
     pub(super) fn form(field: &str, text: &str) -> Self {
+        // A list here, where the other errors have a text: a field may have several faults.
         Self::new(422, "FORM_INVALID", "Form invalid", json!({ field: [text] }))
     }
 

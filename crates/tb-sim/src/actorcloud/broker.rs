@@ -29,6 +29,7 @@ pub(super) async fn serve(listener: TcpListener, tls: TlsAcceptor, cloud: Arc<Cl
 async fn connection(stream: TcpStream, tls: TlsAcceptor, cloud: Arc<Cloud>) {
     // A handshake that fails or takes too long has already ended with an alert.
     let Ok(Ok(mut stream)) = timeout(net::HANDSHAKE_TIMEOUT, tls.accept(stream)).await else { return };
+    // The verifier has looked at the chain. ActorCloud compares the common name alone, and no other part of the leaf.
     let leaf = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(|der| der.to_vec());
     let common_name = leaf.and_then(|leaf| certificate::common_name(&leaf));
     talk(&mut stream, &cloud, common_name.as_deref()).await;

@@ -33,6 +33,7 @@ pub(super) fn create(cloud: &Cloud, body: &Value) -> Result<Reply> {
     if cloud.store().certs.values().any(|cert| cert.name == name) {
         return Err(Refusal::exists("certName"));
     }
+    // 36 characters in all, tenant and colon among them, which the real one has too.
     let common_name = format!("{TENANT}:{}", hex_digits(26));
     let made = cloud.authority.issue(&common_name).map_err(|_| Refusal::status(500))?;
     let mut store = cloud.store();

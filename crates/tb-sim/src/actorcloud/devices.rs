@@ -103,6 +103,7 @@ pub(super) fn update(cloud: &Cloud, id: u64, body: &Value) -> Result<Reply> {
     }
     let device = device.clone();
     if device.auth_type == 2 && body.get("certs").is_some() {
+        // The list replaces the bindings, and does not add to them.
         store.bound.retain(|(_, bound)| *bound != id);
         store.bound.extend(certs.into_iter().map(|cert| (cert, id)));
     }

@@ -15,9 +15,11 @@ pub(super) fn login(cloud: &Cloud, body: &Value) -> Result<Reply> {
         value.ok_or_else(|| Refusal::form(name, "Missing data for required field."))
     };
     let (email, password) = (text("email")?, text("password")?);
+    // The form is checked before the account: a short password is 422, and not 401.
     if !(6..=100).contains(&password.chars().count()) {
         return Err(Refusal::form("password", "Length must be between 6 and 100."));
     }
+    // ActorCloud tells which half is wrong, unlike ThingsBoard.
     if email != cloud.settings.user {
         return Err(Refusal::auth("email"));
     }

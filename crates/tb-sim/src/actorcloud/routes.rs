@@ -95,6 +95,7 @@ fn answer(cloud: &Cloud, request: &HttpRequest) -> Result<Reply> {
 /// Answers the plugin `emqx_auth_http`.
 fn may_log_in(cloud: &Cloud, form: &Query) -> Reply {
     let text = |name: &str| form.get(name).unwrap_or_default();
+    // EMQ X, which is written in Erlang, sends this word for a variable that has no value.
     let common_name = form.get("cn").filter(|name| !name.is_empty() && *name != "undefined");
     match cloud.store().may_log_in(text("device_id"), text("username"), text("password"), common_name) {
         LoginDecision::Mountpoint(mountpoint) => Reply::json(200, &json!({ "mountpoint": mountpoint })),

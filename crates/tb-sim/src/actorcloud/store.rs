@@ -106,9 +106,11 @@ impl Store {
     }
 
     fn judge(&self, client: &str, user: &str, password: &str, common_name: Option<&str>) -> LoginDecision {
+        // A blocked device is as unknown as one that does not exist.
         let device = self.devices.values().find(|device| device.device_id == client && device.blocked == 0);
         let Some(device) = device else { return LoginDecision::NotFound("device") };
         match common_name {
+            // Before the password: a device that has certificates is not let in by its token.
             None if device.auth_type != 1 => return LoginDecision::NotFound("authType"),
             None if device.user_name != user || device.token != password => return LoginDecision::WrongPassword,
             None => {}

@@ -19,6 +19,7 @@ pub(crate) fn blocks(text: &str) -> Vec<pem::Pem> {
     while let Some(start) = rest.find("-----BEGIN ") {
         let from = rest.get(start..).unwrap_or_default();
         let end = from.find("-----END ").and_then(|end| {
+            // A last line may lack its line end.
             let line = from.get(end..)?.find('\n');
             Some(line.map_or(from.len(), |length| end + length + 1))
         });

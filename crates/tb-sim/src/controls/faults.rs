@@ -121,9 +121,11 @@ impl Faults {
             if fault.times == 1 {
                 gone = Some(index);
             }
+            // 0 stays 0, which is without limit.
             fault.times = fault.times.saturating_sub(1);
             break;
         }
+        // After the loop, which still borrows the list.
         if let Some(index) = gone {
             waiting.remove(index);
         }
@@ -152,6 +154,7 @@ fn begins(path: &str, pattern: &str) -> bool {
         return true;
     }
     let mut segments = path.split('/');
+    // By whole segments: `/api/device` must not hit `/api/deviceProfile`.
     pattern.split('/').all(|wanted| segments.next().is_some_and(|segment| wanted == "*" || wanted == segment))
 }
 

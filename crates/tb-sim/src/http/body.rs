@@ -23,6 +23,7 @@ impl Body {
 
     pub(crate) fn half(mut bytes: Vec<u8>) -> Self {
         bytes.truncate(bytes.len() / 2);
+        // hyper writes head and half together when it is polled for more. An error at once would drop both.
         Self { bytes: Some(Bytes::from(bytes)), then_fails: Some(Box::pin(sleep(Duration::from_millis(20)))) }
     }
 }
@@ -55,6 +56,7 @@ impl hyper::body::Body for Body {
         match (&self.bytes, &self.then_fails) {
             (Some(bytes), None) => SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or_default()),
             (None, None) => SizeHint::with_exact(0),
+            // No exact size: hyper would compare it with the length that was promised.
             _ => SizeHint::default(),
         }
     }

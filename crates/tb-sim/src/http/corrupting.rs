@@ -38,6 +38,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for CorruptingStream<S> {
         if !self.spoil.load(Ordering::SeqCst) {
             return Pin::new(&mut self.inner).poll_write(context, bytes);
         }
+        // How much was written does not matter: any beginning of it is garbage.
         ready!(Pin::new(&mut self.inner).poll_write(context, GARBAGE))?;
         Poll::Ready(Err(io::Error::new(io::ErrorKind::BrokenPipe, "asked for")))
     }

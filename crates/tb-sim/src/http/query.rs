@@ -10,6 +10,7 @@ impl Query {
             pairs
                 .map(|pair| {
                     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                    // The plus first: behind the decoding, a plus that was encoded would become a space.
                     (decode(&name.replace('+', " ")), decode(&value.replace('+', " ")))
                 })
                 .collect(),
@@ -30,6 +31,7 @@ pub(crate) fn decode(text: &str) -> String {
         rest = after;
         let hex = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
         match hex.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            // What is no escape stays as it is: no client of ours sends that.
             Some(byte) if *first == b'%' => {
                 bytes.push(byte);
                 rest = after.get(2..).unwrap_or_default();

@@ -11,6 +11,7 @@ pub(crate) fn disconnect(reason: u8) -> Vec<u8> {
 pub(crate) fn puback(version: Version, id: u16, reason: u8) -> Vec<u8> {
     let [high, low] = id.to_be_bytes();
     match (version, reason) {
+        // For success the reason may be left out (5.0, section 3.4.2.1), and the real server does so.
         (Version::V5, reason) if reason != 0 => vec![0x40, 4, high, low, reason, 0],
         _ => vec![0x40, 2, high, low],
     }
@@ -59,6 +60,7 @@ fn packet(first: u8, body: &[u8]) -> Vec<u8> {
     loop {
         let low = u8::try_from(length & 0x7f).unwrap_or_default();
         length >>= 7;
+        // Seven bits a byte; the eighth tells that another one follows (3.1.1, section 2.2.3).
         bytes.push(if length > 0 { low | 0x80 } else { low });
         if length == 0 {
             break;

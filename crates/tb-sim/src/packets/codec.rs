@@ -80,6 +80,7 @@ fn split(buffer: &[u8], longest: usize) -> Split {
         // A length has at most four bytes, so after four there is nothing to wait for.
         return if rest.len() >= 4 { Split::Malformed } else { Split::Incomplete };
     };
+    // Before the body has come: memory is not reserved for what a client merely announces.
     if length > longest {
         return Split::Malformed;
     }

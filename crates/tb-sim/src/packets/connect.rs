@@ -36,6 +36,7 @@ impl Connect {
         if version != Version::V3_1 && flags & 1 != 0 {
             return None;
         }
+        // The real server did not enforce two seconds within thirty, so the simulator does not at all.
         let _keep_alive = reader.u16()?;
         if version == Version::V5 {
             reader.properties()?;

@@ -9,6 +9,7 @@ pub(crate) fn sha3(text: &str) -> String {
 
 /// Takes off the armor of certificates and line ends, and nothing else: spaces and other text stay.
 pub(crate) fn strip_armor(text: &str) -> String {
+    // As certTrimNewLines does it: a certificate with other text around it gets an id that no client has.
     text.replace("-----BEGIN CERTIFICATE-----", "").replace("-----END CERTIFICATE-----", "").replace(['\n', '\r'], "")
 }
 

@@ -105,6 +105,7 @@ impl Tokens {
         if header.get("alg").and_then(Value::as_str) != Some("HS512") {
             return Err(Refusal::wrong_credentials());
         }
+        // The text as it came: encoded again, the parts might differ in what was signed.
         let signed = token.rsplit_once('.').map_or(token, |(signed, _)| signed);
         if hmac::verify(&self.key, signed.as_bytes(), &signature).is_err() {
             // The real server does not distinguish a wrong signature from an old token.

@@ -32,6 +32,7 @@ pub(crate) fn attributes(payload: &[u8]) -> Option<Map<String, Value>> {
 fn push(object: &Map<String, Value>, samples: &mut Vec<Telemetry>) -> Option<()> {
     let (ts, given) = match (object.get("ts"), object.get("values")) {
         (Some(ts), Some(given)) => (ts.as_i64()?, given.as_object()?),
+        // Only both fields together are the form with a time; `ts` alone is a value of that name.
         _ => (clock::milliseconds(), object),
     };
     samples.extend(values(given)?.into_iter().map(|(key, value)| Telemetry { ts, key, value }));
@@ -73,6 +74,7 @@ fn stored_number(text: &str) -> Option<Value> {
         return None;
     }
     let Some((_, decimals)) = text.split_once('.') else {
+        // Beyond 64 bits a number becomes a text again, and has lost its zeros on the way.
         return text.parse::<i64>().map(Value::from).ok().or_else(|| plain(text));
     };
     if decimals.len() > 16 { plain(text) } else { text.parse::<f64>().ok().map(Value::from) }

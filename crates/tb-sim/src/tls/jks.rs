@@ -20,6 +20,7 @@ pub(crate) fn read(bytes: &[u8], store_password: &str, key_password: &str) -> Re
     let (data, digest) = bytes.split_at_checked(split).ok_or_else(tampered)?;
     let mut hash = Sha1::new();
     hash.update(utf16(store_password));
+    // The constant of Java's own code (`getPreKeyedHash` in JavaKeyStore), behind the password.
     hash.update(b"Mighty Aphrodite");
     hash.update(data);
     // A wrong password and a damaged file look the same, to Java as well.
@@ -44,6 +45,7 @@ fn entries(data: &[u8], key_password: &str) -> Option<Keystore> {
                 for _ in 0..reader.u32()? {
                     chain.push(reader.certificate(version)?);
                 }
+                // A key that does not open is kept without content: what that means is decided in `keys`.
                 store.keys.push(KeystoreEntry { alias, key: recover(protected, key_password), chain });
             }
             2 => store.trusted.push(reader.certificate(version)?),

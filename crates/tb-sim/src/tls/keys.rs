@@ -38,6 +38,8 @@ impl LoadedKeys {
     pub(crate) fn from_parts(chain: Vec<Vec<u8>>, key: &PrivateKeyDer<'static>, trusted: &[Vec<u8>]) -> Result<Self> {
         // The real server puts the chain into a PKCS#12 keystore, which checks it.
         check_chain(&chain)?;
+        // Also the leaf, which issues nothing: Java's trust manager takes the key's own certificate for a trusted one.
+        // Clients of Java and Go choose by these names, and send nothing if theirs is not among them.
         let subjects = chain.first().into_iter().chain(trusted).filter_map(|der| certificate::subject(der));
         let named = subjects.collect();
         let key = any_supported_type(key).map_err(|error| Error::new(format!("{NO_KEY} ({error})")))?;

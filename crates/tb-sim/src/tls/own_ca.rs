@@ -15,6 +15,7 @@ pub(crate) fn make() -> Result<(LoadedKeys, String)> {
     ca.distinguished_name.push(DnType::CommonName, "tb-sim CA");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    // An hour earlier, for clients whose clock is behind.
     (ca.not_before, ca.not_after) = (now - Duration::hours(1), now + Duration::days(30));
     let ca_key = KeyPair::generate().map_err(fault)?;
     let ca_certificate = ca.self_signed(&ca_key).map_err(fault)?;
@@ -29,6 +30,7 @@ pub(crate) fn make() -> Result<(LoadedKeys, String)> {
     let key = KeyPair::generate().map_err(fault)?;
     let certificate = leaf.signed_by(&key, &issuer).map_err(fault)?;
 
+    // With the root, which is not needed: many real servers send it, and clients must not mind.
     let chain = vec![certificate.der().to_vec(), ca_certificate.der().to_vec()];
     let loaded = LoadedKeys::from_parts(chain, &PrivatePkcs8KeyDer::from(key.serialize_der()).into(), &[])?;
     Ok((loaded, crate::certificate::pem::certificate(ca_certificate.der())))

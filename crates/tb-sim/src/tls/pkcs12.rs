@@ -11,11 +11,14 @@ pub(crate) fn read(bytes: &[u8], store_password: &str, key_password: &str) -> Re
     let archive = Pkcs12Archive::from_pkcs12(bytes, store_password)
         .map_err(|_| Error::new("Keystore was tampered with, or password was incorrect"))?;
     let chain = |key: &p12_keystore::PrivateKeyBag| -> Vec<Vec<u8>> {
+        // The leaf is found by the identifier that key and certificate share, the others by the names of their issuers;
+        // bags are in no order.
         let own = key.local_key_id.as_ref().map(|id| id.0.as_slice());
         let leaf = archive.certs.iter().find(|bag| own.is_some() && bag.local_key_id.as_deref() == own);
         let mut chain: Vec<Vec<u8>> = leaf.map(|bag| bag.cert.as_der().to_vec()).into_iter().collect();
         while let Some(issuer) = chain.last().and_then(|last| issuer_of(last)) {
             let next = archive.certs.iter().map(|bag| bag.cert.as_der()).find(|der| {
+                // Two CAs that certify each other would go on forever.
                 certificate::subject(der).as_deref() == Some(&issuer) && !chain.iter().any(|one| one == der)
             });
             match next {

@@ -42,6 +42,7 @@ fn algorithm_for(signature: &str, key: &str, curve: &str) -> Option<&'static dyn
     const P384: &str = "1.3.132.0.34";
     const P521: &str = "1.3.132.0.35";
     Some(match (signature, key, curve) {
+        // Java 17 allows SHA-1 in the chains of clients, and RSA from 1024 bits.
         (SHA1_WITH_RSA, RSA, _) => &RSA_PKCS1_1024_8192_SHA1_FOR_LEGACY_USE_ONLY,
         ("1.2.840.113549.1.1.11", RSA, _) => &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
         ("1.2.840.113549.1.1.12", RSA, _) => &RSA_PKCS1_2048_8192_SHA384,

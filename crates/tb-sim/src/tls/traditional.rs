@@ -17,6 +17,7 @@ pub(crate) fn is_encrypted(block: &pem::Pem) -> bool {
 /// The DER inside.
 pub(crate) fn decrypt(block: &pem::Pem, password: &str) -> Result<Vec<u8>> {
     let refused = || Error::new("exception using cipher - please check password and data.");
+    // `CIPHER,IV`: the initialization vector is the salt of the derivation at the same time.
     let (cipher, iv) = block.headers().get("DEK-Info").and_then(|info| info.split_once(',')).ok_or_else(refused)?;
     let iv = bytes(iv.trim()).ok_or_else(refused)?;
     let key = |length: usize| derive(password.as_bytes(), &iv, length);
@@ -42,6 +43,7 @@ fn derive(password: &[u8], iv: &[u8], length: usize) -> Vec<u8> {
     let mut key: Vec<u8> = Vec::new();
     let mut last: Vec<u8> = Vec::new();
     while key.len() < length {
+        // EVP_BytesToKey of OpenSSL, with one round: weak, but there is no other derivation in this form.
         let mut hash = Md5::new();
         hash.update(&last);
         hash.update(password);

@@ -45,6 +45,7 @@ impl Accounts {
     }
 
     pub(crate) fn by_name(&self, name: &str) -> Option<&Account> {
+        // A mail address, in which the case of letters does not count.
         self.accounts.iter().find(|account| account.user.name.eq_ignore_ascii_case(name))
     }
 

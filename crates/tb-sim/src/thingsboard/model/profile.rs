@@ -181,6 +181,7 @@ fn is_well_known(base64: &str) -> bool {
 /// the first one without armor.
 fn one_line_each(pem: &str) -> (String, String) {
     let bodies = certificates(pem);
+    // Only the first is looked up at a login. The others are stored and have no effect.
     let first = bodies.first().cloned().unwrap_or_default();
     if bodies.len() < 2 {
         return (strip_armor(pem), first);

@@ -26,6 +26,7 @@ pub(super) fn device(core: &Core, connect: &Connect, chain: &[Vec<u8>]) -> Resul
     let profile = state.device(found.device).and_then(|device| state.profile(device.device_profile_id.id));
     match profile {
         Some(profile) if profile.allows_mqtt() => Ok(found.device),
+        // After the credentials: a client that is not known learns nothing of profiles.
         _ => Err(ConnectDecision::ServerUnavailable),
     }
 }
@@ -36,6 +37,7 @@ fn by_names<'a>(state: &'a State, connect: &Connect) -> Option<&'a Credentials> 
     let basic = |id: &str| state.device_with(id, CredentialsType::MqttBasic).filter(|found| fits(found, connect));
     match connect.user_name.as_deref().filter(|user| !user.is_empty()) {
         None => basic(&sha3(client)),
+        // In the order of the real server: the pair first, then the token, and the user name alone at last.
         Some(user) => basic(&sha3(&format!("{client}|{user}")))
             .or_else(|| state.device_with(user, CredentialsType::AccessToken))
             .or_else(|| basic(user)),

@@ -31,6 +31,7 @@ impl PacketResponse {
 
 /// The response to a message of a device.
 pub(super) fn from_device(core: &Core, device: Uuid, version: Version, message: &Message<'_>) -> PacketResponse {
+    // Looked up at each message: a profile that changes takes effect on connections that are open.
     let own = ProfileTopics::of(core, device);
     let name = message.topic.as_str();
     let is = |known: &[&str], own: &Option<String>| {
@@ -105,6 +106,7 @@ impl ProfileTopics {
         let state = core.state();
         let device = state.device(device);
         let profile = device.and_then(|device| state.profile(device.device_profile_id.id));
+        // The transport DEFAULT has no topics of its own, whatever is in its configuration.
         let mqtt = profile.filter(|profile| profile.transport_type() == "MQTT");
         let text = |name: &str| mqtt.and_then(|profile| profile.transport(name)?.as_str().map(str::to_owned));
         Self {

@@ -198,6 +198,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             // The server answers with the same packet, which the standard does not provide for.
             kind::DISCONNECT if self.version == Version::V5 => PacketResponse::end(vec![0xe0, 0]),
             kind::DISCONNECT => PacketResponse::end(Vec::new()),
+            // PUBREL and its likes, which have no place here since quality of service 2 is taken for 1.
             _ => PacketResponse::default(),
         })
     }

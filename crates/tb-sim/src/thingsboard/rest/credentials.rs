@@ -16,6 +16,7 @@ pub(super) fn get(call: &Call<'_>) -> Result<Reply> {
 pub(super) fn save(call: &Call<'_>) -> Result<Reply> {
     let sent: SentCredentials = call.body()?;
     let tenant = call.tenant()?;
+    // After the tenant: a customer is refused whatever device the body names.
     let device = sent.device_id.ok_or_else(|| Refusal::bad("Invalid entity id"))?.0;
     let mut state = call.state();
     // Devices of other tenants are unknown, not forbidden.

@@ -139,6 +139,7 @@ fn name_policy(call: &Call<'_>) -> Result<NamePolicy> {
 
 fn check_limit(call: &Call<'_>, state: &State, tenant: Uuid, sent: &SentDevice) -> Result<()> {
     match call.core.settings.max_devices {
+        // A device with an id is there already: to change it is no question of the limit.
         Some(limit) if sent.id.is_none() && state.devices_of(tenant).count() >= limit => {
             Err(Refusal::too_many_devices(limit))
         }

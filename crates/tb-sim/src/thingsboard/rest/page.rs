@@ -26,6 +26,7 @@ impl Page {
             let text = query.get(name).ok_or_else(|| {
                 missing(format!("Required request parameter '{name}' for method parameter type int is not present"))
             })?;
+            // Java's int: a larger number is no number for it.
             text.parse::<i32>().map(i64::from).map_err(|_| {
                 Refusal::bad(format!(
                     "Failed to convert value of type 'java.lang.String' to required type 'int'; For input string: \"{text}\""
@@ -50,6 +51,7 @@ impl Page {
             }
         };
         let property = query.get("sortProperty").filter(|text| !text.is_empty());
+        // The real server puts the name into its query as it is, so that only the layer of the database notices.
         if let Some(property) = property.filter(|property| !sortable.contains(property)) {
             return Err(Refusal::database(format!("could not prepare statement: no attribute '{property}'")));
         }

@@ -80,6 +80,7 @@ pub(super) fn answer(core: &Core, request: &HttpRequest) -> Result<Reply> {
     if is_login(&request.path) && request.method != "POST" {
         return Err(Refusal::authentication("Authentication method not supported"));
     }
+    // By the path, whatever the method: Spring's security looks before it chooses a handler.
     let is_public = fits.iter().any(|((_, _, access, _), _)| *access == Access::Public);
     // The API of devices authenticates by the token in its path.
     let user = if is_public || request.path.starts_with("/api/v1/") || !request.path.starts_with("/api") {

@@ -48,6 +48,7 @@ impl State {
             return self.update_device(tenant, sent);
         }
         let device = self.create_device(tenant, sent, policy)?;
+        // The token may be that of another device, and then there must be no device without credentials.
         self.first_credentials(device.id(), &random_token(access_token))
             .map_err(|refusal| self.undo(&device, refusal))?;
         Ok(device)

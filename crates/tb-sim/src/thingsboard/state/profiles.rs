@@ -82,6 +82,7 @@ impl State {
         let id = before.as_ref().map_or_else(Uuid::new, |before| before.id);
         require_nested(&sent)?;
         compute_key(&mut sent)?;
+        // After the key was computed: it is one of the fields, and a client cannot choose it for a chain.
         let fields = stored_fields(&sent);
         self.check_profile(tenant, id, before.as_ref(), &fields)?;
         // A missing version overwrites, as for devices.
