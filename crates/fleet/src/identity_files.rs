@@ -63,6 +63,7 @@ pub fn server_places(dir: &Path) -> ServerFilePaths {
 /// Those of the ledger.
 pub fn server_dir(location: &StoreLocation, name: &str) -> Result<PathBuf> {
     let entry = store::view(location)?.current(Kind::Server, name)?;
+    // The ledger may be shared: the directory is perhaps one of another station.
     let copies = entry.and_then(|entry| entry.copies).map(PathBuf::from).filter(|dir| dir.is_dir());
     Ok(copies.unwrap_or_else(|| identity_dir(location.dir(), Kind::Server, name)))
 }
@@ -74,6 +75,7 @@ pub fn server_dir(location: &StoreLocation, name: &str) -> Result<PathBuf> {
 pub fn only_device(location: &StoreLocation) -> Result<DeviceName> {
     let view = store::view(location)?;
     let filter = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
+    // Two are enough to know that it is not the only one.
     let mut names = view.list(&filter).take(2).map(|entry| entry.map(|entry| entry.key.name));
     match (names.next().transpose()?, names.next().transpose()?) {
         (Some(name), None) => name.parse(),

@@ -145,6 +145,7 @@ impl Overview {
                 Urgency::Later => {}
             }
         }
+        // In the order of the list: the rest is only counted.
         if self.others.len() < OTHERS {
             self.others.push(entry);
         }

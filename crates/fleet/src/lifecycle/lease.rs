@@ -33,6 +33,7 @@ impl Leases {
     /// # Errors
     /// Those of the ledger; [`Code::Internal`] without random numbers for the name of this process.
     pub(crate) fn of_locked_store(ledger: &mut Ledger) -> Result<Self> {
+        // On a server other stations have such leases too, and their verbs may be at work: those have to run out.
         if !ledger.is_shared() {
             ledger.release_all(LOCKED)?;
         }
@@ -61,6 +62,7 @@ impl Leases {
     /// [`Code::IdentityLeased`] if another process keeps it.
     pub(crate) fn take(&self, ledger: &mut Ledger, name: &str) -> Result<()> {
         let begun = Instant::now();
+        // A ledger cannot tell when a lease ends, so it is asked again and again.
         while !self.take_all(ledger, &[name])?.is_empty() {
             if begun.elapsed() > PATIENCE {
                 return Err(leased(name));
@@ -83,6 +85,7 @@ impl Leases {
         work: impl FnOnce(&mut Ledger) -> Result<T>,
     ) -> Result<T> {
         self.take(ledger, name)?;
+        // The lease ends whatever became of the work: a failure must not hold the next verb up for its rest.
         let done = work(ledger);
         self.end(ledger, name);
         done

@@ -101,6 +101,7 @@ fn format_of(place: &str) -> Result<(Base, usize), &'static str> {
     }
     // A width without a zero would pad with spaces.
     let digits = format.strip_prefix('0').ok_or("a width begins with 0, as in {:06}: there are no spaces in names")?;
+    // An upper bound: a width of a billion would be as many zeros, before the name is found to be too long.
     let width = digits.parse().ok().filter(|width| (1..=DeviceName::MAX_CHARS).contains(width));
     width.map(|width| (base, width)).ok_or("the width is none that a name can have")
 }
@@ -155,6 +156,7 @@ impl Iterator for NumberedNames {
         }
         let name = self.pattern.name(self.start + self.given);
         self.given += 1;
+        // The number among the names, which takes the part of a line in messages.
         Some(StagedName { line: self.given, name, ..StagedName::default() })
     }
 }

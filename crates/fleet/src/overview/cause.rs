@@ -56,6 +56,7 @@ impl Causes {
     /// The causes with their numbers, the most frequent first.
     pub(super) fn by_frequency(&self) -> Vec<(usize, &Cause)> {
         let mut causes: Vec<_> = self.all.iter().enumerate().collect();
+        // By the text where counts are alike, so that two pages of one ledger do not differ.
         causes.sort_by(|(_, a), (_, b)| b.devices.cmp(&a.devices).then_with(|| a.text.cmp(&b.text)));
         causes
     }
@@ -102,6 +103,7 @@ fn quoted(text: &str) -> Option<usize> {
 fn named(device: &str, text: &str, before: &str) -> Option<usize> {
     let rest = text.strip_prefix(device)?;
     let is_word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    // As a whole word: in the messages of a device "a" every letter a would go otherwise.
     let apart = !before.ends_with(is_word) && !rest.starts_with(is_word);
     (apart && !device.is_empty()).then_some(device.len())
 }
@@ -116,6 +118,7 @@ fn identifier(text: &str, before: &str) -> Option<usize> {
     let found = text.get(..length)?.trim_end_matches('-');
     let ends = !text.get(found.len()..)?.starts_with(|c: char| c.is_alphanumeric());
     let digits = found.chars().filter(char::is_ascii_hexdigit).count();
+    // With a decimal digit in it, since there are words of the letters a to f alone.
     (ends && digits >= 8 && found.contains(|c: char| c.is_ascii_digit())).then_some(found.len())
 }
 

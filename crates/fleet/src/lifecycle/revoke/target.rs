@@ -92,6 +92,7 @@ fn of_job(view: &View, id: JobId, findings: &mut Vec<Finding>) -> Result<Parts> 
 fn of_station(view: &View, station: &str) -> Result<Parts> {
     let shards = view.shards_of_station(station)?;
     let of_host = Filter { station: Some(station.to_owned()), ..Filter::default() };
+    // CAs have a verb of their own: to revoke one because its host is lost would put the whole fleet out.
     let mut others = view.list(&of_host).filter(|entry| !matches!(entry, Ok(entry) if entry.key.kind == Kind::Ca));
     if shards.is_empty() && others.next().transpose()?.is_none() {
         return Err(Code::UnknownIdentity
@@ -109,10 +110,12 @@ fn of_names<'a>(
     names: impl Iterator<Item = &'a str>,
     now: OffsetDateTime,
 ) -> Result<Vec<Entry>> {
+    // A name twice in a list is one device, and is reported once.
     let names: BTreeSet<&str> = names.collect();
     let (mut entries, mut missing) = (Vec::new(), Vec::new());
     for name in names {
         let issued = view.history(kind, name)?.into_iter().filter(|entry| entry.fingerprint.is_some());
+        // A void row never had a certificate in the field, but its serial number is used up.
         let issued: Vec<Entry> = issued.filter(|entry| entry.role != Role::Void).collect();
         let Some(last) = issued.last().cloned() else {
             missing.push(name.to_owned());
@@ -125,6 +128,7 @@ fn of_names<'a>(
         }
         entries.extend(valid);
     }
+    // All or nothing: a list with a typing error in it was perhaps not the list that was meant.
     if missing.is_empty() { Ok(entries) } else { Err(unknown(kind, &missing)) }
 }
 
@@ -137,6 +141,7 @@ fn by_serial(view: &View, serial: &SerialNumber, issuer: Option<&str>) -> Result
             .fix("`tbpki list --all --json` shows all serial numbers, and the name of each issuer")
     };
     let entry = found.next().ok_or_else(none)?;
+    // Serial numbers are unique for one issuer only (RFC 5280, section 4.1.2.2).
     if let Some(other) = found.next() {
         return Err(Code::Usage
             .error(format!(

@@ -137,6 +137,7 @@ pub(super) fn look_up(view: &View, found: &Found) -> Result<Known> {
     // The directory can have another name than the row, for example after a user moved it.
     let serial = SerialNumber::new(found.leaf.serial())?;
     for row in view.by_serial(&serial)? {
+        // Its fingerprint is not recorded yet: the row is from before the certificate was made.
         if row.state == State::Intended && row.key.name == found.name {
             return Ok(Known::Unfinished);
         }

@@ -98,8 +98,10 @@ impl Places {
             }
         }
         let mut places = Self { known: BTreeMap::new(), missing: BTreeMap::new() };
+        // The store is a place of its own jobs too, whose devices the scan finds by their directories.
         for id in ids.into_iter().filter(|id| of_store.as_ref() != Some(id)) {
             match ShardStore::find(store, &id) {
+                // Such a place has its identities in the store, where they are scanned already.
                 Ok(place) if place.layout() == Layout::Directories => {}
                 Ok(place) => drop(places.known.insert(id, place)),
                 Err(error) if matches!(error.code(), Code::PlaceMissing | Code::FileUnreadable) => {
@@ -124,6 +126,7 @@ pub(super) fn scan(store: &Path, places: &Places, take: &mut dyn FnMut(Seen) -> 
         }
         let mut names = BulkDir::open(&dir)?.names()?;
         names.sort();
+        // A name with a dot in front is a staged directory of an interrupted run, which the next verb removes.
         for name in names.into_iter().filter(|name| !name.starts_with('.')) {
             let inner = dir.join(&name);
             if inner.is_dir() {
@@ -219,6 +222,7 @@ impl Directory<'_> {
             // A key with a passphrase cannot be compared, which is no difference.
             keys.extend(bundle.keys.iter().filter_map(|key| key.open(None).ok()).map(|key| (key, path.clone())));
             if let Some(leaf) = bundle.certificates.into_iter().next().filter(|leaf| !leaf.is_ca())
+                // One certificate is in cert.pem, chain.pem and perhaps more files, and counts once.
                 && !leaves.iter().any(|(known, _)| known.fingerprint() == leaf.fingerprint())
             {
                 leaves.push((leaf, path));
@@ -226,6 +230,7 @@ impl Directory<'_> {
         }
         // The chain is what verbs read.
         leaves.sort_by_key(|(_, path)| !path.ends_with(CHAIN));
+        // After all files were read: the key may come before or behind its certificate.
         for (leaf, path) in &leaves {
             self.check_keys(leaf, path, &keys, take)?;
         }
@@ -265,6 +270,7 @@ fn is_certificate(file: &str) -> Option<bool> {
         return Some(false);
     }
     let (name, serial) = file.rsplit_once('.')?;
+    // Two digits are the shortest serial number in hexadecimal, that of an imported certificate perhaps.
     let is_serial = serial.len() >= 2 && serial.bytes().all(|byte| byte.is_ascii_hexdigit());
     (is_serial && name.ends_with(".pem") && is_certificate(name).is_some()).then_some(true)
 }

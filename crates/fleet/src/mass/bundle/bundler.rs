@@ -123,6 +123,7 @@ impl Bundler {
             Some(image) => Zeroizing::new(image.clone()),
             None => Zeroizing::new(vec![0; self.size]),
         };
+        // Alone, the credentials are a partition that begins at 0; in an image they are where the table has them.
         let at = if self.image.is_some() { self.offset } else { 0 };
         let partition = bytes
             .get_mut(at..at + self.size)
@@ -146,6 +147,7 @@ impl Bundler {
         chain: &[&Certificate],
         key: &PrivateKey,
     ) -> Result<Zeroizing<Vec<u8>>> {
+        // PKCS#8 whatever the algorithm, so that all devices of a fleet have one form.
         let key = key.to_pem(pki::key::KeyFormat::Pkcs8)?;
         self.bundle(name, anchors, pem_of(chain.iter().copied()), &key)
     }
@@ -169,6 +171,7 @@ impl Bundler {
             wifi_ssid: self.wanted.network().map(str::to_owned),
             ntp_server: self.wanted.ntp_server.clone(),
             skip_host_name_check: self.wanted.skip_host_name_check,
+            // A digest in place of the certificates: the description only has to show whether bundles go together.
             anchors_sha256: digest::hex(&digest::sha256(self.anchors()?.as_bytes())),
             application_sha256: digest::hex(&digest::sha256(self.firmware.application())),
             boot_sha256: Some(self.boot_sha256()),

@@ -20,6 +20,7 @@ pub(super) fn bars(out: &mut String, id: &str, name: &str, head: &str, bars: &[B
     writeln!(out, "<title id=\"{id}\">{}; the numbers are in the table</title>", text(name))?;
     let floor = HEIGHT - BOTTOM;
     writeln!(out, "<line class=\"axis\" x1=\"0\" x2=\"{WIDTH}\" y1=\"{floor}\" y2=\"{floor}\"/>")?;
+    // At least 1, as the divisor of what follows.
     let most = bars.iter().map(|bar| bar.count).max().unwrap_or_default().max(1);
     let step = WIDTH / units(bars.len()).max(1.0);
     let width = (step * 0.7).min(48.0);
@@ -109,6 +110,7 @@ pub(super) fn meter(out: &mut String, parts: &[(&str, u64)], whole: u64) -> Resu
 /// A number that has to fit above a bar: to two digits or three.
 fn short(number: u64) -> String {
     let scaled = |unit: u64, name: &str| {
+        // Rounded with integers: a float would print 9.96 as 10.0, where the form without a decimal is wanted.
         let tenths = number.saturating_add(unit / 20) / (unit / 10);
         if tenths < 100 && !tenths.is_multiple_of(10) {
             format!("{}.{}{name}", tenths / 10, tenths % 10)
@@ -118,6 +120,7 @@ fn short(number: u64) -> String {
     };
     match number {
         ..1_000 => number.to_string(),
+        // From 999,500 on, the thousands would be rounded to 1000k.
         1_000..999_500 => scaled(1_000, "k"),
         999_500.. => scaled(1_000_000, "M"),
     }

@@ -23,6 +23,7 @@ pub(super) fn write(overview: &Overview, out: &mut String) -> Result {
     }
     scope(overview, out)?;
     controls(out);
+    // With scripts the browser takes this as text and builds no rows of it, so the table does not cost twice.
     out.push_str("<noscript>\n<table class=\"devices cards\">\n");
     head(out);
     out.push_str("<tbody>\n");
@@ -33,6 +34,7 @@ pub(super) fn write(overview: &Overview, out: &mut String) -> Result {
         "soon": (overview.now + SOON).unix_timestamp(),
         "rows": rows.into_iter().map(data).collect::<Vec<Value>>(),
     });
+    // JSON in a script element is not run; `embedded` takes care of `</script>` in a name.
     writeln!(out, "<script type=\"application/json\" id=\"data\">{}</script>", embedded(&data.to_string()))
 }
 

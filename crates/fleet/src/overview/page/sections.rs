@@ -59,6 +59,7 @@ fn figures(overview: &Overview, out: &mut String) -> Result {
     let class = alarm(expiring, "warn");
     tile("expiring", "Expire soon", expiring, &note("within 90 days", totals.others_expiring), class)?;
     tile("expired", "Expired", expired, &note("already", totals.others_expired), alarm(expired, "bad"))?;
+    // Only where there is something to see: most stores never have any, and the row of tiles is short.
     if totals.pending > 0 {
         tile("pending", "Renewed, not in use", totals.pending, "wait for the platform or for reflashing", "")?;
     }
@@ -235,6 +236,7 @@ fn tokens(overview: &Overview, out: &mut String) -> Result {
         if all == 1 { "device has" } else { "devices have" },
         if all == 1 { "is" } else { "are" },
     )?;
+    // `bdi`, since a name in Arabic or Hebrew would turn the order of what is next to it.
     names.iter().take(TOKENS).try_for_each(|name| writeln!(out, "<li><bdi>{}</bdi></li>", text(name)))?;
     out.push_str("</ul>\n");
     if names.len() > TOKENS {
@@ -274,6 +276,7 @@ fn others(overview: &Overview, out: &mut String) -> Result {
 fn end(entry: &Entry, now: OffsetDateTime) -> String {
     let day = date(entry.not_after);
     match Urgency::of(entry.not_after, now) {
+        // A revoked or replaced certificate needs no alarm, whenever it ends.
         _ if !entry.is_current() => format!("{day} ({})", entry.state),
         Urgency::Expired => format!("<span class=\"bad\">{day} (expired)</span>"),
         Urgency::Soon => format!("<span class=\"warn\">{day} (soon)</span>"),

@@ -43,6 +43,7 @@ impl Issuers {
         names.sort();
         let mut cas = Vec::new();
         for name in names {
+            // Compared once more, since the name of a directory may be read in another way than it is written.
             let Some(ca) = Ca::named(&name).filter(|ca| ca.name() == name) else { continue };
             if let Ca::Profile(_) = &ca {
                 record_profile(store, &ca)?;
@@ -62,10 +63,12 @@ impl Issuers {
     /// # Errors
     /// Those of the certificate.
     pub(in crate::lifecycle::upkeep) fn of(&self, leaf: &Certificate) -> Result<Option<IssuedBy>> {
+        // Both: a name that issues itself may have another key behind it, as after a change of the CA's key.
         if leaf.is_self_issued() && leaf.is_self_signed() {
             return Ok(Some(IssuedBy { name: SELF.to_owned(), fingerprint: SELF.to_owned(), generation: None }));
         }
         let mut named = self.0.iter().filter(|ca| leaf.names_as_issuer(&ca.certificate));
+        // By the signature, since generations and CAs of other stores may have one name.
         let ca = named.find(|ca| leaf.verify_signed_by(&ca.certificate).is_ok());
         Ok(ca.map(|ca| IssuedBy {
             name: ca.name.clone(),
@@ -122,6 +125,7 @@ fn record_profile(store: &mut Store, ca: &Ca) -> Result<()> {
         issued: IssuedRecord { fingerprint: certificate.fingerprint(), credentials_id: None },
         role: Role::Current,
         issuer_generation: store.ledger.current(Kind::Ca, &Ca::DevicesRoot.name())?.map(|root| root.generation()),
+        // The certificate does not show when it was entered; its beginning is the nearest to that.
         issued_at: certificate.not_before(),
         origin: Origin::Repaired,
         job: None,

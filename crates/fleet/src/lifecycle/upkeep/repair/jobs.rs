@@ -68,6 +68,7 @@ impl Jobs {
                 prefix: client.prefix.value.as_ref().map(|prefix| prefix.as_str().to_owned()),
                 renews: None,
             };
+            // 0 is no number of a job: the ledger gives a new one then.
             let number = place.job().unwrap_or_default();
             jobs.insert(id.clone(), Seen { number, uid, order, shards: BTreeMap::new(), begins: None });
         }
@@ -79,6 +80,7 @@ impl Jobs {
         let Some(shard) = &found.shard else { return 0 };
         let Some(job) = self.0.get_mut(&shard.place) else { return 0 };
         let begins = found.leaf.not_before();
+        // No file has the time at which names were staged: the first certificate is as near as one can come.
         job.begins = Some(job.begins.map_or(begins, |known| known.min(begins)));
         let names = job.shards.entry(shard.attempt).or_default();
         names.push(found.name.clone());
@@ -94,6 +96,7 @@ impl Jobs {
     ) -> Result<Parameters> {
         let Some(job) = self.0.get_mut(place) else { return Parameters::of(&serde_json::Map::new()) };
         let order = &mut job.order;
+        // What the configuration has now was only a guess; the first certificate shows what the job had then.
         if order.issuer.is_empty() {
             order.issuer.clone_from(&issuer.fingerprint);
             order.alg = leaf.algorithm_name().parse().unwrap_or(order.alg);
@@ -154,8 +157,10 @@ impl Seen {
         let names = |attempt: &Attempt| self.shards.get(attempt).cloned().unwrap_or_default();
         let sizes: Vec<u32> =
             shards.values().map(|attempt| u32::try_from(names(attempt).len()).unwrap_or(u32::MAX)).collect();
+        // Every shard but the last one is full, so the largest has the size that the job was cut by.
         let shard_size = sizes.iter().copied().max().unwrap_or(1).max(1);
         let last = shards.keys().last().copied().unwrap_or_default();
+        // Shards in between may be missing; their names count all the same.
         let size = u64::from(last) * u64::from(shard_size) + u64::from(sizes.last().copied().unwrap_or_default());
         let order = JobOrder { renews: renewed.copied().flatten(), ..self.order.clone() };
         let renews = renewed.is_some();
@@ -223,6 +228,7 @@ fn renewals<'a>(transaction: &Transaction<'_>, candidates: &'a [Candidate]) -> R
             earlier = Some(candidate);
         }
     }
+    // One device without an earlier certificate, and it is a job of new devices: renewals have only such as have one.
     renewed.retain(|place, _| !others.contains(place));
     Ok(renewed)
 }
