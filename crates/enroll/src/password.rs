@@ -65,15 +65,18 @@ pub fn make(workspace: &mut Workspace<'_>, request: &PasswordRequest) -> Result<
     let output = request.out.as_ref().map(|path| OutputTarget::new(path, Mode::Private));
     let password = random()?;
     if let Some(output) = &output {
+        // Before the store is opened: a file in the way must not cost the password that was valid before.
         output.check(password.reveal().as_bytes())?;
     }
     let days = request.days.unwrap_or_else(|| workspace.config.serve.password_days.value.number());
     let expires_at = (OffsetDateTime::now_utc() + Duration::days(i64::from(days)))
+        // Whole seconds, which is what the ledger keeps: the report must not promise a part of one more.
         .replace_nanosecond(0)
         .map_err(|error| Code::Internal.error("there is no such time").caused_by(error))?;
     let mut store = workspace.open_store("enroll password")?;
     let name = request.device.as_str();
     store.ledger.check_not_reserved(Kind::Device, name)?;
+    // Under the lock, or a password that is made at the same time would not be reported as replaced.
     let earlier = store.ledger.password_of(name)?;
     // The file comes first: a password that only the ledger has is of no use, and one that only the file has is refused.
     if let Some(output) = &output {

@@ -34,6 +34,7 @@ impl Service {
             Service::Mqtt => &["8883:8883"],
             // With SSL_ENABLED ThingsBoard serves HTTPS on the port on which it served HTTP.
             Service::Http => &["8080:8080"],
+            // DTLS is over UDP, which Docker does not publish unless it is named.
             Service::Coap => &["5684:5684/udp"],
             Service::Lwm2m => &["5686:5686/udp", "5688:5688/udp"],
             Service::Edge => &["7070:7070"],

@@ -54,6 +54,7 @@ impl Answer {
     }
 
     fn base64(media_type: &str, der: &[u8]) -> Self {
+        // With a line feed at the end, so that the output of curl ends with a line.
         let mut answer = Self::of(media_type, format!("{}\n", STANDARD.encode(der)).into_bytes());
         answer.headers.push(("Content-Transfer-Encoding", "base64".to_owned()));
         answer
@@ -62,6 +63,7 @@ impl Answer {
 
 impl From<&Refusal> for Answer {
     fn from(refusal: &Refusal) -> Self {
+        // A text for people: RFC 7030, section 4.2.3, asks for one with errors, and logs of clients show it.
         let mut answer = Self::text(&refusal.to_string());
         answer.status = refusal.status();
         answer.outcome = refusal.word();

@@ -77,6 +77,7 @@ impl Refusal {
             // any other status.
             Self::Busy(_) | Self::Platform => 202,
             Self::Unreadable(_) | Self::Request(_) | Self::Key(_) => 400,
+            // Only these two, since a client answers 401 with its password, which would change nothing for the others.
             Self::Unauthenticated | Self::WrongPassword => 401,
             Self::ExpiredPassword
             | Self::BoundPassword
@@ -99,6 +100,7 @@ impl Refusal {
             Self::TooMany(_) => 429,
             Self::LongHead => 431,
             Self::Failed => 500,
+            // 503, and not 500: the fault is known, and passes once an operator has seen to it.
             Self::CaEnds | Self::Clock => 503,
         }
     }
@@ -108,6 +110,7 @@ impl Refusal {
         match self {
             Self::Busy(seconds) => Some(*seconds),
             Self::Platform => Some(2),
+            // An hour: the day of the limit is over some time, and a clock is set by a person.
             Self::TooMany(_) | Self::Clock => Some(3600),
             // An operator has to replace the CA first, so more frequent attempts are only load.
             Self::CaEnds => Some(86_400),

@@ -44,6 +44,7 @@ pub fn read(body: &[u8]) -> Result<Csr, Refusal> {
 /// [`Refusal::Unreadable`] for other encodings.
 pub fn decode(body: &[u8]) -> Result<Vec<u8>, Refusal> {
     let unreadable = |why: &str| Refusal::Unreadable(why.to_owned());
+    // Line breaks are allowed (RFC 8951, section 3.1), and openssl writes them.
     let text: Vec<u8> = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     match text.first() {
         None => return Err(unreadable("the body is empty")),

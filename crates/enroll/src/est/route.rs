@@ -75,10 +75,12 @@ impl Route {
         let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
         let (family, label, last) = match *parts.as_slice() {
             [".well-known", family, last] => (family, None, last),
+            // One segment is a label: a slash in it has to be encoded.
             [".well-known", family, label, last] | [label, ".well-known", family, last] => (family, Some(label), last),
             _ => return None,
         };
         let operation =
+            // Both have to fit: what tbpki has added to EST must not look like a part of the standard.
             Operation::ALL.into_iter().find(|operation| operation.as_str() == last && operation.family() == family)?;
         let label = match label {
             Some(label) => Some(decoded(label).filter(|label| !label.is_empty())?),
@@ -97,6 +99,7 @@ fn decoded(segment: &str) -> Option<String> {
     let mut rest = segment.bytes();
     while let Some(byte) = rest.next() {
         if byte == b'%' {
+            // Digit by digit: `from_str_radix` would take a plus sign.
             let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
             let (high, low) = (digit(rest.next())?, digit(rest.next())?);
             bytes.push(u8::try_from(high << 4 | low).ok()?);

@@ -40,6 +40,7 @@ pub(crate) async fn over_tls(stream: TcpStream, address: IpAddr, acceptor: TlsAc
         }
     };
     let presented = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    // Read once for the connection, and not for each request of it.
     let certificate = presented.map(|leaf| Certificate::from_der(leaf));
     let peer = Arc::new(match certificate {
         None => Peer { address, certificate: Presented::None },
@@ -86,6 +87,8 @@ pub(crate) async fn serve_connection<S, F>(
         // A client that sends its head byte by byte must not keep its place longer than this.
         .header_read_timeout(limits.request)
         .max_buf_size(limits.head)
+        // Names in lower case are right in HTTP (RFC 9110, section 5.1), but a small client may compare them letter by
+        // letter.
         .title_case_headers(true);
     // Connections end in all kinds of ways, and each answer is counted already.
     if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).await {
@@ -107,6 +110,7 @@ fn response(answer: Answer) -> Response<Full<Bytes>> {
 async fn answer_in_time(request: Request<Incoming>, service: &Service, peer: &Peer) -> Answer {
     let route = Route::of(request.uri().path());
     let operation = route.as_ref().map_or("other", |route| route.operation.as_str());
+    // One time for body and decision together: a client that sends its body slowly has less left for the second.
     let answered = timeout(service.limits.request, answer(request, route, service, peer)).await;
     let answer = answered.unwrap_or_else(|_| Answer::from(&Refusal::Slow));
     service.metrics.answered(operation, answer.outcome);
@@ -134,6 +138,7 @@ async fn checked(
     match operation {
         Operation::CaCerts => {
             let store = service.store.clone();
+            // Files are read, which must not hold up the threads that serve connections.
             let read = tokio::task::spawn_blocking(move || (cas::hierarchy(&store, label.as_deref()), label)).await;
             let (found, label) = read.map_err(|_| Refusal::Failed)?;
             let certificates = found.map_err(|error| {
@@ -160,6 +165,7 @@ fn caller(peer: &Peer, credentials: Option<Credentials>) -> Result<Caller, Refus
     let certificate = match &peer.certificate {
         Presented::None => None,
         Presented::Read(certificate) => Some(certificate.as_ref().clone()),
+        // Not in the handshake, where the client would see only an alert.
         Presented::Unreadable => return Err(Refusal::UnknownCertificate),
     };
     Ok(Caller { certificate, credentials, address: peer.address })
@@ -168,6 +174,7 @@ fn caller(peer: &Peer, credentials: Option<Credentials>) -> Result<Caller, Refus
 /// The task with its signing request.
 async fn task(operation: Operation, headers: &hyper::HeaderMap, body: Incoming, limit: usize) -> Result<Task, Refusal> {
     let collected = Limited::new(body, limit).collect().await;
+    // Limited while it is read: a Content-Length may be missing, or wrong.
     let body = collected.map_err(|error| {
         if error.is::<LengthLimitError>() { Refusal::LongBody(limit) } else { Refusal::Unreadable(error.to_string()) }
     })?;
@@ -230,6 +237,7 @@ async fn decided(
         _ => {}
     }
     let (reply, result) = oneshot::channel();
+    // A task that is malformed is refused here, after it is known that the caller has something to show.
     service.submit(Call { task: task?, label, caller, reply })?;
     result.await.map_err(|_| Refusal::Failed)
 }

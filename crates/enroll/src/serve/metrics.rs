@@ -31,6 +31,7 @@ pub(crate) struct State {
 
 impl Metrics {
     fn with<T>(&self, work: impl FnOnce(&mut Figures) -> T) -> T {
+        // A panic elsewhere must not end the figures, which are whole after every change.
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -96,6 +97,7 @@ impl Metrics {
                 ("tbpki_ca_end_seconds", "gauge", "End of the devices' issuing CA.", figures.state.ca_ends),
             ];
             for (name, kind, help, value) in gauges {
+                // An unknown end is left out: 0 would be an alarm, that everything ended in 1970.
                 if let Some(value) = value {
                     head(&mut text, name, kind, help);
                     line(&mut text, name, &[], value);

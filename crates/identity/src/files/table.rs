@@ -51,6 +51,7 @@ impl FileContent {
     /// True if trust anchors are in it. When these change, the file is written again, for the same leaf.
     pub fn follows_anchors(&self) -> bool {
         match self {
+            // A root that is sent is one of the anchors.
             Self::KeyAndChain { with_root, .. } | Self::Chain { with_root } => *with_root,
             Self::Anchors | Self::Cas(_) | Self::Keystore(_) => true,
             Self::Key | Self::Leaf | Self::LeafDer => false,

@@ -120,6 +120,7 @@ fn find<T: Copy>(words: &[Word<T>], text: &str) -> Option<T> {
 
 /// A time to wait for a connection, in seconds.
 pub(super) fn timeout() -> impl TypedValueParser<Value = Duration> {
+    // At least 1: a timeout of 0 would be none in some calls, and the end at once in others.
     clap::value_parser!(u64).range(1..=600).map(Duration::from_secs)
 }
 
@@ -157,6 +158,7 @@ pub(super) fn moment() -> impl TypedValueParser<Value = OffsetDateTime> {
 pub(super) fn flash_sizes() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let mut sizes: Vec<u32> = Chip::ALL.iter().flat_map(|chip| chip.facts().flash_sizes_mib).copied().collect();
+        // Chips share most sizes, and a shell shows candidates in the order in which they come.
         sizes.sort_unstable();
         sizes.dedup();
         sizes.into_iter().map(|mib| CompletionCandidate::new(format!("{mib}MB"))).collect()

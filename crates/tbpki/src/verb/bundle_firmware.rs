@@ -102,7 +102,9 @@ pub(crate) fn places(named: Option<PathBuf>) -> Result<ApplicationSearch> {
         |error: io::Error| Code::FileUnreadable.error("the working directory does not exist").caused_by(error);
     Ok(ApplicationSearch {
         named,
+        // An empty variable is as good as none, as scripts set one that they do not need.
         variable: std::env::var_os(FIRMWARE).filter(|value| !value.is_empty()).map(PathBuf::from),
+        // An error is no reason to stop: the application may be at one of the other places.
         program_dir: std::env::current_exe().ok().and_then(|program| program.parent().map(PathBuf::from)),
         working_dir: std::env::current_dir().map_err(unknown)?,
     })

@@ -89,11 +89,13 @@ fn row(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Result
     let certificate = here.as_ref().and_then(|generation| generation.certificate().ok());
     let key = match here.as_ref().map(CaGeneration::key_place) {
         Some(Ok(place)) => place.word(),
+        // A list is to show the store, also one that is damaged: the error comes from the verb that needs the key.
         Some(Err(_)) => "unclear",
         None => "elsewhere",
     };
     let in_use = match (&here, ca.is_root()) {
         (Some(generation), true) => cas_of(workspace, view, ca, generation)?,
+        // What a root has certified is found by the signature, which takes its certificate.
         (None, true) => 0,
         (_, false) => view.count_issued_by(&ca.name(), entry.generation(), workspace.now)?,
     };
@@ -109,6 +111,7 @@ fn row(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Result
         key: key.to_owned(),
         in_use,
         peers: peers(workspace, view, ca, entry)?,
+        // Nothing lives longer than the CA that signed it, or chains would end in the middle of a certificate's life.
         shortens_from: rfc3339(entry.not_after - Duration::days(days_of_issued(workspace, ca))),
     })
 }

@@ -75,10 +75,12 @@ impl Install {
             let path = self.directory.join(&name);
             match file::read_optional(&path, LIMIT)? {
                 Some(there) if *there == text.as_bytes() => {}
+                // By a mark in the text: the file of an older version has other contents, and is ours all the same.
                 Some(there) if contains(&there, self.mark) => outdated.push(name.clone()),
                 Some(_) => return Err(foreign(&path)),
                 None => {}
             }
+            // Also what is unchanged, so that the report names every file.
             set.add(name, text.into_bytes(), Mode::Public)?;
         }
         for name in outdated {

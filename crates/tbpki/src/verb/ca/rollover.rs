@@ -107,6 +107,7 @@ fn step(args: &CaStepArgs, step: &Step, platform: Option<&PlatformArgs>, context
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.findings(report.left.iter().map(|left| left.why.clone()));
     context.output.result(&report)?;
+    // The step itself is done, and recorded; only files of some identities are not up to date.
     Ok(if report.left.is_empty() { Exit::Done } else { Exit::Partly })
 }
 

@@ -40,6 +40,8 @@ pub(crate) struct NeedsRenewalReport {
 pub(crate) fn run(args: &NeedsRenewalArgs, context: &mut Context) -> Result<Exit> {
     let now = OffsetDateTime::now_utc();
     let dates = match dates(args, context) {
+        // A status of its own: a timer that runs for a certificate which is gone or revoked must not renew it, nor
+        // fail.
         Err(error) if matches!(error.code(), Code::UnknownIdentity | Code::Revoked) => {
             context.output.error(error);
             return Ok(Exit::NoSuchCertificate);
@@ -60,6 +62,7 @@ pub(crate) fn run(args: &NeedsRenewalArgs, context: &mut Context) -> Result<Exit
         not_after: rfc3339(not_after),
         days_left: (not_after - now).whole_days(),
     })?;
+    // 0 is "needed", since systemd goes on with a unit whose ExecCondition ends with 0.
     Ok(if needed { Exit::Done } else { Exit::NotNeeded })
 }
 
@@ -75,6 +78,7 @@ struct Dates {
 fn dates(args: &NeedsRenewalArgs, context: &mut Context) -> Result<Dates> {
     if let Some(path) = &args.file {
         let leaf = leaf(path)?;
+        // A certificate that was fetched and not confirmed yet: the timer has to come again, whatever its dates are.
         let open = enroll::client::is_open(path);
         return Ok(Dates { not_before: leaf.not_before(), not_after: leaf.not_after(), open, configured: None });
     }

@@ -61,6 +61,7 @@ pub(crate) fn run(args: &TrustArgs, context: &mut Context) -> Result<Exit> {
     let now = OffsetDateTime::now_utc();
     let anchor = anchor::find(&probe, target.server_name(), args.sha256.as_ref(), &roots, now)?;
     context.output.findings(anchor.findings);
+    // What cannot be read is left out of the report. Whether the chain is good was decided before.
     let sent = probe.chain.iter().filter_map(|der| Certificate::from_der(der).ok());
     let report = TrustReport {
         server: target.to_string(),

@@ -127,6 +127,7 @@ impl Urgency {
             None
         } else if entry.not_after < now {
             Some(Self::Expired)
+        // Before the rule: what is renewed already must not be marked as due again.
         } else if status.is_pending(entry) {
             Some(Self::Pending)
         } else {
@@ -160,6 +161,7 @@ impl ListedIdentity {
             generation: Some(entry.generation().number()),
             state: entry.state.as_str(),
             algorithm: Some(entry.algorithm.clone()),
+            // Of CAs alone: to look for the keys of a million devices would take a call of the system for each.
             key: (entry.key.kind == Kind::Ca).then(|| place_of(store, &entry.key.name)),
             issuer: Some(entry.issuer.clone()),
             serial: Some(entry.serial.to_string()),
@@ -226,6 +228,7 @@ impl ListedIdentity {
             self.issuer.as_deref().into(),
             self.serial.as_deref().into(),
             self.not_after.as_deref().into(),
+            // A number, so that a minus sign in front is not taken for a formula and marked with an apostrophe.
             self.days_left.map_or_else(|| None::<&str>.into(), |days| Cell::Number(days.into())),
             self.credentials_id.as_deref().into(),
             self.fingerprint.as_deref().into(),
