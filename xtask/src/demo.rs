@@ -68,6 +68,7 @@ impl Demo {
         cargo().arg("build").args(programs).show()?;
         let directory = target()?.join("demo");
         if directory.exists() {
+            // A store of the last demo would be found by `init`, which refuses it.
             fs::remove_dir_all(&directory).doing(format!("remove {}", directory.display()))?;
         }
         fs::create_dir_all(&directory).doing(format!("make {}", directory.display()))?;
@@ -78,6 +79,7 @@ impl Demo {
         }
         let sim = Simulator::start(
             &target()?.join("debug/tbpki-tb-sim"),
+            // Free ports: a developer may have a ThingsBoard on the usual ones.
             &["--thingsboard-env", "server/thingsboard.env", "--port", "0", "--mqtts-port", "0", "--control", "--json"],
             &directory,
         )?;
@@ -134,6 +136,7 @@ impl Demo {
 
 /// The directory with the firmware of a chip: of an earlier build, or of an installed package.
 fn firmware_in_the_box(chip: &str) -> Result<Option<PathBuf>> {
+    // The one that was built here comes first: it is as new as the code.
     let places = [target()?.join("firmware"), PathBuf::from("/usr/share/tbpki/firmware")];
     // The hash and not the application: tbpki takes no application without it.
     let has_firmware = |place: &PathBuf| place.join(format!("{chip}.elf.sha256")).is_file();
@@ -188,6 +191,7 @@ fn second_opinion(directory: &Path) -> Result<()> {
     }
     narrate("Let openssl verify both certificates.");
     let verify = ["verify", "-x509_strict", "-purpose"];
+    // The file has the issuing CA too, so the leaf alone is enough.
     let device = ["sslclient", "-CAfile", "server/clients-ca.pem", "pki/devices/MyDevice/cert.pem"];
     run("openssl").directory(directory).args(verify).args(device).show()?;
     let server = ["sslserver", "-CAfile", "server/cafile.pem", "-untrusted", "server/mqttserver.pem"];

@@ -137,6 +137,7 @@ impl Dist {
             (false, named) => named.to_vec(),
         };
         match (&self.program, platforms.as_slice()) {
+            // One file cannot be the program of two platforms.
             (Some(_), [_]) | (None, [_, ..]) => Ok(platforms),
             (Some(_), _) => Err(Error::new("--program is a program for one platform").fix("add --platform")),
             (None, []) => Err(Error::new("no release is made for this kind of machine").fix("add --platform")),

@@ -58,7 +58,9 @@ enum Verb {
 
 fn main() -> ExitCode {
     let verb = Cli::parse().verb;
+    // First of all, before any child is there that could be left behind.
     let done = run::interrupt::end_children_on_signal().and_then(|()| run(verb));
+    // Before the error: what a killed child left behind is no message for a user who pressed Ctrl-C.
     run::interrupt::stop_here_if_interrupted();
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -71,18 +71,21 @@ impl Prose {
     pub(crate) fn run(&self) -> Result<()> {
         let places = places(&root())?;
         if let Some(path) = &self.list {
+            // Places have paths from the root, as a shell completes them but for these.
             let path = if path == "." { "" } else { path.trim_start_matches("./") };
             for place in places.iter().filter(|place| Path::new(&place.file).starts_with(path)) {
                 println!("{}", line(place));
             }
             return Ok(());
         }
+        // By folder, and not by file: a file that is cut in two must not need a new number.
         let mut found = Counts::new();
         for place in &places {
             *found.entry(folder(&place.file)).or_insert(0) += 1;
         }
         let mut left = left::read()?;
         if self.moved {
+            // The sum must not grow, or moving files would be a way to bring banned words in.
             left = moved(&found, &left).ok_or_else(|| {
                 let sum = |counts: &Counts| counts.values().sum::<usize>();
                 Error::new(format!("{} words, but only {} are left in xtask/prose.toml", sum(&found), sum(&left)))

@@ -96,6 +96,7 @@ impl Openssl {
         openssl(&self.directory, "ecparam -name prime256v1 -genkey -noout -out key.pem")?;
         run("openssl")
             .directory(&self.directory)
+            // Not by `openssl` below, which splits at blanks: there is one in "San Francisco".
             .args(["req", "-new", "-key", "key.pem", "-out", "request.pem", "-subj", SUBJECT])
             .silent()
             .read()?;
@@ -104,6 +105,7 @@ impl Openssl {
             "x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 3650 -extfile device.ext -out cert.pem",
         )?;
         let chain = self.directory.join("chain.pem");
+        // tbpki writes the chain as well, so the comparison has to.
         fs::copy(self.directory.join("cert.pem"), &chain).doing("write chain.pem")?;
         append(&chain, &self.directory.join("ca.pem"))
     }
@@ -155,6 +157,7 @@ pub(super) fn cryptography(count: u32) -> Result<f64> {
     let output: Value = serde_json::from_str(&output).doing("read the output of Python")?;
     let number = |name: &str| output.get(name).and_then(Value::as_f64);
     match (number("made"), number("cpu")) {
+        // By the time of the processor, since the machine of the bench may have other work.
         (Some(made), Some(cpu)) => Ok(made / cpu),
         _ => Err(Error::new("Python printed no times")),
     }

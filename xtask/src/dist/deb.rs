@@ -68,6 +68,7 @@ pub(super) fn write(tree: &Tree, platform: Platform, release: &Release, out: &Pa
     let control = staged.join("DEBIAN");
     fs::create_dir_all(&control).doing(format!("make {}", control.display()))?;
     let scripts = [("postinst", POSTINST), ("prerm", PRERM), ("postrm", POSTRM)];
+    // A tree of its own, since md5sums and sizes are about the files that are installed.
     let mut maintenance = Tree::default();
     scripts.into_iter().for_each(|(name, text)| maintenance.add(name, text, 0o755));
     maintenance.add("control", self::control(&package, architecture, release)?, 0o644);
@@ -90,6 +91,7 @@ fn files(tree: &Tree, release: &Release) -> Result<Tree> {
     // The licenses are in the file of Debian's policy.
     let licenses = ["share/doc/tbpki/LICENSE-APACHE", "share/doc/tbpki/LICENSE-MIT", "share/doc/tbpki/CHANGELOG.md"];
     let mut package = tree.only(|path| !licenses.contains(&path)).below("usr");
+    // Debian's zsh reads the functions of packages there.
     package.rename("usr/share/zsh/site-functions/_tbpki", "usr/share/zsh/vendor-completions/_tbpki")?;
     package.add("usr/share/doc/tbpki/copyright", copyright(tree)?, 0o644);
     package.add("usr/share/lintian/overrides/tbpki", OVERRIDES, 0o644);

@@ -31,6 +31,7 @@ pub(super) struct Package {
 pub(super) fn packages(workspace: &Path, program: &str, target: &str) -> Result<Vec<Package>> {
     let text = cargo()
         .directory(workspace)
+        // For the target: otherwise libraries of Windows and macOS would be among them, which are in no release.
         .args(["metadata", "--locked", "--format-version", "1", "--filter-platform", target])
         .silent()
         .read()?;
@@ -86,6 +87,7 @@ fn reachable(metadata: &Value, checksums: &BTreeMap<(String, String), String>, p
             version,
         });
     }
+    // The order of cargo's graph is no promise, and bills have to be the same in each build.
     found.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
     Some(found)
 }

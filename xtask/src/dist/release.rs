@@ -93,6 +93,7 @@ impl Release {
         };
         Ok(Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            // The provenance names the commit: it must not claim what another could not build from it.
             commit: if is_modified { format!("{commit}-modified") } else { commit },
             time: time.parse().doing(format!("read the time {time:?} of the release"))?,
         })
@@ -105,6 +106,7 @@ impl Release {
 
     /// The time in the form of RFC 3339.
     pub(super) fn rfc_3339(&self) -> Result<String> {
+        // By `date`: xtask does without a library for times, so that it is built quickly.
         let date = run("date").args(["--utc", "+%Y-%m-%dT%H:%M:%SZ", "--date"]).arg(format!("@{}", self.time));
         date.silent().read().map(|text| text.trim().to_owned())
     }

@@ -48,6 +48,7 @@ impl Tree {
         for (from, to) in PAGES {
             tree.add(format!("share/doc/tbpki/{to}"), read(&root().join(from))?, 0o644);
         }
+        // Most licenses of libraries want their text with every copy of the program.
         tree.add("share/doc/tbpki/THIRD-PARTY-LICENSES.txt", licenses::text()?.into_bytes(), 0o644);
         tree.add_units()?;
         tree.add_firmware()?;
@@ -105,6 +106,7 @@ impl Tree {
         if directory.exists() {
             fs::remove_dir_all(&directory).doing(format!("remove {}", directory.display()))?;
         }
+        // By the program itself: its pages are those of its flags, and need no second source.
         run(runnable).args(["man", "--install"]).env("XDG_DATA_HOME", &directory).silent().read()?;
         let pages = directory.join("man/man1");
         for page in list(&pages)? {
@@ -147,6 +149,7 @@ impl Tree {
             }
         }
         if count == 0 {
+            // A release without it would be noticed only by the user who makes a first image.
             return Err(Error::new("there is no firmware to include").fix("cargo xtask firmware --all"));
         }
         Ok(())
@@ -162,6 +165,7 @@ pub(super) fn list(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut files = entries
         .map(|entry| entry.map(|entry| entry.path()).doing(format!("list {}", directory.display())))
         .collect::<Result<Vec<_>>>()?;
+    // A file system lists in an order of its own, and two builds of a commit have to be the same.
     files.sort();
     Ok(files)
 }

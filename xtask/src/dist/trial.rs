@@ -105,12 +105,14 @@ fn try_package(package: &Path) -> Result<()> {
     }
     let system = trial()?;
     run("cp").args(["--archive", "--no-target-directory"]).arg(debian()?).arg(&system).read()?;
+    // Two versions, so that dpkg sees an upgrade and no reinstallation.
     for (name, release) in [("first.deb", "-0"), ("second.deb", "-1")] {
         repack(package, release, &system.join(name))?;
     }
     let dpkg = |args: &[&str]| run("chroot").arg(&system).arg("dpkg").args(args).read().map(drop);
     dpkg(&["--install", "/first.deb"])?;
     walk(&system, "/usr/bin/tbpki")?;
+    // After the walk, and before the upgrade: from here on only the package works.
     let store = state(&system)?;
     dpkg(&["--install", "/second.deb"])?;
     status(&system, "/usr/bin/tbpki", &["list"], &[0])?;
@@ -127,6 +129,7 @@ fn try_package(package: &Path) -> Result<()> {
 /// A Debian 12, made once.
 fn debian() -> Result<PathBuf> {
     let system = target()?.join("tools/debian-12");
+    // A debootstrap that was interrupted leaves a directory without it.
     if !system.join("usr/bin/dpkg").is_file() {
         run("debootstrap").args(["--variant=minbase", "bookworm"]).arg(&system).read()?;
     }
@@ -145,6 +148,7 @@ fn repack(package: &Path, release: &str, to: &Path) -> Result<()> {
     let version = format!("Version: {}", env!("CARGO_PKG_VERSION"));
     let text = text.replace(&format!("{version}-1"), &format!("{version}{release}"));
     fs::write(&control, text).doing(format!("write {}", control.display()))?;
+    // Not compressed: the package is only for the next two minutes.
     run("dpkg-deb").args(["--root-owner-group", "-Znone", "--build"]).arg(&directory).arg(to).silent().read().map(drop)
 }
 
@@ -171,6 +175,7 @@ fn state(system: &Path) -> Result<String> {
     let files =
         run("find").directory(system).args(["keygen.toml", "pki", "fleet", "server", "-type", "f"]).silent().read()?;
     let mut files: Vec<&str> = files.lines().collect();
+    // find lists in the order of the directory, which an upgrade may change.
     files.sort_unstable();
     run("sha256sum").directory(system).args(files).silent().read()
 }

@@ -41,6 +41,7 @@ pub(super) fn all() -> Result<Vec<Budget>> {
 }
 
 fn parse(text: &str) -> Result<Vec<Budget>> {
+    // By hand and not by serde: a missing key is named with its chip and what it takes.
     let table: Table = text.parse().doing("read it as TOML")?;
     table.iter().map(|(chip, values)| budget(chip, values)).collect()
 }

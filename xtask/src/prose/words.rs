@@ -13,9 +13,11 @@ pub(super) const WORDS: &[Word] = &[
     word("nobody", "name the subject: no user, no caller, not; or no one"),
     word("somebody", "name the subject: the user, the caller; or someone"),
     word("whoever", "name the subject: the user who; or anyone who"),
+    // These leave open who knows or who acts, which is what the reader wants to know.
     word("it is not known", "no .. is configured; .. is unknown"),
     word("to do:", "help:"),
     word("stands", "is; is in; is stored in; represents"),
+    // Files, tables and programs do not speak.
     word("says|said", "states, prints, reports, contains, returns; is"),
     word("anew", "again; new"),
     word("beside", "next to; with; in the same directory as"),
@@ -25,6 +27,7 @@ pub(super) const WORDS: &[Word] = &[
     word("mend|mends|mended|mending", "repair, fix"),
     word("turn away|turns away|turned away|turning away", "reject, refuse"),
     word("brought ca|brought cas", "imported CA"),
+    // From here on British spellings.
     word("ageing", "aging"),
     word("amongst", "among"),
     word("analyse*|analysing", "analyze"),

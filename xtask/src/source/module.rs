@@ -72,6 +72,7 @@ fn without_tests(modules: Vec<Module>) -> Vec<Module> {
 pub(crate) fn product<'a>(tokens: &[Token<'a>]) -> (Vec<Token<'a>>, Vec<String>) {
     let (mut kept, mut modules) = (Vec::new(), Vec::new());
     let mut rest = tokens;
+    // By tokens and not by lines: an attribute and its item may be in one line or in ten.
     while let Some((first, after)) = rest.split_first() {
         match attribute(rest) {
             Some((inside, behind)) if is_test(inside) => {
@@ -95,6 +96,7 @@ pub(crate) fn product<'a>(tokens: &[Token<'a>]) -> (Vec<Token<'a>>, Vec<String>)
 
 /// The tokens inside `#[..]` at the beginning, and those behind it.
 fn attribute<'t, 'a>(tokens: &'t [Token<'a>]) -> Option<(&'t [Token<'a>], &'t [Token<'a>])> {
+    // An inner attribute, `#![..]`, has an exclamation mark there and is none of these.
     let [hash, bracket, ..] = tokens else { return None };
     if !hash.is("#") || !bracket.is("[") {
         return None;
@@ -105,6 +107,7 @@ fn attribute<'t, 'a>(tokens: &'t [Token<'a>]) -> Option<(&'t [Token<'a>], &'t [T
 
 fn is_test(attribute: &[Token<'_>]) -> bool {
     let words: Vec<&str> = attribute.iter().map(|token| token.text).collect();
+    // Not `any(test, ..)`, which is in the product too.
     matches!(words.as_slice(), ["cfg", "(", "test", ")"] | ["cfg", "(", "all", "(", "test", ..])
 }
 

@@ -171,6 +171,7 @@ fn against_plan(package: &Value) -> Vec<String> {
     });
     dependencies
         .iter()
+        // By a path: what comes from the registry is no crate of the plan.
         .filter(|dependency| dependency.get("path").is_some_and(Value::is_string))
         .map(name)
         .filter(|used| !allowed.contains(used))
@@ -184,6 +185,7 @@ fn crates_below(package: &str) -> Result<BTreeSet<String>> {
     // Normal edges alone: the tests of a crate may use a simulator that the crate itself must not reach.
     let args = ["tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--package", package];
     let tree = cargo().args(args).silent().read()?;
+    // The first line is the package itself.
     Ok(tree.lines().skip(1).filter_map(|line| line.split(' ').next()).map(str::to_owned).collect())
 }
 

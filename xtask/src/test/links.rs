@@ -91,6 +91,7 @@ impl Pages {
         if !self.files.contains(&target) && !is_folder() {
             return Some("no such file".to_owned());
         }
+        // In other files an anchor is a line number, or an id that only a browser knows.
         let anchor = anchor.filter(|_| target.ends_with(".md"))?;
         let known = self.pages.get(&target).is_some_and(|page| page.anchors.contains(anchor));
         (!known).then(|| format!("no heading #{anchor} in {target}"))
@@ -104,6 +105,7 @@ fn resolve(file: &str, path: &str) -> Option<String> {
     for part in path.split('/') {
         match part {
             "" | "." => {}
+            // None above the root: a link out of the repository works on one machine only.
             ".." => drop(parts.pop()?),
             name => parts.push(name),
         }
@@ -152,6 +154,7 @@ fn parse(text: &str) -> Page {
             _ => {}
         }
     }
+    // The callback borrows the list until the parser is gone.
     page.links.extend(undefined);
     page
 }
@@ -160,6 +163,7 @@ fn parse(text: &str) -> Page {
 fn slug(heading: &str) -> String {
     let letters = heading.trim().chars().filter_map(|letter| match letter {
         '-' | '_' => Some(letter),
+        // ASCII alone becomes lower case, as in mdBook; our headings have no other capitals.
         _ if letter.is_alphanumeric() => Some(letter.to_ascii_lowercase()),
         _ if letter.is_whitespace() => Some('-'),
         _ => None,

@@ -49,6 +49,7 @@ fn faults(text: &str, crates: &[String], files: &BTreeSet<String>) -> Vec<String
                 faults.push(format!("ARCHITECTURE.md:{}: no file in the last column", row.line));
             }
             let missing = row.files.iter().filter(|file| {
+                // A map is read next to the crate, so its paths begin there and leave `src` out.
                 let places = [format!("{directory}/{file}"), format!("{directory}/src/{file}"), (*file).clone()];
                 !places.iter().any(|place| exists(files, place))
             });
@@ -128,6 +129,7 @@ fn parse(text: &str) -> Page {
             Event::Start(Tag::CodeBlock(_)) => in_block = true,
             Event::End(TagEnd::CodeBlock) => in_block = false,
             Event::Text(block) if in_block => {
+                // Taken, so that a second block below one heading is no walk.
                 if let Some(stops) = stops.take() {
                     page.walks.push(Walk { line: line(range.start), stops, text: block.to_string() });
                 }
@@ -156,6 +158,7 @@ fn parse(text: &str) -> Page {
 }
 
 fn is_path(name: &str) -> bool {
+    // With a slash: names alone, such as `lib.rs`, fit any crate. A star or a bracket is a place for many files.
     name.contains('/') && !name.contains([' ', '*', '<']) && ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 

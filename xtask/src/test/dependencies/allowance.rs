@@ -33,6 +33,7 @@ pub(super) fn judge(measures: &[Measure], allowances: &[Allowance]) -> Vec<Strin
             faults.push(too_many(measure, allowed));
         } else if allowance.is_some() && count <= limit {
             faults.push(format!("{rule}: met now; remove its line from {}", file!()));
+        // A number that is too high would let the fault come back unnoticed.
         } else if *count < allowed && allowance.is_some() {
             faults.push(format!("{rule}: {count} now; lower the {allowed} in {}", file!()));
         }

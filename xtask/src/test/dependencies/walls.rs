@@ -187,6 +187,7 @@ const fn wall(
 pub(super) fn measure(wall: &Wall, modules: &[Module], uses: &Uses) -> (Vec<Measure>, Vec<String>) {
     let mut measures = Vec::new();
     let mut stale = Vec::new();
+    // A rule for a folder that was renamed would pass forever, and guard nothing.
     for folder in [wall.folder].iter().chain(wall.may_not_import) {
         if !modules.iter().any(|module| is_in(module, folder)) {
             stale.push(format!("{}: no module {folder}; correct the table of walls in {}", wall.package, file!()));
@@ -203,6 +204,7 @@ pub(super) fn measure(wall: &Wall, modules: &[Module], uses: &Uses) -> (Vec<Meas
             }
         }
         let rule = format!("{}: {} may not import {forbidden}", wall.package, wall.folder);
+        // Also where nothing was found: an allowance for the rule has to notice that it is met.
         measures.push(Measure { rule, count: found.len(), limit: 0, found, reason: wall.reason.to_owned() });
     }
     (measures, stale)
@@ -210,6 +212,7 @@ pub(super) fn measure(wall: &Wall, modules: &[Module], uses: &Uses) -> (Vec<Meas
 
 fn is_in(module: &Module, folder: &str) -> bool {
     let folder: Vec<&str> = folder.split('/').collect();
+    // Part by part: as texts, a rule for `a` would hold for `ab` too.
     module.path.len() >= folder.len() && module.path.iter().zip(&folder).all(|(part, of)| part == of)
 }
 
