@@ -1,8 +1,10 @@
 //! `tbpki bundle-firmware`, held to Espressif's own tools.
 
 mod bad_input;
+mod device_record;
 mod devices;
 mod images;
+mod nvs;
 mod partitions;
 use devkit::chip::Chip;
 use tbpki_tests::oracle::venv;

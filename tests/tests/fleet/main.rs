@@ -6,6 +6,7 @@ mod layouts;
 mod names;
 mod older_version;
 mod places;
+mod report;
 mod reserved;
 mod stations;
 

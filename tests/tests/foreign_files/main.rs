@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "what helpers of tests did not expect ends the test")]
 
 mod containers;
+mod corpora;
 mod keys;
 mod keystores;
+mod mutations;
 mod prompts;
 mod texts;
 

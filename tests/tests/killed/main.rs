@@ -2,6 +2,7 @@
 //! fails instead, it reports that and leaves everything as it was.
 
 mod failing;
+mod files;
 mod identities;
 mod init;
 mod lifecycle;

@@ -6,12 +6,14 @@
 
 mod gnutls;
 mod java;
+mod named_issuers;
 mod openssl;
 mod outputs;
 mod passwords;
 mod pkilint;
 mod python;
 mod reader;
+mod seeds;
 mod settings;
 mod truststores;
 mod webpki;

@@ -4,4 +4,5 @@ mod actorcloud;
 mod faults;
 mod settings;
 mod starts;
+mod thingsboard_sdks;
 mod values;

@@ -7,7 +7,7 @@ use tbpki_tests::foreign::ForeignCa;
 use tbpki_tests::{Listener, Mosquitto, Sandbox};
 
 /// The keygen.properties of ThingsBoard's documentation, unchanged.
-const PROPERTIES: &str = include_str!("../../fuzz/corpus/keygen_properties/seed-001.properties");
+const PROPERTIES: &str = include_str!("../../../fuzz/corpus/keygen_properties/seed-001.properties");
 
 /// A station made from the documentation's keygen.properties, with a server and a device.
 struct Scene {

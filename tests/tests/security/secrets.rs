@@ -1,8 +1,6 @@
 //! A secret is in its place and nowhere else: not on a command line, not in a log of any level, not in JSON,
 //! not in the text of an error, not in the ledger, not in a file's name.
 
-mod umask;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

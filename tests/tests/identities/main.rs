@@ -1,0 +1,7 @@
+//! Identities: made once, asked for again, below imported CAs, and at stations.
+
+mod asked_again;
+mod missing_files;
+mod not_given;
+mod own_ca;
+mod station_bundle;

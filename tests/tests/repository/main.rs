@@ -1,0 +1,6 @@
+//! The repository: its documentation, fuzz corpora and test helpers match the code.
+
+mod device_log;
+mod docs;
+mod fuzz_corpora;
+mod helpers;
