@@ -234,8 +234,13 @@ impl Error {
 
     /// Adds an error of another library as the reason, and keeps it as the [`source`](StdError::source).
     #[must_use]
-    pub fn caused_by(mut self, error: impl StdError + Send + Sync + 'static) -> Self {
-        self = self.because(&error);
+    pub fn caused_by(self, error: impl StdError + Send + Sync + 'static) -> Self {
+        self.because(&error).with_source(error)
+    }
+
+    /// Keeps an error of another library as the [`source`](StdError::source), if the finding has a reason of its own.
+    #[must_use]
+    pub fn with_source(mut self, error: impl StdError + Send + Sync + 'static) -> Self {
         self.source = Some(Box::new(error));
         self
     }
@@ -265,7 +270,7 @@ impl fmt::Display for Error {
 }
 
 impl StdError for Error {
-    /// The error of another library that was the cause. Its text is the reason in the finding.
+    /// The error of another library that was the cause.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         let source = self.source.as_deref()?;
         Some(source)

@@ -31,7 +31,7 @@ const PLATFORM_CA: &str = "platform-ca.pem";
 /// The file with the roots that verify the ledger's server.
 const LEDGER_CA: &str = "ledger-ca.pem";
 
-/// A request for a kit.
+/// A request for a station bundle.
 #[derive(Debug)]
 pub struct StationBundleRequest {
     /// The directory of the bundle.
@@ -42,11 +42,11 @@ pub struct StationBundleRequest {
     pub dry_run: bool,
 }
 
-/// The written kit.
+/// The written station bundle.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct StationBundleReport {
     /// The directory of the bundle.
-    pub kit: PathBuf,
+    pub station_bundle: PathBuf,
     /// The CA that the station issues with.
     pub certificate: CertificateReport,
     /// The place of its key.
@@ -63,11 +63,12 @@ pub struct StationBundleReport {
     pub findings: Vec<Finding>,
 }
 
-/// The place of the key of a bundle.
+/// The place of the key of a bundle, as the report names it. Not a `KeyLocation`: a bundle without a key is refused, and
+/// the report contains neither a key nor its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StationKey {
-    /// In the kit, encrypted with the passphrase that was given.
+    /// In the bundle, encrypted with the passphrase that was given.
     Encrypted,
     /// In a token, which the station needs.
     Token,
@@ -79,7 +80,7 @@ enum CarriedKey {
         pem: Zeroizing<String>,
         passphrase: Secret,
     },
-    /// The kit has an encrypted key already, for example of an interrupted run.
+    /// The bundle has an encrypted key already, for example of an interrupted run.
     Present(Zeroizing<Vec<u8>>),
     Planned,
 }
@@ -122,7 +123,7 @@ pub fn export_devices(
     };
     let expected = file_set(request, certificate, &planned, &public, &answers)?;
     let mut report = StationBundleReport {
-        kit: request.out.clone(),
+        station_bundle: request.out.clone(),
         certificate: CertificateReport::of(certificate),
         key: StationKey::Encrypted,
         key_uri: None,

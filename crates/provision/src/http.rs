@@ -169,7 +169,7 @@ impl HttpClient {
 
     async fn ask(&self, request: &ApiRequest<'_>, started: Instant) -> Result<ApiResponse, SendError> {
         let url = self.origin.join(&request.path, &request.parameters).map_err(SendError::not_sent)?;
-        let response = request.build(&self.client, url).send().await.map_err(|error| fault::classify(&error))?;
+        let response = request.build(&self.client, url).send().await.map_err(fault::classify)?;
         // Any answer proves that the address is right. After it, a refused connection may be a restart.
         self.reached.store(true, Ordering::Relaxed);
         if !self.accept_clock {

@@ -76,8 +76,8 @@ fn what_stays_closed() {
     sandbox.hides("wrong-word");
     for (files, code) in [(&["root.pem", "closed.key"][..], 33), (&["closed.p12"], 71)] {
         let args = [&["init", OPEN, "--server-ca"], files].concat();
-        refused(&sandbox, &args, usage(10, &["--brought-passphrase-file"]));
-        let with = |name| [&args[..], &["--brought-passphrase-file", name]].concat();
+        refused(&sandbox, &args, usage(10, &["--imported-passphrase-file"]));
+        let with = |name| [&args[..], &["--imported-passphrase-file", name]].concat();
         refused(&sandbox, &with("wrong"), user(code, &[files[files.len() - 1]]));
         refused(&sandbox, &with("missing"), user(9, &["missing"]));
         sandbox.ok([&with("right")[..], &["--dry-run"]].concat());

@@ -24,7 +24,7 @@ fn keys_in_the_traditional_encryption_of_openssl_are_read() {
         run(&sandbox, &["ec", "-in", "root.key", &option, "-passout", "pass:secret12", "-out", &file]);
         assert!(sandbox.text(&file).contains("Proc-Type: 4,ENCRYPTED"));
         imported(&sandbox, &["root.pem", &file], &WITH_PASSWORD);
-        refused(&sandbox, &["root.pem", &file], &["--brought-passphrase-file", "wrong"], 33, &[&file]);
+        refused(&sandbox, &["root.pem", &file], &["--imported-passphrase-file", "wrong"], 33, &[&file]);
         let words = ["encrypted        yes", "traditional"];
         shown(&sandbox, &file, &words);
     }

@@ -110,14 +110,14 @@ fn the_empty_password_and_none_at_all_need_no_flag() {
     ] {
         imported(&sandbox, &[file], &[]);
         for password in ["nothing", "newline"] {
-            imported(&sandbox, &[file], &["--brought-passphrase-file", password]);
+            imported(&sandbox, &[file], &["--imported-passphrase-file", password]);
         }
         let shown = sandbox.ok(["inspect", file]).stdout_text();
         assert!(shown.contains("algorithm        ec-p256"), "{file}: {shown}");
         sandbox.ok(["verify", file, "--anchors", "root.pem"]).prints("the chain verifies");
     }
     pkcs12(&sandbox, "closed.p12", &["-passout", "pass:secret12"]);
-    refused(&sandbox, &["closed.p12"], &["--brought-passphrase-file", "nothing"], 71, &["closed.p12"]);
+    refused(&sandbox, &["closed.p12"], &["--imported-passphrase-file", "nothing"], 71, &["closed.p12"]);
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn keystores_of_java_open_and_their_key_may_have_a_password_of_its_own() {
     java_keystore(&sandbox, &[&from[..], &to("own.jks", "JKS", PASSWORD), &entry, &["key-word"]].concat());
     sandbox.write("key-password", "key-word\n");
     sandbox.hides("key-word");
-    let both = [&WITH_PASSWORD[..], &["--brought-key-passphrase-file", "key-password"]].concat();
+    let both = [&WITH_PASSWORD[..], &["--imported-key-passphrase-file", "key-password"]].concat();
     imported(&sandbox, &["own.jks"], &both);
     let asked =
         [&["init", "--no-input", "--insecure-no-passphrase", "--devices-ca", "own.jks"], &WITH_PASSWORD[..]].concat();
@@ -183,10 +183,10 @@ fn keystores_of_java_open_and_their_key_may_have_a_password_of_its_own() {
     crate::has_error(
         &asked,
         10,
-        &["password of the private key in the imported keystore", "--brought-key-passphrase-file"],
+        &["password of the private key in the imported keystore", "--imported-key-passphrase-file"],
     );
     // The right password of the store, in the place of the key's: the message has to name the key.
-    let wrong = ["--brought-key-passphrase-file", "password"];
+    let wrong = ["--imported-key-passphrase-file", "password"];
     refused(&sandbox, &["own.jks"], &[&WITH_PASSWORD[..], &wrong].concat(), 71, &["private key", "own.jks"]);
 
     java_keystore(&sandbox, &[&from[..], &to("java.jceks", "JCEKS", PASSWORD)].concat());

@@ -17,7 +17,7 @@ use tbpki_tests::{Outcome, Sandbox, Snapshot};
 /// The password of every encrypted file.
 const PASSWORD: &str = "secret12";
 /// The option with the password.
-const WITH_PASSWORD: [&str; 2] = ["--brought-passphrase-file", "password"];
+const WITH_PASSWORD: [&str; 2] = ["--imported-passphrase-file", "password"];
 
 /// A sandbox with a root (`root.pem`, `root.key`, `root.der`) and the password in a file.
 #[track_caller]

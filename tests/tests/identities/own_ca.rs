@@ -8,7 +8,7 @@ use tbpki_tests::own_ca::{Maker, OwnCa};
 use tbpki_tests::{Listener, Mosquitto, Outcome, Sandbox};
 
 /// The password of PKCS#12 files and encrypted keys.
-const PASSWORD: &str = "brought-password";
+const PASSWORD: &str = "imported-password";
 
 /// The forms in which a CA is handed over.
 #[derive(Debug, Clone, Copy)]

@@ -18,8 +18,29 @@ pub enum FailureScope {
     One,
     /// It may be gone when the request is repeated.
     Passing,
+    /// The platform does not work at the moment, for example because it starts again.
+    Down,
+    /// No connection is made: the platform is down, or its address is wrong.
+    Absent,
     /// Every request has it, until a person or the platform changes something.
     All,
+}
+
+impl FailureScope {
+    /// True if a repeated request may succeed. `is_reached` if the platform has answered before: without an answer, an
+    /// unreachable address may be mistyped, and no waiting repairs it.
+    pub const fn may_pass(self, is_reached: bool) -> bool {
+        match self {
+            Self::Passing | Self::Down => true,
+            Self::Absent => is_reached,
+            Self::One | Self::All => false,
+        }
+    }
+
+    /// True if the platform does not work at the moment.
+    pub const fn is_down(self) -> bool {
+        matches!(self, Self::Down | Self::Absent)
+    }
 }
 
 macro_rules! codes {
@@ -278,7 +299,7 @@ codes! {
         "The ledger was written by an older tbpki. Every verb brings it up to date when it opens the store, and this one may not write there. Run a verb as the user who owns the store, or, with a ledger on a server, as a database user who may change tables."
 
     // The network.
-    100 Unreachable User All "The host cannot be reached"
+    100 Unreachable User Absent "The host cannot be reached"
         "Nothing listens at the port, or a firewall drops the connection. The message holds the system's own words for each address."
     101 TlsFailed User All "The TLS handshake failed"
         "There is no version or cipher in common, the peer does not answer, or it ended the handshake with an alert."
@@ -424,7 +445,7 @@ codes! {
         "ThingsBoard stores a text that parses as a number as that number: 00012345 becomes 12345, and 1.50 becomes 1.5. No call of its API keeps such a text. Add a letter to a value that must stay a text, such as a serial number, or accept the numbers with `--accept-number-attributes`. Nothing was staged and nothing was sent."
     175 AttributeDiffers User "The platform has stored another value of an attribute"
         "tbpki reads attributes back after it has set them. The device is registered, but an attribute is not what was sent: another client has set it, or a proxy returns old answers. Run the same command again."
-    176 PlatformUnavailable User Passing "The platform is not available"
+    176 PlatformUnavailable User Down "The platform is not available"
         "A proxy in front of the platform, or the platform itself, answers that it does not work at the moment (status 502, 503 or 504), for example because it is starting. `tbpki fleet register` waits for it for the time of `--wait`. Other commands can be run again."
     177 UnwatchedFile User "A certificate file is named without its directory"
         "ThingsBoard 4.3.1.3 and later reload a replaced certificate. They load a bare file name from the configuration directory, but watch the file of this name in the working directory, which does not exist: a replaced certificate is served only after a restart. Write the full path."
@@ -710,16 +731,12 @@ mod tests {
     fn a_failure_of_one_object_a_passing_one_and_one_of_all_are_told_apart() {
         let with = |reach: FailureScope| Code::ALL.iter().copied().filter(move |code| code.reach() == reach);
         let passing: Vec<Code> = with(FailureScope::Passing).collect();
-        let expected = [
-            Code::NotThePlatform,
-            Code::AnswerLost,
-            Code::VersionConflict,
-            Code::RateLimited,
-            Code::PlatformFault,
-            Code::PlatformUnavailable,
-        ];
+        let expected =
+            [Code::NotThePlatform, Code::AnswerLost, Code::VersionConflict, Code::RateLimited, Code::PlatformFault];
         assert_eq!(passing, expected);
-        for code in [Code::Unreachable, Code::LoginRefused, Code::DeviceLimit, Code::PlatformPermission] {
+        assert_eq!(with(FailureScope::Down).collect::<Vec<_>>(), [Code::PlatformUnavailable]);
+        assert_eq!(with(FailureScope::Absent).collect::<Vec<_>>(), [Code::Unreachable]);
+        for code in [Code::LoginRefused, Code::DeviceLimit, Code::PlatformPermission] {
             assert_eq!(code.reach(), FailureScope::All, "{code}");
         }
         for code in [Code::OtherCredential, Code::CertificateTaken, Code::PlatformNotFound, Code::ConfigSyntax] {

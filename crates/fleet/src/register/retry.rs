@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use base::Error;
 use base::code::FailureScope;
-use base::{Code, Error};
 
 /// The number of attempts at a device whose failure may pass, each after the others of its batch.
 pub(crate) const TRIES: u8 = 3;
@@ -62,10 +62,9 @@ impl RetryPolicy {
 
     /// The platform, or something on the way to it, has failed at a device.
     pub(crate) fn failed(&mut self, error: &Error, may_repeat: bool) -> Consequence {
+        let scope = error.code().reach();
         // A platform that answered before may be starting again. Another address or port never answers.
-        let reach = error.code().reach();
-        // Before the first answer, `Unreachable` may be a mistyped address, which no waiting repairs.
-        let may_pass = reach == FailureScope::Passing || (self.is_reached && error.code() == Code::Unreachable);
+        let may_pass = scope.may_pass(self.is_reached);
         if may_pass {
             self.in_a_row += 1;
         } else {
@@ -73,10 +72,10 @@ impl RetryPolicy {
             (self.in_a_row, self.well) = (0, Instant::now());
         }
         match may_pass {
-            false if reach == FailureScope::All => Consequence::End,
+            false if scope != FailureScope::One => Consequence::End,
             true if is_broken(self.in_a_row, self.well.elapsed(), self.wait.unwrap_or(PATIENCE)) => Consequence::End,
             // Does not count as an attempt: a platform that restarts may take longer than three of them.
-            true if self.wait.is_some() && is_down(error) => Consequence::Later,
+            true if self.wait.is_some() && scope.is_down() => Consequence::Later,
             true if may_repeat => {
                 self.was_down = false;
                 Consequence::Later
@@ -92,13 +91,10 @@ fn is_broken(in_a_row: usize, since: Duration, patience: Duration) -> bool {
     in_a_row >= IN_A_ROW && since >= patience
 }
 
-/// True if an error means that the platform does not run at the moment, for example because it starts again.
-fn is_down(error: &Error) -> bool {
-    matches!(error.code(), Code::Unreachable | Code::PlatformUnavailable)
-}
-
 #[cfg(test)]
 mod tests {
+    use base::Code;
+
     use super::*;
 
     #[test]

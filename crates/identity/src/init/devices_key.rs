@@ -6,7 +6,8 @@ use pki::issuer::KeySource;
 use pki::key::{PublicKey, SigningKey};
 use pki::pkcs11::{TokenKey, TokenUri};
 
-/// Which key in which token `init` is to use.
+/// The key in a token that `init` has to use. Not a `KeyLocation`: an existing key is open already, because its public half
+/// is compared with an imported CA before anything is written.
 #[derive(Debug)]
 pub enum DevicesKey {
     /// A new one, which this URI will name.

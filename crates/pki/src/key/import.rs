@@ -92,7 +92,8 @@ impl PrivateKey {
     /// Reads PKCS#8 of version 1 or 2 in DER. Keys of elliptic curves without their public half, as keygen.sh
     /// left them, get it computed.
     pub fn from_pkcs8_der(der: &[u8]) -> Result<Self> {
-        let info = PrivateKeyInfoRef::from_der(der).map_err(|_| unreadable("the bytes are not PKCS#8"))?;
+        let info = PrivateKeyInfoRef::from_der(der)
+            .map_err(|error| unreadable("the bytes are not PKCS#8").with_source(error))?;
         if info.algorithm.oid == EC_PUBLIC_KEY {
             let algorithm = curve_of(&info.algorithm)?;
             let pair = EcdsaKeyPair::from_pkcs8(signing(algorithm)?, der)
@@ -106,7 +107,7 @@ impl PrivateKey {
         }
         if info.algorithm.oid == RSA_ENCRYPTION {
             let inner = pkcs1::RsaPrivateKeyRef::from_der(info.private_key.as_bytes())
-                .map_err(|_| unreadable("the RSA key is malformed"))?;
+                .map_err(|error| unreadable("the RSA key is malformed").with_source(error))?;
             let algorithm = rsa_of_modulus(inner.modulus.as_bytes())?;
             let pair = RsaKeyPair::from_pkcs8(der).map_err(|error| rejected("RSA", &error))?;
             return Self::from_signer(Signer::Rsa(Box::new(pair)), algorithm);

@@ -9,7 +9,8 @@ use crate::key::PublicKey;
 
 /// An EC public key from CKA_EC_PARAMS and CKA_EC_POINT (PKCS#11 v2.40, section 2.3.3).
 pub(super) fn ec_public(params: &[u8], point: &[u8]) -> Result<PublicKey> {
-    let curve = ObjectIdentifier::from_der(params).map_err(|_| unfit("its curve has no name"))?;
+    let curve =
+        ObjectIdentifier::from_der(params).map_err(|error| unfit("its curve has no name").with_source(error))?;
     let algorithm = crate::key::curve_of_oid(&curve)?;
     // The standard wants a DER OCTET STRING; some tokens hand out what is in it.
     let inner = <&OctetStringRef>::from_der(point).map(|octets| octets.as_bytes().to_vec());
@@ -22,10 +23,11 @@ pub(super) fn ec_public(params: &[u8], point: &[u8]) -> Result<PublicKey> {
 
 /// An RSA public key from CKA_MODULUS and CKA_PUBLIC_EXPONENT, both big-endian.
 pub(super) fn rsa_public(modulus: &[u8], exponent: &[u8]) -> Result<PublicKey> {
-    let number = |octets| UintRef::new(octets).map_err(|_| unfit("its public half is not readable"));
+    let number =
+        |octets| UintRef::new(octets).map_err(|error| unfit("its public half is not readable").with_source(error));
     let algorithm = crate::key::rsa_of_modulus(modulus)?;
     let public = pkcs1::RsaPublicKeyRef { modulus: number(modulus)?, public_exponent: number(exponent)? };
-    let bits = public.to_der().map_err(|_| unfit("its public half is not readable"))?;
+    let bits = public.to_der().map_err(|error| unfit("its public half is not readable").with_source(error))?;
     Ok(PublicKey::new(algorithm, bits))
 }
 

@@ -21,13 +21,24 @@ impl SendError {
         Self { error, sent: true }
     }
 
+    /// Keeps the client's error without its URL, which may hold a device's token.
+    fn with_source(mut self, error: reqwest::Error) -> Self {
+        self.error = self.error.with_source(error.without_url());
+        self
+    }
+
     pub(super) fn bug(what: &str) -> Self {
         Self::not_sent(Code::Internal.error(what))
     }
 }
 
 /// Classifies the error of a request without an answer.
-pub(super) fn classify(error: &reqwest::Error) -> SendError {
+pub(super) fn classify(error: reqwest::Error) -> SendError {
+    let failure = of_error(&error);
+    failure.with_source(error)
+}
+
+fn of_error(error: &reqwest::Error) -> SendError {
     let causes = causes(error);
     // First, because reqwest reports a refused certificate as a failure to connect.
     if let Some(tls) = causes.iter().find_map(|cause| tls_error(*cause)) {
@@ -50,11 +61,16 @@ pub(super) fn classify(error: &reqwest::Error) -> SendError {
             .fix("look at the address, at whether the platform runs, and at proxies and firewalls between");
         return SendError::not_sent(error);
     }
-    classify_lost(error)
+    lost(error)
 }
 
 /// Classifies the error of a request that was certainly sent.
-pub(super) fn classify_lost(error: &reqwest::Error) -> SendError {
+pub(super) fn classify_lost(error: reqwest::Error) -> SendError {
+    let failure = lost(&error);
+    failure.with_source(error)
+}
+
+fn lost(error: &reqwest::Error) -> SendError {
     let what = if error.is_timeout() {
         "the platform did not answer in time"
     } else {

@@ -40,7 +40,7 @@ impl ApiResponse {
         let retry_after = retry_after(response.headers());
         let location = header(response.headers(), &LOCATION);
         let mut body = Zeroizing::new(Vec::new());
-        while let Some(piece) = response.chunk().await.map_err(|error| fault::classify_lost(&error))? {
+        while let Some(piece) = response.chunk().await.map_err(fault::classify_lost)? {
             // Checked while reading, because Content-Length may be missing or wrong.
             if body.len() + piece.len() > LIMIT {
                 let error = Code::NotThePlatform.error(format!("the answer is longer than {LIMIT} bytes"));

@@ -45,11 +45,12 @@ pub struct InitArgs {
     #[arg(long, requires = "devices_key", help_heading = "CA keys")]
     pub devices_key_existing: bool,
     /// Read the passphrase of an imported CA's key or keystore from FILE (`-` for standard input)
-    #[arg(long, value_name = "FILE", help_heading = "Imported CAs")]
-    pub brought_passphrase_file: Option<PathBuf>,
+    // The alias is the name of earlier versions, which scripts use.
+    #[arg(long, alias = "brought-passphrase-file", value_name = "FILE", help_heading = "Imported CAs")]
+    pub imported_passphrase_file: Option<PathBuf>,
     /// Read the password of the key inside an imported keystore from FILE, if it differs
-    #[arg(long, value_name = "FILE", help_heading = "Imported CAs")]
-    pub brought_key_passphrase_file: Option<PathBuf>,
+    #[arg(long, alias = "brought-key-passphrase-file", value_name = "FILE", help_heading = "Imported CAs")]
+    pub imported_key_passphrase_file: Option<PathBuf>,
     /// Print what would happen, and write nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -58,7 +58,7 @@ pub(crate) fn export(args: &CaExportArgs, context: &mut Context) -> Result<Exit>
 
 impl Report for StationBundleReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "station bundle: {}", printable(&self.kit.to_string_lossy()))?;
+        writeln!(out, "station bundle: {}", printable(&self.station_bundle.to_string_lossy()))?;
         writeln!(out, "  issuing CA      {}", printable(&self.certificate.subject))?;
         writeln!(out, "  fingerprint     {}", self.certificate.fingerprint)?;
         match (self.key, &self.key_uri) {

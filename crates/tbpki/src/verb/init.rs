@@ -245,16 +245,16 @@ impl<'a> ImportedSecrets<'a> {
     fn fetch(&mut self, which: ImportedSecret, again: bool, context: &mut Context) -> Result<Option<Secret>> {
         let (path, kept, what, flag) = match which {
             ImportedSecret::Passphrase => (
-                &self.args.brought_passphrase_file,
+                &self.args.imported_passphrase_file,
                 &mut self.passphrase,
                 "passphrase of the imported CA",
-                "--brought-passphrase-file",
+                "--imported-passphrase-file",
             ),
             ImportedSecret::KeyPassword => (
-                &self.args.brought_key_passphrase_file,
+                &self.args.imported_key_passphrase_file,
                 &mut self.key_passphrase,
                 "password of the private key in the imported keystore",
-                "--brought-key-passphrase-file",
+                "--imported-key-passphrase-file",
             ),
         };
         let Some(path) = path else {
