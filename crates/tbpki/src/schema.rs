@@ -12,7 +12,6 @@ use fleet::lifecycle::upkeep::forget::ForgetReport;
 use fleet::lifecycle::upkeep::repair::RepairReport;
 use fleet::mass::{CancelReport, FleetReport, JobsReport};
 use fleet::profile::ProfileReport;
-use fleet::register::new_device::DeviceReport;
 use fleet::token::TokenReport;
 use identity::init::InitReport;
 use identity::lifecycle::revocation_lists::RevocationListsReport;
@@ -28,6 +27,7 @@ use crate::output::Envelope;
 use crate::verb::about::explain::ExplainReport;
 use crate::verb::about::install::InstallReport;
 use crate::verb::about::version::VersionReport;
+use crate::verb::client::ClientReport;
 use crate::verb::config::ConfigReport;
 use crate::verb::lifecycle::host::RenewOutput;
 use crate::verb::lifecycle::needs_renewal::NeedsRenewalReport;
@@ -51,7 +51,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
         ("init", of::<InitReport>()),
         ("server", of::<IdentityReport>()),
-        ("client", of::<DeviceReport>()),
+        ("client", of::<ClientReport>()),
         ("register", of::<RegisteredDevices>()),
         ("unregister", of::<UnregisterReport>()),
         ("renew", of::<RenewOutput>()),

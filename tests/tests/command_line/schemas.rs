@@ -90,6 +90,8 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["client", "--device", "pump-2", "--alg", "ed25519"], 0, &["/findings/0", "/result/certificate"]),
     (&["client", "--device", "x", "--csr", "csr/x.csr"], 0, &["/result/generation"]),
     (&["client", "--device", "pump-2", "--force", "--dry-run"], 0, &["/result/files/0"]),
+    (&["client", "pump-1", "pump-2"], 0, &["/result/devices/1/certificate", "/result/left"]),
+    (&["client", "pump-1", "pump-2", "--out", "x"], 2, &["/error/fix"]),
     (&["client", "--device", "pump-1", "--days", "3"], 1, &["/error/why"]),
     (&["inspect", CHAIN, "csr/x.csr", "pki/devices/pump-1/key.pem"], 0, &["/result/files/2"]),
     (&["inspect", "out/mqttserver.p12", "--passphrase-file", PASSWORD], 0, &["/result/files/0"]),

@@ -4,4 +4,5 @@ mod asked_again;
 mod missing_files;
 mod not_given;
 mod own_ca;
+mod several;
 mod station_bundle;

@@ -55,28 +55,27 @@ impl From<IdentityReport> for DeviceReport {
 /// registration is in the report: the identity is made, and the next run continues from it.
 ///
 /// # Errors
-/// Those of [`make_device`], and those of a platform that the configuration does not describe.
+/// Those of [`make_device`].
 pub fn make_and_register(
     workspace: &mut Workspace<'_>,
+    connection: &Connection,
     name: &DeviceName,
     request: &IdentityRequest,
     registration: &NewRegistration,
 ) -> Result<DeviceReport> {
-    // The platform's settings are checked before a key is made.
-    let connection = Connection::of(workspace)?;
     if request.dry_run {
-        return plan(workspace, &connection, name, request, registration);
+        return plan(workspace, connection, name, request, registration);
     }
     store::check_exists(workspace.store_dir())?;
     // One lock for both steps, so that no other verb comes between them.
     let mut store = workspace.open_store("client")?;
     // Only with `--force`: otherwise the certificate that is registered stays the same.
     if request.force && !registration.replace {
-        check_would_be_taken(workspace, &connection, &store.ledger, name, registration)?;
+        check_would_be_taken(workspace, connection, &store.ledger, name, registration)?;
     }
     let IssuedDevice { report, entry, leaf } = make_device_in(workspace, &mut store, name, request)?;
     let candidate = candidate(&store.ledger, entry, leaf, registration);
-    Ok(register_one(&connection, Records::Ledger(&mut store.ledger), candidate, report, registration))
+    Ok(register_one(connection, Records::Ledger(&mut store.ledger), candidate, report, registration))
 }
 
 /// Fails if the platform would refuse another certificate of the device, before its key is replaced.

@@ -6,15 +6,15 @@ use clap::Args;
 use config::ClientFormat;
 
 use super::value::client_format;
-use super::{CreateArgs, DeviceArg, IdentityArgs, OwnerArgs, PlatformArgs};
+use super::{CreateArgs, DevicesArg, IdentityArgs, OwnerArgs, PlatformArgs};
 
 /// The arguments of `tbpki client`.
 #[derive(Debug, Clone, Args)]
 pub struct ClientArgs {
-    /// The device.
+    /// The devices.
     #[command(flatten)]
-    pub device: DeviceArg,
-    /// Copy the files to DIR
+    pub devices: DevicesArg,
+    /// Copy the files of the device to DIR
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// The files to write in addition to PEM [default: client.formats of keygen.toml] (repeat or separate by commas)

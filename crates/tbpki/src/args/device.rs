@@ -32,6 +32,33 @@ impl DeviceArg {
     }
 }
 
+/// Devices, as NAME.. or as `--device NAME`.
+#[derive(Debug, Clone, Args)]
+#[group(id = "devices", required = true, multiple = true)]
+pub struct DevicesArg {
+    /// The devices: the common name of each, its directory and its name on the platform
+    #[arg(value_name = "NAME", value_parser = parsed::<DeviceName>(), value_delimiter = ',')]
+    #[arg(add = completion::devices())]
+    name: Vec<DeviceName>,
+    /// More devices (repeat or separate by commas)
+    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), value_delimiter = ',')]
+    #[arg(num_args = 1.., add = completion::devices())]
+    device: Vec<DeviceName>,
+}
+
+impl DevicesArg {
+    /// The names in the order of the command line, each once.
+    pub fn names(&self) -> Vec<&DeviceName> {
+        let mut names: Vec<&DeviceName> = Vec::new();
+        for name in self.name.iter().chain(&self.device) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -44,22 +71,28 @@ mod tests {
 
     #[test]
     fn a_device_has_its_name_with_or_without_the_flag() {
-        for line in
-            ["tbpki client pump-1 --alg ec-p256", "tbpki client --device pump-1", "tbpki client --device=pump-1"]
-        {
-            let Ok(Verb::Client(args)) = parsed(line) else { panic!("{line}") };
+        for line in ["tbpki token pump-1 --create", "tbpki token --device pump-1", "tbpki token --device=pump-1"] {
+            let Ok(Verb::Token(args)) = parsed(line) else { panic!("{line}") };
             assert_eq!(args.device.name().unwrap().as_str(), "pump-1", "{line}");
         }
-        for line in [
-            "tbpki client",
-            "tbpki client pump-1 --device pump-2",
-            "tbpki client a b",
-            "tbpki token",
-            "tbpki unregister",
-        ] {
+        for line in ["tbpki token", "tbpki token pump-1 --device pump-2", "tbpki token a b", "tbpki unregister"] {
             assert!(parsed(line).is_err(), "{line}");
         }
-        assert!(parsed("tbpki token pump-1").is_ok() && parsed("tbpki unregister pump-1").is_ok());
+        assert!(parsed("tbpki unregister pump-1").is_ok());
+    }
+
+    #[test]
+    fn one_or_several_devices_are_issued_each_once() {
+        for (line, expected) in [
+            ("tbpki client pump-1 --alg ec-p256", &["pump-1"][..]),
+            ("tbpki client --device=pump-1", &["pump-1"]),
+            ("tbpki client b a b --device c,a", &["b", "a", "c"]),
+        ] {
+            let Ok(Verb::Client(args)) = parsed(line) else { panic!("{line}") };
+            let names: Vec<&str> = args.devices.names().into_iter().map(super::DeviceName::as_str).collect();
+            assert_eq!(names, expected, "{line}");
+        }
+        assert!(parsed("tbpki client").is_err() && parsed("tbpki client a /b").is_err());
     }
 
     #[test]

@@ -1,0 +1,64 @@
+//! Several devices in one run of `tbpki client`.
+
+use std::fs;
+
+use tb_sim::Settings;
+use tbpki_tests::platform::Platform;
+use tbpki_tests::{Outcome, Sandbox};
+
+#[test]
+fn several_devices_are_made_in_one_run_and_each_once() {
+    let sandbox = Sandbox::with_store();
+    let made = sandbox.ok(["client", "pump-1", "pump-2", "--device", "pump-3,pump-1", "--json"]).json();
+    let devices = made["result"]["devices"].as_array().unwrap();
+    let names: Vec<&str> = devices.iter().map(|device| device["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["pump-1", "pump-2", "pump-3"]);
+    assert!(devices.iter().all(|device| device["done"] == "issued"), "{made:#}");
+    assert_eq!(made["result"]["left"].as_array().unwrap().len(), 0);
+    let again = sandbox.ok(["client", "pump-1", "pump-2", "pump-3", "--json"]).json();
+    let devices = again["result"]["devices"].as_array().unwrap();
+    assert!(devices.iter().all(|device| device["done"] == "unchanged" && device["generation"] == 1), "{again:#}");
+}
+
+#[test]
+fn a_device_that_cannot_be_made_ends_the_run_and_the_same_command_does_the_rest() {
+    let sandbox = Sandbox::with_store();
+    fs::create_dir_all(sandbox.join("pki/devices")).unwrap();
+    // A file in the place of the directory.
+    sandbox.write("pki/devices/pump-2", "mine");
+    let several = ["client", "pump-1", "pump-2", "pump-3"];
+    let outcome =
+        sandbox.tbpki(several).run().ends(4).prints("device pump-1 issued").prints("2 not made: pump-2, pump-3");
+    outcome.prints("error[").prints("pki/devices/pump-2");
+    assert_eq!(sandbox.text("pki/devices/pump-2"), "mine");
+    assert!(!sandbox.join("pki/devices/pump-3").exists());
+    fs::remove_file(sandbox.join("pki/devices/pump-2")).unwrap();
+    sandbox.ok(several).prints("device pump-1 is up to date").prints("device pump-3 issued");
+}
+
+#[test]
+fn options_of_one_device_are_refused_for_several() {
+    let sandbox = Sandbox::with_store();
+    for option in [&["--out", "out"][..], &["--csr", "pump.csr"]] {
+        let outcome = sandbox.tbpki([&["client", "a", "b"], option].concat()).run();
+        outcome.ends(2).prints("error[TBPKI-0011]").prints(&format!("{} takes one device", option[0]));
+    }
+    assert!(!sandbox.join("pki/devices/a").exists() && !sandbox.join("out").exists());
+}
+
+#[test]
+fn several_devices_are_registered_and_each_failure_is_told() {
+    let sandbox = Sandbox::with_store();
+    let platform = Platform::simulator_in(&sandbox, Settings::default());
+    let client = |args: &[&str]| -> Outcome {
+        let args = [&["client", "--register"], args].concat();
+        platform.known_to(sandbox.tbpki(args), sandbox.join("password")).run()
+    };
+    client(&["pump-2"]).ok();
+    // Another certificate would take the place of the one that pump-2 logs in with.
+    let outcome = client(&["pump-1", "pump-2", "pump-3", "--force"]).ends(4).prints("device pump-1 issued");
+    outcome.prints("error[TBPKI-0137]").prints("2 not made: pump-2, pump-3");
+    client(&["pump-1", "pump-2", "pump-3"]).ok().prints("device pump-3 issued");
+    let sim = platform.sim().unwrap();
+    assert!(["pump-1", "pump-2", "pump-3"].iter().all(|name| sim.device(name).is_some()));
+}
