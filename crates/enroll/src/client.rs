@@ -33,6 +33,8 @@ pub struct HostRequest {
     pub proof: Proof,
     /// The program that runs once the files are in their places.
     pub after: Option<Hook>,
+    /// Ask for no certificate, and write nothing.
+    pub dry_run: bool,
 }
 
 /// How a host proves itself.
@@ -69,6 +71,8 @@ pub struct HostReport {
     /// Whether the server has the proof that the new certificate is used. Servers other than `tbpki serve` do not ask
     /// for it.
     pub confirmed: bool,
+    /// Whether this is a dry run: subject, serial number and end are those of the present certificate.
+    pub dry_run: bool,
     /// Whether the program that makes a service load the files failed. The same command runs it again.
     pub open: bool,
     /// What was noticed.
@@ -99,6 +103,9 @@ pub fn fetch(request: &HostRequest) -> Result<HostReport> {
     let roots = server::roots(request.cafile.as_deref())?;
     let start = Start::of(&request.proof, &files)?;
     let server = Server::new(&request.url, request.label.as_deref(), roots)?;
+    if request.dry_run {
+        return rehearse(request, &start, &server);
+    }
     if let Start::Renewal(present) = &start
         && files.is_moved(present)?
     {
@@ -129,6 +136,16 @@ pub fn fetch(request: &HostRequest) -> Result<HostReport> {
     finish(request, &files, &new, kept, confirmed)
 }
 
+/// Finds out whether a renewal can begin: the files fit, and the server answers over TLS. Whether it will renew this
+/// certificate is not asked: no request of EST does that without a certificate as its answer.
+fn rehearse(request: &HostRequest, start: &Start<'_>, server: &Server) -> Result<HostReport> {
+    let Start::Renewal(present) = start else {
+        return Err(Code::Internal.error("a first certificate has no dry run"));
+    };
+    server.try_out(present)?;
+    Ok(report(request, present.leaf()))
+}
+
 /// Whether a renewal of the certificate in a file was interrupted, or its program has failed: [`fetch`] continues.
 pub fn is_open(cert: &Path) -> bool {
     files::is_staged(cert)
@@ -150,16 +167,28 @@ fn finish(
         files.remove_staged()?;
     }
     Ok(HostReport {
+        kept,
+        confirmed,
+        open: ran.is_err(),
+        findings: ran.err().into_iter().map(base::Error::into_finding).collect(),
+        ..report(request, leaf)
+    })
+}
+
+/// The report of a certificate and its files.
+fn report(request: &HostRequest, leaf: &Certificate) -> HostReport {
+    HostReport {
         subject: leaf.subject(),
         serial: leaf.serial_hex(),
         expires: leaf.not_after().format(&Rfc3339).unwrap_or_default(),
         cert: request.cert.clone(),
         key: request.key.clone(),
-        kept,
-        confirmed,
-        open: ran.is_err(),
-        findings: ran.err().into_iter().map(base::Error::into_finding).collect(),
-    })
+        kept: Vec::new(),
+        confirmed: false,
+        dry_run: request.dry_run,
+        open: false,
+        findings: Vec::new(),
+    }
 }
 
 /// What a run begins with.
@@ -175,6 +204,10 @@ impl<'a> Start<'a> {
         match proof {
             Proof::Present => Ok(Self::Renewal(files.present()?)),
             Proof::Password { name, password, algorithm } => {
+                // An earlier run has moved its files, and its program has failed or did not run.
+                if let Some(moved) = files.moved()? {
+                    return Ok(Self::Renewal(moved));
+                }
                 files.check_absent()?;
                 // Before a key is made: a name that no subject can have leaves nothing behind.
                 let subject = Subject::default().with_common_name(name)?;

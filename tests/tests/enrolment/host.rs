@@ -189,6 +189,55 @@ fn a_program_runs_after_a_renewal_and_again_if_it_failed() {
 }
 
 #[test]
+fn a_program_runs_after_a_first_certificate_and_again_if_it_failed() {
+    let station = station();
+    let service = Service::start(&station, &[]);
+    let host = Host::new(&station, &service);
+    let program = host.sandbox.join("load");
+    host.sandbox.write("load", "#!/bin/sh\ntest -e log && echo \"$TBPKI_DEVICES|$1\" >> log\n");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+    fs::set_permissions(host.sandbox.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    host.sandbox.write("once", password(&station, "gateway-1"));
+    let fetch = || {
+        let server = ["enroll", "fetch", "--est", &host.url, "--cafile", "root.pem", "--device", "gateway-1"];
+        let files = ["--password-file", "once", "--cert", "cert.pem", "--key", "key.pem"];
+        let after = ["--after", program.to_str().unwrap(), "--due"];
+        host.sandbox.tbpki(server.iter().chain(&files).chain(&after)).run()
+    };
+    let outcome = fetch().ends(4);
+    assert!(outcome.stderr_text().contains("TBPKI-0311"), "{outcome}");
+    let serial = host.serial();
+    host.sandbox.write("log", "");
+    fetch().ok();
+    assert_eq!((host.sandbox.text("log").as_str(), host.serial()), ("gateway-1|--due\n", serial));
+    // All is done, so that another first certificate would replace one.
+    let outcome = fetch().ends(1);
+    assert!(outcome.stderr_text().contains("renew --est"), "{outcome}");
+    assert_eq!(host.sandbox.text("log"), "gateway-1|--due\n");
+}
+
+#[test]
+fn a_dry_run_of_a_renewal_reaches_the_server_and_changes_nothing() {
+    let station = station();
+    let service = Service::start(&station, &[]);
+    let host = Host::new(&station, &service);
+    host.fetch("gateway-1", &password(&station, "gateway-1")).ok();
+    let before = (host.sandbox.read("cert.pem"), host.sandbox.read("key.pem"));
+    let dry_run = |url: &str| {
+        let files = ["renew", "--est", url, "--cafile", "root.pem", "--cert", "cert.pem", "--key", "key.pem"];
+        host.sandbox.tbpki(files.iter().chain(&["--dry-run"])).run()
+    };
+    dry_run(&host.url).ok().prints("would be renewed");
+    assert_eq!((host.sandbox.read("cert.pem"), host.sandbox.read("key.pem")), before);
+    assert!(!host.sandbox.join("cert.pem.new").exists() && !host.sandbox.join("key.pem.new").exists());
+    let outcome = dry_run("https://localhost:1").ends(1);
+    assert!(outcome.stderr_text().contains("TBPKI-0347"), "{outcome}");
+    host.sandbox.write("key.pem", openssl().args(["genpkey", "-algorithm", "ED25519"]).run().ok().stdout);
+    let outcome = dry_run(&host.url).ends(1);
+    assert!(outcome.stderr_text().contains("key.pem"), "{outcome}");
+}
+
+#[test]
 fn a_certificate_that_was_fetched_is_moved_into_place_by_the_next_run() {
     let station = station();
     let service = Service::start(&station, &[]);

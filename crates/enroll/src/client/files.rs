@@ -64,6 +64,19 @@ impl Files {
         }
     }
 
+    /// The identity in place, if it is the staged one: a run was interrupted between the move and its end.
+    pub(super) fn moved(&self) -> Result<Option<Identity>> {
+        if !self.dir.join(&self.cert).exists() || !self.dir.join(&self.key).exists() {
+            return Ok(None);
+        }
+        // Without staged files, those in place belong to a finished run or to another program, and are not read.
+        if self.staged_key()?.is_none() && self.staged_chain()?.is_empty() {
+            return Ok(None);
+        }
+        let present = self.present()?;
+        Ok(self.is_moved(&present)?.then_some(present))
+    }
+
     /// Whether an earlier run has moved its files into place, and was interrupted before its end.
     pub(super) fn is_moved(&self, present: &Identity) -> Result<bool> {
         let key = self.staged_key()?.is_some_and(|key| key.spki_der() == present.key.spki_der());

@@ -1,5 +1,6 @@
 //! Arguments of the verbs about enrolment over the network.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -47,6 +48,12 @@ pub struct FetchArgs {
     /// The files of this host.
     #[command(flatten)]
     pub files: HostFileArgs,
+    /// Run PROGRAM with all arguments that follow, without a shell, once the files are written
+    ///
+    /// Must be the last option. The name is in TBPKI_DEVICES. If the program fails, the exit status is 4, and the same
+    /// command runs it again.
+    #[arg(long, value_name = "PROGRAM", num_args = 1.., allow_hyphen_values = true)]
+    pub after: Vec<OsString>,
 }
 
 /// The files of a host without a store, and its server's label and roots.

@@ -21,7 +21,7 @@ use crate::completion;
 #[command(group = clap::ArgGroup::new("which").required(true).args(["device", "server", "all", "est"]))]
 pub struct RenewArgs {
     /// This host, without a store: renew the certificate in --cert at the EST server with this URL, without /.well-known
-    #[arg(long, value_name = "URL", value_parser = text(), requires = "cert", requires = "key", conflicts_with_all = ["due", "within", "same_key", "dry_run", "register", "keep"])]
+    #[arg(long, value_name = "URL", value_parser = text(), requires = "cert", requires = "key", conflicts_with_all = ["due", "within", "same_key", "register", "keep"])]
     pub est: Option<String>,
     /// With --est: the file of the certificate with its chain
     #[arg(long, value_name = "FILE", requires = "est")]

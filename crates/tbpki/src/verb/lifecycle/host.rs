@@ -31,7 +31,7 @@ pub(crate) enum RenewOutput {
 pub(crate) fn fetch(args: &FetchArgs, context: &mut Context) -> Result<Exit> {
     let password = passphrase::read_from(&args.password_file, "the one-time password", context)?;
     let proof = Proof::Password { name: args.device.as_str().to_owned(), password, algorithm: args.alg };
-    run(&args.est, &args.files, proof, None, context)
+    run(&args.est, &args.files, proof, hook(&args.after), false, context)
 }
 
 /// Renews the certificate of this host at the server of `--est`.
@@ -43,10 +43,17 @@ pub(crate) fn renew(args: &RenewArgs, est: &str, context: &mut Context) -> Resul
         cafile: args.cafile.clone(),
         label: args.label.clone(),
     };
-    run(est, &files, Proof::Present, hook(args), context)
+    run(est, &files, Proof::Present, hook(&args.after), args.dry_run, context)
 }
 
-fn run(est: &str, files: &HostFileArgs, proof: Proof, after: Option<Hook>, context: &mut Context) -> Result<Exit> {
+fn run(
+    est: &str,
+    files: &HostFileArgs,
+    proof: Proof,
+    after: Option<Hook>,
+    dry_run: bool,
+    context: &mut Context,
+) -> Result<Exit> {
     let request = HostRequest {
         url: est.to_owned(),
         label: files.label.clone(),
@@ -55,6 +62,7 @@ fn run(est: &str, files: &HostFileArgs, proof: Proof, after: Option<Hook>, conte
         key: files.key.clone(),
         proof,
         after,
+        dry_run,
     };
     let mut report = enroll::client::fetch(&request)?;
     context.output.findings(std::mem::take(&mut report.findings));
@@ -65,6 +73,9 @@ fn run(est: &str, files: &HostFileArgs, proof: Proof, after: Option<Hook>, conte
 impl Report for HostReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}: {}, expires {}", printable(&self.subject), self.serial, self.expires)?;
+        if self.dry_run {
+            return writeln!(out, "would be renewed: the server was reached, and the files fit");
+        }
         for path in [&self.cert, &self.key] {
             writeln!(out, "  written   {}", printable(&path.to_string_lossy()))?;
         }

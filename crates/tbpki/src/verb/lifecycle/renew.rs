@@ -1,5 +1,6 @@
 //! `tbpki renew`.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 
 use base::Result;
@@ -39,7 +40,7 @@ pub(crate) fn run(args: &RenewArgs, context: &mut Context) -> Result<Exit> {
         due,
         how: RenewRequest { same_key: args.same_key, dry_run: args.dry_run, ..RenewRequest::default() },
         register: args.register.then(|| RegisterRenewals { broker: args.broker.clone(), pending_only: args.pending }),
-        after: hook(args),
+        after: hook(&args.after),
         keep: args.keep.into(),
     };
     let mut report = context.in_workspace(&config, |workspace| renew_many(workspace, &wish))?;
@@ -53,8 +54,8 @@ pub(crate) fn run(args: &RenewArgs, context: &mut Context) -> Result<Exit> {
 }
 
 /// The program of `--after`.
-pub(super) fn hook(args: &RenewArgs) -> Option<Hook> {
-    Hook::of("--after", &args.after, std::env::var_os("PATH").as_ref())
+pub(super) fn hook(after: &[OsString]) -> Option<Hook> {
+    Hook::of("--after", after, std::env::var_os("PATH").as_ref())
 }
 
 impl Report for RenewReport {
