@@ -1,5 +1,6 @@
 //! `tbpki serve` and foreign clients: who gets a certificate, and which status and text each refusal has.
 
+mod bouncycastle;
 mod device;
 mod host;
 mod limits;
