@@ -13,7 +13,7 @@ use super::value::kind::{Concurrency, Days, Port, Seconds, ValueKind, Version};
 use super::value::path::FilePath;
 use super::value::secret_ref::SecretRef;
 use super::value::texts::{
-    Alias, CaName, Chip, CommandWord, Country, Domain, FilePrefix, FlashSize, HostName, LedgerUrl, Locality,
+    Alias, CaName, Chip, CommandWord, Country, CrlUrl, Domain, FilePrefix, FlashSize, HostName, LedgerUrl, Locality,
     Organization, OrganizationalUnit, PartitionName, ProfileName, Ssid, State, TimeServer, Url, UserName,
 };
 use super::value::word::{Anchors, ClientFormat, Credentials, PlatformKind, ServerFormat};
@@ -150,6 +150,8 @@ sections! {
         pin: Option<SecretRef> = unset "{ env = \"TOKEN_PIN\" }";
         /// The first word of the common names of the CAs. Change it when you run more than one fleet.
         name: CaName = default "\"tbpki\"";
+        /// The address below which brokers fetch the revocation lists of the devices' CAs, for example from `tbpki serve --crl`. Certificates issued from now on name the list of their CA's key there. Unset, they name none.
+        crl_url: Option<CrlUrl> = unset "\"http://crl.example.org\"";
     }
 
     /// The revocation lists of the devices' CAs, which `tbpki crl` makes.

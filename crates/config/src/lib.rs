@@ -37,8 +37,8 @@ pub use value::kind::{Concurrency, Days, Port, Seconds, Version};
 pub use value::path::FilePath;
 pub use value::secret_ref::SecretRef;
 pub use value::texts::{
-    Alias, CHIPS, CaName, Chip, CommandWord, Country, Domain, FilePrefix, FlashSize, HostName, LedgerUrl, Locality,
-    Organization, OrganizationalUnit, PartitionName, ProfileName, Ssid, State, TimeServer, Url, UserName,
+    Alias, CHIPS, CaName, Chip, CommandWord, Country, CrlUrl, Domain, FilePrefix, FlashSize, HostName, LedgerUrl,
+    Locality, Organization, OrganizationalUnit, PartitionName, ProfileName, Ssid, State, TimeServer, Url, UserName,
 };
 pub use value::word::{Anchors, ClientFormat, Credentials, PlatformKind, ServerFormat};
 

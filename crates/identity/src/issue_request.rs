@@ -23,7 +23,7 @@ use crate::files::table::FileRow;
 use crate::issuance::{CurrentState, Issuance};
 use crate::lifecycle::renew::checks;
 use crate::report::{CertificateReport, FileOutcome, FileReport, IdentityOutcome, IdentityReport};
-use crate::request::contents;
+use crate::request::{contents, crl_url};
 use store::ca::Ca;
 use store::secrets::NewSecret;
 use store::{FILE_LIMIT, Store};
@@ -305,7 +305,7 @@ impl IssueRequest<'_> {
     }
 
     fn order(&mut self, workspace: &Workspace<'_>, issuer: &dyn Issuer) -> Result<(Order, Option<Finding>)> {
-        let (contents, note) = contents(
+        let (mut contents, note) = contents(
             self.profile,
             self.subject.clone(),
             self.sans.clone(),
@@ -313,6 +313,7 @@ impl IssueRequest<'_> {
             issuer.validity(),
             workspace.now,
         )?;
+        contents.crl_url = self.ca.as_ref().and_then(|ca| crl_url(workspace.config, ca));
         self.check_lasts(&contents)?;
         // The key moves into the order: a private key must not be generated twice for one request.
         let key = std::mem::replace(&mut self.key, KeySource::Generate(Algorithm::default()));

@@ -22,6 +22,7 @@ use time::OffsetDateTime;
 use crate::files::output::{into_bytes, pem_of};
 use crate::init::encode_key;
 use crate::report::FileReport;
+use crate::request::crl_url;
 use name_pattern::NamePattern;
 use store::Workspace;
 use store::ca::{Ca, OpenCa};
@@ -132,6 +133,7 @@ pub fn make(
         subject: workspace.config.subject()?.with_common_name(&format!("{profile} issuing CA"))?,
         sans: Vec::new(),
         permitted_dns: Vec::new(),
+        crl_url: crl_url(workspace.config, &Ca::DevicesRoot),
     };
     // Recorded before anything is signed, so that a signed CA is never unknown to the ledger.
     let generation = store.ledger.intend(&NewIdentity {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use base::file::{self, Ownership};
 use base::{Finding, Result};
-use config::{Days, Origin, Setting};
+use config::{Config, Days, Origin, Setting};
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
 use pki::issuer::KeySource;
@@ -18,6 +18,7 @@ use pki::{Algorithm, San, Subject};
 use time::OffsetDateTime;
 
 use store::FILE_LIMIT;
+use store::ca::{Ca, Hierarchy};
 
 /// The options of both kinds of identities.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +50,13 @@ impl IdentityRequest {
     }
 }
 
+/// The base of the addresses of revocation lists for certificates that `issuer` signs. The servers' CAs have none: only
+/// brokers fetch lists, for devices.
+pub fn crl_url(config: &Config, issuer: &Ca) -> Option<String> {
+    let is_devices = issuer.hierarchy() == Hierarchy::Devices;
+    config.ca.crl_url.value.as_ref().filter(|_| is_devices).map(|url| url.as_str().to_owned())
+}
+
 /// Decides serial number and dates of a leaf.
 pub(crate) fn contents(
     profile: Profile,
@@ -60,7 +68,15 @@ pub(crate) fn contents(
 ) -> Result<(Contents, Option<Finding>)> {
     let lifetime = Lifetime { days: days.value.number(), explicit: is_named_now(days) };
     let (validity, note) = Validity::starting(now, lifetime, issuer.as_ref())?;
-    let contents = Contents { profile, serial: Serial::random()?, validity, subject, sans, permitted_dns: Vec::new() };
+    let contents = Contents {
+        profile,
+        serial: Serial::random()?,
+        validity,
+        subject,
+        sans,
+        permitted_dns: Vec::new(),
+        crl_url: None,
+    };
     Ok((contents, note))
 }
 

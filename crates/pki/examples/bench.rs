@@ -102,7 +102,15 @@ impl Bench {
             ])?;
             let validity = Validity::starting(now, Lifetime { days, explicit: true }, within.as_ref())?.0;
             let serial = Serial::random()?;
-            Ok(Contents { profile, serial, validity, subject, sans: Vec::new(), permitted_dns: Vec::new() })
+            Ok(Contents {
+                profile,
+                serial,
+                validity,
+                subject,
+                sans: Vec::new(),
+                permitted_dns: Vec::new(),
+                crl_url: None,
+            })
         };
         let order = |contents| Order { contents, key: KeySource::Generate(Algorithm::EcP256) };
         let root = SelfSigned.issue(order(contents(Profile::Root, "root", 10_000, None)?))?;

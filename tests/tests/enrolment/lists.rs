@@ -1,8 +1,8 @@
 //! The listeners without TLS, the CA certificates and the anchors.
 
-use tbpki_tests::Tool;
 use tbpki_tests::est::{CERTIFICATE, Service, station};
 use tbpki_tests::oracle::openssl;
+use tbpki_tests::{Outcome, Sandbox, Tool};
 
 fn curl(url: &str) -> (String, Vec<u8>) {
     let outcome = Tool::new("curl")
@@ -33,6 +33,58 @@ fn revocation_lists_are_served_as_one_file_and_for_each_ca() {
     for path in ["/", "/server-issuing.crl", "/profile-..%2F..%2Fx.crl", "/unknown.crl", "/../ledger.db"] {
         assert!(curl(&url(path)).0.starts_with("404"), "{path}");
     }
+}
+
+/// What a broker that fetches lists decides: OpenSSL reads the address in the certificate, and gets the list there.
+#[track_caller]
+fn verified_with_fetched_list(sandbox: &Sandbox, leaf: &str, issuing: &str) -> Outcome {
+    let verify = openssl().args(["verify", "-crl_check", "-crl_download", "-CAfile"]);
+    let verify = verify.arg(sandbox.join("pki/ca/devices-root/cert.pem")).arg("-untrusted").arg(sandbox.join(issuing));
+    verify.arg(sandbox.join(leaf)).run()
+}
+
+#[test]
+fn a_broker_fetches_the_list_that_a_certificate_names_also_after_a_rollover() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    let tbpki = |args: &[&str]| sandbox.tbpki(args).env("TBPKI_CA_CRL_URL", &service.lists).run().ok();
+    tbpki(&["client", "pump-1", "pump-2"]);
+    tbpki(&["fleet", "issue", "--count", "1", "--name-pattern", "fleet-{}", "--layout", "directories"]);
+    tbpki(&["crl"]);
+    let (first, member) = ("pki/ca/devices-issuing/cert.pem", "pki/devices/fleet-1/cert.pem");
+    sandbox.write("first.pem", sandbox.read(first));
+    for leaf in ["pki/devices/pump-1/cert.pem", "pki/devices/pump-2/cert.pem", member] {
+        verified_with_fetched_list(&sandbox, leaf, first).ok();
+    }
+    tbpki(&["revoke", "--device", "pump-1"]);
+    let refused = verified_with_fetched_list(&sandbox, "pki/devices/pump-1/cert.pem", first);
+    assert!(refused.status != 0 && refused.stderr_text().contains("certificate revoked"), "{refused}");
+    verified_with_fetched_list(&sandbox, "pki/devices/pump-2/cert.pem", first).ok();
+
+    // Each key has a list of its own: a certificate of the CA before names another list than one of the present CA.
+    tbpki(&["ca", "prepare", "devices-issuing"]);
+    tbpki(&["crl"]);
+    tbpki(&["ca", "activate", "devices-issuing", "--leave-behind"]);
+    tbpki(&["client", "pump-3"]);
+    tbpki(&["crl"]);
+    verified_with_fetched_list(&sandbox, "pki/devices/pump-3/cert.pem", first).ok();
+    verified_with_fetched_list(&sandbox, "pki/devices/pump-2/cert.pem", "first.pem").ok();
+    let refused = verified_with_fetched_list(&sandbox, "pki/devices/pump-1/cert.pem", "first.pem");
+    assert!(refused.status != 0 && refused.stderr_text().contains("certificate revoked"), "{refused}");
+    // Servers have no lists: their clients ask for none.
+    let server = openssl().args(["x509", "-noout", "-ext", "crlDistributionPoints", "-in"]);
+    let server = server.arg(sandbox.join("pki/servers/localhost/mqttserver.pem")).run();
+    assert!(!server.stdout_text().contains("URI:"), "{server}");
+}
+
+#[test]
+fn an_address_that_no_certificate_can_name_is_refused() {
+    let sandbox = Sandbox::with_store();
+    for address in ["https://crl.example.org", "crl.example.org", "http://crl.example.org/?list="] {
+        let outcome = sandbox.tbpki(["client", "pump-1"]).env("TBPKI_CA_CRL_URL", address).run().ends(1);
+        assert!(outcome.stderr_text().contains("error[TBPKI-0003]"), "{outcome}");
+    }
+    assert!(!sandbox.join("pki/devices/pump-1").exists());
 }
 
 #[test]

@@ -32,6 +32,7 @@ impl Files {
             subject: Subject::default().with_common_name(name).unwrap(),
             sans: Vec::new(),
             permitted_dns: Vec::new(),
+            crl_url: None,
         };
         let order =
             |profile, name: &str| Order { contents: contents(profile, name), key: KeySource::Generate(algorithm) };

@@ -76,6 +76,8 @@ texts! {
     Alias, "up to 64 letters, digits and any of . _ - + @", alias;
     /// The address of a platform's REST API, without a slash at the end.
     Url, "an address that begins with https:// or http://", url;
+    /// The address below which revocation lists are fetched, without a slash at the end.
+    CrlUrl, "an address that begins with http://", crl_url;
     /// The address of the server that keeps the ledger, without a password.
     LedgerUrl, "an address such as postgres://tbpki@db.example/fleet", ledger_url;
     /// A user's name.
@@ -245,6 +247,19 @@ fn url(text: &str) -> Result<String> {
     }
 }
 
+fn crl_url(text: &str) -> Result<String> {
+    let address = url(text)?;
+    // RFC 5280, section 8: a verifier that fetches the list over TLS would need that list to verify the server.
+    if !address.starts_with("http://") {
+        return Err(bad(&address, "does not begin with http://: the list is signed, and TLS would need a list itself"));
+    }
+    // The file name is put behind it, and the certificate takes ASCII alone (IA5String).
+    if address.contains(['?', '#']) || !address.is_ascii() {
+        return Err(bad(&address, "must end in a path, in ASCII: the name of the list is put behind it"));
+    }
+    Ok(address)
+}
+
 fn ledger_url(text: &str) -> Result<String> {
     let text = text.trim();
     // 13 is the length of `postgresql://`, the longer of the two.
@@ -364,6 +379,16 @@ mod tests {
         assert!(!format!("{error:?}").contains("hunter2"));
         for text in ["tb.example", "ftp://tb.example", "https://", "https://a b"] {
             assert!(text.parse::<Url>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn lists_are_fetched_without_tls_below_a_path() {
+        assert_eq!("HTTP://crl.example/fleet/".parse::<CrlUrl>().unwrap().as_str(), "http://crl.example/fleet");
+        for text in
+            ["https://crl.example", "crl.example", "http://crl.example/?list=", "http://crl.example/#a", "http://"]
+        {
+            assert_eq!(text.parse::<CrlUrl>().unwrap_err().code(), Code::BadValue, "{text}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use base::{Code, Result, digest};
 use identity::lifecycle::enrol::SignsWith;
 use identity::profile_ca::{self, name_pattern::NamePattern};
+use identity::request::crl_url;
 use pki::Certificate;
 use pki::device_name::DeviceName;
 use store::Workspace;
@@ -14,6 +15,8 @@ use store::file_names::CERT;
 /// The CAs whose keys are in the store, open.
 pub(crate) struct Cas {
     open: BTreeMap<String, ServedCa>,
+    /// The base of the addresses of revocation lists.
+    crl_url: Option<String>,
 }
 
 struct ServedCa {
@@ -29,7 +32,8 @@ impl Cas {
     /// # Errors
     /// [`Code::CaUnavailable`] if the key of the devices' issuing CA is not here, and errors of keys and secrets.
     pub(crate) fn open(workspace: &mut Workspace<'_>) -> Result<Self> {
-        let mut cas = Self { open: BTreeMap::new() };
+        let crl_url = crl_url(workspace.config, &Ca::DevicesIssuing);
+        let mut cas = Self { open: BTreeMap::new(), crl_url };
         cas.refresh(workspace)?;
         Ok(cas)
     }
@@ -75,7 +79,7 @@ impl Cas {
             Some(label) => Ca::Profile(label.parse().ok()?).name(),
         };
         let (name, ca) = self.open.get_key_value(&name)?;
-        Some(SignsWith { name, certificate: ca.ca.certificate() })
+        Some(SignsWith { name, certificate: ca.ca.certificate(), crl_url: self.crl_url.as_deref() })
     }
 
     /// Fails unless the expression of the profile finds the name.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use base::file;
+use base::{digest, file};
 use hyper::Method;
 use pki::crl::Crl;
 use pki::pem_bundle::PemBundle;
@@ -75,17 +75,26 @@ fn list_of(path: &str, lists: &Path, store: &Path) -> Answer {
         return Answer::of("application/x-pem-file", read.to_vec());
     }
     let name = path.strip_prefix('/').and_then(|path| path.strip_suffix(".crl"));
-    match name.and_then(|name| list_of_ca(name, &read, store)) {
+    match name.and_then(|name| list_of_key(name, &read).or_else(|| list_of_ca(name, &read, store))) {
         Some(der) => Answer::of("application/pkix-crl", der),
         None => Answer::from(&Refusal::NoSuchPath),
     }
+}
+
+/// The list of the key with this identifier, as the distribution points of certificates name it.
+fn list_of_key(name: &str, lists: &[u8]) -> Option<Vec<u8>> {
+    let is_of = |list: &Crl| list.authority_key_id().is_some_and(|key| digest::hex(key) == name);
+    all(lists)?.find(is_of).map(|list| list.der().to_vec())
 }
 
 /// The list of a CA; `None` if there is no such CA, or no list of it.
 fn list_of_ca(name: &str, lists: &[u8], store: &Path) -> Option<Vec<u8>> {
     let ca = Ca::named(name)?.certificates(store).ok()?;
     let is_of = |list: &Crl| ca.first().is_some_and(|ca| list.verify_signed_by(ca).is_ok());
-    let lists = PemBundle::parse(lists).ok()?.crls;
-    let list = lists.iter().filter_map(|der| Crl::from_der(der).ok()).find(is_of)?;
-    Some(list.der().to_vec())
+    all(lists)?.find(is_of).map(|list| list.der().to_vec())
+}
+
+/// Every list of the file that can be read.
+fn all(lists: &[u8]) -> Option<impl Iterator<Item = Crl>> {
+    Some(PemBundle::parse(lists).ok()?.crls.into_iter().filter_map(|der| Crl::from_der(&der).ok()))
 }

@@ -33,6 +33,7 @@ use crate::names::{self, Faults, Lookalikes, NamesSource, StagingResult};
 use crate::stop::Stop;
 use engine::Engine;
 use identity::files::keystore::KeystorePlan;
+use identity::request::crl_url;
 use issuing::{Signer, Signers, ca_of, check_issuer};
 use output::{ExtraFiles, ShardOutput};
 use store::Store;
@@ -332,7 +333,7 @@ fn signers(
     let mut open = |profile: Option<&str>, opened: Option<OpenCa>| -> Result<_> {
         let ca = ca_of(&dir, profile)?;
         let opened = opened.map_or_else(|| workspace.open_ca(&ca), Ok)?;
-        let (signer, note) = Signer::new(&ca, opened, order, workspace.now)?;
+        let (signer, note) = Signer::new(&ca, opened, order, crl_url(workspace.config, &ca), workspace.now)?;
         findings.extend(note);
         Ok(signer)
     };

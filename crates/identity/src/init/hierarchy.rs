@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 
 use crate::init::devices_key::TokenKeyPlan;
 use crate::init::imported_ca::ImportedCa;
+use crate::request::crl_url;
 use store::ca::{Ca, Hierarchy, KeyLocation};
 
 /// A CA before it is written down.
@@ -200,5 +201,7 @@ pub(crate) fn ca_contents(config: &Config, ca: &Ca, validity: Validity, common_n
         subject: config.subject()?.with_common_name(common_name)?,
         sans: Vec::new(),
         permitted_dns: permitted.iter().map(|domain| domain.as_str().to_owned()).collect(),
+        // A root is on no list: verifiers trust it, or they do not.
+        crl_url: if ca.is_root() { None } else { crl_url(config, &ca.root()) },
     })
 }

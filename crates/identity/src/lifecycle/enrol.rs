@@ -36,6 +36,8 @@ pub struct SignsWith<'a> {
     pub name: &'a str,
     /// Its certificate.
     pub certificate: &'a Certificate,
+    /// The base of the addresses of revocation lists.
+    pub crl_url: Option<&'a str>,
 }
 
 /// The lifetime that the ledger has of an identity.
@@ -168,6 +170,7 @@ fn plan(
         subject: names.subject,
         sans: names.sans,
         permitted_dns: Vec::new(),
+        crl_url: ca.crl_url.map(str::to_owned),
     };
     Ok(EnrolmentPlan {
         identity,

@@ -131,6 +131,7 @@ mod tests {
             subject: Subject::default().with_common_name(name).unwrap(),
             sans: sans.iter().map(|san| san.parse().unwrap()).collect(),
             permitted_dns: Vec::new(),
+            crl_url: None,
         }
     }
 

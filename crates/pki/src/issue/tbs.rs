@@ -7,12 +7,12 @@ mod pieces;
 
 use std::sync::Mutex;
 
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, digest};
 use der::asn1::AnyRef;
 use der::{Decode, Encode, Reader, SliceReader, Tag};
 use rcgen::{
-    CertificateParams, DistinguishedName, DnType, GeneralSubtree, KeyIdMethod, NameConstraints, PublicKeyData, SanType,
-    SerialNumber,
+    CertificateParams, CrlDistributionPoint, DistinguishedName, DnType, GeneralSubtree, KeyIdMethod, NameConstraints,
+    PublicKeyData, SanType, SerialNumber,
 };
 
 use crate::issue::profile::Profile;
@@ -40,6 +40,15 @@ pub struct Contents {
     /// For CAs: the only domains below which they may vouch for DNS names; empty for all (RFC 5280, section
     /// 4.2.1.10). The extension has to be critical, and the Mbed TLS of our own firmware refuses chains with it.
     pub permitted_dns: Vec<String>,
+    /// The base of the addresses of revocation lists, without a slash at its end. The certificate then names the list of
+    /// its issuer's key as a distribution point (RFC 5280, section 4.2.1.13); see [`list_url`]. `None` names none.
+    pub crl_url: Option<String>,
+}
+
+/// The address of the revocation list of a CA key below `base`. The key decides and not the CA's name, because each
+/// generation of a CA with a key of its own has a list of its own.
+pub fn list_url(base: &str, key_id: &[u8]) -> String {
+    format!("{base}/{}.crl", digest::hex(key_id))
 }
 
 /// The values that a certificate takes over from its issuer.
@@ -65,6 +74,8 @@ pub(crate) fn write(contents: &Contents, key: &PublicKey, issuer: &IssuedBy<'_>)
     params.key_usages = contents.profile.key_usages(key.algorithm());
     params.extended_key_usages = contents.profile.extended_key_usages();
     params.name_constraints = name_constraints(&contents.permitted_dns);
+    let list = contents.crl_url.as_ref().map(|base| list_url(base, &issuer.key_id));
+    params.crl_distribution_points = list.map(|list| CrlDistributionPoint { uris: vec![list] }).into_iter().collect();
     // Without it rcgen leaves the authorityKeyIdentifier out, and a verifier cannot tell two CAs of one name apart, for
     // example after a rollover.
     params.use_authority_key_identifier_extension = true;

@@ -50,6 +50,7 @@ impl<K: SigningKey> Trial<'_, K> {
             subject: self.subject.with_common_name("trial")?,
             sans: self.san().into_iter().collect(),
             permitted_dns: Vec::new(),
+            crl_url: None,
         };
         let issued = ca.issue(Order { contents, key: KeySource::Generate(Algorithm::EcP256) })?;
         let report = verify(&VerifyRequest {

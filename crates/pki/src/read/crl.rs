@@ -26,6 +26,7 @@ pub struct Crl {
     this_update: OffsetDateTime,
     next_update: Option<OffsetDateTime>,
     number: Option<String>,
+    authority_key: Option<Vec<u8>>,
     revoked: Vec<Revoked>,
     scope: Scope,
     unknown_critical: Vec<String>,
@@ -76,6 +77,7 @@ impl Crl {
             this_update: utc(tbs.this_update).ok_or_else(unknown_time)?,
             next_update: tbs.next_update.map(|time| utc(time).ok_or_else(unknown_time)).transpose()?,
             number: None,
+            authority_key: None,
             revoked: revoked.ok_or_else(unknown_time)?,
             scope: Scope::default(),
             unknown_critical: Vec::new(),
@@ -103,7 +105,10 @@ impl Crl {
                     self.number = Some(serial_text(extension.value.get(2..).unwrap_or_default()));
                     understood = true;
                 }
-                ParsedExtension::AuthorityKeyIdentifier(_) => understood = true,
+                ParsedExtension::AuthorityKeyIdentifier(key) => {
+                    self.authority_key = key.key_identifier.as_ref().map(|id| id.0.to_vec());
+                    understood = true;
+                }
                 _ => {}
             }
             // The scope of a list is always critical (section 5.2.5). One that is not
@@ -123,6 +128,11 @@ impl Crl {
     fn part(&self, range: &Range<usize>) -> &[u8] {
         // The ranges were taken from this very DER, so that the default is never used.
         self.der.get(range.clone()).unwrap_or_default()
+    }
+
+    /// The identifier of the key that signed it, as the list names it (RFC 5280, section 5.2.1).
+    pub fn authority_key_id(&self) -> Option<&[u8]> {
+        self.authority_key.as_deref()
     }
 
     /// The list as it was read.

@@ -220,6 +220,7 @@ mod tests {
             subject: subject.clone(),
             sans: sans.to_vec(),
             permitted_dns: Vec::new(),
+            crl_url: None,
         };
         let root = contents(Profile::Root, &Subject::default().with_common_name("root").unwrap(), &[]);
         let root = SelfSigned.issue(Order { contents: root, key: KeySource::Generate(Algorithm::EcP256) }).unwrap();

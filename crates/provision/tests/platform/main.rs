@@ -57,6 +57,7 @@ fn certificate(name: &str) -> Certificate {
         subject: Subject::default().with_common_name(name).unwrap(),
         sans: Vec::new(),
         permitted_dns: Vec::new(),
+        crl_url: None,
     };
     let order = Order { contents, key: KeySource::Generate(Algorithm::EcP256) };
     SelfSigned.issue(order).unwrap().chain.remove(0)

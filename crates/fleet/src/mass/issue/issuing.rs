@@ -59,6 +59,7 @@ impl<K: SigningKey> Signer<K> {
         signing: &Ca,
         ca: LocalCa<K>,
         order: &JobOrder,
+        crl_url: Option<String>,
         now: OffsetDateTime,
     ) -> Result<(Self, Option<Finding>)> {
         let lifetime = Lifetime { days: order.days, explicit: order.exact_days };
@@ -72,6 +73,7 @@ impl<K: SigningKey> Signer<K> {
             subject: Subject::default().with_common_name("device")?,
             sans: Vec::new(),
             permitted_dns: Vec::new(),
+            crl_url,
         };
         // The root is not sent: a verifier must have it already, and TLS messages stay small.
         let above = std::iter::once(ca.certificate()).chain(ca.above()).filter(|ca| !ca.is_self_issued());

@@ -22,6 +22,7 @@ use time::Duration;
 use super::{is_of, issued};
 use crate::files::output::pem_of;
 use crate::report::FileReport;
+use crate::request::crl_url;
 
 /// Has every trusted root of a hierarchy certify the key of every trusted issuing CA below it. Roots that were replaced
 /// and whose key is not in the store are left out.
@@ -115,6 +116,7 @@ fn sign(
             } else {
                 Vec::new()
             },
+            crl_url: crl_url(workspace.config, root),
         },
         key: KeySource::Public(key),
     };

@@ -22,6 +22,7 @@ fn contents(profile: Profile) -> Contents {
         subject: Subject::default().with_common_name(&format!("a {profile}")).unwrap(),
         sans: Vec::new(),
         permitted_dns: Vec::new(),
+        crl_url: None,
     }
 }
 

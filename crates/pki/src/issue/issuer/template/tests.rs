@@ -33,7 +33,15 @@ fn ca(algorithm: Algorithm, permitted_dns: &[&str]) -> LocalCa {
 
 fn contents(profile: Profile, subject: Subject, sans: Vec<San>) -> Contents {
     let validity = Validity::new(datetime!(2026-11-25 9:00 UTC), datetime!(2036-11-22 9:00 UTC)).unwrap();
-    Contents { profile, serial: Serial::random().unwrap(), validity, subject, sans, permitted_dns: Vec::new() }
+    Contents {
+        profile,
+        serial: Serial::random().unwrap(),
+        validity,
+        subject,
+        sans,
+        permitted_dns: Vec::new(),
+        crl_url: None,
+    }
 }
 
 fn subject(common_name: &str) -> Subject {
