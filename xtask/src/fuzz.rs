@@ -48,7 +48,7 @@ pub(crate) struct Fuzz {
 impl Fuzz {
     pub(crate) fn run(&self) -> Result<()> {
         if self.replay {
-            return cargo().args(["test", "--package", "tbpki-tests", "--test", "repository", "fuzz_corpora"]).show();
+            return cargo().args(["test", "--workspace", "--test", "repository", "fuzz_corpora"]).show();
         }
         let known = targets()?;
         let chosen = match &self.target {

@@ -8,7 +8,7 @@ use std::path::{self, Path, PathBuf};
 use clap::Args;
 
 use crate::error::{Doing, Error, Result};
-use crate::run::cargo;
+use crate::run::{cargo, run};
 use crate::workspace::{root, target};
 
 /// The generated files that are committed: single files, and directories that hold nothing else.
@@ -36,10 +36,9 @@ impl Gen {
             None => target()?.join("gen"),
         };
         fs::create_dir_all(&package).doing(format!("make {}", package.display()))?;
-        cargo()
-            .args(["run", "--quiet", "--package", "tbpki", "--example", "generate", "--"])
-            .args([&fresh, &package])
-            .show()?;
+        // With the features of the whole workspace: those of one package alone would compile most dependencies again.
+        cargo().args(["build", "--quiet", "--workspace", "--example", "generate"]).show()?;
+        run(target()?.join("debug/examples/generate")).args([&fresh, &package]).show()?;
         eprintln!("gen: man pages and completions are in {}", package.display());
 
         let mut stale = Vec::new();

@@ -184,10 +184,12 @@ fn tests() -> Result<()> {
 
 /// A separate step, because it compiles Mbed TLS, and its feature must not be on in other builds.
 fn session() -> Result<()> {
-    let session = ["--package", "tbpki-tests", "--features", "mbedtls", "--test", "device_session"];
+    // The whole workspace, as in the other steps: a single package is built with other features of its dependencies,
+    // which would compile all of them once more.
+    let session = ["--workspace", "--features", "tbpki-tests/mbedtls", "--test", "device_session"];
     // Its unit tests have this feature only here.
     cargo().args(["test", "--package", "tbpki-device", "--features", "session", "--lib"]).show()?;
-    cargo().args(["build", "--quiet", "--package", "tbpki"]).show()?;
+    cargo().args(["build", "--quiet", "--workspace", "--bins"]).show()?;
     cargo().arg("clippy").arg("--quiet").args(session).args(["--", "--deny", "warnings"]).show()?;
     cargo().arg("test").args(session).env("TBPKI_TEST_BINARY", target()?.join("debug/tbpki")).show()
 }

@@ -12,7 +12,7 @@ const CHIPS: &[&str] = &["esp32", "esp32s3", "esp32c2", "esp32c3", "esp32c6"];
 
 /// Bundles a device's credentials with the application of the checkout, as a user in it does.
 pub(super) fn check() -> Result<()> {
-    cargo().args(["build", "--quiet", "--package", "tbpki", "--bin", "tbpki"]).show()?;
+    cargo().args(["build", "--quiet", "--workspace", "--bin", "tbpki"]).show()?;
     let directory = target()?.join("images");
     if directory.exists() {
         fs::remove_dir_all(&directory).doing(format!("remove {}", directory.display()))?;
