@@ -60,6 +60,7 @@ impl Answers {
         let path = key.path;
         // Read as part of a whole file, by the same code that will read it later.
         // Only the key is in the text, so that the error can only concern this value.
+        // The text below already has the version, and TOML refuses a key that is there twice.
         let line = if path == "version" { String::new() } else { format!("{path} = {value}\n") };
         super::parse(&format!("version = 1\n{line}")).map_err(without_position)?;
         self.values.insert(key.path, value);
@@ -68,6 +69,7 @@ impl Answers {
 
     /// The keys whose secrets are kept in another place, where the user must store them.
     pub fn secrets_elsewhere(&self) -> impl Iterator<Item = &'static str> + '_ {
+        // A secret that is asked for each time is stored nowhere.
         let prompt = SecretRef::Prompt.shown();
         let is_elsewhere = move |value: Option<&str>| value.is_some() && value != prompt.as_deref();
         KEYS.iter().filter(move |key| key.is_secret && is_elsewhere(self.value(key.path))).map(|key| key.path)
@@ -119,6 +121,7 @@ impl Answer {
             }
             Answer::Number(number) => number.to_string(),
             Answer::Flag(flag) => flag.to_string(),
+            // It could not even be written: `shown` has a placeholder for it that is no TOML.
             Answer::Secret(SecretRef::Literal(_)) => {
                 return Err(Code::LiteralSecret.error("a secret would be written into keygen.toml"));
             }

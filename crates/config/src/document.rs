@@ -122,6 +122,7 @@ fn walk<'a>(
     let mut sections = Vec::new();
     for (name, value) in table {
         let path = format!("{prefix}{}", name.get_ref());
+        // Before the sections, because some values are tables too: the place of a secret, or the anchors.
         if let Some(key) = keys.iter().find(|key| key.path == path) {
             found.insert(key.path, value);
             continue;

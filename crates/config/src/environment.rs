@@ -14,6 +14,7 @@ impl Environment {
     /// The environment of this process.
     pub fn of_process() -> Self {
         let host_name = rustix::system::uname().nodename().to_str().ok().map(str::to_owned);
+        // Not `vars`, which panics at a variable that is not UTF-8, even at one that tbpki never uses.
         Self { variables: std::env::vars_os().collect(), host_name: host_name.filter(|name| !name.is_empty()) }
     }
 

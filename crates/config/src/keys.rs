@@ -28,6 +28,7 @@ macro_rules! preset {
 }
 
 macro_rules! section_struct {
+    // Sections with the same keys share one struct: the keystores of the server and of the clients.
     (reuse $(#[$doc:meta])* $name:ident { $($key:ident: $kind:ty, $why:literal;)* }) => {};
     (define $(#[$doc:meta])* $name:ident { $($key:ident: $kind:ty, $why:literal;)* }) => {
         $(#[$doc])*

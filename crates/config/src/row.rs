@@ -46,6 +46,7 @@ pub enum Preset {
 impl KeyRow {
     /// The section, empty for the keys above all sections.
     pub fn section(&self) -> &'static str {
+        // At the last dot, because sections have dots themselves: `server.keystore`.
         self.path.rsplit_once('.').map_or("", |(section, _)| section)
     }
 
@@ -56,6 +57,7 @@ impl KeyRow {
 
     /// The environment variable: `TBPKI_SERVER_DAYS`.
     pub fn variable(&self) -> String {
+        // Shells accept no dot in the name of a variable.
         format!("TBPKI_{}", self.path.to_ascii_uppercase().replace('.', "_"))
     }
 

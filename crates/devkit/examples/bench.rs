@@ -47,6 +47,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// The record of an EC device with its chain, in texts of the usual length.
 fn record() -> Result<Record, Box<dyn Error>> {
     let pem = |label: &str, lines: usize| {
+        // A line of PEM has 64 characters. Below, 11 lines are about a
+        // root, 23 a leaf with its CA, and 3 a key on P-256.
         let line = "MIIBszCCAVmgAwIBAgIQbMl7kqUjOid3E5YuDXFm/DAKBggqhkjOPQQDAjBCMRMw";
         format!("-----BEGIN {label}-----\n{}-----END {label}-----\n", format!("{line}\n").repeat(lines))
     };
@@ -90,6 +92,7 @@ fn times(record: &Record, rounds: usize) -> Result<Vec<u64>, Box<dyn Error>> {
         let start = Instant::now();
         nvs::write_into(&namespaces, &mut partition, None)?;
         let taken = start.elapsed();
+        // Otherwise the compiler could leave out work whose result is not used.
         std::hint::black_box(&mut partition);
         if round > 0 {
             times.push(u64::try_from(taken.as_nanos())?);
@@ -118,6 +121,7 @@ fn files(record: &Record, directory: &Path, count: usize) -> Result<(), Box<dyn 
     std::fs::create_dir_all(directory)?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let share = |core: usize| -> Result<(), String> {
+        // Every core takes each n-th file: all are equally large, so that the shares end together.
         for number in (core..count).step_by(cores) {
             let partition = credentials::partition(record, SIZE, None).map_err(|error| error.to_string())?;
             std::fs::write(directory.join(format!("{number}.bin")), &*partition).map_err(|error| error.to_string())?;

@@ -20,6 +20,7 @@ fn dm(n: &u128, d: &u128, rem: &mut u128) -> u128 {
         *rem = n;
         return 0;
     }
+    // Bit by bit: a `/` of u128 would be compiled to a call of the functions below, without end.
     let mut sh = d.leading_zeros() - n.leading_zeros();
     let mut r = n;
     let mut dd = d << sh;
@@ -68,5 +69,6 @@ f!(__modti3, |a, b| {
     let mut r = 0;
     let (x, y) = (a as i128, b as i128);
     dm(&x.unsigned_abs(), &y.unsigned_abs(), &mut r);
+    // The remainder has the sign of the dividend, as `%` in Rust and C.
     sg(r, x < 0)
 });

@@ -116,6 +116,7 @@ impl Bench {
         let root = SelfSigned.issue(order(contents(Profile::Root, "root", 10_000, None)?))?;
         let root = LocalCa::new(root.chain, root.key.ok_or("no key")?)?;
         let issuing = root.issue(order(contents(Profile::IssuingCa, "issuing", 9_000, root.validity())?))?;
+        // Leaked, because the template borrows the CA and the threads share both until the end of the process.
         let ca: &'static LocalCa = Box::leak(Box::new(LocalCa::new(issuing.chain, issuing.key.ok_or("no key")?)?));
         let contents = contents(Profile::Device, "sensor", 3650, ca.validity())?;
         let template = LeafTemplate::new(ca, &contents, Algorithm::EcP256)?;

@@ -232,6 +232,7 @@ impl Conversion<'_> {
                 // Without a named curve the size has decided it.
                 let blamed = if self.properties.variables.contains_key(&group) { &group } else { &size };
                 match curve.parse::<Algorithm>().map_err(|error| self.blame(blamed, error))? {
+                    // The parser also knows algorithms that are no curves: `ed25519`, `rsa-2048`.
                     curve @ (Algorithm::EcP256 | Algorithm::EcP384) => curve,
                     _ => {
                         let error = Code::UnknownAlgorithm.error(format!("{} is not a curve", quote(&curve)));
@@ -284,6 +285,8 @@ impl Conversion<'_> {
                     .fix("choose a longer one, or remove the line: tbpki makes one then");
                 return Err(place(error, name, variable));
             }
+            // Only the written form counts here: `init` puts it into
+            // keygen.toml, from whose directory it is read later.
             let path = FilePath::in_working_directory(&format!("{}/secrets/{file}", self.store))?;
             self.set(name, *key, SecretRef::File(path))?;
             self.secrets.push(SecretFile { name: file, secret: Secret::from(text.as_str()) });
@@ -318,6 +321,7 @@ impl Conversion<'_> {
         let names: Vec<&str> = published.iter().map(|(name, ..)| *name).collect();
         let why = format!("ThingsBoard's documentation contains these, and everyone knows them: {}", names.join(", "));
         let fix = format!(
+            // 18 bytes are 24 characters in base64, without padding.
             "to replace one, run `(umask 077; head -c 18 /dev/urandom | base64 > {}/secrets/{first})` before `tbpki server` \
              and `tbpki client`; delete keygen.properties once all is well",
             self.store

@@ -209,6 +209,7 @@ impl Reader<'_> {
     fn single_quoted(&mut self, start: usize) -> Result<(), LineError> {
         loop {
             match self.chars.next() {
+                // Nothing else has a meaning in single quotes, not even a backslash.
                 Some((_, '\'')) => return Ok(()),
                 Some((_, c)) => self.value.push(c),
                 None => return Err(LineError::syntax(start, "the quote is not closed on this line")),
@@ -255,6 +256,7 @@ impl Reader<'_> {
                     _ => Err(self.command(offset)),
                 }
             }
+            // In bash, `$'..'` has escapes like those of C, and `$".."` is translated.
             Some('\'' | '"') if !in_quotes => Err(LineError::shell(offset, "a $ is in front of a quote")),
             Some('{' | '@' | '*' | '#' | '?' | '-' | '$' | '!') => Err(self.expression(offset, "a variable")),
             Some(c) if is_name_char(c) => Err(self.expression(offset, "a variable")),
@@ -277,6 +279,7 @@ impl Reader<'_> {
             Some('(') => rest.find(')').map(|end| end + 1),
             Some('{') => rest.find('}').map(|end| end + 1),
             _ if rest.starts_with('`') => rest.match_indices('`').nth(1).map(|(end, _)| end + 1),
+            // The `$` and one character belong to it in any case: bash has names of a single sign, such as `$?`.
             _ => rest.char_indices().skip(2).find(|(_, c)| !is_name_char(*c)).map(|(end, _)| end),
         };
         let expression = rest.get(..end.unwrap_or(rest.len())).unwrap_or(rest);

@@ -155,6 +155,7 @@ impl<T: WordValue + PartialEq> ValueKind for Vec<T> {
 
 /// Adds an entry unless it is there already.
 fn push_new<T: PartialEq>(entries: &mut Vec<T>, entry: T) {
+    // A script may add a flag that the command line already has, and a certificate needs each name only once.
     if !entries.contains(&entry) {
         entries.push(entry);
     }

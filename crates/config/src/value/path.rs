@@ -69,6 +69,8 @@ impl ValueKind for FilePath {
     }
 
     fn shown(&self) -> Option<String> {
+        // Nothing is lost: the path was made from text. As written,
+        // because `Config::answers` copies it to a new keygen.toml.
         Some(quoted(&self.written.to_string_lossy()))
     }
 }
@@ -76,6 +78,7 @@ impl ValueKind for FilePath {
 fn check(text: &str) -> Result<()> {
     match text {
         "" => Err(Code::BadValue.error("the path is empty")),
+        // Otherwise it would be refused only when the file is opened, far from the line that contains it.
         text if text.contains('\0') => Err(Code::BadValue.error("the path holds NUL")),
         _ => Ok(()),
     }

@@ -67,6 +67,7 @@ impl SecretRef {
     ) -> Result<(Secret, Option<Finding>)> {
         let (secret, finding) = match self {
             SecretRef::Variable(name) => (from_variable(name, environment)?, None),
+            // As written: resolved, it would be a file of this name in the directory of keygen.toml.
             SecretRef::File(path) if path.written() == Path::new("-") => {
                 (from_reader(std::io::stdin().lock(), path)?, None)
             }
@@ -109,6 +110,7 @@ impl ValueKind for SecretRef {
         match value.get_ref() {
             DeValue::String(text) => Ok(SecretRef::Literal(Secret::new(text.clone().into_owned()))),
             DeValue::Table(table) => match one_entry(table).ok_or_else(refused)? {
+                // Any other text may be the secret itself, and the error about a missing variable shows the name.
                 ("env", DeValue::String(name)) if is_variable_name(name) => {
                     Ok(SecretRef::Variable(name.clone().into_owned()))
                 }
@@ -172,6 +174,7 @@ fn from_file(path: &FilePath) -> Result<(Secret, Option<Finding>)> {
         Code::SecretUnavailable.error("the file with the secret cannot be read").caused_by(error).at(path.resolved())
     };
     let file = std::fs::File::open(path.resolved()).map_err(unreadable)?;
+    // The mode of the file that was opened: another one can have its path by now.
     let metadata = file.metadata().map_err(unreadable)?;
     let secret = from_reader(file, path)?;
     // A pipe of `<(command)` has a mode as well, but no other user can open it.

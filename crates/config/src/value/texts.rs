@@ -146,6 +146,7 @@ fn plain(text: &str, most: usize) -> Result<String> {
 
 fn ca_name(text: &str) -> Result<String> {
     AttributeKind::CommonName.check(text)?;
+    // 40 of the 64 characters that a common name may have (RFC 5280, appendix A.1): the title of the CA follows.
     plain(text, 40)
 }
 
@@ -186,6 +187,7 @@ fn more_than_a_host(text: &str) -> Option<Error> {
         return Some(bad(text, "is an address, not a host name").fix(format!("leave {scheme}:// out: {host}")));
     }
     let (host, port) = text.rsplit_once(':')?;
+    // More than one colon without brackets is an IPv6 address, whose last group only looks like a port.
     let is_host = !host.is_empty() && (!host.contains(':') || (host.starts_with('[') && host.ends_with(']')));
     let is_port = !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit());
     (is_host && is_port).then(|| {
@@ -212,6 +214,7 @@ fn is_file_letter(c: char) -> bool {
 
 fn file_prefix(text: &str) -> Result<String> {
     let text = plain(text, 64)?;
+    // A leading dot hides a file, and a leading hyphen makes its name an option of every command.
     if text.starts_with(['.', '-']) || !text.chars().all(is_file_letter) {
         return Err(bad(&text, "cannot begin file names that every shell and server takes"));
     }
@@ -228,6 +231,8 @@ fn alias(text: &str) -> Result<String> {
 
 fn url(text: &str) -> Result<String> {
     let text = text.trim();
+    // 8 is the length of `https://`. `get`, because the text can
+    // have a character of several bytes across this position.
     let folded = text.get(..8).unwrap_or(text).to_ascii_lowercase();
     let rest = match (folded.strip_prefix("https://"), folded.strip_prefix("http://")) {
         (Some(_), _) => text.get(8..),

@@ -100,6 +100,7 @@ impl CertificateRequest {
     /// which its profile adds.
     pub(super) fn has_names_of(&self, certificate: &Certificate<'_>) -> bool {
         let is_same = match &self.names.alternative {
+            // Byte for byte, as the request was made: RFC 7030, section 4.2.2, lets a renewal change no names.
             Some(alternative) => certificate.alternative_names == Some(alternative),
             None => true,
         };

@@ -106,6 +106,8 @@ fn hash(entries: &[RecordEntry<'_>]) -> [u8; 32] {
     hash.update([0]);
     for entry in entries {
         hash.update(entry.key.as_bytes());
+        // The type is a part of it: an entry whose type has changed
+        // would otherwise have the same bytes under the hash.
         hash.update([0, entry.value.nvs_type() as u8]);
         match entry.value {
             RecordValue::U8(number) => part(&mut hash, &[&[number]]),

@@ -55,6 +55,7 @@ impl StoredCertificate {
         let (chain, rest) = rest.split_first_chunk::<4>()?;
         let (anchors, rest) = rest.split_first_chunk::<4>()?;
         let (chain, rest) = rest.split_at_checked(u32::from_le_bytes(*chain) as usize)?;
+        // Bytes behind the anchors could only come from another layout, which is not understood here.
         if rest.len() != u32::from_le_bytes(*anchors) as usize {
             return None;
         }

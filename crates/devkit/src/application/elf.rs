@@ -87,6 +87,7 @@ fn loaded(elf: &ElfFile32<'_, LittleEndian>) -> Result<Vec<(String, u64, u64)>> 
     for section in elf.sections() {
         let header = section.elf_section_header();
         let kind = header.sh_type(LittleEndian);
+        // The tests of espflash: only what it puts into the image counts.
         let is_loaded = header.sh_flags(LittleEndian).0 != 0 && (kind == SHT_PROGBITS || kind == SHT_INIT_ARRAY);
         if !is_loaded || section.size() == 0 || section.address() == 0 {
             continue;

@@ -53,6 +53,8 @@ impl<'a> DerReader<'a> {
             0x80 => return Err("a length is indefinite"),
             _ => {
                 let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f)).ok_or(SHORT)?;
+                // DER allows the shortest form only (X.690, section 10.1): no
+                // zeros in front, and one octet for lengths below 128.
                 if digits.first() == Some(&0) || matches!(digits, [0..0x80]) {
                     return Err("a length is longer than it must be");
                 }

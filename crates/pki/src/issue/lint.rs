@@ -16,6 +16,7 @@ use crate::names::subject::Subject;
 /// Fails with [`Code::LintFailed`], naming the rule, unless `tbs` is a TBSCertificate that fits `profile`.
 pub fn check(tbs: &[u8], profile: Profile) -> Result<()> {
     let (rest, tbs) = TbsCertificate::from_der(tbs).map_err(|error| broken("it cannot be parsed").caused_by(error))?;
+    // The parser stops at the end of the structure, but all bytes would be signed.
     rule(rest.is_empty(), "nothing follows it (RFC 5280, section 4.1)")?;
     rule(tbs.version() == X509Version::V3, "extensions need version 3 (section 4.1.2.1)")?;
     check_serial(tbs.raw_serial())?;
@@ -87,6 +88,7 @@ fn check_basic_constraints(extension: Option<&X509Extension<'_>>, profile: Profi
         return Err(broken("there are basic constraints (section 4.2.1.9)"));
     };
     rule(constraints.ca == profile.is_ca(), "the CA flag fits the profile (section 4.2.1.9)")?;
+    // One CA below the root and none below that: an issuing CA cannot make another CA.
     let path_len = match profile {
         Profile::Root => Some(1),
         Profile::IssuingCa => Some(0),
@@ -105,6 +107,7 @@ fn check_usages(
         return Err(broken("there is a critical key usage (section 4.2.1.3)"));
     };
     rule(usage.key_cert_sign() == profile.is_ca(), "only CAs sign certificates (section 4.2.1.3)")?;
+    // CAs sign certificates and lists only; the key of a CA must not open TLS connections.
     rule(usage.digital_signature() != profile.is_ca(), "leaves sign handshakes (section 4.2.1.3)")?;
     let (server, client) = match extended.map(X509Extension::parsed_extension) {
         Some(ParsedExtension::ExtendedKeyUsage(extended)) => (extended.server_auth, extended.client_auth),

@@ -62,6 +62,7 @@ impl Validity {
                 .fix(format!("name 1 to {MAX_DAYS} days")));
         }
         let not_before = now - BACKDATED;
+        // From now and not from the backdated beginning, so that the certificate lives all of its days.
         let not_after = (now + Duration::days(i64::from(days))).min(last_moment());
         let Some(issuer) = issuer else {
             return Ok((Self::new(not_before, not_after)?, None));

@@ -50,6 +50,7 @@ impl GeneralName {
             Parsed::RegisteredID(id) => other("rid", oid::text(id.as_bytes())),
             Parsed::X400Address(any) => other("x400", shortened(any.data)),
             Parsed::EDIPartyName(any) => other("ediparty", shortened(any.data)),
+            // Shown and not refused: one bad name does not hide the others from `inspect`.
             Parsed::Invalid(_, octets) => other("unreadable", shortened(octets)),
         }
     }

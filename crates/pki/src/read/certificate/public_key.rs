@@ -132,6 +132,7 @@ fn curve(spki: &SubjectPublicKeyInfo<'_>) -> PublicKeyKind {
     match CURVES.iter().find(|(curve, _, _)| curve.as_bytes() == id.data) {
         Some((_, name, bits)) => PublicKeyKind::Ec(name, *bits),
         None => match oid::text(id.data).as_str() {
+            // Curves that the parser has no constants for. No CA of ours uses them, but reports name them.
             "1.2.840.10045.3.1.1" => PublicKeyKind::Ec("p192", 192),
             "1.3.132.0.33" => PublicKeyKind::Ec("p224", 224),
             "1.3.132.0.10" => PublicKeyKind::Ec("secp256k1", 256),

@@ -25,6 +25,8 @@ impl KeyUsage {
     ];
 
     pub(crate) fn from_parsed(parsed: parsed::KeyUsage) -> Self {
+        // ASN.1 counts the bits of a string from the left. The parser
+        // has turned them around: bit 0 is the lowest here.
         Self(parsed.flags)
     }
 
