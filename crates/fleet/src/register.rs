@@ -37,12 +37,14 @@ pub fn register(
     tell: TellDevice<'_>,
 ) -> Result<RegisterReport> {
     store::check_exists(workspace.store_dir())?;
+    // Named devices are few: the many requests at once of a fleet are not worth their load on the platform.
     let connection = match request.names {
         DeviceSelection::All => Connection::of_fleet(workspace, None)?,
         DeviceSelection::These(_) => Connection::of(workspace)?,
     };
     let (mut store, mut view) = (None, None);
     let records = match request.dry_run {
+        // A dry run only reads: it must not need the lock of the store, which a verb at work has.
         true => Records::DryRun(view.insert(workspace.view()?)),
         false => Records::Ledger(&mut store.insert(workspace.open_store("register")?).ledger),
     };
@@ -54,8 +56,11 @@ pub fn register(
     let mut ended = None;
     while ended.is_none() && !stop.is_asked() {
         let Some(batch) = source.next(&mut recorder)? else { break };
+        // Leased before the platform hears of them: a verb that revokes one meanwhile waits for the lease, and
+        // `withdraw` takes the certificate back.
         let batch = recorder.lease(batch)?;
         ended = register_batch(&mut engine, &batch, &mut recorder)?;
+        // Also for the batch that ended the run: what it registered must be committed, and its leases must end.
         recorder.withdraw(&connection)?;
     }
     source.count_rest(recorder.view())?;

@@ -90,6 +90,7 @@ pub(super) fn findings(config: &Config, board: &Board) -> Result<Vec<Finding>> {
                 .fix("use this only for a board whose otadata selects the partition"),
         );
     }
+    // With an offset of the user's own, a gap behind the table is meant.
     if config.firmware.partition_table_offset.is_none()
         && let Some(first) = board.table.gap_after_table()
     {

@@ -35,6 +35,7 @@ pub(super) fn check(
         Err(error) if error.code() == Code::BrokerMissing => {
             missing.push(("a broker", "--broker", Some("firmware.mqtt_host")));
         }
+        // A broker that was given and is wrong: a list of missing values would hide that.
         Err(error) => return Err(error),
     }
     // An application of the user's own may have its network built in, or use a cable.

@@ -30,6 +30,7 @@ impl Status {
     pub fn left(&self) -> Option<Duration> {
         #[allow(clippy::cast_precision_loss, reason = "far below 2^53")]
         let left = self.total.saturating_sub(self.done) as f64;
+        // At a very small rate the seconds exceed a `Duration`: then no time is better than a panic.
         self.rate().and_then(|rate| Duration::try_from_secs_f64(left / rate).ok())
     }
 }

@@ -226,6 +226,7 @@ impl Run<'_> {
             if self.stop.is_asked() {
                 break;
             }
+            // A shard that is not committed has no certificates yet that the platform could be asked about.
             if store.ledger.committed(job.id, shard)?.is_some() {
                 let names = store.ledger.names(job.id, shard)?;
                 let shard = Shard::open(store.dir(), &store.ledger, job.id, shard)?;

@@ -81,7 +81,10 @@ impl TopRows {
     pub(super) fn offer(&mut self, entry: &Entry, cause: Option<CauseId>, now: OffsetDateTime) {
         let attention = Attention::of(entry, now);
         let is_full = self.kept.len() >= self.limit;
+        // Compared with borrowed values: of a million devices only few are among the first, and the others need no
+        // copy.
         let before = |last: &DeviceRow| (attention, entry.key.name.as_str()) < (last.attention, last.name.as_str());
+        // With a limit of 0, the heap is full without a last row: no device is kept.
         if is_full && !self.kept.peek().is_some_and(before) {
             return;
         }

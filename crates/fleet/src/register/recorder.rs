@@ -106,6 +106,8 @@ impl<'a> StoreRecorder<'a> {
         let mut free = Vec::with_capacity(batch.len());
         for candidate in batch {
             let name = candidate.key.name.clone();
+            // Read again under the lease: the page of the ledger that the batch comes from can be older than a
+            // revocation.
             let role = self.view().entry(&candidate.key)?.map(|entry| entry.role);
             if role == Some(Role::Revoked) {
                 self.reject(name.clone(), revoked(&name))?;

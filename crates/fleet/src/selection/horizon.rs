@@ -31,9 +31,12 @@ impl Horizon {
 
 /// The same day of a later month, or its last day where it is shorter.
 fn months_later(date: Date, months: u32) -> Option<Date> {
+    // Months since the year 0, counted from 0, so that the quotient is the year. In 64 bits, since `months` alone fills
+    // 32.
     let count = i64::from(date.year()) * 12 + i64::from(u8::from(date.month())) - 1 + i64::from(months);
     let year = i32::try_from(count.div_euclid(12)).ok()?;
     let month = u8::try_from(count.rem_euclid(12) + 1).ok()?.try_into().ok()?;
+    // A year that is too late for a `Date` is none: the caller then takes the last moment of certificates.
     Date::from_calendar_date(year, month, date.day().min(util::days_in_month(month, year))).ok()
 }
 
@@ -42,6 +45,7 @@ impl FromStr for Horizon {
 
     fn from_str(text: &str) -> Result<Self> {
         let text = text.trim();
+        // Digits are looked for here, because `u32` would take a plus sign, too.
         let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (number, unit) = text.split_at(end);
         let number = number.parse::<u32>().ok();

@@ -48,6 +48,7 @@ fn push_line(text: &mut String, Variable { name, value, active }: &Variable) {
 
 /// Plain words stay as they are; everything else goes into single quotes, in which a shell changes nothing.
 fn push_quoted(text: &mut String, value: &str) {
+    // No tilde: a shell expands it at the beginning of an assigned value and after each colon (POSIX, section 2.6.1).
     let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+,-".contains(c);
     if !value.is_empty() && value.chars().all(plain) {
         text.push_str(value);
@@ -56,6 +57,7 @@ fn push_quoted(text: &mut String, value: &str) {
     text.push('\'');
     for c in value.chars() {
         match c {
+            // Nothing is an escape within single quotes: they are closed, and opened again after the escaped quote.
             '\'' => text.push_str("'\\''"),
             c => text.push(c),
         }

@@ -95,6 +95,7 @@ impl Rows {
         if self.json {
             // Written as it comes: a document of a million rows would not fit into memory.
             let begin = if self.is_begun { ",\n".to_owned() } else { self.json_begin() };
+            // Only the layout has line breaks: JSON escapes those of strings, so that this cannot change a value.
             let row = pretty(row)?.replace('\n', &format!("\n{INDENT}"));
             self.print(|out| write!(out, "{begin}{INDENT}{row}"))?;
         } else {

@@ -67,6 +67,7 @@ pub(super) fn revoke(
     drop(view);
     // Without the lock of the store, as for devices.
     let mut ledger = workspace.open_ledger()?;
+    // RFC 5280, section 5.3.1: a list leaves the reason out instead of giving `unspecified`.
     let reason = (request.reason != Reason::Unspecified).then(|| request.reason.as_str());
     ledger.transaction(|transaction| {
         all.iter().filter(|entry| can_be_revoked(entry, now)).try_for_each(|entry| {
@@ -105,6 +106,8 @@ fn generations(history: &[Entry], ca: &Ca, wanted: Option<u32>) -> Result<Vec<En
             vec![(*found.ok_or_else(unknown)?).clone()]
         }
         None => {
+            // Without a number, the generation that signs is spared where there are earlier ones: it was made to
+            // replace them.
             let earlier = |entry: &&&Entry| !matches!(entry.role, Role::Current | Role::Pending);
             let earlier: Vec<Entry> = made.iter().filter(earlier).map(|entry| (*entry).clone()).collect();
             match earlier.is_empty() {

@@ -77,6 +77,7 @@ impl Walk<'_> {
             Parts::Open => {
                 let after = self.last_name.as_ref().map(|(kind, name)| (*kind, name.as_str()));
                 let names = view.names_with_open_revocations(after, u32::try_from(PART).unwrap_or(u32::MAX))?;
+                // From the last name on: a step that fails stays open, and would come again without end.
                 self.last_name = names.last().cloned();
                 Ok((!names.is_empty()).then_some(Part::Names(names)))
             }
@@ -101,6 +102,7 @@ impl Part {
             Self::Shard(job, shard) => view.shard(*job, *shard)?,
             Self::Names(_) => Vec::new(),
         };
+        // Rows without a fingerprint are intentions: no certificate of theirs exists that a list could name.
         entries.retain(|entry| entry.fingerprint.is_some() && entry.role != Role::Void);
         Ok(entries)
     }

@@ -18,6 +18,7 @@ pub(super) struct PageText<'a>(&'a str);
 
 impl fmt::Display for PageText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Made printable first: its escapes consist of ordinary letters, which the escapes of HTML leave as they are.
         printable(self.0).to_string().chars().try_for_each(|c| match c {
             '&' => f.write_str("&amp;"),
             '<' => f.write_str("&lt;"),

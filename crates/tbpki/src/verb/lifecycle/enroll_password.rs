@@ -23,6 +23,7 @@ pub(crate) fn run(args: &PasswordArgs, context: &mut Context) -> Result<Exit> {
     if report.replaces {
         context.output.say("the earlier password of this device is no longer valid");
     }
+    // To standard error, because a script reads standard output as the password.
     context.output.say(format!("expires {}", report.expires));
     context.output.result(&report)?;
     Ok(Exit::Done)

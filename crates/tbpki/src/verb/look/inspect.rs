@@ -46,6 +46,8 @@ pub(crate) fn run(args: &InspectArgs, context: &mut Context) -> Result<Exit> {
     let now = OffsetDateTime::now_utc();
     let mut files = Vec::new();
     for path in &args.files {
+        // Read as a secret whatever it is: any file can turn out to hold a private key, and then its buffer must be
+        // wiped.
         let bytes = if path == Path::new("-") { file::read_stdin(LIMIT)? } else { file::read_secret(path, LIMIT)? };
         let mut look = |store: Option<&Secret>| {
             inspect::inspect(&bytes, &InspectPasswords { store: store.cloned(), key: key.clone() }, now)

@@ -59,11 +59,15 @@ pub(in crate::lifecycle::upkeep) fn listed(workspace: &Workspace<'_>, view: &Vie
         let Some(bytes) = file::read_optional(&path, LIMIT)? else { continue };
         for der in PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.crls {
             let list = Crl::from_der(&der).map_err(|error| error.at(&path))?;
+            // A file holds the lists of several CAs, and a name in a list proves nothing: only the signature tells
+            // whose it is.
             let ca = cas.iter().find(|(_, ca)| list.verify_signed_by(ca).is_ok());
             let Some((issuer, ca)) = ca else { continue };
             for entry in list.revoked() {
                 let serial = SerialNumber::new(&entry.serial)?;
                 let rows = view.by_serial(&serial)?;
+                // Serial numbers are unique only for one issuer (RFC 5280, section 4.1.2.2), so that a row of another
+                // CA is no match.
                 if rows.iter().any(|row| row.issuer == *issuer && row.role == Role::Revoked) {
                     continue;
                 }

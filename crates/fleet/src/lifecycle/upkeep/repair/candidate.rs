@@ -73,6 +73,8 @@ impl Candidate {
     /// Sorts candidates as they are recorded, by name and the earliest first, with one for each certificate: a device of a
     /// shard can have a directory too, and earlier files are kept under several names.
     pub(in crate::lifecycle::upkeep) fn sort(candidates: &mut Vec<Self>) {
+        // By serial number first, because `dedup_by` compares neighbors only, and copies of a certificate must meet
+        // there.
         candidates.sort_by(|a, b| (a.name(), a.identity.serial.octets()).cmp(&(b.name(), b.identity.serial.octets())));
         candidates.dedup_by(|later, first| first.absorbs(later));
         // Certificates begin at whole seconds. Of two with the same, the one whose files were replaced is the earlier.
