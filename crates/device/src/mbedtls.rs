@@ -68,7 +68,7 @@ impl MbedTls {
                 private_key: PrivateKey::new(X509::PEM(c_str(key::CLIENT_KEY, key.expose())?), None)
                     .map_err(|error| BadCredentials { key: key::CLIENT_KEY, code: code(error) })?,
             }),
-            Login::Token(_) => None,
+            Login::Token(_) | Login::Pending => None,
         };
         Ok(Self {
             tls,

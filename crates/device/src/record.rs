@@ -6,6 +6,7 @@
 //! last entry is a SHA-256 over all others, and a record with another hash is rejected.
 
 mod check;
+mod enrolment;
 mod entry;
 mod invalid;
 pub mod key;
@@ -13,7 +14,11 @@ mod read;
 
 use alloc::string::String;
 
-pub use check::{MAX_DEVICE_NAME, MAX_HOST, MAX_PEM, MAX_TOKEN, MAX_WIFI_PASSWORD, MAX_WIFI_SSID, MIN_WIFI_PASSWORD};
+pub use check::{
+    MAX_DEVICE_NAME, MAX_ENROLMENT_PASSWORD, MAX_HOST, MAX_LABEL, MAX_PEM, MAX_TOKEN, MAX_WIFI_PASSWORD, MAX_WIFI_SSID,
+    MIN_WIFI_PASSWORD,
+};
+pub use enrolment::{EnrolmentSettings, SALT};
 pub use entry::{NvsType, RecordEntries, RecordEntry, RecordValue};
 pub use invalid::Invalid;
 pub use read::ReadError;
@@ -23,8 +28,11 @@ use crate::secret::Secret;
 /// The NVS namespace that holds the record.
 pub const NAMESPACE: &str = "tbpki";
 
-/// The version of the record.
+/// The version of a record without enrolment.
 pub const SCHEMA: u8 = 1;
+
+/// The version of a record with [`EnrolmentSettings`], which has further entries.
+pub const SCHEMA_ENROLMENT: u8 = 2;
 
 /// The bit of [`key::FLAGS`] that disables the check of the broker's name against its certificate.
 pub const SKIP_HOST_NAME_CHECK: u8 = 1;
@@ -50,6 +58,8 @@ pub struct Parts {
     pub skip_host_name_check: bool,
     /// The SNTP server's host name or IP address; empty for none.
     pub ntp_server: String,
+    /// The enrolment service; `None` if the device keeps its credential.
+    pub enrolment: Option<EnrolmentSettings>,
 }
 
 /// The credential that a device logs in with.
@@ -64,6 +74,8 @@ pub enum Login {
     },
     /// An access token, which is sent as the MQTT user name.
     Token(Secret),
+    /// None yet: the device makes a key and fetches its certificate with the one-time password of the record.
+    Pending,
 }
 
 /// A record whose parts are within their limits.
@@ -84,6 +96,9 @@ impl Record {
         if let Login::Certificate { chain, key } = &mut parts.login {
             *chain = with_nul(chain);
             *key = with_nul(key.expose()).into();
+        }
+        if let Some(enrolment) = &mut parts.enrolment {
+            enrolment.anchors = with_nul(&enrolment.anchors);
         }
         Ok(Self { parts })
     }
@@ -131,6 +146,16 @@ impl Record {
     /// The SNTP server's host name or IP address; empty for none.
     pub fn ntp_server(&self) -> &str {
         &self.parts.ntp_server
+    }
+
+    /// The enrolment service; `None` if the device keeps its credential. The anchors end in a NUL.
+    pub fn enrolment(&self) -> Option<&EnrolmentSettings> {
+        self.parts.enrolment.as_ref()
+    }
+
+    /// The version of the record.
+    pub fn schema(&self) -> u8 {
+        if self.parts.enrolment.is_some() { SCHEMA_ENROLMENT } else { SCHEMA }
     }
 }
 

@@ -62,6 +62,7 @@ fn record() -> Result<Record, Box<dyn Error>> {
         login: Login::Certificate { chain: pem("CERTIFICATE", 23), key: pem("PRIVATE KEY", 3).into() },
         skip_host_name_check: false,
         ntp_server: "pool.ntp.org".to_owned(),
+        enrolment: None,
     })?)
 }
 

@@ -24,6 +24,8 @@ pub const FILE_LIMIT: usize = 256 << 20;
 /// contain both texts, because it compares them.
 const DATES_CHECKED: &[u8] = b"tbpki:dates checked";
 const DATES_NOT_CHECKED: &[u8] = b"tbpki:dates not checked";
+/// The text in an application that fetches identities.
+const ENROLLS: &[u8] = b"tbpki:enrolls";
 
 /// A program for a chip.
 pub struct Application {
@@ -113,6 +115,11 @@ impl Application {
     /// The image, if the file is one.
     pub(crate) fn image(&self) -> Option<&[u8]> {
         (self.format == ApplicationFormat::Image).then_some(self.bytes.as_slice())
+    }
+
+    /// True if it is the firmware of this project, and fetches identities over the network.
+    pub fn enrolls(&self) -> bool {
+        self.holds(ENROLLS)
     }
 
     fn holds(&self, marker: &[u8]) -> bool {

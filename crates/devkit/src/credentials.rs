@@ -84,6 +84,7 @@ pub(crate) mod tests {
             login: Login::Certificate { chain: pem("CERTIFICATE", chain), key: pem("PRIVATE KEY", 240).into() },
             skip_host_name_check: false,
             ntp_server: "pool.ntp.org".to_owned(),
+            enrolment: None,
         }
     }
 

@@ -21,7 +21,10 @@ use crate::application::secrets::{self, FoundSecret};
 use crate::application::{Application, esp_image};
 use crate::chip::{Chip, Crystal};
 use crate::nvs;
-use crate::partition::{Partition, PartitionTable};
+use crate::partition::{Flags, Partition, PartitionTable};
+
+/// The end of the flash that the functions of the chips' ROM can write: their addresses have 24 bits.
+const MAX_WRITABLE: u32 = 0x100_0000;
 
 /// The board of a fleet.
 #[derive(Debug, Clone)]
@@ -137,6 +140,26 @@ impl Board {
             Some(name) => self.table.app_named(name),
             None => self.table.app().ok_or_else(|| no_place("an application", "app, factory")),
         }
+    }
+
+    /// The partition for the identity slots.
+    ///
+    /// # Errors
+    /// [`Code::PartitionTable`] if there is none, or if the ROM of the chips cannot write it.
+    pub fn identity_slots(&self) -> Result<&Partition> {
+        let size = device::slots::PARTITION;
+        let place = self.table.identity_slots().ok_or_else(|| {
+            Code::PartitionTable
+                .error(format!("the partition table has no partition of {size} bytes for the identity slots"))
+                .fix("add the line `identity, data, undefined, , 64K`, or leave --partitions out: the table of ours has it")
+        })?;
+        if place.end() > u64::from(MAX_WRITABLE) || place.flags != Flags::NONE {
+            return Err(Code::PartitionTable
+                .error(format!("the identity slots in the partition {} cannot be written by a device", place.name))
+                .because("they must end within the first 16 MB of the flash, and have neither of the flags encrypted and readonly")
+                .fix("move the partition, and remove its flags"));
+        }
+        Ok(place)
     }
 
     /// The partition for the credentials.

@@ -20,6 +20,9 @@ const LARGEST_APP: u32 = 0x100_0000;
 /// The name of the partition that Espressif's esp_secure_cert_mgr reads.
 pub const SECURE_CERT: &str = "esp_secure_cert";
 
+/// The name of the partition with the identity slots in the default table. Devices find it by its type and size.
+pub const IDENTITY_SLOTS: &str = "identity";
+
 /// A partition of the flash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partition {
@@ -53,6 +56,8 @@ pub struct OptionalPartitions {
     pub secure_cert: bool,
     /// The keys of an encrypted NVS.
     pub nvs_keys: bool,
+    /// The slots of the identities that a device fetches, at the end of the flash.
+    pub identity_slots: bool,
 }
 
 impl PartitionTable {
@@ -89,15 +94,28 @@ impl PartitionTable {
             false => data("phy_init", PartitionType::DATA, Subtype::PHY, SECTOR, Flags::NONE),
         });
         let offset = end.next_multiple_of(APP_ALIGNMENT);
+        let slots = if extras.identity_slots { device::slots::PARTITION } else { 0 };
+        // The flash functions of the chips' ROM, with which a device writes its slots, have addresses of 24 bits.
+        let app_end = flash_size.min(if extras.identity_slots { LARGEST_APP } else { u32::MAX }).saturating_sub(slots);
         partitions.push(Partition {
             name: "factory".to_owned(),
             kind: PartitionType::APP,
             subtype: Subtype::FACTORY,
             offset,
             // A flash that is too small gives a size of 0, which the check refuses with the reason.
-            size: flash_size.saturating_sub(offset).min(LARGEST_APP),
+            size: app_end.saturating_sub(offset).min(LARGEST_APP),
             flags: Flags::NONE,
         });
+        if extras.identity_slots {
+            partitions.push(Partition {
+                name: IDENTITY_SLOTS.to_owned(),
+                kind: PartitionType::DATA,
+                subtype: Subtype::UNDEFINED,
+                offset: app_end,
+                size: slots,
+                flags: Flags::NONE,
+            });
+        }
         Self::new(partitions, start)
     }
 
@@ -163,6 +181,11 @@ impl PartitionTable {
         self.data(Subtype::NVS_KEYS).next()
     }
 
+    /// The partition for the identity slots: the first one without a specific purpose that has their size.
+    pub fn identity_slots(&self) -> Option<&Partition> {
+        self.data(Subtype::UNDEFINED).find(|partition| partition.size == device::slots::PARTITION)
+    }
+
     /// The partition for Espressif's esp_secure_cert.
     pub fn secure_cert(&self) -> Option<&Partition> {
         self.partitions.iter().find(|partition| partition.name == SECURE_CERT)
@@ -213,8 +236,8 @@ mod tests {
     fn every_standard_table_holds_the_application_and_the_credentials() {
         for mib in [1, 2, 4, 8, 16, 32] {
             for (secure_cert, nvs_keys) in [(false, false), (true, false), (false, true), (true, true)] {
-                let table =
-                    PartitionTable::standard(mib << 20, OptionalPartitions { secure_cert, nvs_keys }, start()).unwrap();
+                let extras = OptionalPartitions { secure_cert, nvs_keys, identity_slots: false };
+                let table = PartitionTable::standard(mib << 20, extras, start()).unwrap();
                 table.check_fits(mib << 20).unwrap();
                 assert_eq!(table.app().unwrap().offset, 0x1_0000);
                 assert_eq!(table.credentials().unwrap().offset, 0x9000);
@@ -228,6 +251,38 @@ mod tests {
         let table = PartitionTable::standard(4 << 20, OptionalPartitions::default(), moved).unwrap();
         // The application moves by 64 KiB although the table moves by 20 KiB: it can begin only there.
         assert_eq!((table.credentials().unwrap().offset, table.app().unwrap().offset), (0xE000, 0x2_0000));
+    }
+
+    /// SHA-256 of the tables before there were identity slots.
+    #[test]
+    fn tables_without_identity_slots_have_the_bytes_that_they_always_had() {
+        for (mib, expected) in [
+            (4, "c9a826e85500d14d1854ce78e47452d4614a1be371bbd056278d2cb3398fbbfd"),
+            (16, "655cd209ba03a1c8b6108ac5762de3ca6e2610f23a4fbf2e99792d3894a610cf"),
+            (32, "94d942cb105729b9b92fd9d22447bfc59609d35604008ed36f8349d15b39b44f"),
+        ] {
+            let table = PartitionTable::standard(mib << 20, OptionalPartitions::default(), start()).unwrap();
+            assert_eq!(base::digest::hex(&base::digest::sha256(&table.to_binary())), expected, "{mib}");
+        }
+    }
+
+    #[test]
+    fn the_identity_slots_are_the_last_64_kib_that_the_rom_can_write() {
+        for (mib, end) in [(1, 0x10_0000), (2, 0x20_0000), (4, 0x40_0000), (16, 0x100_0000), (32, 0x100_0000)] {
+            let extras = OptionalPartitions { identity_slots: true, ..OptionalPartitions::default() };
+            let table = PartitionTable::standard(mib << 20, extras, start()).unwrap();
+            table.check_fits(mib << 20).unwrap();
+            let slots = table.identity_slots().unwrap();
+            assert_eq!((slots.offset, slots.end()), (end - 0x1_0000, u64::from(end)));
+            assert_eq!((slots.kind, slots.subtype, slots.flags), (PartitionType::DATA, Subtype(6), Flags::NONE));
+            let app = table.app().unwrap();
+            assert_eq!((app.offset, app.end()), (0x1_0000, u64::from(slots.offset)));
+        }
+        let usual = PartitionTable::standard(4 << 20, OptionalPartitions::default(), start()).unwrap();
+        assert_eq!(usual.identity_slots(), None);
+        let csv = "nvs,data,nvs,,24K\nown,data,undefined,,4K\nids,data,undefined,,64K\nfactory,app,factory,,1M\n";
+        let table = PartitionTable::from_csv(csv, start()).unwrap();
+        assert_eq!(table.identity_slots().map(|slots| slots.name.as_str()), Some("ids"));
     }
 
     #[test]

@@ -2,20 +2,16 @@
 
 use std::path::PathBuf;
 
+use base::Result;
 use base::file::{Mode, OutputTarget};
-use base::{Code, Result, Secret, digest, hex};
+use identity::lifecycle::one_time_password::{PasswordLifetime, check_profile, hash, random};
 use identity::report::rfc3339;
 use ledger::{Kind, NewPassword};
 use pki::device_name::DeviceName;
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::Workspace;
-use store::ca::Ca;
-use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
-
-/// The random bytes of a password: 128 bits.
-const RANDOM: usize = 16;
 
 /// What is asked for.
 #[derive(Debug)]
@@ -53,14 +49,14 @@ pub struct PasswordReport {
 /// Makes a password for a device. The ledger keeps SHA-256 over it, which is enough for 128 random bits.
 ///
 /// # Errors
-/// [`Code::UnknownProfile`], [`Code::ProfilePattern`], [`Code::NameReserved`], [`Code::TargetExists`], and errors of the
+/// [`Code::UnknownProfile`](base::Code::UnknownProfile), [`Code::ProfilePattern`](base::Code::ProfilePattern),
+/// [`Code::NameReserved`](base::Code::NameReserved), [`Code::TargetExists`](base::Code::TargetExists), and errors of the
 /// store.
 pub fn make(workspace: &mut Workspace<'_>, request: &PasswordRequest) -> Result<PasswordReport> {
     let dir = workspace.store_dir().to_owned();
     store::check_exists(&dir)?;
     if let Some(profile) = &request.profile {
-        identity::profile_ca::pattern(&dir, profile)?.check_name(request.device.as_str())?;
-        Ca::Profile(profile.clone()).check_usable(&dir, workspace.now)?;
+        check_profile(&dir, profile, &request.device, workspace.now)?;
     }
     let output = request.out.as_ref().map(|path| OutputTarget::new(path, Mode::Private));
     let password = random()?;
@@ -68,11 +64,7 @@ pub fn make(workspace: &mut Workspace<'_>, request: &PasswordRequest) -> Result<
         // Before the store is opened: a file in the way must not cost the password that was valid before.
         output.check(password.reveal().as_bytes())?;
     }
-    let days = request.days.unwrap_or_else(|| workspace.config.serve.password_days.value.number());
-    let expires_at = (OffsetDateTime::now_utc() + Duration::days(i64::from(days)))
-        // Whole seconds, which is what the ledger keeps: the report must not promise a part of one more.
-        .replace_nanosecond(0)
-        .map_err(|error| Code::Internal.error("there is no such time").caused_by(error))?;
+    let expires_at = request.days.map_or(PasswordLifetime::Configured, PasswordLifetime::Days).end(workspace.config)?;
     let mut store = workspace.open_store("enroll password")?;
     let name = request.device.as_str();
     store.ledger.check_not_reserved(Kind::Device, name)?;
@@ -85,7 +77,7 @@ pub fn make(workspace: &mut Workspace<'_>, request: &PasswordRequest) -> Result<
     store.ledger.new_password(&NewPassword {
         device: name,
         label: request.profile.as_ref().map(DeviceName::as_str),
-        hash: digest::sha256(password.reveal().as_bytes()),
+        hash: hash(&password),
         expires_at,
     })?;
     Ok(PasswordReport {
@@ -96,24 +88,4 @@ pub fn make(workspace: &mut Workspace<'_>, request: &PasswordRequest) -> Result<
         expires: rfc3339(expires_at),
         replaces: earlier.is_some_and(|earlier| !earlier.is_spent && earlier.expires_at > workspace.now),
     })
-}
-
-fn random() -> Result<Secret> {
-    let mut bytes = Zeroizing::new([0; RANDOM]);
-    aws_lc_rs::rand::fill(bytes.as_mut_slice())
-        .map_err(|_| Code::Internal.error("the random generator does not work"))?;
-    Ok(Secret::new(hex::lower(bytes.as_slice())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_are_128_bits_and_differ() {
-        let (one, other) = (random().unwrap(), random().unwrap());
-        assert_ne!(one.reveal(), other.reveal());
-        assert_eq!(one.reveal().len(), 2 * RANDOM);
-        assert!(one.reveal().chars().all(|digit| digit.is_ascii_hexdigit()));
-    }
 }

@@ -5,22 +5,28 @@
 
 mod board;
 mod device;
+mod enrolment;
+mod firmware_limit;
 mod flash;
 mod missing;
 mod report;
 mod request;
 mod write;
 
-pub(crate) use device::{BundleSettings, check_can};
+pub(crate) use device::BundleSettings;
+pub(crate) use enrolment::Enrolment;
+pub use enrolment::EnrolmentReport;
+pub(crate) use firmware_limit::check_can;
 pub use flash::{FlashReport, FlashRequest, FlashedPart, flash};
 pub use report::{
     ApplicationReport, BundleOutcome, BundleReport, BundledDevice, DatesReport, PartReport, SourceReport,
 };
-pub use request::{BundleRequest, DeviceLogin, Devices};
+pub use request::{BundleRequest, DeviceLogin, Devices, EnrolmentRequest};
 
 use base::{Code, Finding, Result};
 use devkit::application::{Application, ApplicationSource, Dates};
 use devkit::image::Firmware;
+use identity::lifecycle::one_time_password;
 use ledger::{Entry, Filter, Kind, Role, State, View};
 use pki::device_name::DeviceName;
 
@@ -80,7 +86,10 @@ fn checked(
     let chip = firmware.board().chip;
     let (mut ready, mut failed) = (Vec::with_capacity(targets.len()), Vec::new());
     for target in targets {
-        let checked = wanted.credentials(&mut finder, view, &target).and_then(|it| it.check_fits(firmware, request));
+        // Made and thrown away: a device gets its own when its files are written.
+        let password = wanted.needs_password(view, &target)?.then(one_time_password::random).transpose()?;
+        let checked = wanted.credentials(&mut finder, view, &target, password.as_ref());
+        let checked = checked.and_then(|it| it.check_fits(firmware, request));
         match checked {
             Ok(()) => ready.push(target),
             // With `--all` one damaged directory must not keep a fleet from its images.
@@ -138,6 +147,13 @@ pub(crate) fn prepare(
             .fix("leave --nvs-encryption out, or name an application that reads it with --app"));
     }
     let firmware = Firmware::new(&application, board).map_err(|error| error.at(source.path()))?;
+    if request.enrolment.is_some() && application.is_ours() && !application.enrolls() {
+        return Err(Code::NoEnrolmentInFirmware
+            .error("this application does not fetch certificates")
+            .at(source.path())
+            .because("it is the firmware of tbpki, in a version without enrolment")
+            .fix("leave --enroll out, or name an application that reads records of version 2 with --app"));
+    }
     let wanted = BundleSettings::new(workspace, request, chip, application.is_ours())?;
     let mut findings = wanted.findings();
     findings.extend(board::findings(workspace.config, firmware.board())?);
@@ -191,10 +207,17 @@ fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<Bund
         None if request.auth == DeviceLogin::Token => {
             Ok(BundleTarget { name: name.as_str().to_owned(), key: None, is_registered: true })
         }
+        // Its first confirmation registers it.
+        None if request.enrolment.is_some() => {
+            Ok(BundleTarget { name: name.as_str().to_owned(), key: None, is_registered: true })
+        }
         None => Err(Code::UnknownIdentity
             .error(format!("the store has no device {:?} with a certificate", name.as_str()))
             .argument("--device")
-            .fix(format!("make it with `tbpki client --device {}`", name.as_str()))),
+            .fix(format!(
+                "make it with `tbpki client --device {}`, or let the device fetch one with --enroll",
+                name.as_str()
+            ))),
     }
 }
 

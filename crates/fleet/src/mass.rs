@@ -15,7 +15,7 @@ mod run;
 mod runner;
 
 pub use crate::job_order::{Destination, JobOrder};
-pub use bundle::{BundlesReport, FleetBundleRequest, bundle};
+pub use bundle::{BundlesReport, FleetBundleRequest, KeylessBundleRequest, bundle, bundle_keyless};
 pub use control::RunControl;
 pub use issue::issued_leaf::{IssuedLeaf, IssuerChain};
 pub use issue::{FleetOutcome, FleetRequest, JobSource, issue};

@@ -22,14 +22,14 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use config::Days;
 use pki::{Algorithm, San};
 
-pub use bundle_firmware::{AuthKind, BundleFirmwareArgs, FirmwareArgs};
+pub use bundle_firmware::{AuthKind, BundleFirmwareArgs, EnrolArgs, FirmwareArgs};
 pub use ca::{CaActivateArgs, CaConfirmArgs, CaExportArgs, CaStepArgs, CaVerb, ExportedCa};
 pub use ca_passphrase::CaPassphrase;
 pub use client::ClientArgs;
 pub use device::{DeviceArg, DevicesArg};
 pub use enrolment::{EnrollVerb, FetchArgs, HostFileArgs, PasswordArgs, ServeArgs};
 pub use flash::FlashArgs;
-pub use fleet::bundle::{BundleArgs, FleetBundleArgs};
+pub use fleet::bundle::{BundleArgs, FleetBundleArgs, KeylessArgs};
 pub use fleet::jobs::{FleetAdoptArgs, FleetCancelArgs, FleetJobsArgs};
 pub use fleet::register::{FleetRegisterArgs, JobArgs, PaceArgs};
 pub use fleet::renew::FleetRenewArgs;

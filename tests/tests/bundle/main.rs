@@ -3,6 +3,8 @@
 mod bad_input;
 mod device_record;
 mod devices;
+mod enrolment;
+mod golden;
 mod images;
 mod nvs;
 mod partitions;

@@ -103,6 +103,7 @@ fn parts(algorithm: Algorithm, certificates: usize) -> Parts {
         login: Login::Certificate { chain, key: sandbox.text("pki/devices/pump-1/key.pem").into() },
         skip_host_name_check: false,
         ntp_server: "pool.ntp.org".to_owned(),
+        enrolment: None,
     }
 }
 

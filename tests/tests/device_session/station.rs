@@ -57,6 +57,7 @@ impl Station {
             login: Login::Token(TOKEN.into()),
             skip_host_name_check: false,
             ntp_server: String::new(),
+            enrolment: None,
         }
     }
 

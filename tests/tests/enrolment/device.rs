@@ -368,3 +368,33 @@ fn a_refusal_has_its_status_and_text_and_leaves_the_key() {
     let failure = device.renew(None, WHOLE).unwrap_err();
     assert!(matches!(failure, FetchFailure::Connection(_)), "{failure}");
 }
+
+/// The firmware's own way: everything that it knows comes from the record of its image.
+#[test]
+fn an_image_without_a_certificate_enrols_and_renews() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    let url = service.url.clone();
+    sandbox.write("app.elf", testkit::application::Sample::new("esp32c3").elf());
+    let bundle = ["bundle-firmware", "--chip", "esp32c3", "--app", "app.elf", "--broker", "broker.example"];
+    let enrol = ["--wifi-ssid", "open", "--device", "pump-1", "--enroll", &url, "--out", "out"];
+    sandbox.ok(bundle.iter().chain(&enrol));
+    let record = device::Record::read(&sandbox.read("out/pump-1/credentials.bin")[..]).unwrap();
+    let enrolment = record.enrolment().unwrap();
+    let mut device = Device::new(&sandbox, &service, record.device_name());
+    assert_eq!((enrolment.host.as_str(), enrolment.port), ("localhost", device.machine.port));
+    device.machine.anchors = record.ca_chain().to_owned();
+    device.renew(Some(&enrolment.password), WHOLE).unwrap();
+    device.renew(None, WHOLE).unwrap();
+    assert_eq!(roles(&sandbox, "pump-1"), ["superseded", "current"]);
+
+    // Its flash was erased: an image with a new password, because its key was never here.
+    let again = bundle.iter().chain(&enrol).chain(&["--force"]);
+    sandbox.ok(again);
+    let record = device::Record::read(&sandbox.read("out/pump-1/credentials.bin")[..]).unwrap();
+    let password = &record.enrolment().unwrap().password;
+    assert!(record.login() == &device::record::Login::Pending && !password.is_empty());
+    let mut erased = Device::new(&sandbox, &service, "pump-1");
+    erased.renew(Some(password), WHOLE).unwrap();
+    assert_eq!(roles(&sandbox, "pump-1"), ["superseded", "superseded", "current"]);
+}

@@ -37,7 +37,7 @@ impl Fleet {
     }
 }
 
-fn image_parts(sandbox: &Sandbox) {
+pub(crate) fn image_parts(sandbox: &Sandbox) {
     sandbox.write("esp32c3.elf", Sample::new(Chip::Esp32C3.name()).elf());
     let password = sandbox.write("wifi-password", "a wireless password\n");
     fs::set_permissions(password, fs::Permissions::from_mode(0o600)).unwrap();

@@ -5,6 +5,7 @@ mod bundles;
 mod faults;
 mod hundred_kills;
 mod interrupted;
+mod keyless;
 mod outcomes;
 mod run;
 mod unregistered;

@@ -718,6 +718,18 @@ codes! {
     350 EnrolmentAnswer User "The enrolment server sent an unexpected answer"
         "The answer is not a certificate for the key and the subject of the request, it is not valid now, or its issuer is not among the CA certificates of the server. The files are as before."
 
+    // Images of devices that fetch their certificates.
+    359 EnrolmentUrl User "Invalid URL of an enrolment service"
+        "The URL is https://, the host name or address of the service as its certificate names it, and the port if it is not 443. Plain http is refused, because anyone on the way could read a one-time password. The device profile is not part of it: use --label."
+    360 EnrolmentNeedsTime User "Enrolment needs a time server"
+        "A device that fetches certificates renews them by date, and gets the date from the time server in its credentials record. Name one as firmware.ntp_server in keygen.toml."
+    361 LongFactoryCertificate User "A factory certificate is valid for too long"
+        "In chain mode the platform accepts each certificate that the CA of a profile has issued, and stores the one that it saw last. A factory certificate that is stolen from the flash of a device therefore stays usable until it expires, also after its renewal. Issue one of at most 397 days, let the device fetch its first certificate with a one-time password, or accept the risk with --accept-long-certificates."
+    362 EnrolmentLabel User "The label does not belong to the certificate"
+        "The enrolment service renews a certificate only with the label of the profile that it was issued for, and without a label if it was issued for none. Name that profile with --label."
+    363 NoEnrolmentInFirmware User "The application does not fetch certificates"
+        "The credentials record of devices that fetch certificates has further entries, and needs an application that knows them. This build of the tbpki firmware does not. Update the firmware, or name another application with --app."
+
     // Mistakes of ours.
     900 Internal Bug "Internal error"
         "This is a mistake in tbpki. Nothing that was not complete has been kept. Please report it with the message and what you were doing."

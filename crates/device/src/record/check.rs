@@ -1,6 +1,6 @@
 //! The limits of the parts.
 
-use super::{Invalid, Login, Parts, key};
+use super::{EnrolmentSettings, Invalid, Login, Parts, key};
 
 /// The length limit of a device name in bytes.
 pub const MAX_DEVICE_NAME: usize = 192;
@@ -14,6 +14,10 @@ pub const MAX_WIFI_PASSWORD: usize = 63;
 pub const MAX_HOST: usize = 253;
 /// The length limit of an access token in bytes.
 pub const MAX_TOKEN: usize = 255;
+/// The length limit of an enrolment label in bytes.
+pub const MAX_LABEL: usize = 192;
+/// The length limit of a one-time password in bytes.
+pub const MAX_ENROLMENT_PASSWORD: usize = 128;
 /// The length limit of a PEM text in bytes. Four certificates with RSA keys of 4,096 bits have about 8,000; a chip must hold
 /// them in RAM together with the TLS session.
 pub const MAX_PEM: usize = 16_383;
@@ -39,8 +43,34 @@ pub(super) fn parts(parts: &Parts) -> Result<(), Invalid> {
             present(key::TOKEN, token.expose())?;
             text(key::TOKEN, token.expose(), MAX_TOKEN)?;
         }
+        // Only the enrolment service can give it one.
+        Login::Pending if parts.enrolment.is_none() => return Err(Invalid::Login),
+        Login::Pending => {}
     }
-    host(key::NTP_SERVER, &parts.ntp_server)
+    host(key::NTP_SERVER, &parts.ntp_server)?;
+    parts.enrolment.as_ref().map_or(Ok(()), |settings| enrolment(settings, parts))
+}
+
+fn enrolment(settings: &EnrolmentSettings, parts: &Parts) -> Result<(), Invalid> {
+    // A certificate that took the place of the token would leave two ways to log in.
+    if matches!(parts.login, Login::Token(_)) {
+        return Err(Invalid::TokenWithEnrolment);
+    }
+    // Without a date no certificate is ever due.
+    present(key::NTP_SERVER, &parts.ntp_server)?;
+    present(key::ENROLL_HOST, &settings.host)?;
+    host(key::ENROLL_HOST, &settings.host)?;
+    if settings.port == 0 {
+        return Err(Invalid::EnrolmentPort);
+    }
+    text(key::ENROLL_LABEL, &settings.label, MAX_LABEL)?;
+    if !settings.anchors.is_empty() {
+        pem(key::ENROLL_ANCHORS, &settings.anchors)?;
+    }
+    if parts.login == Login::Pending {
+        present(key::ENROLL_PASSWORD, settings.password.expose())?;
+    }
+    text(key::ENROLL_PASSWORD, settings.password.expose(), MAX_ENROLMENT_PASSWORD)
 }
 
 fn present(key: &'static str, text: &str) -> Result<(), Invalid> {

@@ -1,8 +1,11 @@
 //! The record as NVS entries: names, types, order, and hash.
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 use sha2::{Digest, Sha256};
 
-use super::{Login, NAMESPACE, Record, SCHEMA, SKIP_HOST_NAME_CHECK, key};
+use super::{Login, NAMESPACE, Record, SKIP_HOST_NAME_CHECK, key};
 
 /// A type of NVS with its number in `nvs_type_t` of ESP-IDF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +57,7 @@ pub struct RecordEntry<'a> {
 
 /// All entries of a record in their order, the hash last.
 pub struct RecordEntries<'a> {
-    entries: [RecordEntry<'a>; 12],
+    entries: Vec<RecordEntry<'a>>,
     hash: [u8; 32],
 }
 
@@ -65,10 +68,11 @@ impl Record {
             Login::Certificate { chain, key } => (chain.as_str(), key.expose(), ""),
             // An empty text is one NUL as a blob, because NVS cannot store a blob of no bytes.
             Login::Token(token) => ("\0", "\0", token.expose()),
+            Login::Pending => ("\0", "\0", ""),
         };
         let flags = if self.skips_host_name_check() { SKIP_HOST_NAME_CHECK } else { 0 };
-        let entries = [
-            RecordEntry { key: key::SCHEMA, value: RecordValue::U8(SCHEMA) },
+        let mut entries = vec![
+            RecordEntry { key: key::SCHEMA, value: RecordValue::U8(self.schema()) },
             RecordEntry { key: key::DEVICE, value: RecordValue::Str(self.device_name()) },
             RecordEntry { key: key::WIFI_SSID, value: RecordValue::Str(self.wifi_ssid()) },
             RecordEntry { key: key::WIFI_PASSWORD, value: RecordValue::Str(self.wifi_password().expose()) },
@@ -81,7 +85,19 @@ impl Record {
             RecordEntry { key: key::FLAGS, value: RecordValue::U8(flags) },
             RecordEntry { key: key::NTP_SERVER, value: RecordValue::Str(self.ntp_server()) },
         ];
-        RecordEntries { entries, hash: hash(&entries) }
+        if let Some(enrolment) = self.enrolment() {
+            entries.extend([
+                RecordEntry { key: key::ENROLL_HOST, value: RecordValue::Str(&enrolment.host) },
+                RecordEntry { key: key::ENROLL_PORT, value: RecordValue::U16(enrolment.port) },
+                RecordEntry { key: key::ENROLL_LABEL, value: RecordValue::Str(&enrolment.label) },
+                RecordEntry { key: key::ENROLL_ANCHORS, value: RecordValue::Blob(enrolment.anchors.as_bytes()) },
+                RecordEntry { key: key::ENROLL_PASSWORD, value: RecordValue::Str(enrolment.password.expose()) },
+                RecordEntry { key: key::RENEW_DAYS, value: RecordValue::U16(enrolment.renew_days) },
+                RecordEntry { key: key::SALT, value: RecordValue::Blob(&enrolment.salt) },
+            ]);
+        }
+        let hash = hash(&entries);
+        RecordEntries { entries, hash }
     }
 
     /// The SHA-256 over the entries.

@@ -41,8 +41,14 @@ pub enum Invalid {
     },
     /// The port is 0.
     Port,
-    /// The record has neither a certificate with its key nor a token, or both.
+    /// The record has neither a certificate with its key nor a token nor an enrolment service, or both of the first two.
     Login,
+    /// The port of the enrolment service is 0.
+    EnrolmentPort,
+    /// A device with a token has an enrolment service.
+    TokenWithEnrolment,
+    /// The salt has another length.
+    Salt,
     /// A flag is unknown in this version of the record.
     Flags(u8),
 }
@@ -62,6 +68,9 @@ impl fmt::Display for Invalid {
             Self::NotPem { key } => write!(f, "{key} is not PEM"),
             Self::Port => f.write_str("the broker's port is 0"),
             Self::Login => f.write_str("the login must be either a certificate chain with its key or an access token"),
+            Self::EnrolmentPort => f.write_str("the port of the enrolment service is 0"),
+            Self::TokenWithEnrolment => f.write_str("a device with an access token cannot have an enrolment service"),
+            Self::Salt => f.write_str("the salt must have 16 bytes"),
             Self::Flags(flags) => write!(f, "unknown flag in {flags:#04x}"),
         }
     }

@@ -3,7 +3,10 @@
 use alloc::string::String;
 use core::fmt;
 
-use super::{Invalid, Login, MAX_PEM, NAMESPACE, Parts, Record, SCHEMA, SKIP_HOST_NAME_CHECK, key};
+use super::{
+    EnrolmentSettings, Invalid, Login, MAX_PEM, NAMESPACE, Parts, Record, SALT, SCHEMA, SCHEMA_ENROLMENT,
+    SKIP_HOST_NAME_CHECK, key,
+};
 use crate::nvs::{self, Flash, Namespace};
 use crate::secret::Secret;
 
@@ -26,7 +29,11 @@ impl fmt::Display for ReadError {
         match self {
             Self::Nvs(error) => error.fmt(f),
             Self::Schema(found) => {
-                write!(f, "the record has version {found}, but this firmware reads version {SCHEMA}: write both again")
+                write!(
+                    f,
+                    "the record has version {found}, but this firmware reads versions {SCHEMA} and \
+                     {SCHEMA_ENROLMENT}: write both again"
+                )
             }
             Self::Hash => f.write_str(
                 "the record's hash does not match its entries: some were changed or lost; write the partition again",
@@ -59,7 +66,7 @@ impl Record {
         let mut nvs = Namespace::open(flash, NAMESPACE)?;
         // The version comes first, because other versions may have other entries.
         let schema = nvs.u8(key::SCHEMA)?;
-        if schema != SCHEMA {
+        if !matches!(schema, SCHEMA | SCHEMA_ENROLMENT) {
             return Err(ReadError::Schema(schema));
         }
         let flags = nvs.u8(key::FLAGS)?;
@@ -74,9 +81,10 @@ impl Record {
             host: nvs.text(key::HOST)?,
             port: nvs.u16(key::PORT)?,
             ca_chain: pem(&mut nvs, key::CA_CHAIN)?,
-            login: login(&mut nvs)?,
+            login: login(&mut nvs, schema)?,
             skip_host_name_check: flags & SKIP_HOST_NAME_CHECK != 0,
             ntp_server: nvs.text(key::NTP_SERVER)?,
+            enrolment: if schema == SCHEMA_ENROLMENT { Some(enrolment(&mut nvs)?) } else { None },
         })?;
         // The hash covers all entries, so a mixture of an old and a new record is detected.
         let hash = nvs.blob(key::HASH, record.hash().len())?;
@@ -85,16 +93,30 @@ impl Record {
 }
 
 /// The credential. All three entries are read, because a missing one must be reported even if it would be empty.
-fn login(nvs: &mut Namespace<impl Flash>) -> Result<Login, ReadError> {
+fn login(nvs: &mut Namespace<impl Flash>, schema: u8) -> Result<Login, ReadError> {
     let chain = pem(nvs, key::CLIENT_CHAIN)?;
     let key = Secret::from(pem(nvs, key::CLIENT_KEY)?);
     let token = Secret::from(nvs.text(key::TOKEN)?);
-    // Exactly one way to log in. A record with both would leave the choice to the firmware.
+    // One way to log in, or none yet. A record with both would leave the choice to the firmware.
     match (chain.is_empty(), key.is_empty(), token.is_empty()) {
         (false, false, true) => Ok(Login::Certificate { chain, key }),
         (true, true, false) => Ok(Login::Token(token)),
+        (true, true, true) if schema == SCHEMA_ENROLMENT => Ok(Login::Pending),
         _ => Err(Invalid::Login.into()),
     }
+}
+
+/// The entries that version 2 has in addition.
+fn enrolment(nvs: &mut Namespace<impl Flash>) -> Result<EnrolmentSettings, ReadError> {
+    Ok(EnrolmentSettings {
+        host: nvs.text(key::ENROLL_HOST)?,
+        port: nvs.u16(key::ENROLL_PORT)?,
+        label: nvs.text(key::ENROLL_LABEL)?,
+        anchors: pem(nvs, key::ENROLL_ANCHORS)?,
+        password: nvs.text(key::ENROLL_PASSWORD)?.into(),
+        renew_days: nvs.u16(key::RENEW_DAYS)?,
+        salt: nvs.blob(key::SALT, SALT)?.try_into().map_err(|_| Invalid::Salt)?,
+    })
 }
 
 /// A PEM text without its final NUL.

@@ -107,7 +107,8 @@ impl<C: Time, L: Log> Link<'_, C, L> {
         };
         log.line(format_args!("tls: {version}, the broker's certificate is valid"));
         let (token, with) = match record.login() {
-            Login::Certificate { .. } => (None, "its certificate"),
+            // A device without a certificate is refused here, as one with an unknown certificate.
+            Login::Certificate { .. } | Login::Pending => (None, "its certificate"),
             Login::Token(token) => (Some(token.expose()), "its token"),
         };
         let login = Client::login(stream, record.device_name(), token, settings.keep_alive_seconds);

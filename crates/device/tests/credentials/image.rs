@@ -139,6 +139,7 @@ pub(crate) fn parts() -> Parts {
         login: Login::Token("A1b2C3d4E5".into()),
         skip_host_name_check: false,
         ntp_server: "pool.ntp.org".to_owned(),
+        enrolment: None,
     }
 }
 

@@ -5,6 +5,7 @@
     reason = "a test stops at what it did not expect, and builds its images byte by byte"
 )]
 
+mod enrolment;
 mod image;
 mod nvs;
 mod record;

@@ -116,10 +116,10 @@ fn entries_of_two_records_do_not_make_one() {
 fn another_schema_is_named_before_anything_else_is_read() {
     let mut page = Page::with_namespace(ACTIVE, 0);
     // Nothing else is in it: a later schema may have other entries, so that none of them is asked for.
-    page.entry(&RecordEntry { key: key::SCHEMA, value: RecordValue::U8(2) });
+    page.entry(&RecordEntry { key: key::SCHEMA, value: RecordValue::U8(3) });
     let error = Record::read(&partition(&[page.bytes()])[..]).unwrap_err();
-    assert_eq!(error, ReadError::Schema(2));
-    assert!(error.to_string().contains("version 2"), "{error}");
+    assert_eq!(error, ReadError::Schema(3));
+    assert!(error.to_string().contains("version 3, but this firmware reads versions 1 and 2"), "{error}");
 }
 
 #[test]
@@ -225,6 +225,7 @@ proptest! {
             login,
             skip_host_name_check,
             ntp_server,
+            enrolment: None,
         });
         prop_assert_eq!(Record::read(&image(&written)[..]), Ok(written));
     }

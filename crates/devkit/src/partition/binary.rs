@@ -126,7 +126,10 @@ mod tests {
         let theirs = esp_idf_part::PartitionTable::try_from_str(CSV).unwrap();
         let ours = PartitionTable::from_csv(CSV, start()).unwrap();
         assert_eq!(ours.to_binary(), theirs.to_bin().unwrap());
-        for extras in [OptionalPartitions::default(), OptionalPartitions { secure_cert: true, nvs_keys: true }] {
+        for extras in [
+            OptionalPartitions::default(),
+            OptionalPartitions { secure_cert: true, nvs_keys: true, identity_slots: true },
+        ] {
             let ours = PartitionTable::standard(4 << 20, extras, start()).unwrap().to_binary();
             let theirs = esp_idf_part::PartitionTable::try_from_bytes(ours.clone()).unwrap();
             assert_eq!(theirs.to_bin().unwrap(), ours);

@@ -36,21 +36,30 @@ pub(super) fn board(config: &Config, request: &BundleRequest, chip: Chip) -> Res
     let start = start(config, chip)?;
     let table = match &request.partitions {
         None => {
-            let extras = OptionalPartitions { secure_cert: request.secure_cert, nvs_keys: request.nvs_encryption };
+            let extras = OptionalPartitions {
+                secure_cert: request.secure_cert,
+                nvs_keys: request.nvs_encryption,
+                identity_slots: request.enrolment.is_some(),
+            };
             PartitionTable::standard(flash_size.bytes(), extras, start)?
         }
         Some(path) => read_table(&file::read(path, TABLE_LIMIT)?, start)
             .and_then(|table| table.check_fits(flash_size.bytes()).map(|()| table))
             .map_err(|error| error.at(path))?,
     };
-    Ok(Board {
+    let board = Board {
         chip,
         crystal: chip.crystal(request.crystal)?,
         flash_size,
         table,
         bootloader: bootloader(config, chip)?,
         app_partition: settings.app_partition.value.as_ref().map(ToString::to_string),
-    })
+    };
+    // A device without its slots could fetch a certificate, and would lose it with the power.
+    if request.enrolment.is_some() {
+        board.identity_slots()?;
+    }
+    Ok(board)
 }
 
 /// The offsets of bootloader and partition table.

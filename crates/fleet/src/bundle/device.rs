@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use base::{Code, Error, Finding, Result, Secret, file};
+use base::{Code, Finding, Result, Secret, file};
 use config::Anchors;
 use device::Record;
 use device::record::{Login, Parts};
@@ -17,6 +17,8 @@ use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
 use zeroize::Zeroizing;
 
+use super::enrolment::{Enrolment, Proof};
+use super::firmware_limit::check_can;
 use super::request::{BundleRequest, BundleTarget, DeviceLogin};
 use identity::broker::broker;
 use identity::files::output::pem_of;
@@ -37,6 +39,7 @@ pub(crate) struct BundleSettings {
     pub(crate) ntp_server: String,
     /// The trust anchors of devices without a file of their own.
     anchors: Vec<Certificate>,
+    pub(crate) enrolment: Option<Enrolment>,
 }
 
 impl BundleSettings {
@@ -54,6 +57,16 @@ impl BundleSettings {
                 .argument("--esp-secure-cert")
                 .fix("leave out --esp-secure-cert, or let the devices log in with certificates"));
         }
+        if let Some(enrolment) = &request.enrolment
+            && request.auth == DeviceLogin::Token
+        {
+            return Err(Code::Usage
+                .error("devices that log in with an access token do not fetch certificates")
+                .argument("--enroll")
+                .item(enrolment.url.clone())
+                .fix("leave out --enroll, or let the devices log in with certificates"));
+        }
+        let enrolment = request.enrolment.as_ref().map(|enrolment| Enrolment::new(workspace, enrolment)).transpose()?;
         let config = workspace.config;
         if config.server.anchors.value == Anchors::Ours {
             // The root is what devices hold; what it has issued is what they will be shown.
@@ -69,6 +82,7 @@ impl BundleSettings {
             skip_host_name_check: request.skip_host_name_check,
             ntp_server: config.firmware.ntp_server.value.as_str().to_owned(),
             anchors: workspace.client_anchors()?,
+            enrolment,
         })
     }
 
@@ -93,7 +107,16 @@ impl BundleSettings {
         findings
     }
 
-    /// The credentials of a device.
+    /// True if a device gets a one-time password: it has no identity whose key is here.
+    pub(super) fn needs_password(&self, view: &View, target: &BundleTarget) -> Result<bool> {
+        if self.enrolment.is_none() {
+            return Ok(false);
+        }
+        // The key of a certificate that was fetched over the network never left the device.
+        target.key.as_ref().map_or(Ok(true), |key| view.enrolled(key).map(|enrolled| enrolled.is_some()))
+    }
+
+    /// The credentials of a device. `password` is its one-time password, if it needs one.
     ///
     /// # Errors
     /// What its files can be wrong about.
@@ -102,24 +125,45 @@ impl BundleSettings {
         finder: &mut IdentityFinder,
         view: &View,
         target: &BundleTarget,
+        password: Option<&Secret>,
     ) -> Result<DeviceCredentials> {
         let dir = identity_dir(&self.store, Kind::Device, &target.name);
         let anchors = self.anchors(&dir)?;
+        if let (Some(enrolment), Some(password)) = (&self.enrolment, password) {
+            enrolment.check_first(view, &target.name)?;
+            let record = self.record(&target.name, pem_of(&anchors), Login::Pending, Some(password))?;
+            return Ok(DeviceCredentials { record, identity: None, anchors });
+        }
         let (login, identity) = match self.auth {
             DeviceLogin::Certificate => {
                 let identity = Identity::of(&finder.locate(view, &entry(view, target)?)?, &dir)?;
+                if let Some(enrolment) = &self.enrolment {
+                    enrolment.check_factory(&target.name, &identity.chain.iter().collect::<Vec<_>>())?;
+                }
                 let chain = pem_of(&identity.chain);
                 let key = device::Secret::from(identity.key_pem(KeyFormat::Pkcs8)?.as_str());
                 (Login::Certificate { chain, key }, Some(identity))
             }
             DeviceLogin::Token => (Login::Token(token(&dir)?.reveal().into()), None),
         };
-        let record = self.record(&target.name, pem_of(&anchors), login)?;
+        let record = self.record(&target.name, pem_of(&anchors), login, None)?;
         Ok(DeviceCredentials { record, identity, anchors })
     }
 
-    /// The record of a device that trusts these anchors and logs in so.
-    pub(crate) fn record(&self, name: &str, anchors: String, login: Login) -> Result<Record> {
+    /// The record of a device that trusts these anchors and logs in so. `password` is the one-time password of a device
+    /// that has no certificate yet.
+    pub(crate) fn record(
+        &self,
+        name: &str,
+        anchors: String,
+        login: Login,
+        password: Option<&Secret>,
+    ) -> Result<Record> {
+        let proof = match (&login, password) {
+            (Login::Certificate { chain, .. }, _) => Some(Proof::Identity { chain }),
+            (_, password) => password.map(Proof::Password),
+        };
+        let enrolment = self.enrolment.as_ref().zip(proof).map(|(service, proof)| service.settings(&anchors, proof));
         let (ssid, password) = match &self.wifi {
             Some((ssid, password)) => (ssid.as_str(), password.as_ref().map_or("", Secret::reveal)),
             None => ("", ""),
@@ -134,6 +178,7 @@ impl BundleSettings {
             login,
             skip_host_name_check: self.skip_host_name_check,
             ntp_server: self.ntp_server.clone(),
+            enrolment,
         })
     }
 
@@ -237,10 +282,13 @@ impl DeviceCredentials {
 
     /// The identity as esp_secure_cert holds it. Espressif's tool writes keys in their traditional form.
     pub(super) fn with_secure_cert<T>(&self, work: impl FnOnce(&SecureCert<'_>) -> Result<T>) -> Result<T> {
-        let identity = self
-            .identity
-            .as_ref()
-            .ok_or_else(|| Code::Internal.error("esp_secure_cert was asked for without a certificate"))?;
+        let identity = self.identity.as_ref().ok_or_else(|| {
+            Code::Usage
+                .error("a device without a certificate has nothing for esp_secure_cert")
+                .item(self.record.device_name())
+                .argument("--esp-secure-cert")
+                .fix("leave out --esp-secure-cert, or make the device's certificate with `tbpki client`")
+        })?;
         // SEC 1 or PKCS#1.
         let key = identity.key_pem(KeyFormat::Traditional)?;
         work(&SecureCert { chain: &pem_of(&identity.chain), anchors: &pem_of(&self.anchors), key: &key })
@@ -284,26 +332,4 @@ fn token(dir: &Path) -> Result<Secret> {
     // Trimmed, because editors end a file with a line break, and ThingsBoard would compare it too.
     let text = std::str::from_utf8(&bytes).map_err(|_| missing("the access token is not text"))?.trim();
     if text.is_empty() { Err(missing("the access token is empty")) } else { Ok(Secret::from(text)) }
-}
-
-/// Fails where the device could not verify, or not use, a certificate.
-pub(crate) fn check_can(certificate: &Certificate, path: &Path) -> Result<()> {
-    let why = if certificate.algorithm_name() == "ed25519" {
-        "its key is of Ed25519".to_owned()
-    } else if certificate.signature_algorithm().to_string().to_ascii_lowercase().contains("ed25519") {
-        "it is signed with Ed25519".to_owned()
-    // A verifier must refuse what is critical and unknown to it (RFC 5280, section 4.2).
-    } else if certificate.name_constraints().is_some_and(|constraints| constraints.critical) {
-        "it has critical name constraints".to_owned()
-    } else if let Some(extension) = certificate.unknown_critical_extensions().first() {
-        format!("it has the critical extension {extension}")
-    } else {
-        return Ok(());
-    };
-    let error: Error = Code::FirmwareLimit
-        .error(format!("devices cannot use the certificate {}", certificate.label()))
-        .at(path)
-        .because(format!("{why}, and the devices' Mbed TLS refuses that"))
-        .fix("use ec-p256 or RSA, and no name constraints, where ESP32 devices connect");
-    Err(error)
 }

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::device::BundleSettings;
+use super::enrolment::{Enrolment, EnrolmentReport};
 use super::request::BundleRequest;
 
 /// The report about bundles.
@@ -30,6 +31,9 @@ pub struct BundleReport {
     pub broker: String,
     /// The port of the broker.
     pub port: u16,
+    /// The enrolment service that the devices fetch their certificates from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enrolment: Option<EnrolmentReport>,
     /// The parts of the flash and their offsets, the same for every device.
     pub parts: Vec<PartReport>,
     /// The devices, each with the directory of its files.
@@ -98,6 +102,9 @@ pub struct BundledDevice {
     pub done: BundleOutcome,
     /// The directory of its files.
     pub directory: PathBuf,
+    /// The time from which on its one-time password is refused (RFC 3339, UTC); absent if its image has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_expires: Option<String>,
     /// Why it got no image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Finding>,
@@ -119,17 +126,17 @@ pub enum BundleOutcome {
 
 impl BundledDevice {
     pub(super) fn planned(name: &str, directory: PathBuf) -> Self {
-        Self { name: name.to_owned(), done: BundleOutcome::Planned, directory, error: None }
+        Self { name: name.to_owned(), done: BundleOutcome::Planned, directory, password_expires: None, error: None }
     }
 
     pub(super) fn failed(name: &str, directory: PathBuf, error: Error) -> Self {
         let error = Some(error.into_finding().item(name));
-        Self { name: name.to_owned(), done: BundleOutcome::Failed, directory, error }
+        Self { name: name.to_owned(), done: BundleOutcome::Failed, directory, password_expires: None, error }
     }
 
-    pub(super) fn written(name: &str, directory: PathBuf, unchanged: bool) -> Self {
+    pub(super) fn written(name: &str, directory: PathBuf, unchanged: bool, password_expires: Option<String>) -> Self {
         let done = if unchanged { BundleOutcome::Unchanged } else { BundleOutcome::Written };
-        Self { name: name.to_owned(), done, directory, error: None }
+        Self { name: name.to_owned(), done, directory, password_expires, error: None }
     }
 }
 
@@ -165,6 +172,7 @@ impl BundleReport {
             },
             broker: wanted.broker.clone(),
             port: wanted.port,
+            enrolment: wanted.enrolment.as_ref().map(Enrolment::report),
             parts: parts(firmware, request),
             devices,
             findings,

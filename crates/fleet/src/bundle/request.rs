@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use devkit::application::ApplicationSearch;
 use devkit::chip::Crystal;
+use identity::lifecycle::one_time_password::PasswordLifetime;
 use ledger::Key;
 use pki::device_name::DeviceName;
 
@@ -35,6 +36,8 @@ pub struct BundleRequest {
     pub nvs_encryption: bool,
     /// Put the keys of an encrypted NVS into the image.
     pub include_nvs_keys: bool,
+    /// The enrolment service of the devices; `None` if they keep their credentials.
+    pub enrolment: Option<EnrolmentRequest>,
     /// Write a manifest for esp-web-tools.
     pub manifest: bool,
     /// List the credentials in the manifest.
@@ -43,6 +46,21 @@ pub struct BundleRequest {
     pub force: bool,
     /// Say what would happen and write nothing.
     pub dry_run: bool,
+}
+
+/// A request for images of devices that fetch their certificates.
+#[derive(Debug, Clone)]
+pub struct EnrolmentRequest {
+    /// The URL of the service, without /.well-known.
+    pub url: String,
+    /// The label of the requests: the devices' profile.
+    pub label: Option<DeviceName>,
+    /// The file of the trust anchors for the service; `None` for those of this store's servers.
+    pub anchors: Option<PathBuf>,
+    /// The time for which one-time passwords can be used.
+    pub password: PasswordLifetime,
+    /// Accept factory certificates of any lifetime below the CA of a profile.
+    pub accept_long_certificates: bool,
 }
 
 /// Whose images are wanted.
@@ -69,7 +87,7 @@ pub enum DeviceLogin {
 #[derive(Debug, Clone)]
 pub(crate) struct BundleTarget {
     pub(crate) name: String,
-    /// The row, where the ledger knows it: devices with a token alone have none.
+    /// The row, where the ledger knows it: devices with a token alone, and those without a certificate, have none.
     pub(crate) key: Option<Key>,
     pub(crate) is_registered: bool,
 }

@@ -3,13 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use base::file::{FileSet, Mode, WriteOutcome};
-use base::{Code, Result, file};
+use base::{Code, Result, Secret, file};
+use device::nvs::MAX_PARTITION;
 use devkit::chip::Chip;
 use devkit::credentials;
 use devkit::image::{self, FLASH, Firmware, Image, Manifest, NVS_KEYS};
 use devkit::nvs::{KEYS_PARTITION_SIZE, Keys};
 use devkit::partition::{Partition, PartitionTable};
-use ledger::Kind;
+use identity::lifecycle::one_time_password;
+use identity::report::rfc3339;
+use ledger::{Kind, Ledger, View};
 use pki::PrivateKey;
 use pki::pem_bundle::PemBundle;
 use zeroize::Zeroizing;
@@ -46,8 +49,15 @@ pub(super) fn all(
     let mut devices = Vec::with_capacity(targets.len());
     for (index, target) in targets.iter().enumerate() {
         let dir = dir(workspace, request, firmware.board().chip, target);
-        let credentials = wanted.credentials(&mut finder, &store.ledger, target)?;
-        let device = one(request, firmware, &credentials, &target.name, dir)?;
+        let password = match wanted.needs_password(&store.ledger, target)? {
+            true => Some(OneTimePassword::of(wanted, request, &store.ledger, &target.name, &dir)?),
+            false => None,
+        };
+        let secret = password.as_ref().map(|password| &password.secret);
+        let credentials = wanted.credentials(&mut finder, &store.ledger, target, secret)?;
+        let device = one(request, firmware, &credentials, &target.name, dir, &mut || {
+            password.as_ref().map_or(Ok(None), |password| password.record(wanted, &mut store.ledger, &target.name))
+        })?;
         // After the files are on the disk: a killed run repeats this device, and finds the same files.
         if let Some(key) = &target.key {
             store.ledger.bundled(key)?;
@@ -61,12 +71,62 @@ pub(super) fn all(
     Ok(devices)
 }
 
+/// The one-time password of a device.
+struct OneTimePassword {
+    secret: Secret,
+    /// True if the ledger has it.
+    is_recorded: bool,
+}
+
+impl OneTimePassword {
+    /// The password of the image that the device has already, if it can still be used, so that the same request makes the
+    /// same files; else a new one.
+    fn of(
+        wanted: &BundleSettings,
+        request: &BundleRequest,
+        view: &View,
+        name: &str,
+        dir: &Path,
+    ) -> Result<OneTimePassword> {
+        if let (Some(secret), Some(enrolment)) = (password_in(request, dir)?, &wanted.enrolment)
+            && enrolment.is_open(view, name, &secret)?
+        {
+            return Ok(Self { secret, is_recorded: true });
+        }
+        Ok(Self { secret: one_time_password::random()?, is_recorded: false })
+    }
+
+    /// Records the password. Returns the time from which on it is refused (RFC 3339).
+    fn record(&self, wanted: &BundleSettings, ledger: &mut Ledger, name: &str) -> Result<Option<String>> {
+        let Some(enrolment) = &wanted.enrolment else { return Ok(None) };
+        if !self.is_recorded {
+            ledger.new_password(&enrolment.new_password(name, &self.secret))?;
+        }
+        Ok(ledger.password_of(name)?.map(|row| rfc3339(row.expires_at)))
+    }
+}
+
+/// The password in the credentials of an earlier image. Files of others are left alone, and have none.
+fn password_in(request: &BundleRequest, dir: &Path) -> Result<Option<Secret>> {
+    let Some(mut bytes) = file::read_optional(dir.join(image::CREDENTIALS), MAX_PARTITION as usize)? else {
+        return Ok(None);
+    };
+    if request.nvs_encryption && keys_in(dir)?.decrypt_partition(&mut bytes).is_err() {
+        return Ok(None);
+    }
+    let record = credentials::read(&bytes).ok();
+    let password = record.as_ref().and_then(|record| Some(record.enrolment()?.password.expose()));
+    Ok(password.filter(|password| !password.is_empty()).map(Secret::from))
+}
+
+/// Writes the files of a device. `record` is called when nothing is known that would stop it, before the first file.
 fn one(
     request: &BundleRequest,
     firmware: &Firmware,
     credentials: &DeviceCredentials,
     name: &str,
     dir: PathBuf,
+    record: &mut dyn FnMut() -> Result<Option<String>>,
 ) -> Result<BundledDevice> {
     let keys = if request.nvs_encryption { Some(keys_in(&dir)?) } else { None };
     let partition = credentials.partition(firmware, keys.as_ref())?;
@@ -101,11 +161,15 @@ fn one(
         let manifest = Manifest { name, with_credentials: request.manifest_with_credentials };
         set.add("manifest.json", image::manifest(&image, manifest)?.into_bytes(), Mode::Public)?;
     }
+    // An image with a password that the ledger does not know would be refused by the service, and an earlier image whose
+    // password was replaced too: so the ledger comes first, and only when the files can follow.
+    set.check()?;
+    let password_expires = record()?;
     let written = set.commit()?;
     // From the disk and not from memory, because that is what will be flashed.
     read_back(&dir, &image, credentials, keys.as_ref()).map_err(|error| error.at(dir.join(FLASH)))?;
     let unchanged = written.iter().all(|file| file.outcome == WriteOutcome::Unchanged);
-    Ok(BundledDevice::written(name, dir, unchanged))
+    Ok(BundledDevice::written(name, dir, unchanged, password_expires))
 }
 
 /// The keys that the device has already, so that the same request makes the same files; else new ones.

@@ -1,6 +1,7 @@
 //! The bundles of a fleet: for each device its credentials partition, and once for all what they have alike.
 
 pub(crate) mod bundler;
+mod keyless;
 pub(crate) mod output;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use crate::job_order::{Destination, JobOrder};
 use crate::stop::Stop;
 use bundler::Bundler;
 use identity::files::output::pem_of;
+pub use keyless::{KeylessBundleRequest, bundle_keyless};
 use output::{BundleOutput, ShardBundles};
 use store::Workspace;
 use store::shard::Packer;
@@ -201,18 +203,23 @@ pub(crate) fn bundler(
     request: &FleetBundleRequest,
     control: &mut RunControl<'_>,
 ) -> Result<(Bundler, Vec<Finding>)> {
-    if request.merged && order.layout == Layout::Archive {
+    check_merged(request.merged, order.layout)?;
+    let prepared = prepare(workspace, &request.firmware, control.say)?;
+    let findings = prepared.findings.clone();
+    let bundler = Bundler::of(prepared, request.merged, request.firmware.whole_flash)?;
+    bundler.anchors()?;
+    Ok((bundler, findings))
+}
+
+fn check_merged(merged: bool, layout: Layout) -> Result<()> {
+    if merged && layout == Layout::Archive {
         return Err(Code::FleetFormat
             // An archive is read as a stream, and images of several megabytes would make its index useless.
             .error("an archive holds no whole images")
             .argument("--merged")
             .fix("leave --merged out, or use the layouts shards or directories"));
     }
-    let prepared = prepare(workspace, &request.firmware, control.say)?;
-    let findings = prepared.findings.clone();
-    let bundler = Bundler::of(prepared, request.merged, request.firmware.whole_flash)?;
-    bundler.anchors()?;
-    Ok((bundler, findings))
+    Ok(())
 }
 
 /// Tells how much room whole images take, and fails where there is not so much.

@@ -19,7 +19,7 @@ use store::shard::ShardStore;
 /// The report about a job.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct FleetReport {
-    /// The number of the job; absent in a dry run of names that are no job yet.
+    /// The number of the job; absent in a dry run of names that are no job yet, and for devices without certificates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job: Option<u64>,
     /// The number of its names.
@@ -79,6 +79,11 @@ impl PhaseReport {
     /// The report of issuing: `done` devices of `names` are issued, `now` of them since `begun`.
     pub(crate) fn of_issuing(names: u64, done: u64, now: u64, begun: Instant) -> Self {
         Self::of_phase(PhaseName::Issue, names.saturating_sub(done), [done, 0, 0], now, 0, begun)
+    }
+
+    /// The report of bundling names without certificates: `done` of `names`, `now` of them since `begun`.
+    pub(crate) fn of_bundling(names: u64, done: u64, now: u64, begun: Instant) -> Self {
+        Self::of_phase(PhaseName::Bundle, names.saturating_sub(done), [done, 0, 0], now, 0, begun)
     }
 
     /// The report of a phase that uses identities, as `count` has it; `now` devices were done since `begun`.

@@ -128,15 +128,12 @@ impl View {
 impl Ledger {
     /// Records a password. It takes the place of an earlier one of the same device.
     pub fn new_password(&mut self, new: &NewPassword<'_>) -> Result<()> {
-        self.transaction(|transaction| {
-            transaction.execute(
-                "INSERT INTO enrolment_password (device, label, hash, made_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5) \
-                 ON CONFLICT (device) DO UPDATE SET label = excluded.label, hash = excluded.hash, \
-                 made_at = excluded.made_at, expires_at = excluded.expires_at, key = NULL, spent_at = NULL",
-                values![new.device, new.label, &new.hash, transaction.now(), new.expires_at.unix_timestamp()],
-            )?;
-            Ok(())
-        })
+        self.new_passwords(std::slice::from_ref(new))
+    }
+
+    /// Records passwords, all of them or none. Each takes the place of an earlier one of the same device.
+    pub fn new_passwords(&mut self, passwords: &[NewPassword<'_>]) -> Result<()> {
+        self.transaction(|transaction| passwords.iter().try_for_each(|new| transaction.new_password(new)))
     }
 
     /// Removes passwords that expired before `now`, and returns their number.
@@ -198,6 +195,16 @@ impl Ledger {
 }
 
 impl Transaction<'_> {
+    fn new_password(&self, new: &NewPassword<'_>) -> Result<()> {
+        self.execute(
+            "INSERT INTO enrolment_password (device, label, hash, made_at, expires_at) VALUES (?1, ?2, ?3, ?4, ?5) \
+             ON CONFLICT (device) DO UPDATE SET label = excluded.label, hash = excluded.hash, \
+             made_at = excluded.made_at, expires_at = excluded.expires_at, key = NULL, spent_at = NULL",
+            values![new.device, new.label, &new.hash, self.now(), new.expires_at.unix_timestamp()],
+        )
+        .map(drop)
+    }
+
     /// Binds a device's password to the public key with this SHA-256. May be repeated with the same key.
     ///
     /// # Errors

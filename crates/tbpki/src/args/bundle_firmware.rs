@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use base::Error;
 use clap::{Args, ValueEnum};
-use config::{FlashOffset, FlashSize, PartitionName};
+use config::{Days, FlashOffset, FlashSize, PartitionName};
 use devkit::chip::{Chip, Crystal};
+use identity::lifecycle::one_time_password::PasswordLifetime;
 use pki::device_name::DeviceName;
 
 use super::value::{chip, crystal, flash_sizes, parsed, text};
@@ -58,6 +60,36 @@ pub struct FirmwareArgs {
     /// Pad flash.bin to the size of the flash, for emulators
     #[arg(long)]
     pub whole_flash: bool,
+    /// The enrolment service.
+    #[command(flatten)]
+    pub enrolment: EnrolArgs,
+}
+
+/// The service from which devices fetch their certificates.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Enrolment")]
+pub struct EnrolArgs {
+    /// Let the devices fetch and renew their certificates from the enrolment service at URL (`tbpki serve`), for example
+    /// https://enroll.example.org:9443; a device without a certificate gets a one-time password
+    #[arg(long, value_name = "URL", value_parser = text())]
+    pub enroll: Option<String>,
+    /// The roots that the certificate of the enrolment service leads to (PEM) [default: those of this store's servers]
+    #[arg(long, value_name = "FILE", requires = "enroll")]
+    pub enroll_anchors: Option<PathBuf>,
+    /// Days until the one-time passwords expire, or `none` [default: serve.password_days of keygen.toml, 90]
+    #[arg(long, value_name = "DAYS", value_parser = password_days, requires = "enroll")]
+    pub password_days: Option<PasswordLifetime>,
+    /// Accept factory certificates of more than 397 days below the CA of a profile
+    #[arg(long, requires = "enroll")]
+    pub accept_long_certificates: bool,
+}
+
+/// The lifetime of one-time passwords: days, or `none`.
+fn password_days(text: &str) -> Result<PasswordLifetime, Error> {
+    match text {
+        "none" => Ok(PasswordLifetime::Unlimited),
+        days => days.parse::<Days>().map(|days| PasswordLifetime::Days(days.number())),
+    }
 }
 
 /// The arguments of `tbpki bundle-firmware`.
@@ -76,6 +108,10 @@ pub struct BundleFirmwareArgs {
     /// Write to DIR/NAME instead of the devices' directories in the store
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// The label of the requests for certificates: the devices' profile, if the CA of a profile issues them
+    #[arg(long, value_parser = parsed::<DeviceName>(), value_name = "PROFILE", requires = "enroll")]
+    #[arg(help_heading = "Enrolment")]
+    pub label: Option<DeviceName>,
     /// Encrypt the NVS partition, for applications that support it
     #[arg(long)]
     pub nvs_encryption: bool,

@@ -9,10 +9,12 @@ use config::key;
 use devkit::application::ApplicationSearch;
 use devkit::chip::Chip;
 use fleet::bundle::{
-    BundleOutcome, BundleReport, BundleRequest, DatesReport, DeviceLogin, Devices, SourceReport, bundle,
+    BundleOutcome, BundleReport, BundleRequest, DatesReport, DeviceLogin, Devices, EnrolmentRequest, SourceReport,
+    bundle,
 };
+use pki::device_name::DeviceName;
 
-use crate::args::{AuthKind, BundleFirmwareArgs, FirmwareArgs};
+use crate::args::{AuthKind, BundleFirmwareArgs, EnrolArgs, FirmwareArgs};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
@@ -71,12 +73,12 @@ fn request(args: &BundleFirmwareArgs) -> Result<BundleRequest> {
         manifest_with_credentials: args.manifest_with_credentials,
         force: args.force,
         dry_run: args.dry_run,
-        ..plain(devices, &args.firmware)?
+        ..plain(devices, &args.firmware, args.label.as_ref())?
     })
 }
 
 /// A request with the flags that all verbs with images have, and defaults for the others.
-pub(super) fn plain(devices: Devices, args: &FirmwareArgs) -> Result<BundleRequest> {
+pub(super) fn plain(devices: Devices, args: &FirmwareArgs, label: Option<&DeviceName>) -> Result<BundleRequest> {
     Ok(BundleRequest {
         devices,
         auth: DeviceLogin::Certificate,
@@ -89,10 +91,21 @@ pub(super) fn plain(devices: Devices, args: &FirmwareArgs) -> Result<BundleReque
         secure_cert: false,
         nvs_encryption: false,
         include_nvs_keys: false,
+        enrolment: enrolment(&args.enrolment, label),
         manifest: false,
         manifest_with_credentials: false,
         force: false,
         dry_run: false,
+    })
+}
+
+fn enrolment(args: &EnrolArgs, label: Option<&DeviceName>) -> Option<EnrolmentRequest> {
+    args.enroll.as_ref().map(|url| EnrolmentRequest {
+        url: url.clone(),
+        label: label.cloned(),
+        anchors: args.enroll_anchors.clone(),
+        password: args.password_days.unwrap_or_default(),
+        accept_long_certificates: args.accept_long_certificates,
     })
 }
 
@@ -129,6 +142,10 @@ impl Report for BundleReport {
         let path = printable(&self.application.path.to_string_lossy()).to_string();
         writeln!(out, "  application     {path} ({source}; {dates})")?;
         writeln!(out, "  broker          {}:{}", printable(&self.broker), self.port)?;
+        if let Some(service) = &self.enrolment {
+            let label = service.label.as_ref().map(|label| format!(", label {}", printable(label))).unwrap_or_default();
+            writeln!(out, "  enrolment       {}:{}{label}", printable(&service.host), service.port)?;
+        }
         for part in &self.parts {
             let secret = if part.secret { ", secret" } else { "" };
             writeln!(out, "  {:#010x}      {} ({} bytes{secret})", part.offset, part.file, part.bytes)?;
@@ -142,6 +159,9 @@ impl Report for BundleReport {
             };
             let directory = printable(&device.directory.to_string_lossy()).to_string();
             writeln!(out, "device {}\n  {done:<15} {directory}", printable(&device.name))?;
+            if let Some(expires) = &device.password_expires {
+                writeln!(out, "  password        expires {expires}")?;
+            }
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use fleet::mass::{
     Destination, FleetOutcome, FleetReport, FleetRequest, JobSelector, JobSource, PhaseName, RunControl,
 };
 use fleet::names::{ColumnSelection, NamesSource};
-use pki::age;
+use pki::age::{self, Recipient};
 use store::Workspace;
 
 use crate::args::{FleetIssueArgs, LayoutArgs, MakeArgs, NamesArgs};
@@ -63,8 +63,19 @@ fn source(names: &NamesArgs) -> Result<JobSource> {
 }
 
 fn destination(layout: &LayoutArgs) -> Result<Destination> {
-    let mut recipients = layout.recipient.clone();
-    if let Some(path) = &layout.recipients_file {
+    Ok(Destination {
+        layout: layout.layout,
+        out: layout.out.clone(),
+        archive: layout.archive.clone(),
+        zstd: layout.zstd,
+        recipients: recipients(&layout.recipient, layout.recipients_file.as_deref())?,
+    })
+}
+
+/// The recipients that an archive is sealed for.
+fn recipients(named: &[Recipient], file: Option<&Path>) -> Result<Vec<Recipient>> {
+    let mut recipients = named.to_vec();
+    if let Some(path) = file {
         let read = age::recipients(&file::read_text(path, RECIPIENTS)?).map_err(|error| error.at(path))?;
         if read.is_empty() {
             return Err(Code::AgeRecipient.error("no recipient in the file").at(path));
@@ -74,13 +85,7 @@ fn destination(layout: &LayoutArgs) -> Result<Destination> {
     // The same set in another order is the same destination, so that a repeated command finds its job.
     recipients.sort();
     recipients.dedup();
-    Ok(Destination {
-        layout: layout.layout,
-        out: layout.out.clone(),
-        archive: layout.archive.clone(),
-        zstd: layout.zstd,
-        recipients,
-    })
+    Ok(recipients)
 }
 
 /// The values of flags that replace values of keygen.toml.
@@ -159,6 +164,10 @@ impl Report for FleetReport {
         let path = |path: &Path| printable(&near(path)).to_string();
         match (self.job, self.dry_run) {
             (Some(job), _) => writeln!(out, "job {job}: {}", devices(self.names))?,
+            // Only bundles of devices that fetch their certificates belong to no job.
+            (None, _) if self.phases.iter().any(|phase| phase.phase == PhaseName::Bundle) => {
+                writeln!(out, "without certificates: {}", devices(self.names))?;
+            }
             (None, _) => writeln!(out, "dry run of a new job: {}", devices(self.names))?,
         }
         if !self.out.as_os_str().is_empty() {

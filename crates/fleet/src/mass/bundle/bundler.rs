@@ -1,14 +1,16 @@
 //! The bytes for the flash of each device of a fleet: its credentials alone, or a whole image.
 
-use base::{Code, Result, digest};
+use base::{Code, Result, Secret, digest};
+use device::Record;
 use device::record::Login;
 use devkit::credentials;
 use devkit::image::{Firmware, Image};
+use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::bundle::{BundleSettings, PreparedImages};
+use crate::bundle::{BundleSettings, Enrolment, PreparedImages};
 use identity::files::output::pem_of;
 
 /// Makes bundles of devices that differ in their credentials only.
@@ -41,6 +43,9 @@ pub(crate) struct BundleDescription {
     /// SHA-256 over the certificates that devices trust.
     anchors_sha256: String,
     application_sha256: String,
+    /// The enrolment service, its label and the renewal window; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    enrolment: Option<String>,
     /// SHA-256 over bootloader and partition table; absent in files of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     boot_sha256: Option<String>,
@@ -117,8 +122,26 @@ impl Bundler {
     /// # Errors
     /// [`Code::BadRecord`] and [`Code::RecordTooLarge`] for what the device could not hold, [`Code::ReadBack`].
     pub(crate) fn bundle(&self, name: &str, anchors: &str, chain: String, key: &str) -> Result<Zeroizing<Vec<u8>>> {
+        self.check_factory(name, &chain)?;
         let login = Login::Certificate { chain, key: device::Secret::from(key) };
-        let record = self.wanted.record(name, anchors.to_owned(), login)?;
+        let record = self.wanted.record(name, anchors.to_owned(), login, None)?;
+        self.partition(&record)
+    }
+
+    /// The bundle of a device that has no certificate yet, with its one-time password.
+    ///
+    /// # Errors
+    /// Those of [`bundle`](Self::bundle).
+    pub(crate) fn bundle_without_certificate(
+        &self,
+        name: &str,
+        anchors: &str,
+        password: &Secret,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        self.partition(&self.wanted.record(name, anchors.to_owned(), Login::Pending, Some(password))?)
+    }
+
+    fn partition(&self, record: &Record) -> Result<Zeroizing<Vec<u8>>> {
         let mut bytes = match &self.image {
             Some(image) => Zeroizing::new(image.clone()),
             None => Zeroizing::new(vec![0; self.size]),
@@ -128,9 +151,9 @@ impl Bundler {
         let partition = bytes
             .get_mut(at..at + self.size)
             .ok_or_else(|| Code::ImageTooLarge.error("the credentials reach over the end of the image"))?;
-        credentials::write_into(&record, partition, None)?;
+        credentials::write_into(record, partition, None)?;
         // Every record is read again: a fault here would be in every device of the fleet.
-        if credentials::read(partition)? != record {
+        if credentials::read(partition)? != *record {
             return Err(Code::ReadBack.error("the credentials record in the bundle is not what was put there"));
         }
         Ok(bytes)
@@ -150,6 +173,13 @@ impl Bundler {
         // PKCS#8 whatever the algorithm, so that all devices of a fleet have one form.
         let key = key.to_pem(pki::key::KeyFormat::Pkcs8)?;
         self.bundle(name, anchors, pem_of(chain.iter().copied()), &key)
+    }
+
+    /// Fails unless the enrolment service, if there is one, renews the certificate of a device.
+    fn check_factory(&self, name: &str, chain: &str) -> Result<()> {
+        let Some(enrolment) = &self.wanted.enrolment else { return Ok(()) };
+        let chain = PemBundle::parse(chain.as_bytes())?.certificates;
+        enrolment.check_factory(name, &chain.iter().collect::<Vec<_>>())
     }
 
     fn boot_sha256(&self) -> String {
@@ -174,6 +204,7 @@ impl Bundler {
             // A digest in place of the certificates: the description only has to show whether bundles go together.
             anchors_sha256: digest::hex(&digest::sha256(self.anchors()?.as_bytes())),
             application_sha256: digest::hex(&digest::sha256(self.firmware.application())),
+            enrolment: self.wanted.enrolment.as_ref().map(Enrolment::description),
             boot_sha256: Some(self.boot_sha256()),
         })
     }

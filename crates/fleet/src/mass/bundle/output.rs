@@ -15,7 +15,7 @@ use store::FILE_LIMIT;
 use store::shard::Packer;
 use store::shard::ShardStore;
 use store::shard::tar;
-use store::shard::{Attempt, Layout};
+use store::shard::{Attempt, Layout, Packing};
 
 /// The suffix of the directory with the bundles of an archive.
 const BUNDLES: &str = ".bundles";
@@ -70,7 +70,10 @@ impl BundleOutput {
             Layout::Directories => (store.join("devices"), store.join(FIRMWARE).join(&chip)),
             Layout::Shards => (place.dir.clone(), place.dir.join(FIRMWARE)),
             Layout::Archive => {
-                let dir = bundles_of(place)?;
+                let archive = place.archive();
+                let dir = bundles_of(
+                    &archive.ok_or_else(|| Code::Internal.error("a place without an archive has its bundles"))?,
+                );
                 file::create_dir(&dir)?;
                 (dir.clone(), dir.join(FIRMWARE))
             }
@@ -78,6 +81,24 @@ impl BundleOutput {
         let merged = bundler.is_merged();
         let (layout, dir) = (place.layout(), BulkDir::open(dir)?);
         Ok(Self { layout, dir, firmware, packer, tar: tar::TarWriter::new(now), chip, merged })
+    }
+
+    /// The bundles of devices without certificates, in a directory that exists. There is no job.
+    ///
+    /// # Errors
+    /// What the disk can refuse.
+    pub(super) fn of_keyless(layout: Layout, dir: &Path, packer: Packer, bundler: &Bundler, now: i64) -> Result<Self> {
+        let chip = bundler.firmware().board().chip.name().to_owned();
+        let (merged, firmware) = (bundler.is_merged(), dir.join(FIRMWARE));
+        Ok(Self { layout, dir: BulkDir::open(dir)?, firmware, packer, tar: tar::TarWriter::new(now), chip, merged })
+    }
+
+    /// The name of the directory or the part with the bundles of an attempt.
+    pub(super) fn published(layout: Layout, attempt: Attempt, packing: Packing) -> String {
+        match layout {
+            Layout::Archive => attempt.part(packing),
+            Layout::Shards | Layout::Directories => format!("bundle-{attempt}"),
+        }
     }
 
     /// The directory with what all devices have alike.
@@ -341,11 +362,10 @@ impl ShardBundles<'_> {
 }
 
 /// The directory with the bundles of an archive.
-fn bundles_of(place: &ShardStore) -> Result<PathBuf> {
-    let archive = place.archive().ok_or_else(|| Code::Internal.error("a place without an archive has its bundles"))?;
-    let mut name = archive.into_os_string();
+pub(super) fn bundles_of(archive: &Path) -> PathBuf {
+    let mut name = archive.as_os_str().to_owned();
     name.push(BUNDLES);
-    Ok(name.into())
+    name.into()
 }
 
 /// True if an incomplete file is a bundle: incomplete files of shards belong to the issuing run.

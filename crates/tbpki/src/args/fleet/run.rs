@@ -1,12 +1,13 @@
 //! The arguments of `tbpki fleet run`.
 
 use clap::Args;
+use pki::device_name::DeviceName;
 
 use crate::args::fleet::FleetIssueArgs;
 use crate::args::fleet::bundle::BundleArgs;
 use crate::args::fleet::register::PaceArgs;
 use crate::args::platform::PlatformArgs;
-use crate::args::value::text;
+use crate::args::value::{parsed, text};
 
 /// The arguments of `tbpki fleet run`.
 #[derive(Debug, Clone, Args)]
@@ -35,6 +36,10 @@ pub struct FleetRunArgs {
     /// Do not create bundles
     #[arg(long, help_heading = "Bundles")]
     pub no_bundle: bool,
+    /// The label of the requests for certificates: the devices' profile, if the CA of a profile issues them
+    #[arg(long, value_parser = parsed::<DeviceName>(), value_name = "PROFILE", requires = "enroll")]
+    #[arg(help_heading = "Enrolment")]
+    pub enroll_label: Option<DeviceName>,
     /// The bundles.
     #[command(flatten)]
     pub bundle: BundleArgs,
