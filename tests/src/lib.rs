@@ -6,6 +6,7 @@
 
 pub mod binary;
 pub mod browser;
+pub mod clock;
 pub mod console;
 pub mod disk;
 pub mod kill;
@@ -17,6 +18,7 @@ pub mod snapshot;
 pub mod tool;
 
 pub use clients::est;
+pub use clock::Clock;
 pub use disk::Disk;
 pub use readers::{certificates, clients, exceptions, foreign, forge, oracle, own_ca, pkilint};
 pub use sandbox::Sandbox;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::binary::tbpki;
+use crate::clock::Clock;
 use crate::tool::{Outcome, Tool};
 
 /// The end of the first line of every PEM private key, whatever its format.
@@ -19,6 +20,7 @@ const PRIVATE_KEY: &str = "PRIVATE KEY-----";
 pub struct Sandbox {
     directory: TempDir,
     secrets: RefCell<Vec<String>>,
+    clock: Option<Clock>,
 }
 
 impl Sandbox {
@@ -39,7 +41,13 @@ impl Sandbox {
     #[track_caller]
     fn in_directory(directory: &Path) -> Self {
         let directory = tempfile::Builder::new().prefix("tbpki-test-").tempdir_in(directory).unwrap();
-        Self { directory, secrets: RefCell::new(vec![PRIVATE_KEY.to_owned()]) }
+        Self { directory, secrets: RefCell::new(vec![PRIVATE_KEY.to_owned()]), clock: None }
+    }
+
+    /// The same sandbox, in which tbpki has the date of this clock.
+    #[must_use]
+    pub fn at(self, clock: &Clock) -> Self {
+        Self { clock: Some(clock.clone()), ..self }
     }
 
     /// One with a store in it, made by `tbpki init` without questions and without a passphrase.
@@ -62,6 +70,7 @@ impl Sandbox {
         // In the same place: a copy to another file system would not be the same test.
         let mut copy = Self::in_directory(self.path().parent().unwrap());
         copy.secrets = self.secrets.clone();
+        copy.clock = self.clock.clone();
         // cp keeps modes and times, which std::fs::copy does not do for directories.
         Tool::new("cp").arg("-a").arg(self.join(".")).arg(copy.path()).run().ok();
         copy
@@ -142,7 +151,7 @@ impl Sandbox {
     /// tbpki with these arguments, about to run here: with a `PATH`, a `HOME` of its own, and nothing else in its
     /// environment.
     pub fn tbpki<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Tool {
-        Tool::new(tbpki())
+        let tool = Tool::new(tbpki())
             // The caller's own variables, such as those of TBPKI_, would change results.
             .args(args)
             .directory(self.path())
@@ -151,7 +160,8 @@ impl Sandbox {
             // The state directory with the notes of ledgers is below HOME.
             .env("HOME", self.path())
             .env("LANG", "C.UTF-8")
-            .hides(self.secrets.borrow().iter().cloned())
+            .hides(self.secrets.borrow().iter().cloned());
+        self.clock.iter().fold(tool, Tool::at)
     }
 
     /// Runs tbpki and stops the test unless it ends with 0.

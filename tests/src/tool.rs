@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::clock::Clock;
+
 /// Few programs here have any business taking longer.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -44,6 +46,13 @@ impl Tool {
     #[must_use]
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    /// Moves its date to that of this clock. After [`Tool::clean_env`], which would take that away.
+    #[must_use]
+    pub fn at(mut self, clock: &Clock) -> Self {
+        self.command.envs(clock.variables());
         self
     }
 

@@ -3,6 +3,7 @@
 mod fleet;
 mod identities;
 mod images;
+mod life;
 mod lists;
 mod measure;
 mod peers;
@@ -25,6 +26,10 @@ pub(crate) struct Bench {
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(3..=10_000))]
     rounds: u32,
 
+    /// Life alone: a hundredth of the devices, to see that everything runs
+    #[arg(long)]
+    small: bool,
+
     /// Fail if a ratio is missed
     #[arg(long)]
     strict: bool,
@@ -42,6 +47,8 @@ enum What {
     Images,
     /// Lists, reports and images of 10,000 and 200,000 devices
     Lists,
+    /// Renewals and revocation lists of 100,000 devices, ledgers of a million, and the renewal of a server
+    Life,
 }
 
 impl Bench {
@@ -52,6 +59,8 @@ impl Bench {
             What::Fleet => fleet::compare(self.rounds, self.strict),
             What::Images => images::compare(self.rounds, self.strict),
             What::Lists => lists::compare(self.strict),
+            What::Life if self.small => life::compare(self.rounds, self.strict, life::Sizes::SMALL),
+            What::Life => life::compare(self.rounds, self.strict, life::Sizes::FULL),
         }
     }
 }

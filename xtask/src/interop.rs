@@ -12,7 +12,8 @@ use crate::setup::Setup;
 #[derive(Args)]
 #[command(long_about = "Test every algorithm in every format with every reader.\n\n\
     CI runs the corners of these matrices; this command runs all of them, which takes several minutes. They are the \
-    tests marked as ignored in the tests crate.\n\n\
+    tests marked as ignored in the tests crate. `interop life` runs those of renewal, revocation and rollover over \
+    years.\n\n\
     With --thingsboard the platform tests run instead, unchanged, against that server. They make devices and profiles \
     whose names begin with tbpki-test-, and delete them at their end.")]
 pub(crate) struct Interop {

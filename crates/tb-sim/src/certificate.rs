@@ -21,9 +21,9 @@ pub(crate) fn parse(der: &[u8]) -> Option<X509Certificate<'_>> {
     rest.is_empty().then_some(certificate)
 }
 
-/// True within the validity of a leaf, the only check of a leaf at CONNECT.
-pub(crate) fn is_valid_now(der: &[u8]) -> bool {
-    let now = clock::seconds();
+/// True within the validity of a leaf, the only check of a leaf at CONNECT, by a clock that is so many seconds ahead.
+pub(crate) fn is_valid(der: &[u8], clock_offset: i64) -> bool {
+    let now = clock::seconds() + clock_offset;
     parse(der).is_some_and(|certificate| {
         let validity = certificate.validity();
         (validity.not_before.timestamp()..=validity.not_after.timestamp()).contains(&now)

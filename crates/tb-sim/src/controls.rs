@@ -66,7 +66,7 @@ impl Controls {
         lock(&self.throttle).latency = latency;
     }
 
-    /// The difference between the `Date` header and the clock, in seconds.
+    /// The difference between the platform's clock and that of this machine, in seconds.
     pub(crate) fn clock_offset(&self) -> i64 {
         lock(&self.throttle).clock_offset
     }

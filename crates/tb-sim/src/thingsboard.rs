@@ -1,14 +1,15 @@
 //! A running ThingsBoard, as tests hold it.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::runtime::Runtime;
+use tokio_rustls::TlsAcceptor;
 
-use crate::controls::RequestRecord;
 use crate::controls::faults::Fault;
+use crate::controls::{RequestRecord, lock};
 use crate::error::Result;
 use crate::tls::{self, keys::LoadedKeys, own_ca};
 use crate::{http, net};
@@ -39,6 +40,7 @@ pub struct Thingsboard {
     runtime: Option<Runtime>,
     rest: SocketAddr,
     mqtts: SocketAddr,
+    mqtts_tls: Arc<Mutex<TlsAcceptor>>,
     mqtt: Option<SocketAddr>,
     is_https: bool,
     own_ca: Option<String>,
@@ -79,14 +81,7 @@ impl Thingsboard {
             core.mqtts_ca = own_ca.clone().map(String::into_bytes);
         }
         let core = Arc::new(core);
-        let mqtts_tls = match core.settings.behind_balancer {
-            // The balancer terminates TLS, so certificates of clients do not reach the platform.
-            true => tls::https(&loaded)?,
-            false => {
-                let core = core.clone();
-                tls::mqtt(&loaded, Box::new(move |chain| core.state().present_chain(chain)))?
-            }
-        };
+        let mqtts_tls = Arc::new(Mutex::new(mqtts_tls(&core, &loaded)?));
 
         let runtime = net::runtime("tb-sim")?;
         let bind = |port: u16| net::bind(&runtime, SocketAddr::new(address, port));
@@ -95,12 +90,22 @@ impl Thingsboard {
         let plain = mqtt_port.map(bind).transpose()?;
         let is_https = https.is_some();
         runtime.spawn(http::serve(rest_listener, https, Arc::new(Rest(core.clone()))));
-        runtime.spawn(mqtt::serve(mqtts_listener, Some(mqtts_tls), core.clone()));
+        runtime.spawn(mqtt::serve(mqtts_listener, Some(mqtts_tls.clone()), core.clone()));
         let mqtt = plain.map(|(address, listener)| {
             runtime.spawn(mqtt::serve(listener, None, core.clone()));
             address
         });
-        Ok(Self { core, runtime: Some(runtime), rest, mqtts, mqtt, is_https, own_ca })
+        Ok(Self { core, runtime: Some(runtime), rest, mqtts, mqtts_tls, mqtt, is_https, own_ca })
+    }
+
+    /// Loads the keys of the MQTT listener from their files again, as a restart does. Sessions go on.
+    ///
+    /// # Errors
+    /// If a real server could not load them, in its words. Then the listener keeps its keys.
+    pub fn reload_server_keys(&self) -> Result<()> {
+        let Some(keys) = &self.core.settings.server else { return Ok(()) };
+        *lock(&self.mqtts_tls) = mqtts_tls(&self.core, &LoadedKeys::new(keys)?)?;
+        Ok(())
     }
 
     /// `http://127.0.0.1:…`, or `https://localhost:…`.
@@ -204,7 +209,8 @@ impl Thingsboard {
         self.core.controls.set_latency(latency);
     }
 
-    /// Sets the difference between the `Date` header and the clock, in seconds; negative is behind.
+    /// Sets the difference between the platform's clock and that of this machine, in seconds; negative is behind. The
+    /// `Date` header and the validity of certificates follow it.
     pub fn set_clock_offset(&self, seconds: i64) {
         self.core.controls.set_clock_offset(seconds);
     }
@@ -213,6 +219,16 @@ impl Thingsboard {
     pub fn set_rate(&self, rate: Option<u32>) {
         self.core.controls.set_rate(rate);
     }
+}
+
+/// TLS of the MQTT listener.
+fn mqtts_tls(core: &Arc<Core>, loaded: &LoadedKeys) -> Result<TlsAcceptor> {
+    if core.settings.behind_balancer {
+        // The balancer terminates TLS, so certificates of clients do not reach the platform.
+        return tls::https(loaded);
+    }
+    let core = core.clone();
+    tls::mqtt(loaded, Box::new(move |chain| core.state().present_chain(chain)))
 }
 
 impl Drop for Thingsboard {

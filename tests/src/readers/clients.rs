@@ -3,12 +3,15 @@
 //! Each connects to `localhost`, so that the server's certificate has to hold that name, and reports what became of it.
 
 pub mod est;
+mod moved;
+mod tools;
 
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::oracle::{go_client, java, program, python};
+pub use moved::Moved;
+
 use crate::tool::{Outcome, Tool};
 
 /// The arguments of a client other than the port.
@@ -69,24 +72,19 @@ fn login(client: Tool) -> ApiLogin {
 /// ThingsBoard's Python client on paho; `version` is `1.2`, or `any` for the newest that both sides know.
 #[track_caller]
 pub fn paho_python(port: u16, files: &Files<'_>, version: &str) -> ApiLogin {
-    let client = python("paho_client.py").args(["localhost", &port.to_string()]).arg(files.anchors);
-    login(client.arg(files.certificate).arg(files.key.unwrap_or(Path::new("-"))).arg(version))
+    login(tools::paho_python(port, files, version))
 }
 
 /// ThingsBoard's Java client on paho; `keys` is `SunX509` or `PKIX`, `version` `TLSv1.2` or `TLSv1.3`.
 #[track_caller]
 pub fn paho_java(port: u16, store: &JavaStore<'_>, keys: &str, version: &str) -> ApiLogin {
-    let client = java("MqttPublisher").args(["localhost", &port.to_string(), store.kind]).arg(store.file);
-    let client = client.env("STORE_PASSWORD", store.store_password).env("KEY_PASSWORD", store.key_password);
-    login(client.args([keys, version]))
+    login(tools::paho_java(port, store, keys, version))
 }
 
 /// A client on Go's crypto/tls; `version` is `1.2` or `1.3`.
 #[track_caller]
 pub fn go(port: u16, files: &Files<'_>, version: &str) -> ApiLogin {
-    let client = go_client().args(["localhost", &port.to_string()]).arg(files.anchors).arg(files.certificate);
-    // The Go client reads both from one file if that file contains the key too.
-    login(client.arg(files.key.unwrap_or(files.certificate)).arg(version))
+    login(tools::go(port, files, version))
 }
 
 /// The command of ThingsBoard's documentation.
@@ -98,26 +96,18 @@ pub fn mosquitto_pub(port: u16, files: &Files<'_>) -> ApiLogin {
 /// The same command to any host.
 #[track_caller]
 pub fn mosquitto_pub_at(host: &str, port: u16, files: &Files<'_>) -> ApiLogin {
-    let client = publisher(host, port, files.anchors);
-    login(client.arg("--key").arg(files.key.unwrap_or(files.certificate)).arg("--cert").arg(files.certificate))
+    login(tools::mosquitto_pub(host, port, files))
 }
 
 /// The command for a device that shows an access token.
 #[track_caller]
 pub fn mosquitto_pub_with_token(host: &str, port: u16, anchors: &Path, token: &str) -> ApiLogin {
-    login(publisher(host, port, anchors).args(["-u", token]))
+    login(tools::publisher(host, port, anchors).args(["-u", token]))
 }
 
 /// The command for a device that also sends its client id, as ActorCloud requires.
 #[track_caller]
 pub fn mosquitto_pub_as(port: u16, files: &Files<'_>, client: &str, user: &str) -> ApiLogin {
-    let publisher = publisher("localhost", port, files.anchors).args(["-i", client, "-u", user]);
+    let publisher = tools::publisher("localhost", port, files.anchors).args(["-i", client, "-u", user]);
     login(publisher.arg("--key").arg(files.key.unwrap_or(files.certificate)).arg("--cert").arg(files.certificate))
-}
-
-fn publisher(host: &str, port: u16, anchors: &Path) -> Tool {
-    // QoS 1: without an acknowledgment the client ends with 0 also if the broker drops the message.
-    let client = Tool::new(program("mosquitto_pub")).arg("--cafile").arg(anchors).args(["-d", "-q", "1"]);
-    let client = client.args(["-h", host, "-p", &port.to_string(), "-t", "v1/devices/me/telemetry"]);
-    client.args(["-m", "{\"temperature\":25}"])
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::exceptions::Exceptions;
 use crate::oracle::venv;
@@ -62,7 +63,9 @@ pub fn findings_in_list(list: &Path) -> Vec<String> {
 fn lint(program: &str, args: &[&str], file: &Path) -> Vec<String> {
     // Warnings are mostly advice for the public web, which none of these certificates is for.
     let common = ["lint", "--severity", "ERROR", "--format", "JSON"];
-    let outcome = Tool::new(venv(program)).args(common).args(args).arg(file).run();
+    let tool = Tool::new(venv(program)).args(common).args(args).arg(file);
+    // Of a long list it looks at each entry.
+    let outcome = tool.patience(Duration::from_secs(3600)).run();
     let report = outcome.json();
     let results = report["results"].as_array().unwrap_or_else(|| panic!("no results from {outcome}"));
     let codes = results.iter().flat_map(|result| result["finding_descriptions"].as_array().into_iter().flatten());

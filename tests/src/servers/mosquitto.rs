@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::clock::Clock;
 use crate::oracle::program;
 
 /// Longer than a broker has ever taken on a busy machine.
@@ -18,13 +19,14 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The configuration of a TLS listener of mosquitto.
 pub struct Listener {
     lines: Vec<String>,
+    clock: Option<Clock>,
 }
 
 impl Listener {
     /// A listener with this certificate (and the chain behind it) and key, open to every client.
     pub fn new(certificate: &Path, key: &Path) -> Self {
         let lines = vec![format!("certfile {}", certificate.display()), format!("keyfile {}", key.display())];
-        Self { lines }
+        Self { lines, clock: None }
     }
 
     /// Lets in only clients whose certificates lead to one of this file.
@@ -41,6 +43,13 @@ impl Listener {
     #[must_use]
     pub fn with_revocation_lists(mut self, crlfile: &Path) -> Self {
         self.lines.push(format!("crlfile {}", crlfile.display()));
+        self
+    }
+
+    /// Gives the broker the date of this clock at its start, from which on it goes on.
+    #[must_use]
+    pub fn at(mut self, clock: &Clock) -> Self {
+        self.clock = Some(clock.clone());
         self
     }
 
@@ -120,6 +129,7 @@ impl Mosquitto {
         let child = Command::new(program("mosquitto"))
             .arg("-c")
             .arg(&config)
+            .envs(listener.clock.iter().flat_map(Clock::variables))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             // A file and not a pipe, so that the whole log can be read again and again.

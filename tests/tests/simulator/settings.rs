@@ -1,9 +1,12 @@
 //! Other versions, other users, limits.
 
+use pki::pem_bundle::PemBundle;
 use serde_json::{Value, json};
-use tb_sim::{Authority, Settings, User, Version};
+use tb_sim::{Authority, ServerKeys, Settings, User, Version};
+use tbpki_tests::Sandbox;
 use tbpki_tests::certificates::{Wanted, base64};
 use tbpki_tests::mqtt::{Connect, connect};
+use tbpki_tests::oracle::openssl;
 use tbpki_tests::platform::{Platform, id};
 
 #[test]
@@ -143,6 +146,50 @@ fn a_balancer_hides_certificates_and_a_clock_can_be_off() {
     assert!(now.ends_with(" GMT") && now.len() == "Wed, 25 Nov 2026 04:11:15 GMT".len(), "{now}");
     // The day, the month and the year.
     assert_ne!(now[5..16], later[5..16]);
+}
+
+#[test]
+fn the_validity_of_certificates_follows_the_clock() {
+    let platform = Platform::simulator(Settings::default());
+    let tenant = platform.sign_in();
+    let shown = Wanted::client("x").self_signed();
+    tenant.device_with_certificate("aging", &base64(&shown.chain[0]));
+    let packet = Connect { client: "c", ..Connect::default() };
+    let connack = |days: i64| {
+        platform.sim().unwrap().set_clock_offset(days * 86_400);
+        connect(&platform, Some(&shown), &packet).1
+    };
+    // MQTT 3.1.1: 0 is accepted, 5 not authorized.
+    assert_eq!(connack(0), [0x20, 2, 0, 0]);
+    assert_eq!(connack(40_000), [0x20, 2, 0, 5]);
+    assert_eq!(connack(-40_000), [0x20, 2, 0, 5]);
+    assert_eq!(connack(0), [0x20, 2, 0, 0]);
+}
+
+#[test]
+fn the_keys_of_the_server_can_be_loaded_again() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["server", "--name", "localhost", "--only-given-names", "--out", "conf"]);
+    let file = |file: &str| sandbox.join("conf").join(file);
+    let (certificate, key) = (file("mqttserver.pem"), Some(file("mqttserver_key.pem")));
+    let server = Some(ServerKeys::Pem { certificate, key, key_password: String::new() });
+    let platform = Platform::simulator(Settings { server, ..Settings::default() });
+    let (host, port) = platform.mqtts();
+    let leaf = || {
+        let target = format!("{host}:{port}");
+        let shown = openssl().args(["s_client", "-connect", target.as_str(), "-showcerts"]).run().stdout_text();
+        PemBundle::parse(shown.as_bytes()).unwrap().certificates.remove(0)
+    };
+    let first = leaf();
+    sandbox.ok(["server", "--name", "localhost", "--only-given-names", "--out", "conf", "--force"]);
+    assert_eq!(leaf(), first);
+    platform.sim().unwrap().reload_server_keys().unwrap();
+    let second = leaf();
+    assert_ne!(second, first);
+    // What cannot be loaded changes nothing.
+    sandbox.write("conf/mqttserver.pem", "nothing");
+    assert!(platform.sim().unwrap().reload_server_keys().is_err());
+    assert_eq!(leaf(), second);
 }
 
 #[test]

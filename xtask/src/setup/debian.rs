@@ -26,6 +26,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("systemd-analyze", "systemd", "judges the units that tbpki comes with"),
     ("chromium", "chromium", "renders the fleet's report"),
     ("chromedriver", "chromium-driver", "drives Chromium"),
+    ("faketime", "faketime", "moves the date of programs, for tests over years"),
     ("strace", "strace", "stops tbpki at every write, for the crash tests"),
     ("softhsm2-util", "softhsm2", "a token for a CA's key"),
     ("pkcs11-tool", "opensc", "lists the contents of a token"),

@@ -1,11 +1,12 @@
 //! The MQTT listener of ThingsBoard: 3.1, 3.1.1 and 5 (OASIS), with and without TLS.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use crate::controls::lock;
 use crate::net;
 use crate::thingsboard::core::Core;
 use crate::tls::{is_ignored, old_versions};
@@ -17,8 +18,10 @@ mod session;
 mod topic;
 
 /// Serves all connections; never returns. With TLS the chain of a client comes from the handshake.
-pub(crate) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, core: Arc<Core>) {
-    net::each_connection(listener, move |stream| connection(stream, tls.clone(), core.clone())).await;
+pub(crate) async fn serve(listener: TcpListener, tls: Option<Arc<Mutex<TlsAcceptor>>>, core: Arc<Core>) {
+    // Taken for each connection, because the keys can be loaded again.
+    let tls = move || tls.as_ref().map(|tls| lock(tls).clone());
+    net::each_connection(listener, move |stream| connection(stream, tls(), core.clone())).await;
 }
 
 async fn connection(mut stream: TcpStream, tls: Option<TlsAcceptor>, core: Arc<Core>) {

@@ -104,7 +104,8 @@ pub struct Settings {
     pub rate: Option<u32>,
     /// The delay of every answer over REST.
     pub latency: Duration,
-    /// The difference between the `Date` header and the clock, in seconds; negative is behind.
+    /// The difference between the platform's clock and that of this machine, in seconds; negative is behind. The `Date`
+    /// header and the validity of certificates follow it.
     pub clock_offset: i64,
     /// True if other processes may call `/sim/…`.
     pub control: bool,

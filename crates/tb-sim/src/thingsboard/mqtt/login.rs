@@ -14,7 +14,8 @@ pub(super) fn device(core: &Core, connect: &Connect, chain: &[Vec<u8>]) -> Resul
     let state = core.state();
     let found = match chain.first() {
         Some(leaf) => {
-            if !core.settings.skip_validity_check && !certificate::is_valid_now(leaf) {
+            let is_valid = || certificate::is_valid(leaf, core.controls.clock_offset());
+            if !core.settings.skip_validity_check && !is_valid() {
                 return Err(ConnectDecision::NotAuthorized);
             }
             // The hash is over the text that credentials store, not over the DER.
