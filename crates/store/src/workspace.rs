@@ -69,21 +69,29 @@ impl Workspace<'_> {
         Ok(ledger)
     }
 
-    /// Fails if the clock does not fit the newest entry of the ledger, unless an operator accepts it.
+    /// Fails if the clock does not fit the newest entry of the ledger and the last use of the store, unless an operator
+    /// accepts it. A clock that fits is noted as a use.
     ///
     /// # Errors
     /// [`Code::ClockImplausible`].
     pub fn check_clock(&self, view: &View) -> Result<()> {
-        match view.newest()?.and_then(|newest| clock::fault(self.now, newest)) {
+        let Some(newest) = view.newest()? else { return Ok(()) };
+        let used = clock::last_use(self.store_dir(), self.now);
+        match clock::fault(self.now, newest, used) {
             Some(error) if !self.accept_clock => Err(error),
-            _ => Ok(()),
+            Some(_) => Ok(()),
+            None => {
+                clock::note_use(self.store_dir(), self.now, newest, used);
+                Ok(())
+            }
         }
     }
 
     /// As [`Self::check_clock`]; the ledger records the acceptance.
     fn check_clock_to_write(&self, ledger: &mut Ledger) -> Result<()> {
         self.check_clock(ledger)?;
-        let is_off = ledger.newest()?.is_some_and(|newest| clock::fault(self.now, newest).is_some());
+        let used = clock::last_use(self.store_dir(), self.now);
+        let is_off = ledger.newest()?.is_some_and(|newest| clock::fault(self.now, newest, used).is_some());
         // Recorded once for all: the next verbs compare the clock with this entry.
         if is_off { ledger.accept_clock(self.now) } else { Ok(()) }
     }

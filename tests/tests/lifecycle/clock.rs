@@ -1,7 +1,8 @@
 //! A clock that does not fit the ledger or the platform.
 
 use tbpki_tests::oracle::python3;
-use tbpki_tests::{Sandbox, Snapshot};
+use tbpki_tests::{Clock, Sandbox, Snapshot};
+use time::macros::datetime;
 
 use crate::scene::Scene;
 
@@ -54,6 +55,33 @@ fn a_day_earlier_and_400_days_later_fit() {
         shift(&sandbox, days);
         sandbox.ok(["client", "--device", "pump-2"]);
     }
+}
+
+#[test]
+fn the_timer_of_a_server_that_lives_longer_than_a_year_goes_on() {
+    let clock = Clock::starting_at(datetime!(2027-01-01 00:00 UTC));
+    let store = || Sandbox::new().at(&clock).make_store();
+    let (used, forgotten) = (store(), store());
+    for sandbox in [&used, &forgotten] {
+        sandbox.ok(["server", "--name", "tb.example", "--only-given-names", "--days", "825"]);
+    }
+    let needs = |sandbox: &Sandbox| sandbox.tbpki(["needs-renewal", "--server"]).run();
+    // Nothing is issued for 540 days. The store of the timer is only read.
+    for _ in 0..9 {
+        clock.pass(60);
+        needs(&used).ends(1);
+    }
+    needs(&forgotten).ends(255).prints("TBPKI-0312");
+    clock.pass(30);
+    needs(&used).ends(0);
+    used.ok(["renew", "--server", "--due", "--no-input"]);
+    needs(&used).ends(1);
+    // A store that was put away is asked about.
+    clock.pass(401);
+    needs(&used).ends(255).prints("TBPKI-0312");
+    used.fails(["renew", "--server", "--due"], 1, "TBPKI-0312").prints("and the newest entry is of 2028-07-24");
+    used.ok(["renew", "--server", "--due", "--accept-clock"]);
+    needs(&used).ends(1);
 }
 
 #[test]

@@ -92,6 +92,10 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
     if !dry_run {
         let view = workspace.view()?;
         workspace.check_clock(&view)?;
+        // Recorded also if nothing is due, or the timer would be refused again by the same clock.
+        if workspace.accept_clock {
+            drop(workspace.open_ledger()?);
+        }
     }
     let mut report = RenewReport { dry_run, ..RenewReport::default() };
     // First: what an interrupted command has signed is finished and not signed once more.
