@@ -28,6 +28,7 @@ mod upstream_ti3;
 #[cfg(feature = "wifi")]
 mod wifi;
 
+use device::record::Login;
 use embassy_executor::Spawner;
 use esp_backtrace as _;
 use esp_hal::clock::CpuClock;
@@ -55,6 +56,10 @@ async fn main(spawner: Spawner) {
         Err(error) => stop(format_args!("record: {error}")).await,
     };
     log!("record: device {}, broker {}, port {}", record.device_name(), record.host(), record.port());
+    // The broker would refuse it again and again, for a reason that its log does not have.
+    if *record.login() == Login::Pending {
+        stop(format_args!("record: the device has no certificate yet, and this firmware cannot fetch one")).await
+    }
 
     #[cfg(feature = "wifi")]
     match session::start(spawner, peripherals.WIFI, record).await {
