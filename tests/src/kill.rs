@@ -15,6 +15,9 @@ const WRITES: &str = "openat,openat2,open,creat,write,pwrite64,writev,pwritev,pw
     mkdir,mkdirat,rmdir,unlink,unlinkat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,mknod,mknodat,\
     chmod,fchmod,fchmodat,fchmodat2,chown,lchown,fchown,fchownat,utimensat,flock";
 
+/// The system calls that send to a server.
+const MESSAGES: &str = "sendto,sendmsg,sendmmsg,writev";
+
 /// A process that makes the same call more often than this is taken for one that never ends.
 const ENDLESS: usize = 20_000;
 
@@ -59,25 +62,45 @@ pub fn kill_at_every_write<S>(
     disturb_every_write(Injection::Kill, prepare, check)
 }
 
+/// Kills a command before each message that it sends to a server in turn, and answers with their number.
+///
+/// # Errors
+/// As [`kill_at_every_write`].
+pub fn kill_at_every_message<S>(
+    prepare: impl FnMut() -> io::Result<(Command, S)>,
+    check: impl FnMut(&Step, S),
+) -> io::Result<usize> {
+    disturb_every_call(MESSAGES, Injection::Kill, prepare, check)
+}
+
 /// Like [`kill_at_every_write`] with any [`Injection`].
 ///
 /// # Errors
 /// When strace is missing or may not trace, or when the command fails undisturbed.
 pub fn disturb_every_write<S>(
     injection: Injection<'_>,
+    prepare: impl FnMut() -> io::Result<(Command, S)>,
+    check: impl FnMut(&Step, S),
+) -> io::Result<usize> {
+    disturb_every_call(WRITES, injection, prepare, check)
+}
+
+fn disturb_every_call<S>(
+    calls: &str,
+    injection: Injection<'_>,
     mut prepare: impl FnMut() -> io::Result<(Command, S)>,
     mut check: impl FnMut(&Step, S),
 ) -> io::Result<usize> {
     let (command, _scene) = prepare()?;
-    let lines = undisturbed(&command)?;
+    let lines = undisturbed(calls, &command)?;
     let mut steps = 0;
-    for (name, writes) in writes_by_name(&lines) {
+    for (name, writes) in calls_by_name(calls, &lines) {
         // What is only opened leaves nothing new behind; of all else there may be more than the first run had.
         // Retries and journals make later runs write more often than the first did.
         let numbers: Vec<usize> = if is_open(&name) { writes.into_iter().collect() } else { (1..=ENDLESS).collect() };
         for number in numbers {
             let (command, scene) = prepare()?;
-            let Some(step) = run_disturbed(&command, injection, &name, number)? else { break };
+            let Some(step) = disturb(calls, &command, injection, &name, number)? else { break };
             steps += 1;
             check(&step, scene);
         }
@@ -89,8 +112,8 @@ pub fn disturb_every_write<S>(
 }
 
 /// The trace of a command that nothing disturbs.
-fn undisturbed(command: &Command) -> io::Result<String> {
-    let Run { output, lines } = trace(command, None)?;
+fn undisturbed(calls: &str, command: &Command) -> io::Result<String> {
+    let Run { output, lines } = trace(calls, command, None)?;
     // A command that fails by itself would make every disturbed run look right.
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
@@ -109,8 +132,8 @@ pub fn kill_at_some_writes<S>(
     mut check: impl FnMut(&Step, S),
 ) -> io::Result<usize> {
     let (command, _scene) = prepare()?;
-    let lines = undisturbed(&command)?;
-    let writes: Vec<(String, usize)> = writes_by_name(&lines)
+    let lines = undisturbed(WRITES, &command)?;
+    let writes: Vec<(String, usize)> = calls_by_name(WRITES, &lines)
         .into_iter()
         .filter(|(name, _)| !is_open(name))
         .flat_map(|(name, numbers)| numbers.into_iter().map(move |number| (name.clone(), number)))
@@ -137,12 +160,22 @@ pub fn run_disturbed(
     name: &str,
     number: usize,
 ) -> io::Result<Option<Step>> {
+    disturb(WRITES, command, injection, name, number)
+}
+
+fn disturb(
+    calls: &str,
+    command: &Command,
+    injection: Injection<'_>,
+    name: &str,
+    number: usize,
+) -> io::Result<Option<Step>> {
     let (what, mark) = match injection {
         Injection::Kill => (format!("{name}:signal=KILL:when={number}"), "killed by SIGKILL"),
         Injection::Error(error) => (format!("{name}:error={error}:when={number}"), "(INJECTED)"),
         Injection::ErrorFromHereOn(error) => (format!("{name}:error={error}:when={number}+"), "(INJECTED)"),
     };
-    let Run { output, lines } = trace(command, Some(&what))?;
+    let Run { output, lines } = trace(calls, command, Some(&what))?;
     // The call was never reached for this number of times: the run ended before.
     if !lines.contains(mark) {
         return Ok(None);
@@ -160,12 +193,12 @@ struct Run {
     lines: String,
 }
 
-fn trace(command: &Command, inject: Option<&str>) -> io::Result<Run> {
+fn trace(calls: &str, command: &Command, inject: Option<&str>) -> io::Result<Run> {
     // A file and not strace's standard error, which the command uses for its messages.
     let log = tempfile::NamedTempFile::new()?;
     let mut strace = Command::new("strace");
     // `-f` for threads, and `-y` for the paths of descriptors: a failed check then names the file.
-    strace.args(["-f", "-qq", "-y", "-o"]).arg(log.path()).args(["-e", &format!("trace={}", known())]);
+    strace.args(["-f", "-qq", "-y", "-o"]).arg(log.path()).args(["-e", &format!("trace={}", known(calls))]);
     if let Some(inject) = inject {
         strace.args(["-e", &format!("inject={inject}")]);
     }
@@ -192,20 +225,20 @@ fn trace(command: &Command, inject: Option<&str>) -> io::Result<Run> {
 }
 
 /// The calls for `-e trace=`: one that this strace or this processor does not have is passed over.
-fn known() -> String {
-    format!("?{}", WRITES.replace(',', ",?"))
+fn known(calls: &str) -> String {
+    format!("?{}", calls.replace(',', ",?"))
 }
 
 /// The kinds of calls in a trace that write, each with the numbers (from 1, by thread) at which it does: a
 /// file that is only opened is not written.
-fn writes_by_name(lines: &str) -> BTreeMap<String, BTreeSet<usize>> {
+fn calls_by_name(calls: &str, lines: &str) -> BTreeMap<String, BTreeSet<usize>> {
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     let mut writes: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     // strace counts the calls of each thread by itself.
     for line in lines.lines() {
         let Some((thread, call)) = line.split_once(char::is_whitespace) else { continue };
         let Some((name, arguments)) = call.trim_start().split_once('(') else { continue };
-        if !WRITES.split(',').any(|write| write == name) {
+        if !calls.split(',').any(|write| write == name) {
             continue;
         }
         let count = counts.entry((thread, name)).or_default();
@@ -247,6 +280,34 @@ mod tests {
         assert!(steps.unwrap() >= 3);
         let states = [(false, false, false), (true, false, false), (true, true, false)];
         assert!(states.iter().all(|state| seen.contains(state)), "{seen:?}");
+    }
+
+    #[test]
+    fn every_message_to_a_server_is_one() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let script =
+            "import socket,sys\ns=socket.create_connection(('127.0.0.1',int(sys.argv[1])))\ns.send(b'a')\ns.send(b'b')";
+        let mut received = Vec::new();
+        let steps = kill_at_every_message(
+            || {
+                let mut command = Command::new("python3");
+                command.args(["-c", script, &port.to_string()]);
+                Ok((command, ()))
+            },
+            |_, ()| {
+                // The undisturbed run has sent both.
+                while received.len() < 3 {
+                    let mut text = String::new();
+                    io::Read::read_to_string(&mut listener.accept().unwrap().0, &mut text).unwrap();
+                    received.push(text);
+                    if received.len() > 1 {
+                        break;
+                    }
+                }
+            },
+        );
+        assert_eq!((steps.unwrap(), received), (2, vec!["ab".to_owned(), String::new(), "a".to_owned()]));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub mod tool;
 pub use clients::est;
 pub use clock::Clock;
 pub use disk::Disk;
-pub use readers::{certificates, clients, exceptions, foreign, forge, oracle, own_ca, pkilint};
+pub use readers::{certificates, clients, exceptions, foreign, forge, ledger_file, oracle, own_ca, pkilint};
 pub use sandbox::Sandbox;
 pub use servers::mosquitto::{Listener, Mosquitto};
 pub use servers::softhsm::SoftHsm;

@@ -5,6 +5,7 @@ pub mod clients;
 pub mod exceptions;
 pub mod foreign;
 pub mod forge;
+pub mod ledger_file;
 pub mod oracle;
 pub mod own_ca;
 pub mod pkilint;

@@ -64,6 +64,18 @@ impl Sandbox {
         self
     }
 
+    /// The same sandbox with the files of a fixture of tbpki 0.1.0 in it.
+    #[track_caller]
+    #[must_use]
+    pub fn made_by_0_1_0(self, fixture: &str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/0.1.0").join(fixture);
+        // Not the owner of the machine on which the archive was made: root would otherwise refuse the store of another
+        // user.
+        let unpack = ["--zstd", "--no-same-owner", "-xf"];
+        Tool::new("tar").args(unpack).arg(path).directory(self.path()).run().ok();
+        self
+    }
+
     /// A copy of it with the same files, modes and times.
     #[track_caller]
     pub fn copy(&self) -> Self {

@@ -9,6 +9,7 @@ use base::{Code, Result};
 
 use crate::entry::{IssuedRecord, NewIdentity};
 use crate::key::{Generation, Key};
+use crate::ledger::status::LedgerStatus;
 use crate::postgres::{self, PostgresServer, TableLock};
 use crate::sqlite;
 use crate::transaction::Transaction;
@@ -35,7 +36,19 @@ impl Ledger {
     /// tbpki has written it, [`Code::StoreLocked`] when another process does not stop writing,
     /// [`Code::FileUnwritable`] or [`Code::FileUnreadable`] when the system refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Ok(Self::of(View::of_file(sqlite::open(path.as_ref())?)))
+        Self::open_if(path, |_| Ok(()))
+    }
+
+    /// As [`open`](Self::open). Before the layout of an older ledger is brought up to date, `before` receives its state
+    /// (`None` for a layout that did not count changes); if it fails, the ledger stays as it is.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open) and of `before`.
+    pub fn open_if(
+        path: impl AsRef<Path>,
+        before: impl FnOnce(Option<LedgerStatus>) -> Result<()> + Send + 'static,
+    ) -> Result<Self> {
+        Ok(Self::of(View::of_file(sqlite::open(path.as_ref(), Box::new(before))?)))
     }
 
     /// Opens the ledger at `path` for reading, while another process may be writing to it.
@@ -54,7 +67,18 @@ impl Ledger {
     /// [`Code::LedgerVersion`] when a newer tbpki has written it. From then on every method waits for a server that goes
     /// away and comes back; with [`Code::LedgerLost`] a transaction ends that lost its connection in the middle.
     pub fn connect(server: &PostgresServer) -> Result<Self> {
-        Ok(Self::of(View::of_server(postgres::open(server, true)?, false)))
+        Self::connect_if(server, |_| Ok(()))
+    }
+
+    /// As [`connect`](Self::connect), with the decision of [`open_if`](Self::open_if).
+    ///
+    /// # Errors
+    /// Those of [`connect`](Self::connect) and of `before`.
+    pub fn connect_if(
+        server: &PostgresServer,
+        before: impl FnOnce(Option<LedgerStatus>) -> Result<()> + Send + 'static,
+    ) -> Result<Self> {
+        Ok(Self::of(View::of_server(postgres::open(server, Box::new(before))?, false)))
     }
 
     /// Connects to the ledger that a server keeps, for reading.
@@ -62,7 +86,7 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::connect`]; [`Code::StoreMissing`] when there is none.
     pub fn connect_read_only(server: &PostgresServer) -> Result<View> {
-        Ok(View::of_server(postgres::open(server, false)?, true))
+        Ok(View::of_server(postgres::open_read_only(server)?, true))
     }
 
     fn of(view: View) -> Self {
@@ -125,6 +149,16 @@ impl Ledger {
     /// [`Transaction::registered`] by itself.
     pub fn registered(&mut self, key: &Key) -> Result<()> {
         self.transaction(|transaction| transaction.registered(key))
+    }
+
+    /// [`Transaction::unregistering`] by itself.
+    pub fn unregistering(&mut self, key: &Key) -> Result<()> {
+        self.transaction(|transaction| transaction.unregistering(key))
+    }
+
+    /// [`Transaction::not_unregistered`] by itself.
+    pub fn not_unregistered(&mut self, key: &Key) -> Result<()> {
+        self.transaction(|transaction| transaction.not_unregistered(key))
     }
 
     /// [`Transaction::unregistered`] by itself.

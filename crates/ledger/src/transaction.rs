@@ -162,6 +162,20 @@ impl<'a> Transaction<'a> {
         self.registered(key).map(|()| true)
     }
 
+    /// Records that the credential is about to be taken from the platform: from now on bulk operations skip the identity,
+    /// also if that is interrupted. May be repeated.
+    pub fn unregistering(&self, key: &Key) -> Result<()> {
+        let (row, _) = self.view.locate(key)?;
+        let sql = "UPDATE identity SET unregistered_at = COALESCE(unregistered_at, ?2) WHERE id = ?1";
+        self.execute(sql, values![row, self.now()]).map(drop)
+    }
+
+    /// Takes [`unregistering`](Self::unregistering) back, because the platform was not changed.
+    pub fn not_unregistered(&self, key: &Key) -> Result<()> {
+        let (row, _) = self.view.locate(key)?;
+        self.execute("UPDATE identity SET unregistered_at = NULL WHERE id = ?1", values![row]).map(drop)
+    }
+
     /// Records that the credential was taken from the platform: the identity returns to the state issued, or bundled
     /// if it is in an image, and bulk operations skip it until it is registered again. May be repeated.
     pub fn unregistered(&self, key: &Key) -> Result<()> {

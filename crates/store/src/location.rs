@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base::{Code, Result};
 use config::{Config, FilePath};
-use ledger::{Ledger, PostgresServer, View};
+use ledger::{Ledger, LedgerStatus, PostgresServer, View};
 
 use crate::rollback;
 use crate::roots::roots;
@@ -78,7 +78,7 @@ impl StoreLocation {
         if !self.ledger_path().exists() {
             return Err(Code::StoreMissing.error("the store has no file with a ledger").at(self.ledger_path()));
         }
-        let mut source = Ledger::open(self.ledger_path())?;
+        let mut source = Self { server: None, ..self.clone() }.ledger()?;
         let mut target = Ledger::connect(server)?;
         let address = target.path().to_string_lossy().into_owned();
         let status = source.status()?;
@@ -96,7 +96,24 @@ impl StoreLocation {
     }
 
     /// The ledger, for reading and writing.
+    ///
+    /// # Errors
+    /// Those of the ledger; [`Code::LedgerOlder`] if it has the layout of an older version and the store has had a later
+    /// one. It is then not brought up to date.
     pub fn ledger(&self) -> Result<Ledger> {
+        let dir = self.dir.clone();
+        let before = move |status: Option<LedgerStatus>| rollback::check_older_layout(&dir, status.as_ref());
+        match &self.server {
+            Some(server) => Ledger::connect_if(server, before),
+            None => Ledger::open_if(self.ledger_path(), before),
+        }
+    }
+
+    /// The ledger, for reading and writing, also if it is older than the store: to be repaired.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub(crate) fn ledger_to_repair(&self) -> Result<Ledger> {
         match &self.server {
             Some(server) => Ledger::connect(server),
             None => Ledger::open(self.ledger_path()),

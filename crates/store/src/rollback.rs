@@ -17,6 +17,9 @@ const IN_STORE: &str = "ledger.note";
 const IN_PLACE: &str = "ledger.note";
 /// The digits of a count. They hold every count, so that a later note overwrites an earlier one completely.
 const DIGITS: usize = 20;
+/// The way out if a ledger is an older copy.
+const PUT_BACK: &str =
+    "put the newest ledger back; if it is lost, run `tbpki store repair`, which takes over what the files show";
 /// The largest note that is read.
 const LIMIT: usize = 1 << 10;
 
@@ -89,7 +92,34 @@ pub fn check(store: &Path, view: &View) -> Result<()> {
     let uid = view.status()?.uid;
     // The notes first: another verb may count and note a change between the two.
     let (of_store, highest) = (note_in_store(store), highest_note(store, uid));
-    let status = view.status()?;
+    compare(store, &view.status()?, of_store, highest)
+}
+
+/// Fails if a ledger of an older layout is older than the notes about it, or not the ledger of this store. `status` is
+/// `None` for a layout that did not count changes.
+///
+/// # Errors
+/// [`Code::LedgerOlder`].
+pub(crate) fn check_older_layout(store: &Path, status: Option<&LedgerStatus>) -> Result<()> {
+    let of_store = note_in_store(store);
+    if let Some(status) = status {
+        return compare(store, status, of_store, highest_note(store, status.uid));
+    }
+    // Versions that did not count changes wrote no notes, so the ledger of this store has had a later layout.
+    match of_store.filter(|_| has_issued(store)) {
+        None => Ok(()),
+        Some(note) => Err(Code::LedgerOlder
+            .error("the ledger is older than the files: it has the layout of an earlier version")
+            .at(store)
+            .because(format!(
+                "the store was last written with the ledger {} of a later layout, which had seen {} changes",
+                note.uid, note.changes
+            ))
+            .fix(PUT_BACK)),
+    }
+}
+
+fn compare(store: &Path, status: &LedgerStatus, of_store: Option<Note>, highest: Option<(u64, PathBuf)>) -> Result<()> {
     // A store of CAs alone may get another ledger, for example if a server is configured after `init`.
     if let Some(note) = of_store.filter(|note| note.uid != status.uid && has_issued(store)) {
         return Err(Code::LedgerOlder
@@ -99,7 +129,7 @@ pub fn check(store: &Path, view: &View) -> Result<()> {
             .fix("put the ledger of this store back; if it is lost, run `tbpki store repair`"));
     }
     match highest {
-        Some((changes, path)) if changes > status.changes => Err(older(&status, changes, &path)),
+        Some((changes, path)) if changes > status.changes => Err(older(status, changes, &path)),
         _ => Ok(()),
     }
 }
@@ -128,9 +158,7 @@ fn older(status: &LedgerStatus, changes: u64, note: &Path) -> base::Error {
         .error("the ledger is older than the files: it has lost changes that were made with it")
         .at(note)
         .because(format!("it has seen {} changes, and this note names {changes}", status.changes))
-        .fix(
-            "put the newest ledger back; if it is lost, run `tbpki store repair`, which takes over what the files show",
-        )
+        .fix(PUT_BACK)
 }
 
 /// Notes the count of changes in the store and in the state directory, unless a note there is ahead or about another

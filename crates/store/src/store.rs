@@ -37,26 +37,39 @@ impl Store {
     pub fn open(location: &StoreLocation, verb: &str) -> Result<Self> {
         check_exists(location.dir())?;
         check_is_there(location)?;
-        let store = Self::open_in_any_state(location, verb)?;
+        let store = Self::open_in_any_state(location, verb, StoreLocation::ledger)?;
         check_may_write(store.dir(), &store.ledger)?;
         store.complete()
     }
 
-    /// As [`open`](Self::open) for the verbs that check and repair a store: also with a ledger that was restored, or that
-    /// is older than the files.
+    /// As [`open`](Self::open) for the verbs that check a store: also with a ledger that was restored, or that is older
+    /// than the files, unless its layout is older too.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open); [`Code::LedgerMoved`].
+    pub fn open_to_check(location: &StoreLocation, verb: &str) -> Result<Self> {
+        Self::open_in_any_state(location, verb, StoreLocation::ledger)?.complete()
+    }
+
+    /// As [`open_to_check`](Self::open_to_check) for the verb that repairs a store: a ledger of an older layout is brought
+    /// up to date, also if it is older than the files.
     ///
     /// # Errors
     /// Those of [`open`](Self::open); [`Code::LedgerMoved`].
     pub fn open_to_repair(location: &StoreLocation, verb: &str) -> Result<Self> {
-        Self::open_in_any_state(location, verb)?.complete()
+        Self::open_in_any_state(location, verb, StoreLocation::ledger_to_repair)?.complete()
     }
 
-    fn open_in_any_state(location: &StoreLocation, verb: &str) -> Result<Self> {
+    fn open_in_any_state(
+        location: &StoreLocation,
+        verb: &str,
+        ledger: impl FnOnce(&StoreLocation) -> Result<Ledger>,
+    ) -> Result<Self> {
         let dir = location.dir();
         check_exists(dir)?;
         // The lock comes first, because opening the ledger may bring its layout up to date.
         let lock = Lock::acquire(dir, verb, PATIENCE)?;
-        let ledger = location.ledger()?;
+        let ledger = ledger(location)?;
         check_is_not_moved(&ledger)?;
         Ok(Self { dir: dir.to_owned(), ledger, _lock: lock })
     }

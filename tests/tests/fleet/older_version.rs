@@ -1,9 +1,8 @@
 //! Stores that tbpki 0.1.0 made: opened, brought up to date, and as usable as before.
 
 use std::fs;
-use std::path::Path;
 
-use tbpki_tests::{Sandbox, Tool};
+use tbpki_tests::Sandbox;
 
 use crate::{assert_agree, in_shards, ledger_of};
 
@@ -15,13 +14,7 @@ const DOUBLED: &str = "store-with-a-doubled-name.tar.zst";
 
 #[track_caller]
 fn store(fixture: &str) -> Sandbox {
-    let sandbox = Sandbox::new();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/0.1.0").join(fixture);
-    // Not the owner of the machine on which the archive was made: root would otherwise refuse the store of another
-    // user.
-    let unpack = ["--zstd", "--no-same-owner", "-xf", path.to_str().unwrap()];
-    Tool::new("tar").args(unpack).directory(sandbox.path()).run().ok();
-    sandbox
+    Sandbox::new().made_by_0_1_0(fixture)
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod files;
 mod identities;
 mod init;
 mod lifecycle;
+mod migration;
 mod rollover;
 mod upkeep;
 

@@ -1,18 +1,15 @@
-//! Stores that tbpki 0.1.0 made, with a name that has two certificates in use.
+//! Stores that tbpki 0.1.0 made: a name with two certificates in use, and a ledger of 0.1.0 that is copied back.
 
-use std::path::Path;
+use std::fs;
 
-use tbpki_tests::{Sandbox, Tool};
+use tbpki_tests::ledger_file::LedgerContents;
+use tbpki_tests::{Sandbox, Snapshot};
 
 use crate::scene::differences;
 
 #[track_caller]
 fn doubled() -> Sandbox {
-    let sandbox = Sandbox::new();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/0.1.0").join("store-with-a-doubled-name.tar.zst");
-    let unpack = ["--zstd", "--no-same-owner", "-xf", path.to_str().unwrap()];
-    Tool::new("tar").args(unpack).directory(sandbox.path()).run().ok();
-    sandbox
+    Sandbox::new().made_by_0_1_0("store-with-a-doubled-name.tar.zst")
 }
 
 /// The roles and serial numbers of the generations of a device.
@@ -46,4 +43,84 @@ fn a_doubled_name_is_reported_and_settled_by_its_serial_number() {
         let found = differences(&sandbox.tbpki(["store", "check", "--json"]).run());
         assert!(found.iter().all(|(sort, _)| sort != "twice"), "{found:?}");
     }
+}
+
+/// Copies the ledger from one directory to another.
+fn copy_ledger(sandbox: &Sandbox, from: &str, to: &str) {
+    fs::create_dir_all(sandbox.join(to)).unwrap();
+    for file in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        let _ = fs::remove_file(sandbox.join(to).join(file));
+    }
+    for file in ["ledger.db", "ledger.db-wal"] {
+        if sandbox.join(from).join(file).exists() {
+            fs::copy(sandbox.join(from).join(file), sandbox.join(to).join(file)).unwrap();
+        }
+    }
+}
+
+/// A store that this version has written to, with the ledger that 0.1.0 left copied back.
+#[track_caller]
+fn copied_back() -> (Sandbox, LedgerContents) {
+    let sandbox = Sandbox::new().made_by_0_1_0("store.tar.zst");
+    copy_ledger(&sandbox, "pki", "saved");
+    let old = LedgerContents::of(&sandbox.join("saved/ledger.db"));
+    sandbox.ok(["client", "--device", "new"]);
+    copy_ledger(&sandbox, "saved", "pki");
+    (sandbox, old)
+}
+
+#[test]
+fn a_ledger_of_the_older_version_that_is_older_than_the_store_is_refused_as_it_is() {
+    let (sandbox, old) = copied_back();
+    let before = Snapshot::of(&sandbox.join("pki/devices"));
+    for args in [
+        &["list"][..],
+        &["client", "--device", "new"],
+        &["client", "--device", "n"],
+        &["crl"],
+        &["needs-renewal", "--device", "pump-1"],
+        &["report", "--out", "report.html"],
+        &["fleet", "issue", "--resume", "1", "--out", "shards"],
+        &["store", "check"],
+        &["store", "backup", "b.tar"],
+    ] {
+        let status = if args[0] == "needs-renewal" { 255 } else { 1 };
+        let refused = sandbox.fails(args, status, "TBPKI-0258");
+        refused.prints("the layout of an earlier version").prints("put the newest ledger back").prints("store repair");
+    }
+    assert!(LedgerContents::of(&sandbox.join("pki/ledger.db")) == old, "it was brought up to date");
+    assert_eq!(Snapshot::of(&sandbox.join("pki/devices")), before);
+    assert!(!sandbox.join("report.html").exists() && !sandbox.join("b.tar").exists());
+}
+
+#[test]
+fn a_repair_brings_such_a_ledger_up_to_date_and_takes_over_what_it_lacks() {
+    let (sandbox, old) = copied_back();
+    let new = sandbox.text("pki/devices/new/cert.pem");
+    sandbox.ok(["store", "repair"]).prints("1 certificates");
+    assert!(LedgerContents::of(&sandbox.join("pki/ledger.db")).layout() > old.layout());
+    sandbox.ok(["store", "check"]);
+    sandbox.ok(["client", "--device", "new"]).prints("is up to date");
+    assert_eq!(sandbox.text("pki/devices/new/cert.pem"), new);
+    sandbox.ok(["client", "--device", "n"]);
+    sandbox.ok(["fleet", "issue", "--resume", "1", "--out", "shards"]).prints("issued      5 of 5");
+}
+
+#[test]
+fn a_store_of_cas_alone_may_get_a_ledger_of_the_older_version() {
+    let sandbox = Sandbox::new().made_by_0_1_0("store.tar.zst");
+    copy_ledger(&sandbox, "pki", "saved");
+    // This version has written to the store, and made nothing.
+    sandbox.ok(["crl"]);
+    for dir in ["devices", "servers", "places"] {
+        let _ = fs::remove_dir_all(sandbox.join("pki").join(dir));
+    }
+    copy_ledger(&sandbox, "saved", "pki");
+    sandbox.ok(["list"]).prints("pump-1");
+}
+
+#[test]
+fn a_check_is_the_first_command_of_this_version() {
+    let sandbox = Sandbox::new().made_by_0_1_0("store.tar.zst");
+    sandbox.ok(["store", "check"]).prints("no differences");
 }

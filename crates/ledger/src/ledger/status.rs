@@ -10,7 +10,7 @@ use base::{Code, Error, Result};
 use time::OffsetDateTime;
 
 use crate::ledger::Ledger;
-use crate::value::values;
+use crate::value::{SqlRow, values};
 use crate::view::{View, at};
 
 /// The random identifier of a ledger: 128 bits, written as 32 hexadecimal digits. Copies and backups have it too.
@@ -52,6 +52,26 @@ pub struct LedgerStatus {
     pub moved_to: Option<String>,
 }
 
+impl LedgerStatus {
+    /// The statement that reads it; `changes` is the expression for the number of changes.
+    pub(crate) fn select(changes: &str) -> String {
+        format!("SELECT uid, {changes}, restored_at, moved_to FROM status")
+    }
+
+    /// The row of that statement.
+    pub(crate) fn of(row: &SqlRow) -> Result<Self> {
+        let uid: Vec<u8> = row.get(0)?;
+        let uid =
+            uid.try_into().map_err(|_| Code::LedgerUnreadable.error("the identifier of the ledger is damaged"))?;
+        Ok(Self {
+            uid: LedgerUid(uid),
+            changes: row.get(1)?,
+            restored_at: row.get::<Option<i64>>(2)?.map(at).transpose()?,
+            moved_to: row.get(3)?,
+        })
+    }
+}
+
 impl View {
     /// The state of the ledger itself.
     ///
@@ -61,17 +81,9 @@ impl View {
         // A counter in a row would make all stations of a server wait for each
         // other, and a rollback would give its number back. A sequence does neither.
         let changes = if self.is_shared() { "(SELECT last_value FROM changes)" } else { "changes" };
-        let row = self.one(&format!("SELECT uid, {changes}, restored_at, moved_to FROM status"), &[])?;
+        let row = self.one(&LedgerStatus::select(changes), &[])?;
         let row = row.ok_or_else(|| Code::LedgerUnreadable.error("the ledger has no status").at(self.path()))?;
-        let uid: Vec<u8> = row.get(0)?;
-        let uid =
-            uid.try_into().map_err(|_| Code::LedgerUnreadable.error("the identifier of the ledger is damaged"))?;
-        Ok(LedgerStatus {
-            uid: LedgerUid(uid),
-            changes: row.get(1)?,
-            restored_at: row.get::<Option<i64>>(2)?.map(at).transpose()?,
-            moved_to: row.get(3)?,
-        })
+        LedgerStatus::of(&row)
     }
 }
 

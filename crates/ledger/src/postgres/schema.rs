@@ -4,6 +4,8 @@ use base::{Code, Error, Result};
 
 use super::session::{Session, TableLock};
 use super::{PostgresServer, PostgresWorker};
+use crate::layout::BeforeUpgrade;
+use crate::ledger::status::LedgerStatus;
 use crate::tables::{self, for_postgres};
 use crate::value::values;
 
@@ -63,30 +65,42 @@ INSERT INTO status (id, uid) VALUES (1, uuid_send(gen_random_uuid()));
 CREATE SEQUENCE changes;
 "#;
 
-/// Connects to a ledger; creates one if `writes` allows it, and brings an older one up to date.
-pub(crate) fn open(server: &PostgresServer, writes: bool) -> Result<PostgresWorker> {
+/// Connects to a ledger; creates one if there is none, and brings an older one up to date unless `before` refuses.
+pub(crate) fn open(server: &PostgresServer, before: BeforeUpgrade) -> Result<PostgresWorker> {
     let worker = PostgresWorker::start(server.clone())?;
-    worker.call(move |session| if writes { make(session) } else { look(session) })?;
+    worker.call(move |session| make(session, before))?;
     Ok(worker)
 }
 
-fn make(session: &mut Session) -> Result<()> {
+/// Connects to a ledger for reading.
+pub(crate) fn open_read_only(server: &PostgresServer) -> Result<PostgresWorker> {
+    let worker = PostgresWorker::start(server.clone())?;
+    worker.call(look)?;
+    Ok(worker)
+}
+
+fn make(session: &mut Session, before: BeforeUpgrade) -> Result<()> {
     if version(session)? == Some(LAYOUT) {
         return Ok(());
     }
     // The exclusive lock keeps all other stations out while tables change.
     session.begin(TableLock::Exclusive, false)?;
-    let made = migrate(session).and_then(|()| session.commit());
+    let made = migrate(session, before).and_then(|()| session.commit());
     // After a successful commit this does nothing.
     session.roll_back();
     made
 }
 
-fn migrate(session: &mut Session) -> Result<()> {
+fn migrate(session: &mut Session, before: BeforeUpgrade) -> Result<()> {
     // Another station may have been quicker. The layout counts that is there now, under the lock.
     let from = match version(session)? {
         Some(version) if version > LAYOUT => return Err(too_new(version)),
-        Some(version) => version,
+        Some(version) => {
+            if version < LAYOUT {
+                before(status(session)?)?;
+            }
+            version
+        }
         None => {
             session.ask(
                 "CREATE SCHEMA IF NOT EXISTS tbpki; CREATE TABLE tbpki.layout (version BIGINT NOT NULL); \
@@ -101,6 +115,16 @@ fn migrate(session: &mut Session) -> Result<()> {
     }
     let version = u64::try_from(LAYOUT).unwrap_or(u64::MAX);
     session.execute("UPDATE tbpki.layout SET version = ?1", values![version]).map(drop)
+}
+
+/// The state of a ledger of an older layout; `None` for one that did not count its changes.
+fn status(session: &mut Session) -> Result<Option<LedgerStatus>> {
+    let rows = session.query("SELECT CAST(to_regclass('tbpki.status') IS NOT NULL AS INTEGER)", &[])?;
+    if rows.first().map(|row| row.get::<i64>(0)).transpose()? != Some(1) {
+        return Ok(None);
+    }
+    let rows = session.query(&LedgerStatus::select("(SELECT last_value FROM changes)"), &[])?;
+    rows.first().map(LedgerStatus::of).transpose()
 }
 
 fn look(session: &mut Session) -> Result<()> {

@@ -13,7 +13,8 @@ use rusqlite::{Connection, OpenFlags};
 use super::File;
 use super::fault::fault;
 use super::schema::{self, FileKind};
-use crate::layout::too_new;
+use crate::layout::{BeforeUpgrade, too_new};
+use crate::ledger::status::LedgerStatus;
 
 /// The longest wait for another process that is writing. Its transactions take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -29,12 +30,15 @@ const WAL_BYTES: i64 = 1 << 20;
 const FLEET_WAL_PAGES: i64 = 4096;
 const FLEET_WAL_BYTES: i64 = 32 << 20;
 
+/// Octets for the tables of a new layout while they are empty, and for `ledger.db-shm`.
+const NEW_TABLES: u64 = 512 << 10;
+
 /// Kibibytes of `ledger.db` that are kept in memory for a fleet. Indexes grow at scattered places, and a page that has
 /// to go is written and read again.
 const FLEET_CACHE: i64 = 4 << 10;
 
-/// For reading and writing; made if there is none.
-pub(crate) fn open(path: &Path) -> Result<File> {
+/// For reading and writing; made if there is none. `before` may refuse to bring an older ledger up to date.
+pub(crate) fn open(path: &Path, before: BeforeUpgrade) -> Result<File> {
     create(path)?;
     let file = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let layout = file.run(FileKind::of)?;
@@ -49,7 +53,7 @@ pub(crate) fn open(path: &Path) -> Result<File> {
         }
         // Under the write lock, because two processes may open an old ledger at the same moment.
         file.batch("BEGIN IMMEDIATE")?;
-        let updated = update(&file).and_then(|()| file.batch("COMMIT"));
+        let updated = update(&file, before).and_then(|()| file.batch("COMMIT"));
         // After a successful COMMIT this does nothing.
         file.roll_back();
         updated?;
@@ -95,10 +99,13 @@ impl File {
     }
 }
 
-/// Fails if the disk has no room for another layout: the rows may be written once more, to the -wal file and then back.
+/// Fails if the disk has no room for another layout: every page may be written once more, to the -wal file and then back.
 fn check_room(path: &Path) -> Result<()> {
-    let size = fs::metadata(path).map_or(0, |file| file.len());
-    let needed = size.saturating_mul(2);
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    // A commit may still be in the -wal file alone.
+    let size: u64 = [path, Path::new(&wal)].iter().map(|path| fs::metadata(path).map_or(0, |file| file.len())).sum();
+    let needed = size.saturating_mul(2).saturating_add(NEW_TABLES);
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (room, _) = base::file::BulkDir::open(dir)?.room()?;
     if room >= needed {
@@ -111,11 +118,23 @@ fn check_room(path: &Path) -> Result<()> {
         .fix("make room and run the same command again; the ledger is unchanged"))
 }
 
-fn update(file: &File) -> Result<()> {
+fn update(file: &File, before: BeforeUpgrade) -> Result<()> {
     // Another process may have been quicker. The layout counts that is there now, under the lock.
     let layout = file.run(FileKind::of)?;
     let version = known_version(&file.path, &layout)?;
+    if version > 0 && version < schema::STEPS.len() {
+        before(status(file)?)?;
+    }
     file.run(|connection| schema::migrate(connection, version, schema::STEPS))
+}
+
+/// The state of a ledger of an older layout; `None` for one that did not count its changes.
+fn status(file: &File) -> Result<Option<LedgerStatus>> {
+    if file.query("SELECT 1 FROM sqlite_schema WHERE name = 'status'", &[])?.is_empty() {
+        return Ok(None);
+    }
+    let rows = file.query(&LedgerStatus::select("changes"), &[])?;
+    rows.first().map(|row| LedgerStatus::of(row).map_err(|error| error.at(&file.path))).transpose()
 }
 
 /// Makes an empty file, which is an empty SQLite database. SQLite gives its mode and its owner to its other files.

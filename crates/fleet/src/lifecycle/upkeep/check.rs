@@ -74,6 +74,8 @@ pub struct StoreCheckReport {
 pub fn check(workspace: &mut Workspace<'_>, request: CheckRequest) -> Result<StoreCheckReport> {
     let dir = workspace.store_dir().to_owned();
     store::check_exists(&dir)?;
+    // Brings a ledger of an older layout up to date, which takes the same lock.
+    drop(workspace.view()?);
     // Without the lock, an identity that another verb is about to deliver would be reported as a difference.
     let lock = Lock::acquire(&dir, "store check", PATIENCE)?;
     let view = workspace.view()?;
@@ -125,7 +127,7 @@ pub fn check(workspace: &mut Workspace<'_>, request: CheckRequest) -> Result<Sto
                     .fix("run `tbpki store check` without --offline"),
             );
         } else {
-            let mut store = Store::open_to_repair(&workspace.location, "store check")?;
+            let mut store = Store::open_to_check(&workspace.location, "store check")?;
             store.ledger.confirm_restored()?;
             report.restored_ledger_confirmed = true;
         }

@@ -50,8 +50,8 @@ pub(crate) fn run(args: &StoreBackupArgs, context: &mut Context) -> Result<Exit>
     }
     let config = context.config(&Overrides::default())?;
     let (written, is_shared) = context.in_workspace(&config, |workspace| {
-        // To repair: a store whose ledger is older than its files is worth a backup too, before it is repaired.
-        let store = Store::open_to_repair(&workspace.location, "store backup")?;
+        // To check: a store whose ledger is older than its files is worth a backup too, before it is repaired.
+        let store = Store::open_to_check(&workspace.location, "store backup")?;
         let request = BackupRequest {
             out: args.file.clone(),
             recipients: args.recipient.clone(),
