@@ -1,6 +1,8 @@
 //! A device that was taken from the platform stays away from it, even in bulk operations.
 
 use serde_json::Value;
+use tb_sim::{Fault, FaultKind};
+use tbpki_tests::forge::sql;
 
 use crate::bundles::FIRMWARE;
 use crate::{Fleet, phase};
@@ -61,4 +63,26 @@ fn a_new_generation_is_registered_like_any_other_device() {
     fleet.tbpki(&["client", "--device", "pump-1", "--force", "--register", "--replace"]).run().ok();
     let (theirs, ours) = ids(&fleet, "pump-1");
     assert_eq!(ours, theirs.as_str());
+}
+
+#[test]
+fn a_removal_that_the_platform_refuses_is_not_undone_by_verbs_for_many_devices() {
+    let fleet = Fleet::of(2);
+    fleet.register(&[]).ok();
+    let certificate = ids(&fleet, "pump-2").0;
+    fleet.sim().inject(Fault::new(FaultKind::Status(403)).on("POST", "/api/device/credentials"));
+    fleet.tbpki(&["unregister", "--device", "pump-2"]).run().ends(1);
+    assert_eq!(ids(&fleet, "pump-2").0, certificate);
+    // An operator has asked for it: from then on the device is left alone.
+    let outcome = fleet.tbpki(&["register", "--all", "--replace", "--json"]).run().ok();
+    assert_eq!(outcome.json()["result"]["skipped"], 1);
+    fleet.tbpki(&["unregister", "--device", "pump-2"]).run().ok();
+    assert_ne!(ids(&fleet, "pump-2").0, certificate);
+
+    // A certificate that this store has not issued stays, and so does what the ledger has.
+    let other = ids(&fleet, "pump-1").0;
+    sql(&fleet.sandbox.join("pki/ledger.db"), "UPDATE identity SET credentials_id = 'x' WHERE name = 'pump-1'");
+    fleet.tbpki(&["unregister", "--device", "pump-1"]).run().ends(1).prints("TBPKI-0137");
+    let listed = fleet.devices().into_iter().find(|device| device["name"] == "pump-1").unwrap();
+    assert_eq!((ids(&fleet, "pump-1").0, listed.get("unregistered_at")), (other, None), "{listed}");
 }

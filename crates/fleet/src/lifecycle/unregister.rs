@@ -23,7 +23,8 @@ pub struct UnregisterRequest {
     pub dry_run: bool,
 }
 
-/// Takes a device's certificate away in the platform, or the whole device. The files in the store stay.
+/// Takes a device's certificate away in the platform, or the whole device. The files in the store stay. From the
+/// beginning on, bulk verbs skip the device, also if the platform fails; the same request finishes it.
 ///
 /// # Errors
 /// [`Code::OtherCredential`] for a certificate that is none of ours, and those of every call.
@@ -36,6 +37,11 @@ pub fn unregister(workspace: &mut Workspace<'_>, request: &UnregisterRequest) ->
     }
     let mut store = workspace.open_store("unregister")?;
     let leases = Leases::of_locked_store(&mut store.ledger)?;
+    // Recorded first: a bulk verb after an interruption would register the device again.
+    let entry = store.ledger.latest(Kind::Device, name)?;
+    if let Some(entry) = &entry {
+        store.ledger.unregistering(&entry.key)?;
+    }
     let outcome = leases.holding(&mut store.ledger, name, |ledger| {
         connection.runtime.wait(async {
             if request.delete_device {
@@ -52,7 +58,6 @@ pub fn unregister(workspace: &mut Workspace<'_>, request: &UnregisterRequest) ->
             }
         })
     });
-    let entry = store.ledger.latest(Kind::Device, name)?;
     match outcome {
         Ok(PlatformChange::Absent) if entry.is_none() => Err(Code::PlatformNotFound
             .error(format!("neither the platform nor the store knows a device {name:?}"))
@@ -66,6 +71,11 @@ pub fn unregister(workspace: &mut Workspace<'_>, request: &UnregisterRequest) ->
         }
         Err(error) => {
             if let Some(entry) = entry {
+                // After other errors, for example a lost answer, the platform may have done it.
+                let is_refused = matches!(error.code(), Code::OtherCredential | Code::DeviceReturns);
+                if is_refused && entry.unregistered_at.is_none() {
+                    store.ledger.not_unregistered(&entry.key)?;
+                }
                 store.ledger.failed(&entry.key, &error.to_string())?;
             }
             Err(error)
