@@ -20,7 +20,7 @@ const DEVICES: usize = 10_000;
 const KILLS: u32 = 100;
 
 /// The faults of the platform between two kills, each of them once.
-const FAULTS: [FaultKind; 6] = [
+pub(crate) const FAULTS: [FaultKind; 6] = [
     FaultKind::Status(429),
     FaultKind::DropAfter,
     FaultKind::Status(503),

@@ -4,6 +4,7 @@ mod attributes;
 mod bundles;
 mod faults;
 mod hundred_kills;
+mod hundred_kills_of_renewals;
 mod interrupted;
 mod keyless;
 mod outcomes;

@@ -3,10 +3,12 @@
 
 mod failing;
 mod files;
+mod fleets;
 mod identities;
 mod init;
 mod lifecycle;
 mod migration;
+mod platform;
 mod rollover;
 mod upkeep;
 

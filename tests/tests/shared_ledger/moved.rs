@@ -1,6 +1,7 @@
 //! `tbpki ledger move`: from the file in a store to a server.
 
 use tbpki_tests::Sandbox;
+use tbpki_tests::kill::kill_at_every_message;
 use testkit::postgres::PASSWORD;
 
 use crate::SHARED;
@@ -71,4 +72,37 @@ fn a_server_with_another_ledger_is_refused_and_nothing_changes() {
     two.fails(["ledger", "move", "--to", &url, "--ledger-password-file", "ledger-password"], 1, "TBPKI-0338");
     // A refused move must not have closed the file.
     two.ok(["client", "--device", "n"]);
+}
+
+#[test]
+#[ignore = "long: cargo xtask interop"]
+fn killed_before_any_message_it_is_finished_by_the_same_command() {
+    let cluster = &SHARED.1;
+    let start = store();
+    let before = rows(&start);
+    let to =
+        |url: &str| ["ledger", "move", "--to", url, "--ledger-password-file", "ledger-password"].map(str::to_owned);
+    let mut closed = 0;
+    let kills = kill_at_every_message(
+        || {
+            let (sandbox, url) = (start.copy(), cluster.url(&cluster.database()));
+            Ok((sandbox.tbpki(to(&url)).command(), (sandbox, url)))
+        },
+        |step, (sandbox, url)| {
+            // Until the file is closed, it is the ledger.
+            let listed = sandbox.tbpki(["list", "--all", "--json"]).run();
+            let is_closed = listed.stderr_text().contains("TBPKI-0331");
+            assert!(is_closed || rows(&sandbox) == before, "{listed} after {step}");
+            closed += usize::from(is_closed);
+            let again = sandbox.tbpki(to(&url)).run();
+            assert!(again.status == 0, "run again it does not finish: {again}\nafter {step}");
+            configure(&sandbox, &url);
+            assert_eq!(rows(&sandbox), before, "after {step}");
+            sandbox.ok(["client", "--device", "n"]);
+            sandbox.ok(["store", "check"]);
+        },
+    )
+    .unwrap();
+    println!("{kills} kills, {closed} with the file closed");
+    assert!(kills > 10, "{kills}");
 }

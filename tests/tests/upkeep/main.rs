@@ -4,6 +4,7 @@ mod adopt;
 mod backup;
 mod check;
 mod forget;
+mod large;
 mod older_version;
 mod repair;
 mod rollback;
