@@ -2,7 +2,7 @@
 
 use base::{Code, Error, Result};
 
-use crate::ledger::status::LedgerStatus;
+use crate::ledger::ledger_status::LedgerStatus;
 
 /// Decides, under the lock of the upgrade, whether an older ledger is brought up to date. Its argument is the state of the
 /// ledger; `None` for a layout that did not count changes.

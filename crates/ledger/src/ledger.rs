@@ -1,6 +1,7 @@
 //! The ledger: opened, and written to.
 
-pub(crate) mod status;
+pub(crate) mod ledger_status;
+mod status;
 
 use std::ops::Deref;
 use std::path::Path;
@@ -9,7 +10,7 @@ use base::{Code, Result};
 
 use crate::entry::{IssuedRecord, NewIdentity};
 use crate::key::{Generation, Key};
-use crate::ledger::status::LedgerStatus;
+use crate::ledger::ledger_status::LedgerStatus;
 use crate::postgres::{self, PostgresServer, TableLock};
 use crate::sqlite;
 use crate::transaction::Transaction;

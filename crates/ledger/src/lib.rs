@@ -94,7 +94,8 @@ pub use job::staging::{Duplicate, Duplicates, EarlierUse, Staging, StagingOutcom
 pub use job::{Job, JobId, JobUid, NewJob, Phase, StagedName};
 pub use key::{Generation, Key, Kind, SerialNumber};
 pub use ledger::Ledger;
-pub use ledger::status::{LedgerStatus, LedgerUid};
+
+pub use ledger::ledger_status::{LedgerStatus, LedgerUid};
 pub use lifecycle::confirmation::{Confirmation, Unconfirmed};
 pub use lifecycle::enrolment::{Enrolled, NewPassword, Password};
 pub use lifecycle::issuer::ca_revoked;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use base::{Code, Error, Result};
+use time::OffsetDateTime;
 
 /// A value of one of the four types that the ledger keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,4 +164,10 @@ pub(crate) fn one_of<T: Copy>(all: &[T], word: impl Fn(T) -> &'static str, store
 
 fn unknown_word(stored: &str) -> Error {
     Code::LedgerUnreadable.error(format!("the ledger holds an unknown word {stored:?}"))
+}
+
+/// A time of seconds since 1970 (UTC), as the tables have it.
+pub(crate) fn at(seconds: i64) -> Result<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(seconds)
+        .map_err(|error| Code::LedgerUnreadable.error("the ledger holds an impossible time").caused_by(error))
 }

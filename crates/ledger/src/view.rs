@@ -16,7 +16,7 @@ use crate::parameters::Parameters;
 use crate::postgres::{PostgresWorker, Session, TableLock};
 use crate::sqlite::File;
 use crate::state::State;
-use crate::value::{BatchStatement, SqlRow, SqlValue, one_of, values};
+use crate::value::{BatchStatement, SqlRow, SqlValue, at, one_of, values};
 
 /// The reading half of a [`Ledger`](crate::Ledger) and of a [`Transaction`](crate::Transaction): both deref to it.
 ///
@@ -390,9 +390,4 @@ fn entry(row: &SqlRow) -> Result<Entry> {
         forgotten_at: row.get::<Option<i64>>(28)?.map(at).transpose()?,
         times,
     })
-}
-
-pub(crate) fn at(seconds: i64) -> Result<OffsetDateTime> {
-    OffsetDateTime::from_unix_timestamp(seconds)
-        .map_err(|error| Code::LedgerUnreadable.error("the ledger holds an impossible time").caused_by(error))
 }

@@ -10,8 +10,8 @@ use crate::job::shard_state::ShardState;
 use crate::job::{Job, JobId, JobUid, Phase, StagedName};
 use crate::parameters::Parameters;
 use crate::state::State;
-use crate::value::{SqlRow, one_of, values};
-use crate::view::{View, at};
+use crate::value::{SqlRow, at, one_of, values};
+use crate::view::View;
 
 /// The place of an issued shard.
 #[derive(Debug, Clone, PartialEq, Eq)]

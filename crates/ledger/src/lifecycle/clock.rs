@@ -4,8 +4,8 @@ use base::Result;
 use time::OffsetDateTime;
 
 use crate::ledger::Ledger;
-use crate::value::values;
-use crate::view::{View, at};
+use crate::value::{at, values};
+use crate::view::View;
 
 impl View {
     /// The time of the newest entry: of the last recorded identity, or of the last acceptance of a clock if that was

@@ -10,8 +10,8 @@ use crate::lifecycle::revocation::OpenStep;
 use crate::lifecycle::role::Role;
 use crate::state::State;
 use crate::transaction::Transaction;
-use crate::value::values;
-use crate::view::{View, at};
+use crate::value::{at, values};
+use crate::view::View;
 
 /// A one-time password that is about to be given out.
 #[derive(Debug, Clone, PartialEq, Eq)]

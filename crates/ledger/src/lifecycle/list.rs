@@ -7,8 +7,8 @@ use crate::key::Generation;
 use crate::ledger::Ledger;
 use crate::lifecycle::revocation::RevokedCertificate;
 use crate::transaction::Transaction;
-use crate::value::values;
-use crate::view::{View, at};
+use crate::value::{at, values};
+use crate::view::View;
 
 /// The last revocation list of a CA key.
 #[derive(Debug, Clone, PartialEq, Eq)]

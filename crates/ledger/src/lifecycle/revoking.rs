@@ -11,8 +11,8 @@ use crate::lifecycle::revocation::{OpenRevocation, OpenStep, Revocation, Revoked
 use crate::lifecycle::role::Role;
 use crate::lifecycle::step::Step;
 use crate::transaction::Transaction;
-use crate::value::{one_of, values};
-use crate::view::{View, at};
+use crate::value::{at, one_of, values};
+use crate::view::View;
 
 impl Step for OpenStep {
     const TABLE: &'static str = "open_step";

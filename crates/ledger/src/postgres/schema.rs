@@ -5,7 +5,7 @@ use base::{Code, Error, Result};
 use super::session::{Session, TableLock};
 use super::{PostgresServer, PostgresWorker};
 use crate::layout::BeforeUpgrade;
-use crate::ledger::status::LedgerStatus;
+use crate::ledger::ledger_status::LedgerStatus;
 use crate::tables::{self, for_postgres};
 use crate::value::values;
 

@@ -14,7 +14,7 @@ use super::File;
 use super::fault::fault;
 use super::schema::{self, FileKind};
 use crate::layout::{BeforeUpgrade, too_new};
-use crate::ledger::status::LedgerStatus;
+use crate::ledger::ledger_status::LedgerStatus;
 
 /// The longest wait for another process that is writing. Its transactions take milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
