@@ -1,4 +1,6 @@
-//! `fleet cancel` and `bundle-firmware`.
+//! `fleet cancel`, `fleet adopt` and `bundle-firmware`.
+
+use std::fs;
 
 use tbpki_tests::Sandbox;
 use tbpki_tests::forge::sql;
@@ -51,6 +53,37 @@ fn a_job_that_is_canceled() {
     kill(&start, &["fleet", "cancel", "1"], &["TBPKI-0264"], |sandbox, step| {
         sandbox.ok(["client", "--device", "s-3"]);
         assert_eq!(devices(sandbox, step), ["s-1", "s-2", "s-3"]);
+    });
+}
+
+#[test]
+fn a_directory_that_is_taken_over() {
+    let start = Sandbox::in_memory().make_store();
+    let saved = start.copy();
+    start.ok(["fleet", "issue", "--count", "3", "--name-pattern", "s-{}", "--out", "fleet"]);
+    let keys =
+        |sandbox: &Sandbox| ["s-1", "s-2", "s-3"].map(|name| sandbox.text(format!("fleet/shard-000000/{name}.pem")));
+    let before = keys(&start);
+    // A ledger that knows nothing of it.
+    for file in ["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.note"] {
+        let _ = fs::remove_file(start.join("pki").join(file));
+    }
+    fs::remove_dir_all(start.join("pki/places")).unwrap();
+    for file in ["ledger.db", "ledger.db-wal", "ledger.note"] {
+        if saved.join("pki").join(file).exists() {
+            fs::copy(saved.join("pki").join(file), start.join("pki").join(file)).unwrap();
+        }
+    }
+    fs::remove_dir_all(start.join(".local")).unwrap();
+    sql(&start.join("pki/ledger.db"), "UPDATE status SET uid = randomblob(16)");
+    fs::remove_file(start.join("pki/ledger.note")).unwrap();
+    kill(&start, &["fleet", "adopt", "fleet"], &["TBPKI-0261"], |sandbox, step| {
+        assert_eq!(devices(sandbox, step), ["s-1", "s-2", "s-3"]);
+        assert_eq!(keys(sandbox), before, "after {step}");
+        let jobs = sandbox.ok(["fleet", "jobs", "--json"]).json();
+        assert_eq!(jobs["result"]["jobs"].as_array().map(Vec::len), Some(1), "{jobs} after {step}");
+        sandbox.ok(["store", "check"]);
+        sandbox.ok(["client", "--device", "s-2"]).prints("exists");
     });
 }
 

@@ -96,6 +96,11 @@ impl ShardStore {
         Ok(())
     }
 
+    /// True if [`assign`](Self::assign) has marked the place as that of this job, and the store knows where it is.
+    pub fn is_assigned(&self, store: &Path, job: &Job) -> bool {
+        self.mark.job_uid == Some(job.uid.to_string()) && Self::find(store, self.id()).is_ok()
+    }
+
     /// Notes in the place how far the ledger is, so that an older copy of it is noticed here.
     pub fn note(&self, view: &View) {
         if self.mark.layout != Layout::Directories {

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use base::text::quote;
 use base::{Code, Error, Result};
-use ledger::{Kind, Origin};
+use ledger::{Entry, Job, Kind, Origin};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::Workspace;
 use store::shard::{Layout, ShardStore};
+use store::{Store, Workspace};
 
 use super::parts::{Known, look_up};
 use super::repair::issuers::Issuers;
@@ -50,6 +50,7 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
     let places = Places { known, missing: BTreeMap::new() };
     let mut jobs = Jobs::new(workspace, &places)?;
     let mut candidates = Vec::new();
+    let mut adopted = Vec::new();
     shards(store.dir(), place.id(), &place, &mut |seen| {
         let found = match seen {
             Seen::Identity(found) => found,
@@ -63,12 +64,11 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
         let index = jobs.count(&found);
         match look_up(&store.ledger, &found)? {
             Known::Foreign => {}
-            Known::Row(_) | Known::Unfinished => {
-                return Err(Code::PlaceTaken
-                    .error(format!("the ledger has the certificate of {} already", quote(&found.name)))
-                    .at(dir)
-                    .fix("the directory is of this ledger: run `tbpki store repair` if shards of it are lost"));
+            Known::Row(row) if row.origin == Some(Origin::Adopted) => {
+                adopted.push(*row);
+                return Ok(());
             }
+            Known::Row(_) | Known::Unfinished => return Err(taken(dir, &found.name)),
         }
         if let Some(holder) = store.ledger.current(Kind::Device, &found.name)? {
             return Err(Code::DuplicateNames
@@ -85,6 +85,11 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
         candidates.push(Candidate::of(&found, issuer, index, &mut jobs)?);
         Ok(())
     })?;
+    if let Some(first) = adopted.first() {
+        let job = interrupted(&store, &place, &adopted)?.filter(|_| candidates.is_empty());
+        let job = job.ok_or_else(|| taken(dir, &first.key.name))?;
+        return finish(&store, &place, dir, &job, adopted.len(), dry_run);
+    }
     let identities = candidates.len().try_into().unwrap_or(u64::MAX);
     let directory = dir.to_string_lossy().into_owned();
     if dry_run {
@@ -94,10 +99,53 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
     let (_, ids) = record_names(&mut store, &candidates, &jobs, Origin::Adopted)?;
     let job = ids.job_of(place.id()).map(|id| store.ledger.job(id)).transpose()?.flatten();
     if let Some(job) = &job {
-        // The ledger has the shards by now: a run that is killed here is finished by naming the directory with --out.
+        // The ledger has the shards by now: a run that is killed here is finished by the same command.
         place.assign(store.dir(), job, &store.ledger)?;
     }
     Ok(AdoptReport { dry_run, directory, job: job.map(|job| job.id.number()), identities })
+}
+
+/// The job as which an interrupted run has recorded the certificates of a place; `None` if it is another place's, or
+/// nothing is left to do.
+fn interrupted(store: &Store, place: &ShardStore, adopted: &[Entry]) -> Result<Option<Job>> {
+    let mut job = None;
+    for entry in adopted {
+        match store.ledger.shard_of(entry)? {
+            Some((id, _, committed)) if committed.place == place.id() && job.is_none_or(|job| job == id) => {
+                job = Some(id);
+            }
+            _ => return Ok(None),
+        }
+    }
+    let job = job.map(|id| store.ledger.job(id)).transpose()?.flatten();
+    Ok(job.filter(|job| !place.is_assigned(store.dir(), job)))
+}
+
+/// Marks a place whose certificates the ledger has.
+fn finish(
+    store: &Store,
+    place: &ShardStore,
+    dir: &Path,
+    job: &Job,
+    identities: usize,
+    dry_run: bool,
+) -> Result<AdoptReport> {
+    if !dry_run {
+        place.assign(store.dir(), job, &store.ledger)?;
+    }
+    Ok(AdoptReport {
+        dry_run,
+        directory: dir.to_string_lossy().into_owned(),
+        job: (!dry_run).then(|| job.id.number()),
+        identities: identities.try_into().unwrap_or(u64::MAX),
+    })
+}
+
+fn taken(dir: &Path, name: &str) -> Error {
+    Code::PlaceTaken
+        .error(format!("the ledger has the certificate of {} already", quote(name)))
+        .at(dir)
+        .fix("the directory is of this ledger: run `tbpki store repair` if shards of it are lost")
 }
 
 fn refused(name: &str, path: &Path, error: &Error) -> Error {
