@@ -202,10 +202,11 @@ fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<Bund
         return Err(register::revoked(name.as_str()).argument("--device"));
     }
     match entry.filter(Entry::is_current) {
+        Some(entry) if request.pending => renewal(view, &entry),
         Some(entry) => Ok(target(&entry)),
         // A device with a token may have been created in the platform by hand, without a certificate of this store.
         None if request.auth == DeviceLogin::Token => {
-            Ok(BundleTarget { name: name.as_str().to_owned(), key: None, is_registered: true })
+            Ok(BundleTarget { name: name.as_str().to_owned(), key: None, is_registered: true, renewal: None })
         }
         // Its first confirmation registers it.
         None if request.enrolment.is_some() => {
@@ -219,6 +220,15 @@ fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<Bund
                 name.as_str()
             ))),
     }
+}
+
+/// The pending renewal of a device.
+fn renewal(view: &View, present: &Entry) -> Result<BundleTarget> {
+    let name = &present.key.name;
+    let pending = view.pending(Kind::Device, name)?.ok_or_else(|| register::nothing_pending(name))?;
+    let renewal = Some(pending.generation().number());
+    // The platform has the present certificate until the device was reflashed.
+    Ok(BundleTarget { key: Some(pending.key), renewal, ..target(present) })
 }
 
 fn listed(view: &View) -> Result<Vec<BundleTarget>> {
@@ -237,6 +247,7 @@ fn target(entry: &Entry) -> BundleTarget {
         name: entry.key.name.clone(),
         key: Some(entry.key.clone()),
         is_registered: entry.reached(State::Registered).is_some(),
+        renewal: None,
     }
 }
 

@@ -4,6 +4,7 @@ mod candidate;
 mod engine;
 pub mod new_device;
 mod recorder;
+mod renewals;
 mod report;
 mod request;
 mod retry;
@@ -21,6 +22,7 @@ pub use request::{DeviceSelection, RegisterRequest, TellDevice};
 use crate::platform::Connection;
 use crate::stop::Stop;
 use recorder::{Records, StoreRecorder};
+pub(crate) use renewals::nothing_pending;
 use source::DeviceSource;
 pub(crate) use source::revoked;
 use store::Workspace;
@@ -37,19 +39,33 @@ pub fn register(
     tell: TellDevice<'_>,
 ) -> Result<RegisterReport> {
     store::check_exists(workspace.store_dir())?;
+    if let DeviceSelection::OfJob(job) = request.names
+        && workspace.view()?.job(job)?.is_none()
+    {
+        return Err(Code::UnknownJob
+            .error(format!("the ledger has no job {job}"))
+            .fix("`tbpki fleet jobs` lists the jobs"));
+    }
     // Named devices are few: the many requests at once of a fleet are not worth their load on the platform.
     let connection = match request.names {
-        DeviceSelection::All => Connection::of_fleet(workspace, None)?,
+        DeviceSelection::All | DeviceSelection::OfJob(_) => Connection::of_fleet(workspace, None)?,
         DeviceSelection::These(_) => Connection::of(workspace)?,
     };
     let (mut store, mut view) = (None, None);
     let records = match request.dry_run {
         // A dry run only reads: it must not need the lock of the store, which a verb at work has.
         true => Records::DryRun(view.insert(workspace.view()?)),
-        false => Records::Ledger(&mut store.insert(workspace.open_store("register")?).ledger),
+        false => {
+            let store = store.insert(workspace.open_store("register")?);
+            if request.pending {
+                // What an interrupted run has made current is found by its files.
+                renewals::install(workspace, store, request)?;
+            }
+            Records::Ledger(&mut store.ledger)
+        }
     };
     let mut source = DeviceSource::new(workspace.store_dir(), request);
-    let mut recorder = StoreRecorder::new(records, source.is_single(), tell);
+    let mut recorder = StoreRecorder::new(records, source.is_single(), request.pending, tell);
     let stop = Stop::on(stop);
     let options = RegisterOptions { replace: request.replace, dry_run: request.dry_run, wait: None };
     let mut engine = RegisterEngine::new(&connection, options, &stop, false);
@@ -64,18 +80,26 @@ pub fn register(
         recorder.withdraw(&connection)?;
     }
     source.count_rest(recorder.view())?;
+    let StoreRecorder { registered, failed, revoked_meanwhile, only_failure, .. } = recorder;
+    // The ledger has the renewals as current by now, and their files follow.
+    let (open, findings) = match store.as_mut().filter(|_| request.pending) {
+        Some(store) => renewals::install(workspace, store, request)?,
+        None => (Vec::new(), Vec::new()),
+    };
     let report = RegisterReport {
         platform: connection.board.url().to_owned(),
         dry_run: request.dry_run,
-        registered: recorder.registered,
-        failed: recorder.failed,
-        left: source.found().saturating_sub(recorder.registered + recorder.failed + recorder.revoked_meanwhile),
+        registered,
+        failed,
+        left: source.found().saturating_sub(registered + failed + revoked_meanwhile),
         skipped: source.skipped(),
-        revoked: source.revoked() + recorder.revoked_meanwhile,
+        revoked: source.revoked() + revoked_meanwhile,
+        open,
+        findings,
         stopped: None,
     };
-    match (ended, recorder.only_failure) {
-        (Some(error), _) if recorder.registered == 0 => Err(error),
+    match (ended, only_failure) {
+        (Some(error), _) if registered == 0 => Err(error),
         (_, Some(finding)) => Err(Error::new(finding)),
         (Some(_), None) => Ok(report),
         (None, None) => {

@@ -15,9 +15,10 @@ use crate::files::identity::IdentityView;
 use crate::files::output::OutputFile;
 use crate::files::settings::{ServerSettings, is_untouched};
 use crate::files::table::FileRow;
-use crate::issuance::{PENDING, is_same_path};
+use crate::issuance::is_same_path;
 use crate::issue_request::IssueRequest;
 use crate::report::FileReport;
+use store::file_names::PENDING;
 use store::{FILE_LIMIT, identity_dir};
 
 /// What the ledger may take when an identity is recorded, voided or issued, its password kept, and the changes folded

@@ -15,6 +15,7 @@ use pki::{Certificate, PrivateKey};
 use crate::files::identity::IdentityView;
 use crate::files::table::FileTable;
 use store::ca::Ca;
+use store::file_names::PENDING;
 use store::{FILE_LIMIT, Store, identity_dir};
 
 /// One identity on its way into the store.
@@ -40,9 +41,6 @@ pub(crate) struct Issuance<'a> {
     /// Whether a program must run once the files are in their places.
     pub(crate) hook: bool,
 }
-
-/// The directory with the files of a renewal that is not used yet, in the directory of its identity.
-pub const PENDING: &str = "pending";
 
 /// The state of an identity in the store before it is issued.
 #[derive(Debug)]

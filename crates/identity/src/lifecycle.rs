@@ -1,5 +1,7 @@
-//! Renewing an identity, the passwords of first certificates, the lists of those that are revoked, and replacing a CA.
+//! Renewing an identity, the passwords of first certificates, the lists of those that are revoked, replacing a CA, and the
+//! passphrases of CA keys.
 
+pub mod ca_passphrase;
 pub mod enrol;
 pub mod hook;
 pub mod one_time_password;

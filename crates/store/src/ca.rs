@@ -14,6 +14,7 @@ use crate::file_names::CERT;
 
 pub mod generations;
 pub mod key;
+pub mod key_files;
 mod open;
 
 use generations::CaGeneration;

@@ -11,5 +11,8 @@ pub const ANCHORS: &str = "tb-server-chain.pem";
 /// The file with the trust anchors of a server's clients, in PEM.
 pub const CA_FILE: &str = "cafile.pem";
 
+/// The directory with the files of a renewal that is not used yet, in the directory of its identity.
+pub const PENDING: &str = "pending";
+
 /// The access token of a device.
 pub const TOKEN: &str = "token";

@@ -20,7 +20,7 @@ mod trust;
 mod workspace;
 
 pub use location::StoreLocation;
-pub use paths::{FILE_LIMIT, identity_dir, kind_dir, secrets_dir};
+pub use paths::{FILE_LIMIT, generation_dir, identity_dir, kind_dir, secrets_dir};
 pub use roots::roots;
 pub use secrets::Secrets;
 pub use store::{Store, check_exists, knows_cas, view};

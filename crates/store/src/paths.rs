@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use ledger::Kind;
+use ledger::{Entry, Kind, Role};
+
+use crate::file_names::PENDING;
 
 /// The largest file in a store: an identity's keystore with long chains stays far below.
 pub const FILE_LIMIT: usize = 1 << 20;
@@ -13,6 +15,13 @@ pub(crate) const PLACES: &str = "places";
 /// The directory with the files of an identity.
 pub fn identity_dir(store: &Path, kind: Kind, name: &str) -> PathBuf {
     kind_dir(store, kind).join(name)
+}
+
+/// The directory with the files of a generation: that of its identity, or inside of it that of a renewal that is not used
+/// yet.
+pub fn generation_dir(store: &Path, entry: &Entry) -> PathBuf {
+    let dir = identity_dir(store, entry.key.kind, &entry.key.name);
+    if entry.role == Role::Pending { dir.join(PENDING) } else { dir }
 }
 
 /// The directory with the secrets that tbpki made.

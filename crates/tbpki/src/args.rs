@@ -23,7 +23,7 @@ use config::Days;
 use pki::{Algorithm, San};
 
 pub use bundle_firmware::{AuthKind, BundleFirmwareArgs, EnrolArgs, FirmwareArgs};
-pub use ca::{CaActivateArgs, CaConfirmArgs, CaExportArgs, CaStepArgs, CaVerb, ExportedCa};
+pub use ca::{CaActivateArgs, CaConfirmArgs, CaExportArgs, CaStepArgs, CaVerb, ChangePassphraseArgs, ExportedCa};
 pub use ca_passphrase::CaPassphrase;
 pub use client::ClientArgs;
 pub use device::{DeviceArg, DevicesArg};
@@ -148,7 +148,9 @@ Examples:
   Register two devices:
     tbpki register pump-1 pump-2 --platform-url https://tb.example.org --platform-user tenant@example.org
   Register all devices of the store in a device profile:
-    tbpki register --all --profile pumps";
+    tbpki register --all --profile pumps
+  Put the renewal of a device into use, after the device was reflashed:
+    tbpki register --pending --device pump-1";
 
 const RENEW_EXAMPLES: &str = "\
 Examples:
@@ -183,7 +185,9 @@ Examples:
   Create the image of one device:
     tbpki bundle-firmware --device pump-1 --chip esp32c3 --wifi-ssid workshop --wifi-password-file wifi
   Use your own application and partition table:
-    tbpki bundle-firmware --all --chip esp32 --app build/app.bin --partitions partitions.csv";
+    tbpki bundle-firmware --all --chip esp32 --app build/app.bin --partitions partitions.csv
+  Create the image with the pending renewal of a device, to reflash it:
+    tbpki bundle-firmware --pending --device pump-1 --chip esp32c3 --wifi-ssid workshop --wifi-password-file wifi";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -401,6 +405,7 @@ impl Verb {
                 CaVerb::Confirm(_) => "ca confirm",
                 CaVerb::Activate(_) => "ca activate",
                 CaVerb::Retire(_) => "ca retire",
+                CaVerb::Passphrase(_) => "ca passphrase",
             },
             Verb::ActorCloud(verb) => match &**verb {
                 ActorCloudVerb::Cert(verb) => verb.name(),
@@ -442,6 +447,7 @@ impl Verb {
                 CaVerb::Activate(args) => !args.step.dry_run,
                 // A statement has no dry run: it changes only the ledger, and `ca list` shows its effect.
                 CaVerb::Confirm(_) => true,
+                CaVerb::Passphrase(args) => !args.dry_run,
                 CaVerb::List => false,
             },
             Verb::ActorCloud(verb) => match &**verb {

@@ -112,6 +112,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
             CaVerb::Confirm(args) => verb::ca::rollover::confirm_ca(args, context),
             CaVerb::Activate(args) => verb::ca::rollover::activate_ca(&args, context),
             CaVerb::Retire(args) => verb::ca::rollover::retire_ca(&args, context),
+            CaVerb::Passphrase(args) => verb::ca::passphrase::run(&args, context),
         },
         Verb::ActorCloud(verb) => match *verb {
             ActorCloudVerb::Cert(verb) => verb::platform::actorcloud::run(&verb, context),

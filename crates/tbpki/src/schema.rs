@@ -14,6 +14,7 @@ use fleet::mass::{CancelReport, FleetReport, JobsReport};
 use fleet::profile::ProfileReport;
 use fleet::token::TokenReport;
 use identity::init::InitReport;
+use identity::lifecycle::ca_passphrase::CaPassphraseReport;
 use identity::lifecycle::revocation_lists::RevocationListsReport;
 use identity::lifecycle::rollover::gates::ConfirmReport;
 use identity::lifecycle::rollover::{CasReport, RolloverReport};
@@ -76,6 +77,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("ca-confirm", of::<ConfirmReport>()),
         ("ca-activate", of::<RolloverReport>()),
         ("ca-retire", of::<RolloverReport>()),
+        ("ca-passphrase", of::<CaPassphraseReport>()),
         ("actorcloud-cert-create", of::<CertsReport>()),
         ("actorcloud-cert-list", of::<CertsReport>()),
         ("actorcloud-cert-enable", of::<CertsReport>()),

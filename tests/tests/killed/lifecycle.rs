@@ -119,6 +119,51 @@ fn a_swapped_device() {
     assert!(found.contains(&(true, true)), "{found:?}");
 }
 
+#[test]
+fn a_reflashed_device() {
+    let start = Sandbox::in_memory().make_store();
+    let platform = Platform::simulator(Settings::default());
+    start.write("password", platform.password());
+    start.private("password");
+    let tbpki = |sandbox: &Sandbox, args: &[&str]| platform.known_to(sandbox.tbpki(args), sandbox.join("password"));
+    tbpki(&start, &["client", "--device", "pump-1", "--days", "90", "--register"]).run().ok();
+    age(&start.join("pki/ledger.db"), "pump-1", 80);
+    start.ok(["renew", "--device", "pump-1", "--due"]);
+    let leaf = |sandbox: &Sandbox, file: &str| {
+        PemBundle::parse(&sandbox.read(file)).unwrap().certificates.remove(0).credentials_id()
+    };
+    let (cert, register) = ("pki/devices/pump-1/cert.pem", ["register", "--pending", "--device", "pump-1"]);
+    let (first, second) = (leaf(&start, cert), leaf(&start, "pki/devices/pump-1/pending/cert.pem"));
+    let credential = || platform.sim().unwrap().credentials("pump-1").unwrap().id;
+    let mut found = std::collections::BTreeSet::new();
+    let kills = kill_at_some_writes(
+        KILLS,
+        || {
+            tbpki(&start, &["register", "--device", "pump-1", "--replace"]).run().ok();
+            let sandbox = start.copy();
+            Ok((tbpki(&sandbox, &register).command(), sandbox))
+        },
+        |step, sandbox| {
+            assert_private(sandbox.path(), step);
+            found.insert((leaf(&sandbox, cert) == first, credential() == first));
+            sandbox.ok(["list"]);
+            let outcome = tbpki(&sandbox, &register).run();
+            assert!(outcome.status == 0, "run again it does not finish: {outcome}\nafter {step}");
+            assert_eq!((credential(), leaf(&sandbox, cert)), (second.clone(), second.clone()), "after {step}");
+            assert!(!sandbox.join("pki/devices/pump-1/pending").exists(), "after {step}");
+            let listed = sandbox.ok(["list", "--all", "--json", "--name", "pump-1"]).json();
+            let rows = listed["result"]["identities"].as_array().unwrap();
+            let roles: Vec<_> = rows.iter().map(|row| (&row["role"], row.get("open"))).collect();
+            assert_eq!(roles, [(&"superseded".into(), None), (&"current".into(), None)], "after {step}");
+            assert_private(sandbox.path(), step);
+        },
+    )
+    .unwrap();
+    assert!(kills >= KILLS, "{kills}");
+    // New files never met the old credential.
+    assert!(!found.contains(&(false, true)) && found.contains(&(true, true)), "{found:?}");
+}
+
 /// The lists in the store; each of them is whole.
 fn lists(sandbox: &Sandbox) -> Vec<Crl> {
     let Ok(bytes) = fs::read(sandbox.join(LISTS)) else { return Vec::new() };

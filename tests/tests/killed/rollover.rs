@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use tbpki_tests::Sandbox;
-use tbpki_tests::kill::kill_at_every_write;
+use tbpki_tests::kill::{kill_at_every_write, kill_at_some_writes};
 use tbpki_tests::leftovers::assert_private;
 
 use crate::names;
+
+/// Kills of a verb whose every write would take minutes.
+const KILLS: usize = 12;
 
 /// The generations of all CAs.
 fn generations(sandbox: &Sandbox) -> Value {
@@ -91,4 +94,46 @@ fn an_issuing_ca_of_devices() {
     start.ok(["ca", "prepare", "devices-issuing"]);
     start.ok(["ca", "confirm", "devices-issuing", "--all"]);
     kill(&start, &["ca", "activate", "devices-issuing"]);
+}
+
+#[test]
+fn a_changed_passphrase() {
+    let start = Sandbox::in_memory();
+    for (file, secret) in [("old", "an old passphrase"), ("new", "a passphrase that is new")] {
+        start.write(file, secret);
+        start.private(file);
+    }
+    start.ok(["init", "--no-input", "--ca-passphrase-file", "old"]);
+    start.ok(["ca", "prepare", "server-issuing", "--ca-passphrase-file", "old"]);
+    let change = ["ca", "passphrase", "--all", "--ca-passphrase-file", "old", "--new-passphrase-file", "new"];
+    let mut found = std::collections::BTreeSet::new();
+    let kills = kill_at_some_writes(
+        KILLS,
+        || {
+            let sandbox = start.copy();
+            Ok((sandbox.tbpki(change).command(), sandbox))
+        },
+        |step, sandbox| {
+            assert_private(sandbox.path(), step);
+            // All keys have one of the two.
+            let again = sandbox.tbpki(change).run();
+            let is_done = again.status != 0;
+            found.insert(is_done);
+            if is_done {
+                assert!(again.stderr_text().contains("TBPKI-0033"), "{again} after {step}");
+            }
+            for ca in ["devices-issuing", "server-issuing", "server-root", "devices-root"] {
+                let same = ["ca", "passphrase", ca, "--ca-passphrase-file", "new", "--new-passphrase-file", "new"];
+                sandbox.tbpki(same).run().ok();
+            }
+            let files = sandbox.files();
+            let left: Vec<_> =
+                files.iter().filter(|file| file.to_string_lossy().contains("key.pem.")).collect();
+            assert!(left.is_empty(), "{left:?} after {step}");
+            assert_private(sandbox.path(), step);
+        },
+    )
+    .unwrap();
+    assert!(kills >= KILLS, "{kills}");
+    assert!(found.contains(&false), "{found:?}");
 }

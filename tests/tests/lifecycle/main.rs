@@ -1,6 +1,7 @@
 //! Renewal and revocation: the verbs, and what other programs make of their results.
 
 mod broker;
+mod ca_passphrase;
 mod clock;
 mod crl;
 mod crl_settings;
@@ -9,6 +10,7 @@ mod hook;
 mod large_lists;
 mod lists;
 mod profile_ca;
+mod reflashed;
 mod renew;
 mod revoke;
 mod rollover;

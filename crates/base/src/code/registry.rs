@@ -718,6 +718,12 @@ codes! {
     350 EnrolmentAnswer User "The enrolment server sent an unexpected answer"
         "The answer is not a certificate for the key and the subject of the request, it is not valid now, or its issuer is not among the CA certificates of the server. The files are as before."
 
+    // The life of identities and CAs.
+    351 NothingPending User "No renewal is pending"
+        "`--pending` uses the renewals that wait until a device was reflashed or has the files. This device has none: it was not renewed, or the renewal is in use already. `tbpki list --pending` lists those that wait, and `tbpki renew` makes them."
+    352 PassphraseKept User "Other CA keys keep their passphrase"
+        "`tbpki ca passphrase` has changed the passphrase of some CA keys, and others keep theirs. All commands take one passphrase for all CA keys, from `--ca-passphrase-file` or `[ca] passphrase`, and ask again on a terminal if it does not open a key. Run `tbpki ca passphrase --all` to give all keys the same passphrase."
+
     // Images of devices that fetch their certificates.
     359 EnrolmentUrl User "Invalid URL of an enrolment service"
         "The URL is https://, the host name or address of the service as its certificate names it, and the port if it is not 443. Plain http is refused, because anyone on the way could read a one-time password. The device profile is not part of it: use --label."

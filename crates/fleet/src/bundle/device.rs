@@ -11,7 +11,7 @@ use devkit::credentials;
 use devkit::image::Firmware;
 use devkit::nvs;
 use devkit::secure_cert::SecureCert;
-use ledger::{Entry, Kind, View};
+use ledger::{Kind, View};
 use pki::key::KeyFormat;
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
@@ -26,7 +26,7 @@ use store::Workspace;
 use store::ca::Hierarchy;
 use store::file_names::{ANCHORS, CHAIN, KEY, TOKEN};
 use store::shard::{IdentityFinder, StoredIdentity};
-use store::{FILE_LIMIT, identity_dir};
+use store::{FILE_LIMIT, generation_dir, identity_dir};
 
 /// The parts that all devices share.
 pub(crate) struct BundleSettings {
@@ -127,7 +127,11 @@ impl BundleSettings {
         target: &BundleTarget,
         password: Option<&Secret>,
     ) -> Result<DeviceCredentials> {
-        let dir = identity_dir(&self.store, Kind::Device, &target.name);
+        let row = target.key.as_ref().map(|key| view.entry(key)).transpose()?.flatten();
+        let dir = match &row {
+            Some(row) => generation_dir(&self.store, row),
+            None => identity_dir(&self.store, Kind::Device, &target.name),
+        };
         let anchors = self.anchors(&dir)?;
         if let (Some(enrolment), Some(password)) = (&self.enrolment, password) {
             enrolment.check_first(view, &target.name)?;
@@ -136,7 +140,8 @@ impl BundleSettings {
         }
         let (login, identity) = match self.auth {
             DeviceLogin::Certificate => {
-                let identity = Identity::of(&finder.locate(view, &entry(view, target)?)?, &dir)?;
+                let row = row.as_ref().ok_or_else(|| no_row(&target.name))?;
+                let identity = Identity::of(&finder.locate(view, row)?, &dir)?;
                 if let Some(enrolment) = &self.enrolment {
                     enrolment.check_factory(&target.name, &identity.chain.iter().collect::<Vec<_>>())?;
                 }
@@ -295,9 +300,8 @@ impl DeviceCredentials {
     }
 }
 
-fn entry(view: &View, target: &BundleTarget) -> Result<Entry> {
-    let entry = target.key.as_ref().map(|key| view.entry(key)).transpose()?.flatten();
-    entry.ok_or_else(|| Code::Internal.error("a device without a row was to be bundled").item(&target.name))
+fn no_row(name: &str) -> Error {
+    Code::Internal.error("a device without a row was to be bundled").item(name)
 }
 
 /// The network that the devices join. Only an application that is not ours may do without.

@@ -16,6 +16,8 @@ pub(crate) const VERB: &str = "bundle-firmware";
 pub struct BundleRequest {
     /// Whose.
     pub devices: Devices,
+    /// Use the pending renewals, for devices that are reflashed.
+    pub pending: bool,
     /// The login of the devices.
     pub auth: DeviceLogin,
     /// Any name in the broker's certificate will do.
@@ -90,4 +92,6 @@ pub(crate) struct BundleTarget {
     /// The row, where the ledger knows it: devices with a token alone, and those without a certificate, have none.
     pub(crate) key: Option<Key>,
     pub(crate) is_registered: bool,
+    /// The number of the generation, if it is a renewal that is not used yet.
+    pub(crate) renewal: Option<u32>,
 }

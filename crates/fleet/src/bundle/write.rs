@@ -31,7 +31,14 @@ const STEP: usize = 100;
 pub(super) fn dir(workspace: &Workspace<'_>, request: &BundleRequest, chip: Chip, target: &BundleTarget) -> PathBuf {
     match &request.out {
         Some(out) => out.join(&target.name),
-        None => identity_dir(workspace.store_dir(), Kind::Device, &target.name).join(chip.name()),
+        None => {
+            let dir = identity_dir(workspace.store_dir(), Kind::Device, &target.name);
+            match target.renewal {
+                // Of its own: the image of the present generation is still the one on the device.
+                Some(generation) => dir.join(format!("{}-generation-{generation}", chip.name())),
+                None => dir.join(chip.name()),
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use base::{Code, Result};
 use identity::lifecycle::hook::Hook;
-use identity::lifecycle::renew::{PendingFiles, RenewRequest, RenewalRule, prune, renew, settle_interrupted};
+use identity::lifecycle::renew::{PendingFiles, RenewRequest, RenewalRule, renew, settle_interrupted};
 use ledger::{Entry, Filter, Key, Kind, RenewalStep, Role, State, View};
 use pki::device_name::DeviceName;
 use store::file_names::TOKEN;
@@ -21,8 +21,10 @@ pub use status::RenewalStatus;
 
 use crate::platform::Connection;
 use crate::register::revoked;
+pub(crate) use identity::lifecycle::renew::prune;
 use login::Broker;
-use swap::{Swapper, finish_install, is_of_profile, is_on_platform};
+pub(crate) use swap::finish_install;
+use swap::{Swapper, is_of_profile, is_on_platform};
 
 /// The identities that are renewed, and the way.
 #[derive(Debug, Clone)]

@@ -153,7 +153,7 @@ fn register_one(
     let stop = Stop::on(&never);
     let mut engine = RegisterEngine::new(connection, options, &stop, false);
     let registered = candidate.and_then(|candidate| {
-        let mut recorder = StoreRecorder::new(records, true, &mut tell);
+        let mut recorder = StoreRecorder::new(records, true, false, &mut tell);
         // The commit of the success comes before its report.
         let batch = recorder.lease(vec![candidate])?;
         let registered = engine.register(batch.len(), |index| batch.get(index).cloned().map(Ok), &mut recorder);

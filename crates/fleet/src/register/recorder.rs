@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use base::{Error, Finding, Result};
-use ledger::{Key, Ledger, Role, View};
+use ledger::{Key, Ledger, RenewalStep, Role, Transaction, View};
 
 use super::candidate::Candidate;
 use super::engine::Recorder;
@@ -35,6 +35,8 @@ pub(crate) struct StoreRecorder<'a> {
     since: Instant,
     /// True if one device was named: its failure is the error of the run.
     is_single: bool,
+    /// True if a certificate that is registered takes the place of the present one.
+    promotes: bool,
     tell: TellDevice<'a>,
     /// The leases on the devices of the batch.
     leases: Option<LeasedBatch>,
@@ -51,12 +53,13 @@ pub(crate) struct StoreRecorder<'a> {
 }
 
 impl<'a> StoreRecorder<'a> {
-    pub(crate) fn new(records: Records<'a>, is_single: bool, tell: TellDevice<'a>) -> Self {
+    pub(crate) fn new(records: Records<'a>, is_single: bool, promotes: bool, tell: TellDevice<'a>) -> Self {
         Self {
             records,
             pending: Vec::new(),
             since: Instant::now(),
             is_single,
+            promotes,
             tell,
             leases: None,
             revoked: Vec::new(),
@@ -79,12 +82,15 @@ impl<'a> StoreRecorder<'a> {
         self.since = Instant::now();
         let keys = std::mem::take(&mut self.pending);
         let Records::Ledger(ledger) = &mut self.records else { return Ok(()) };
+        let promotes = self.promotes;
         if !keys.is_empty() {
             let revoked = ledger.transaction(|transaction| {
                 let mut revoked = Vec::new();
                 for key in &keys {
                     if !transaction.registered_unless_revoked(key)? {
                         revoked.push(key.clone());
+                    } else if promotes {
+                        promote(transaction, key)?;
                     }
                 }
                 Ok(revoked)
@@ -192,4 +198,12 @@ impl Recorder for StoreRecorder<'_> {
         // A slow platform fills no batch, so the age decides.
         if self.since.elapsed() > AGE { self.flush() } else { Ok(()) }
     }
+}
+
+/// Makes a renewal that the platform has the current generation. Its files are still to be installed.
+fn promote(transaction: &Transaction<'_>, key: &Key) -> Result<()> {
+    let Some(entry) = transaction.entry(key)?.filter(|entry| entry.role == Role::Pending) else { return Ok(()) };
+    transaction.promote(key)?;
+    // The files of a renewal by a job stay in its shard.
+    if entry.job.is_none() { transaction.begin_step(key, RenewalStep::Install) } else { Ok(()) }
 }

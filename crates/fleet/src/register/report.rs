@@ -5,6 +5,8 @@ use provision::platform::PlatformChange;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::lifecycle::renew::OpenRenewalReport;
+
 /// A run that registered devices of the store.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RegisterReport {
@@ -23,6 +25,11 @@ pub struct RegisterReport {
     pub skipped: u64,
     /// The number of devices that were skipped, because they were revoked.
     pub revoked: u64,
+    /// Steps of renewals that are begun and not done. The same command finishes them.
+    pub open: Vec<OpenRenewalReport>,
+    /// What was noticed.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
     /// The error or the signal that ended the run early.
     #[serde(skip)]
     pub stopped: Option<Finding>,

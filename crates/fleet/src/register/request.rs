@@ -1,6 +1,7 @@
 //! Requests for registration, and the receivers of the outcomes.
 
 use base::{Finding, Result};
+use ledger::JobId;
 use pki::device_name::DeviceName;
 use provision::platform::NewDevice;
 
@@ -11,6 +12,8 @@ use super::report::DeviceRegistration;
 pub struct RegisterRequest {
     /// Which devices.
     pub names: DeviceSelection,
+    /// Register the pending renewals, in the place of the present certificates: the devices were reflashed.
+    pub pending: bool,
     /// Replace the credential of a device that has another one.
     pub replace: bool,
     /// Also register devices that were unregistered.
@@ -28,6 +31,8 @@ pub enum DeviceSelection {
     All,
     /// These.
     These(Vec<DeviceName>),
+    /// Those that this job has issued.
+    OfJob(JobId),
 }
 
 /// The receiver of the outcome of each device, with what was noticed at it.

@@ -10,6 +10,7 @@ use provision::platform::NewDevice;
 use super::candidate::{Candidate, settings_of};
 use super::engine::Recorder as _;
 use super::recorder::StoreRecorder;
+use super::renewals::{WaitingRenewal, of_job, of_name};
 use super::request::{DeviceSelection, RegisterRequest};
 use crate::job_order::JobOrder;
 use store::ca::Ca;
@@ -85,6 +86,33 @@ impl<'a> DeviceSource<'a> {
         }
         let mut batch = Vec::new();
         match &self.request.names {
+            DeviceSelection::These(_) if self.request.pending => {
+                for name in self.named.by_ref().take(BATCH).collect::<Vec<_>>() {
+                    self.found += 1;
+                    match of_name(recorder.view(), &name, self.request.again) {
+                        Ok(renewal) => self.add_renewal(renewal, &mut batch, recorder)?,
+                        Err(error) => recorder.reject(name, error)?,
+                    }
+                }
+                self.is_at_end = self.named.len() == 0;
+            }
+            DeviceSelection::OfJob(job) => {
+                for name in self.names_of_job(recorder.view(), *job)? {
+                    match of_job(recorder.view(), &name, self.request.again) {
+                        Ok(Some(renewal)) => {
+                            self.found += 1;
+                            self.add_renewal(renewal, &mut batch, recorder)?;
+                        }
+                        Ok(None) => {}
+                        Err(error) if error.code() == Code::Revoked => self.revoked += 1,
+                        Err(error) if error.code() == Code::DeviceUnregistered => self.skipped += 1,
+                        Err(error) => {
+                            self.found += 1;
+                            recorder.reject(name, error)?;
+                        }
+                    }
+                }
+            }
             DeviceSelection::These(_) => {
                 for name in self.named.by_ref().take(BATCH).collect::<Vec<_>>() {
                     self.found += 1;
@@ -110,6 +138,37 @@ impl<'a> DeviceSource<'a> {
         self.found += self.named.len() as u64;
         while matches!(self.request.names, DeviceSelection::All) && !self.is_at_end {
             self.found += self.page(view)?.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// The names of the next devices that a job has issued.
+    fn names_of_job(&mut self, view: &View, job: JobId) -> Result<Vec<String>> {
+        let of_job = Filter { kind: Some(Kind::Device), job: Some(job), ..Filter::default() };
+        let page: Vec<Entry> = view.list_after(&of_job, self.last.take()).take(BATCH).collect::<Result<_>>()?;
+        self.is_at_end = page.len() < BATCH;
+        self.last = page.last().map(|entry| entry.key.clone());
+        let mut names: Vec<String> = page.into_iter().map(|entry| entry.key.name).collect();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// Adds a device with its renewal, or reports why that cannot be read.
+    fn add_renewal(
+        &mut self,
+        renewal: WaitingRenewal,
+        batch: &mut Vec<Candidate>,
+        recorder: &mut StoreRecorder<'_>,
+    ) -> Result<()> {
+        let WaitingRenewal { entry, expected } = renewal;
+        match self.finder.locate(recorder.view(), &entry) {
+            Ok(located) => batch.push(Candidate {
+                key: entry.key,
+                certificate: located.leaf,
+                create: self.request.create.clone(),
+                expected: Some(expected),
+            }),
+            Err(error) => recorder.reject(entry.key.name, error)?,
         }
         Ok(())
     }

@@ -28,7 +28,6 @@ use crate::issuance::{Issuance, settle};
 use crate::issue_request::{IssueRequest, KeystoreRequest};
 use crate::report::{FileReport, IdentityOutcome, IdentityReport};
 
-pub use crate::issuance::PENDING;
 pub use pending::{PendingFiles, install};
 pub use prune::prune;
 pub use rule::{RenewalRule, due_from};

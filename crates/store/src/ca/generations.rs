@@ -18,6 +18,7 @@ use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 
 use super::Ca;
+use super::key_files;
 use super::key::{KEY_FILE, KeyLocation, URI_FILE};
 use crate::file_names::CERT;
 use crate::paths::FILE_LIMIT;
@@ -27,7 +28,7 @@ pub const NUMBER_FILE: &str = "generation";
 /// The file with the number of a generation that signed and is revoked. Another one signs later.
 const REVOKED_FILE: &str = "revoked";
 /// The directory with the generations that are out of service.
-const RETIRED: &str = "retired";
+pub(super) const RETIRED: &str = "retired";
 /// The suffix of files that a rollover has replaced, until they are removed.
 const REPLACED: &str = "rolled-over";
 
@@ -135,6 +136,20 @@ pub fn retired_certificates(store: &Path, name: &str) -> Result<Vec<Certificate>
     Ok(certificates)
 }
 
+/// The directories of all generations of a CA in the store, those out of service included, each with its number: the one
+/// that signs first.
+///
+/// # Errors
+/// Those of reading the directories.
+pub(super) fn all_dirs(store: &Path, name: &str) -> Result<Vec<(u32, PathBuf)>> {
+    let (dir, retired) = (store.join("ca").join(name), store.join("ca").join(RETIRED));
+    let mut dirs = vec![(signing_number(&dir)?, dir.clone())];
+    dirs.extend(numbered(&dir, "generation-", "")?.into_iter().map(|number| (number, dir.join(generation_dir(number)))));
+    let out = numbered(&retired, &format!("{name}-"), "")?;
+    dirs.extend(out.into_iter().map(|number| (number, retired.join(format!("{name}-{number}")))));
+    Ok(dirs)
+}
+
 /// Whether the generation in the place of the one that signs is revoked.
 fn is_revoked(dir: &Path) -> Result<bool> {
     // The file may still be there when another generation signs already; then its number is an earlier one.
@@ -194,6 +209,7 @@ fn numbered(dir: &Path, prefix: &str, suffix: &str) -> Result<Vec<u32>> {
 pub fn settle(store: &Path, ledger: &Ledger) -> Result<()> {
     let ca = store.join("ca");
     file::recover(&ca)?;
+    key_files::tidy(store)?;
     let revoked = revoked_cas(ledger)?;
     for name in file::BulkDir::open(&ca)?.names()? {
         let dir = ca.join(&name);

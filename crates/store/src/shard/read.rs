@@ -19,7 +19,7 @@ use super::shard_store::ShardStore;
 use super::{pack, tar};
 use crate::ca::Ca;
 use crate::file_names::{CHAIN, KEY};
-use crate::paths::{FILE_LIMIT, identity_dir};
+use crate::paths::{FILE_LIMIT, generation_dir};
 
 /// The largest part of an archive that is taken into memory.
 const PART_LIMIT: usize = 1 << 30;
@@ -307,7 +307,7 @@ fn part_of(place: &ShardStore, attempt: Attempt) -> Result<(PathBuf, Zeroizing<V
 
 /// An identity in a directory of its own, as `client` writes it.
 fn from_directory(store: &Path, entry: &Entry) -> Result<StoredIdentity> {
-    let dir = identity_dir(store, entry.key.kind, &entry.key.name);
+    let dir = generation_dir(store, entry);
     let path = dir.join(CHAIN);
     let bytes = file::read_optional(&path, FILE_LIMIT)?.ok_or_else(|| gone_device(&path, &entry.key.name))?;
     let mut certificates = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.certificates.into_iter();

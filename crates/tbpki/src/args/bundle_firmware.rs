@@ -102,6 +102,9 @@ pub struct BundleFirmwareArgs {
     /// Create images for all devices of the store
     #[arg(long)]
     pub all: bool,
+    /// Use pending renewals, for devices that are reflashed; the images are in CHIP-generation-N
+    #[arg(long, requires = "device")]
+    pub pending: bool,
     /// The login of the devices
     #[arg(long, value_name = "HOW", default_value = "certificate")]
     pub auth: AuthKind,

@@ -37,10 +37,50 @@ pub enum CaVerb {
     /// Before the CA of a profile, the current certificate of each device of the profile is set as its credential on the
     /// platform and read back. Then the profile gets the new CA.
     Activate(CaActivateArgs),
+    /// Change, set or remove the passphrase of CA keys
+    ///
+    /// Covers the key files of all generations of a CA in the store, also of prepared and retired ones. All files are
+    /// replaced, or none; the earlier files are not kept. A key in a token is refused: it has a PIN. Backups and station
+    /// bundles keep the passphrase that they have.
+    #[command(after_long_help = PASSPHRASE_EXAMPLES)]
+    Passphrase(ChangePassphraseArgs),
     /// Take the replaced generations of a CA out of every file that peers trust
     ///
     /// Their files are kept in the store, in ca/retired.
     Retire(CaStepArgs),
+}
+
+const PASSPHRASE_EXAMPLES: &str = "\
+Examples:
+  Change the passphrase of all CA keys, and type both passphrases:
+    tbpki ca passphrase --all
+  Read both passphrases from files:
+    tbpki ca passphrase --all --ca-passphrase-file old --new-passphrase-file new
+  Store the key of one CA without a passphrase:
+    tbpki ca passphrase devices-issuing --insecure-no-passphrase";
+
+/// The arguments of `tbpki ca passphrase`.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["ca", "all"]))]
+pub struct ChangePassphraseArgs {
+    /// The CAs: server-root, server-issuing, devices-root, devices-issuing, or profile-NAME
+    #[arg(value_name = "CA", value_parser = text(), add = completion::cas())]
+    pub ca: Vec<String>,
+    /// All CAs that have a key file in the store
+    #[arg(long)]
+    pub all: bool,
+    /// Read the new passphrase from FILE (`-` for standard input)
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure_no_passphrase")]
+    pub new_passphrase_file: Option<PathBuf>,
+    /// Store the keys without a passphrase
+    #[arg(long)]
+    pub insecure_no_passphrase: bool,
+    /// Print what would happen, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The present passphrase of the CA keys.
+    #[command(flatten)]
+    pub ca_passphrase: CaPassphrase,
 }
 
 /// The arguments of `tbpki ca prepare` and `tbpki ca retire`.

@@ -55,15 +55,21 @@ pub struct CreateArgs {
 pub struct RegisterArgs {
     /// The devices
     #[arg(value_parser = parsed::<DeviceName>(), value_name = "NAME", value_delimiter = ',')]
-    #[arg(required_unless_present_any = ["all", "device"], add = completion::devices())]
+    #[arg(required_unless_present_any = ["all", "device", "job"], add = completion::devices())]
     pub name: Vec<DeviceName>,
     /// More devices (repeat or separate by commas)
     #[arg(long, value_parser = parsed::<DeviceName>(), value_name = "NAME", value_delimiter = ',')]
     #[arg(num_args = 1.., add = completion::devices())]
     pub device: Vec<DeviceName>,
     /// All devices of the store
-    #[arg(long, conflicts_with_all = ["device", "name"])]
+    #[arg(long, conflicts_with_all = ["device", "name", "job", "pending"])]
     pub all: bool,
+    /// Put pending renewals in the place of the present certificates, once the devices were reflashed
+    #[arg(long)]
+    pub pending: bool,
+    /// The devices that this job has issued and that have a pending renewal
+    #[arg(long, value_name = "JOB", requires = "pending", conflicts_with_all = ["device", "name"], add = completion::jobs())]
+    pub job: Option<u64>,
     /// Replace other credentials of the devices
     #[arg(long)]
     pub replace: bool,

@@ -60,7 +60,14 @@ fn request(args: &BundleFirmwareArgs) -> Result<BundleRequest> {
         (false, []) => Devices::Only,
         (false, names) => Devices::Named(names.to_vec()),
     };
+    if args.pending && args.auth == AuthKind::Token {
+        return Err(Code::Usage
+            .error("a device that logs in with an access token has no use for a renewal")
+            .argument("--pending")
+            .fix("leave out --pending or --auth token"));
+    }
     Ok(BundleRequest {
+        pending: args.pending,
         auth: match args.auth {
             AuthKind::Certificate => DeviceLogin::Certificate,
             AuthKind::Token => DeviceLogin::Token,
@@ -81,6 +88,7 @@ fn request(args: &BundleFirmwareArgs) -> Result<BundleRequest> {
 pub(super) fn plain(devices: Devices, args: &FirmwareArgs, label: Option<&DeviceName>) -> Result<BundleRequest> {
     Ok(BundleRequest {
         devices,
+        pending: false,
         auth: DeviceLogin::Certificate,
         skip_host_name_check: args.skip_host_name_check,
         crystal: args.crystal,

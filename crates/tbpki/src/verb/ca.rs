@@ -1,5 +1,6 @@
-//! `tbpki ca`: the station bundle of a CA, and replacing a CA.
+//! `tbpki ca`: the station bundle of a CA, replacing a CA, and the passphrases of CA keys.
 
+pub(crate) mod passphrase;
 pub(crate) mod rollover;
 
 use std::io::{self, Write};
@@ -9,7 +10,7 @@ use base::{Code, Result, Secret};
 use identity::station_bundle::{StationBundleReport, StationBundleRequest, StationKey, export_devices};
 
 use super::identity_report::write_files;
-use super::passphrase;
+use super::passphrase as secret;
 use crate::args::{CaExportArgs, ExportedCa};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
@@ -21,8 +22,8 @@ pub(crate) fn export(args: &CaExportArgs, context: &mut Context) -> Result<Exit>
     let config = context.config(&overrides)?;
     // Read first, because standard input can be read only once.
     let given = match &args.passphrase_file {
-        Some(path) => Some(passphrase::check_length(
-            passphrase::read_from(path, "the passphrase of the station bundle", context)?,
+        Some(path) => Some(secret::check_length(
+            secret::read_from(path, "the passphrase of the station bundle", context)?,
             "the station bundle",
         )?),
         None => None,
@@ -34,10 +35,10 @@ pub(crate) fn export(args: &CaExportArgs, context: &mut Context) -> Result<Exit>
         }
         match prompter.new_passphrase(
             "passphrase of the station bundle",
-            passphrase::SHORTEST,
+            secret::SHORTEST,
             "--passphrase-file FILE",
         )? {
-            Some(secret) => passphrase::check_length(secret, "the station bundle"),
+            Some(secret) => secret::check_length(secret, "the station bundle"),
             None => Err(Code::NeedsAnswer
                 .error("the key in a station bundle must be encrypted")
                 .because("anyone who copies the station bundle could issue devices")

@@ -202,7 +202,7 @@ fn promote(ledger: &mut Ledger, present: &Entry, pending: &Entry, hook: bool) ->
 }
 
 /// Installs the files of a generation that has become current.
-pub(super) fn finish_install(store: &mut Store, entry: &Entry) -> Result<()> {
+pub(crate) fn finish_install(store: &mut Store, entry: &Entry) -> Result<()> {
     match install(store, entry) {
         Ok(_) => store.ledger.end_step(&entry.key, RenewalStep::Install),
         Err(error) => {

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use base::file::{self, BulkDir};
 use base::{Code, Finding, Result};
-use identity::lifecycle::renew::PENDING;
 use ledger::{Kind, Role, View};
 use pki::device_name::DeviceName;
 use pki::revocation_list::Reason;
 use schemars::JsonSchema;
 use serde::Serialize;
+use store::file_names::PENDING;
 use store::shard::{Layout, ShardStore};
 use store::{Workspace, identity_dir};
 

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 
 use base::file::{self, BulkDir};
 use base::{Code, Error, Finding, Result};
-use identity::lifecycle::renew::PENDING;
 use ledger::{Kind, View};
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
-use store::file_names::{ANCHORS, CA_FILE, CHAIN};
+use store::file_names::{ANCHORS, CA_FILE, CHAIN, PENDING};
 use store::shard::{Attempt, Layout, ShardStore};
 use store::{FILE_LIMIT, kind_dir};
 

@@ -6,11 +6,12 @@ use base::file::{self, FileSet, Ownership, WrittenFile};
 use base::{Code, Result};
 use ledger::{Entry, Kind, Role};
 use pki::Certificate;
+use store::file_names::PENDING;
 use store::{FILE_LIMIT, Store, Workspace, identity_dir};
 
 use super::{Asked, chain_file, copies, recorded};
 use crate::files::device::DeviceFiles;
-use crate::issuance::{PENDING, first_in};
+use crate::issuance::first_in;
 use crate::report::FileReport;
 
 /// The files of a pending generation, in the store.

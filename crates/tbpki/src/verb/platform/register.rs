@@ -6,6 +6,7 @@ use base::Result;
 use base::text::printable;
 use config::Config;
 use fleet::register::{DeviceRegistration, DeviceSelection, RegisterReport, RegisterRequest, register};
+use ledger::JobId;
 use provision::platform::NewDevice;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -28,9 +29,10 @@ pub(crate) struct RegisteredDevices {
 }
 
 pub(crate) fn run(args: &RegisterArgs, context: &mut Context) -> Result<Exit> {
-    let names = match args.all {
-        true => DeviceSelection::All,
-        false => DeviceSelection::These([args.name.as_slice(), &args.device].concat()),
+    let names = match (args.all, args.job) {
+        (true, _) => DeviceSelection::All,
+        (false, Some(job)) => DeviceSelection::OfJob(JobId::new(job)),
+        (false, None) => DeviceSelection::These([args.name.as_slice(), &args.device].concat()),
     };
     let mut overrides = Overrides::default();
     overrides.platform(&args.platform);
@@ -38,6 +40,7 @@ pub(crate) fn run(args: &RegisterArgs, context: &mut Context) -> Result<Exit> {
     let config = context.config(&overrides)?;
     let request = RegisterRequest {
         names,
+        pending: args.pending,
         replace: args.replace,
         again: args.again,
         create: NewDevice { accept_number_attributes: args.accept_number_attributes, ..create(&args.create, &config) },
@@ -63,9 +66,10 @@ pub(crate) fn run(args: &RegisterArgs, context: &mut Context) -> Result<Exit> {
             return Err(error);
         }
     };
+    context.output.findings(report.findings.clone());
     context.output.findings(report.stopped.clone());
     context.output.end_rows(rows, &report, |out| render(&report, out))?;
-    Ok(if report.failed + report.left == 0 { Exit::Done } else { Exit::Partly })
+    Ok(if report.failed + report.left == 0 && report.open.is_empty() { Exit::Done } else { Exit::Partly })
 }
 
 /// The platform, as the heading of the list.
@@ -84,6 +88,11 @@ fn render(report: &RegisterReport, out: &mut dyn Write) -> io::Result<()> {
         0 => {}
         1 => writeln!(out, "1 device was revoked and is skipped")?,
         revoked => writeln!(out, "{revoked} devices were revoked and are skipped")?,
+    }
+    for open in &report.open {
+        let error = open.error.as_deref().unwrap_or("interrupted");
+        let (name, step) = (printable(&open.name), &open.step);
+        writeln!(out, "device {name}, generation {}: {step} is open: {}", open.generation, printable(error))?;
     }
     if failed + left > 0 {
         let all = registered + failed + left;

@@ -1,0 +1,121 @@
+//! The pending renewals of devices that were reflashed: which certificate is registered, and which one it replaces.
+
+use base::{Code, Error, Result};
+use ledger::{Entry, JobId, Kind, RenewalStep, Role, View};
+use store::{Store, Workspace};
+
+use super::request::{DeviceSelection, RegisterRequest};
+use super::source::{check_not_unregistered, issued_entry};
+use crate::lifecycle::renew::{OpenRenewalReport, finish_install, prune};
+use base::Finding;
+
+/// How many sets of files of earlier generations are kept.
+const KEEP: usize = 1;
+
+/// A renewal that takes the place of the present certificate.
+pub(super) struct WaitingRenewal {
+    /// The renewal; the present generation, if it is in use already.
+    pub(super) entry: Entry,
+    /// The credentials id that the platform has until then.
+    pub(super) expected: String,
+}
+
+/// The renewal of a device that was named.
+///
+/// # Errors
+/// [`Code::NothingPending`] if the device was not renewed, [`Code::NotRenewable`] if the device itself has fetched the
+/// renewal, [`Code::Revoked`], [`Code::DeviceUnregistered`], [`Code::UnknownIdentity`].
+pub(super) fn of_name(view: &View, name: &str, again: bool) -> Result<WaitingRenewal> {
+    if let Some(renewal) = of_job(view, name, again)? {
+        return Ok(renewal);
+    }
+    let present = issued_entry(view, name)?;
+    let is_renewed = view.history(Kind::Device, name)?.iter().any(|entry| entry.role == Role::Superseded);
+    match (present.credentials_id.clone(), is_renewed) {
+        // The command was interrupted after it was done, or is repeated: the platform is asked whether it has it.
+        (Some(expected), true) => Ok(WaitingRenewal { entry: present, expected }),
+        _ => Err(nothing_pending(name)),
+    }
+}
+
+/// The renewal of a device that a job has issued; `None` if none is pending.
+///
+/// # Errors
+/// As [`of_name`].
+pub(super) fn of_job(view: &View, name: &str, again: bool) -> Result<Option<WaitingRenewal>> {
+    let present = issued_entry(view, name)?;
+    let Some(pending) = view.pending(Kind::Device, name)? else { return Ok(None) };
+    check_not_unregistered(&present, again)?;
+    if view.enrolled(&pending.key)?.is_some() {
+        return Err(Code::NotRenewable
+            .error(format!("the device {name:?} has fetched its renewal over the network"))
+            .item(name)
+            .because("such a renewal comes into use when the device confirms it")
+            .fix("leave it to the device and to `tbpki serve`"));
+    }
+    let expected = present
+        .credentials_id
+        .ok_or_else(|| Code::Internal.error("a device is in use and has no certificate").item(name))?;
+    Ok(Some(WaitingRenewal { entry: pending, expected }))
+}
+
+/// The error for a device without a pending renewal.
+pub(crate) fn nothing_pending(name: &str) -> Error {
+    Code::NothingPending
+        .error(format!("no renewal of the device {name:?} is pending"))
+        .item(name)
+        .fix(format!("`tbpki list --pending` lists those that are; `tbpki renew --device {name}` makes one"))
+}
+
+/// Installs the files of renewals that are in use, also those of interrupted runs. Returns what is still open of the
+/// devices of the request, and why.
+///
+/// # Errors
+/// Those of the ledger.
+pub(super) fn install(
+    workspace: &Workspace<'_>,
+    store: &mut Store,
+    request: &RegisterRequest,
+) -> Result<(Vec<OpenRenewalReport>, Vec<Finding>)> {
+    let mut findings = Vec::new();
+    for open in store.ledger.open_renewals()?.into_iter().filter(|open| open.step == RenewalStep::Install) {
+        let Some(entry) = store.ledger.entry(&open.key)? else { continue };
+        if !is_meant(&store.ledger, request, &entry)? {
+            continue;
+        }
+        match finish_install(store, &entry) {
+            Ok(()) => {
+                let current = store.ledger.entry(&entry.key)?.unwrap_or(entry);
+                prune(workspace, &current, KEEP)?;
+            }
+            Err(error) => findings.push(error.into_finding()),
+        }
+    }
+    let mut open = Vec::new();
+    for step in store.ledger.open_renewals()? {
+        let entry = store.ledger.entry(&step.key)?;
+        if entry.is_some_and(|entry| is_meant(&store.ledger, request, &entry).unwrap_or(true)) {
+            open.push(OpenRenewalReport::from(step));
+        }
+    }
+    Ok((open, findings))
+}
+
+/// Whether a request names the device of a generation.
+fn is_meant(view: &View, request: &RegisterRequest, entry: &Entry) -> Result<bool> {
+    let Entry { key, .. } = entry;
+    if key.kind != Kind::Device {
+        return Ok(false);
+    }
+    match &request.names {
+        DeviceSelection::All => Ok(true),
+        DeviceSelection::These(names) => Ok(names.iter().any(|name| name.as_str() == key.name)),
+        DeviceSelection::OfJob(job) => is_of_job(view, &key.name, *job),
+    }
+}
+
+/// Whether a job has issued a generation of a device.
+fn is_of_job(view: &View, name: &str, job: JobId) -> Result<bool> {
+    let history = view.history(Kind::Device, name)?;
+    Ok(history.iter().any(|entry| entry.job.is_some_and(|(of, _)| of == job)))
+}

@@ -1,0 +1,207 @@
+//! Changing the passphrase of the key files of CAs.
+
+use std::path::PathBuf;
+
+use base::{Code, Finding, Result, Secret, file};
+use pki::PrivateKey;
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::ca::key::{KEY_FILE, KeyLocation, URI_FILE, open_key};
+use store::ca::key_files::{GenerationKey, keys_of, replace};
+use store::ca::{Ca, certificates_in, unavailable};
+use store::file_names::CERT;
+use store::secrets::CaSecret;
+use store::{FILE_LIMIT, Workspace};
+use zeroize::Zeroizing;
+
+use crate::init::encode_key;
+use crate::profile_ca;
+
+/// A request to change the passphrase of CA keys.
+#[derive(Debug, Clone)]
+pub struct CaPassphraseRequest {
+    /// The CAs; empty for all that have a key file in the store.
+    pub cas: Vec<Ca>,
+    /// Say what would happen, and write nothing.
+    pub dry_run: bool,
+}
+
+/// The changed key files.
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+pub struct CaPassphraseReport {
+    /// True if nothing was changed.
+    pub dry_run: bool,
+    /// One for each key file, also those of generations that are out of service.
+    pub keys: Vec<ChangedKey>,
+    /// Warnings and hints.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+}
+
+/// A key file of a CA.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ChangedKey {
+    /// The CA.
+    pub ca: String,
+    /// The generation, from 1.
+    pub generation: u32,
+    /// The file.
+    pub path: PathBuf,
+    /// The change.
+    pub done: KeyChange,
+}
+
+/// A change to a key file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyChange {
+    /// It is encrypted with the new passphrase.
+    Encrypted,
+    /// It is not encrypted any more.
+    Decrypted,
+    /// It was not encrypted, and is not.
+    Unchanged,
+    /// A dry run: it would be changed.
+    Planned,
+}
+
+/// A key, opened.
+struct OpenedKey {
+    key: PrivateKey,
+    is_encrypted: bool,
+}
+
+/// Changes the passphrase of the key files of CAs, in all generations. `passphrase` is asked for the new one once every key
+/// is open; `None` leaves the keys without one. All files are replaced, or none.
+///
+/// # Errors
+/// [`Code::KeyInToken`] for a key in a token, [`Code::CaUnavailable`] if a CA has no key in the store,
+/// [`Code::WrongPassphrase`], [`Code::KeyMismatch`], and those of the disk. Nothing is changed then.
+pub fn change(
+    workspace: &mut Workspace<'_>,
+    request: &CaPassphraseRequest,
+    passphrase: &mut dyn FnMut() -> Result<Option<Secret>>,
+) -> Result<CaPassphraseReport> {
+    store::check_exists(workspace.store_dir())?;
+    let mut report = CaPassphraseReport { dry_run: request.dry_run, ..CaPassphraseReport::default() };
+    let (keys, others) = keys(workspace, request)?;
+    report.findings.extend(kept(&others));
+    if request.dry_run {
+        report.keys = keys.iter().map(|key| changed(key, KeyChange::Planned)).collect();
+        return Ok(report);
+    }
+    let store = workspace.open_store("ca passphrase")?;
+    // Read again: another verb may have replaced a CA until the store was locked.
+    let (keys, _) = self::keys(workspace, request)?;
+    let opened = open_all(workspace, &keys)?;
+    let new = passphrase()?;
+    let mut files = Vec::new();
+    for (place, OpenedKey { key, is_encrypted }) in keys.iter().zip(&opened) {
+        let done = match (&new, is_encrypted) {
+            (None, false) => KeyChange::Unchanged,
+            (None, true) => KeyChange::Decrypted,
+            (Some(_), _) => KeyChange::Encrypted,
+        };
+        if done != KeyChange::Unchanged {
+            files.push((place.dir.join(KEY_FILE), encoded(key, new.as_ref())?));
+        }
+        report.keys.push(changed(place, done));
+    }
+    replace(store.dir(), files)?;
+    Ok(report)
+}
+
+/// The keys of the request, and the CAs whose key files keep their passphrase.
+fn keys(workspace: &Workspace<'_>, request: &CaPassphraseRequest) -> Result<(Vec<GenerationKey>, Vec<Ca>)> {
+    let dir = workspace.store_dir();
+    let mut all: Vec<Ca> = Ca::OF_INIT.to_vec();
+    all.extend(profile_ca::names_with_revoked(&workspace.view()?)?.into_iter().map(Ca::Profile));
+    let (mut keys, mut others) = (Vec::new(), Vec::new());
+    for ca in all {
+        let mut of_ca = keys_of(dir, &ca)?;
+        let is_in_file = |key: &GenerationKey| matches!(key.place, KeyLocation::File(_));
+        if request.cas.contains(&ca) {
+            check(&ca, &of_ca)?;
+        } else if !request.cas.is_empty() {
+            others.extend(of_ca.iter().any(is_in_file).then_some(ca));
+            continue;
+        }
+        of_ca.retain(is_in_file);
+        keys.extend(of_ca);
+    }
+    if keys.is_empty() {
+        return Err(Code::CaUnavailable
+            .error("no CA has a key file in this store")
+            .at(dir.join("ca"))
+            .fix("run the command in the store with the keys"));
+    }
+    Ok((keys, others))
+}
+
+/// Fails unless every key of a CA that was named is in a file, or elsewhere as far as one is here.
+fn check(ca: &Ca, keys: &[GenerationKey]) -> Result<()> {
+    if let Some(key) = keys.iter().find(|key| matches!(key.place, KeyLocation::Token(_))) {
+        return Err(Code::KeyInToken
+            .error(format!("the key of {ca} is in a token, which has a PIN and no passphrase"))
+            .at(key.dir.join(URI_FILE))
+            .fix("change the PIN with the program of the token, for example `pkcs11-tool --change-pin`"));
+    }
+    match keys.iter().any(|key| matches!(key.place, KeyLocation::File(_))) {
+        true => Ok(()),
+        false => {
+            let dir = keys.first().map(|key| key.dir.join(KEY_FILE)).unwrap_or_default();
+            Err(unavailable(&dir, ca))
+        }
+    }
+}
+
+/// Opens every key. A passphrase that has opened one is tried on the next one before another is asked for.
+fn open_all(workspace: &mut Workspace<'_>, keys: &[GenerationKey]) -> Result<Vec<OpenedKey>> {
+    let settings = &workspace.config.ca;
+    let secrets = &mut workspace.secrets;
+    let mut known: Option<Secret> = None;
+    let mut opened = Vec::new();
+    for place in keys {
+        let path = place.dir.join(KEY_FILE);
+        let bytes = file::read_secret(&path, FILE_LIMIT)?;
+        let mut given = None;
+        let key = open_key(&bytes, &mut |again| {
+            given = match &known {
+                Some(known) if !again => Some(known.clone()),
+                _ => secrets.of_ca(settings, if again { CaSecret::PassphraseAgain } else { CaSecret::Passphrase })?,
+            };
+            Ok(given.clone())
+        });
+        let key = key.map_err(|error| error.at(&path))?;
+        // A key that does not belong to the certificate would be found out only by the next signature.
+        if let Some(certificate) = certificates_in(&place.dir.join(CERT))?.first() {
+            key.check_belongs_to(certificate.spki_der()).map_err(|error| error.at(&path))?;
+        }
+        let is_encrypted = given.is_some();
+        known = given.or(known);
+        opened.push(OpenedKey { key, is_encrypted });
+    }
+    Ok(opened)
+}
+
+/// The new contents of a key file, opened again as a later verb will.
+fn encoded(key: &PrivateKey, passphrase: Option<&Secret>) -> Result<Zeroizing<String>> {
+    let pem = encode_key(key, passphrase)?;
+    PrivateKey::from_pem_or_der(pem.as_bytes(), passphrase)?.check_belongs_to(key.spki_der())?;
+    Ok(pem)
+}
+
+fn changed(key: &GenerationKey, done: KeyChange) -> ChangedKey {
+    ChangedKey { ca: key.ca.name(), generation: key.generation, path: key.dir.join(KEY_FILE), done }
+}
+
+/// A note about the CAs that keep their passphrase: all verbs ask for one.
+fn kept(others: &[Ca]) -> Option<Finding> {
+    let names: Vec<String> = others.iter().map(Ca::name).collect();
+    (!names.is_empty()).then(|| {
+        Code::PassphraseKept
+            .note(format!("keys that keep their passphrase: {}", names.join(", ")))
+            .because("`[ca] passphrase` and --ca-passphrase-file name one passphrase for all CA keys")
+            .fix("change all of them with `tbpki ca passphrase --all`")
+    })
+}
