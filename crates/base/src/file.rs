@@ -43,7 +43,7 @@ pub use commit::{Rehearsal, StagedFiles};
 pub use fault::code_of_write;
 pub use lock::Lock;
 pub use output::log::Log;
-pub use output::{OutputTarget, write_note};
+pub use output::{OutputTarget, replace, write_note};
 pub use owner::trust::{OwnerTrust, check_own, check_program};
 pub use owner::{Ownership, current_user};
 pub use read::{loose_permissions, read, read_optional, read_secret, read_stdin, read_text, stream};

@@ -10,6 +10,7 @@ pub mod error;
 pub mod file;
 pub mod hex;
 pub mod host;
+pub mod prometheus;
 pub mod random;
 pub mod secret;
 pub mod suggest;

@@ -210,7 +210,7 @@ fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<Bund
         }
         // Its first confirmation registers it.
         None if request.enrolment.is_some() => {
-            Ok(BundleTarget { name: name.as_str().to_owned(), key: None, is_registered: true })
+            Ok(BundleTarget { name: name.as_str().to_owned(), key: None, is_registered: true, renewal: None })
         }
         None => Err(Code::UnknownIdentity
             .error(format!("the store has no device {:?} with a certificate", name.as_str()))

@@ -2,6 +2,7 @@
 
 pub mod enrolled;
 pub(crate) mod lease;
+pub(crate) mod open_renewal;
 pub mod renew;
 pub mod revoke;
 pub mod rollover;

@@ -21,6 +21,7 @@ pub use issue::issued_leaf::{IssuedLeaf, IssuerChain};
 pub use issue::{FleetOutcome, FleetRequest, JobSource, issue};
 pub use job::JobSelector;
 pub use job::list::{CancelReport, JobReport, JobState, JobsReport, cancel, jobs};
+pub(crate) use progress::ProgressCounter;
 pub use progress::Status;
 pub use register::{FleetRegisterRequest, RegistrationReport, register};
 pub use renew::{FleetRenewRequest, renew};

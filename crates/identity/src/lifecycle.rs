@@ -4,6 +4,7 @@
 pub mod ca_passphrase;
 pub mod enrol;
 pub mod hook;
+pub mod metrics;
 pub mod one_time_password;
 pub mod renew;
 pub mod revocation_lists;

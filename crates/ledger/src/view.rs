@@ -127,6 +127,14 @@ impl View {
         row.map_or(Ok(0), |row| row.get(0))
     }
 
+    /// The end of the certificate in use that ends next after `now`, of a kind; `None` if there is none.
+    pub fn next_end(&self, kind: Kind, now: OffsetDateTime) -> Result<Option<OffsetDateTime>> {
+        let sql = "SELECT min(not_after) FROM identity WHERE kind = ?1 AND role = 'current' AND not_after >= ?2";
+        let end: Option<i64> =
+            self.one(sql, values![kind.as_str(), now.unix_timestamp()])?.map_or(Ok(None), |row| row.get(0))?;
+        end.map(at).transpose()
+    }
+
     /// Reads the whole file and compares its indexes with its rows. Takes time in proportion to its size. A server
     /// looks after its files itself: there this sees whether it answers.
     ///

@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 use crate::shard::tar;
 use crate::store::Store;
 
-pub use restore::{Restored, restore};
+pub use restore::{Restored, check, restore};
 
 /// The description, the first file.
 const DESCRIPTION: &str = "tbpki-backup.json";

@@ -81,18 +81,35 @@ impl StoreLocation {
         let mut source = Self { server: None, ..self.clone() }.ledger()?;
         let mut target = Ledger::connect(server)?;
         let address = target.path().to_string_lossy().into_owned();
-        let status = source.status()?;
-        // The same address means that an interrupted run is repeated.
-        if let Some(to) = status.moved_to.as_ref().filter(|to| **to != address) {
-            return Err(Code::LedgerMoved
-                .error("this ledger was moved before")
-                .because(format!("it was moved to {to}")));
-        }
+        check_not_moved_elsewhere(&source, &address)?;
         // An older copy must not become the ledger of all stations.
         rollback::check(&self.dir, &source)?;
         let rows = source.move_to(&mut target)?;
         rollback::note(&self.dir, &target);
         Ok((rows, address))
+    }
+
+    /// What [`Self::move_ledger`] would do: the number of rows, and the address. Nothing is written.
+    ///
+    /// # Errors
+    /// Those of [`Self::move_ledger`].
+    pub fn check_move_ledger(&self) -> Result<(u64, String)> {
+        let Some(server) = &self.server else {
+            return Err(Code::Usage.error("the other ledger has no address").argument("--to"));
+        };
+        if !self.ledger_path().exists() {
+            return Err(Code::StoreMissing.error("the store has no file with a ledger").at(self.ledger_path()));
+        }
+        let source = Ledger::open_read_only(self.ledger_path())?;
+        let address = server.address();
+        check_not_moved_elsewhere(&source, &address)?;
+        rollback::check(&self.dir, &source)?;
+        let target = match Ledger::connect_read_only(server) {
+            // An empty database is what the ledger is moved to.
+            Err(error) if error.code() == Code::StoreMissing => None,
+            other => Some(other?),
+        };
+        Ok((source.check_move(target.as_ref())?, address))
     }
 
     /// The ledger, for reading and writing.
@@ -131,5 +148,15 @@ impl StoreLocation {
     /// The path of the ledger, if it is a file.
     pub fn ledger_path(&self) -> PathBuf {
         self.dir.join("ledger.db")
+    }
+}
+
+/// Fails if a ledger was moved to another address. The same one means that an interrupted run is repeated.
+fn check_not_moved_elsewhere(source: &View, address: &str) -> Result<()> {
+    match source.status()?.moved_to.filter(|to| to != address) {
+        Some(to) => {
+            Err(Code::LedgerMoved.error("this ledger was moved before").because(format!("it was moved to {to}")))
+        }
+        None => Ok(()),
     }
 }

@@ -12,6 +12,7 @@ use pki::profile::Profile;
 
 use crate::ca::Ca;
 use crate::ca::generations::{self, cross_name};
+use crate::ca::key_files;
 use crate::location::StoreLocation;
 use crate::paths::{holds_identities, kind_dir};
 use crate::rollback;
@@ -83,6 +84,7 @@ impl Store {
             file::create_dir(&dir)?;
             file::recover(&dir)?;
         }
+        key_files::tidy(&self.dir)?;
         generations::settle(&self.dir, &self.ledger)?;
         self.ledger.count_change()?;
         self.record_cas()?;

@@ -39,7 +39,7 @@ pub use init::InitArgs;
 pub use lifecycle::store::{
     LedgerMoveArgs, LedgerVerb, StoreBackupArgs, StoreCheckArgs, StoreRepairArgs, StoreRestoreArgs, StoreVerb,
 };
-pub use lifecycle::{CrlArgs, CrlListArgs, ForgetArgs, NeedsRenewalArgs, RenewArgs, RevokeArgs};
+pub use lifecycle::{CrlArgs, CrlListArgs, ForgetArgs, ImportArgs, NeedsRenewalArgs, RenewArgs, RevokeArgs};
 pub use look::check::{AuthArg, CheckArgs, KindArg, MqttArg};
 pub use look::list::{ListArgs, SelectionArgs};
 pub use look::report::ReportArgs;
@@ -180,6 +180,13 @@ Examples:
   Give a device a one-time password:
     tbpki enroll password --device pump-1 --out pump-1.password";
 
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  Import a certificate of client.keygen.sh, whose common name is that of a host:
+    tbpki import --cert mqttclient.pub.pem --key mqttclient.nopass.pem --name pump-1
+  Import all certificates of a directory:
+    tbpki import --dir certificates --dry-run";
+
 const BUNDLE_FIRMWARE_EXAMPLES: &str = "\
 Examples:
   Create the image of one device:
@@ -197,6 +204,13 @@ Examples:
     tbpki check tb.example.org:8883 --cert pump-1.pem --key pump-1.key --cafile ca.pem
   Check the files and settings of a ThingsBoard server:
     tbpki check --server /etc/thingsboard/conf";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  Write the page:
+    tbpki report --out fleet.html --force
+  Write figures for the textfile collector of node_exporter:
+    tbpki report --metrics /var/lib/prometheus/node-exporter/tbpki.prom";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
@@ -290,6 +304,14 @@ pub enum Verb {
     /// Files in shards and archives, and files that tbpki did not write, are left. If a step of a revocation is open, the
     /// exit status is 4; `tbpki revoke --open` finishes it.
     Forget(Box<ForgetArgs>),
+    /// Import certificates of devices that were made elsewhere
+    ///
+    /// Takes certificates of ThingsBoard's client.keygen.sh or of another CA into the ledger and the store, under their common
+    /// names: lists, dates of expiry, registration, revocation and renewal then include them. A renewal is issued by the CA of
+    /// this store that issued the present certificate, or by the devices' issuing CA. Either all of them are imported, or
+    /// none.
+    #[command(after_long_help = IMPORT_EXAMPLES)]
+    Import(Box<ImportArgs>),
     /// Move the ledger to a server
     #[command(subcommand)]
     Ledger(Box<LedgerVerb>),
@@ -353,7 +375,9 @@ pub enum Verb {
     ///
     /// The page shows devices by state, expiry dates, failures by cause, and a table with a search field. It is one file
     /// without external resources. It counts all devices and lists at most 10,000 of them; those that need attention
-    /// come first.
+    /// come first. `--metrics` writes figures for Prometheus: certificates by kind, the next dates of expiry, CAs, revocation
+    /// lists, open steps and jobs. They contain no names of devices and no secrets.
+    #[command(after_long_help = REPORT_EXAMPLES)]
     Report(ReportArgs),
     /// Show the configuration
     #[command(subcommand)]
@@ -389,6 +413,7 @@ impl Verb {
                 EnrollVerb::Fetch(_) => "enroll fetch",
             },
             Verb::Forget(_) => "forget",
+            Verb::Import(_) => "import",
             Verb::Store(verb) => verb.name(),
             Verb::Ledger(verb) => match **verb {
                 LedgerVerb::Move(_) => "ledger move",
@@ -465,9 +490,15 @@ impl Verb {
                 FleetVerb::Adopt(args) => !args.dry_run,
             },
             Verb::Forget(args) => !args.dry_run,
-            Verb::Store(verb) => !matches!(&**verb, StoreVerb::Check(_)),
+            Verb::Import(args) => !args.dry_run,
+            Verb::Store(verb) => match &**verb {
+                StoreVerb::Check(_) => false,
+                StoreVerb::Backup(_) => true,
+                StoreVerb::Restore(args) => !args.dry_run,
+                StoreVerb::Repair(args) => !args.dry_run,
+            },
             Verb::Ledger(verb) => match &**verb {
-                LedgerVerb::Move(_) => true,
+                LedgerVerb::Move(args) => !args.dry_run,
             },
             Verb::Flash(_) | Verb::Report(_) | Verb::Serve(_) | Verb::Enroll(_) => true,
             Verb::Trust(args) => args.out.is_some(),

@@ -91,6 +91,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
             EnrollVerb::Fetch(args) => verb::lifecycle::host::fetch(&args, context),
         },
         Verb::Forget(args) => verb::lifecycle::forget::run(&args, context),
+        Verb::Import(args) => verb::lifecycle::import::run(&args, context),
         Verb::Ledger(verb) => match *verb {
             LedgerVerb::Move(args) => verb::store::ledger_move::run(&args, context),
         },

@@ -9,6 +9,7 @@ use fleet::lifecycle::revoke::RevokeReport;
 use fleet::lifecycle::upkeep::adopt::AdoptReport;
 use fleet::lifecycle::upkeep::check::StoreCheckReport;
 use fleet::lifecycle::upkeep::forget::ForgetReport;
+use fleet::lifecycle::upkeep::import::ImportReport;
 use fleet::lifecycle::upkeep::repair::RepairReport;
 use fleet::mass::{CancelReport, FleetReport, JobsReport};
 use fleet::profile::ProfileReport;
@@ -63,6 +64,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("enroll-password", of::<PasswordReport>()),
         ("enroll-fetch", of::<HostReport>()),
         ("forget", of::<ForgetReport>()),
+        ("import", of::<ImportReport>()),
         ("ledger-move", of::<LedgerMoveReport>()),
         ("store-check", of::<StoreCheckReport>()),
         ("store-backup", of::<StoreBackupReport>()),

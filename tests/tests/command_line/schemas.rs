@@ -59,6 +59,13 @@ fn station() -> Sandbox {
         .arg(sandbox.join("csr/x.csr"))
         .run()
         .ok();
+    openssl()
+        .args(["req", "-new", "-x509", "-subj", "/CN=old", "-key"])
+        .arg(sandbox.join("csr/key.pem"))
+        .arg("-out")
+        .arg(sandbox.join("csr/old.pem"))
+        .run()
+        .ok();
     sandbox.write("empty/keygen.properties", "ORGANIZATION=\"Acme\"\nSERVER_KEYSTORE_PASSWORD=server_ks_password\n");
     sandbox.write("app.elf", Sample::new(Chip::Esp32C3.name()).elf());
     sandbox.write("kit.pass", "a passphrase for the road\n");
@@ -132,6 +139,9 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     // Refused by the parser of the command line, which has to print JSON as well.
     (&["list", "--kind", "token"], 2, &["/error"]),
     (&["list", "--config", "nowhere/keygen.toml"], 1, &["/error"]),
+    (&["report", "--metrics", "tbpki.prom"], 0, &["/result/metrics"]),
+    (&["import", "--cert", "csr/old.pem", "--name", "old-1"], 0, &["/result/imported/0/issuer", "/result/skipped"]),
+    (&["import", "--cert", "csr/x.csr"], 1, &["/error/fix"]),
     (&["report", "--out", "report.html"], 0, &["/result/fleet/states/issued"]),
     (&["report", "--out", "report.html", "--title", "Another"], 1, &["/error/fix"]),
     (&["report", "--out", "report.html", "--title", "Another", "--force"], 0, &["/result/kept"]),

@@ -127,8 +127,7 @@ fn a_changed_passphrase() {
                 sandbox.tbpki(same).run().ok();
             }
             let files = sandbox.files();
-            let left: Vec<_> =
-                files.iter().filter(|file| file.to_string_lossy().contains("key.pem.")).collect();
+            let left: Vec<_> = files.iter().filter(|file| file.to_string_lossy().contains("key.pem.")).collect();
             assert!(left.is_empty(), "{left:?} after {step}");
             assert_private(sandbox.path(), step);
         },

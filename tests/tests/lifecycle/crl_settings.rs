@@ -94,6 +94,28 @@ fn a_program_that_fails_is_reported_and_repeated_by_the_next_lists() {
 }
 
 #[test]
+fn a_program_that_failed_runs_again_when_open_steps_are_finished() {
+    let sandbox = store("after = [\"bin/reload\"]");
+    program(&sandbox, "bin/reload", "echo run >> log; test -e ready");
+    sandbox.tbpki(["revoke", "--device", "pump-1"]).run().ends(4).prints("TBPKI-0311");
+    let lists = sandbox.read(LISTS);
+    // No list changes, and the program still fails: the step stays open.
+    let outcome = sandbox.tbpki(["revoke", "--open", "--json"]).run().ends(4).prints("TBPKI-0311");
+    assert_eq!((&json(&outcome)["open_steps"], &json(&outcome)["lists"]["hook_failed"]), (&0.into(), &true.into()));
+    sandbox.ok(["report", "--metrics", "tbpki.prom"]);
+    assert!(sandbox.text("tbpki.prom").contains("\ntbpki_steps_open{of=\"crl-after\"} 1\n"));
+    sandbox.write("ready", "");
+    assert_eq!(json(&sandbox.ok(["revoke", "--open", "--json"]))["lists"]["hook_failed"], false);
+    assert_eq!(sandbox.text("log").lines().count(), 3);
+    assert_eq!(sandbox.read(LISTS), lists);
+    // Once it has run, it does not run again.
+    sandbox.ok(["revoke", "--open"]);
+    assert_eq!(sandbox.text("log").lines().count(), 3);
+    let files = sandbox.files();
+    assert!(!files.iter().any(|file| file.to_string_lossy().contains("crl-after")), "{files:?}");
+}
+
+#[test]
 fn a_program_that_others_can_change_stops_the_command_before_anything_is_written() {
     let sandbox = store("after = [\"bin/reload\"]");
     program(&sandbox, "bin/reload", "true");

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use serde_json::Value;
-use tb_sim::CredentialsType;
+use serde_json::{Value, json};
+use tb_sim::{CredentialsType, Fault, FaultKind};
 use tbpki_tests::{Sandbox, Snapshot};
 
 use crate::scene::{IMAGE, Scene, json, verify, write_image_files};
@@ -236,4 +236,40 @@ fn a_device_of_a_chain_profile_is_kept_and_its_ca_stays_open() {
     // The name is taken by a token, so that a connection does not create the device with the revoked certificate.
     assert_eq!(sim.credentials("pump-1").unwrap().kind, CredentialsType::AccessToken);
     scene.tbpki(&["revoke", "--open"]).run().ends(4).prints("profile-ca");
+}
+
+#[test]
+fn the_devices_of_a_job_are_taken_from_the_platform_together() {
+    let scene = Scene::new();
+    let sim = scene.platform.sim().unwrap();
+    scene.ok(&["fleet", "issue", "--count", "40", "--name-pattern", "s-{}", "--out", "fleet"]);
+    scene.ok(&["fleet", "register"]);
+    // One of them has the token of another, and one request fails once.
+    scene.sandbox.write("token", "a-token-of-another");
+    scene.sandbox.private("token");
+    scene.ok(&["token", "--device", "s-7", "--set-file", "token", "--replace"]);
+    sim.inject(Fault::new(FaultKind::Status(503)).on("POST", "/api/device/credentials").times(1));
+    let report = scene.json(&["revoke", "--job", "1"]);
+    assert_eq!((&report["counts"]["revoked"], &report["open_steps"]), (&json!(40), &json!(0)));
+    for number in 1..=40 {
+        let credentials = sim.credentials(&format!("s-{number}")).unwrap();
+        assert_eq!(credentials.kind, CredentialsType::AccessToken, "{number}");
+        assert_eq!(credentials.id == "a-token-of-another", number == 7, "{number}");
+    }
+}
+
+#[test]
+fn a_platform_that_refuses_the_login_is_asked_once_for_a_whole_job() {
+    let scene = Scene::new();
+    let sim = scene.platform.sim().unwrap();
+    scene.ok(&["fleet", "issue", "--count", "40", "--name-pattern", "s-{}", "--out", "fleet"]);
+    scene.ok(&["fleet", "register"]);
+    sim.inject(Fault::new(FaultKind::Status(401)).on("POST", "/api/auth/login").times(0));
+    let outcome = scene.tbpki(&["revoke", "--job", "1", "--json"]).run().ends(4);
+    let report = json(&outcome);
+    assert_eq!((&report["counts"]["revoked"], &report["open_steps"]), (&json!(40), &json!(40)));
+    assert_eq!(sim.credentials("s-1").unwrap().kind, CredentialsType::X509Certificate);
+    sim.clear_faults();
+    assert_eq!(scene.json(&["revoke", "--open"])["open_steps"], 0);
+    assert_eq!(sim.credentials("s-40").unwrap().kind, CredentialsType::AccessToken);
 }

@@ -44,7 +44,13 @@ fn everything_is_on_the_server_and_the_file_is_closed() {
     let password = sandbox.text("ledger-password");
     assert!(!password.is_empty());
     let to = ["ledger", "move", "--to", &url, "--ledger-password-file", "ledger-password"];
+    // A dry run counts the rows, and leaves both ledgers as they are.
+    let planned = sandbox.ok(to.iter().chain(&["--dry-run", "--json"])).json()["result"].clone();
+    assert_eq!((&planned["dry_run"], rows(&sandbox)), (&true.into(), before.clone()));
+    let moved = sandbox.ok(to.iter().chain(&["--json"])).json()["result"].clone();
+    assert_eq!(planned["rows"], moved["rows"]);
     sandbox.ok(to).prints("next: set `[ledger] url`");
+    sandbox.ok(to.iter().chain(&["--dry-run"])).prints("would be moved");
     // The file names the server, and nothing more is written to it.
     for args in [&["client", "--device", "n"][..], &["list"], &["store", "repair"]] {
         sandbox.fails(args, 1, "TBPKI-0331").prints("127.0.0.1");
@@ -53,6 +59,8 @@ fn everything_is_on_the_server_and_the_file_is_closed() {
     sandbox.ok(to);
     let other = cluster.url(&cluster.database());
     sandbox.fails(["ledger", "move", "--to", &other, "--ledger-password-file", "ledger-password"], 1, "TBPKI-0331");
+    let dry = ["ledger", "move", "--to", &other, "--ledger-password-file", "ledger-password", "--dry-run"];
+    sandbox.fails(dry, 1, "TBPKI-0331");
     configure(&sandbox, &url);
     assert_eq!(rows(&sandbox), before);
     sandbox.ok(["store", "check"]);

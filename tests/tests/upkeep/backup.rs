@@ -151,3 +151,23 @@ fn what_happened_after_the_backup_is_taken_over() {
     scene.ok(&["fleet", "adopt", "fleet"]).prints("3 certificates");
     scene.tbpki(&["store", "check"]).env("TBPKI_CRL_OUT", "crl.pem").run().ok();
 }
+
+#[test]
+fn a_dry_run_reads_the_whole_backup_and_writes_nothing() {
+    let sandbox = store();
+    sandbox.ok(["store", "backup", "b.tar"]);
+    let restore = ["store", "restore", "b.tar", "--dry-run", "--json"];
+    sandbox.fails(restore, 1, "TBPKI-0092");
+    lose_store(&sandbox);
+    let before = Snapshot::of(sandbox.path());
+    let outcome = sandbox.ok(restore);
+    before.is_unchanged(&Snapshot::of(sandbox.path()), &outcome);
+    let (planned, files) = (outcome.json()["result"].clone(), outcome.json()["result"]["files"].as_u64().unwrap());
+    assert!(planned["dry_run"] == true && files > 20, "{planned}");
+    let mut damaged = sandbox.read("b.tar");
+    let key = damaged.windows(8).position(|window| window == b"PRIVATE ").unwrap();
+    damaged[key + 60] ^= 1;
+    sandbox.write("damaged.tar", damaged);
+    sandbox.fails(["store", "restore", "damaged.tar", "--dry-run"], 1, "TBPKI-0333");
+    assert_eq!(sandbox.ok(["store", "restore", "b.tar", "--json"]).json()["result"]["files"], files);
+}

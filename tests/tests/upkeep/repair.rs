@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use tbpki_tests::Sandbox;
+use tbpki_tests::{Sandbox, Snapshot};
 
 use crate::check::waiting;
 use crate::scene::{Scene, lose_ledger, shown, store};
@@ -161,4 +161,24 @@ fn a_renewal_in_use_is_known_from_the_platform() {
     scene.ok(&["store", "repair"]);
     assert_eq!(roles(&scene.sandbox), before);
     scene.ok(&["store", "check", "--platform"]);
+}
+
+#[test]
+fn a_dry_run_counts_what_a_repair_takes_over_and_writes_nothing() {
+    let sandbox = store();
+    lose_ledger(&sandbox);
+    let before = Snapshot::of(sandbox.path());
+    let planned = sandbox.tbpki(["store", "repair", "--dry-run", "--json"]).run();
+    before.is_unchanged(&Snapshot::of(sandbox.path()), &planned);
+    let planned = planned.json()["result"].clone();
+    assert_eq!(planned["dry_run"], true);
+    let repaired = sandbox.tbpki(["store", "repair", "--json"]).run().json()["result"].clone();
+    for field in ["identities", "jobs", "revocations", "registrations", "settled"] {
+        assert_eq!(planned[field], repaired[field], "{field}: {planned} {repaired}");
+    }
+    assert!(planned["identities"].as_u64().unwrap() > 10 && planned["jobs"] == 2, "{planned}");
+    // Then there is nothing left to do.
+    let again = sandbox.ok(["store", "repair", "--dry-run", "--json"]).json()["result"].clone();
+    assert_eq!((&again["identities"], &again["jobs"]), (&0.into(), &0.into()));
+    sandbox.fails(["store", "repair", "--dry-run", "--use", "0A"], 1, "TBPKI-0096");
 }

@@ -723,6 +723,12 @@ codes! {
         "`--pending` uses the renewals that wait until a device was reflashed or has the files. This device has none: it was not renewed, or the renewal is in use already. `tbpki list --pending` lists those that wait, and `tbpki renew` makes them."
     352 PassphraseKept User "Other CA keys keep their passphrase"
         "`tbpki ca passphrase` has changed the passphrase of some CA keys, and others keep theirs. All commands take one passphrase for all CA keys, from `--ca-passphrase-file` or `[ca] passphrase`, and ask again on a terminal if it does not open a key. Run `tbpki ca passphrase --all` to give all keys the same passphrase."
+    353 NotImportable User "The certificate cannot be imported"
+        "`tbpki import` takes certificates of devices that were made elsewhere: each in a file of its own, with the CAs above it behind it. The common name becomes the name of the device, or `--name` gives it one. Certificates of CAs and of servers are made in the store itself, by `tbpki init` and `tbpki server`. Nothing was imported."
+    354 IssuerChanges User "The next generation has another CA"
+        "The present certificate was made elsewhere, and its CA is not in this store. The renewal is issued by the devices' issuing CA of the store. ThingsBoard compares whole certificates and accepts it once it is registered. A broker that verifies chains, for example mosquitto, must trust this CA before the device uses the renewal: give it `clients-ca.pem`."
+    355 NotOnOurLists User "No revocation list of this store has the certificate"
+        "The certificate was made elsewhere, and only its own CA can list it as revoked. The ledger has the revocation, and the certificate was taken from the platform if it was registered. A broker that trusts the other CA still accepts the device: revoke the certificate there too, or take that CA out of the broker's trust file."
 
     // Images of devices that fetch their certificates.
     359 EnrolmentUrl User "Invalid URL of an enrolment service"

@@ -2,6 +2,7 @@
 
 pub(super) mod log;
 mod note;
+mod replace;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use crate::code::Code;
 use crate::error::Result;
 
 pub use note::write_note;
+pub use replace::replace;
 
 /// Where the single output of a verb goes: `--out FILE` or `--out -`.
 ///

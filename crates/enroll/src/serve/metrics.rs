@@ -1,8 +1,10 @@
 //! Counters and gauges, as Prometheus text.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
+
+use base::prometheus::{Family, MetricsText};
+use identity::lifecycle::metrics::families;
 
 /// The figures of the service.
 #[derive(Debug, Default)]
@@ -58,70 +60,45 @@ impl Metrics {
     /// The text (version 0.0.4 of the format).
     pub(crate) fn render(&self, connections: usize) -> String {
         self.with(|figures| {
-            let mut text = String::new();
-            head(&mut text, "tbpki_requests_total", "counter", "Answers by operation and outcome.");
+            let mut text = MetricsText::new();
+            text.family(&REQUESTS);
             for ((operation, outcome), count) in &figures.requests {
-                line(&mut text, "tbpki_requests_total", &[("operation", operation), ("outcome", outcome)], *count);
+                text.sample(&REQUESTS, &[("operation", operation), ("outcome", outcome)], *count);
             }
-            head(&mut text, "tbpki_connections_rejected_total", "counter", "Connections closed before a request.");
+            text.family(&REJECTED);
             for (why, count) in &figures.rejected {
-                line(&mut text, "tbpki_connections_rejected_total", &[("reason", why)], *count);
+                text.sample(&REJECTED, &[("reason", why)], *count);
             }
-            let gauges = [
-                ("tbpki_connections", "gauge", "Open connections.", Some(whole(connections))),
-                ("tbpki_certificates_issued_total", "counter", "Certificates signed.", Some(whole(figures.issued))),
-                (
-                    "tbpki_enrolment_passwords",
-                    "gauge",
-                    "One-time passwords that can be used.",
-                    Some(whole(figures.state.open_passwords)),
-                ),
-                (
-                    "tbpki_platform_swaps_open",
-                    "gauge",
-                    "Certificates that the platform has yet to take.",
-                    Some(whole(figures.state.open_swaps)),
-                ),
-                (
-                    "tbpki_revocation_list_end_seconds",
-                    "gauge",
-                    "End of the devices' revocation list.",
-                    figures.state.list_ends,
-                ),
-                (
-                    "tbpki_service_certificate_end_seconds",
-                    "gauge",
-                    "End of the service's certificate.",
-                    figures.state.certificate_ends,
-                ),
-                ("tbpki_ca_end_seconds", "gauge", "End of the devices' issuing CA.", figures.state.ca_ends),
+            let state = &figures.state;
+            let single = [
+                (&CONNECTIONS, Some(whole(connections))),
+                (&ISSUED, Some(whole(figures.issued))),
+                (&families::PASSWORDS, Some(whole(state.open_passwords))),
+                (&families::SWAPS, Some(whole(state.open_swaps))),
+                (&families::LIST_END, state.list_ends),
+                (&CERTIFICATE_END, state.certificate_ends),
+                (&families::CA_END, state.ca_ends),
             ];
-            for (name, kind, help, value) in gauges {
+            for (family, value) in single {
                 // An unknown end is left out: 0 would be an alarm, that everything ended in 1970.
                 if let Some(value) = value {
-                    head(&mut text, name, kind, help);
-                    line(&mut text, name, &[], value);
+                    text.single(family, value);
                 }
             }
-            text
+            text.into_string()
         })
     }
 }
 
+const REQUESTS: Family = Family::counter("tbpki_requests_total", "Answers by operation and outcome.");
+const REJECTED: Family = Family::counter("tbpki_connections_rejected_total", "Connections closed before a request.");
+const CONNECTIONS: Family = Family::gauge("tbpki_connections", "Open connections.");
+const ISSUED: Family = Family::counter("tbpki_certificates_issued_total", "Certificates signed.");
+const CERTIFICATE_END: Family =
+    Family::gauge("tbpki_service_certificate_end_seconds", "End of the service's certificate.");
+
 fn whole(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
-}
-
-fn head(text: &mut String, name: &str, kind: &str, help: &str) {
-    // Writing to a String cannot fail.
-    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-}
-
-/// Labels are words of ours, so that they need no escapes.
-fn line(text: &mut String, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
-    let labels: Vec<String> = labels.iter().map(|(label, value)| format!("{label}=\"{value}\"")).collect();
-    let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-    let _ = writeln!(text, "{name}{labels} {value}");
 }
 
 #[cfg(test)]

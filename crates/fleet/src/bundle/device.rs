@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use base::{Code, Finding, Result, Secret, file};
+use base::{Code, Error, Finding, Result, Secret, file};
 use config::Anchors;
 use device::Record;
 use device::record::{Login, Parts};

@@ -116,6 +116,14 @@ impl LeasedBatch {
         Ok(Self { leases: Leases::of_locked_store(ledger)?, names: Vec::new(), extended: Instant::now() })
     }
 
+    /// No leases yet, for a verb without the lock.
+    ///
+    /// # Errors
+    /// Those of [`Leases::without_lock`].
+    pub(crate) fn without_lock() -> Result<Self> {
+        Ok(Self { leases: Leases::without_lock()?, names: Vec::new(), extended: Instant::now() })
+    }
+
     /// Takes the leases on these devices. Returns the names of those that another process has. A single device is waited
     /// for.
     ///

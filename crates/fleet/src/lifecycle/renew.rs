@@ -9,21 +9,21 @@ use std::collections::HashSet;
 
 use base::{Code, Result};
 use identity::lifecycle::hook::Hook;
-use identity::lifecycle::renew::{PendingFiles, RenewRequest, RenewalRule, renew, settle_interrupted};
+use identity::lifecycle::renew::{PendingFiles, RenewRequest, RenewalRule, prune, renew, settle_interrupted};
 use ledger::{Entry, Filter, Key, Kind, RenewalStep, Role, State, View};
 use pki::device_name::DeviceName;
 use store::file_names::TOKEN;
 use store::shard::IdentityFinder;
 use store::{Workspace, identity_dir};
 
-pub use report::{NotRenewed, OpenRenewalReport, PendingReport, RenewReport};
+pub use crate::lifecycle::open_renewal::OpenRenewalReport;
+pub use report::{NotRenewed, PendingReport, RenewReport};
 pub use status::RenewalStatus;
 
+use crate::lifecycle::open_renewal::finish_install;
 use crate::platform::Connection;
 use crate::register::revoked;
-pub(crate) use identity::lifecycle::renew::prune;
 use login::Broker;
-pub(crate) use swap::finish_install;
 use swap::{Swapper, is_of_profile, is_on_platform};
 
 /// The identities that are renewed, and the way.

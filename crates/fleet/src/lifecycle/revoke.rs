@@ -8,20 +8,23 @@ mod parts;
 mod report;
 mod steps;
 mod target;
+mod withdrawal;
 
-use base::Result;
-use ledger::{Entry, Key, Kind, Ledger, OpenStep, Role, View};
+use base::{Code, Finding, Result};
+use identity::lifecycle::revocation_lists;
+use ledger::{Entry, Key, Kind, Ledger, OpenStep, Origin, Role, View};
 use pki::revocation_list::Reason;
 use store::ca::Ca;
 use store::{SELF, Workspace};
 use time::OffsetDateTime;
 
+use crate::mass::{ProgressCounter, Status};
 use parts::Parts;
 pub use report::{OpenReport, RevokeCounts, RevokeOutcome, RevokeReport, RevokedReport};
-use steps::Platform;
-pub(crate) use steps::{withdraw, withdraw_revoked};
+use steps::{Platform, devices_of};
 use target::can_be_revoked;
 pub use target::{CaTarget, Targets};
+pub(crate) use withdrawal::{withdraw, withdraw_revoked};
 
 /// A request to revoke identities, and the reason.
 #[derive(Debug, Clone)]
@@ -34,12 +37,16 @@ pub struct RevokeRequest {
     pub dry_run: bool,
 }
 
-/// Revokes identities, and makes the revocation known.
+/// Revokes identities, and makes the revocation known. `tell` is told how many devices the platform has done.
 ///
 /// # Errors
 /// [`UnknownIdentity`](base::Code::UnknownIdentity) if the ledger does not have one of them: nothing is revoked then. Errors of the platform
 /// and of the lists are in the report, as open steps.
-pub fn revoke(workspace: &mut Workspace<'_>, request: &RevokeRequest) -> Result<RevokeReport> {
+pub fn revoke(
+    workspace: &mut Workspace<'_>,
+    request: &RevokeRequest,
+    tell: &mut dyn FnMut(&Status),
+) -> Result<RevokeReport> {
     store::check_exists(workspace.store_dir())?;
     let mut report = RevokeReport::new(request.dry_run);
     if let Targets::Ca(target) = &request.targets {
@@ -62,22 +69,39 @@ pub fn revoke(workspace: &mut Workspace<'_>, request: &RevokeRequest) -> Result<
     // Without the lock of the store: another verb may have it for hours, and a stolen device must be out at once.
     let mut ledger = workspace.open_ledger()?;
     let parts = request.targets.parts(&ledger, workspace.now, &mut report.findings)?;
+    let mut of_others = Vec::new();
     let mut walk = parts.walk();
     while let Some(part) = walk.next(&ledger)? {
         let entries = part.entries(&ledger)?;
         record(&mut ledger, &entries, request.reason, workspace.now)?;
         for entry in &entries {
+            if is_of_others(entry) {
+                of_others.push(entry.key.name.clone());
+            }
             let is_new = can_be_revoked(entry, workspace.now);
             let done = if is_new { RevokeOutcome::Revoked } else { done_before(entry) };
             report.add(entry, done, parts.are_listed());
         }
     }
-    finish(workspace, &mut ledger, &parts, &mut report)?;
+    report.findings.extend(not_listed(&of_others));
+    finish(workspace, &mut ledger, &parts, &mut report, tell)?;
     Ok(report)
 }
 
 /// Takes the open steps of revocations that are recorded, and reports those that stay open.
-fn finish(workspace: &mut Workspace<'_>, ledger: &mut Ledger, parts: &Parts, report: &mut RevokeReport) -> Result<()> {
+fn finish(
+    workspace: &mut Workspace<'_>,
+    ledger: &mut Ledger,
+    parts: &Parts,
+    report: &mut RevokeReport,
+    tell: &mut dyn FnMut(&Status),
+) -> Result<()> {
+    let mut total = 0;
+    let mut walk = parts.walk();
+    while let Some(part) = walk.next(ledger)? {
+        total += u64::try_from(devices_of(&part.open(ledger)?).len()).unwrap_or_default();
+    }
+    let mut progress = ProgressCounter::new("taking from the platform", 0, total, tell);
     let mut platform = Platform::default();
     // The lists of a whole job do not wait until the platform has answered for each of its devices.
     if !parts.are_listed() && has_open_lists(ledger, parts)? {
@@ -86,11 +110,19 @@ fn finish(workspace: &mut Workspace<'_>, ledger: &mut Ledger, parts: &Parts, rep
     let mut walk = parts.walk();
     while let Some(part) = walk.next(ledger)? {
         let open = part.open(ledger)?;
-        platform.take_from(workspace, ledger, &open)?;
+        platform.take_from(workspace, ledger, &open, &mut progress)?;
         platform.distrust_cas(workspace, ledger, &open, report)?;
     }
     if parts.are_listed() && has_open_lists(ledger, parts)? {
         steps::lists(workspace, ledger, report)?;
+    }
+    // Lists that were written before, after which the program of `[crl] after` failed.
+    if matches!(parts, Parts::Open)
+        && report.lists.is_none()
+        && let Some(mut hook) = revocation_lists::run_open_hook(workspace)?
+    {
+        report.findings.append(&mut hook.findings);
+        report.lists = Some(hook);
     }
     let mut walk = parts.walk();
     while let Some(part) = walk.next(ledger)? {
@@ -150,8 +182,8 @@ fn steps_of(view: &View, entry: &Entry, swaps: &[Key]) -> Result<Vec<OpenStep>> 
     if is_device && (of_profile || is_registered || swaps.contains(&entry.key) || may_be_there()?) {
         steps.push(OpenStep::Platform);
     }
-    // A self-signed certificate has no CA that could list it.
-    if entry.issuer != SELF {
+    // A self-signed certificate has no CA that could list it, and the CA of others has its own lists.
+    if entry.issuer != SELF && !is_of_others(entry) {
         steps.push(OpenStep::List);
     }
     if of_profile {
@@ -160,6 +192,23 @@ fn steps_of(view: &View, entry: &Entry, swaps: &[Key]) -> Result<Vec<OpenStep>> 
         steps.push(OpenStep::ProfileCa);
     }
     Ok(steps)
+}
+
+/// Whether a certificate was imported whose CA is not in this store.
+fn is_of_others(entry: &Entry) -> bool {
+    entry.origin == Some(Origin::Imported) && Ca::named(&entry.issuer).is_none()
+}
+
+/// A warning about certificates that no revocation list of this store has.
+fn not_listed(names: &[String]) -> Option<Finding> {
+    let first = names.first()?;
+    let more = if names.len() > 1 { format!(" and {} more", names.len() - 1) } else { String::new() };
+    Some(
+        Code::NotOnOurLists
+            .warning(format!("no revocation list of this store has the certificate of {first}{more}"))
+            .because("it was imported, and its CA is not in this store")
+            .fix("revoke it at its own CA as well, or take that CA out of the trust files of brokers"),
+    )
 }
 
 fn done_before(entry: &Entry) -> RevokeOutcome {

@@ -3,6 +3,7 @@
 pub mod adopt;
 pub mod check;
 pub mod forget;
+pub mod import;
 mod parts;
 pub mod repair;
 mod scan;

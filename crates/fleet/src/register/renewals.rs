@@ -1,13 +1,13 @@
 //! The pending renewals of devices that were reflashed: which certificate is registered, and which one it replaces.
 
-use base::{Code, Error, Result};
+use base::{Code, Error, Finding, Result};
+use identity::lifecycle::renew::prune;
 use ledger::{Entry, JobId, Kind, RenewalStep, Role, View};
 use store::{Store, Workspace};
 
 use super::request::{DeviceSelection, RegisterRequest};
 use super::source::{check_not_unregistered, issued_entry};
-use crate::lifecycle::renew::{OpenRenewalReport, finish_install, prune};
-use base::Finding;
+use crate::lifecycle::open_renewal::{OpenRenewalReport, finish_install};
 
 /// How many sets of files of earlier generations are kept.
 const KEEP: usize = 1;

@@ -5,7 +5,7 @@ use provision::platform::PlatformChange;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::lifecycle::renew::OpenRenewalReport;
+use crate::lifecycle::open_renewal::OpenRenewalReport;
 
 /// A run that registered devices of the store.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

@@ -25,7 +25,8 @@ use crate::files::device::DeviceFiles;
 use crate::files::server::ServerFiles;
 use crate::files::table::FileTable;
 use crate::issuance::{Issuance, settle};
-use crate::issue_request::{IssueRequest, KeystoreRequest};
+use crate::issue_request::{IssueRequest, KeystoreRequest, fingerprint_of};
+use crate::parameters::RequestedParameters;
 use crate::report::{FileReport, IdentityOutcome, IdentityReport};
 
 pub use pending::{PendingFiles, install};
@@ -65,6 +66,8 @@ struct Same {
     days: Setting<Days>,
     ca: Option<Ca>,
     parameters: Parameters,
+    /// Whether the present certificate was made elsewhere, and its CA is not in this store.
+    is_of_others: bool,
 }
 
 /// Renews the current generation of a device or server. Its files are replaced in one step, and those before them are
@@ -88,6 +91,14 @@ pub fn renew(workspace: &mut Workspace<'_>, entry: &Entry, request: RenewRequest
                 .warning(format!("clients must trust the new certificate of {}", entry.key.name))
                 .because("the server is self-signed, so clients trust its certificate itself")
                 .fix("copy the new cafile.pem to the clients"),
+        );
+    }
+    if same.is_of_others {
+        report.findings.push(
+            Code::IssuerChanges
+                .note(format!("the renewal of {} is issued by {}", entry.key.name, Ca::DevicesIssuing))
+                .because(format!("the present certificate was made elsewhere, by {}", entry.issuer))
+                .fix("brokers that verify chains must trust this CA before the device uses the renewal"),
         );
     }
     // Each attempt at a pending renewal would otherwise leave the files of the attempt before it.
@@ -155,6 +166,9 @@ fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
     let name = &entry.key.name;
     let asked: Asked = recorded(entry)?;
     let leaf = leaf(workspace, entry, &asked)?;
+    if is_of_others(entry) {
+        return of_others(workspace, entry, leaf, asked);
+    }
     let subject = leaf.subject_name().ok_or_else(|| not_renewable(name).because("its subject cannot be read"))?;
     let days = asked.days.to_string().parse().map_err(|error: Error| error.item(name))?;
     // By name and not by generation: the generation that signs now issues the renewal.
@@ -171,7 +185,48 @@ fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
         asked,
         days: Setting { value: days, origin: Origin::Default },
         ca,
+        is_of_others: false,
     })
+}
+
+/// Whether an identity was imported whose CA is not in this store.
+pub(crate) fn is_of_others(entry: &Entry) -> bool {
+    entry.origin == Some(ledger::Origin::Imported) && entry.issuer != SELF && Ca::named(&entry.issuer).is_none()
+}
+
+/// The next generation of a certificate that was made elsewhere: by the devices' issuing CA, with the subject and the
+/// lifetime of the devices of this store, because those of the other CA say nothing about it.
+fn of_others(workspace: &Workspace<'_>, entry: &Entry, leaf: Certificate, asked: Asked) -> Result<Same> {
+    let (name, config) = (&entry.key.name, workspace.config);
+    if entry.key.kind != Kind::Device {
+        return Err(not_renewable(name).because("its CA is not in this store"));
+    }
+    let subject = config.subject()?.with_common_name(name)?;
+    let ca = Ca::DevicesIssuing;
+    let parameters = Parameters::of(&RequestedParameters {
+        subject: subject.to_string(),
+        san: leaf.sans().iter().map(ToString::to_string).collect(),
+        alg: algorithm(workspace, entry).name(),
+        days: config.client.days.value.number(),
+        issuer: fingerprint_of(workspace, Some(&ca))?,
+        prefix: name,
+        ..RequestedParameters::default()
+    })?;
+    Ok(Same {
+        sans: leaf.sans(),
+        days: config.client.days.clone(),
+        ca: Some(ca),
+        is_of_others: true,
+        parameters,
+        subject,
+        leaf,
+        asked,
+    })
+}
+
+/// The algorithm of the next key: that of the present one, unless tbpki makes none of that.
+fn algorithm(workspace: &Workspace<'_>, entry: &Entry) -> Algorithm {
+    entry.algorithm.parse().unwrap_or(workspace.config.client.alg.value)
 }
 
 /// The parameters of the next generation: those of the present one, by the CA that signs now. A device of a fleet gets
@@ -218,9 +273,16 @@ fn leaf(workspace: &Workspace<'_>, entry: &Entry, asked: &Asked) -> Result<Certi
 }
 
 /// The key of the next generation.
-fn key(dir_key: Option<PrivateKey>, same: &Same, entry: &Entry, request: RenewRequest) -> Result<KeySource> {
+fn key(
+    workspace: &Workspace<'_>,
+    dir_key: Option<PrivateKey>,
+    same: &Same,
+    entry: &Entry,
+    request: RenewRequest,
+) -> Result<KeySource> {
     let holds_key = same.asked.csr.is_none();
     match (request.same_key, holds_key, dir_key) {
+        (false, true, _) if same.is_of_others => Ok(KeySource::Generate(algorithm(workspace, entry))),
         (false, true, _) => Ok(KeySource::Generate(entry.algorithm.parse::<Algorithm>()?)),
         (true, true, Some(key)) => Ok(KeySource::Held(key)),
         (true, false, _) => Ok(KeySource::Public(PublicKey::from_spki_der(same.leaf.spki_der())?)),
@@ -294,9 +356,13 @@ fn carry_out(
         Errand::Refresh(_) => (false, false),
     };
     let key = match &errand {
-        Errand::Renew(request) => key(read_key(key_path.as_deref())?, same, entry, *request)?,
+        Errand::Renew(request) => key(workspace, read_key(key_path.as_deref())?, same, entry, *request)?,
         // It is not used.
         Errand::Refresh(_) => KeySource::Public(PublicKey::from_spki_der(same.leaf.spki_der())?),
+    };
+    let issuer_name = match &same.ca {
+        Some(ca) => ca.name(),
+        None => entry.issuer.clone(),
     };
     let plan = IssueRequest {
         verb: "renew",
@@ -312,7 +378,11 @@ fn carry_out(
         // Settings name files and not generations. A renewal keeps the names, so the user's edits can stay.
         settings: None,
         dry_run: matches!(&errand, Errand::Renew(request) if request.dry_run),
-        renews: matches!(errand, Errand::Renew(_)).then_some(entry.not_after),
+        // The end that another CA has chosen binds no renewal: ThingsBoard's scripts make certificates for 9,999 days.
+        renews: matches!(errand, Errand::Renew(_)).then_some(match same.is_of_others {
+            true => entry.not_after.min(workspace.now),
+            false => entry.not_after,
+        }),
         issuance: Issuance {
             kind: *kind,
             name,
@@ -321,7 +391,7 @@ fn carry_out(
             parameters: same.parameters.clone(),
             of_fleet: None,
             of_earlier_version: None,
-            issuer_name: &entry.issuer,
+            issuer_name: &issuer_name,
             force: matches!(errand, Errand::Renew(_)),
             pending,
             hook,

@@ -35,6 +35,10 @@ pub const SERVERS_FILE: &str = "servers-crl.pem";
 /// The largest file that is read, in bytes.
 pub const LIMIT: usize = 64 << 20;
 
+/// The file in the store that is there while the program of `[crl] after` has to run: lists have changed, and it has not
+/// run since, or failed.
+const HOOK_OPEN: &str = "crl-after.open";
+
 /// The suffix of a file that is replaced, until it is removed.
 const REPLACED: &str = "tbpki-replaced";
 
@@ -50,7 +54,7 @@ pub struct RevocationListsReport {
     pub files: Vec<FileReport>,
     /// One for each CA key.
     pub lists: Vec<RevocationListReport>,
-    /// True if the program of `[crl] after` failed. The next lists run it again.
+    /// True if the program of `[crl] after` failed. `tbpki revoke --open` and the next lists run it again.
     pub hook_failed: bool,
     /// Warnings and hints.
     #[serde(skip)]
@@ -113,13 +117,14 @@ pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) ->
     let hook = hook_of(workspace);
     // Before anything is written: a program that others can change stops the command.
     hook.as_ref().map_or(Ok(()), Hook::check)?;
+    let has_hook = hook.is_some();
     let mut report = RevocationListsReport::new(dry_run);
     let mut devices = vec![Ca::DevicesIssuing];
     devices
         .extend(profile_ca::names_with_revoked(&store.ledger)?.into_iter().map(|name: DeviceName| Ca::Profile(name)));
     devices.push(Ca::DevicesRoot);
     let path = devices_file(workspace);
-    Writer { workspace, store, path, dry_run, report: &mut report }.write(&devices)?;
+    Writer { workspace, store, path, dry_run, has_hook, report: &mut report }.write(&devices)?;
 
     let path = workspace.store_dir().join(SERVERS_FILE);
     let issuing = Ca::ServerIssuing;
@@ -131,16 +136,89 @@ pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) ->
     // One store writes the lists of a CA: the one with its key. A station for devices has no key of the servers.
     if is_wanted && issuing.key_place(workspace.store_dir())? != KeyLocation::Elsewhere {
         let servers = [issuing, Ca::ServerRoot];
-        Writer { workspace, store, path, dry_run, report: &mut report }.write(&servers)?;
+        Writer { workspace, store, path, dry_run, has_hook, report: &mut report }.write(&servers)?;
     }
-    let is_changed = report.files.iter().any(|file| matches!(file.done, FileOutcome::Written | FileOutcome::Replaced));
-    if let (Some(hook), true) = (hook, is_changed && !dry_run)
-        && let Err(error) = hook.run(&[], &[])
-    {
-        report.hook_failed = true;
-        report.findings.push(error.into_finding());
+    if !dry_run {
+        finish_hook(workspace, hook.as_ref(), &mut report)?;
     }
     Ok(report)
+}
+
+/// Whether the program of `[crl] after` has to run because of lists that earlier runs have written.
+pub fn is_hook_open(workspace: &Workspace<'_>) -> bool {
+    workspace.store_dir().join(HOOK_OPEN).exists()
+}
+
+/// Runs the program of `[crl] after` if it failed after earlier lists, or was interrupted. `None` if it is not open.
+///
+/// # Errors
+/// [`Code::HookUnsafe`], and those of the disk.
+pub fn run_open_hook(workspace: &Workspace<'_>) -> Result<Option<RevocationListsReport>> {
+    if !is_hook_open(workspace) {
+        return Ok(None);
+    }
+    let hook = hook_of(workspace);
+    hook.as_ref().map_or(Ok(()), Hook::check)?;
+    let mut report = RevocationListsReport::new(false);
+    finish_hook(workspace, hook.as_ref(), &mut report)?;
+    Ok(Some(report))
+}
+
+/// Runs the program if it is open. It stays open if it fails; without a program there is nothing to run.
+fn finish_hook(workspace: &Workspace<'_>, hook: Option<&Hook>, report: &mut RevocationListsReport) -> Result<()> {
+    if !is_hook_open(workspace) {
+        return Ok(());
+    }
+    match hook.map_or(Ok(()), |hook| hook.run(&[], &[])) {
+        Ok(()) => file::remove(workspace.store_dir(), HOOK_OPEN).map(drop),
+        Err(error) => {
+            report.hook_failed = true;
+            report.findings.push(error.into_finding());
+            Ok(())
+        }
+    }
+}
+
+/// The published list of a CA.
+#[derive(Debug, Clone)]
+pub struct PublishedList {
+    /// The CA.
+    pub ca: String,
+    /// The time at which it was made.
+    pub this_update: OffsetDateTime,
+    /// The latest time at which the next one is made.
+    pub next_update: OffsetDateTime,
+}
+
+/// The published lists of CAs: of each the one that ends first, because a CA has a list for each of its keys.
+///
+/// # Errors
+/// Those of reading the files.
+pub fn published(workspace: &Workspace<'_>, cas: &[Ca]) -> Result<Vec<PublishedList>> {
+    let store = workspace.store_dir();
+    let mut lists = Vec::new();
+    for path in [devices_file(workspace), store.join(SERVERS_FILE)] {
+        let Some(bytes) = file::read_optional(&path, LIMIT)? else { continue };
+        let ders = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.crls;
+        for der in ders {
+            lists.push(Crl::from_der(&der).map_err(|error| error.at(&path))?);
+        }
+    }
+    let mut published = Vec::new();
+    for ca in cas.iter().filter(|ca| ca.cert_path(store).exists()) {
+        let generations = ca.trusted(store)?;
+        let is_of_ca = |list: &&Crl| {
+            generations.iter().any(|one| one.certificate().is_ok_and(|ca| list.verify_signed_by(ca).is_ok()))
+        };
+        let dated = lists.iter().filter(is_of_ca).filter_map(|list| Some((list.next_update()?, list.this_update())));
+        let first = dated.min();
+        published.extend(first.map(|(next_update, this_update)| PublishedList {
+            ca: ca.name(),
+            this_update,
+            next_update,
+        }));
+    }
+    Ok(published)
 }
 
 impl RevocationListsReport {
@@ -155,6 +233,8 @@ struct Writer<'a, 'w> {
     store: &'a mut Store,
     path: PathBuf,
     dry_run: bool,
+    /// Whether a program runs after the file has changed.
+    has_hook: bool,
     report: &'a mut RevocationListsReport,
 }
 
@@ -198,6 +278,10 @@ impl Writer<'_, '_> {
         if self.dry_run {
             self.report.files.push(FileReport::planned(self.path));
             return Ok(());
+        }
+        if self.has_hook {
+            // Before the file: killed in between, a later run makes the broker read it.
+            file::create_empty(dir.join(HOOK_OPEN))?;
         }
         let report = replace(&self.path, pem)?;
         self.report.files.push(report);

@@ -89,7 +89,12 @@ impl PostgresServer {
         self
     }
 
-    /// The name of the server in messages, without a user and other parts that are not needed.
+    /// The address without a user and other parts that are not needed, as messages name it.
+    pub fn address(&self) -> String {
+        self.name().to_string_lossy().into_owned()
+    }
+
+    /// The same as a path, in the place of that of a file.
     pub(crate) fn name(&self) -> PathBuf {
         let host = match self.config.get_hosts().first() {
             Some(Host::Tcp(host)) => host.clone(),

@@ -46,7 +46,7 @@ pub fn restore(location: &StoreLocation, backup: &mut dyn Read) -> Result<Restor
     let hidden = format!(".tbpki-restored-{name}");
     parent.remove(&hidden)?;
     let dir = parent.create_dir(&hidden)?;
-    let restored = unpack(&dir, backup).and_then(|restored| {
+    let restored = unpack(Some(&dir), backup).and_then(|restored| {
         // After unpacking, because the message depends on whose ledger is in the backup.
         check_is_empty(&target, restored.ledger)?;
         if restored.has_ledger {
@@ -64,6 +64,19 @@ pub fn restore(location: &StoreLocation, backup: &mut dyn Read) -> Result<Restor
     restored.inspect_err(|_| {
         parent.remove(&hidden).unwrap_or_else(|error| tracing::warn!(%error, "a part of a restored store stays"));
     })
+}
+
+/// Reads a backup to its end, and compares its checksums, as [`restore`] does. Nothing is written.
+///
+/// # Errors
+/// Those of [`restore`], as far as they do not come from the ledger.
+pub fn check(location: &StoreLocation, backup: &mut dyn Read) -> Result<Restored> {
+    let target = std::path::absolute(location.dir()).map_err(|error| {
+        Code::BadValue.error("the path of the store is not usable").at(location.dir()).because(error)
+    })?;
+    let restored = unpack(None, backup)?;
+    check_is_empty(&target, restored.ledger)?;
+    Ok(restored)
 }
 
 /// Fails if the store has contents.
@@ -84,7 +97,8 @@ fn check_is_empty(target: &Path, uid: LedgerUid) -> Result<()> {
         .fix("move the directory away, then restore again"))
 }
 
-fn unpack(dir: &BulkDir, backup: &mut dyn Read) -> Result<Restored> {
+/// Reads a backup, into a directory if there is one.
+fn unpack(dir: Option<&BulkDir>, backup: &mut dyn Read) -> Result<Restored> {
     let mut description: Option<Description> = None;
     let mut sums = String::new();
     let mut expected: Option<HashSet<String>> = None;
@@ -131,6 +145,7 @@ fn unpack(dir: &BulkDir, backup: &mut dyn Read) -> Result<Restored> {
     // All files are private until here, because the modes come with the checksums.
     check_sums(&sums, &modes, &expected)?;
     for (name, public) in modes.iter().filter(|(_, public)| expected.contains(public)) {
+        let Some(dir) = dir else { break };
         make_public(dir, name).map_err(|error| error.item(public.trim_end()))?;
     }
     Ok(Restored {
@@ -168,13 +183,14 @@ fn check_sums(private: &str, public: &[(String, String)], expected: &HashSet<Str
 }
 
 /// Writes a file of the store, and the directories above it.
-fn write(dir: &BulkDir, name: &str, contents: &[u8]) -> Result<()> {
+fn write(dir: Option<&BulkDir>, name: &str, contents: &[u8]) -> Result<()> {
     let path = Path::new(name);
     let is_plain = path.components().all(|part| matches!(part, Component::Normal(_))) && !name.ends_with('/');
     let mut parts: Vec<&str> = name.split('/').collect();
     let Some(last) = parts.pop().filter(|last| is_plain && !last.is_empty()) else {
         return Err(unreadable("a file in it has a name that leads elsewhere").item(name));
     };
+    let Some(dir) = dir else { return Ok(()) };
     let mut inner: Option<BulkDir> = None;
     for part in parts {
         let above = inner.as_ref().unwrap_or(dir);

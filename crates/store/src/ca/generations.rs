@@ -18,7 +18,6 @@ use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 
 use super::Ca;
-use super::key_files;
 use super::key::{KEY_FILE, KeyLocation, URI_FILE};
 use crate::file_names::CERT;
 use crate::paths::FILE_LIMIT;
@@ -144,7 +143,9 @@ pub fn retired_certificates(store: &Path, name: &str) -> Result<Vec<Certificate>
 pub(super) fn all_dirs(store: &Path, name: &str) -> Result<Vec<(u32, PathBuf)>> {
     let (dir, retired) = (store.join("ca").join(name), store.join("ca").join(RETIRED));
     let mut dirs = vec![(signing_number(&dir)?, dir.clone())];
-    dirs.extend(numbered(&dir, "generation-", "")?.into_iter().map(|number| (number, dir.join(generation_dir(number)))));
+    dirs.extend(
+        numbered(&dir, "generation-", "")?.into_iter().map(|number| (number, dir.join(generation_dir(number)))),
+    );
     let out = numbered(&retired, &format!("{name}-"), "")?;
     dirs.extend(out.into_iter().map(|number| (number, retired.join(format!("{name}-{number}")))));
     Ok(dirs)
@@ -209,7 +210,6 @@ fn numbered(dir: &Path, prefix: &str, suffix: &str) -> Result<Vec<u32>> {
 pub fn settle(store: &Path, ledger: &Ledger) -> Result<()> {
     let ca = store.join("ca");
     file::recover(&ca)?;
-    key_files::tidy(store)?;
     let revoked = revoked_cas(ledger)?;
     for name in file::BulkDir::open(&ca)?.names()? {
         let dir = ca.join(&name);

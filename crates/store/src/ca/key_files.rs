@@ -63,8 +63,9 @@ pub fn replace(store: &Path, files: Vec<(PathBuf, Zeroizing<String>)>) -> Result
 ///
 /// # Errors
 /// Those of the disk.
-pub(super) fn tidy(store: &Path) -> Result<()> {
+pub(crate) fn tidy(store: &Path) -> Result<()> {
     let cas = store.join("ca");
+    file::recover(&cas)?;
     for name in BulkDir::open(&cas)?.names()?.into_iter().filter(|name| name != RETIRED) {
         for (_, dir) in all_dirs(store, &name)? {
             if dir.is_dir() {

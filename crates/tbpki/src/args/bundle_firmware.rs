@@ -103,7 +103,7 @@ pub struct BundleFirmwareArgs {
     #[arg(long)]
     pub all: bool,
     /// Use pending renewals, for devices that are reflashed; the images are in CHIP-generation-N
-    #[arg(long, requires = "device")]
+    #[arg(long, requires = "device", conflicts_with = "all")]
     pub pending: bool,
     /// The login of the devices
     #[arg(long, value_name = "HOW", default_value = "certificate")]

@@ -33,11 +33,7 @@ pub(crate) fn export(args: &CaExportArgs, context: &mut Context) -> Result<Exit>
         if let Some(secret) = &given {
             return Ok(secret.clone());
         }
-        match prompter.new_passphrase(
-            "passphrase of the station bundle",
-            secret::SHORTEST,
-            "--passphrase-file FILE",
-        )? {
+        match prompter.new_passphrase("passphrase of the station bundle", secret::SHORTEST, "--passphrase-file FILE")? {
             Some(secret) => secret::check_length(secret, "the station bundle"),
             None => Err(Code::NeedsAnswer
                 .error("the key in a station bundle must be encrypted")

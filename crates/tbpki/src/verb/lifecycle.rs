@@ -4,6 +4,7 @@ pub(crate) mod crl;
 pub(crate) mod enroll_password;
 pub(crate) mod forget;
 pub(crate) mod host;
+pub(crate) mod import;
 pub(crate) mod needs_renewal;
 pub(crate) mod renew;
 pub(crate) mod revoke;

@@ -2,11 +2,12 @@
 
 use base::{Error, Finding, Result, Severity};
 use identity::report::{IdentityReport, rfc3339};
-use ledger::{Entry, Kind, OpenRenewal, View};
+use ledger::{Entry, Kind, View};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::RenewSelection;
+use crate::lifecycle::open_renewal::OpenRenewalReport;
 
 /// What became of the identities.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
@@ -58,22 +59,6 @@ pub struct NotRenewed {
     pub why: Finding,
 }
 
-/// A step of a renewal that is not done.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct OpenRenewalReport {
-    /// `device` or `server`.
-    pub kind: String,
-    /// The name.
-    pub name: String,
-    /// The generation, from 1.
-    pub generation: u32,
-    /// `swap`: the platform gets the new certificate. `back`: the platform gets the earlier certificate again. `install`:
-    /// the files are moved to their places. `hook`: the program runs that makes a service load the files.
-    pub step: String,
-    /// Why the step failed last; `null` if it was interrupted.
-    pub error: Option<String>,
-}
-
 impl PendingReport {
     pub(super) fn of(entry: &Entry) -> Self {
         Self {
@@ -91,18 +76,6 @@ impl NotRenewed {
         // It is not the error of the command: the other identities were renewed, and exit status 4 tells the rest.
         why.severity = Severity::Warning;
         Self { kind: kind.as_str().to_owned(), name: name.to_owned(), why }
-    }
-}
-
-impl From<OpenRenewal> for OpenRenewalReport {
-    fn from(open: OpenRenewal) -> Self {
-        Self {
-            kind: open.key.kind.as_str().to_owned(),
-            name: open.key.name,
-            generation: open.key.generation.number(),
-            step: open.step.as_str().to_owned(),
-            error: open.error,
-        }
     }
 }
 

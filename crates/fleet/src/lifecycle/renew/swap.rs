@@ -9,7 +9,7 @@
 //! Whatever interrupts it, the ledger has the step, and the platform tells which of the two certificates it has.
 
 use base::{Code, Error, Finding, Result};
-use identity::lifecycle::renew::{PendingFiles, install};
+use identity::lifecycle::renew::PendingFiles;
 use ledger::{Entry, Kind, Ledger, RenewalStep, Role};
 use pki::Certificate;
 use provision::platform::{DesiredDevice, DeviceCredential, Replace};
@@ -19,6 +19,7 @@ use store::{Store, Workspace};
 
 use super::login::{Broker, LoginResult};
 use crate::lifecycle::lease::Leases;
+use crate::lifecycle::open_renewal::finish_install;
 use crate::lifecycle::revoke::withdraw;
 use crate::platform::Connection;
 
@@ -199,17 +200,6 @@ fn promote(ledger: &mut Ledger, present: &Entry, pending: &Entry, hook: bool) ->
         // The ledger is ahead of the files for a moment, and the open step tells the next run.
         transaction.begin_step(&pending.key, RenewalStep::Install)
     })
-}
-
-/// Installs the files of a generation that has become current.
-pub(crate) fn finish_install(store: &mut Store, entry: &Entry) -> Result<()> {
-    match install(store, entry) {
-        Ok(_) => store.ledger.end_step(&entry.key, RenewalStep::Install),
-        Err(error) => {
-            store.ledger.fail_step(&entry.key, RenewalStep::Install, &error.to_string())?;
-            Err(error)
-        }
-    }
 }
 
 /// Whether the platform knows the device: then a new certificate must be known there before it is used.

@@ -89,7 +89,7 @@ pub(super) fn revoke(
                 .fix("give every broker the file of `tbpki crl`, or replace the root of the devices"),
         );
     }
-    finish(workspace, &mut ledger, &Parts::Listed(all), report)
+    finish(workspace, &mut ledger, &Parts::Listed(all), report, &mut |_| {})
 }
 
 /// The generations that are meant.

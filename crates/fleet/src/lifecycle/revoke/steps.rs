@@ -7,14 +7,13 @@ use identity::lifecycle::revocation_lists;
 use identity::lifecycle::rollover::drop_revoked;
 use ledger::{Entry, Key, Kind, Ledger, OpenRevocation, OpenStep, Role, View};
 use pki::Certificate;
-use pki::keystore::password;
-use provision::platform::{DesiredDevice, DeviceCredential, IssuedCertificates, NewDevice, PlatformChange, Replace};
 use store::Workspace;
 use store::ca::Ca;
 use store::ca::generations::retired_certificates;
 
-use crate::lifecycle::lease::Leases;
+use super::withdrawal;
 use crate::lifecycle::revoke::report::RevokeReport;
+use crate::mass::ProgressCounter;
 use crate::platform::Connection;
 
 /// The platform, connected to when the first step needs it.
@@ -28,15 +27,16 @@ pub(super) struct Platform {
 impl Platform {
     fn connection(&mut self, workspace: &mut Workspace<'_>) -> std::result::Result<&Connection, String> {
         if let (None, None) = (&self.connection, &self.fault) {
-            match Connection::of(workspace) {
+            match Connection::of_fleet(workspace, None) {
                 Ok(connection) => self.connection = Some(connection),
                 Err(error) => self.fault = Some(error.to_string()),
             }
         }
-        self.connection.as_ref().ok_or_else(|| self.fault.clone().unwrap_or_default())
+        self.connection.as_ref().filter(|_| self.fault.is_none()).ok_or_else(|| self.fault.clone().unwrap_or_default())
     }
 
-    /// Takes the certificates of devices from the platform. What fails is recorded and stays open.
+    /// Takes the certificates of devices from the platform, several at once. What fails is recorded and stays open. A failure
+    /// that concerns all devices ends the attempts.
     ///
     /// # Errors
     /// Those of the ledger.
@@ -45,12 +45,9 @@ impl Platform {
         workspace: &mut Workspace<'_>,
         ledger: &mut Ledger,
         open: &[OpenRevocation],
+        progress: &mut ProgressCounter<'_>,
     ) -> Result<()> {
-        // By name: the platform has one credential for each device, however many generations are revoked.
-        let mut devices: BTreeMap<&str, Vec<&Key>> = BTreeMap::new();
-        for open in open.iter().filter(|open| open.step == OpenStep::Platform && open.key.kind == Kind::Device) {
-            devices.entry(&open.key.name).or_default().push(&open.key);
-        }
+        let devices = devices_of(open);
         if devices.is_empty() {
             return Ok(());
         }
@@ -61,12 +58,8 @@ impl Platform {
                 return failed(ledger, &keys, OpenStep::Platform, &why);
             }
         };
-        let leases = Leases::without_lock()?;
-        for (name, keys) in devices {
-            // A process that registers the device at the moment has the lease, and reads the ledger again before it ends.
-            let withdrawn = leases.holding(ledger, name, |ledger| withdraw(connection, ledger, name));
-            record_withdrawal(ledger, &keys, withdrawn)?;
-        }
+        let fault = withdrawal::all(connection, ledger, &devices, progress)?;
+        self.fault = fault;
         Ok(())
     }
 
@@ -119,56 +112,14 @@ impl Platform {
     }
 }
 
-/// Takes the certificate of a device from the platform again that was revoked while it was registered. What fails is
-/// recorded and stays open.
-///
-/// # Errors
-/// Those of the ledger.
-pub(crate) fn withdraw_revoked(connection: &Connection, ledger: &mut Ledger, key: &Key) -> Result<()> {
-    let withdrawn = withdraw(connection, ledger, &key.name);
-    record_withdrawal(ledger, &[key], withdrawn)
-}
-
-/// Records what became of taking the certificates of a device from the platform.
-fn record_withdrawal(ledger: &mut Ledger, keys: &[&Key], withdrawn: Result<()>) -> Result<()> {
-    match withdrawn {
-        Ok(()) => ledger.transaction(|transaction| {
-            keys.iter().try_for_each(|key| {
-                transaction.unregistered(key)?;
-                transaction.step_done(key, OpenStep::Platform)
-            })
-        }),
-        Err(error) => failed(ledger, keys, OpenStep::Platform, &error.to_string()),
+/// The devices whose certificates are to be taken from the platform, by name: the platform has one credential for each
+/// device, however many generations are revoked.
+pub(super) fn devices_of(open: &[OpenRevocation]) -> BTreeMap<&str, Vec<&Key>> {
+    let mut devices: BTreeMap<&str, Vec<&Key>> = BTreeMap::new();
+    for open in open.iter().filter(|open| open.step == OpenStep::Platform && open.key.kind == Kind::Device) {
+        devices.entry(&open.key.name).or_default().push(&open.key);
     }
-}
-
-/// Puts a random token in the place of a revoked certificate. A certificate of the device that is not revoked stays.
-///
-/// # Errors
-/// Those of the platform, and [`OtherCredential`](base::Code::OtherCredential) for a certificate that this store has not issued.
-pub(crate) fn withdraw(connection: &Connection, view: &View, name: &str) -> Result<()> {
-    let mut ours = IssuedCertificates::default();
-    let mut profile = None;
-    for entry in view.history(Kind::Device, name)? {
-        let Some(id) = entry.credentials_id else { continue };
-        let ids = if entry.role.is_in_use() { &mut ours.still_valid } else { &mut ours.credentials_ids };
-        ids.push(id);
-        profile = Ca::profile_of(&entry.issuer).map(str::to_owned).or(profile);
-    }
-    let change = connection.runtime.wait(connection.board.unregister(name, &ours))?;
-    // In chain mode the next connection would create the device with the revoked certificate. A device with a token is
-    // left alone.
-    if change == PlatformChange::Absent && profile.is_some() && ours.still_valid.is_empty() {
-        let wanted = DesiredDevice {
-            name: name.to_owned(),
-            // The token is kept nowhere, so nothing can log in with it.
-            credential: DeviceCredential::AccessToken(password::generate()?),
-            replace: Replace::Nothing,
-            create: Some(NewDevice { profile, ..NewDevice::default() }),
-        };
-        connection.runtime.wait(connection.board.register(&wanted))?;
-    }
-    Ok(())
+    devices
 }
 
 /// Writes the revocation lists. The ledger then has no open step for a certificate that is on one; the others stay open.
@@ -219,7 +170,7 @@ fn is_closed(view: &View, entry: &Entry) -> Result<bool> {
     Ok(!open.iter().any(|open| open.key == issuer.key && open.step == OpenStep::Platform))
 }
 
-fn failed(ledger: &mut Ledger, keys: &[&Key], step: OpenStep, why: &str) -> Result<()> {
+pub(super) fn failed(ledger: &mut Ledger, keys: &[&Key], step: OpenStep, why: &str) -> Result<()> {
     if keys.is_empty() {
         return Ok(());
     }

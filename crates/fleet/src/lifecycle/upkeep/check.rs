@@ -33,12 +33,13 @@ pub struct CheckRequest {
 }
 
 /// What was compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PlatformCompared {
     /// Each device in use was looked up.
     Compared,
     /// It was not asked for.
+    #[default]
     Skipped,
     /// No platform URL is configured.
     NotConfigured,

@@ -89,7 +89,7 @@ pub fn forget(workspace: &mut Workspace<'_>, request: &ForgetRequest) -> Result<
         let names = request.devices.clone();
         let revocation =
             RevokeRequest { targets: Targets::Devices(names), reason: Reason::CessationOfOperation, dry_run: false };
-        let mut revoked = revoke(workspace, &revocation)?;
+        let mut revoked = revoke(workspace, &revocation, &mut |_| {})?;
         report.open = usize::try_from(revoked.open_steps).unwrap_or(usize::MAX);
         report.findings.append(&mut revoked.findings);
     }

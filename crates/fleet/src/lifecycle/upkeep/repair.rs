@@ -5,14 +5,16 @@
 
 mod candidate;
 mod doubt;
+mod dry_run;
 pub(super) mod issuers;
 mod jobs;
+mod report;
 
-use base::{Code, Finding, Result};
-use ledger::{Kind, KnownIdentity, Revocation, Role, SerialNumber, State, Transaction};
+use std::path::Path;
+
+use base::Result;
+use ledger::{Kind, KnownIdentity, Revocation, Role, SerialNumber, State, Transaction, View};
 use provision::thingsboard::StoredCredential;
-use schemars::JsonSchema;
-use serde::Serialize;
 use store::{Store, Workspace, rollback};
 
 use super::check::{Listed, PlatformCompared, listed, platform};
@@ -21,6 +23,7 @@ use super::scan::{FilesOf, Places, Seen, scan};
 pub(super) use candidate::Candidate;
 use issuers::Issuers;
 pub(super) use jobs::Jobs;
+pub use report::RepairReport;
 
 /// What is to be repaired, and how.
 #[derive(Debug, Clone, Default)]
@@ -29,30 +32,8 @@ pub struct RepairRequest {
     pub in_use: Vec<SerialNumber>,
     /// Do not ask the platform.
     pub offline: bool,
-}
-
-/// The result of a repair.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct RepairReport {
-    /// Certificates that the ledger did not have and has now.
-    pub identities: u64,
-    /// Jobs that the ledger did not have and has now.
-    pub jobs: u64,
-    /// Revocations that were taken over from published lists.
-    pub revocations: u64,
-    /// Registrations that were corrected as the platform shows them.
-    pub registrations: u64,
-    /// Names with two certificates in use that were settled.
-    pub settled: u64,
-    /// Whether the platform was asked.
-    pub platform: PlatformCompared,
-    /// What could not be known.
-    pub unknown: Vec<String>,
-    /// What is left.
-    pub open: Vec<Problem>,
-    /// What was noticed.
-    #[serde(skip)]
-    pub findings: Vec<Finding>,
+    /// Say what would be taken over, and write nothing.
+    pub dry_run: bool,
 }
 
 /// Takes over into the ledger what the files, the published lists and the platform show. Nothing of the ledger is removed,
@@ -61,20 +42,13 @@ pub struct RepairReport {
 /// # Errors
 /// Those of the ledger, of the disk and of the platform. What cannot be settled is in the report.
 pub fn repair(workspace: &mut Workspace<'_>, request: &RepairRequest) -> Result<RepairReport> {
+    if request.dry_run {
+        return dry_run::plan(workspace, request);
+    }
     let mut store = Store::open_to_repair(&workspace.location, "store repair")?;
-    let mut report = RepairReport {
-        identities: 0,
-        jobs: 0,
-        revocations: 0,
-        registrations: 0,
-        settled: 0,
-        platform: PlatformCompared::Skipped,
-        unknown: Vec::new(),
-        open: Vec::new(),
-        findings: Vec::new(),
-    };
+    let mut report = RepairReport::default();
     let issuers = Issuers::record(workspace, &mut store)?;
-    let (candidates, jobs) = gather(workspace, &store, &issuers, &mut report)?;
+    let (candidates, jobs) = gather(workspace, store.dir(), &store.ledger, &issuers, &mut report)?;
     record(&mut store, &candidates, &jobs, &mut report)?;
     // Before the platform is compared: a device that a list revokes is then not looked up as one in use.
     revocations(workspace, &mut store, &mut report)?;
@@ -91,39 +65,19 @@ pub fn repair(workspace: &mut Workspace<'_>, request: &RepairRequest) -> Result<
         store.ledger.raise_changes(changes.saturating_add(1))?;
     }
     rollback::note_repaired(store.dir(), &store.ledger)?;
-    describe_unknown(&mut report);
+    report.describe_unknown();
     Ok(report)
-}
-
-/// Lists what nothing shows.
-fn describe_unknown(report: &mut RepairReport) {
-    if report.identities > 0 {
-        report.unknown.push("flash images, failures and copies of the certificates that were taken over".to_owned());
-        if report.platform != PlatformCompared::Compared {
-            report.unknown.push("registrations: the platform was not asked".to_owned());
-        }
-    }
-    if report.jobs > 0 {
-        report.unknown.push("labels, attributes and profiles in the lists of names of the jobs".to_owned());
-    }
-    if !report.open.is_empty() {
-        report.findings.push(
-            Code::StoreDiffers
-                .warning("some differences are left")
-                .because(format!("differences: {}", report.open.len())),
-        );
-    }
 }
 
 /// The certificates that the ledger does not have, and the jobs of those in shards.
 fn gather(
     workspace: &Workspace<'_>,
-    store: &Store,
+    dir: &Path,
+    view: &View,
     issuers: &Issuers,
     report: &mut RepairReport,
 ) -> Result<(Vec<Candidate>, Jobs)> {
-    let dir = store.dir();
-    let places = Places::of(dir, &store.ledger)?;
+    let places = Places::of(dir, view)?;
     let mut jobs = Jobs::new(workspace, &places)?;
     let mut candidates = Vec::new();
     scan(dir, &places, &mut |seen| {
@@ -136,7 +90,7 @@ fn gather(
             Seen::WrongKey { .. } | Seen::Loose(_) | Seen::ShardGone { .. } => return Ok(()),
         };
         let number = jobs.count(&found);
-        if !matches!(look_up(&store.ledger, &found)?, Known::Foreign) {
+        if !matches!(look_up(view, &found)?, Known::Foreign) {
             return Ok(());
         }
         let candidate = match issuers.of(&found.leaf)? {

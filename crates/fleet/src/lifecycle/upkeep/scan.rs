@@ -8,7 +8,7 @@ use base::{Code, Error, Finding, Result};
 use ledger::{Kind, View};
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
-use store::file_names::{ANCHORS, CA_FILE, CHAIN, PENDING};
+use store::file_names::{ANCHORS, CA_FILE, CERT, CHAIN, PENDING};
 use store::shard::{Attempt, Layout, ShardStore};
 use store::{FILE_LIMIT, kind_dir};
 
@@ -179,6 +179,12 @@ pub(super) fn shards(
     Ok(())
 }
 
+/// Whether the first certificate of a file is that of the identity. Trust anchors are in the same directory; imported
+/// certificates can have the mark of a CA, and are only in the files of the chain.
+fn is_leaf(file: &str, first: &Certificate) -> bool {
+    !first.is_ca() || file.starts_with(CERT) || file.starts_with(CHAIN)
+}
+
 /// The directory of an identity in the store.
 struct Directory<'a> {
     kind: Kind,
@@ -212,7 +218,7 @@ impl Directory<'_> {
                 }
             };
             if is_earlier {
-                let leaf = bundle.certificates.into_iter().next().filter(|leaf| !leaf.is_ca());
+                let leaf = bundle.certificates.into_iter().next().filter(|leaf| is_leaf(file, leaf));
                 if let Some(leaf) = leaf.filter(|leaf| earlier.insert(leaf.fingerprint())) {
                     take(self.found(leaf, path, FilesOf::Earlier))?;
                 }
@@ -220,7 +226,7 @@ impl Directory<'_> {
             }
             // A key with a passphrase cannot be compared, which is no difference.
             keys.extend(bundle.keys.iter().filter_map(|key| key.open(None).ok()).map(|key| (key, path.clone())));
-            if let Some(leaf) = bundle.certificates.into_iter().next().filter(|leaf| !leaf.is_ca())
+            if let Some(leaf) = bundle.certificates.into_iter().next().filter(|leaf| is_leaf(file, leaf))
                 // One certificate is in cert.pem, chain.pem and perhaps more files, and counts once.
                 && !leaves.iter().any(|(known, _)| known.fingerprint() == leaf.fingerprint())
             {

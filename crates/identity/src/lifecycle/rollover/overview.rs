@@ -1,14 +1,15 @@
 //! The CAs of a store, for `tbpki ca list`.
 
 use base::Result;
-use ledger::{Entry, Role, View};
+use ledger::{Entry, Kind, Role, View};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::Workspace;
-use store::ca::Ca;
 use store::ca::generations::CaGeneration;
+use store::ca::key_files::keys_of;
+use store::ca::{Ca, certificates_in};
 use store::file_names::CERT;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 use super::gates::peers_of;
 use crate::profile_ca;
@@ -17,7 +18,7 @@ use crate::report::rfc3339;
 /// The CAs of a store.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CasReport {
-    /// One for each generation that is trusted, by CA: the one that signs first.
+    /// One for each generation that is trusted or revoked, by CA: the one that signs first, revoked ones last.
     pub cas: Vec<CaRow>,
 }
 
@@ -28,7 +29,8 @@ pub struct CaRow {
     pub name: String,
     /// The generation, from 1.
     pub generation: u32,
-    /// `current` signs, `pending` is prepared, `superseded` was replaced and is still trusted.
+    /// `current` signs, `pending` is prepared, `superseded` was replaced and is still trusted, `revoked` is not trusted any
+    /// more.
     pub role: String,
     /// The subject (RFC 4514); `null` if the certificate is not in this store.
     pub subject: Option<String>,
@@ -74,6 +76,10 @@ pub fn overview(workspace: &Workspace<'_>) -> Result<CasReport> {
         for entry in view.trusted_generations(&ca.name())? {
             cas.push(row(workspace, &view, ca, &entry)?);
         }
+        // Revoked ones follow: what they issued is refused, and peers that do not read lists may still trust them.
+        for entry in view.history(Kind::Ca, &ca.name())?.iter().filter(|entry| entry.role == Role::Revoked) {
+            cas.push(row(workspace, &view, ca, entry)?);
+        }
     }
     Ok(CasReport { cas })
 }
@@ -81,7 +87,9 @@ pub fn overview(workspace: &Workspace<'_>) -> Result<CasReport> {
 fn row(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Result<CaRow> {
     let number = entry.generation().number();
     // Stations share a ledger and not the directories: the CA of a profile can be in another store.
-    let here = if ca.dir(workspace.store_dir()).join(CERT).exists() {
+    let here = if entry.role == Role::Revoked {
+        revoked_in_store(workspace, ca, number)?
+    } else if ca.dir(workspace.store_dir()).join(CERT).exists() {
         ca.trusted(workspace.store_dir())?.into_iter().find(|generation| generation.number == number)
     } else {
         None
@@ -112,8 +120,19 @@ fn row(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Result
         in_use,
         peers: peers(workspace, view, ca, entry)?,
         // Nothing lives longer than the CA that signed it, or chains would end in the middle of a certificate's life.
-        shortens_from: rfc3339(entry.not_after - Duration::days(days_of_issued(workspace, ca))),
+        shortens_from: rfc3339(shortens_from(workspace, ca, entry)),
     })
+}
+
+/// The files of a revoked generation, wherever they are in the store.
+fn revoked_in_store(workspace: &Workspace<'_>, ca: &Ca, number: u32) -> Result<Option<CaGeneration>> {
+    for key in keys_of(workspace.store_dir(), ca)? {
+        if key.generation == number && key.dir.join(CERT).exists() {
+            let certificates = certificates_in(&key.dir.join(CERT))?;
+            return Ok(Some(CaGeneration { number, dir: key.dir, certificates }));
+        }
+    }
+    Ok(None)
 }
 
 fn peers(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Result<Option<PeersRow>> {
@@ -121,6 +140,11 @@ fn peers(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Resu
     let without = view.unconfirmed(&entry.key, kind, workspace.now)?;
     let confirmed = without.total.saturating_sub(without.names.len() as u64);
     Ok(Some(PeersRow { kind: kind.as_str().to_owned(), total: without.total, confirmed }))
+}
+
+/// From this time on, what a generation of a CA issues ends earlier than configured.
+pub fn shortens_from(workspace: &Workspace<'_>, ca: &Ca, entry: &Entry) -> OffsetDateTime {
+    entry.not_after.checked_sub(Duration::days(days_of_issued(workspace, ca))).unwrap_or(entry.not_before)
 }
 
 /// The configured lifetime of what a CA issues, in days.

@@ -245,6 +245,25 @@ impl Ledger {
     }
 }
 
+impl View {
+    /// The number of rows that [`Ledger::move_to`] would copy. Nothing is written. `target` is the ledger that the server has;
+    /// `None` if it has none.
+    ///
+    /// # Errors
+    /// Those of [`Ledger::move_to`].
+    pub fn check_move(&self, target: Option<&View>) -> Result<u64> {
+        if let Some(target) = target {
+            if target.status()?.uid == self.status()?.uid {
+                return compare(self, target);
+            }
+            if TABLES.iter().map(|table| count(target, table)).sum::<Result<u64>>()? > 0 {
+                return Err(not_empty(target, "it has the rows of another ledger"));
+            }
+        }
+        TABLES.iter().map(|table| count(self, table)).sum()
+    }
+}
+
 /// Fails unless both ledgers have as many rows in each table, and returns how many.
 fn compare(source: &View, target: &View) -> Result<u64> {
     let mut rows = 0;

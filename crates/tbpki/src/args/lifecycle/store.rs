@@ -80,6 +80,9 @@ pub struct StoreBackupArgs {
 pub struct StoreRestoreArgs {
     /// The backup (`-` for standard input, for example from `age --decrypt`)
     pub file: PathBuf,
+    /// Read the backup, compare its checksums, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// The arguments of `tbpki store repair`.
@@ -91,6 +94,9 @@ pub struct StoreRepairArgs {
     /// Never ask the platform
     #[arg(long)]
     pub offline: bool,
+    /// Print what would be taken over, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
     /// The platform.
     #[command(flatten)]
     pub reach: PlatformArgs,
@@ -118,4 +124,7 @@ pub struct LedgerMoveArgs {
     /// The root that the server's certificate must lead to
     #[arg(long, value_name = "FILE")]
     pub ledger_ca: Option<PathBuf>,
+    /// Print what would happen, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }

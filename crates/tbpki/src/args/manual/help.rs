@@ -9,7 +9,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Set up", &["init", "server", "ca", "profile"]),
     ("One device", &["client", "register", "unregister", "token", "bundle-firmware", "flash"]),
     ("Many devices", &["fleet", "list", "report"]),
-    ("Over the years", &["renew", "needs-renewal", "revoke", "crl", "forget", "serve", "store", "ledger"]),
+    ("Over the years", &["renew", "needs-renewal", "revoke", "crl", "import", "forget", "serve", "store", "ledger"]),
     ("Test and inspect", &["check", "verify", "inspect", "trust", "config", "explain"]),
 ];
 

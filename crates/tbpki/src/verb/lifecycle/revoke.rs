@@ -11,6 +11,7 @@ use crate::args::RevokeArgs;
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
+use crate::progress::Progress;
 
 pub(crate) fn run(args: &RevokeArgs, context: &mut Context) -> Result<Exit> {
     let mut overrides = Overrides::default();
@@ -18,7 +19,17 @@ pub(crate) fn run(args: &RevokeArgs, context: &mut Context) -> Result<Exit> {
     overrides.platform(&args.platform);
     let config = context.config(&overrides)?;
     let request = RevokeRequest { targets: targets(args), reason: args.reason, dry_run: args.dry_run };
-    let mut report = context.in_workspace(&config, |workspace| revoke(workspace, &request))?;
+    let mut progress = Progress::new(context.output.messages());
+    let result = context.in_workspace(&config, |workspace| {
+        revoke(workspace, &request, &mut |status| {
+            // A bar for one device would come and go in a moment.
+            if status.total > 1 {
+                progress.show(status);
+            }
+        })
+    });
+    progress.finish();
+    let mut report = result?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
     let is_hook_open = report.lists.as_ref().is_some_and(|lists| lists.hook_failed);

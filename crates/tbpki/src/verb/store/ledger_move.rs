@@ -21,11 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A ledger that was moved.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct LedgerMoveReport {
+    /// True if nothing was written.
+    dry_run: bool,
     /// The address of the new ledger, without user and password.
     to: String,
     /// The number of rows that it has.
     rows: u64,
-    /// The file that is closed.
+    /// The file that is closed, or would be.
     closed: String,
 }
 
@@ -39,9 +41,14 @@ pub(crate) fn run(args: &LedgerMoveArgs, context: &mut Context) -> Result<Exit> 
     let location = context.store_location(&config)?;
     store::check_exists(location.dir())?;
     // Until the end of the verb: a row that another verb writes during the copy would be lost with the closed file.
-    let _lock = Lock::acquire(location.dir(), "ledger move", PATIENCE)?;
-    let (rows, to) = location.move_ledger()?;
+    let (rows, to) = if args.dry_run {
+        location.check_move_ledger()?
+    } else {
+        let _lock = Lock::acquire(location.dir(), "ledger move", PATIENCE)?;
+        location.move_ledger()?
+    };
     context.output.result(&LedgerMoveReport {
+        dry_run: args.dry_run,
         to,
         rows,
         closed: location.ledger_path().to_string_lossy().into_owned(),
@@ -51,6 +58,9 @@ pub(crate) fn run(args: &LedgerMoveArgs, context: &mut Context) -> Result<Exit> 
 
 impl Report for LedgerMoveReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.dry_run {
+            return writeln!(out, "would be moved: {} rows to {}", self.rows, printable(&self.to));
+        }
         writeln!(out, "moved: {} rows to {}", self.rows, printable(&self.to))?;
         writeln!(out, "closed: {}", printable(&self.closed))?;
         writeln!(out, "next: set `[ledger] url` and `[ledger] password` in keygen.toml, then run `tbpki store check`")

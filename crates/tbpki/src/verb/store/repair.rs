@@ -15,7 +15,7 @@ pub(crate) fn run(args: &StoreRepairArgs, context: &mut Context) -> Result<Exit>
     let mut overrides = Overrides::default();
     overrides.platform(&args.reach);
     let config = context.config(&overrides)?;
-    let request = RepairRequest { in_use: args.in_use.clone(), offline: args.offline };
+    let request = RepairRequest { in_use: args.in_use.clone(), offline: args.offline, dry_run: args.dry_run };
     let mut report = context.in_workspace(&config, |workspace| repair(workspace, &request))?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
@@ -25,13 +25,17 @@ pub(crate) fn run(args: &StoreRepairArgs, context: &mut Context) -> Result<Exit>
 impl Report for RepairReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         let Self { identities, jobs, revocations, registrations, settled, .. } = self;
+        if self.dry_run {
+            writeln!(out, "dry run: nothing was written")?;
+        }
         writeln!(out, "taken over: {identities} certificates, {jobs} jobs, {revocations} revocations")?;
         writeln!(out, "corrected:  {registrations} registrations, {settled} names with two certificates")?;
         for unknown in &self.unknown {
             writeln!(out, "unknown:    {unknown}")?;
         }
         if self.open.is_empty() {
-            return writeln!(out, "next: run `tbpki store check`");
+            let next = if self.dry_run { "tbpki store repair" } else { "tbpki store check" };
+            return writeln!(out, "next: run `{next}`");
         }
         writeln!(out, "left:")?;
         write_problems(out, &self.open)

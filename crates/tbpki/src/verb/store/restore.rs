@@ -7,7 +7,7 @@ use base::Result;
 use base::text::printable;
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::backup::restore;
+use store::backup::{check, restore};
 
 use crate::args::StoreRestoreArgs;
 use crate::context::{Context, Overrides};
@@ -17,6 +17,8 @@ use crate::output::Report;
 /// A store that was restored.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct StoreRestoreReport {
+    /// True if nothing was written.
+    dry_run: bool,
     /// The directory of the store.
     store: String,
     /// The number of files.
@@ -38,10 +40,12 @@ pub(crate) fn run(args: &StoreRestoreArgs, context: &mut Context) -> Result<Exit
         true => Box::new(io::stdin().lock()),
         false => Box::new(base::file::stream(&args.file)?),
     };
-    let restored = restore(&location, &mut backup).map_err(|error| error.at(&args.file))?;
+    let work = if args.dry_run { check } else { restore };
+    let restored = work(&location, &mut backup).map_err(|error| error.at(&args.file))?;
     let made_at =
         time::OffsetDateTime::from_unix_timestamp(restored.made_at).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
     context.output.result(&StoreRestoreReport {
+        dry_run: args.dry_run,
         store: location.dir().to_string_lossy().into_owned(),
         files: restored.files,
         ledger: restored.ledger.to_string(),
@@ -54,8 +58,9 @@ pub(crate) fn run(args: &StoreRestoreArgs, context: &mut Context) -> Result<Exit
 
 impl Report for StoreRestoreReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "restored: {} ({} files, backup of {})", printable(&self.store), self.files, self.made_at)?;
-        if self.has_ledger {
+        let done = if self.dry_run { "would be restored" } else { "restored" };
+        writeln!(out, "{done}: {} ({} files, backup of {})", printable(&self.store), self.files, self.made_at)?;
+        if self.has_ledger && !self.dry_run {
             writeln!(out, "  ledger    {}, {} changes", self.ledger, self.changes)?;
             writeln!(out, "next: run `tbpki store check`; until it finds no differences, verbs that write stop")?;
         }

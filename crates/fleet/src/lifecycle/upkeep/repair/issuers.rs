@@ -38,22 +38,28 @@ impl Issuers {
     /// # Errors
     /// Those of the ledger and of the disk.
     pub(in crate::lifecycle::upkeep) fn record(workspace: &Workspace<'_>, store: &mut Store) -> Result<Self> {
-        let dir = workspace.store_dir().join("ca");
-        let mut names = BulkDir::open(&dir)?.names()?;
-        names.sort();
-        let mut cas = Vec::new();
-        for name in names {
-            // Compared once more, since the name of a directory may be read in another way than it is written.
-            let Some(ca) = Ca::named(&name).filter(|ca| ca.name() == name) else { continue };
+        let dir = workspace.store_dir().to_owned();
+        for ca in cas_in(&dir)? {
             if let Ca::Profile(_) = &ca {
                 record_profile(store, &ca)?;
             }
-            for certificate in certificates_in(&dir.join(&name))? {
-                cas.push(KnownCa { name: name.clone(), certificate, generation: None });
+        }
+        Self::of_store(&dir, &store.ledger)
+    }
+
+    /// Finds the CAs. Nothing is written.
+    ///
+    /// # Errors
+    /// Those of the ledger and of the disk.
+    pub(in crate::lifecycle::upkeep) fn of_store(store: &Path, view: &View) -> Result<Self> {
+        let mut cas = Vec::new();
+        for ca in cas_in(store)? {
+            for certificate in certificates_in(&ca.dir(store))? {
+                cas.push(KnownCa { name: ca.name(), certificate, generation: None });
             }
         }
         for ca in &mut cas {
-            ca.generation = generation_of(&store.ledger, ca)?;
+            ca.generation = generation_of(view, ca)?;
         }
         Ok(Self(cas))
     }
@@ -76,6 +82,13 @@ impl Issuers {
             generation: ca.generation,
         }))
     }
+}
+
+/// The CAs that have a directory in the store.
+pub(super) fn cas_in(store: &Path) -> Result<Vec<Ca>> {
+    let mut names = BulkDir::open(store.join("ca"))?.names()?;
+    names.sort();
+    Ok(names.iter().filter_map(|name| Ca::named(name).filter(|ca| ca.name() == *name)).collect())
 }
 
 /// The certificates of a CA: those of earlier generations are in files of their own.
@@ -110,26 +123,36 @@ fn record_profile(store: &mut Store, ca: &Ca) -> Result<()> {
             return Ok(());
         }
     }
-    let known = KnownIdentity {
+    let root = store.ledger.current(Kind::Ca, &Ca::DevicesRoot.name())?.map(|root| root.generation());
+    match known_ca(store.dir(), ca, root)? {
+        Some(known) => store.ledger.transaction(|transaction| transaction.record_known(&known)).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// The row of a CA in the store; `None` without a certificate.
+pub(super) fn known_ca(store: &Path, ca: &Ca, root: Option<Generation>) -> Result<Option<KnownIdentity>> {
+    let certificates = ca.certificates(store)?;
+    let Some(certificate) = certificates.first() else { return Ok(None) };
+    Ok(Some(KnownIdentity {
         identity: NewIdentity {
             kind: Kind::Ca,
             name: ca.name(),
             serial: SerialNumber::new(certificate.serial())?,
-            profile: Profile::IssuingCa.name().to_owned(),
+            profile: if ca.is_root() { Profile::Root } else { Profile::IssuingCa }.name().to_owned(),
             algorithm: certificate.algorithm_name(),
             parameters: Parameters::of(&certificate.subject())?,
-            issuer: Ca::DevicesRoot.name(),
+            issuer: ca.root().name(),
             not_before: certificate.not_before(),
             not_after: certificate.not_after(),
         },
         issued: IssuedRecord { fingerprint: certificate.fingerprint(), credentials_id: None },
         role: Role::Current,
-        issuer_generation: store.ledger.current(Kind::Ca, &Ca::DevicesRoot.name())?.map(|root| root.generation()),
+        issuer_generation: root,
         // The certificate does not show when it was entered; its beginning is the nearest to that.
         issued_at: certificate.not_before(),
         origin: Origin::Repaired,
         job: None,
         revocation: None,
-    };
-    store.ledger.transaction(|transaction| transaction.record_known(&known)).map(drop)
+    }))
 }

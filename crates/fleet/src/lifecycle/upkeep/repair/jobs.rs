@@ -1,10 +1,10 @@
 //! Jobs, as their places show them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use base::Result;
 use identity::parameters::days_of;
-use ledger::{JobId, JobUid, KnownJob, KnownShard, Parameters, Transaction};
+use ledger::{JobId, JobUid, KnownJob, KnownShard, Parameters, Transaction, View};
 use pki::Certificate;
 use store::Workspace;
 use store::shard::Attempt;
@@ -104,6 +104,19 @@ impl Jobs {
             order.profile = issuer.name.strip_prefix("profile-").map(str::to_owned);
         }
         order.wanted(&leaf.sans(), &issuer.fingerprint)
+    }
+
+    /// How many jobs of the candidates the ledger does not have.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub(super) fn count_new(&self, view: &View, candidates: &[Candidate]) -> Result<u64> {
+        let places: BTreeSet<&str> = candidates.iter().filter_map(Candidate::place).collect();
+        let mut new = 0;
+        for job in places.into_iter().filter_map(|place| self.0.get(place)) {
+            new += u64::from(view.job_of_uid(job.uid)?.is_none());
+        }
+        Ok(new)
     }
 
     /// Records the jobs and shards of the candidates that the ledger does not have.

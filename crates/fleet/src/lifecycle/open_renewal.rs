@@ -1,0 +1,47 @@
+//! Steps of renewals that are begun and not done: their report, and the one that needs no platform.
+
+use base::Result;
+use identity::lifecycle::renew::install;
+use ledger::{Entry, OpenRenewal, RenewalStep};
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::Store;
+
+/// A step of a renewal that is not done.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct OpenRenewalReport {
+    /// `device` or `server`.
+    pub kind: String,
+    /// The name.
+    pub name: String,
+    /// The generation, from 1.
+    pub generation: u32,
+    /// `swap`: the platform gets the new certificate. `back`: the platform gets the earlier certificate again. `install`:
+    /// the files are moved to their places. `hook`: the program runs that makes a service load the files.
+    pub step: String,
+    /// Why the step failed last; `null` if it was interrupted.
+    pub error: Option<String>,
+}
+
+impl From<OpenRenewal> for OpenRenewalReport {
+    fn from(open: OpenRenewal) -> Self {
+        Self {
+            kind: open.key.kind.as_str().to_owned(),
+            name: open.key.name,
+            generation: open.key.generation.number(),
+            step: open.step.as_str().to_owned(),
+            error: open.error,
+        }
+    }
+}
+
+/// Installs the files of a generation that has become current.
+pub(crate) fn finish_install(store: &mut Store, entry: &Entry) -> Result<()> {
+    match install(store, entry) {
+        Ok(_) => store.ledger.end_step(&entry.key, RenewalStep::Install),
+        Err(error) => {
+            store.ledger.fail_step(&entry.key, RenewalStep::Install, &error.to_string())?;
+            Err(error)
+        }
+    }
+}

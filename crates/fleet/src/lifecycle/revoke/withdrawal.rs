@@ -1,0 +1,178 @@
+//! Taking revoked certificates from the platform: a random token takes the place of each.
+
+use std::collections::BTreeMap;
+
+use base::code::FailureScope;
+use base::{Code, Result};
+use ledger::{Key, Kind, Ledger, OpenStep, View};
+use pki::keystore::password;
+use provision::ThingsBoard;
+use provision::platform::{DesiredDevice, DeviceCredential, IssuedCertificates, NewDevice, PlatformChange, Replace};
+use store::ca::Ca;
+
+use super::steps::failed;
+use crate::lifecycle::lease::{LeasedBatch, Leases, leased};
+use crate::mass::ProgressCounter;
+use crate::platform::Connection;
+use crate::stop::TICK;
+
+/// A device whose certificates are taken from the platform.
+struct Withdrawal {
+    name: String,
+    ours: IssuedCertificates,
+    /// The profile that provisions the device by its CA.
+    profile: Option<String>,
+}
+
+impl Withdrawal {
+    fn of(view: &View, name: &str) -> Result<Self> {
+        let mut ours = IssuedCertificates::default();
+        let mut profile = None;
+        for entry in view.history(Kind::Device, name)? {
+            let Some(id) = entry.credentials_id else { continue };
+            let ids = if entry.role.is_in_use() { &mut ours.still_valid } else { &mut ours.credentials_ids };
+            ids.push(id);
+            profile = Ca::profile_of(&entry.issuer).map(str::to_owned).or(profile);
+        }
+        Ok(Self { name: name.to_owned(), ours, profile })
+    }
+
+    async fn carry_out(self, board: &ThingsBoard) -> Result<()> {
+        let Self { name, ours, profile } = self;
+        let change = board.unregister(&name, &ours).await?;
+        // In chain mode the next connection would create the device with the revoked certificate. A device with a token is
+        // left alone.
+        if change == PlatformChange::Absent && profile.is_some() && ours.still_valid.is_empty() {
+            let wanted = DesiredDevice {
+                name,
+                credential: DeviceCredential::AccessToken(password::generate()?),
+                replace: Replace::Nothing,
+                create: Some(NewDevice { profile, ..NewDevice::default() }),
+            };
+            board.register(&wanted).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Puts a random token in the place of a revoked certificate. A certificate of the device that is not revoked stays.
+///
+/// # Errors
+/// Those of the platform, and [`OtherCredential`](base::Code::OtherCredential) for a certificate that this store has not issued.
+pub(crate) fn withdraw(connection: &Connection, view: &View, name: &str) -> Result<()> {
+    connection.runtime.wait(Withdrawal::of(view, name)?.carry_out(&connection.board))
+}
+
+/// Takes the certificate of a device from the platform again that was revoked while it was registered. What fails is
+/// recorded and stays open.
+///
+/// # Errors
+/// Those of the ledger.
+pub(crate) fn withdraw_revoked(connection: &Connection, ledger: &mut Ledger, key: &Key) -> Result<()> {
+    let withdrawn = withdraw(connection, ledger, &key.name);
+    record(ledger, &[key], withdrawn)
+}
+
+/// Takes the certificates of devices from the platform, several at once, and records what became of each. Returns the failure
+/// that concerns all devices, if there was one: the others are not tried, and stay open with it.
+///
+/// # Errors
+/// Those of the ledger.
+pub(super) fn all(
+    connection: &Connection,
+    ledger: &mut Ledger,
+    devices: &BTreeMap<&str, Vec<&Key>>,
+    progress: &mut ProgressCounter<'_>,
+) -> Result<Option<String>> {
+    let mut leases = LeasedBatch::without_lock()?;
+    // A process that registers a device at the moment has its lease, and reads the ledger again before it ends.
+    let (others, has_waited) = match leases.take(ledger, devices.keys().map(|name| (*name).to_owned()).collect()) {
+        // A single device was waited for.
+        Err(error) if error.code() == Code::IdentityLeased => {
+            (devices.keys().map(|name| (*name).to_owned()).collect(), true)
+        }
+        others => (others?, false),
+    };
+    let is_free = |name: &&&str| !others.iter().any(|other| other == **name);
+    let withdrawals: Vec<Withdrawal> =
+        devices.keys().filter(is_free).map(|name| Withdrawal::of(ledger, name)).collect::<Result<_>>()?;
+    let mut left: BTreeMap<String, &Vec<&Key>> = withdrawals
+        .iter()
+        .filter_map(|one| devices.get(one.name.as_str()).map(|keys| (one.name.clone(), keys)))
+        .collect();
+    let mut fault = None;
+    let work = |withdrawal: Withdrawal| {
+        let board = connection.board.clone();
+        async move {
+            // The limit adapts to the answers of the platform.
+            let _turn = board.pace().permit().await;
+            let name = withdrawal.name.clone();
+            (name, withdrawal.carry_out(&board).await)
+        }
+    };
+    let worked = connection.runtime.for_each_watched(connection.concurrency, TICK, withdrawals, work, |done| {
+        let Some((name, outcome)) = done else {
+            progress.tick();
+            return leases.extend(ledger);
+        };
+        let Some(keys) = left.remove(&name) else { return Ok(()) };
+        let is_of_all = outcome.as_ref().is_err_and(|error| error.code().reach() == FailureScope::All);
+        if is_of_all {
+            fault = outcome.as_ref().err().map(ToString::to_string);
+        }
+        record(ledger, keys, outcome)?;
+        progress.advance(1);
+        // The requests that are under way are canceled; their devices stay open.
+        if is_of_all {
+            Err(Code::StoppedEarly.error("the platform refuses all devices"))
+        } else {
+            leases.extend(ledger)
+        }
+    });
+    let released = leases.release(ledger);
+    if let Some(why) = &fault {
+        let keys: Vec<&Key> = left.into_values().flatten().copied().collect();
+        failed(ledger, &keys, OpenStep::Platform, why)?;
+        return released.map(|()| fault);
+    }
+    worked.and(released)?;
+    after_others(connection, ledger, devices, &others, has_waited, progress).map(|()| None)
+}
+
+/// Takes the certificates of devices from the platform whose leases other processes had. Each is waited for, until one has
+/// been waited for in vain.
+fn after_others(
+    connection: &Connection,
+    ledger: &mut Ledger,
+    devices: &BTreeMap<&str, Vec<&Key>>,
+    others: &[String],
+    has_waited: bool,
+    progress: &mut ProgressCounter<'_>,
+) -> Result<()> {
+    let leases = Leases::without_lock()?;
+    let mut is_over = has_waited;
+    for name in others {
+        let Some(keys) = devices.get(name.as_str()) else { continue };
+        let withdrawn = match is_over {
+            true => Err(leased(name)),
+            false => leases.holding(ledger, name, |ledger| withdraw(connection, ledger, name)),
+        };
+        is_over |= withdrawn.as_ref().is_err_and(|error| error.code() == Code::IdentityLeased);
+        record(ledger, keys, withdrawn)?;
+        progress.advance(1);
+    }
+    Ok(())
+}
+
+/// Records what became of taking the certificates of a device from the platform.
+fn record(ledger: &mut Ledger, keys: &[&Key], withdrawn: Result<()>) -> Result<()> {
+    match withdrawn {
+        Ok(()) => ledger.transaction(|transaction| {
+            keys.iter().try_for_each(|key| {
+                transaction.unregistered(key)?;
+                transaction.step_done(key, OpenStep::Platform)
+            })
+        }),
+        Err(error) => failed(ledger, keys, OpenStep::Platform, &error.to_string()),
+    }
+}

@@ -1,0 +1,157 @@
+//! Certificates of devices that were made elsewhere, taken into the ledger and the store.
+//!
+//! The ledger first, all of them in one transaction; then the files. The same command writes the files that an
+//! interrupted one has left out.
+
+mod candidate;
+mod read;
+mod report;
+
+use std::path::{Path, PathBuf};
+
+use base::{Code, Error, Finding, Result, Secret};
+use ledger::{Entry, Key, Kind, Role, Transaction, View};
+use pki::device_name::DeviceName;
+use store::Workspace;
+
+use super::repair::issuers::Issuers;
+use candidate::Candidate;
+pub use report::{ImportOutcome, ImportReport, ImportedDevice, SkippedFile};
+
+/// How many devices a warning names.
+const NAMED: usize = 5;
+
+/// The certificates to be imported.
+#[derive(Debug, Clone, Default)]
+pub struct ImportRequest {
+    /// Files with a certificate each, and the CAs above it.
+    pub certs: Vec<PathBuf>,
+    /// A directory with such files. What it holds besides is skipped, and listed.
+    pub dir: Option<PathBuf>,
+    /// Files with private keys of these certificates.
+    pub keys: Vec<PathBuf>,
+    /// The name of the device, instead of the common name of the only certificate.
+    pub name: Option<DeviceName>,
+    /// Say what would happen, and write nothing.
+    pub dry_run: bool,
+}
+
+/// Takes certificates into the ledger, each as the current one of its device, and into the directories of the devices.
+/// `ask` is asked for the passphrase of an encrypted key, and again after a wrong one.
+///
+/// # Errors
+/// [`Code::NotImportable`] for a file that is not a device's certificate, [`Code::DuplicateNames`] for a name that is in use
+/// or that two files have, [`Code::NameReserved`], [`Code::Revoked`], [`Code::KeyMismatch`], [`Code::TargetExists`], and
+/// those of files and keys. Nothing is changed then.
+pub fn import(
+    workspace: &mut Workspace<'_>,
+    request: &ImportRequest,
+    ask: &mut dyn FnMut(bool) -> Result<Option<Secret>>,
+) -> Result<ImportReport> {
+    store::check_exists(workspace.store_dir())?;
+    let (mut candidates, skipped) = read::candidates(request)?;
+    candidate::take_keys(&mut candidates, &request.keys, ask)?;
+    let mut report = ImportReport { dry_run: request.dry_run, skipped, ..ImportReport::default() };
+    let view = workspace.view()?;
+    let issuers = Issuers::of_store(workspace.store_dir(), &view)?;
+    let mut is_new = Vec::with_capacity(candidates.len());
+    for candidate in &mut candidates {
+        candidate.issuer = Some(issuers.of(&candidate.leaf)?.into());
+        is_new.push(check(&view, candidate)?.is_none());
+        candidate.files(workspace.store_dir())?.check()?;
+    }
+    drop(view);
+    report.findings.extend(expired(&candidates, workspace));
+    if request.dry_run {
+        let planned = |new: bool| if new { ImportOutcome::Planned } else { ImportOutcome::Unchanged };
+        report.imported =
+            candidates.iter().zip(is_new).map(|(one, new)| one.report(None, planned(new), workspace.now)).collect();
+        return Ok(report);
+    }
+    let mut store = workspace.open_store("import")?;
+    let now = workspace.now;
+    let rows: Vec<(Key, bool)> = store
+        .ledger
+        .transaction(|transaction| candidates.iter().map(|candidate| record(transaction, candidate, now)).collect())?;
+    for (candidate, (key, is_new)) in candidates.iter().zip(rows) {
+        // The ledger has it by now, so that the same command continues here.
+        candidate.files(store.dir())?.commit()?;
+        let done = if is_new { ImportOutcome::Imported } else { ImportOutcome::Unchanged };
+        report.imported.push(candidate.report(Some(key.generation.number()), done, now));
+    }
+    Ok(report)
+}
+
+/// Records a certificate, unless the ledger has it. Returns its key, and whether it is new.
+fn record(transaction: &Transaction<'_>, candidate: &Candidate, now: time::OffsetDateTime) -> Result<(Key, bool)> {
+    // Inside of the transaction: another station may have used the name since the first check.
+    match check(transaction, candidate)? {
+        Some(entry) => Ok((entry.key, false)),
+        None => Ok((transaction.record_known(&candidate.known(now)?)?, true)),
+    }
+}
+
+/// Fails if a certificate cannot become the current one of its device. Returns its row if the ledger has it already.
+fn check(view: &View, candidate: &Candidate) -> Result<Option<Entry>> {
+    let (name, path) = (candidate.name.as_str(), candidate.path.as_path());
+    for entry in view.by_serial(&candidate.serial()?)? {
+        let is_same = entry.fingerprint == Some(candidate.leaf.fingerprint());
+        if entry.issuer != candidate.issuer_name() && !is_same {
+            continue;
+        }
+        let is_of_name = entry.key.kind == Kind::Device && entry.key.name == name;
+        match entry.role {
+            Role::Current if is_same && is_of_name => return Ok(Some(entry)),
+            Role::Revoked if is_same => return Err(crate::register::revoked(&entry.key.name).at(path)),
+            _ => return Err(known(&entry, is_same, path)),
+        }
+    }
+    view.check_not_reserved(Kind::Device, name).map_err(|error| error.at(path))?;
+    let holder = match view.current(Kind::Device, name)? {
+        None => view.pending(Kind::Device, name)?,
+        current => current,
+    };
+    let holder = match holder {
+        None => view.unfinished_of(Kind::Device, name)?,
+        holder => holder,
+    };
+    match holder {
+        None => Ok(None),
+        Some(holder) => Err(Code::DuplicateNames
+            .error(format!("the name {name:?} is in use in this store"))
+            .because(format!("its certificate has the serial number {}", holder.serial))
+            .at(path)
+            .item(name)
+            .fix(
+                "import the certificate under another name with --name, or forget the device first with `tbpki forget`",
+            )),
+    }
+}
+
+/// The error for a certificate whose serial number the ledger has.
+fn known(entry: &Entry, is_same: bool, path: &Path) -> Error {
+    let what = match is_same {
+        true => format!(
+            "the ledger has this certificate as generation {} of {}, which is {}",
+            entry.generation(),
+            entry.key.name,
+            entry.role
+        ),
+        false => format!("{} of the same issuer has the same serial number", entry.key.name),
+    };
+    Code::NotImportable.error(what).at(path).fix("look at it with `tbpki list --all`")
+}
+
+/// A warning about certificates that have expired.
+fn expired(candidates: &[Candidate], workspace: &Workspace<'_>) -> Option<Finding> {
+    let expired = candidates.iter().filter(|candidate| candidate.leaf.not_after() < workspace.now);
+    let names: Vec<&str> = expired.map(|candidate| candidate.name.as_str()).collect();
+    let shown = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+    let what = match names.len() {
+        0 => return None,
+        1 => format!("the certificate of {shown} has expired"),
+        count if count <= NAMED => format!("{count} certificates have expired: {shown}"),
+        count => format!("{count} certificates have expired: {shown} and others"),
+    };
+    Some(Code::RenewalDue.warning(what).fix("renew them with `tbpki renew`"))
+}

@@ -1,0 +1,142 @@
+//! A certificate on its way into the ledger and the store.
+
+use std::path::{Path, PathBuf};
+
+use base::file::{self, FileSet, Mode};
+use base::{Code, Result, Secret};
+use identity::files::output::pem_of;
+use identity::parameters::of_certificate;
+use identity::report::rfc3339;
+use ledger::{Generation, IssuedRecord, Kind, KnownIdentity, NewIdentity, Origin, Role, SerialNumber};
+use pki::device_name::DeviceName;
+use pki::key::KeyFormat;
+use pki::profile::Profile;
+use pki::{Certificate, PrivateKey};
+use store::ca::key::open_key;
+use store::file_names::{CERT, CHAIN, KEY};
+use store::{FILE_LIMIT, SELF, identity_dir};
+use time::OffsetDateTime;
+
+use super::report::{ImportOutcome, ImportedDevice};
+use crate::lifecycle::upkeep::repair::issuers::IssuedBy;
+
+/// A certificate on its way into the ledger and the store.
+pub(super) struct Candidate {
+    pub(super) name: DeviceName,
+    /// The file that it is in.
+    pub(super) path: PathBuf,
+    pub(super) leaf: Certificate,
+    /// The CAs above it, as the file has them.
+    pub(super) above: Vec<Certificate>,
+    pub(super) key: Option<PrivateKey>,
+    /// The CA of this store that issued it; `None` for one of others.
+    pub(super) issuer: Option<StoreIssuer>,
+}
+
+/// Whether a CA of this store has issued a certificate.
+pub(super) struct StoreIssuer(Option<IssuedBy>);
+
+impl From<Option<IssuedBy>> for StoreIssuer {
+    fn from(issuer: Option<IssuedBy>) -> Self {
+        // Of self-signed certificates of others several can have one serial number, so their subject tells them apart.
+        Self(issuer.filter(|issuer| issuer.name != SELF))
+    }
+}
+
+impl Candidate {
+    fn issued_by(&self) -> Option<&IssuedBy> {
+        self.issuer.as_ref().and_then(|issuer| issuer.0.as_ref())
+    }
+
+    /// The issuer in the ledger: a CA of the store, or the name of another one (RFC 4514).
+    pub(super) fn issuer_name(&self) -> String {
+        self.issued_by().map_or_else(|| self.leaf.issuer(), |issuer| issuer.name.clone())
+    }
+
+    pub(super) fn serial(&self) -> Result<SerialNumber> {
+        SerialNumber::new(self.leaf.serial()).map_err(|error| error.at(&self.path))
+    }
+
+    /// The row of the ledger.
+    pub(super) fn known(&self, now: OffsetDateTime) -> Result<KnownIdentity> {
+        let issuer = self.issuer_name();
+        let wanted = self.issued_by().map_or_else(|| issuer.clone(), |issuer| issuer.fingerprint.clone());
+        let generation: Option<Generation> = self.issued_by().and_then(|issuer| issuer.generation);
+        Ok(KnownIdentity {
+            identity: NewIdentity {
+                kind: Kind::Device,
+                name: self.name.as_str().to_owned(),
+                serial: self.serial()?,
+                profile: Profile::Device.name().to_owned(),
+                algorithm: self.leaf.algorithm_name(),
+                parameters: of_certificate(&self.leaf, &wanted, self.name.as_str())?,
+                issuer,
+                not_before: self.leaf.not_before(),
+                not_after: self.leaf.not_after(),
+            },
+            issued: IssuedRecord {
+                fingerprint: self.leaf.fingerprint(),
+                credentials_id: Some(self.leaf.credentials_id()),
+            },
+            role: Role::Current,
+            issuer_generation: generation,
+            // The newest entry of the ledger is what clocks are compared with.
+            issued_at: now,
+            origin: Origin::Imported,
+            job: None,
+            revocation: None,
+        })
+    }
+
+    /// The files in the directory of the device.
+    pub(super) fn files(&self, store: &Path) -> Result<FileSet> {
+        let mut set = FileSet::new(identity_dir(store, Kind::Device, self.name.as_str()));
+        if let Some(key) = &self.key {
+            set.add(KEY, key.to_pem(KeyFormat::Pkcs8)?.as_bytes().to_vec(), Mode::Private)?;
+        }
+        set.add(CERT, pem_of(std::slice::from_ref(&self.leaf)).into_bytes(), Mode::Public)?;
+        let chain: Vec<Certificate> = std::iter::once(&self.leaf).chain(&self.above).cloned().collect();
+        set.add(CHAIN, pem_of(&chain).into_bytes(), Mode::Public)?;
+        Ok(set)
+    }
+
+    pub(super) fn report(&self, generation: Option<u32>, done: ImportOutcome, now: OffsetDateTime) -> ImportedDevice {
+        ImportedDevice {
+            name: self.name.as_str().to_owned(),
+            file: self.path.clone(),
+            done,
+            generation,
+            serial: self.leaf.serial_hex(),
+            issuer: self.issuer_name(),
+            not_after: rfc3339(self.leaf.not_after()),
+            expired: self.leaf.not_after() < now,
+            fingerprint: self.leaf.fingerprint_hex(),
+            credentials_id: self.leaf.credentials_id(),
+            key: self.key.is_some(),
+        }
+    }
+}
+
+/// Gives each key to the certificate that it belongs to.
+///
+/// # Errors
+/// [`Code::KeyMismatch`] for a key of none of them, and those of reading a key.
+pub(super) fn take_keys(
+    candidates: &mut [Candidate],
+    paths: &[PathBuf],
+    ask: &mut dyn FnMut(bool) -> Result<Option<Secret>>,
+) -> Result<()> {
+    for path in paths {
+        let bytes = file::read_secret(path, FILE_LIMIT)?;
+        let key = open_key(&bytes, ask).map_err(|error| error.at(path))?;
+        let owner = candidates.iter_mut().find(|one| key.check_belongs_to(one.leaf.spki_der()).is_ok());
+        let owner = owner.ok_or_else(|| {
+            Code::KeyMismatch
+                .error("the key belongs to none of the imported certificates")
+                .at(path)
+                .fix("leave it out, or name its certificate with --cert")
+        })?;
+        owner.key = Some(key);
+    }
+    Ok(())
+}

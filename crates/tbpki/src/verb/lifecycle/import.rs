@@ -1,0 +1,67 @@
+//! `tbpki import`.
+
+use std::io::{self, Write};
+
+use base::text::printable;
+use base::{Code, Result};
+use fleet::lifecycle::upkeep::import::{ImportOutcome, ImportReport, ImportRequest, import};
+
+use crate::args::ImportArgs;
+use crate::context::{Context, Overrides};
+use crate::exit::Exit;
+use crate::output::Report;
+use crate::verb::passphrase;
+
+pub(crate) fn run(args: &ImportArgs, context: &mut Context) -> Result<Exit> {
+    if args.name.is_some() && args.cert.len() != 1 {
+        return Err(Code::Usage
+            .error("--name gives one device its name")
+            .argument("--name")
+            .fix("name one certificate with --cert"));
+    }
+    let config = context.config(&Overrides::default())?;
+    let given = passphrase::read(args.passphrase_file.as_deref(), context)?;
+    let prompter = context.prompter;
+    let mut ask = |again: bool| match &given {
+        // A file gives the same answer again.
+        Some(_) if again => Ok(None),
+        Some(secret) => Ok(Some(secret.clone())),
+        None => prompter.secret("passphrase of the key", "--passphrase-file FILE").map(Some),
+    };
+    let request = ImportRequest {
+        certs: args.cert.clone(),
+        dir: args.dir.clone(),
+        keys: args.key.clone(),
+        name: args.name.clone(),
+        dry_run: args.dry_run,
+    };
+    let mut report = context.in_workspace(&config, |workspace| import(workspace, &request, &mut ask))?;
+    context.output.findings(std::mem::take(&mut report.findings));
+    context.output.result(&report)?;
+    Ok(Exit::Done)
+}
+
+impl Report for ImportReport {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        for device in &self.imported {
+            let done = match device.done {
+                ImportOutcome::Imported => "imported",
+                ImportOutcome::Unchanged => "was imported before",
+                ImportOutcome::Planned => "would be imported",
+            };
+            let (name, end) = (printable(&device.name), &device.not_after);
+            let mark = if device.expired { ", EXPIRED" } else { "" };
+            let key = if device.key { ", with its key" } else { "" };
+            writeln!(out, "device {name}: {done}{key}; expires {end}{mark}")?;
+            writeln!(out, "  issuer  {}", printable(&device.issuer))?;
+        }
+        for skipped in &self.skipped {
+            let file = skipped.file.to_string_lossy();
+            writeln!(out, "skipped {}: {}", printable(&file), printable(&skipped.why))?;
+        }
+        if self.dry_run {
+            return Ok(());
+        }
+        writeln!(out, "next: `tbpki register` compares the devices with the platform; `tbpki renew` renews them")
+    }
+}
