@@ -70,6 +70,11 @@ impl From<&Refusal> for Answer {
         if let Some(seconds) = refusal.retry_after() {
             answer.headers.push(("Retry-After", seconds.to_string()));
         }
+        if matches!(refusal, Refusal::Unauthenticated) {
+            // The first request of a client that waits for a challenge. BouncyCastle drops this answer, and fails if the
+            // answer has a body that was not read.
+            answer.body = Vec::new();
+        }
         match refusal {
             // BouncyCastle sends its password only after a challenge.
             Refusal::Unauthenticated | Refusal::WrongPassword => {
@@ -117,6 +122,7 @@ mod tests {
     fn a_challenge_comes_with_401_alone_and_a_time_with_what_may_pass() {
         let challenge = |refusal: &Refusal| header(&Answer::from(refusal), "WWW-Authenticate").is_some();
         assert!(challenge(&Refusal::Unauthenticated) && challenge(&Refusal::WrongPassword));
+        assert_eq!(Answer::from(&Refusal::Unauthenticated).body, b"");
         assert!(!challenge(&Refusal::SpentPassword) && !challenge(&Refusal::Busy(5)));
         let busy = Answer::from(&Refusal::Busy(5));
         assert_eq!((busy.status, header(&busy, "Retry-After")), (202, Some("5")));
