@@ -196,7 +196,7 @@ mod tests {
         for (line, what, fix) in [
             ("tbpki clint", "unrecognized verb 'clint'", "did you mean client or "),
             ("tbpki client --devise pump-1", "unexpected argument '--devise'", "did you mean --device?"),
-            ("tbpki client", "missing required arguments: <NAME|--device <NAME>>", "`tbpki help VERB`"),
+            ("tbpki client", "missing required arguments: <NAME|--device <NAME>...>", "`tbpki help VERB`"),
             ("tbpki token --device a --device b", "'--device <NAME>' cannot be used more than once", "`tbpki help"),
             (
                 "tbpki client --device a --csr b --self-signed",

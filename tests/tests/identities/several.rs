@@ -9,7 +9,7 @@ use tbpki_tests::{Outcome, Sandbox};
 #[test]
 fn several_devices_are_made_in_one_run_and_each_once() {
     let sandbox = Sandbox::with_store();
-    let made = sandbox.ok(["client", "pump-1", "pump-2", "--device", "pump-3,pump-1", "--json"]).json();
+    let made = sandbox.ok(["client", "pump-1", "pump-2", "--device", "pump-3", "pump-1", "--json"]).json();
     let devices = made["result"]["devices"].as_array().unwrap();
     let names: Vec<&str> = devices.iter().map(|device| device["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["pump-1", "pump-2", "pump-3"]);

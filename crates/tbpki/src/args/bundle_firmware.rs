@@ -70,7 +70,7 @@ pub struct FirmwareArgs {
 #[command(next_help_heading = "Enrolment")]
 pub struct EnrolArgs {
     /// Let the devices fetch and renew their certificates from the enrolment service at URL (`tbpki serve`), for example
-    /// https://enroll.example.org:9443; a device without a certificate gets a one-time password
+    /// `https://enroll.example.org:9443`; a device without a certificate gets a one-time password
     #[arg(long, value_name = "URL", value_parser = text())]
     pub enroll: Option<String>,
     /// The roots that the certificate of the enrolment service leads to (PEM) [default: those of this store's servers]

@@ -37,12 +37,11 @@ impl DeviceArg {
 #[group(id = "devices", required = true, multiple = true)]
 pub struct DevicesArg {
     /// The devices: the common name of each, its directory and its name on the platform
-    #[arg(value_name = "NAME", value_parser = parsed::<DeviceName>(), value_delimiter = ',')]
-    #[arg(add = completion::devices())]
+    // Without a delimiter: a name may contain a comma.
+    #[arg(value_name = "NAME", value_parser = parsed::<DeviceName>(), add = completion::devices())]
     name: Vec<DeviceName>,
-    /// More devices (repeat or separate by commas)
-    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), value_delimiter = ',')]
-    #[arg(num_args = 1.., add = completion::devices())]
+    /// More devices
+    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), num_args = 1.., add = completion::devices())]
     device: Vec<DeviceName>,
 }
 
@@ -86,7 +85,8 @@ mod tests {
         for (line, expected) in [
             ("tbpki client pump-1 --alg ec-p256", &["pump-1"][..]),
             ("tbpki client --device=pump-1", &["pump-1"]),
-            ("tbpki client b a b --device c,a", &["b", "a", "c"]),
+            ("tbpki client b a b --device c a", &["b", "a", "c"]),
+            ("tbpki client --device a,b", &["a,b"]),
         ] {
             let Ok(Verb::Client(args)) = parsed(line) else { panic!("{line}") };
             let names: Vec<&str> = args.devices.names().into_iter().map(super::DeviceName::as_str).collect();
