@@ -4,7 +4,6 @@
 use std::thread;
 
 use base::Code;
-use base::code::FailureScope;
 use tb_sim::{Fault, FaultKind, Settings};
 use tbpki_tests::Outcome;
 
@@ -53,7 +52,7 @@ fn twice(scene: &Scene, args: &[&str], fault: Fault) {
         1 | 4 => {
             assert_eq!(ours["state"], "issued", "{context}: {first}");
             // What concerns the platform as a whole is no failure of the device.
-            let is_of_device = !matches!(code(&first).reach(), FailureScope::All | FailureScope::Absent);
+            let is_of_device = !code(&first).reach().concerns_all(false);
             assert_eq!(ours["last_error"].is_string(), is_of_device, "{context}: {first}");
         }
         other => panic!("{context}: {other} from {first}"),

@@ -37,6 +37,15 @@ impl FailureScope {
         }
     }
 
+    /// True if every other request to the platform fails as well. `is_reached` as in [`may_pass`](Self::may_pass).
+    pub const fn concerns_all(self, is_reached: bool) -> bool {
+        match self {
+            Self::All => true,
+            Self::Absent => !is_reached,
+            Self::One | Self::Passing | Self::Down => false,
+        }
+    }
+
     /// True if the platform does not work at the moment.
     pub const fn is_down(self) -> bool {
         matches!(self, Self::Down | Self::Absent)
@@ -760,6 +769,7 @@ mod tests {
         assert_eq!(passing, expected);
         assert_eq!(with(FailureScope::Down).collect::<Vec<_>>(), [Code::PlatformUnavailable]);
         assert_eq!(with(FailureScope::Absent).collect::<Vec<_>>(), [Code::Unreachable]);
+        assert!(Code::Unreachable.reach().concerns_all(false) && !Code::Unreachable.reach().concerns_all(true));
         for code in [Code::LoginRefused, Code::DeviceLimit, Code::PlatformPermission] {
             assert_eq!(code.reach(), FailureScope::All, "{code}");
         }

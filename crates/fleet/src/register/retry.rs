@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use base::Error;
-use base::code::FailureScope;
 
 /// The number of attempts at a device whose failure may pass, each after the others of its batch.
 pub(crate) const TRIES: u8 = 3;
@@ -72,7 +71,7 @@ impl RetryPolicy {
             (self.in_a_row, self.well) = (0, Instant::now());
         }
         match may_pass {
-            false if scope != FailureScope::One => Consequence::End,
+            false if scope.concerns_all(self.is_reached) => Consequence::End,
             true if is_broken(self.in_a_row, self.well.elapsed(), self.wait.unwrap_or(PATIENCE)) => Consequence::End,
             // Does not count as an attempt: a platform that restarts may take longer than three of them.
             true if self.wait.is_some() && scope.is_down() => Consequence::Later,
