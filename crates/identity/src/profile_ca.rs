@@ -100,6 +100,15 @@ pub fn names_with_revoked(ledger: &ledger::View) -> Result<Vec<DeviceName>> {
     Ok(names)
 }
 
+/// Every CA that the store has or has had: those of `init`, then those of profiles by name, revoked ones included.
+///
+/// # Errors
+/// Those of the ledger.
+pub(crate) fn all_cas(ledger: &ledger::View) -> Result<Vec<Ca>> {
+    let profiles = names_with_revoked(ledger)?.into_iter().map(Ca::Profile);
+    Ok(Ca::OF_INIT.iter().cloned().chain(profiles).collect())
+}
+
 /// Keeps the settings of a profile whose CA is there.
 pub fn keep(store: &Path, profile: &DeviceName, kept: &ProvisioningRule) -> Result<Vec<FileReport>> {
     let mut set = FileSet::new(Ca::Profile(profile.clone()).dir(store)).replacing("old");

@@ -11,8 +11,9 @@ mod target;
 mod withdrawal;
 
 use base::{Code, Finding, Result};
+use identity::lifecycle::renew::is_of_others;
 use identity::lifecycle::revocation_lists;
-use ledger::{Entry, Key, Kind, Ledger, OpenStep, Origin, Role, View};
+use ledger::{Entry, Key, Kind, Ledger, OpenStep, Role, View};
 use pki::revocation_list::Reason;
 use store::ca::Ca;
 use store::{SELF, Workspace};
@@ -192,11 +193,6 @@ fn steps_of(view: &View, entry: &Entry, swaps: &[Key]) -> Result<Vec<OpenStep>> 
         steps.push(OpenStep::ProfileCa);
     }
     Ok(steps)
-}
-
-/// Whether a certificate was imported whose CA is not in this store.
-fn is_of_others(entry: &Entry) -> bool {
-    entry.origin == Some(Origin::Imported) && Ca::named(&entry.issuer).is_none()
 }
 
 /// A warning about certificates that no revocation list of this store has.

@@ -114,10 +114,8 @@ pub fn change(
 /// The keys of the request, and the CAs whose key files keep their passphrase.
 fn keys(workspace: &Workspace<'_>, request: &CaPassphraseRequest) -> Result<(Vec<GenerationKey>, Vec<Ca>)> {
     let dir = workspace.store_dir();
-    let mut all: Vec<Ca> = Ca::OF_INIT.to_vec();
-    all.extend(profile_ca::names_with_revoked(&workspace.view()?)?.into_iter().map(Ca::Profile));
     let (mut keys, mut others) = (Vec::new(), Vec::new());
-    for ca in all {
+    for ca in profile_ca::all_cas(&workspace.view()?)? {
         let mut of_ca = keys_of(dir, &ca)?;
         let is_in_file = |key: &GenerationKey| matches!(key.place, KeyLocation::File(_));
         if request.cas.contains(&ca) {

@@ -6,7 +6,6 @@ use base::Result;
 use base::prometheus::{Family, MetricsText};
 use ledger::{Filter, Kind, Role, State, View};
 use store::Workspace;
-use store::ca::Ca;
 
 use crate::lifecycle::revocation_lists::{is_hook_open, published};
 use crate::lifecycle::rollover::shortens_from;
@@ -110,8 +109,7 @@ fn devices(text: &mut MetricsText, workspace: &Workspace<'_>, view: &View) -> Re
 }
 
 fn cas(text: &mut MetricsText, workspace: &Workspace<'_>, view: &View) -> Result<()> {
-    let mut all: Vec<Ca> = Ca::OF_INIT.to_vec();
-    all.extend(profile_ca::names_with_revoked(view)?.into_iter().map(Ca::Profile));
+    let all = profile_ca::all_cas(view)?;
     let mut signing = Vec::new();
     for ca in &all {
         signing.extend(

@@ -190,7 +190,7 @@ fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
 }
 
 /// Whether an identity was imported whose CA is not in this store.
-pub(crate) fn is_of_others(entry: &Entry) -> bool {
+pub fn is_of_others(entry: &Entry) -> bool {
     entry.origin == Some(ledger::Origin::Imported) && entry.issuer != SELF && Ca::named(&entry.issuer).is_none()
 }
 

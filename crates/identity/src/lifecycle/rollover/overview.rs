@@ -69,10 +69,8 @@ pub struct PeersRow {
 /// Those of the ledger and of the files.
 pub fn overview(workspace: &Workspace<'_>) -> Result<CasReport> {
     let view = workspace.view()?;
-    let mut all: Vec<Ca> = Ca::OF_INIT.to_vec();
-    all.extend(profile_ca::names_with_revoked(&view)?.into_iter().map(Ca::Profile));
     let mut cas = Vec::new();
-    for ca in &all {
+    for ca in &profile_ca::all_cas(&view)? {
         for entry in view.trusted_generations(&ca.name())? {
             cas.push(row(workspace, &view, ca, &entry)?);
         }
