@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use base::{Code, Error, Finding, Result, Secret};
 use ledger::{Entry, Key, Kind, Role, Transaction, View};
 use pki::device_name::DeviceName;
-use store::Workspace;
+use store::{SELF, Workspace};
 
 use super::repair::issuers::Issuers;
 use candidate::Candidate;
@@ -56,7 +56,8 @@ pub fn import(
     let issuers = Issuers::of_store(workspace.store_dir(), &view)?;
     let mut is_new = Vec::with_capacity(candidates.len());
     for candidate in &mut candidates {
-        candidate.issuer = Some(issuers.of(&candidate.leaf)?.into());
+        // Of self-signed certificates of others several can have one serial number, so their subject tells them apart.
+        candidate.issuer = issuers.of(&candidate.leaf)?.filter(|issuer| issuer.name != SELF);
         is_new.push(check(&view, candidate)?.is_none());
         candidate.files(workspace.store_dir())?.check()?;
     }

@@ -151,7 +151,7 @@ pub fn bundle_keyless(
             if stop.is_asked() {
                 break;
             }
-            shard(&mut store, &bundler, &output, &anchors, attempt, names)?;
+            shard(&mut store, &bundler, enrolment, &output, &anchors, attempt, names)?;
             now += names.len() as u64;
             progress.advance(names.len() as u64);
         }
@@ -280,13 +280,12 @@ fn write_mark(dir: &Path, mark: &Mark) -> Result<()> {
 fn shard(
     store: &mut Store,
     bundler: &Bundler,
+    enrolment: &Enrolment,
     output: &BundleOutput,
     anchors: &str,
     attempt: Attempt,
     names: &[ListedName],
 ) -> Result<()> {
-    let enrolment = bundler.wanted().enrolment.as_ref();
-    let enrolment = enrolment.ok_or_else(|| Code::Internal.error("the enrolment service is missing"))?;
     let passwords: Vec<Secret> = names.iter().map(|_| one_time_password::random()).collect::<Result<_>>()?;
     let mut writing = output.begin(attempt, attempt.fence)?;
     for (ListedName { name, .. }, password) in names.iter().zip(&passwords) {

@@ -14,7 +14,7 @@ use pki::profile::Profile;
 use pki::{Certificate, PrivateKey};
 use store::ca::key::open_key;
 use store::file_names::{CERT, CHAIN, KEY};
-use store::{FILE_LIMIT, SELF, identity_dir};
+use store::{FILE_LIMIT, identity_dir};
 use time::OffsetDateTime;
 
 use super::report::{ImportOutcome, ImportedDevice};
@@ -30,27 +30,13 @@ pub(super) struct Candidate {
     pub(super) above: Vec<Certificate>,
     pub(super) key: Option<PrivateKey>,
     /// The CA of this store that issued it; `None` for one of others.
-    pub(super) issuer: Option<StoreIssuer>,
-}
-
-/// Whether a CA of this store has issued a certificate.
-pub(super) struct StoreIssuer(Option<IssuedBy>);
-
-impl From<Option<IssuedBy>> for StoreIssuer {
-    fn from(issuer: Option<IssuedBy>) -> Self {
-        // Of self-signed certificates of others several can have one serial number, so their subject tells them apart.
-        Self(issuer.filter(|issuer| issuer.name != SELF))
-    }
+    pub(super) issuer: Option<IssuedBy>,
 }
 
 impl Candidate {
-    fn issued_by(&self) -> Option<&IssuedBy> {
-        self.issuer.as_ref().and_then(|issuer| issuer.0.as_ref())
-    }
-
     /// The issuer in the ledger: a CA of the store, or the name of another one (RFC 4514).
     pub(super) fn issuer_name(&self) -> String {
-        self.issued_by().map_or_else(|| self.leaf.issuer(), |issuer| issuer.name.clone())
+        self.issuer.as_ref().map_or_else(|| self.leaf.issuer(), |issuer| issuer.name.clone())
     }
 
     pub(super) fn serial(&self) -> Result<SerialNumber> {
@@ -60,8 +46,8 @@ impl Candidate {
     /// The row of the ledger.
     pub(super) fn known(&self, now: OffsetDateTime) -> Result<KnownIdentity> {
         let issuer = self.issuer_name();
-        let wanted = self.issued_by().map_or_else(|| issuer.clone(), |issuer| issuer.fingerprint.clone());
-        let generation: Option<Generation> = self.issued_by().and_then(|issuer| issuer.generation);
+        let wanted = self.issuer.as_ref().map_or_else(|| issuer.clone(), |issuer| issuer.fingerprint.clone());
+        let generation: Option<Generation> = self.issuer.as_ref().and_then(|issuer| issuer.generation);
         Ok(KnownIdentity {
             identity: NewIdentity {
                 kind: Kind::Device,

@@ -26,7 +26,7 @@ pub(super) fn settle(store: &mut Store, in_use: &[SerialNumber], report: &mut Re
 /// [`Code::UnknownIdentity`].
 pub(super) fn of_serial(view: &View, serial: &SerialNumber) -> Result<Entry> {
     let doubtful = view.in_doubt()?;
-    let rows = view.by_serial(serial)?.into_iter();
+    let rows = view.by_serial(serial)?;
     rows.into_iter().find(|row| doubtful.iter().any(|doubtful| doubtful.key.name == row.key.name)).ok_or_else(|| {
         Code::UnknownIdentity
             .error(format!("no name with two certificates has one with the serial number {serial}"))
