@@ -10,9 +10,16 @@ use crate::{Code, Result};
 /// [`Code::Internal`] if the system has no random numbers.
 pub fn bytes<const N: usize>() -> Result<Zeroizing<[u8; N]>> {
     let mut bytes = Zeroizing::new([0; N]);
-    aws_lc_rs::rand::fill(bytes.as_mut_slice())
-        .map_err(|_| Code::Internal.error("the random generator does not work"))?;
+    fill(bytes.as_mut_slice())?;
     Ok(bytes)
+}
+
+/// Fills a buffer with random bytes.
+///
+/// # Errors
+/// [`Code::Internal`] if the system has no random numbers.
+pub fn fill(bytes: &mut [u8]) -> Result<()> {
+    aws_lc_rs::rand::fill(bytes).map_err(|_| Code::Internal.error("the random generator does not work"))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use base::{Code, Result};
+use base::{Result, random};
 use serde::Serialize;
 use time::OffsetDateTime;
 
@@ -56,11 +56,9 @@ impl JobUid {
     /// A new random identifier.
     ///
     /// # Errors
-    /// [`Code::Internal`] if the random generator fails.
+    /// [`Code::Internal`](base::Code::Internal) if the random generator fails.
     pub fn random() -> Result<Self> {
-        let mut octets = [0; 16];
-        aws_lc_rs::rand::fill(&mut octets).map_err(|_| Code::Internal.error("the random generator does not work"))?;
-        Ok(Self(octets))
+        Ok(Self(*random::bytes()?))
     }
 }
 

@@ -11,6 +11,7 @@ use super::name::Name;
 use super::{Mode, Ownership, fault, staging};
 use crate::code::Code;
 use crate::error::Result;
+use crate::random;
 
 /// The files of one operation, all for one directory, which appear together or not at all.
 ///
@@ -96,7 +97,7 @@ impl FileSet {
     pub fn add_unknown(&mut self, name: impl Into<String>, size: usize, mode: Mode) -> Result<&mut Self> {
         let mut bytes = vec![0; size];
         // Random bytes, because a file system that compresses would store zeros in no room.
-        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Code::Internal.error("the random generator does not work"))?;
+        random::fill(&mut bytes)?;
         self.push(name.into(), Zeroizing::new(bytes), mode, None)
     }
 

@@ -21,6 +21,7 @@ use super::{Mode, fault};
 use crate::code::Code;
 use crate::digest;
 use crate::error::Result;
+use crate::random;
 
 /// The number of names tried before the directory is given up as hostile.
 const ATTEMPTS: usize = 16;
@@ -257,7 +258,5 @@ pub(super) fn contents(fd: impl AsFd, size: usize) -> Result<Option<Zeroizing<Ve
 }
 
 fn random_suffix() -> Result<String> {
-    let mut bytes = [0; 4];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Code::Internal.error("the random generator does not work"))?;
-    Ok(digest::hex(&bytes))
+    Ok(digest::hex(random::bytes::<4>()?.as_slice()))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use base::{Code, Result};
+use base::{Result, random};
 use time::OffsetDateTime;
 
 use crate::job::{JobId, Phase};
@@ -114,9 +114,7 @@ pub fn serial_of(seed: &[u8; 32], fence: u32, index: u32) -> Result<SerialNumber
 
 /// A random seed for an attempt.
 pub(crate) fn seed() -> Result<[u8; 32]> {
-    let mut seed = [0; 32];
-    aws_lc_rs::rand::fill(&mut seed).map_err(|_| Code::Internal.error("the random generator does not work"))?;
-    Ok(seed)
+    Ok(*random::bytes()?)
 }
 
 impl std::fmt::Debug for Claim {

@@ -1,6 +1,6 @@
 //! Making a key inside a token, which never leaves it.
 
-use base::{Code, Error, Result, Secret};
+use base::{Code, Error, Result, Secret, random};
 use cryptoki::error::Result as CryptokiResult;
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, ObjectClass, ObjectHandle};
@@ -95,7 +95,7 @@ fn named(uri: &TokenUri, label: &str) -> Result<TokenUri> {
     named.object.get_or_insert_with(|| label.to_owned());
     if named.id.is_none() {
         let mut id = vec![0; ID_LENGTH];
-        aws_lc_rs::rand::fill(&mut id).map_err(|_| Code::Internal.error("the random generator does not work"))?;
+        random::fill(&mut id)?;
         named.id = Some(id);
     }
     Ok(named)

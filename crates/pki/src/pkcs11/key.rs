@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use base::{Code, Error, Finding, Result, Secret};
+use base::{Code, Error, Finding, Result, Secret, random};
 
 use super::mechanism::{Method, verifies};
 use super::object::{self, KeyCapabilities};
@@ -111,8 +111,8 @@ impl TokenKey {
         // A text cannot be taken for a certificate, a request or a list, which begin with 0x30.
         // The random end makes every proof another one, so that an old signature does not pass.
         let mut message = *b"tbpki asks whether this key can sign ................";
-        let (_, random) = message.split_at_mut(37);
-        aws_lc_rs::rand::fill(random).map_err(|_| Code::Internal.error("the random generator does not work"))?;
+        let (_, end) = message.split_at_mut(37);
+        random::fill(end)?;
         let signature = self.sign(&message)?;
         if verifies(&self.public, &message, &signature) {
             return Ok(());
