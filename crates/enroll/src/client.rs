@@ -101,17 +101,19 @@ pub fn fetch(request: &HostRequest) -> Result<HostReport> {
     }
     let files = Files::new(&request.cert, &request.key)?;
     let roots = server::roots(request.cafile.as_deref())?;
+    let connect = || Server::new(&request.url, request.label.as_deref(), roots);
+    if !request.dry_run
+        && let Some(moved) = files.moved()?
+    {
+        // An earlier run was interrupted behind the move, or its program has failed.
+        let server = connect()?;
+        let confirmed = server.confirm(&moved)?;
+        return finish(request, &files, &moved, Vec::new(), confirmed);
+    }
     let start = Start::of(&request.proof, &files)?;
-    let server = Server::new(&request.url, request.label.as_deref(), roots)?;
+    let server = connect()?;
     if request.dry_run {
         return rehearse(request, &start, &server);
-    }
-    if let Start::Renewal(present) = &start
-        && files.is_moved(present)?
-    {
-        // An earlier run was interrupted behind the move.
-        let confirmed = server.confirm(present)?;
-        return finish(request, &files, present, Vec::new(), confirmed);
     }
     let resumed = match files.staged()? {
         Some(new) if start.check(&new).is_ok() => match server.confirm(&new) {
@@ -204,10 +206,6 @@ impl<'a> Start<'a> {
         match proof {
             Proof::Present => Ok(Self::Renewal(files.present()?)),
             Proof::Password { name, password, algorithm } => {
-                // An earlier run has moved its files, and its program has failed or did not run.
-                if let Some(moved) = files.moved()? {
-                    return Ok(Self::Renewal(moved));
-                }
                 files.check_absent()?;
                 // Before a key is made: a name that no subject can have leaves nothing behind.
                 let subject = Subject::default().with_common_name(name)?;

@@ -69,18 +69,16 @@ impl Files {
         if !self.dir.join(&self.cert).exists() || !self.dir.join(&self.key).exists() {
             return Ok(None);
         }
+        let (key, chain) = (self.staged_key()?, self.staged_chain()?);
         // Without staged files, those in place belong to a finished run or to another program, and are not read.
-        if self.staged_key()?.is_none() && self.staged_chain()?.is_empty() {
+        if key.is_none() && chain.is_empty() {
             return Ok(None);
         }
         let present = self.present()?;
-        Ok(self.is_moved(&present)?.then_some(present))
-    }
-
-    /// Whether an earlier run has moved its files into place, and was interrupted before its end.
-    pub(super) fn is_moved(&self, present: &Identity) -> Result<bool> {
-        let key = self.staged_key()?.is_some_and(|key| key.spki_der() == present.key.spki_der());
-        Ok(key || self.staged_chain()?.first().is_some_and(|leaf| leaf.der() == present.leaf().der()))
+        // Either is enough: the end removes the staged files one by one.
+        let is_staged = key.is_some_and(|key| key.spki_der() == present.key.spki_der())
+            || chain.first().is_some_and(|leaf| leaf.der() == present.leaf().der());
+        Ok(is_staged.then_some(present))
     }
 
     /// The identity that an earlier run has fetched; `None` if it was interrupted before that.
