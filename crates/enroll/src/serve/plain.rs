@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use base::{digest, file};
+use base::file;
 use hyper::Method;
 use pki::crl::Crl;
 use pki::pem_bundle::PemBundle;
+use pki::tbs::list_name;
 use store::ca::Ca;
 use tokio::net::TcpStream;
 
@@ -74,16 +75,17 @@ fn list_of(path: &str, lists: &Path, store: &Path) -> Answer {
     if path == "/devices-crl.pem" {
         return Answer::of("application/x-pem-file", read.to_vec());
     }
-    let name = path.strip_prefix('/').and_then(|path| path.strip_suffix(".crl"));
-    match name.and_then(|name| list_of_key(name, &read).or_else(|| list_of_ca(name, &read, store))) {
+    let file = path.strip_prefix('/').unwrap_or_default();
+    let of_ca = || list_of_ca(file.strip_suffix(".crl")?, &read, store);
+    match list_of_key(file, &read).or_else(of_ca) {
         Some(der) => Answer::of("application/pkix-crl", der),
         None => Answer::from(&Refusal::NoSuchPath),
     }
 }
 
 /// The list of the key with this identifier, as the distribution points of certificates name it.
-fn list_of_key(name: &str, lists: &[u8]) -> Option<Vec<u8>> {
-    let is_of = |list: &Crl| list.authority_key_id().is_some_and(|key| digest::hex(key) == name);
+fn list_of_key(file: &str, lists: &[u8]) -> Option<Vec<u8>> {
+    let is_of = |list: &Crl| list.authority_key_id().is_some_and(|key| list_name(key) == file);
     all(lists)?.find(is_of).map(|list| list.der().to_vec())
 }
 

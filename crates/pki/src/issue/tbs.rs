@@ -7,7 +7,7 @@ mod pieces;
 
 use std::sync::Mutex;
 
-use base::{Code, Error, Result, digest};
+use base::{Code, Error, Result, hex};
 use der::asn1::AnyRef;
 use der::{Decode, Encode, Reader, SliceReader, Tag};
 use rcgen::{
@@ -48,7 +48,12 @@ pub struct Contents {
 /// The address of the revocation list of a CA key below `base`. The key decides and not the CA's name, because each
 /// generation of a CA with a key of its own has a list of its own.
 pub fn list_url(base: &str, key_id: &[u8]) -> String {
-    format!("{base}/{}.crl", digest::hex(key_id))
+    format!("{base}/{}", list_name(key_id))
+}
+
+/// The last part of that address.
+pub fn list_name(key_id: &[u8]) -> String {
+    format!("{}.crl", hex::lower(key_id))
 }
 
 /// The values that a certificate takes over from its issuer.
