@@ -34,6 +34,7 @@ pub use fleet::jobs::{FleetAdoptArgs, FleetCancelArgs, FleetJobsArgs};
 pub use fleet::register::{FleetRegisterArgs, JobArgs, PaceArgs};
 pub use fleet::renew::FleetRenewArgs;
 pub use fleet::run::FleetRunArgs;
+pub use fleet::seal::SealArgs;
 pub use fleet::{FleetIssueArgs, FleetVerb, LayoutArgs, MakeArgs, NamesArgs, WorkArgs};
 pub use init::InitArgs;
 pub use lifecycle::store::{

@@ -5,13 +5,13 @@ pub(super) mod jobs;
 pub(super) mod register;
 pub(super) mod renew;
 pub(super) mod run;
+pub(super) mod seal;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use config::{ClientFormat, Days};
 use fleet::names::NumberPattern;
-use pki::age::Recipient;
 use pki::device_name::DeviceName;
 use pki::{Algorithm, San};
 use store::shard::Layout;
@@ -23,6 +23,7 @@ use crate::args::fleet::jobs::{FleetAdoptArgs, FleetCancelArgs, FleetJobsArgs};
 use crate::args::fleet::register::FleetRegisterArgs;
 use crate::args::fleet::renew::FleetRenewArgs;
 use crate::args::fleet::run::FleetRunArgs;
+use crate::args::fleet::seal::SealArgs;
 use crate::completion;
 
 /// The verbs of `tbpki fleet`.
@@ -142,16 +143,9 @@ pub struct LayoutArgs {
     /// Write one tar file for all devices: FILE.tar, FILE.tar.zst (compressed), FILE.tar.age (sealed) or FILE.tar.zst.age
     #[arg(long, value_name = "FILE")]
     pub archive: Option<PathBuf>,
-    /// Compress the archive with zstd
-    #[arg(long, requires = "archive")]
-    pub zstd: bool,
-    /// Seal the archive for this age recipient: age1.. (repeat or separate by commas)
-    #[arg(long, value_name = "RECIPIENT", value_parser = parsed::<Recipient>(), value_delimiter = ',')]
-    #[arg(requires = "archive")]
-    pub recipient: Vec<Recipient>,
-    /// Seal the archive for the age recipients in FILE, one on each line
-    #[arg(long, value_name = "FILE", requires = "archive")]
-    pub recipients_file: Option<PathBuf>,
+    /// The compression and encryption of the archive.
+    #[command(flatten)]
+    pub seal: SealArgs,
 }
 
 /// The execution of a job.

@@ -13,7 +13,7 @@ use fleet::names::{ColumnSelection, NamesSource};
 use pki::age::{self, Recipient};
 use store::Workspace;
 
-use crate::args::{FleetIssueArgs, LayoutArgs, MakeArgs, NamesArgs};
+use crate::args::{FleetIssueArgs, LayoutArgs, MakeArgs, NamesArgs, SealArgs};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
@@ -67,15 +67,15 @@ fn destination(layout: &LayoutArgs) -> Result<Destination> {
         layout: layout.layout,
         out: layout.out.clone(),
         archive: layout.archive.clone(),
-        zstd: layout.zstd,
-        recipients: recipients(&layout.recipient, layout.recipients_file.as_deref())?,
+        zstd: layout.seal.zstd,
+        recipients: recipients(&layout.seal)?,
     })
 }
 
 /// The recipients that an archive is sealed for.
-fn recipients(named: &[Recipient], file: Option<&Path>) -> Result<Vec<Recipient>> {
-    let mut recipients = named.to_vec();
-    if let Some(path) = file {
+fn recipients(seal: &SealArgs) -> Result<Vec<Recipient>> {
+    let mut recipients = seal.recipient.clone();
+    if let Some(path) = &seal.recipients_file {
         let read = age::recipients(&file::read_text(path, RECIPIENTS)?).map_err(|error| error.at(path))?;
         if read.is_empty() {
             return Err(Code::AgeRecipient.error("no recipient in the file").at(path));

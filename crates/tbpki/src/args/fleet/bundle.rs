@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use fleet::names::NumberPattern;
-use pki::age::Recipient;
 use pki::device_name::DeviceName;
 
 use crate::args::bundle_firmware::FirmwareArgs;
 use crate::args::fleet::register::JobArgs;
+use crate::args::fleet::seal::SealArgs;
 use crate::args::value::{parsed, text};
 
 /// The arguments of `tbpki fleet bundle`.
@@ -61,16 +61,9 @@ pub struct KeylessArgs {
     /// The number of the first generated name
     #[arg(long, value_name = "N", default_value_t = 1, requires = "count")]
     pub start: u64,
-    /// Compress the archive with zstd
-    #[arg(long, requires = "archive")]
-    pub zstd: bool,
-    /// Seal the archive for this age recipient: age1.. (repeat or separate by commas)
-    #[arg(long, value_name = "RECIPIENT", value_parser = parsed::<Recipient>(), value_delimiter = ',')]
-    #[arg(requires = "archive")]
-    pub recipient: Vec<Recipient>,
-    /// Seal the archive for the age recipients in FILE, one on each line
-    #[arg(long, value_name = "FILE", requires = "archive")]
-    pub recipients_file: Option<PathBuf>,
+    /// The compression and encryption of the archive.
+    #[command(flatten)]
+    pub seal: SealArgs,
 }
 
 /// Options of bundles.

@@ -19,7 +19,8 @@ pub(crate) fn run(args: &FleetBundleArgs, context: &mut Context) -> Result<Exit>
     if let Some(names) = names(&args.keyless) {
         return without_certificates(args, names, &overrides, context);
     }
-    if args.keyless.zstd || !args.keyless.recipient.is_empty() || args.keyless.recipients_file.is_some() {
+    let seal = &args.keyless.seal;
+    if seal.zstd || !seal.recipient.is_empty() || seal.recipients_file.is_some() {
         return Err(Code::Usage.error("the bundles of a job have the compression and the recipients of the job").fix(
             "leave out --zstd, --recipient and --recipients-file, or name devices without certificates with --from",
         ));
@@ -53,10 +54,10 @@ fn without_certificates(
     overrides: &Overrides,
     context: &mut Context,
 ) -> Result<Exit> {
-    let recipients = super::recipients(&args.keyless.recipient, args.keyless.recipients_file.as_deref())?;
+    let recipients = super::recipients(&args.keyless.seal)?;
     let request = KeylessBundleRequest {
         names,
-        destination: Destination { zstd: args.keyless.zstd, recipients, ..place(&args.job) },
+        destination: Destination { zstd: args.keyless.seal.zstd, recipients, ..place(&args.job) },
         firmware: plain(Devices::All, &args.bundle.firmware, args.label.as_ref())?,
         merged: args.bundle.merged,
         dry_run: args.dry_run,
