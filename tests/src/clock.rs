@@ -18,7 +18,7 @@ const LIBRARY: &str = "/usr/$LIB/faketime/libfaketime.so.1";
 pub struct Clock(Rc<Cell<time::Duration>>);
 
 impl Clock {
-    /// A clock that shows this time now.
+    /// A clock that shows this time now, or up to a second more.
     ///
     /// # Panics
     /// If libfaketime is not installed.
@@ -27,7 +27,10 @@ impl Clock {
         // The package of the program brings the library, whose directory only the dynamic linker can name.
         let asked = Command::new("faketime").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
         assert!(asked.is_ok(), "faketime is not there: run `cargo xtask setup`");
-        Self(Rc::new(Cell::new(start - OffsetDateTime::now_utc())))
+        let distance = start - OffsetDateTime::now_utc();
+        // Programs are moved by whole seconds: without the fraction, they would still see the day before a midnight.
+        let up = i64::from(distance.subsec_nanoseconds() > 0);
+        Self(Rc::new(Cell::new(time::Duration::seconds(distance.whole_seconds() + up))))
     }
 
     /// The time that it shows.
@@ -68,6 +71,17 @@ mod tests {
 
     use super::*;
     use crate::tool::Tool;
+
+    #[test]
+    fn no_program_sees_a_date_before_the_start() {
+        let midnight = datetime!(2027-01-01 00:00 UTC);
+        for start in [midnight, midnight - time::Duration::days(9000)] {
+            let clock = Clock::starting_at(start);
+            let seen = Tool::new("date").args(["-u", "+%s"]).at(&clock).run().ok().stdout_text();
+            assert!(seen.trim().parse::<i64>().unwrap() >= start.unix_timestamp(), "{seen}");
+            assert!(clock.now() >= start);
+        }
+    }
 
     #[test]
     fn a_moved_program_sees_the_moved_date() {
