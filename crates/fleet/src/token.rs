@@ -24,9 +24,7 @@ const LONGEST: usize = 32;
 /// Which token is wanted.
 #[derive(Debug, Clone)]
 pub struct TokenRequest {
-    /// The device.
-    pub device: DeviceName,
-    /// The token that it gets; none to fetch the one that it has.
+    /// The token that the device gets; none to fetch the one that it has.
     pub set: Option<Secret>,
     /// Also replace a credential of another kind.
     pub replace: bool,
@@ -58,13 +56,14 @@ pub struct TokenReport {
 /// # Errors
 /// [`Code::NotAToken`] and [`Code::OtherCredential`] for a device that logs in otherwise,
 /// [`Code::PlatformNotFound`], and what the disk can be wrong about.
-pub fn token(workspace: &mut Workspace<'_>, request: &TokenRequest) -> Result<TokenReport> {
+pub fn token(
+    workspace: &mut Workspace<'_>,
+    connection: &Connection,
+    device: &DeviceName,
+    request: &TokenRequest,
+) -> Result<TokenReport> {
     store::check_exists(workspace.store_dir())?;
-    let name = request.device.as_str();
-    if let Some(token) = &request.set {
-        check(token)?;
-    }
-    let connection = Connection::of(workspace)?;
+    let name = device.as_str();
     let anchors = workspace.client_anchors()?;
     let dir = identity_dir(workspace.store_dir(), Kind::Device, name);
     // Held from here on, so that nothing is asked of the platform that could not be written down.
@@ -120,7 +119,10 @@ pub fn token(workspace: &mut Workspace<'_>, request: &TokenRequest) -> Result<To
 }
 
 /// Fails for what cannot be an MQTT user name on every way that it goes.
-fn check(token: &Secret) -> Result<()> {
+///
+/// # Errors
+/// [`Code::BadValue`].
+pub fn check_token(token: &Secret) -> Result<()> {
     let text = token.reveal();
     let fits = (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     // ThingsBoard takes this user name for a provisioning session, whatever credentials the device has.

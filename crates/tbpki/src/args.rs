@@ -26,7 +26,7 @@ pub use bundle_firmware::{AuthKind, BundleFirmwareArgs, EnrolArgs, FirmwareArgs}
 pub use ca::{CaActivateArgs, CaConfirmArgs, CaExportArgs, CaStepArgs, CaVerb, ChangePassphraseArgs, ExportedCa};
 pub use ca_passphrase::CaPassphrase;
 pub use client::ClientArgs;
-pub use device::{DeviceArg, DevicesArg};
+pub use device::DevicesArg;
 pub use enrolment::{EnrollVerb, FetchArgs, HostFileArgs, PasswordArgs, ServeArgs};
 pub use flash::FlashArgs;
 pub use fleet::bundle::{BundleArgs, FleetBundleArgs, KeylessArgs};

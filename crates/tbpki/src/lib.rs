@@ -77,8 +77,8 @@ fn parse(args: &[OsString]) -> clap::error::Result<Cli> {
 fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
     match verb {
         Verb::Init(args) => verb::init::run(&args, context),
-        Verb::Server(args) => verb::server::run(&args, context),
-        Verb::Client(args) => verb::client::run(&args, context),
+        Verb::Server(args) => verb::identity::server::run(&args, context),
+        Verb::Client(args) => verb::identity::client::run(&args, context),
         Verb::Register(args) => verb::platform::register::run(&args, context),
         Verb::Unregister(args) => verb::platform::unregister::run(&args, context),
         Verb::Renew(args) => verb::lifecycle::renew::run(&args, context),

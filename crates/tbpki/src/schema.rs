@@ -13,6 +13,7 @@ use fleet::lifecycle::upkeep::import::ImportReport;
 use fleet::lifecycle::upkeep::repair::RepairReport;
 use fleet::mass::{CancelReport, FleetReport, JobsReport};
 use fleet::profile::ProfileReport;
+use fleet::register::new_device::DeviceReport;
 use fleet::token::TokenReport;
 use identity::init::InitReport;
 use identity::lifecycle::ca_passphrase::CaPassphraseReport;
@@ -29,8 +30,8 @@ use crate::output::Envelope;
 use crate::verb::about::explain::ExplainReport;
 use crate::verb::about::install::InstallReport;
 use crate::verb::about::version::VersionReport;
-use crate::verb::client::ClientReport;
 use crate::verb::config::ConfigReport;
+use crate::verb::each_device::OneOrSeveral;
 use crate::verb::lifecycle::host::RenewOutput;
 use crate::verb::lifecycle::needs_renewal::NeedsRenewalReport;
 use crate::verb::look::inspect::InspectReport;
@@ -53,9 +54,9 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
         ("init", of::<InitReport>()),
         ("server", of::<IdentityReport>()),
-        ("client", of::<ClientReport>()),
+        ("client", of::<OneOrSeveral<DeviceReport>>()),
         ("register", of::<RegisteredDevices>()),
-        ("unregister", of::<UnregisterReport>()),
+        ("unregister", of::<OneOrSeveral<UnregisterReport>>()),
         ("renew", of::<RenewOutput>()),
         ("needs-renewal", of::<NeedsRenewalReport>()),
         ("revoke", of::<RevokeReport>()),
@@ -70,7 +71,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("store-backup", of::<StoreBackupReport>()),
         ("store-restore", of::<StoreRestoreReport>()),
         ("store-repair", of::<RepairReport>()),
-        ("token", of::<TokenReport>()),
+        ("token", of::<OneOrSeveral<TokenReport>>()),
         ("profile-create", of::<ProfileReport>()),
         ("profile-show", of::<ProfilesReport>()),
         ("ca-export", of::<StationBundleReport>()),

@@ -197,7 +197,7 @@ mod tests {
             ("tbpki clint", "unrecognized verb 'clint'", "did you mean client or "),
             ("tbpki client --devise pump-1", "unexpected argument '--devise'", "did you mean --device?"),
             ("tbpki client", "missing required arguments: <NAME|--device <NAME>...>", "`tbpki help VERB`"),
-            ("tbpki token --device a --device b", "'--device <NAME>' cannot be used more than once", "`tbpki help"),
+            ("tbpki client a --out b --out c", "'--out <DIR>' cannot be used more than once", "`tbpki help"),
             (
                 "tbpki client --device a --csr b --self-signed",
                 "'--csr <FILE>' cannot be used with --self-signed",

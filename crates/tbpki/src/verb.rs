@@ -3,15 +3,14 @@
 pub(crate) mod about;
 pub(crate) mod bundle_firmware;
 pub(crate) mod ca;
-pub(crate) mod client;
 pub(crate) mod config;
+pub(crate) mod each_device;
 pub(crate) mod flash;
 pub(crate) mod fleet;
-mod identity_report;
+pub(crate) mod identity;
 pub(crate) mod init;
 pub(crate) mod lifecycle;
 pub(crate) mod look;
 mod passphrase;
 pub(crate) mod platform;
-pub(crate) mod server;
 pub(crate) mod store;

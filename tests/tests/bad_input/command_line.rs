@@ -14,7 +14,7 @@ fn what_the_command_line_does_not_know_ends_with_2() {
         (&["client", "--devise", "pump-1"], "--device"),
         (&["client"], "--device <NAME>"),
         (&["client", "--device"], "--device <NAME>"),
-        (&["token", "--device", "a", "--device", "b"], "--device"),
+        (&["client", "a", "--out", "b", "--out", "c"], "--out"),
         (&["client", "--device", "a", "--days", "-4"], "-4"),
         (&["client", "--device", "a", "--csr", "a.csr", "--self-signed"], "--self-signed"),
         (&["client", "--device", "a", "--csr", "a.csr", "--alg", "ec-p256"], "--alg"),

@@ -1,4 +1,4 @@
-//! Several devices in one run of `tbpki client`.
+//! Several devices in one run of a verb.
 
 use std::fs;
 
@@ -28,7 +28,7 @@ fn a_device_that_cannot_be_made_ends_the_run_and_the_same_command_does_the_rest(
     sandbox.write("pki/devices/pump-2", "mine");
     let several = ["client", "pump-1", "pump-2", "pump-3"];
     let outcome =
-        sandbox.tbpki(several).run().ends(4).prints("device pump-1 issued").prints("2 not made: pump-2, pump-3");
+        sandbox.tbpki(several).run().ends(4).prints("device pump-1 issued").prints("2 not done: pump-2, pump-3");
     outcome.prints("error[").prints("pki/devices/pump-2");
     assert_eq!(sandbox.text("pki/devices/pump-2"), "mine");
     assert!(!sandbox.join("pki/devices/pump-3").exists());
@@ -57,8 +57,47 @@ fn several_devices_are_registered_and_each_failure_is_told() {
     client(&["pump-2"]).ok();
     // Another certificate would take the place of the one that pump-2 logs in with.
     let outcome = client(&["pump-1", "pump-2", "pump-3", "--force"]).ends(4).prints("device pump-1 issued");
-    outcome.prints("error[TBPKI-0137]").prints("2 not made: pump-2, pump-3");
+    outcome.prints("error[TBPKI-0137]").prints("2 not done: pump-2, pump-3");
     client(&["pump-1", "pump-2", "pump-3"]).ok().prints("device pump-3 issued");
     let sim = platform.sim().unwrap();
     assert!(["pump-1", "pump-2", "pump-3"].iter().all(|name| sim.device(name).is_some()));
+}
+
+#[test]
+fn several_devices_are_unregistered_and_the_same_command_does_the_rest() {
+    let sandbox = Sandbox::with_store();
+    let platform = Platform::simulator_in(&sandbox, Settings::default());
+    let tbpki = |args: &[&str]| -> Outcome { platform.known_to(sandbox.tbpki(args), sandbox.join("password")).run() };
+    tbpki(&["client", "--register", "pump-1", "pump-2", "pump-3"]).ok();
+    let sim = platform.sim().unwrap();
+    let logs_in = |name: &str| sim.credentials(name).unwrap().value.is_some();
+    // There is no terminal for the question.
+    let unanswered = ["unregister", "pump-1", "pump-2", "--delete-device", "--no-input"];
+    tbpki(&unanswered).ends(2).prints("error[TBPKI-0010]").prints("--yes");
+    assert!(logs_in("pump-1") && logs_in("pump-2"));
+    let outcome = tbpki(&["unregister", "pump-1", "unknown", "pump-3"]).ends(4);
+    outcome.prints("unregistered pump-1").prints("error[TBPKI-").prints("2 not done: unknown, pump-3");
+    assert!(!logs_in("pump-1") && logs_in("pump-2") && logs_in("pump-3"));
+    tbpki(&["unregister", "pump-1", "pump-3"]).ok().prints("unregistered pump-1").prints("unregistered pump-3");
+    assert!(logs_in("pump-2") && !logs_in("pump-3"));
+    tbpki(&["unregister", "pump-2", "pump-3", "--delete-device", "--yes"]).ok().prints("deleted pump-2");
+    assert!(sim.device("pump-2").is_none() && sim.device("pump-3").is_none());
+}
+
+#[test]
+fn several_tokens_are_fetched_and_one_is_set_for_one_device() {
+    let sandbox = Sandbox::with_store();
+    let platform = Platform::simulator_in(&sandbox, Settings::default());
+    let tbpki = |args: &[&str]| -> Outcome { platform.known_to(sandbox.tbpki(args), sandbox.join("password")).run() };
+    let tokens = tbpki(&["token", "valve-1", "valve-2", "--create", "--show"]).ok().stdout_text();
+    let files: Vec<String> =
+        ["valve-1", "valve-2"].iter().map(|name| sandbox.text(format!("pki/devices/{name}/token"))).collect();
+    assert_eq!(tokens, files.concat(), "one on each line, in the order of the names");
+    assert_ne!(files[0], files[1]);
+    sandbox.write("new", "the-token-of-both\n");
+    let outcome = tbpki(&["token", "valve-1", "valve-2", "--set-file", "new"]).ends(2);
+    outcome.prints("error[TBPKI-0011]").prints("--set-file takes one device, and 2 are given");
+    tbpki(&["token", "valve-1", "--set-file", "new"]).ok();
+    assert_eq!(sandbox.text("pki/devices/valve-1/token"), "the-token-of-both\n");
+    assert_eq!(sandbox.text("pki/devices/valve-2/token"), files[1]);
 }

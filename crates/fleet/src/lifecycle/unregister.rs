@@ -13,8 +13,6 @@ use store::Workspace;
 /// A request to unregister devices.
 #[derive(Debug, Clone)]
 pub struct UnregisterRequest {
-    /// The device.
-    pub device: DeviceName,
     /// Delete the device with its history instead of its credential alone.
     pub delete_device: bool,
     /// Also take away a certificate that this store has never issued.
@@ -28,10 +26,14 @@ pub struct UnregisterRequest {
 ///
 /// # Errors
 /// [`Code::OtherCredential`] for a certificate that is none of ours, and those of every call.
-pub fn unregister(workspace: &mut Workspace<'_>, request: &UnregisterRequest) -> Result<DeviceRegistration> {
+pub fn unregister(
+    workspace: &mut Workspace<'_>,
+    connection: &Connection,
+    device: &DeviceName,
+    request: &UnregisterRequest,
+) -> Result<DeviceRegistration> {
     store::check_exists(workspace.store_dir())?;
-    let connection = Connection::of(workspace)?;
-    let name = request.device.as_str();
+    let name = device.as_str();
     if request.dry_run {
         return Ok(report(name, PlatformOutcome::Planned));
     }

@@ -1,36 +1,10 @@
-//! The device that a verb is about.
+//! The devices that a verb is about.
 
-use base::{Code, Result};
 use clap::Args;
 use pki::device_name::DeviceName;
 
 use super::value::parsed;
 use crate::completion;
-
-/// One device, as NAME or as `--device NAME`.
-#[derive(Debug, Clone, Args)]
-#[group(id = "one-device", required = true, multiple = false)]
-pub struct DeviceArg {
-    /// The device's name: its common name, its directory and its name on the platform
-    #[arg(value_name = "NAME", value_parser = parsed::<DeviceName>(), add = completion::devices())]
-    name: Option<DeviceName>,
-    /// The device's name, the same as NAME
-    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), add = completion::devices())]
-    device: Option<DeviceName>,
-}
-
-impl DeviceArg {
-    /// The name.
-    ///
-    /// # Errors
-    /// `Usage` if there is none, which clap rejects before.
-    pub fn name(&self) -> Result<&DeviceName> {
-        self.name
-            .as_ref()
-            .or(self.device.as_ref())
-            .ok_or_else(|| Code::Usage.error("no device given").fix("add the name of the device"))
-    }
-}
 
 /// Devices, as NAME.. or as `--device NAME`.
 #[derive(Debug, Clone, Args)]
@@ -72,9 +46,9 @@ mod tests {
     fn a_device_has_its_name_with_or_without_the_flag() {
         for line in ["tbpki token pump-1 --create", "tbpki token --device pump-1", "tbpki token --device=pump-1"] {
             let Ok(Verb::Token(args)) = parsed(line) else { panic!("{line}") };
-            assert_eq!(args.device.name().unwrap().as_str(), "pump-1", "{line}");
+            assert_eq!(args.devices.names(), [&"pump-1".parse().unwrap()], "{line}");
         }
-        for line in ["tbpki token", "tbpki token pump-1 --device pump-2", "tbpki token a b", "tbpki unregister"] {
+        for line in ["tbpki token", "tbpki unregister", "tbpki unregister --device"] {
             assert!(parsed(line).is_err(), "{line}");
         }
         assert!(parsed("tbpki unregister pump-1").is_ok());

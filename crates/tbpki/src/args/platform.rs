@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use pki::device_name::DeviceName;
 
 use super::value::{parsed, text};
-use super::{CaPassphrase, DeviceArg};
+use super::{CaPassphrase, DevicesArg};
 use crate::completion;
 
 /// The platform and its user.
@@ -93,10 +93,10 @@ pub struct RegisterArgs {
 /// The arguments of `tbpki unregister`.
 #[derive(Debug, Clone, Args)]
 pub struct UnregisterArgs {
-    /// The device.
+    /// The devices.
     #[command(flatten)]
-    pub device: DeviceArg,
-    /// Delete the device and all its data
+    pub devices: DevicesArg,
+    /// Delete the devices and all their data
     #[arg(long)]
     pub delete_device: bool,
     /// Delete without confirmation
@@ -116,13 +116,13 @@ pub struct UnregisterArgs {
 /// The arguments of `tbpki token`.
 #[derive(Debug, Clone, Args)]
 pub struct TokenArgs {
-    /// The device.
+    /// The devices.
     #[command(flatten)]
-    pub device: DeviceArg,
-    /// Set the token in FILE (`-` for standard input) instead of fetching the current one
+    pub devices: DevicesArg,
+    /// Set the token of one device from FILE (`-` for standard input) instead of fetching the current one
     #[arg(long, value_name = "FILE")]
     pub set_file: Option<PathBuf>,
-    /// Create the device if the platform does not have it
+    /// Create devices that the platform does not have
     #[arg(long)]
     pub create: bool,
     /// Replace a credential of another kind
@@ -134,7 +134,7 @@ pub struct TokenArgs {
     /// Print what would happen, and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// The created device.
+    /// The created devices.
     #[command(flatten)]
     pub create_as: CreateArgs,
     /// The platform.

@@ -9,7 +9,7 @@ use base::text::printable;
 use base::{Code, Result, Secret};
 use identity::station_bundle::{StationBundleReport, StationBundleRequest, StationKey, export_devices};
 
-use super::identity_report::write_files;
+use super::identity::report::write_files;
 use super::passphrase as secret;
 use crate::args::{CaExportArgs, ExportedCa};
 use crate::context::{Context, Overrides};

@@ -18,7 +18,7 @@ use store::StoreLocation;
 use store::ca::Hierarchy;
 use time::OffsetDateTime;
 
-use super::identity_report::write_files;
+use super::identity::report::write_files;
 use super::passphrase;
 use crate::args::InitArgs;
 use crate::context::{Context, Overrides};

@@ -11,7 +11,7 @@ use identity::lifecycle::rollover::{
 };
 use ledger::JobId;
 
-use super::super::identity_report::write_files;
+use super::super::identity::report::write_files;
 use crate::args::{CaActivateArgs, CaConfirmArgs, CaStepArgs, PlatformArgs};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;

@@ -6,7 +6,7 @@ use base::Result;
 use base::text::printable;
 use identity::lifecycle::revocation_lists::{self, RevocationListsReport};
 
-use super::super::identity_report::write_files;
+use super::super::identity::report::write_files;
 use crate::args::CrlArgs;
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;

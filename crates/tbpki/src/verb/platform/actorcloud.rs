@@ -10,7 +10,7 @@ use crate::args::{CertVerb, PlatformArgs};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
-use crate::verb::identity_report::write_files;
+use crate::verb::identity::report::write_files;
 
 pub(crate) fn run(verb: &CertVerb, context: &mut Context) -> Result<Exit> {
     let (request, platform) = request(verb);

@@ -13,7 +13,7 @@ use crate::args::{ProfileCreateArgs, ProfileShowArgs};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
-use crate::verb::identity_report::write_files;
+use crate::verb::identity::report::write_files;
 use crate::verb::platform::{declined, done};
 
 /// The requested profiles.

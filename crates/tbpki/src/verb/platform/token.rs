@@ -2,15 +2,17 @@
 
 use std::io::{self, Write};
 
-use base::Result;
 use base::text::printable;
-use fleet::token::{TokenReport, TokenRequest, token};
+use base::{Code, Error, Result};
+use fleet::platform::Connection;
+use fleet::token::{TokenReport, TokenRequest, check_token, token};
 
 use crate::args::TokenArgs;
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
-use crate::verb::identity_report::write_files;
+use crate::verb::each_device::each_device;
+use crate::verb::identity::report::write_files;
 use crate::verb::passphrase;
 use crate::verb::platform::{create, done};
 
@@ -19,24 +21,40 @@ pub(crate) fn run(args: &TokenArgs, context: &mut Context) -> Result<Exit> {
     overrides.platform(&args.platform);
     overrides.create(&args.create_as);
     let config = context.config(&overrides)?;
+    let names = args.devices.names();
     let set = match &args.set_file {
+        Some(_) if names.len() > 1 => return Err(several(names.len())),
         Some(path) => Some(passphrase::read_from(path, "the access token", context)?),
         None => None,
     };
+    set.as_ref().map_or(Ok(()), check_token)?;
     let request = TokenRequest {
-        device: args.device.name()?.clone(),
         set,
         replace: args.replace,
         create: args.create.then(|| create(&args.create_as, &config)),
         dry_run: args.dry_run,
     };
-    let mut report = context.in_workspace(&config, |workspace| token(workspace, &request))?;
+    let mut done = context.in_workspace(&config, |workspace| {
+        store::check_exists(workspace.store_dir())?;
+        let connection = Connection::of(workspace)?;
+        each_device(&names, |name| token(workspace, &connection, name, &request))
+    })?;
     if args.show {
         // Only on request: the output of a script often ends in a log that others read.
-        report.token = report.secret.as_ref().map(|secret| secret.reveal().to_owned());
+        for report in &mut done.devices {
+            report.token = report.secret.as_ref().map(|secret| secret.reveal().to_owned());
+        }
     }
-    context.output.result(&report)?;
-    Ok(Exit::Done)
+    done.finish(context)
+}
+
+/// The error of a token that would be that of several devices.
+fn several(count: usize) -> Error {
+    // ThingsBoard rejects a token that another device has.
+    Code::Usage
+        .error(format!("--set-file takes one device, and {count} are given"))
+        .argument("--set-file")
+        .fix("run the command for each device, with a token of its own")
 }
 
 impl Report for TokenReport {

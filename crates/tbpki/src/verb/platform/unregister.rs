@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use base::Result;
 use base::text::printable;
 use fleet::lifecycle::unregister::{UnregisterRequest, unregister};
+use fleet::platform::Connection;
 use fleet::register::{DeviceRegistration, PlatformOutcome};
+use pki::device_name::DeviceName;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -13,28 +15,39 @@ use crate::args::UnregisterArgs;
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
+use crate::verb::each_device::each_device;
 use crate::verb::platform::declined;
 
 pub(crate) fn run(args: &UnregisterArgs, context: &mut Context) -> Result<Exit> {
-    let request = UnregisterRequest {
-        device: args.device.name()?.clone(),
-        delete_device: args.delete_device,
-        replace: args.replace,
-        dry_run: args.dry_run,
-    };
+    let names = args.devices.names();
+    let request = UnregisterRequest { delete_device: args.delete_device, replace: args.replace, dry_run: args.dry_run };
     let mut overrides = Overrides::default();
     overrides.platform(&args.platform);
     let config = context.config(&overrides)?;
     // Asked before the work begins: its lock would keep other verbs out while a person thinks.
     if args.delete_device && !args.yes && !args.dry_run {
-        let question = format!("Delete the device {} and all its data?", args.device.name()?);
+        let question = match names.as_slice() {
+            [name] => format!("Delete the device {name} and all its data?"),
+            names => format!("Delete the {} devices {} and all their data?", names.len(), list(names)),
+        };
         if !context.prompter.confirm(&question, "--yes")? {
-            return Err(declined("the device was not deleted"));
+            return Err(declined("nothing was deleted"));
         }
     }
-    let registration = context.in_workspace(&config, |workspace| unregister(workspace, &request))?;
-    context.output.result(&UnregisterReport { registration, deletes: args.delete_device })?;
-    Ok(Exit::Done)
+    let done = context.in_workspace(&config, |workspace| {
+        store::check_exists(workspace.store_dir())?;
+        let connection = Connection::of(workspace)?;
+        each_device(&names, |name| {
+            let registration = unregister(workspace, &connection, name, &request)?;
+            Ok(UnregisterReport { registration, deletes: args.delete_device })
+        })
+    })?;
+    done.finish(context)
+}
+
+/// The names in one line.
+fn list(names: &[&DeviceName]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// A device that was taken from the platform.

@@ -1,7 +1,5 @@
 //! `tbpki client`.
 
-use std::io::{self, Write};
-
 use base::file::Ownership;
 use base::{Code, Finding, Result};
 use config::{Config, key};
@@ -11,30 +9,13 @@ use fleet::register::new_device::{DeviceReport, NewRegistration, make_and_regist
 use identity::device::make_device;
 use identity::request::IdentityRequest;
 use pki::device_name::DeviceName;
-use schemars::JsonSchema;
-use serde::Serialize;
 use store::Workspace;
 
-use super::platform::create;
 use crate::args::{ClientArgs, IdentityArgs, OwnerArgs};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
-use crate::output::Report;
-
-/// The result: one device as it is, several as a list.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(untagged)]
-pub(crate) enum ClientReport {
-    /// The only device.
-    One(Box<DeviceReport>),
-    /// Several devices, in the order of the command line.
-    Several {
-        /// The devices that were made.
-        devices: Vec<DeviceReport>,
-        /// The names after a device that could not be made.
-        left: Vec<String>,
-    },
-}
+use crate::verb::each_device::{DoneDevices, each_device};
+use crate::verb::platform::create;
 
 pub(crate) fn run(args: &ClientArgs, context: &mut Context) -> Result<Exit> {
     let names = args.devices.names();
@@ -51,27 +32,12 @@ pub(crate) fn run(args: &ClientArgs, context: &mut Context) -> Result<Exit> {
         findings.append(&mut device.identity.findings);
         findings.extend(device.registration.as_ref().and_then(|registration| registration.error.clone()));
     }
-    findings.extend(made.failure);
+    findings.extend(made.failure.take());
     let is_registered = |device: &DeviceReport| device.registration.as_ref().is_none_or(|one| one.error.is_none());
     let exit = if made.left.is_empty() && made.devices.iter().all(is_registered) { Exit::Done } else { Exit::Partly };
     context.output.findings(findings);
-    let report = match made.devices.pop() {
-        Some(only) if names.len() == 1 => ClientReport::One(Box::new(only)),
-        last => {
-            made.devices.extend(last);
-            ClientReport::Several { devices: made.devices, left: made.left }
-        }
-    };
-    context.output.result(&report)?;
+    context.output.result(&made.into_result())?;
     Ok(exit)
-}
-
-/// The devices of a run.
-struct MadeDevices {
-    devices: Vec<DeviceReport>,
-    /// The failure that ended the run. The names from its device on are left.
-    failure: Option<Finding>,
-    left: Vec<String>,
 }
 
 /// Fails for options that belong to one device.
@@ -86,14 +52,13 @@ fn check_several(args: &ClientArgs, count: usize) -> Result<()> {
     }
 }
 
-/// Makes the devices in their order, up to the first that cannot be made. What was made is reported, because it exists;
-/// a failure of the first device is the failure of the run.
+/// Makes the devices in their order.
 fn make_all(
     args: &ClientArgs,
     config: &Config,
     names: &[&DeviceName],
     workspace: &mut Workspace<'_>,
-) -> Result<MadeDevices> {
+) -> Result<DoneDevices<DeviceReport>> {
     let mut request = request(&args.identity, args.out.as_ref(), &args.owner);
     request.profile = issuing_profile(args, workspace)?;
     // One login for all, before a key is made: the settings may be wrong.
@@ -101,38 +66,10 @@ fn make_all(
     let mut create = create(&args.create, config);
     create.accept_number_attributes = args.accept_number_attributes;
     let registration = NewRegistration { create, replace: args.replace, again: args.again };
-    let mut made = MadeDevices { devices: Vec::new(), failure: None, left: Vec::new() };
-    for (index, name) in names.iter().enumerate() {
-        let device = match &connection {
-            Some(connection) => make_and_register(workspace, connection, name, &request, &registration),
-            None => make_device(workspace, name, &request).map(DeviceReport::from),
-        };
-        match device {
-            Ok(device) => made.devices.push(device),
-            Err(error) if index == 0 => return Err(error),
-            Err(error) => {
-                made.failure = Some(error.into_finding());
-                made.left = names.iter().skip(index).map(ToString::to_string).collect();
-                break;
-            }
-        }
-    }
-    Ok(made)
-}
-
-impl Report for ClientReport {
-    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
-        match self {
-            Self::One(device) => device.render(out),
-            Self::Several { devices, left } => {
-                devices.iter().try_for_each(|device| device.render(out))?;
-                match left.as_slice() {
-                    [] => Ok(()),
-                    left => writeln!(out, "{} not made: {}; run the same command again", left.len(), left.join(", ")),
-                }
-            }
-        }
-    }
+    each_device(names, |name| match &connection {
+        Some(connection) => make_and_register(workspace, connection, name, &request, &registration),
+        None => make_device(workspace, name, &request).map(DeviceReport::from),
+    })
 }
 
 /// The profile whose CA issues the device: the one of `--profile`, if it has a CA in the store.

@@ -6,8 +6,8 @@ use base::text::printable;
 use fleet::register::new_device::DeviceReport;
 use identity::report::{FileOutcome, IdentityOutcome, IdentityReport};
 
-use super::platform;
 use crate::output::Report;
+use crate::verb::platform;
 
 impl Report for IdentityReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {

@@ -1,0 +1,107 @@
+//! Verbs that take several devices and do the same to one after the other.
+
+use std::io::{self, Write};
+
+use base::text::printable;
+use base::{Finding, Result};
+use pki::device_name::DeviceName;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::output::Report;
+
+/// The result of a verb: one device as it is, several as a list.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "OneOrSeveral{T}")]
+pub(crate) enum OneOrSeveral<T> {
+    /// The only device.
+    One(Box<T>),
+    /// Several devices, in the order of the command line.
+    Several {
+        /// The devices that were done.
+        devices: Vec<T>,
+        /// The name of the device that failed, and those after it.
+        left: Vec<String>,
+    },
+}
+
+/// The devices of a run.
+pub(crate) struct DoneDevices<T> {
+    /// What was done, in the order of the command line.
+    pub devices: Vec<T>,
+    /// The failure that ended the run. The names from its device on are left.
+    pub failure: Option<Finding>,
+    /// The names that are left.
+    pub left: Vec<String>,
+}
+
+/// Works on the devices in their order, up to the first that fails. What was done is reported, because it exists; a
+/// failure of the first device is the failure of the run.
+///
+/// # Errors
+/// That of the first device.
+pub(crate) fn each_device<T>(
+    names: &[&DeviceName],
+    mut work: impl FnMut(&DeviceName) -> Result<T>,
+) -> Result<DoneDevices<T>> {
+    let mut done = DoneDevices { devices: Vec::new(), failure: None, left: Vec::new() };
+    for (index, name) in names.iter().enumerate() {
+        match work(name) {
+            Ok(device) => done.devices.push(device),
+            Err(error) if index == 0 => return Err(error),
+            Err(error) => {
+                done.failure = Some(error.into_finding());
+                done.left = names.iter().skip(index).map(ToString::to_string).collect();
+                break;
+            }
+        }
+    }
+    Ok(done)
+}
+
+impl<T> DoneDevices<T> {
+    /// The result. A list if the run was about several devices, even if only one of them was done.
+    pub(crate) fn into_result(mut self) -> OneOrSeveral<T> {
+        match self.devices.pop() {
+            Some(only) if self.devices.is_empty() && self.left.is_empty() => OneOrSeveral::One(Box::new(only)),
+            last => {
+                self.devices.extend(last);
+                OneOrSeveral::Several { devices: self.devices, left: self.left }
+            }
+        }
+    }
+}
+
+impl<T: Report + Serialize> DoneDevices<T> {
+    /// Prints the failure and the result.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub(crate) fn finish(mut self, context: &mut Context) -> Result<Exit> {
+        let exit = if self.left.is_empty() { Exit::Done } else { Exit::Partly };
+        context.output.findings(self.failure.take());
+        context.output.result(&self.into_result())?;
+        Ok(exit)
+    }
+}
+
+impl<T: Report> Report for OneOrSeveral<T> {
+    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::One(device) => device.render(out),
+            Self::Several { devices, left } => {
+                devices.iter().try_for_each(|device| device.render(out))?;
+                match left.as_slice() {
+                    [] => Ok(()),
+                    left => {
+                        let names = left.join(", ");
+                        writeln!(out, "{} not done: {}; run the same command again", left.len(), printable(&names))
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The verbs that make identities.
+
+pub(crate) mod client;
+pub(crate) mod report;
+pub(crate) mod server;
