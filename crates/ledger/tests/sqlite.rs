@@ -239,7 +239,7 @@ fn a_writer_waits_for_another_but_not_for_ever() {
     let mut ledger = station.open();
     let other = Connection::open(station.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    // After the patience of a file, 5 s.
+    // After the patience of a file, 20 s.
     let error = ledger.intend(&device("a")).unwrap_err();
     assert_eq!(error.code(), Code::StoreLocked);
 

@@ -1,16 +1,23 @@
 //! Errors of SQLite, in this workspace's words.
 
 use std::path::Path;
+use std::time::Duration;
 
 use base::{Code, Error};
 use rusqlite::{ErrorCode, ffi};
 
+/// The longest wait for another process that is writing.
+///
+/// Most transactions take milliseconds, but staging a million names holds the file for seconds, and a slow disk for
+/// longer. The enrolment service gives a request 30 seconds, and should still answer it.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
 /// The error for a failure of SQLite on the ledger at `path`.
 pub(crate) fn fault(path: &Path, error: rusqlite::Error) -> Error {
     let found = match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            Code::StoreLocked.error("another process is writing to the ledger").fix("try again when it is done")
-        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Code::StoreLocked
+            .error(format!("another process was still writing to the ledger after {} seconds", PATIENCE.as_secs()))
+            .fix("run the same command again when it is done; `fuser` with this file names the process"),
         _ if is_disk_full(&error) => {
             Code::DiskFull.error("the ledger cannot grow").fix("make room and run the same command again")
         }
@@ -52,6 +59,16 @@ fn is(error: &rusqlite::Error, extended: i32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_busy_ledger_names_the_time_that_was_waited() {
+        let busy = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None);
+        let fault = fault(Path::new("ledger.db"), busy);
+        assert_eq!(fault.finding().what, "another process was still writing to the ledger after 20 seconds");
+        assert_eq!(fault.finding().location.file.as_deref(), Some(Path::new("ledger.db")));
+        let advice = "run the same command again when it is done; `fuser` with this file names the process";
+        assert_eq!(fault.finding().fix.as_deref(), Some(advice));
+    }
 
     #[test]
     fn faults_that_the_user_can_repair_are_told_from_damage() {

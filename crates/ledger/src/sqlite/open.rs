@@ -4,20 +4,16 @@ use std::fs::{self, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::Duration;
 
 use base::{Code, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::File;
-use super::fault::fault;
+use super::fault::{PATIENCE, fault};
 use super::schema::{self, FileKind};
 use crate::layout::{BeforeUpgrade, too_new};
 use crate::ledger::ledger_status::LedgerStatus;
-
-/// The longest wait for another process that is writing. Its transactions take milliseconds.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Pages in `ledger.db-wal` from which on a commit also folds them into `ledger.db`.
 const WAL_PAGES: i64 = 128;

@@ -104,10 +104,14 @@ pub(crate) fn a_shard_is_never_handed_out_twice<S: Station>() {
             scope.spawn(move || {
                 let name = format!("station {number}");
                 let mut shards = Vec::new();
-                while let Some(claim) = ledger.claim(&wish(job.id, Phase::Issue, &name, LONG)).unwrap() {
-                    shards.push(claim.shard);
+                loop {
+                    match ledger.claim(&wish(job.id, Phase::Issue, &name, LONG)) {
+                        Ok(Some(claim)) => shards.push(claim.shard),
+                        Ok(None) => return shards,
+                        // On a loaded machine the others can keep the file for longer than a user would wait.
+                        Err(error) => assert_eq!(error.code(), Code::StoreLocked, "{error}"),
+                    }
                 }
-                shards
             })
         };
         let stations: Vec<_> = (0..4).map(work).collect();
