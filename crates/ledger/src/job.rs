@@ -2,6 +2,7 @@
 
 pub(crate) mod attempt;
 mod bulk;
+pub(crate) mod candidate;
 pub(crate) mod claim;
 pub(crate) mod job_stage;
 pub(crate) mod jobs;

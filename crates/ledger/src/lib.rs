@@ -86,6 +86,7 @@ mod view;
 
 pub use entry::{Entry, IssuedRecord, NewIdentity};
 pub use filter::{Filter, NameFilter};
+pub use job::candidate::{LatestGeneration, RenewalCandidate};
 pub use job::claim::{Claim, ClaimRequest, FleetIdentity, ShardParameters, serial_of};
 pub use job::jobs::CommittedShard;
 pub use job::progress::{JobProgress, PhaseProgress};

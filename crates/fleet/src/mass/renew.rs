@@ -3,7 +3,7 @@
 
 use base::{Code, Finding, Result};
 use identity::lifecycle::renew::RenewalRule;
-use ledger::{Entry, Job, JobId, Kind, NewJob, StagedName, StagingOutcome, View};
+use ledger::{Job, JobId, LatestGeneration, NewJob, RenewalCandidate, StagingOutcome, View};
 use pki::Certificate;
 use pki::validity::{Lifetime, Validity};
 use store::Workspace;
@@ -81,10 +81,15 @@ pub fn renew(
             }
             let new = NewJob { parameters: order.parameters()?, shard_size: SHARD, renews: true };
             let mut staging = store.ledger.stage(&new)?;
-            for_each_name(&view, &of, |number, name| {
-                let is_renewed = candidates.renewed.get(number).copied().unwrap_or_default();
-                if is_renewed { staging.add(&name) } else { Ok(()) }
-            })?;
+            for shard in issued_shards(&view, &of) {
+                let shard = shard?;
+                let first = first_of(&of, shard);
+                for (index, name) in view.names(of.id, shard)?.iter().enumerate() {
+                    if candidates.renewed.get(first.saturating_add(index)).copied().unwrap_or_default() {
+                        staging.add(name)?;
+                    }
+                }
+            }
             match staging.keep()? {
                 StagingOutcome::New(job) | StagingOutcome::Known(job) => (job, findings),
             }
@@ -151,42 +156,24 @@ fn candidates(
     let limit = ca.check_usable(workspace.store_dir(), workspace.now)?;
     let lifetime = Lifetime { days: order.days, explicit: order.exact_days };
     let (validity, _) = Validity::starting(workspace.now, lifetime, Some(&limit))?;
-    let is_due = |entry: &Entry| {
-        request.due.is_none_or(|due| due.includes(entry, workspace.now))
-            && lasts(order.days, entry.not_after, validity.not_after())
+    let is_due = |latest: &LatestGeneration| {
+        request.due.is_none_or(|due| due.is_due(latest.not_before, latest.not_after, workspace.now))
+            && lasts(order.days, latest.not_after, validity.not_after())
     };
     // One flag for each name, about a megabyte for a million devices, instead of the names.
     let size = usize::try_from(of.size).unwrap_or(usize::MAX);
     let mut found = Candidates { renewed: vec![false; size], ..Candidates::default() };
     let mut origin = Origins { view, of, known: Vec::new() };
-    for_each_name(view, of, |number, name| {
-        let renewed = match view.latest(Kind::Device, &name.name)? {
-            Some(entry) if entry.revocation.is_some() => {
-                found.revoked += 1;
-                false
+    for shard in issued_shards(view, of) {
+        let shard = shard?;
+        let first = first_of(of, shard);
+        for (index, candidate) in view.renewal_candidates(of.id, shard)?.into_iter().enumerate() {
+            let renewed = found.count(&candidate, &mut origin, is_due)?;
+            if let Some(place) = found.renewed.get_mut(first.saturating_add(index)) {
+                *place = renewed;
             }
-            Some(entry) if entry.is_for_bulk() && origin.includes(&entry)? => {
-                if view.pending(Kind::Device, &name.name)?.is_some() {
-                    found.pending += 1;
-                    false
-                } else if is_due(&entry) {
-                    true
-                } else {
-                    found.not_due += 1;
-                    false
-                }
-            }
-            _ => {
-                found.others += 1;
-                false
-            }
-        };
-        found.count += u64::from(renewed);
-        if let Some(place) = found.renewed.get_mut(number) {
-            *place = renewed;
         }
-        Ok(())
-    })?;
+    }
     Ok(found)
 }
 
@@ -203,8 +190,8 @@ struct Origins<'a> {
 }
 
 impl Origins<'_> {
-    fn includes(&mut self, entry: &Entry) -> Result<bool> {
-        let Some((id, _)) = entry.job else { return Ok(false) };
+    fn includes(&mut self, job: Option<JobId>) -> Result<bool> {
+        let Some(id) = job else { return Ok(false) };
         if id == self.of.id {
             return Ok(true);
         }
@@ -221,22 +208,45 @@ impl Origins<'_> {
     }
 }
 
-/// The names of a job, each with its number from 0.
-fn for_each_name(view: &View, job: &Job, mut each: impl FnMut(usize, StagedName) -> Result<()>) -> Result<()> {
-    for shard in 0..job.shards {
-        // A job that was canceled has no names for what it did not issue.
-        if view.committed(job.id, shard)?.is_none() {
-            continue;
-        }
-        let first = usize::try_from(job.range(shard).0).unwrap_or(usize::MAX);
-        for (index, name) in view.names(job.id, shard)?.into_iter().enumerate() {
-            each(first.saturating_add(index), name)?;
-        }
-    }
-    Ok(())
+/// The shards of a job that are issued. A job that was canceled has no identities of the others.
+fn issued_shards(view: &View, job: &Job) -> impl Iterator<Item = Result<u32>> {
+    (0..job.shards).filter_map(move |shard| match view.committed(job.id, shard) {
+        Ok(committed) => committed.map(|_| Ok(shard)),
+        Err(error) => Some(Err(error)),
+    })
+}
+
+/// The number of the first name of a shard, from 0.
+fn first_of(job: &Job, shard: u32) -> usize {
+    usize::try_from(job.range(shard).0).unwrap_or(usize::MAX)
 }
 
 impl Candidates {
+    /// Counts a device, and returns whether it is renewed.
+    fn count(
+        &mut self,
+        candidate: &RenewalCandidate,
+        origin: &mut Origins<'_>,
+        is_due: impl Fn(&LatestGeneration) -> bool,
+    ) -> Result<bool> {
+        let counter = match &candidate.latest {
+            Some(latest) if latest.is_revoked => &mut self.revoked,
+            Some(latest) if latest.is_for_bulk() && origin.includes(latest.job)? => {
+                if candidate.is_pending {
+                    &mut self.pending
+                } else if is_due(latest) {
+                    self.count += 1;
+                    return Ok(true);
+                } else {
+                    &mut self.not_due
+                }
+            }
+            _ => &mut self.others,
+        };
+        *counter += 1;
+        Ok(false)
+    }
+
     /// What is not renewed, and why.
     fn note(&self, of: &Job) -> Option<Finding> {
         let left = [

@@ -51,7 +51,7 @@ impl View {
              WHERE job = ?1 AND number >= ?2 AND number < ?3 ORDER BY number",
             values![job.id.0, first, first + u64::from(count)],
         )?;
-        rows.iter().map(|row| name(row).map_err(|error| error.at(self.path()))).collect()
+        rows.iter().map(|row| staged_name(row).map_err(|error| error.at(self.path()))).collect()
     }
 
     /// The names of a shard that are issued, each with its number: all of them; of a job that renews, those of devices with
@@ -71,7 +71,7 @@ impl View {
              WHERE job = ?1 AND number >= ?2 AND number < ?3{in_use} ORDER BY number"
         );
         let rows = self.query(&sql, values![job.id.0, first, first + u64::from(count)])?;
-        rows.iter().map(|row| Ok((row.get(6)?, name(row).map_err(|error| error.at(self.path()))?))).collect()
+        rows.iter().map(|row| Ok((row.get(6)?, staged_name(row).map_err(|error| error.at(self.path()))?))).collect()
     }
 
     /// The profiles that lines of a job name, each once. Reads a row for each of its names.
@@ -204,7 +204,8 @@ fn uid(octets: Vec<u8>) -> Result<JobUid> {
     Ok(JobUid(octets))
 }
 
-fn name(row: &SqlRow) -> Result<StagedName> {
+/// The first six columns of a row: line, name, label, profile, alternative names, attributes.
+pub(crate) fn staged_name(row: &SqlRow) -> Result<StagedName> {
     let unreadable = |error| Code::LedgerUnreadable.error("a staged name is damaged").caused_by(error);
     let json: (Option<String>, Option<String>) = (row.get(4)?, row.get(5)?);
     let sans = json.0.map(|text| serde_json::from_str(&text)).transpose().map_err(unreadable)?;

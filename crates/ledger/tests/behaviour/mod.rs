@@ -420,6 +420,7 @@ macro_rules! behaviour {
             a_lease_on_an_identity_has_one_holder_until_it_ends
             a_registration_of_a_revoked_device_leaves_a_step_open
             a_job_that_renews_makes_pending_generations
+            the_candidates_of_a_shard_are_what_single_queries_return
             the_newest_entry_is_the_one_that_was_recorded_last
         );
     };

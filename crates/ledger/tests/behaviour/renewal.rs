@@ -4,9 +4,12 @@ use std::thread;
 use std::time::Duration;
 
 use base::Code;
-use ledger::{Filter, Key, Kind, Ledger, NewJob, OpenStep, Phase, RenewalStep, Role, StagingOutcome};
+use ledger::{
+    Filter, Key, Kind, LatestGeneration, Ledger, NewJob, OpenStep, Phase, RenewalCandidate, RenewalStep, Role,
+    StagingOutcome,
+};
 
-use super::jobs::{claim, code, named, new_job, signed, stage, try_stage};
+use super::jobs::{claim, code, issue_shard, named, new_job, signed, stage, try_stage};
 use super::lifecycle::{renewal, roles};
 use super::{Station, intend_as, issue, leaf};
 
@@ -114,7 +117,7 @@ pub(crate) fn a_registration_of_a_revoked_device_leaves_a_step_open<S: Station>(
 
     // The same in a shard.
     let job = stage(&mut ledger, 2, &["c", "d"]);
-    super::jobs::issue_shard(&mut ledger, &job);
+    issue_shard(&mut ledger, &job);
     let held = claim(&mut ledger, &job, Phase::Register).unwrap();
     let keys: Vec<Key> = ledger.shard(job.id, 0).unwrap().into_iter().map(|entry| entry.key).collect();
     ledger.revoke(&keys[1], None, &[]).unwrap();
@@ -168,6 +171,54 @@ pub(crate) fn a_job_that_renews_makes_pending_generations<S: Station>() {
     ledger.promote(&key).unwrap();
     let StagingOutcome::New(second) = stage_renewal(&mut ledger, &["a"]).unwrap() else { panic!("a new job") };
     assert_ne!(second.id, job.id);
+}
+
+pub(crate) fn the_candidates_of_a_shard_are_what_single_queries_return<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let names = ["current", "pending", "replaced", "revoked", "unregistered", "void"];
+    let job = stage(&mut ledger, 4, &names);
+    let before = ledger.renewal_candidates(job.id, 0).unwrap();
+    assert_eq!(before.len(), 4);
+    assert!(before.iter().all(|candidate| candidate.latest.is_none() && !candidate.is_pending));
+    for _ in 0..job.shards {
+        issue_shard(&mut ledger, &job);
+    }
+    let key = |ledger: &Ledger, name: &str| ledger.current(Kind::Device, name).unwrap().unwrap().key;
+    pending(&mut ledger, "pending");
+    let next = pending(&mut ledger, "replaced");
+    ledger.promote(&next).unwrap();
+    ledger.revoke(&key(&ledger, "revoked"), None, &[]).unwrap();
+    ledger.unregistered(&key(&ledger, "unregistered")).unwrap();
+    let given_up = intend_as(&mut ledger, &renewal("void", 2)).unwrap();
+    ledger.void(&given_up, "interrupted").unwrap();
+
+    let mut found = Vec::new();
+    for shard in 0..job.shards {
+        found.extend(ledger.renewal_candidates(job.id, shard).unwrap());
+    }
+    assert_eq!(found.iter().map(|candidate| candidate.name.name.as_str()).collect::<Vec<_>>(), names);
+    let all: Vec<_> = (0..job.shards).flat_map(|shard| ledger.names(job.id, shard).unwrap()).collect();
+    assert_eq!(found.iter().map(|candidate| candidate.name.clone()).collect::<Vec<_>>(), all);
+    for candidate in &found {
+        let name = candidate.name.name.as_str();
+        let entry = ledger.latest(Kind::Device, name).unwrap().unwrap();
+        let latest = candidate.latest.as_ref().unwrap();
+        assert_eq!((latest.generation, latest.role), (entry.generation(), entry.role), "{name}");
+        assert_eq!((latest.not_before, latest.not_after), (entry.not_before, entry.not_after), "{name}");
+        assert_eq!(latest.job, entry.job.map(|(job, _)| job), "{name}");
+        assert_eq!(latest.is_revoked, entry.revocation.is_some(), "{name}");
+        assert_eq!(latest.is_for_bulk(), entry.is_for_bulk(), "{name}");
+        assert_eq!(candidate.is_pending, ledger.pending(Kind::Device, name).unwrap().is_some(), "{name}");
+    }
+    let taken = |of: fn(&RenewalCandidate) -> bool| -> Vec<&str> {
+        found.iter().filter(|candidate| of(candidate)).map(|candidate| candidate.name.name.as_str()).collect()
+    };
+    assert_eq!(taken(|candidate| candidate.is_pending), ["pending"]);
+    assert_eq!(
+        taken(|candidate| candidate.latest.as_ref().is_some_and(LatestGeneration::is_for_bulk)),
+        ["current", "pending", "replaced", "void"]
+    );
 }
 
 pub(crate) fn the_newest_entry_is_the_one_that_was_recorded_last<S: Station>() {
