@@ -114,7 +114,7 @@ pub fn serve(
         options.limits,
         metrics.clone(),
         store,
-        identity::lifecycle::revocation_lists::devices_file(workspace),
+        identity::lifecycle::revocation_lists::devices_file(workspace.config, workspace.store_dir()),
         sender,
         Audit::open(&audit_path)?,
     ));

@@ -6,23 +6,28 @@
 mod cause;
 mod expiry;
 mod jobs;
+mod life;
 mod page;
 mod rows;
 mod summary;
 
 use std::collections::BTreeMap;
 
-use base::Result;
-use ledger::{Entry, Filter, Kind, State, View};
+use base::{Finding, Result};
+use ledger::{Entry, Filter, Kind, State};
+use store::Workspace;
 use time::{Duration, OffsetDateTime};
 
 use crate::selection::has_failed;
 use cause::Causes;
 use expiry::Expiry;
 use jobs::Jobs;
+use life::Life;
 use rows::TopRows;
 
-pub use summary::{CauseSummary, JobSummary, OverviewSummary, PhaseSummary};
+pub use summary::{
+    CauseSummary, JobSummary, OpenSummary, OverviewSummary, PhaseSummary, RevokedSummary, RolloverSummary,
+};
 
 /// The highest number of devices on the page.
 pub const ROWS: usize = 10_000;
@@ -42,6 +47,7 @@ pub struct Overview {
     causes: Causes,
     rows: TopRows,
     jobs: Jobs,
+    life: Life,
     /// The devices with an access token, which the ledger does not have.
     tokens: Vec<String>,
     /// CAs and servers, as many as are shown.
@@ -80,24 +86,27 @@ struct Totals {
 }
 
 impl Overview {
-    /// Looks through the ledger. `tokens` are the names of devices with an access token.
+    /// Looks through the ledger and at the published revocation lists.
     ///
     /// # Errors
-    /// The ledger's own.
-    pub fn of(view: &View, tokens: Vec<String>, now: OffsetDateTime) -> Result<Self> {
+    /// Those of the ledger and of the store.
+    pub fn of(workspace: &Workspace<'_>) -> Result<Self> {
+        let (view, now) = (&workspace.view()?, workspace.now);
         let mut overview = Self {
             now,
-            tokens,
+            tokens: store::token_devices(&workspace.location, view)?,
             totals: Totals::default(),
             expiry: Expiry::new(now),
             causes: Causes::default(),
             rows: TopRows::new(ROWS),
             jobs: Jobs::of(view)?,
+            life: Life::of(workspace, view)?,
             others: Vec::new(),
             others_total: 0,
         };
         overview.totals.pending = view.count(&Filter { pending_only: true, ..Filter::default() })?;
-        let renewals = u64::try_from(view.open_renewals()?.len()).unwrap_or(u64::MAX);
+        let renewals = view.open_renewals()?.len().saturating_add(view.open_swaps()?.len());
+        let renewals = u64::try_from(renewals).unwrap_or(u64::MAX);
         overview.totals.open = renewals.saturating_add(view.count_open_revocations()?);
         // One pass, row by row: a list of a million devices does not have to fit in memory.
         for entry in view.list(&Filter { latest_only: true, ..Filter::default() }) {
@@ -108,6 +117,11 @@ impl Overview {
             }
         }
         Ok(overview)
+    }
+
+    /// The revocation lists that are due, and the files that could not be read.
+    pub fn findings(&self) -> &[Finding] {
+        &self.life.findings
     }
 
     fn add_device(&mut self, entry: &Entry) {

@@ -6,6 +6,7 @@ pub mod enrol;
 pub mod hook;
 pub mod metrics;
 pub mod one_time_password;
+pub mod published_lists;
 pub mod renew;
 pub mod revocation_lists;
 pub mod rollover;

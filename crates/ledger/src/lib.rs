@@ -104,7 +104,7 @@ pub use lifecycle::known::{KnownIdentity, KnownJob, KnownShard};
 pub use lifecycle::list::{NewList, RevocationList};
 pub use lifecycle::origin::Origin;
 pub use lifecycle::renewal::{OpenRenewal, RenewalStep};
-pub use lifecycle::revocation::{OpenRevocation, OpenStep, Revocation, RevokedCertificate};
+pub use lifecycle::revocation::{OpenRevocation, OpenStep, Revocation, RevocationCount, RevokedCertificate};
 pub use lifecycle::role::Role;
 pub use parameters::{Difference, Parameters};
 pub use postgres::PostgresServer;

@@ -17,6 +17,7 @@ mod renew;
 mod revoke;
 mod rollover;
 mod scene;
+mod seen;
 mod stolen_station;
 mod swap;
 mod units;

@@ -751,6 +751,10 @@ codes! {
     363 NoEnrolmentInFirmware User "The application does not fetch certificates"
         "The credentials record of devices that fetch certificates has further entries, and needs an application that knows them. This build of the tbpki firmware does not. Update the firmware, or name another application with --app."
 
+    // The dates of revocation lists.
+    364 ListDue User "A revocation list is due"
+        "Half of the life of a revocation list has passed, or all of it. A broker that reads an expired list refuses every device whose CA made it. `tbpki crl` writes the next lists; the broker must read the file again. Run it by a timer well before the lists expire, or let `tbpki serve` write them. `tbpki report` shows the dates of all lists."
+
     // Mistakes of ours.
     900 Internal Bug "Internal error"
         "This is a mistake in tbpki. Nothing that was not complete has been kept. Please report it with the message and what you were doing."

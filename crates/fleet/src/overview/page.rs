@@ -5,6 +5,7 @@
 
 mod chart;
 mod devices;
+mod life;
 mod sections;
 mod text;
 

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use ledger::Phase;
+use identity::lifecycle::published_lists::PublishedListReport;
+use ledger::{Phase, RevocationCount};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Overview;
 use super::jobs::JobAndProgress;
+use super::life::{OpenItem, RolloverProgress};
 use identity::report::rfc3339;
 
 /// The fleet in numbers. Every device counts once, by its latest generation that is not void.
@@ -37,6 +39,14 @@ pub struct OverviewSummary {
     pub pending_renewals: u64,
     /// How many steps of renewals and revocations are begun and not done.
     pub open_steps: u64,
+    /// What is begun and not done, open jobs included: at most 100 of each sort.
+    pub open: Vec<OpenSummary>,
+    /// The published revocation lists, one for each generation of a CA.
+    pub revocation_lists: Vec<PublishedListReport>,
+    /// The rollovers of CAs that are under way.
+    pub rollovers: Vec<RolloverSummary>,
+    /// The number of revoked certificates by kind and reason, the most frequent first.
+    pub revoked: Vec<RevokedSummary>,
     /// Why devices failed, the most frequent cause first.
     pub causes: Vec<CauseSummary>,
     /// The number that failed for other causes.
@@ -56,6 +66,48 @@ pub struct CauseSummary {
     pub devices: u64,
     /// One of them.
     pub example: String,
+}
+
+/// Something that is begun and not done.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct OpenSummary {
+    /// `revocation`, `crl-after`, `renewal`, `enrolment` or `job`.
+    pub of: String,
+    /// The kind and the name of the identity, the job, or the program.
+    pub subject: String,
+    /// The step.
+    pub step: String,
+    /// The error of the last attempt.
+    pub error: Option<String>,
+}
+
+/// How many have come along with a rollover.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RolloverSummary {
+    /// The CA, by its name in the ledger.
+    pub ca: String,
+    /// The next generation, from 1.
+    pub generation: u32,
+    /// True if it is prepared: `kind` must get it before it signs. False if it signs: certificates of it must replace
+    /// those of the generation before.
+    pub prepared: bool,
+    /// `device` or `server`.
+    pub kind: String,
+    /// How many have it.
+    pub done: u64,
+    /// All who must have it.
+    pub total: u64,
+}
+
+/// How many certificates of a kind were revoked for one reason.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RevokedSummary {
+    /// `ca`, `server` or `device`.
+    pub kind: String,
+    /// The reason by its name in RFC 5280, section 5.3.1; `null` if none was given.
+    pub reason: Option<String>,
+    /// The number of certificates.
+    pub count: u64,
 }
 
 /// The progress of a job.
@@ -112,12 +164,35 @@ impl Overview {
             expiring_within_90_days: totals.expiring + totals.others_expiring,
             pending_renewals: totals.pending,
             open_steps: totals.open,
+            open: self.life.open.iter().map(open_summary).collect(),
+            revocation_lists: self.life.lists.iter().map(|list| PublishedListReport::of(list, self.now)).collect(),
+            rollovers: self.life.rollovers.iter().map(rollover_summary).collect(),
+            revoked: self.life.revoked.iter().map(revoked_summary).collect(),
             causes: causes.collect(),
             other_causes: self.causes.others,
             jobs: self.jobs.latest.iter().map(job_summary).collect(),
             rows: u64::try_from(self.rows.len()).unwrap_or(u64::MAX),
         }
     }
+}
+
+fn open_summary(item: &OpenItem) -> OpenSummary {
+    OpenSummary {
+        of: item.of.as_str().to_owned(),
+        subject: item.subject.clone(),
+        step: item.step.clone(),
+        error: item.error.clone(),
+    }
+}
+
+fn rollover_summary(rollover: &RolloverProgress) -> RolloverSummary {
+    let RolloverProgress { ca, generation, is_prepared, kind, done, total } = rollover.clone();
+    RolloverSummary { ca, generation, prepared: is_prepared, kind, done, total }
+}
+
+fn revoked_summary(count: &RevocationCount) -> RevokedSummary {
+    let RevocationCount { kind, reason, count } = count.clone();
+    RevokedSummary { kind: kind.to_string(), reason, count }
 }
 
 fn job_summary(JobAndProgress { job, progress }: &JobAndProgress) -> JobSummary {

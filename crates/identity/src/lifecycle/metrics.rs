@@ -7,7 +7,8 @@ use base::prometheus::{Family, MetricsText};
 use ledger::{Filter, Kind, Role, State, View};
 use store::Workspace;
 
-use crate::lifecycle::revocation_lists::{is_hook_open, published};
+use crate::lifecycle::published_lists::first_to_end;
+use crate::lifecycle::revocation_lists::is_hook_open;
 use crate::lifecycle::rollover::shortens_from;
 use crate::profile_ca;
 
@@ -46,6 +47,10 @@ const TOKENS: Family = Family::gauge("tbpki_devices_with_token", "Devices that l
 const LIST_BEGIN: Family = Family::gauge(
     "tbpki_revocation_list_begin_seconds",
     "Time at which the revocation list of a CA that ends first was made, in Unix seconds.",
+);
+const LIST_DUE: Family = Family::gauge(
+    "tbpki_revocation_list_due_seconds",
+    "Time from which `tbpki crl` must make the next revocation list of a CA, in Unix seconds.",
 );
 const SHORTENS: Family = Family::gauge(
     "tbpki_ca_shortens_from_seconds",
@@ -124,10 +129,14 @@ fn cas(text: &mut MetricsText, workspace: &Workspace<'_>, view: &View) -> Result
     for (ca, entry) in &signing {
         text.sample(&SHORTENS, &[("ca", &ca.name())], shortens_from(workspace, ca, entry).unix_timestamp());
     }
-    let lists = published(workspace, &all)?;
+    let lists = first_to_end(workspace.config, workspace.store_dir(), &all)?;
     text.family(&LIST_BEGIN);
     for list in &lists {
         text.sample(&LIST_BEGIN, &[("ca", &list.ca)], list.this_update.unix_timestamp());
+    }
+    text.family(&LIST_DUE);
+    for list in &lists {
+        text.sample(&LIST_DUE, &[("ca", &list.ca)], list.due_from().unix_timestamp());
     }
     text.family(&families::LIST_END);
     for list in &lists {

@@ -9,6 +9,7 @@ use std::thread;
 
 use base::file::{self, FileSet, Mode, WriteOutcome};
 use base::{Code, Finding, Result, digest};
+use config::Config;
 use ledger::{Entry, Generation, NewList};
 use pki::Certificate;
 use pki::armour;
@@ -79,9 +80,9 @@ pub struct RevocationListReport {
 }
 
 /// The path of the file with the lists of the devices' CAs.
-pub fn devices_file(workspace: &Workspace<'_>) -> PathBuf {
-    let named = workspace.config.crl.out.value.as_ref().map(|path| path.resolved().to_owned());
-    named.unwrap_or_else(|| workspace.store_dir().join(DEVICES_FILE))
+pub fn devices_file(config: &Config, store: &Path) -> PathBuf {
+    let named = config.crl.out.value.as_ref().map(|path| path.resolved().to_owned());
+    named.unwrap_or_else(|| store.join(DEVICES_FILE))
 }
 
 /// As [`write()`], for lists that are due and not for a revocation: `[crl] superseded` adds the generations of devices that a
@@ -123,7 +124,7 @@ pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) ->
     devices
         .extend(profile_ca::names_with_revoked(&store.ledger)?.into_iter().map(|name: DeviceName| Ca::Profile(name)));
     devices.push(Ca::DevicesRoot);
-    let path = devices_file(workspace);
+    let path = devices_file(workspace.config, workspace.store_dir());
     Writer { workspace, store, path, dry_run, has_hook, report: &mut report }.write(&devices)?;
 
     let path = workspace.store_dir().join(SERVERS_FILE);
@@ -177,48 +178,6 @@ fn finish_hook(workspace: &Workspace<'_>, hook: Option<&Hook>, report: &mut Revo
             Ok(())
         }
     }
-}
-
-/// The published list of a CA.
-#[derive(Debug, Clone)]
-pub struct PublishedList {
-    /// The CA.
-    pub ca: String,
-    /// The time at which it was made.
-    pub this_update: OffsetDateTime,
-    /// The latest time at which the next one is made.
-    pub next_update: OffsetDateTime,
-}
-
-/// The published lists of CAs: of each the one that ends first, because a CA has a list for each of its keys.
-///
-/// # Errors
-/// Those of reading the files.
-pub fn published(workspace: &Workspace<'_>, cas: &[Ca]) -> Result<Vec<PublishedList>> {
-    let store = workspace.store_dir();
-    let mut lists = Vec::new();
-    for path in [devices_file(workspace), store.join(SERVERS_FILE)] {
-        let Some(bytes) = file::read_optional(&path, LIMIT)? else { continue };
-        let ders = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.crls;
-        for der in ders {
-            lists.push(Crl::from_der(&der).map_err(|error| error.at(&path))?);
-        }
-    }
-    let mut published = Vec::new();
-    for ca in cas.iter().filter(|ca| ca.cert_path(store).exists()) {
-        let generations = ca.trusted(store)?;
-        let is_of_ca = |list: &&Crl| {
-            generations.iter().any(|one| one.certificate().is_ok_and(|ca| list.verify_signed_by(ca).is_ok()))
-        };
-        let dated = lists.iter().filter(is_of_ca).filter_map(|list| Some((list.next_update()?, list.this_update())));
-        let first = dated.min();
-        published.extend(first.map(|(next_update, this_update)| PublishedList {
-            ca: ca.name(),
-            this_update,
-            next_update,
-        }));
-    }
-    Ok(published)
 }
 
 impl RevocationListsReport {

@@ -23,7 +23,7 @@ use store::ca::generations::CaGeneration;
 
 pub use activate::{Activation, activate};
 pub use gates::leave_devices_behind;
-pub use overview::{CaRow, CasReport, overview, shortens_from};
+pub use overview::{BelowRow, CaRow, CasReport, PeersRow, overview, shortens_from};
 pub use prepare::{check_dry_run, prepare};
 pub use report::{NotRefreshed, RolloverDone, RolloverReport};
 pub use retire::retire;

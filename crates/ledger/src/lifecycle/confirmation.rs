@@ -65,6 +65,17 @@ impl View {
         let names = self.query(&sql, values)?.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
         Ok(Unconfirmed { total: counted.map_or(Ok(0), |row| row.get(0))?, names })
     }
+
+    /// As [`View::unconfirmed`], without the names: all that count, and how many of them have no confirmation.
+    pub fn count_unconfirmed(&self, ca: &Key, kind: Kind, now: OffsetDateTime) -> Result<(u64, u64)> {
+        let row = self.one(
+            "SELECT count(*), count(*) - count(CASE WHEN EXISTS (SELECT 1 FROM ca_confirmation AS known WHERE \
+             known.ca = ?1 AND known.generation = ?2 AND known.kind = identity.kind AND known.name = identity.name) \
+             THEN 1 END) FROM identity WHERE kind = ?3 AND role = 'current' AND not_after > ?4",
+            values![&ca.name, ca.generation.number(), kind.as_str(), now.unix_timestamp()],
+        )?;
+        row.map_or(Ok((0, 0)), |row| Ok((row.get(0)?, row.get(1)?)))
+    }
 }
 
 impl Ledger {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use time::OffsetDateTime;
 
-use crate::key::{Key, SerialNumber};
+use crate::key::{Key, Kind, SerialNumber};
 
 /// A revocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,17 @@ pub struct RevokedCertificate {
     pub serial: SerialNumber,
     /// When and why.
     pub revocation: Revocation,
+}
+
+/// How many certificates of a kind were revoked for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevocationCount {
+    /// The kind.
+    pub kind: Kind,
+    /// The reason by its name in RFC 5280, section 5.3.1; `None` if none was given.
+    pub reason: Option<String>,
+    /// The number of certificates.
+    pub count: u64,
 }
 
 /// A step that makes a revocation known to others. The steps do not wait for each other.

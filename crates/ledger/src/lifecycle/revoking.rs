@@ -7,11 +7,11 @@ use crate::entry::Entry;
 use crate::job::JobId;
 use crate::key::{Generation, Key, Kind, SerialNumber};
 use crate::ledger::Ledger;
-use crate::lifecycle::revocation::{OpenRevocation, OpenStep, Revocation, RevokedCertificate};
+use crate::lifecycle::revocation::{OpenRevocation, OpenStep, Revocation, RevocationCount, RevokedCertificate};
 use crate::lifecycle::role::Role;
 use crate::lifecycle::step::Step;
 use crate::transaction::Transaction;
-use crate::value::{at, one_of, values};
+use crate::value::{SqlRow, at, one_of, values};
 use crate::view::View;
 
 impl Step for OpenStep {
@@ -54,6 +54,28 @@ impl View {
                 Ok(RevokedCertificate { serial, revocation })
             })
             .collect()
+    }
+
+    /// The number of revoked certificates of each kind by reason, the most frequent first.
+    pub fn revocations_by_reason(&self) -> Result<Vec<RevocationCount>> {
+        let sql = "SELECT kind, revocation_reason, count(*) FROM identity WHERE role = 'revoked' \
+            GROUP BY kind, revocation_reason ORDER BY 3 DESC, kind, coalesce(revocation_reason, '')";
+        let rows = self.query(sql, &[])?;
+        let count = |row: &SqlRow| -> Result<RevocationCount> {
+            let kind: String = row.get(0)?;
+            Ok(RevocationCount {
+                kind: one_of(&Kind::ALL, Kind::as_str, &kind)?,
+                reason: row.get(1)?,
+                count: row.get(2)?,
+            })
+        };
+        rows.iter().map(|row| count(row).map_err(|error| error.at(self.path()))).collect()
+    }
+
+    /// The revoked certificates, at most `limit`, the latest first.
+    pub fn latest_revoked(&self, limit: u32) -> Result<Vec<Entry>> {
+        let sql = "WHERE role = 'revoked' ORDER BY revoked_at DESC, kind, name, generation LIMIT ?1";
+        self.entries(sql, values![limit])
     }
 
     /// The steps of revocations that are not done, by identity.

@@ -26,6 +26,17 @@ impl View {
         row.map_or(Ok(0), |row| row.get(0))
     }
 
+    /// How many servers and devices have a current certificate of a CA that ends after `now`: all of them, and those whose
+    /// certificate is of this generation.
+    pub fn count_below(&self, issuer: &str, generation: Generation, now: OffsetDateTime) -> Result<(u64, u64)> {
+        let row = self.one(
+            "SELECT count(*), count(CASE WHEN issuer_generation = ?2 THEN 1 END) FROM identity WHERE issuer = ?1 \
+             AND kind <> 'ca' AND role = 'current' AND not_after > ?3",
+            values![issuer, generation.number(), now.unix_timestamp()],
+        )?;
+        row.map_or(Ok((0, 0)), |row| Ok((row.get(0)?, row.get(1)?)))
+    }
+
     /// The generations of a CA that others trust: the current one first, then the pending one and those that it replaced,
     /// the latest first. Retired and revoked ones are not among them.
     pub fn trusted_generations(&self, ca: &str) -> Result<Vec<Entry>> {

@@ -1,7 +1,7 @@
 //! The generations of a name, in every kind of ledger.
 
 use base::Code;
-use ledger::{Filter, Generation, Key, Kind, NewIdentity, NewList, OpenStep, Phase, Role, State};
+use ledger::{Confirmation, Filter, Generation, Key, Kind, Ledger, NewIdentity, NewList, OpenStep, Phase, Role, State};
 use time::{Duration, OffsetDateTime};
 
 use super::jobs::{LONG, claim, code, issue_shard, signed, stage, wish};
@@ -297,6 +297,44 @@ pub(crate) fn open_steps_are_read_by_name_and_by_shard<S: Station>() {
     ledger.lists_failed("no key").unwrap();
     let errors: Vec<_> = ledger.open_revocations().unwrap().into_iter().map(|open| (open.step, open.error)).collect();
     assert!(errors.iter().all(|(step, error)| (*step == OpenStep::List) == (error.as_deref() == Some("no key"))));
+}
+
+pub(crate) fn rollovers_and_revocations_are_counted<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let ca = |number: &str| NewIdentity { kind: Kind::Ca, serial: serial(number), ..device("devices-issuing") };
+    let first = intend_as(&mut ledger, &ca("ca 1")).unwrap();
+    ledger.issued(&first, &leaf("ca")).unwrap();
+    for name in ["a", "b", "c", "d", "e"] {
+        issue(&mut ledger, name);
+    }
+    let next = intend_as(&mut ledger, &ca("ca 2")).unwrap();
+    ledger.issued_pending(&next, &leaf("ca2")).unwrap();
+    ledger.confirm(&next, Kind::Device, ["a", "b", "e"], Confirmation::Stated, "operator").unwrap();
+    for (name, reason) in [("c", Some("keyCompromise")), ("d", None), ("e", None)] {
+        let key = ledger.current(Kind::Device, name).unwrap().unwrap().key;
+        ledger.revoke(&key, reason, &[]).unwrap();
+    }
+    issue(&mut ledger, "f");
+    // Revoked ones do not count, with a confirmation or without.
+    assert_eq!(ledger.count_unconfirmed(&next, Kind::Device, BEGIN).unwrap(), (3, 1));
+    let unconfirmed = ledger.unconfirmed(&next, Kind::Device, BEGIN).unwrap();
+    assert_eq!((unconfirmed.total, unconfirmed.names), (3, vec!["f".to_owned()]));
+    ledger.promote(&next).unwrap();
+    let below = |ledger: &Ledger, key: &Key| ledger.count_below("devices-issuing", key.generation, BEGIN).unwrap();
+    assert_eq!((below(&ledger, &first), below(&ledger, &next)), ((3, 3), (3, 0)));
+    let renewed = intend_as(&mut ledger, &renewal("a", 2)).unwrap();
+    ledger.issued_pending(&renewed, &leaf("a2")).unwrap();
+    assert_eq!(below(&ledger, &next), (3, 0), "a pending one is not in use");
+    ledger.promote(&renewed).unwrap();
+    assert_eq!((below(&ledger, &first), below(&ledger, &next)), ((3, 2), (3, 1)));
+
+    let reasons: Vec<_> = ledger.revocations_by_reason().unwrap();
+    let reasons: Vec<_> = reasons.iter().map(|count| (count.kind, count.reason.as_deref(), count.count)).collect();
+    assert_eq!(reasons, [(Kind::Device, None, 2), (Kind::Device, Some("keyCompromise"), 1)]);
+    station.sql("UPDATE identity SET revoked_at = revoked_at + 60 WHERE name = 'd'");
+    let latest: Vec<_> = ledger.latest_revoked(2).unwrap().into_iter().map(|entry| entry.key.name).collect();
+    assert_eq!(latest, ["d", "c"]);
 }
 
 pub(crate) fn a_revoked_ca_issues_nothing<S: Station>() {

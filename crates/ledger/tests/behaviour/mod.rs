@@ -406,6 +406,7 @@ macro_rules! behaviour {
             what_was_issued_by_itself_has_its_host
             open_steps_are_read_by_name_and_by_shard
             a_revoked_ca_issues_nothing
+            rollovers_and_revocations_are_counted
             a_ledger_of_the_layout_before_keeps_its_identities;
             a_password_belongs_to_the_first_key
             an_expired_password_goes

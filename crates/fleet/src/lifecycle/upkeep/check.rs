@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use base::file::Lock;
 use base::{Code, Finding, Result};
+use identity::lifecycle::published_lists;
 use ledger::{Filter, Kind, View};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -106,6 +107,7 @@ pub fn check(workspace: &mut Workspace<'_>, request: CheckRequest) -> Result<Sto
         report.problems.push(Problem::new(ProblemKind::Twice, what).entry(&doubtful));
     }
     lists::check(workspace, &view, &mut report.problems)?;
+    report.findings.extend(published_lists::warnings(workspace.config, &dir, &view, workspace.now));
     let is_wanted = !request.offline && (request.platform || status.restored_at.is_some());
     if is_wanted && workspace.config.platform.url.value.is_none() && !request.platform {
         report.platform = PlatformCompared::NotConfigured;

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use super::super::jobs::JobAndProgress;
 use super::super::{Overview, Urgency};
 use super::chart;
+use super::life;
 use super::text::{date, date_and_time, grouped, percent, text};
 
 /// The meaning of a state, and the class of its color.
@@ -23,6 +24,8 @@ const STATES: [(State, &str); 6] = [
 /// Writes them.
 pub(super) fn write(overview: &Overview, out: &mut String) -> Result {
     figures(overview, out)?;
+    life::open(overview, out)?;
+    life::rollovers(overview, out)?;
     if overview.totals.devices > 0 {
         states(overview, out)?;
         expiry(overview, out)?;
@@ -30,6 +33,8 @@ pub(super) fn write(overview: &Overview, out: &mut String) -> Result {
     }
     jobs(overview, out)?;
     tokens(overview, out)?;
+    life::lists(overview, out)?;
+    life::revoked(overview, out)?;
     others(overview, out)
 }
 

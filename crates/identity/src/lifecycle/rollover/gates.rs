@@ -251,7 +251,8 @@ pub fn seen(workspace: &mut Workspace<'_>, leaf: &str, named: &[String]) -> Resu
 /// Brokers that read a file with revocation lists refuse every certificate below a CA that has none in it.
 fn check_list(workspace: &Workspace<'_>, ca: &Ca, next: &CaGeneration) -> Result<()> {
     let is_devices = ca.hierarchy() == Hierarchy::Devices;
-    let path = if is_devices { devices_file(workspace) } else { workspace.store_dir().join(SERVERS_FILE) };
+    let store = workspace.store_dir();
+    let path = if is_devices { devices_file(workspace.config, store) } else { store.join(SERVERS_FILE) };
     let is_wanted = is_devices && workspace.config.crl.out.value.is_some();
     let bytes = file::read_optional(&path, LIMIT)?;
     // No list was ever written and none is configured: brokers read none.

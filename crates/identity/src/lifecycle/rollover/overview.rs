@@ -48,6 +48,8 @@ pub struct CaRow {
     pub in_use: u64,
     /// Of a prepared generation: who must have it before it signs.
     pub peers: Option<PeersRow>,
+    /// Of a generation that signs while an earlier one is trusted: who has a certificate of it.
+    pub below: Option<BelowRow>,
     /// From this time on, certificates that it issues end earlier than configured (RFC 3339, UTC).
     pub shortens_from: String,
 }
@@ -61,6 +63,17 @@ pub struct PeersRow {
     pub total: u64,
     /// How many are known to have it.
     pub confirmed: u64,
+}
+
+/// Who has a certificate of a generation that signs while an earlier one is trusted.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct BelowRow {
+    /// `device` or `server`.
+    pub kind: String,
+    /// All with a current certificate of the CA.
+    pub total: u64,
+    /// How many have one of this generation.
+    pub below: u64,
 }
 
 /// Lists the CAs.
@@ -117,6 +130,7 @@ fn row(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Result
         key: key.to_owned(),
         in_use,
         peers: peers(workspace, view, ca, entry)?,
+        below: below(workspace, view, ca, entry)?,
         // Nothing lives longer than the CA that signed it, or chains would end in the middle of a certificate's life.
         shortens_from: rfc3339(shortens_from(workspace, ca, entry)),
     })
@@ -135,9 +149,23 @@ fn revoked_in_store(workspace: &Workspace<'_>, ca: &Ca, number: u32) -> Result<O
 
 fn peers(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Result<Option<PeersRow>> {
     let Some(kind) = peers_of(workspace, ca).filter(|_| entry.role == Role::Pending) else { return Ok(None) };
-    let without = view.unconfirmed(&entry.key, kind, workspace.now)?;
-    let confirmed = without.total.saturating_sub(without.names.len() as u64);
-    Ok(Some(PeersRow { kind: kind.as_str().to_owned(), total: without.total, confirmed }))
+    let (total, without) = view.count_unconfirmed(&entry.key, kind, workspace.now)?;
+    Ok(Some(PeersRow { kind: kind.as_str().to_owned(), total, confirmed: total.saturating_sub(without) }))
+}
+
+fn below(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Result<Option<BelowRow>> {
+    let kind = match ca {
+        Ca::ServerIssuing => Kind::Server,
+        Ca::DevicesIssuing | Ca::Profile(_) => Kind::Device,
+        // A root has no certificates of servers and devices below it.
+        Ca::ServerRoot | Ca::DevicesRoot => return Ok(None),
+    };
+    let is_replaced = |other: &Entry| other.role == Role::Superseded;
+    if entry.role != Role::Current || !view.trusted_generations(&ca.name())?.iter().any(is_replaced) {
+        return Ok(None);
+    }
+    let (total, below) = view.count_below(&ca.name(), entry.generation(), workspace.now)?;
+    Ok(Some(BelowRow { kind: kind.as_str().to_owned(), total, below }))
 }
 
 /// From this time on, what a generation of a CA issues ends earlier than configured.

@@ -133,6 +133,13 @@ impl Report for CasReport {
                     peers.confirmed, peers.total, peers.kind, ca.generation
                 )?;
             }
+            if let Some(below) = &ca.below {
+                writeln!(
+                    out,
+                    "  {} of {} {}s have a certificate of generation {}",
+                    below.below, below.total, below.kind, ca.generation
+                )?;
+            }
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use base::Result;
 use base::csv_writer::{self, CsvWriter};
 use fleet::lifecycle::renew::RenewalStatus;
 use fleet::selection::{NameGlob, Selection, job};
+use identity::lifecycle::published_lists;
 use identity::lifecycle::renew::RenewalRule;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -37,6 +38,8 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
     let store = location.dir();
     let view = store::view(&location)?;
     selection.job = args.selection.job.map(|number| job(&view, number)).transpose()?;
+    // Before the rows: a list of a million devices would carry them out of sight.
+    context.output.findings(published_lists::warnings(&config, store, &view, now));
     let rule = RenewalRule::of(&config);
     let status = RenewalStatus::of(&view)?;
     let count = Cell::new(0_u64);

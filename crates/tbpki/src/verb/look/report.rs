@@ -10,7 +10,6 @@ use config::Config;
 use fleet::overview::{Overview, OverviewSummary};
 use schemars::JsonSchema;
 use serde::Serialize;
-use time::OffsetDateTime;
 
 use crate::args::ReportArgs;
 use crate::context::{Context, Overrides};
@@ -95,9 +94,8 @@ fn write_page(
     if args.force {
         output = output.replacing("old");
     }
-    let location = context.store_location(config)?;
-    let view = store::view(&location)?;
-    let overview = Overview::of(&view, store::token_devices(&location, &view)?, OffsetDateTime::now_utc())?;
+    let overview = context.in_workspace(config, |workspace| Overview::of(workspace))?;
+    context.output.findings(overview.findings().to_vec());
     let page = overview.page(&args.title);
     if output.is_stdout() {
         return context.output.text(&page);
@@ -139,6 +137,7 @@ impl Report for PageReport {
         counted("failed", fleet.failed, Mood::Bad)?;
         counted("expired", fleet.expired, Mood::Bad)?;
         counted("within 90 d", fleet.expiring_within_90_days, Mood::Warning)?;
+        counted("open steps", fleet.open_steps, Mood::Bad)?;
         if fleet.rows < fleet.devices {
             writeln!(out, "the page lists {} devices and counts all", fleet.rows)?;
         }

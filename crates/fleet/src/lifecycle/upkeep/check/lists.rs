@@ -55,7 +55,7 @@ pub(in crate::lifecycle::upkeep) fn listed(workspace: &Workspace<'_>, view: &Vie
         cas.extend(certificates.into_iter().flatten().next().map(|certificate| (name, certificate)));
     }
     let mut found = Vec::new();
-    for path in [devices_file(workspace), store.join(SERVERS_FILE)] {
+    for path in [devices_file(workspace.config, store), store.join(SERVERS_FILE)] {
         let Some(bytes) = file::read_optional(&path, LIMIT)? else { continue };
         for der in PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.crls {
             let list = Crl::from_der(&der).map_err(|error| error.at(&path))?;

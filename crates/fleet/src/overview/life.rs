@@ -1,0 +1,178 @@
+//! The dates of revocation lists, the progress of rollovers, what was revoked and why, and what is begun and not done.
+
+use base::{Finding, Result, Severity};
+use identity::lifecycle::published_lists::{self, PublishedList};
+use identity::lifecycle::revocation_lists::is_hook_open;
+use identity::lifecycle::rollover::{self, CaRow};
+use ledger::{Entry, Kind, RevocationCount, View};
+use store::Workspace;
+
+/// The highest number of open steps, of open jobs, and of revoked certificates on the page.
+pub(super) const SHOWN: u32 = 100;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Life {
+    /// One for each generation of a CA that has a published list.
+    pub(super) lists: Vec<PublishedList>,
+    /// The rollovers that are under way.
+    pub(super) rollovers: Vec<RolloverProgress>,
+    /// The number of revoked certificates by kind and reason.
+    pub(super) revoked: Vec<RevocationCount>,
+    /// The revoked certificates, the latest first.
+    pub(super) latest_revoked: Vec<Entry>,
+    /// What is begun and not done, of each kind at most [`SHOWN`].
+    pub(super) open: Vec<OpenItem>,
+    /// Files that could not be read, and lists that are due.
+    pub(super) findings: Vec<Finding>,
+}
+
+/// How many have come along with a rollover.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RolloverProgress {
+    /// The CA.
+    pub(super) ca: String,
+    /// The next generation, from 1.
+    pub(super) generation: u32,
+    /// True if it is prepared and peers must get it; false if it signs and certificates of it must replace others.
+    pub(super) is_prepared: bool,
+    /// `device` or `server`.
+    pub(super) kind: String,
+    /// How many have it.
+    pub(super) done: u64,
+    /// All who must have it.
+    pub(super) total: u64,
+}
+
+impl RolloverProgress {
+    fn of(ca: &CaRow) -> Option<Self> {
+        let (is_prepared, kind, done, total) = match (&ca.peers, &ca.below) {
+            (Some(peers), _) => (true, &peers.kind, peers.confirmed, peers.total),
+            (None, Some(below)) => (false, &below.kind, below.below, below.total),
+            (None, None) => return None,
+        };
+        let (ca, generation) = (ca.name.clone(), ca.generation);
+        Some(Self { ca, generation, is_prepared, kind: kind.clone(), done, total })
+    }
+}
+
+/// Something that is begun and not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OpenItem {
+    /// What it belongs to.
+    pub(super) of: OpenKind,
+    /// The kind and the name of the identity, or the job.
+    pub(super) subject: String,
+    /// The step.
+    pub(super) step: String,
+    /// The error of the last attempt.
+    pub(super) error: Option<String>,
+}
+
+/// What an open step belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OpenKind {
+    /// A revocation.
+    Revocation,
+    /// The program of `[crl] after`.
+    AfterLists,
+    /// A renewal.
+    Renewal,
+    /// A certificate that was fetched over the network.
+    Enrolment,
+    /// A job whose names are not all issued.
+    Job,
+}
+
+impl OpenKind {
+    /// The word in JSON.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Revocation => "revocation",
+            Self::AfterLists => "crl-after",
+            Self::Renewal => "renewal",
+            Self::Enrolment => "enrolment",
+            Self::Job => "job",
+        }
+    }
+
+    /// The command that finishes it.
+    pub(super) const fn remedy(self) -> &'static str {
+        match self {
+            Self::Revocation | Self::AfterLists => "tbpki revoke --open",
+            Self::Renewal => "the same tbpki renew again",
+            Self::Enrolment => "tbpki serve continues it",
+            Self::Job => "the same tbpki fleet command again, or --resume",
+        }
+    }
+}
+
+impl Life {
+    /// Reads it. What the files of CAs and lists do not show becomes a finding: the rest of the page is worth having.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub(super) fn of(workspace: &Workspace<'_>, view: &View) -> Result<Self> {
+        let mut life = Self::default();
+        let warning = |error: base::Error| Finding { severity: Severity::Warning, ..error.into_finding() };
+        match published_lists::of_store(workspace.config, workspace.store_dir(), view) {
+            Ok(lists) => {
+                life.findings.extend(lists.iter().filter_map(|list| list.warning(workspace.now)));
+                life.lists = lists;
+            }
+            Err(error) => life.findings.push(warning(error)),
+        }
+        match rollover::overview(workspace) {
+            Ok(report) => life.rollovers = report.cas.iter().filter_map(RolloverProgress::of).collect(),
+            Err(error) => life.findings.push(warning(error)),
+        }
+        life.revoked = view.revocations_by_reason()?;
+        life.latest_revoked = view.latest_revoked(SHOWN)?;
+        life.open = open(workspace, view)?;
+        Ok(life)
+    }
+}
+
+fn open(workspace: &Workspace<'_>, view: &View) -> Result<Vec<OpenItem>> {
+    let limit = usize::try_from(SHOWN).unwrap_or(usize::MAX);
+    let subject = |kind: Kind, name: &str| format!("{kind} {name}");
+    let mut items = Vec::new();
+    // By name and not all at once: `revoke --job` may have left a step open for each of a million devices.
+    for (kind, name) in view.names_with_open_revocations(None, SHOWN)? {
+        items.extend(view.open_revocations_of(kind, &name)?.into_iter().map(|open| OpenItem {
+            of: OpenKind::Revocation,
+            subject: subject(kind, &name),
+            step: open.step.to_string(),
+            error: open.error,
+        }));
+    }
+    if is_hook_open(workspace) {
+        let program = workspace.config.crl.after.value.first().map_or("no program", |word| word.as_str());
+        items.push(OpenItem {
+            of: OpenKind::AfterLists,
+            subject: program.to_owned(),
+            step: "[crl] after".to_owned(),
+            error: None,
+        });
+    }
+    items.extend(view.open_renewals()?.into_iter().take(limit).map(|open| OpenItem {
+        of: OpenKind::Renewal,
+        subject: subject(open.key.kind, &open.key.name),
+        step: open.step.to_string(),
+        error: open.error,
+    }));
+    items.extend(view.open_swaps()?.into_iter().take(limit).map(|entry| OpenItem {
+        of: OpenKind::Enrolment,
+        subject: subject(entry.key.kind, &entry.key.name),
+        step: "swap".to_owned(),
+        error: None,
+    }));
+    let jobs = view.jobs()?.into_iter().filter(|job| !job.done && job.canceled_at.is_none());
+    items.extend(jobs.take(limit).map(|job| OpenItem {
+        of: OpenKind::Job,
+        subject: format!("job {}", job.id),
+        step: if job.renews { "renew" } else { "issue" }.to_owned(),
+        error: None,
+    }));
+    Ok(items)
+}

@@ -1,0 +1,236 @@
+//! The published revocation lists: the number and the dates of each, and which of them are due.
+//!
+//! An expired list is worse than none: brokers that read it refuse every device. A warning therefore comes when half of a
+//! list's life has passed.
+
+use std::path::Path;
+
+use base::{Code, Finding, Result, Severity, file};
+use config::Config;
+use ledger::View;
+use pki::crl::Crl;
+use pki::pem_bundle::PemBundle;
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::ca::{Ca, KeyLocation};
+use time::OffsetDateTime;
+
+use super::revocation_lists::{LIMIT, SERVERS_FILE, devices_file};
+use crate::profile_ca;
+use crate::report::rfc3339;
+
+/// The published list of a generation of a CA.
+#[derive(Debug, Clone)]
+pub struct PublishedList {
+    /// The CA.
+    pub ca: String,
+    /// The generation of the CA, from 1.
+    pub generation: u32,
+    /// The CRL number, in decimal digits; `None` if the list has none.
+    pub number: Option<String>,
+    /// The time at which it was made.
+    pub this_update: OffsetDateTime,
+    /// The latest time at which the next one is made.
+    pub next_update: OffsetDateTime,
+    /// The number of revoked certificates in the list.
+    pub revoked: usize,
+    /// True if the key that signs the next list is in the store.
+    pub has_key: bool,
+}
+
+/// How urgent the next list is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ListUrgency {
+    /// Less than half of its life has passed.
+    Current,
+    /// Half of its life has passed.
+    Due,
+    /// It has expired: programs that read it refuse what the CA has issued.
+    Expired,
+}
+
+impl PublishedList {
+    /// The time from which the next list is due: half of the life of this one has passed.
+    pub fn due_from(&self) -> OffsetDateTime {
+        self.this_update + (self.next_update - self.this_update) / 2
+    }
+
+    /// How urgent the next list is.
+    pub fn urgency(&self, now: OffsetDateTime) -> ListUrgency {
+        if now > self.next_update {
+            ListUrgency::Expired
+        } else if now >= self.due_from() {
+            ListUrgency::Due
+        } else {
+            ListUrgency::Current
+        }
+    }
+
+    /// The warning about the list; `None` if the next one is not due.
+    pub fn warning(&self, now: OffsetDateTime) -> Option<Finding> {
+        let ca = &self.ca;
+        let what = match self.urgency(now) {
+            ListUrgency::Current => return None,
+            ListUrgency::Due => format!(
+                "the revocation list of {ca} was made on {}, and half of its {} days have passed",
+                self.this_update.date(),
+                (self.next_update - self.this_update).whole_days()
+            ),
+            ListUrgency::Expired => format!("the revocation list of {ca} has expired on {}", self.next_update.date()),
+        };
+        let fix = match self.has_key {
+            true => "run `tbpki crl`, and make the brokers read the file",
+            false => "run `tbpki crl` with the key of this CA in the store, and make the brokers read the file",
+        };
+        let why = format!("a broker that reads it refuses what {ca} has issued once it has expired");
+        Some(Code::ListDue.warning(what).because(why).fix(fix))
+    }
+}
+
+/// The published lists of CAs: one for each generation that is trusted.
+///
+/// # Errors
+/// Those of reading the files.
+pub fn published(config: &Config, store: &Path, cas: &[Ca]) -> Result<Vec<PublishedList>> {
+    let mut lists = Vec::new();
+    for path in [devices_file(config, store), store.join(SERVERS_FILE)] {
+        let Some(bytes) = file::read_optional(&path, LIMIT)? else { continue };
+        let ders = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.crls;
+        for der in ders {
+            lists.push(Crl::from_der(&der).map_err(|error| error.at(&path))?);
+        }
+    }
+    let mut published = Vec::new();
+    // Most stores publish none, and the certificates of their CAs need not be read.
+    for ca in cas.iter().filter(|ca| !lists.is_empty() && ca.cert_path(store).exists()) {
+        for generation in ca.trusted_by_number(store)? {
+            let certificate = generation.certificate()?;
+            // By signature and not by name: generations of a CA can have the same name.
+            let Some(list) = lists.iter().find(|list| list.verify_signed_by(certificate).is_ok()) else { continue };
+            let Some(next_update) = list.next_update() else { continue };
+            published.push(PublishedList {
+                ca: ca.name(),
+                generation: generation.number,
+                number: list.number().map(str::to_owned),
+                this_update: list.this_update(),
+                next_update,
+                revoked: list.revoked().len(),
+                has_key: generation.key_place()? != KeyLocation::Elsewhere,
+            });
+        }
+    }
+    Ok(published)
+}
+
+/// As [`published`], of each CA only the list that ends first.
+///
+/// # Errors
+/// Those of reading the files.
+pub fn first_to_end(config: &Config, store: &Path, cas: &[Ca]) -> Result<Vec<PublishedList>> {
+    let mut first: Vec<PublishedList> = Vec::new();
+    for list in published(config, store, cas)? {
+        match first.iter_mut().find(|known| known.ca == list.ca) {
+            Some(known) if list.next_update < known.next_update => *known = list,
+            Some(_) => {}
+            None => first.push(list),
+        }
+    }
+    Ok(first)
+}
+
+/// The lists of all CAs of a store.
+///
+/// # Errors
+/// Those of the ledger and of reading the files.
+pub fn of_store(config: &Config, store: &Path, view: &View) -> Result<Vec<PublishedList>> {
+    published(config, store, &profile_ca::all_cas(view)?)
+}
+
+/// The warnings about the lists of a store. A file that cannot be read is a warning too: a verb that shows the store
+/// goes on without it.
+pub fn warnings(config: &Config, store: &Path, view: &View, now: OffsetDateTime) -> Vec<Finding> {
+    match of_store(config, store, view) {
+        Ok(lists) => lists.iter().filter_map(|list| list.warning(now)).collect(),
+        Err(error) => vec![Finding { severity: Severity::Warning, ..error.into_finding() }],
+    }
+}
+
+/// A published list, as reports show it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PublishedListReport {
+    /// The CA, by its name in the ledger.
+    pub ca: String,
+    /// The generation of the CA, from 1.
+    pub generation: u32,
+    /// The CRL number, in decimal digits.
+    pub number: Option<String>,
+    /// When it was made (RFC 3339, UTC).
+    pub this_update: String,
+    /// The latest time at which the next one is made (RFC 3339, UTC).
+    pub next_update: String,
+    /// The number of revoked certificates in the list.
+    pub revoked: usize,
+    /// `current`; `due` if half of its life has passed; `expired`.
+    pub urgency: ListUrgency,
+}
+
+impl PublishedListReport {
+    /// The list, seen at `now`.
+    pub fn of(list: &PublishedList, now: OffsetDateTime) -> Self {
+        Self {
+            ca: list.ca.clone(),
+            generation: list.generation,
+            number: list.number.clone(),
+            this_update: rfc3339(list.this_update),
+            next_update: rfc3339(list.next_update),
+            revoked: list.revoked,
+            urgency: list.urgency(now),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::Duration;
+    use time::macros::datetime;
+
+    use super::*;
+
+    const MADE: OffsetDateTime = datetime!(2026-11-01 12:00 UTC);
+
+    fn list(has_key: bool) -> PublishedList {
+        PublishedList {
+            ca: "devices-issuing".to_owned(),
+            generation: 1,
+            number: Some("7".to_owned()),
+            this_update: MADE,
+            next_update: MADE + Duration::days(30),
+            revoked: 0,
+            has_key,
+        }
+    }
+
+    #[test]
+    fn a_list_is_due_from_half_of_its_life_on() {
+        let warning = |now| list(true).warning(now).map(|finding| finding.what);
+        let half = MADE + Duration::days(15);
+        assert_eq!(warning(half - Duration::SECOND), None);
+        let due = "the revocation list of devices-issuing was made on 2026-11-01, and half of its 30 days have passed";
+        assert_eq!(warning(half).as_deref(), Some(due));
+        assert_eq!(warning(MADE + Duration::days(30)).as_deref(), Some(due));
+        let expired = "the revocation list of devices-issuing has expired on 2026-12-01";
+        assert_eq!(warning(MADE + Duration::days(30) + Duration::SECOND).as_deref(), Some(expired));
+        assert_eq!(list(true).urgency(half), ListUrgency::Due);
+    }
+
+    #[test]
+    fn the_remedy_depends_on_the_place_of_the_key() {
+        let fix = |has_key| list(has_key).warning(MADE + Duration::days(20)).and_then(|finding| finding.fix);
+        assert_eq!(fix(true).as_deref(), Some("run `tbpki crl`, and make the brokers read the file"));
+        assert_eq!(
+            fix(false).as_deref(),
+            Some("run `tbpki crl` with the key of this CA in the store, and make the brokers read the file")
+        );
+    }
+}
