@@ -1,10 +1,12 @@
 //! `cargo xtask interop`: the long matrices, and the platform tests against a real server.
 
+mod life;
+
 use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::run::cargo;
 use crate::setup::Setup;
 
@@ -12,13 +14,17 @@ use crate::setup::Setup;
 #[derive(Args)]
 #[command(long_about = "Test every algorithm in every format with every reader.\n\n\
     CI runs the corners of these matrices; this command runs all of them, which takes several minutes. They are the \
-    tests marked as ignored in the tests crate. `interop life` runs those of renewal, revocation and rollover over \
-    years.\n\n\
+    tests marked as ignored in the tests crate. `interop life` runs those of renewal, revocation, rollover and repair, \
+    whose names begin with `life_`, one by one, and prints the time of each; --only takes a part of them.\n\n\
     With --thingsboard the platform tests run instead, unchanged, against that server. They make devices and profiles \
     whose names begin with tbpki-test-, and delete them at their end.")]
 pub(crate) struct Interop {
-    /// Only tests whose names contain this
+    /// Only tests whose names contain this; `life` for those of an identity's life
     filter: Option<String>,
+
+    /// Of `interop life`, only tests whose names contain this
+    #[arg(long, value_name = "TEXT", requires = "filter")]
+    only: Option<String>,
 
     /// The URL of a ThingsBoard
     #[arg(long, value_name = "URL", requires_all = ["mqtts", "user", "password_file"])]
@@ -52,6 +58,8 @@ impl Interop {
         Setup {}.run()?;
         match &self.thingsboard {
             Some(url) => self.platforms(url),
+            None if self.filter.as_deref() == Some("life") => life::run(self.only.as_deref()),
+            None if self.only.is_some() => Err(Error::new("--only takes a part of `interop life`")),
             None => cargo()
                 .args(["test", "--package", "tbpki-tests", "--tests", "--"])
                 .args(self.filter.as_deref())

@@ -96,8 +96,8 @@ fn on_disk(fleet: &Fleet, directory: &str) -> BTreeMap<String, String> {
 }
 
 #[test]
-#[ignore = "takes minutes: cargo xtask interop"]
-fn a_hundred_kills_leave_every_device_one_renewal_and_one_credential() {
+#[ignore = "long: cargo xtask interop life"]
+fn life_a_hundred_kills_leave_every_device_one_renewal_and_one_credential() {
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
     println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);

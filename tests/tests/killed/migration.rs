@@ -127,8 +127,8 @@ fn a_disk_that_is_full_leaves_the_old_ledger_or_the_new_one() {
 }
 
 #[test]
-#[ignore = "long: cargo xtask interop"]
-fn a_disk_that_fails_from_then_on_leaves_the_old_ledger_or_the_new_one() {
+#[ignore = "long: cargo xtask interop life"]
+fn life_a_disk_that_fails_from_then_on_leaves_the_old_ledger_or_the_new_one() {
     fail(Injection::ErrorFromHereOn("EIO"));
 }
 

@@ -290,8 +290,8 @@ fn a_fleet_that_is_issued_registered_and_bundled() {
 
 // After each kill the lease of the killed process has to end first, which takes minutes in all.
 #[test]
-#[ignore = "long: cargo xtask interop"]
-fn a_revoked_device_that_is_taken_from_the_platform() {
+#[ignore = "long: cargo xtask interop life"]
+fn life_a_revoked_device_that_is_taken_from_the_platform() {
     let start = store();
     start.ok(["crl"]);
     let before: &[&[&str]] = &[&["register", "--device", "pump-1"]];

@@ -77,8 +77,8 @@ fn a_root_that_is_prepared() {
 }
 
 #[test]
-#[ignore = "long: cargo xtask interop"]
-fn a_root_that_begins_to_sign_and_is_the_only_one() {
+#[ignore = "long: cargo xtask interop life"]
+fn life_a_root_that_begins_to_sign_and_is_the_only_one() {
     let start = start();
     start.ok(["ca", "prepare", "server-root"]);
     start.ok(["ca", "confirm", "server-root", "--all"]);

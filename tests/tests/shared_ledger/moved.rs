@@ -83,8 +83,8 @@ fn a_server_with_another_ledger_is_refused_and_nothing_changes() {
 }
 
 #[test]
-#[ignore = "long: cargo xtask interop"]
-fn killed_before_any_message_it_is_finished_by_the_same_command() {
+#[ignore = "long: cargo xtask interop life"]
+fn life_killed_before_any_message_it_is_finished_by_the_same_command() {
     let cluster = &SHARED.1;
     let start = store();
     let before = rows(&start);

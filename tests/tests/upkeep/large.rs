@@ -11,8 +11,8 @@ const DEVICES: &str = "100000";
 const MEMORY: u64 = 1 << 20;
 
 #[test]
-#[ignore = "takes minutes: cargo xtask interop"]
-fn a_hundred_thousand_devices_come_back_with_names_serials_dates_and_registrations() {
+#[ignore = "long: cargo xtask interop life"]
+fn life_a_hundred_thousand_devices_come_back_with_names_serials_dates_and_registrations() {
     let scene = Scene::new();
     let sandbox = &scene.sandbox;
     let patient = |args: &[&str]| scene.tbpki(args).patience(Duration::from_secs(1800)).run().ok();
