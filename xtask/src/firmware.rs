@@ -124,6 +124,7 @@ impl Firmware {
         let bytes = fs::read(&built).doing(format!("read {}", built.display()))?;
         // The library is chosen by features of a build script; the stamp shows which one was truly linked.
         check_stamp(&bytes, chip, dates)?;
+        check_enrolls(&bytes, budget)?;
         if on_xtensa {
             xtensa::check(&built, chip)?;
         }
@@ -209,6 +210,21 @@ fn check_stamp(elf: &[u8], chip: &str, dates: bool) -> Result<()> {
     Err(Error::new(format!("{chip}: the build {}, but should be one that {}", what(is), what(dates))))
 }
 
+/// The text in every image that fetches identities.
+const ENROLLS: &[u8] = b"tbpki:enrolls\0";
+
+/// Fails unless the build for a chip with a network has the stamp that `bundle-firmware --enroll` requires.
+fn check_enrolls(elf: &[u8], budget: &Budget) -> Result<()> {
+    let has_stamp = elf.windows(ENROLLS.len()).any(|window| window == ENROLLS);
+    match (has_stamp, budget.enrolls) {
+        (true, true) | (false, false) => Ok(()),
+        (false, true) => Err(Error::new(format!("{}: the build has no stamp about enrolment", budget.chip))),
+        (true, false) => {
+            Err(Error::new(format!("{}: the build has the stamp about enrolment, and must not", budget.chip)))
+        }
+    }
+}
+
 /// Chips share targets, so the next build replaces this one.
 fn keep(built: &Path, chip: &str) -> Result<PathBuf> {
     let directory = target()?.join("firmware");
@@ -278,6 +294,18 @@ mod tests {
         let firmware = Firmware { unexpected: vec!["esp32c3".to_owned()], all: false, ..Firmware::everything() };
         let error = firmware.run().map_err(|error| error.to_string());
         assert!(error.is_err_and(|error| error.contains("--chip esp32c3")));
+    }
+
+    #[test]
+    fn a_build_enrols_if_its_chip_can() {
+        let check = |elf: &[u8], chip: &str| {
+            let budgets = budget::all().unwrap_or_else(|error| panic!("{error}"));
+            let budget = budgets.iter().find(|budget| budget.chip == chip);
+            check_enrolls(elf, budget.unwrap_or_else(|| panic!("{chip}"))).is_ok()
+        };
+        let (with, without) = (&b"..tbpki:enrolls\0\0.."[..], &b"..tbpki:dates checked\0.."[..]);
+        assert_eq!([check(with, "esp32c3"), check(without, "esp32c3")], [true, false]);
+        assert_eq!([check(with, "esp32h2"), check(without, "esp32h2")], [false, true]);
     }
 
     #[test]

@@ -188,7 +188,7 @@ fn session() -> Result<()> {
     // which would compile all of them once more.
     let session = ["--workspace", "--features", "tbpki-tests/mbedtls", "--test", "device_session"];
     // Its unit tests have this feature only here.
-    cargo().args(["test", "--package", "tbpki-device", "--features", "session", "--lib"]).show()?;
+    cargo().args(["test", "--package", "tbpki-device", "--features", "life", "--lib"]).show()?;
     cargo().args(["build", "--quiet", "--workspace", "--bins"]).show()?;
     cargo().arg("clippy").arg("--quiet").args(session).args(["--", "--deny", "warnings"]).show()?;
     cargo().arg("test").args(session).env("TBPKI_TEST_BINARY", target()?.join("debug/tbpki")).show()

@@ -19,12 +19,17 @@ mod exchange;
 mod failure;
 mod fetch;
 mod http;
+mod p256_key;
 mod request;
+#[cfg(test)]
+pub(crate) mod samples;
 mod signer;
 
 pub use answer::{CaCertificates, IssuedCertificate};
+pub use certificate::leaf_dates;
 pub use exchange::{Authentication, EnrolmentServer, confirm, enroll, fetch_anchors, fetch_ca_certificates};
 pub use failure::{EnrolmentFailure, Retry};
-pub use fetch::{EnrolmentMachine, FetchFailure, Identity, Proof, confirm_identity, fetch};
+pub use fetch::{EnrolmentMachine, FetchFailure, Proof, confirm_identity, fetch};
+pub use p256_key::P256Key;
 pub use request::{CertificateRequest, RequestedNames};
 pub use signer::{PUBLIC_KEY, SignError, Signer};

@@ -6,15 +6,21 @@
 //! depends on a standard library or on a chip.
 //!
 //! The feature `session` adds the login and telemetry over the caller's TLS, network and clock, and the feature `enrolment`
-//! a client of EST over the caller's TLS. The feature `mbedtls` adds TLS for chips.
+//! a client of EST over the caller's TLS. The feature `life` joins the two: a session whose device enrols and renews. The
+//! feature `mbedtls` adds TLS and keys for chips.
 
 #![no_std]
 
 extern crate alloc;
 
+#[cfg(feature = "session")]
+mod date;
 #[cfg(feature = "enrolment")]
 pub mod enrolment;
 pub mod flash_table;
+mod identity;
+#[cfg(feature = "life")]
+pub mod life;
 #[cfg(feature = "mbedtls")]
 pub mod mbedtls;
 pub mod nvs;
@@ -24,5 +30,6 @@ mod secret;
 pub mod session;
 pub mod slots;
 
+pub use identity::Identity;
 pub use record::Record;
 pub use secret::Secret;

@@ -5,6 +5,7 @@
 //! see [`CHECKS_DATES`].
 
 mod clock;
+mod keys;
 
 use alloc::ffi::CString;
 use core::ffi::CStr;
@@ -18,9 +19,11 @@ use mbedtls_rs::{
 
 pub use clock::Clock;
 pub use firmware_clock::CHECKS_DATES;
+pub use keys::ChipKeys;
 
+use crate::identity::Identity;
 use crate::record::{Login, Record, key};
-use crate::session::platform::Tls;
+use crate::session::platform::{Tls, TlsPeer};
 use crate::session::{CertificateFaults, TlsFailure};
 
 /// A certificate or key of the record that Mbed TLS cannot read.
@@ -48,11 +51,35 @@ impl core::error::Error for BadCredentials {}
 /// A TLS client with a record's trust anchors, login and broker.
 pub struct MbedTls {
     tls: mbedtls_rs::Tls<'static>,
+    settings: PeerSettings,
+    newest: Option<TlsVersion>,
+}
+
+/// A peer, as Mbed TLS takes it.
+struct PeerSettings {
     anchors: Certificate<'static>,
     credentials: Option<Credentials<'static>>,
     host: CString,
     skip_host_name_check: bool,
-    newest: Option<TlsVersion>,
+}
+
+impl PeerSettings {
+    fn new(peer: &TlsPeer<'_>) -> Result<Self, BadCredentials> {
+        let credentials = match peer.identity {
+            Some(Identity { chain, key }) => Some(Credentials {
+                certificate: certificates(key::CLIENT_CHAIN, chain)?,
+                private_key: PrivateKey::new(X509::PEM(c_str(key::CLIENT_KEY, key.expose())?), None)
+                    .map_err(|error| BadCredentials { key: key::CLIENT_KEY, code: code(error) })?,
+            }),
+            None => None,
+        };
+        Ok(Self {
+            anchors: certificates(key::CA_CHAIN, peer.anchors)?,
+            credentials,
+            host: CString::new(peer.host).map_err(|_| BadCredentials { key: key::HOST, code: 0 })?,
+            skip_host_name_check: peer.skip_host_name_check,
+        })
+    }
 }
 
 impl MbedTls {
@@ -61,23 +88,18 @@ impl MbedTls {
     /// # Errors
     /// [`BadCredentials`] if Mbed TLS cannot read a certificate or key.
     pub fn new(tls: mbedtls_rs::Tls<'static>, record: &Record) -> Result<Self, BadCredentials> {
-        // Parsed once and not at each connection: the record does not change while the device runs.
-        let credentials = match record.login() {
-            Login::Certificate { chain, key } => Some(Credentials {
-                certificate: certificates(key::CLIENT_CHAIN, chain)?,
-                private_key: PrivateKey::new(X509::PEM(c_str(key::CLIENT_KEY, key.expose())?), None)
-                    .map_err(|error| BadCredentials { key: key::CLIENT_KEY, code: code(error) })?,
-            }),
+        let identity = match record.login() {
+            Login::Certificate { chain, key } => Some(Identity { chain, key }),
             Login::Token(_) | Login::Pending => None,
         };
-        Ok(Self {
-            tls,
-            anchors: certificates(key::CA_CHAIN, record.ca_chain())?,
-            credentials,
-            host: CString::new(record.host()).map_err(|_| BadCredentials { key: key::HOST, code: 0 })?,
+        // Parsed once and not at each connection: the record does not change while the device runs.
+        let settings = PeerSettings::new(&TlsPeer {
+            host: record.host(),
             skip_host_name_check: record.skips_host_name_check(),
-            newest: None,
-        })
+            anchors: record.ca_chain(),
+            identity,
+        })?;
+        Ok(Self { tls, settings, newest: None })
     }
 
     /// Disables TLS 1.3, for brokers whose implementation does not work.
@@ -89,17 +111,24 @@ impl MbedTls {
 }
 
 impl Tls for MbedTls {
+    type Refusal = BadCredentials;
     type Stream<'a, S: Read + Write + 'a> = Session<'a, S>;
+
+    fn set_peer(&mut self, peer: &TlsPeer<'_>) -> Result<(), BadCredentials> {
+        self.settings = PeerSettings::new(peer)?;
+        Ok(())
+    }
 
     async fn handshake<'a, S: Read + Write + 'a>(
         &'a self,
         stream: S,
     ) -> Result<(Session<'a, S>, &'static str), TlsFailure> {
+        let PeerSettings { anchors, credentials, host, skip_host_name_check } = &self.settings;
         let config = SessionConfig::Client(ClientSessionConfig {
-            ca_chain: Some(self.anchors.clone()),
-            creds: self.credentials.clone(),
-            server_name: Some(&self.host),
-            skip_hostname_verification: self.skip_host_name_check,
+            ca_chain: Some(anchors.clone()),
+            creds: credentials.clone(),
+            server_name: Some(host),
+            skip_hostname_verification: *skip_host_name_check,
             max_version: self.newest,
             // The defaults verify the chain; the record can only switch off the check of the name.
             ..ClientSessionConfig::new()

@@ -14,11 +14,11 @@
 //! The module does not depend on an executor. Time, network, TLS, randomness, log and sensor are traits of [`platform`].
 
 mod alert;
-mod backoff;
+pub(crate) mod backoff;
 mod client;
-pub(crate) mod date;
 mod date_keeper;
 mod failure;
+mod identity_keeper;
 mod joining;
 pub mod platform;
 mod queue;
@@ -27,10 +27,11 @@ mod run;
 mod sender;
 mod settings;
 mod sntp;
-mod timeout;
+pub(crate) mod timeout;
 
 pub use alert::Alert;
 pub use failure::{CertificateFaults, Failure, LoginFailure, NetworkFailure, TlsFailure};
+pub use identity_keeper::{FixedIdentity, IdentityKeeper, NoIdentity, Surroundings};
 pub use joining::JoinAttempts;
 pub use queue::CAPACITY;
 pub use reading::{Reading, SimulatedSensor};

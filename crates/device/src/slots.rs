@@ -25,7 +25,7 @@ mod part;
 #[cfg(test)]
 mod power_cut;
 #[cfg(test)]
-mod simulated;
+pub(crate) mod simulated;
 
 pub use body::{MAX_PEM_TOGETHER, StoredCertificate};
 pub use error::SlotError;

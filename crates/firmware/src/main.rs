@@ -10,6 +10,7 @@
 
 extern crate alloc;
 
+mod flash;
 #[cfg(any(feature = "esp32c2", feature = "esp32c6"))]
 mod libc;
 mod log;
@@ -28,13 +29,13 @@ mod upstream_ti3;
 #[cfg(feature = "wifi")]
 mod wifi;
 
-use device::record::Login;
 use embassy_executor::Spawner;
 use esp_backtrace as _;
 use esp_hal::clock::CpuClock;
 use esp_hal::timer::timg::TimerGroup;
 use esp_storage::FlashStorage;
 
+use crate::flash::ChipFlash;
 use crate::log::log;
 
 esp_bootloader_esp_idf::esp_app_desc!();
@@ -51,24 +52,20 @@ async fn main(spawner: Spawner) {
     // Reading flash disables the cache, from which the other core executes.
     #[cfg(any(feature = "esp32", feature = "esp32s3"))]
     let flash = flash.multicore_auto_park();
-    let record = match record::read(flash) {
-        Ok(record) => record,
+    let (record, slots) = match record::read(&ChipFlash::new(flash)) {
+        Ok(found) => found,
         Err(error) => stop(format_args!("record: {error}")).await,
     };
     log!("record: device {}, broker {}, port {}", record.device_name(), record.host(), record.port());
-    // The broker would refuse it again and again, for a reason that its log does not have.
-    if *record.login() == Login::Pending {
-        stop(format_args!("record: the device has no certificate yet, and this firmware cannot fetch one")).await
-    }
 
     #[cfg(feature = "wifi")]
-    match session::start(spawner, peripherals.WIFI, record).await {
+    match session::start(spawner, peripherals.WIFI, record, slots).await {
         Ok(never) => match never {},
         Err(why) => stop(format_args!("{why}")).await,
     }
     #[cfg(not(feature = "wifi"))]
     {
-        let _ = spawner;
+        let _ = (spawner, slots);
         stop(format_args!("network: this chip has no Wi-Fi, and the firmware supports no other network")).await
     }
 }

@@ -1,29 +1,11 @@
 //! Reading the credentials record from the chip's flash.
 
 use device::Record;
-use device::flash_table::{self, NvsPartition, TABLE_LEN, TABLE_OFFSETS, TABLE_STEP};
-use device::nvs::{self, Flash, FlashError};
+use device::flash_table;
+use device::nvs;
 use device::record::ReadError;
-use esp_storage::FlashStorage;
 
-/// An NVS partition.
-struct Partition<'a, 'd> {
-    flash: &'a mut FlashStorage<'d>,
-    place: NvsPartition,
-}
-
-impl Flash for Partition<'_, '_> {
-    fn size(&self) -> u32 {
-        self.place.size
-    }
-
-    // Not inlined, for the reason at `record_of`.
-    #[inline(never)]
-    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
-        let start = self.place.offset.checked_add(offset).ok_or(FlashError)?;
-        self.flash.read(start, bytes).map_err(|_| FlashError)
-    }
-}
+use crate::flash::{ChipFlash, Partition};
 
 /// An error of reading the record.
 pub(crate) enum Error {
@@ -45,13 +27,19 @@ impl core::fmt::Display for Error {
     }
 }
 
+/// A record, and the partition of the identity slots, if there is one.
+pub(crate) type Found = (Record, Option<Partition>);
+
 /// Reads the record of the first NVS partition that has one. The partition's name does not matter.
-pub(crate) fn read(mut flash: FlashStorage<'_>) -> Result<Record, Error> {
-    let table = table(&mut flash).ok_or(Error::Table)?;
+pub(crate) fn read(flash: &ChipFlash) -> Result<Found, Error> {
+    let table = flash.table().ok_or(Error::Table)?;
     let mut nearest = Error::NoPartition;
     for place in flash_table::nvs_partitions(&table) {
-        match record_of(&mut flash, place) {
-            Ok(record) => return Ok(record),
+        match record_of(flash.partition(place)) {
+            Ok(record) => {
+                let slots = flash_table::identity_slots(&table).map(|place| flash.partition(place));
+                return Ok((record, slots));
+            }
             Err(error) => {
                 let empty = |error: &ReadError| {
                     matches!(error, ReadError::Nvs(nvs::NvsError::Blank | nvs::NvsError::NoNamespace { damage: None }))
@@ -69,14 +57,6 @@ pub(crate) fn read(mut flash: FlashStorage<'_>) -> Result<Record, Error> {
 /// The record of a partition. Not inlined: a larger [`read`] has a frame that the upstream compiler for Xtensa cannot
 /// address.
 #[inline(never)]
-fn record_of(flash: &mut FlashStorage<'_>, place: NvsPartition) -> Result<Record, ReadError> {
-    Record::read(Partition { flash, place })
-}
-
-/// The partition table, at the first offset that has one.
-fn table(flash: &mut FlashStorage<'_>) -> Option<alloc::vec::Vec<u8>> {
-    let mut table = alloc::vec![0; TABLE_LEN];
-    let mut has_table = |offset: &u32| flash.read(*offset, &mut table).is_ok() && flash_table::is_table(&table);
-    TABLE_OFFSETS.step_by(TABLE_STEP).find(&mut has_table)?;
-    Some(table)
+fn record_of(partition: Partition) -> Result<Record, ReadError> {
+    Record::read(partition)
 }

@@ -151,7 +151,7 @@ pub(crate) fn prepare(
         return Err(Code::NoEnrolmentInFirmware
             .error("this application does not fetch certificates")
             .at(source.path())
-            .because("it is the firmware of tbpki, in a version without enrolment")
+            .because("it is the firmware of tbpki, in a version without enrolment or for a chip without Wi-Fi")
             .fix("leave --enroll out, or name an application that reads records of version 2 with --app"));
     }
     let wanted = BundleSettings::new(workspace, request, chip, application.is_ours())?;

@@ -15,9 +15,12 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use device::Record;
-use device::mbedtls::{Clock, MbedTls};
+use device::life::SlotKeeper;
+use device::mbedtls::{ChipKeys, Clock, MbedTls};
+use device::nvs::{Flash, FlashError};
 use device::session::platform::{Datagrams, Log, Network, Random, Sensor, Time};
-use device::session::{Machine, NetworkFailure, Reading, SessionSettings, run};
+use device::session::{FixedIdentity, IdentityKeeper, Machine, NetworkFailure, Reading, SessionSettings, run};
+use device::slots::{PARTITION, WritableFlash};
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use rand_core::{TryCryptoRng, TryRng};
 
@@ -63,30 +66,32 @@ impl Default for Options {
 
 impl Device {
     pub(crate) fn new(record: Record, options: Options) -> Self {
+        Self::start(options, |tls, options, lines| async move {
+            session(&record, &options, tls, lines, FixedIdentity).await
+        })
+    }
+
+    /// A device that fetches its identity into these slots.
+    pub(crate) fn enrolling(record: Record, slots: SharedSlots, options: Options) -> Self {
+        Self::start(options, |tls, options, lines| async move {
+            let enrolment = record.enrolment().unwrap();
+            let keys = ChipKeys::new(|| Some(Urandom::open()), || None);
+            let keeper = SlotKeeper::new(&record, enrolment, slots, keys).unwrap();
+            session(&record, &options, tls, lines, keeper).await
+        })
+    }
+
+    fn start<S: Future<Output = Infallible> + 'static>(
+        options: Options,
+        session: impl FnOnce(mbedtls_rs::Tls<'static>, Options, Lines) -> S,
+    ) -> Self {
         // A test that failed has poisoned the lock, and the others must still run.
         let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         CLOCK.install();
         let log = Lines::default();
         let lines = log.clone();
-        let session = Box::pin(async move {
-            let tls = mbedtls_rs::Tls::new(Box::leak(Box::new(Urandom::open()))).unwrap();
-            let mut tls = MbedTls::new(tls, &record).unwrap();
-            if options.at_most_tls_1_2 {
-                tls = tls.at_most_tls_1_2();
-            }
-            let sensor = Counter { next: 0, end: options.readings };
-            let world = Machine {
-                network: Loopback,
-                datagrams: Loopback,
-                tls,
-                time: SystemClock,
-                random: Urandom::open(),
-                log: lines,
-                sensor,
-            };
-            run(&record, &options.settings, world).await
-        });
-        Self { session, log, _alone: alone }
+        let tls = mbedtls_rs::Tls::new(Box::leak(Box::new(Urandom::open()))).unwrap();
+        Self { session: Box::pin(session(tls, options, lines)), log, _alone: alone }
     }
 
     /// Why Mbed TLS does not take what this record holds.
@@ -118,6 +123,61 @@ impl Device {
     /// All that it has logged.
     pub(crate) fn log(&self) -> String {
         self.log.0.borrow().join("\n")
+    }
+}
+
+/// The session of a device on this machine.
+async fn session(
+    record: &Record,
+    options: &Options,
+    tls: mbedtls_rs::Tls<'static>,
+    log: Lines,
+    identities: impl IdentityKeeper,
+) -> Infallible {
+    let mut tls = MbedTls::new(tls, record).unwrap();
+    if options.at_most_tls_1_2 {
+        tls = tls.at_most_tls_1_2();
+    }
+    let world = Machine {
+        network: Loopback,
+        datagrams: Loopback,
+        tls,
+        time: SystemClock,
+        random: Urandom::open(),
+        log,
+        sensor: Counter { next: 0, end: options.readings },
+        identities,
+    };
+    run(record, &options.settings, world).await
+}
+
+/// The partition of the slots, which a device leaves behind.
+#[derive(Clone)]
+pub(crate) struct SharedSlots(pub(crate) Rc<RefCell<Vec<u8>>>);
+
+impl SharedSlots {
+    pub(crate) fn blank() -> Self {
+        Self(Rc::new(RefCell::new(vec![0xFF; PARTITION as usize])))
+    }
+}
+
+impl Flash for SharedSlots {
+    fn size(&self) -> u32 {
+        PARTITION
+    }
+
+    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
+        Flash::read(&mut *self.0.borrow_mut(), offset, bytes)
+    }
+}
+
+impl WritableFlash for SharedSlots {
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
+        WritableFlash::write(&mut *self.0.borrow_mut(), offset, bytes)
+    }
+
+    fn erase(&mut self, offset: u32) -> Result<(), FlashError> {
+        self.0.borrow_mut().erase(offset)
     }
 }
 
@@ -231,10 +291,10 @@ impl Write for Stream {
 }
 
 /// The kernel's random numbers.
-struct Urandom(File);
+pub(crate) struct Urandom(File);
 
 impl Urandom {
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         Self(File::open("/dev/urandom").unwrap())
     }
 

@@ -5,13 +5,13 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use device::Secret;
 use device::enrolment::{
-    EnrolmentFailure, EnrolmentMachine, EnrolmentServer, FetchFailure, Identity, PUBLIC_KEY, Proof, Retry, SignError,
-    Signer, confirm_identity, fetch,
+    EnrolmentFailure, EnrolmentMachine, EnrolmentServer, FetchFailure, PUBLIC_KEY, Proof, Retry, SignError, Signer,
+    confirm_identity, fetch,
 };
 use device::nvs::{Flash, FlashError};
 use device::slots::{Generation, Owner, PARTITION, SlotError, Slots, WritableFlash};
+use device::{Identity, Secret};
 use embassy_futures::block_on;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use rcgen::{KeyPair, PublicKeyData, SigningKey};
@@ -108,7 +108,7 @@ struct Machine {
 }
 
 impl EnrolmentMachine for Machine {
-    type Stream = Connection;
+    type Stream<'a> = Connection;
     type Error = String;
     type Key = Key;
 

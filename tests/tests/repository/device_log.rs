@@ -6,6 +6,11 @@ use tbpki_tests::binary::workspace;
 
 /// The files with texts for the log. The reasons for which a record cannot be read are one line of the table.
 const SOURCES: &[&str] = &[
+    "crates/device/src/enrolment/failure.rs",
+    "crates/device/src/enrolment/fetch.rs",
+    "crates/device/src/enrolment/signer.rs",
+    "crates/device/src/life/error.rs",
+    "crates/device/src/life/keeper.rs",
     "crates/device/src/session/date_keeper.rs",
     "crates/device/src/session/failure.rs",
     "crates/device/src/session/run.rs",

@@ -15,6 +15,8 @@ pub(super) struct Budget {
     pub(super) target: String,
     /// True if the build must check dates.
     pub(super) dates: bool,
+    /// True if the build must fetch identities.
+    pub(super) enrolls: bool,
     /// The most bytes of the application.
     pub(super) application: u64,
     /// The most bytes of RAM that it uses from the start.
@@ -52,6 +54,7 @@ fn budget(chip: &str, values: &Value) -> Result<Budget> {
         let value = values.get(key).and_then(Value::as_integer).and_then(|size| u64::try_from(size).ok());
         value.ok_or_else(|| missing(key, "a number of bytes"))
     };
+    let switch = |key: &str| values.get(key).and_then(Value::as_bool).ok_or_else(|| missing(key, "true or false"));
     Ok(Budget {
         chip: chip.to_owned(),
         target: values
@@ -59,7 +62,8 @@ fn budget(chip: &str, values: &Value) -> Result<Budget> {
             .and_then(Value::as_str)
             .map(str::to_owned)
             .ok_or_else(|| missing("target", "a target triple"))?,
-        dates: values.get("dates").and_then(Value::as_bool).ok_or_else(|| missing("dates", "true or false"))?,
+        dates: switch("dates")?,
+        enrolls: switch("enrolls")?,
         application: size("application")?,
         static_ram: size("static_ram")?,
     })
@@ -77,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_size_over_its_limit_is_an_error_with_the_difference() {
-        let text = "[c]\ntarget = 't'\ndates = true\napplication = 1_000\nstatic_ram = 5\n";
+        let text = "[c]\ntarget = 't'\ndates = true\nenrolls = true\napplication = 1_000\nstatic_ram = 5\n";
         let budgets = parse(text).unwrap_or_else(|error| panic!("{error}"));
         assert!(budgets[0].check("application", 1_000, 1_000).is_ok());
         let error = budgets[0].check("application", 1_010, 1_000).map_err(|error| error.to_string());
@@ -86,6 +90,6 @@ mod tests {
 
     #[test]
     fn a_budget_without_a_limit_is_refused() {
-        assert!(parse("[c]\ntarget = 't'\ndates = true\nstatic_ram = 5\n").is_err());
+        assert!(parse("[c]\ntarget = 't'\ndates = true\nenrolls = true\nstatic_ram = 5\n").is_err());
     }
 }

@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tbpki-base", &[]),
     ("tbpki-pki", &["tbpki-base", "tbpki-testkit"]),
     ("tbpki-mqtt", &[]),
-    ("tbpki-device", &["tbpki-firmware-clock", "tbpki-mqtt"]),
+    ("tbpki-device", &["tbpki-firmware-clock", "tbpki-firmware-keys", "tbpki-mqtt"]),
     ("tbpki-config", &["tbpki-base", "tbpki-pki"]),
     ("tbpki-ledger", &["tbpki-base", "tbpki-testkit"]),
     ("tbpki-provision", &["tbpki-base", "tbpki-pki", "tbpki-mqtt", "tbpki-testkit"]),

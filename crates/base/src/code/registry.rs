@@ -749,7 +749,7 @@ codes! {
     362 EnrolmentLabel User "The label does not belong to the certificate"
         "The enrolment service renews a certificate only with the label of the profile that it was issued for, and without a label if it was issued for none. Name that profile with --label."
     363 NoEnrolmentInFirmware User "The application does not fetch certificates"
-        "The credentials record of devices that fetch certificates has further entries, and needs an application that knows them. This build of the tbpki firmware does not. Update the firmware, or name another application with --app."
+        "The credentials record of devices that fetch certificates has further entries, and needs an application that knows them. This build of the tbpki firmware does not: it is of an earlier version, or for a chip without Wi-Fi. Update the firmware, or name another application with --app."
 
     // The dates of revocation lists.
     364 ListDue User "A revocation list is due"

@@ -136,8 +136,8 @@ fn pem(der: &[u8]) -> Result<String, EnrolmentFailure> {
 mod tests {
     use alloc::format;
 
-    use super::super::der;
     use super::super::request::RequestedNames;
+    use super::super::samples::{self, message};
     use super::super::signer::{PUBLIC_KEY, SignError, Signer};
     use super::*;
 
@@ -147,20 +147,10 @@ mod tests {
     // 2026-11-25 03:59:59 UTC: four hours after the beginning of the leaf below, which is from 2026 to 2027.
     const NOW: u64 = 1_795_579_199;
 
-    /// A certificate with a signature that is not verified here.
+    /// A certificate whose dates are the same day of two years.
     fn certificate(issuer: &str, subject: &str, point: u8, years: [&str; 2], name: Option<&[u8]>) -> Vec<u8> {
-        let names = |text: &str| RequestedNames::of_device(text).subject;
-        let [from, to] = years.map(|year| der::value(der::UTC_TIME, &[format!("{year}1125000000Z").as_bytes()]));
-        let key = request(point, None).public_key;
-        let validity = der::value(der::SEQUENCE, &[&from, &to]);
-        let empty = der::value(der::SEQUENCE, &[]);
-        let version = der::value(der::CONTEXT_0, &[&der::value(der::INTEGER, &[&[2]])]);
-        let serial = der::value(der::INTEGER, &[&[1]]);
-        let extensions =
-            name.map_or_else(Vec::new, |name| der::value(der::CONTEXT_3, &[&der::value(der::SEQUENCE, &[name])]));
-        let fields = [&version, &serial, &empty, &names(issuer), &validity, &names(subject), &key, &extensions];
-        let fields = der::value(der::SEQUENCE, &fields.map(Vec::as_slice));
-        der::value(der::SEQUENCE, &[&fields, &empty, &der::value(der::BIT_STRING, &[&[0]])])
+        let dates = years.map(|year| format!("{year}1125000000Z"));
+        samples::certificate(issuer, subject, &request(point, None).public_key, dates, name)
     }
 
     /// A request of pump-1, whose key is a point of these bytes.
@@ -177,21 +167,6 @@ mod tests {
         let mut names = RequestedNames::of_device("pump-1");
         names.alternative = alternative.map(<[u8]>::to_vec);
         CertificateRequest::new(names, &mut Fake(point)).unwrap()
-    }
-
-    /// A certs-only message in base64, with a line break.
-    fn message(certificates: &[&[u8]]) -> String {
-        let empty_set = der::value(der::SET, &[]);
-        let data = der::value(der::SEQUENCE, &[]);
-        let version = der::value(der::INTEGER, &[&[1]]);
-        let certificates = der::value(der::CONTEXT_0, certificates);
-        let signed = der::value(der::SEQUENCE, &[&version, &empty_set, &data, &certificates, &empty_set]);
-        let kind = der::value(der::OBJECT_IDENTIFIER, &[&certs_only::SIGNED_DATA]);
-        let whole = der::value(der::SEQUENCE, &[&kind, &der::value(der::CONTEXT_0, &[&signed])]);
-        let mut text = Base64::encode_string(&whole);
-        // Base64 has lines in EST (RFC 7030, section 4.1.3).
-        text.insert_str(text.len() / 2, "\r\n");
-        text
     }
 
     fn issuing() -> Vec<u8> {

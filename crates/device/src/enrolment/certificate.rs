@@ -1,5 +1,7 @@
 //! The fields of an X.509 certificate that a device looks at (RFC 5280, section 4.1).
 
+use alloc::vec::Vec;
+
 use super::der::{CONTEXT_0, CONTEXT_3, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, Values, seconds};
 
 /// The object identifier of the extension subjectAltName, 2.5.29.17.
@@ -59,4 +61,22 @@ fn alternative_names(extensions: &[u8]) -> Option<Option<&[u8]>> {
         }
     }
     Some(None)
+}
+
+/// The first certificate of a chain in PEM, with or without a NUL, in DER.
+pub(super) fn leaf_der(chain: &str) -> Option<Vec<u8>> {
+    const END: &str = "-----END CERTIFICATE-----";
+    let begin = chain.find("-----BEGIN CERTIFICATE-----")?;
+    let leaf = chain.get(begin..)?;
+    let leaf = leaf.get(..leaf.find(END)? + END.len())?;
+    let (_, der) = pem_rfc7468::decode_vec(leaf.as_bytes()).ok()?;
+    Some(der)
+}
+
+/// The first and the last second in which the first certificate of a chain in PEM is valid, since 1970; `None` if there is
+/// none.
+pub fn leaf_dates(chain: &str) -> Option<(u64, u64)> {
+    let der = leaf_der(chain)?;
+    let leaf = Certificate::read(&der)?;
+    Some((leaf.not_before, leaf.not_after))
 }

@@ -8,17 +8,9 @@ use super::exchange::{self, Authentication, EnrolmentServer};
 use super::failure::EnrolmentFailure;
 use super::request::{CertificateRequest, RequestedNames};
 use super::signer::{SignError, Signer};
+use crate::identity::Identity;
 use crate::secret::Secret;
 use crate::slots::{Generation, SlotError, Slots, StoredCertificate, StoredIdentity, WritableFlash};
-
-/// The identity that a TLS connection shows. The texts are PEM and a NUL.
-#[derive(Debug, Clone, Copy)]
-pub struct Identity<'a> {
-    /// The chain, leaf first.
-    pub chain: &'a str,
-    /// The private key.
-    pub key: &'a Secret,
-}
 
 impl<'a> From<&'a Generation> for Identity<'a> {
     fn from(generation: &'a Generation) -> Self {
@@ -43,7 +35,9 @@ pub enum Proof<'a> {
 /// The machine that enrols: its connections and its keys.
 pub trait EnrolmentMachine {
     /// A TLS connection to the service.
-    type Stream: Read + Write;
+    type Stream<'a>: Read + Write
+    where
+        Self: 'a;
     /// The reason why there is no connection.
     type Error: fmt::Display;
     /// A private key that signs.
@@ -51,7 +45,10 @@ pub trait EnrolmentMachine {
 
     /// Opens a connection to the service that shows this identity, if one is given. The service's certificate is verified
     /// against the present trust anchors.
-    fn connect(&mut self, identity: Option<Identity<'_>>) -> impl Future<Output = Result<Self::Stream, Self::Error>>;
+    fn connect<'a>(
+        &'a mut self,
+        identity: Option<Identity<'_>>,
+    ) -> impl Future<Output = Result<Self::Stream<'a>, Self::Error>>;
 
     /// A new private key in PEM and a NUL, from the true random generator.
     ///
@@ -143,8 +140,8 @@ pub async fn fetch<F: WritableFlash, M: EnrolmentMachine>(
     };
     let request = CertificateRequest::new(names, &mut machine.key(&pending.key)?)?;
 
-    let mut stream = machine.connect(identity).await.map_err(FetchFailure::Connection)?;
     let now = machine.now();
+    let mut stream = machine.connect(identity).await.map_err(FetchFailure::Connection)?;
     let issued = exchange::enroll(&mut stream, server, authentication, &request, now).await?;
     // The service closes a connection after one answer, and the chip has memory for one.
     drop(stream);

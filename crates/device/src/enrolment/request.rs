@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use base64ct::{Base64, Encoding};
 
-use super::certificate::Certificate;
+use super::certificate::{self, Certificate};
 use super::der::{self, BIT_STRING, CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, SET, UTF8_STRING};
 use super::signer::{PUBLIC_KEY, SignError, Signer};
 
@@ -43,11 +43,7 @@ impl RequestedNames {
     /// Those of the leaf of a chain in PEM, with or without a NUL, byte for byte: a renewal must not change them (RFC 7030,
     /// section 4.2.2). `None` if there is no certificate.
     pub fn of_chain(chain: &str) -> Option<Self> {
-        const END: &str = "-----END CERTIFICATE-----";
-        let begin = chain.find("-----BEGIN CERTIFICATE-----")?;
-        let leaf = chain.get(begin..)?;
-        let leaf = leaf.get(..leaf.find(END)? + END.len())?;
-        let (_, der) = pem_rfc7468::decode_vec(leaf.as_bytes()).ok()?;
+        let der = certificate::leaf_der(chain)?;
         let leaf = Certificate::read(&der)?;
         Some(Self { subject: leaf.subject.to_vec(), alternative: leaf.alternative_names.map(<[u8]>::to_vec) })
     }

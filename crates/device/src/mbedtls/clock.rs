@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 
 use firmware_clock::Moment;
 
-use crate::session::date::Date;
+use crate::date::Date;
 
 /// A clock that continues from the last date that was set.
 pub struct Clock {

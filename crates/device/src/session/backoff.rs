@@ -1,7 +1,7 @@
 //! Randomized exponential pauses between attempts.
 
 /// A sequence of growing pauses, in milliseconds.
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     first: u64,
     most: u64,
     next: u64,
@@ -9,13 +9,13 @@ pub(super) struct Backoff {
 
 impl Backoff {
     /// Pauses from about `first` up to `most` milliseconds.
-    pub(super) fn new(first: u64, most: u64) -> Self {
+    pub(crate) fn new(first: u64, most: u64) -> Self {
         Self { first, most, next: first }
     }
 
     /// The next pause in milliseconds: between half and all of the current length, so that the devices of a fleet do not all
     /// reconnect at the same moment when their broker returns.
-    pub(super) fn pause(&mut self, random: u32) -> u64 {
+    pub(crate) fn pause(&mut self, random: u32) -> u64 {
         let whole = self.next;
         self.next = whole.saturating_mul(2).min(self.most);
         let half = whole / 2;
@@ -24,7 +24,7 @@ impl Backoff {
     }
 
     /// Begins again with the first pause, after a success.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.next = self.first;
     }
 }

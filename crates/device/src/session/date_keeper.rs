@@ -1,11 +1,11 @@
 //! The date of the device: when it is requested, and how certain it is.
 
-use super::date::Date;
 use super::failure::{Failure, NetworkFailure, TlsFailure};
 use super::platform::{Datagrams, Log, Random, Time};
 use super::settings::SessionSettings;
 use super::sntp;
 use super::timeout::with_timeout;
+use crate::date::Date;
 
 /// Requests the date from the record's SNTP server: before the first connection, again after a refusal because of dates,
 /// and now and then while the device runs.
@@ -34,6 +34,11 @@ impl<'a, D: Datagrams, C: Time, L: Log> DateKeeper<'a, D, C, L> {
     /// The Unix time of an uptime, both in milliseconds, if the date is known.
     pub(super) fn at(&self, uptime: u64) -> Option<u64> {
         self.epoch.map(|epoch| epoch.saturating_add(uptime))
+    }
+
+    /// The date in seconds since 1970, if it is known.
+    pub(super) fn seconds(&self) -> Option<u64> {
+        self.at(self.time.uptime()).map(|milliseconds| milliseconds / 1_000)
     }
 
     /// Requests the date before a connection, if it is unknown or a request is due. The first connection waits for it.

@@ -1,5 +1,6 @@
 //! The failures of a session, with texts for the serial log.
 
+use alloc::string::String;
 use core::fmt;
 
 use super::alert::Alert;
@@ -17,6 +18,8 @@ pub enum Failure {
     Login(LoginFailure),
     /// The connection ended after the login.
     Connection(&'static str),
+    /// The device has no identity to log in with, for this reason.
+    Enrolment(String),
 }
 
 /// The reason why a host cannot be reached.
@@ -101,6 +104,7 @@ impl fmt::Display for Failure {
             Self::Tls(failure) => write!(f, "tls: {failure}"),
             Self::Login(failure) => write!(f, "login: {failure}"),
             Self::Connection(why) => write!(f, "connection: {why}"),
+            Self::Enrolment(why) => write!(f, "enrolment: {why}"),
         }
     }
 }

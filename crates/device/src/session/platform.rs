@@ -7,6 +7,7 @@ use embedded_io_async::{Read, Write};
 
 use super::failure::{NetworkFailure, TlsFailure};
 use super::reading::Reading;
+use crate::identity::Identity;
 
 /// Uptime, pauses, and the date that validity periods are compared with.
 pub trait Time {
@@ -47,14 +48,37 @@ pub trait Datagrams {
     -> Result<usize, NetworkFailure>;
 }
 
-/// A TLS client that has the record's trust anchors, credential and broker.
+/// The peer of TLS connections, and what is shown to it.
+#[derive(Debug, Clone, Copy)]
+pub struct TlsPeer<'a> {
+    /// The host name or address that the peer's certificate must have.
+    pub host: &'a str,
+    /// True if the name is not compared.
+    pub skip_host_name_check: bool,
+    /// The trust anchors: PEM and a NUL.
+    pub anchors: &'a str,
+    /// The identity of the device; `None` for connections without one.
+    pub identity: Option<Identity<'a>>,
+}
+
+/// A TLS client. At first it has the trust anchors, the credential and the broker of the record.
 pub trait Tls {
+    /// The reason why the client cannot use an identity or trust anchors.
+    type Refusal: fmt::Display;
+
     /// A TLS connection.
     type Stream<'a, S: Read + Write + 'a>: Read + Write
     where
         Self: 'a;
 
-    /// Performs the handshake. After a failure, the stream holds an alert for the peer, which the caller flushes. Returns the connection and the TLS version.
+    /// Changes the peer and the identity of the next connections.
+    ///
+    /// # Errors
+    /// [`Tls::Refusal`]. The client then keeps the earlier ones.
+    fn set_peer(&mut self, peer: &TlsPeer<'_>) -> Result<(), Self::Refusal>;
+
+    /// Performs the handshake. After a failure, the stream holds an alert for the peer, which the caller flushes. Returns
+    /// the connection and the TLS version.
     ///
     /// # Errors
     /// [`TlsFailure`].

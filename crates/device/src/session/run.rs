@@ -6,6 +6,7 @@ use core::convert::Infallible;
 use embassy_futures::select::{Either, select};
 
 use super::date_keeper::DateKeeper;
+use super::identity_keeper::IdentityKeeper;
 use super::platform::{Datagrams, Log, Network, Random, Sensor, Time, Tls};
 use super::queue::{NewReading, Queue};
 use super::sender::Sender;
@@ -13,7 +14,7 @@ use super::settings::SessionSettings;
 use crate::record::Record;
 
 /// The machine that a session runs on.
-pub struct Machine<N, D, T, C, R, L, S> {
+pub struct Machine<N, D, T, C, R, L, S, I> {
     /// The network.
     pub network: N,
     /// The datagrams of the same network.
@@ -28,15 +29,17 @@ pub struct Machine<N, D, T, C, R, L, S> {
     pub log: L,
     /// The sensor.
     pub sensor: S,
+    /// The choice of the identity: [`FixedIdentity`](super::FixedIdentity) without an enrolment service.
+    pub identities: I,
 }
 
 /// Takes readings and sends them. Never returns.
-pub async fn run<N: Network, D: Datagrams, T: Tls, C: Time, R: Random, L: Log, S: Sensor>(
+pub async fn run<N: Network, D: Datagrams, T: Tls, C: Time, R: Random, L: Log, S: Sensor, I: IdentityKeeper>(
     record: &Record,
     settings: &SessionSettings,
-    machine: Machine<N, D, T, C, R, L, S>,
+    machine: Machine<N, D, T, C, R, L, S, I>,
 ) -> Infallible {
-    let Machine { network, datagrams, tls, time, random, log, sensor } = machine;
+    let Machine { network, datagrams, tls, time, random, log, sensor, identities } = machine;
     let (queue, new_reading) = (RefCell::new(Queue::default()), NewReading::new());
     let sampler = Sampler { settings, time: &time, log: &log, queue: &queue, new_reading: &new_reading, sensor };
     let sender = Sender {
@@ -49,6 +52,7 @@ pub async fn run<N: Network, D: Datagrams, T: Tls, C: Time, R: Random, L: Log, S
         network,
         tls,
         random,
+        identities,
         date: DateKeeper::new(record.ntp_server(), settings, datagrams, &time, &log),
     };
     // The build date is the earliest possible one: certificates that begin later than it are accepted after SNTP alone.

@@ -14,13 +14,14 @@ use super::backoff::Backoff;
 use super::client::{Client, MqttFailure};
 use super::date_keeper::DateKeeper;
 use super::failure::{Failure, LoginFailure, NetworkFailure, TlsFailure};
+use super::identity_keeper::{IdentityKeeper, NoIdentity, Surroundings};
 use super::platform::{Datagrams, Log, Network, Random, Time, Tls};
 use super::queue::{NewReading, Queue};
 use super::settings::SessionSettings;
 use super::timeout::with_timeout;
 use crate::record::{Login, Record};
 
-pub(super) struct Sender<'a, N, D, T, C, R, L> {
+pub(super) struct Sender<'a, N, D, T, C, R, L, I> {
     pub(super) record: &'a Record,
     pub(super) settings: &'a SessionSettings,
     pub(super) time: &'a C,
@@ -30,18 +31,24 @@ pub(super) struct Sender<'a, N, D, T, C, R, L> {
     pub(super) network: N,
     pub(super) tls: T,
     pub(super) random: R,
+    pub(super) identities: I,
     pub(super) date: DateKeeper<'a, D, C, L>,
 }
 
-impl<N: Network, D: Datagrams, T: Tls, C: Time, R: Random, L: Log> Sender<'_, N, D, T, C, R, L> {
+impl<N: Network, D: Datagrams, T: Tls, C: Time, R: Random, L: Log, I: IdentityKeeper> Sender<'_, N, D, T, C, R, L, I> {
     pub(super) async fn run(mut self) -> Infallible {
         let mut backoff = Backoff::new(self.settings.first_pause, self.settings.longest_pause);
         loop {
             self.network.ready().await;
             // Before each connection: without a date, no certificate can be checked.
             self.date.before_connection(&mut self.random).await;
-            let failure = self.connection(&mut backoff).await;
-            let pause = backoff.pause(self.random.next());
+            // A chip has memory for one connection, so that the enrolment service comes before the broker.
+            let (failure, shortest) = match self.identity().await {
+                Ok(()) => (self.connection(&mut backoff).await, 0),
+                Err(NoIdentity { failure, pause }) => (failure, pause),
+            };
+            self.identities.failed(&failure, self.time.uptime(), self.random.next(), self.log);
+            let pause = backoff.pause(self.random.next()).max(shortest);
             let (seconds, tenths) = (pause / 1_000, pause / 100 % 10);
             let waiting = self.queue.borrow().len();
             self.log.line(format_args!("{failure}"));
@@ -54,9 +61,18 @@ impl<N: Network, D: Datagrams, T: Tls, C: Time, R: Random, L: Log> Sender<'_, N,
         }
     }
 
+    /// The choice of the identity for the next connection.
+    async fn identity(&mut self) -> Result<(), NoIdentity> {
+        let date = self.date.seconds();
+        let Self { settings, time, log, network, tls, random, identities, .. } = self;
+        identities
+            .before_connection(Surroundings { network, tls, time: *time, random, log: *log, settings, date })
+            .await
+    }
+
     /// Runs one connection, and returns the failure that ended it.
     async fn connection(&mut self, backoff: &mut Backoff) -> Failure {
-        let Self { record, settings, time, log, queue, new_reading, network, tls, random, date } = self;
+        let Self { record, settings, time, log, queue, new_reading, network, tls, random, identities, date } = self;
         let (host, port) = (record.host(), record.port());
         log.line(format_args!("network: connecting to {host}, port {port}"));
         // Every step has a limit, because a silent peer would otherwise stop the device forever.
@@ -68,7 +84,7 @@ impl<N: Network, D: Datagrams, T: Tls, C: Time, R: Random, L: Log> Sender<'_, N,
         // Mbed TLS reports only that an alert came. Its number is read from the stream.
         let mut stream = AlertWatcher::new(stream);
         let link = Link { record, settings, time: *time, log: *log, queue, new_reading };
-        let failure = link.run(&*tls, &mut stream, random, date, backoff).await;
+        let failure = link.run(&*tls, &mut stream, random, identities, date, backoff).await;
         // The alert of a rejected broker is in the buffer of the connection, and closing would discard it.
         // A rejected device still sends its alert, so that the broker's log names the reason.
         with_timeout(*time, settings.farewell, stream.flush()).await;
@@ -96,6 +112,7 @@ impl<C: Time, L: Log> Link<'_, C, L> {
         tls: &impl Tls,
         stream: S,
         random: &mut impl Random,
+        identities: &mut impl IdentityKeeper,
         date: &mut DateKeeper<'_, impl Datagrams, C, L>,
         backoff: &mut Backoff,
     ) -> Failure {
@@ -118,10 +135,14 @@ impl<C: Time, L: Log> Link<'_, C, L> {
             None => return LoginFailure::TimedOut.into(),
         };
         log.line(format_args!("login: {} logged in with {with}", record.device_name()));
+        identities.logged_in(log);
         loop {
             // Between two messages, so that no reading waits for the time server.
             if date.is_due() {
                 date.refresh(random).await;
+            }
+            if identities.needs_network(date.seconds(), time.uptime()) {
+                return Failure::Connection("ended by this device, which needs the enrolment service");
             }
             let sent = self.next(&mut client, date, backoff).await;
             if let Err(failure) = sent {

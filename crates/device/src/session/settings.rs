@@ -15,6 +15,8 @@ pub struct SessionSettings {
     pub handshake: u64,
     /// The silence in a TLS handshake after which the log names it.
     pub handshake_notice: u64,
+    /// The time limit of one enrolment or renewal, which makes several connections.
+    pub enrolment: u64,
     /// The time limit for the last bytes of a connection that has failed, which contain the reason for the broker.
     pub farewell: u64,
     /// The first pause after a failure.
@@ -42,6 +44,7 @@ impl SessionSettings {
             answer: 15_000,
             handshake: 60_000,
             handshake_notice: 15_000,
+            enrolment: 300_000,
             farewell: 1_000,
             first_pause: 1_000,
             longest_pause: 60_000,

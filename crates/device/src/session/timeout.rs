@@ -10,7 +10,7 @@ use embassy_futures::select::{Either, select};
 use super::platform::Time;
 
 /// The result of `future`, or `None` if it takes longer than `milliseconds`. The future is then dropped.
-pub(super) async fn with_timeout<T>(time: &impl Time, milliseconds: u64, future: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn with_timeout<T>(time: &impl Time, milliseconds: u64, future: impl Future<Output = T>) -> Option<T> {
     // The future comes first: `select` polls it first, so its result counts if both are ready.
     match select(future, time.sleep(milliseconds)).await {
         Either::First(result) => Some(result),

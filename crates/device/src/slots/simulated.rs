@@ -14,7 +14,7 @@ const PAGE: usize = 256;
 
 /// The way in which the interrupted operation ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(crate) enum Cut {
     /// The bytes before the cut are written, and the others are not.
     Clean,
     /// Each bit of the page that was being written has taken its value or not.
@@ -23,34 +23,34 @@ pub(super) enum Cut {
 
 /// The flash.
 #[derive(Clone)]
-pub(super) struct SimulatedFlash {
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct SimulatedFlash {
+    pub(crate) bytes: Vec<u8>,
     /// The number of bytes that are still written before the power fails; an erased sector counts as one.
-    pub(super) left: Option<u64>,
-    pub(super) cut: Cut,
+    pub(crate) left: Option<u64>,
+    pub(crate) cut: Cut,
     /// The bytes written so far, and sectors erased.
-    pub(super) done: u64,
+    pub(crate) done: u64,
     /// A byte that always has this value.
-    pub(super) stuck: Option<(usize, u8)>,
+    pub(crate) stuck: Option<(usize, u8)>,
     random: u64,
     is_off: bool,
 }
 
 impl SimulatedFlash {
-    pub(super) fn blank() -> Self {
+    pub(crate) fn blank() -> Self {
         let bytes = vec![0xFF; PARTITION as usize];
         Self { bytes, left: None, cut: Cut::Clean, done: 0, stuck: None, random: 1, is_off: false }
     }
 
     /// The same flash, whose power fails after a number of written bytes.
-    pub(super) fn failing(&self, after: u64, cut: Cut, seed: u64) -> Self {
+    pub(crate) fn failing(&self, after: u64, cut: Cut, seed: u64) -> Self {
         // Xorshift never leaves 0.
         let random = seed | 1;
         Self { left: Some(after), cut, random, done: 0, is_off: false, ..self.clone() }
     }
 
     /// The same flash after the power has come back.
-    pub(super) fn restarted(&self) -> Self {
+    pub(crate) fn restarted(&self) -> Self {
         Self { left: None, done: 0, is_off: false, ..self.clone() }
     }
 
@@ -137,7 +137,7 @@ impl WritableFlash for SimulatedFlash {
 }
 
 /// A certificate of a size that occurs: two certificates of 800 bytes, and two anchors.
-pub(super) fn certificate(number: u64) -> StoredCertificate {
+pub(crate) fn certificate(number: u64) -> StoredCertificate {
     let text = |what: &str, length: usize| format!("{what} {number} {}\0", "x".repeat(length));
     StoredCertificate {
         chain: text("chain", 1_600),
