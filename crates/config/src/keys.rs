@@ -10,13 +10,16 @@ use super::row::{KeyRow, Preset};
 use super::setting::{Setting, ShownSetting};
 use super::value::flash_offset::FlashOffset;
 use super::value::kind::{Concurrency, Days, Port, Seconds, ValueKind, Version};
+use super::value::label_policy::LabelPolicy;
 use super::value::path::FilePath;
 use super::value::secret_ref::SecretRef;
 use super::value::texts::{
     Alias, CaName, Chip, CommandWord, Country, CrlUrl, Domain, FilePrefix, FlashSize, HostName, LedgerUrl, Locality,
     Organization, OrganizationalUnit, PartitionName, ProfileName, Ssid, State, TimeServer, Url, UserName,
 };
-use super::value::word::{Anchors, ClientFormat, Credentials, PlatformKind, ServerFormat};
+use super::value::word::{
+    Anchors, ApprovalPolicy, ClientFormat, Credentials, EnrolmentPolicy, PlatformKind, ServerFormat,
+};
 
 macro_rules! preset {
     (default $text:literal) => {
@@ -181,6 +184,14 @@ sections! {
         renew_expired: Option<Days> = unset "30";
         /// How many days a one-time password of `tbpki enroll password` can be used.
         password_days: Days = default "90";
+        /// The event from which on a fetched certificate is in use: confirm (the device confirms it, or renews with it), first-login (it connects to the service with it, for clients that know only EST) or issuance. A platform never gets it before the device has connected with it.
+        policy: EnrolmentPolicy = default "\"confirm\"";
+        /// Another policy for some labels, each as LABEL=POLICY.
+        label_policies: Vec<LabelPolicy> = default "[]";
+        /// With the policy first-login or issuance: how many days after the next certificate is used a device may still renew with the one before.
+        grace: Days = default "7";
+        /// The certificates that wait for `tbpki enroll approve`: none, first (the first one of each device) or every.
+        approval: ApprovalPolicy = default "\"none\"";
     }
 
     /// The names that the CAs for servers may certify.

@@ -34,13 +34,16 @@ pub use row::{KeyName, KeyRow, Preset};
 pub use setting::{Origin, Override, Setting, ShownSetting};
 pub use value::flash_offset::FlashOffset;
 pub use value::kind::{Concurrency, Days, Port, Seconds, Version};
+pub use value::label_policy::LabelPolicy;
 pub use value::path::FilePath;
 pub use value::secret_ref::SecretRef;
 pub use value::texts::{
     Alias, CHIPS, CaName, Chip, CommandWord, Country, CrlUrl, Domain, FilePrefix, FlashSize, HostName, LedgerUrl,
     Locality, Organization, OrganizationalUnit, PartitionName, ProfileName, Ssid, State, TimeServer, Url, UserName,
 };
-pub use value::word::{Anchors, ClientFormat, Credentials, PlatformKind, ServerFormat};
+pub use value::word::{
+    Anchors, ApprovalPolicy, ClientFormat, Credentials, EnrolmentPolicy, PlatformKind, ServerFormat,
+};
 
 use document::Document;
 use layers::Layers;

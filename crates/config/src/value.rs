@@ -2,6 +2,7 @@
 
 pub(crate) mod flash_offset;
 pub(crate) mod kind;
+pub(crate) mod label_policy;
 pub(crate) mod path;
 pub(crate) mod secret_ref;
 pub(crate) mod texts;

@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use base::file::{self, Lock};
 use base::{Code, Result};
+use config::EnrolmentPolicy;
 use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 use schemars::JsonSchema;
@@ -115,6 +116,7 @@ pub fn serve(
         metrics.clone(),
         store,
         identity::lifecycle::revocation_lists::devices_file(workspace.config, workspace.store_dir()),
+        counts_connections(workspace)?,
         sender,
         Audit::open(&audit_path)?,
     ));
@@ -271,6 +273,27 @@ fn check_loopback(status: Option<SocketAddr>) -> Result<()> {
             .fix("use 127.0.0.1 or [::1], and a proxy with a login for other machines")),
         _ => Ok(()),
     }
+}
+
+/// Whether the policy of a label counts connections.
+///
+/// # Errors
+/// [`Code::UnknownProfile`] for a policy of a label that no profile has: a typing error would otherwise pass unnoticed.
+fn counts_connections(workspace: &Workspace<'_>) -> Result<bool> {
+    let settings = &workspace.config.serve;
+    let policies = &settings.label_policies.value;
+    let profiles = identity::profile_ca::names(&workspace.view()?)?;
+    if let Some(unknown) = policies.iter().find(|policy| !profiles.contains(&policy.label)) {
+        return Err(Code::UnknownProfile
+            .error(format!(
+                "serve.label_policies has the label {:?}, and no profile has this name",
+                unknown.label.as_str()
+            ))
+            .fix("`tbpki profile list` shows the profiles with a CA of their own"));
+    }
+    Ok(std::iter::once(settings.policy.value)
+        .chain(policies.iter().map(|own| own.policy))
+        .any(|policy| policy != EnrolmentPolicy::Confirm))
 }
 
 /// The CAs of `serve.enroll_with`.

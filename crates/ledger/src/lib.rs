@@ -98,6 +98,7 @@ pub use ledger::Ledger;
 
 pub use ledger::ledger_status::{LedgerStatus, LedgerUid};
 pub use lifecycle::confirmation::{Confirmation, Unconfirmed};
+pub use lifecycle::enrolment::request::{EnrolmentRequest, NewRequest, RequestDecision};
 pub use lifecycle::enrolment::{Enrolled, NewPassword, Password};
 pub use lifecycle::issuer::ca_revoked;
 pub use lifecycle::known::{KnownIdentity, KnownJob, KnownShard};

@@ -218,6 +218,21 @@ INSERT INTO in_doubt (identity) SELECT id FROM identity WHERE role = 'superseded
     AND later.job IN (SELECT id FROM job WHERE renews = 0));
 ";
 
+/// Requests for certificates over the network that an operator approves or denies.
+pub(crate) const APPROVAL: &str = "
+CREATE TABLE enrolment_request (
+    device     TEXT NOT NULL PRIMARY KEY,
+    label      TEXT,
+    key        BLOB NOT NULL CHECK (length(key) = 32),
+    is_first   INTEGER NOT NULL CHECK (is_first IN (0, 1)),
+    address    TEXT NOT NULL,
+    asked_at   INTEGER NOT NULL,
+    decision   TEXT CHECK (decision IN ('approved', 'denied')),
+    decided_at INTEGER,
+    decided_by TEXT
+) STRICT, WITHOUT ROWID;
+";
+
 /// A text of this file in the words of PostgreSQL. Texts are compared by their bytes (`COLLATE "C"`), which is the order
 /// of lists in SQLite too; each number has 64 bits, as in SQLite.
 pub(crate) fn for_postgres(sql: &str) -> String {
@@ -243,6 +258,7 @@ mod tests {
     use crate::job::job_stage::JobStage;
     use crate::job::shard_state::ShardState;
     use crate::key::Kind;
+    use crate::lifecycle::enrolment::request::RequestDecision;
     use crate::lifecycle::origin::Origin;
     use crate::lifecycle::role::Role;
     use crate::state::State;
@@ -267,12 +283,13 @@ mod tests {
         permits(work, "state", ShardState::ALL.map(ShardState::as_str));
         permits(JOBS, "outcome", AttemptOutcome::ALL.map(AttemptOutcome::as_str));
         permits(ROLES, "role", Role::ALL.map(Role::as_str));
+        permits(APPROVAL, "decision", RequestDecision::ALL.map(RequestDecision::as_str));
         permits(REPAIR, "origin", Origin::ALL.map(Origin::as_str));
     }
 
     #[test]
     fn no_word_of_sqlite_is_left_for_postgresql() {
-        for text in [IDENTITY, JOBS, ROLES, CONFIRMATIONS, ENROLMENT, RENEWAL, STATION, REPAIR] {
+        for text in [IDENTITY, JOBS, ROLES, CONFIRMATIONS, ENROLMENT, RENEWAL, STATION, REPAIR, APPROVAL] {
             let sql = for_postgres(text);
             for word in ["INTEGER", "BLOB", "STRICT", "ROWID", "randomblob"] {
                 assert!(!sql.contains(word), "{word}: {sql}");

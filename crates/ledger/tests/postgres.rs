@@ -65,7 +65,7 @@ impl Station for Postgres {
         self.sql(
             "DROP TABLE in_doubt; DROP TABLE status; DROP SEQUENCE changes; ALTER TABLE identity DROP COLUMN origin, DROP COLUMN forgotten_at; \
              DROP TABLE renewal_step; DROP TABLE lease; DROP TABLE clock; ALTER TABLE job DROP COLUMN renews; \
-             DROP TABLE ca_confirmation; DROP TABLE enrolled; DROP TABLE enrolment_password; DROP TABLE open_step; DROP TABLE revocation_list; ALTER TABLE identity DROP CONSTRAINT \
+             DROP TABLE ca_confirmation; DROP TABLE enrolled; DROP TABLE enrolment_password; DROP TABLE enrolment_request; DROP TABLE open_step; DROP TABLE revocation_list; ALTER TABLE identity DROP CONSTRAINT \
              identity_role_of_state; ALTER TABLE identity DROP COLUMN role, DROP COLUMN issuer_generation, DROP COLUMN \
              revocation_reason, DROP COLUMN copies, DROP COLUMN station; UPDATE layout SET version = 2;",
         );
@@ -443,6 +443,8 @@ INSERT INTO open_step (identity, step) VALUES (9, 'list');
 INSERT INTO revocation_list (key, issuer, number, this_update, next_update) VALUES (zeroblob(32), 'ca', 1, 1, 2);
 INSERT INTO ca_confirmation (ca, generation, kind, name, how, who, at) VALUES ('ca', 1, 'device', 'a', 'seen', 'w', 1);
 INSERT INTO enrolment_password (device, hash, made_at, expires_at) VALUES ('b', zeroblob(32), 1, 2);
+INSERT INTO enrolment_request (device, key, is_first, address, asked_at, decision, decided_at, decided_by)
+    VALUES ('b', zeroblob(32), 1, '::1', 1, 'denied', 2, 'w');
 INSERT INTO enrolled (identity, key, certificate, swap) VALUES (9, zeroblob(32), x'30', 'open');
 INSERT INTO renewal_step (identity, step) VALUES (9, 'swap');
 INSERT INTO lease (kind, name, holder, since, until) VALUES ('device', 'a', 'h', 1, 2);

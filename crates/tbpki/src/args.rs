@@ -27,7 +27,7 @@ pub use ca::{CaActivateArgs, CaConfirmArgs, CaExportArgs, CaStepArgs, CaVerb, Ch
 pub use ca_passphrase::CaPassphrase;
 pub use client::ClientArgs;
 pub use device::DevicesArg;
-pub use enrolment::{EnrollVerb, FetchArgs, HostFileArgs, PasswordArgs, ServeArgs};
+pub use enrolment::{EnrollVerb, FetchArgs, HostFileArgs, ListRequestsArgs, PasswordArgs, RequestArgs, ServeArgs};
 pub use flash::FlashArgs;
 pub use fleet::bundle::{BundleArgs, FleetBundleArgs, KeylessArgs};
 pub use fleet::jobs::{FleetAdoptArgs, FleetCancelArgs, FleetJobsArgs};
@@ -411,6 +411,9 @@ impl Verb {
             Verb::Serve(_) => "serve",
             Verb::Enroll(verb) => match **verb {
                 EnrollVerb::Password(_) => "enroll password",
+                EnrollVerb::List(_) => "enroll list",
+                EnrollVerb::Approve(_) => "enroll approve",
+                EnrollVerb::Deny(_) => "enroll deny",
                 EnrollVerb::Fetch(_) => "enroll fetch",
             },
             Verb::Forget(_) => "forget",

@@ -88,6 +88,9 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::Serve(args) => verb::lifecycle::serve::run(&args, context),
         Verb::Enroll(verb) => match *verb {
             EnrollVerb::Password(args) => verb::lifecycle::enroll_password::run(&args, context),
+            EnrollVerb::List(args) => verb::lifecycle::enroll_requests::list(&args, context),
+            EnrollVerb::Approve(args) => verb::lifecycle::enroll_requests::approve(&args, context),
+            EnrollVerb::Deny(args) => verb::lifecycle::enroll_requests::deny(&args, context),
             EnrollVerb::Fetch(args) => verb::lifecycle::host::fetch(&args, context),
         },
         Verb::Forget(args) => verb::lifecycle::forget::run(&args, context),

@@ -1,5 +1,6 @@
 //! The JSON schemas of the output of `--json`, one for each verb.
 
+use enroll::approval::RequestsReport;
 use enroll::client::HostReport;
 use enroll::password::PasswordReport;
 use enroll::serve::ServeReport;
@@ -63,6 +64,9 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("crl", of::<RevocationListsReport>()),
         ("serve", of::<ServeReport>()),
         ("enroll-password", of::<PasswordReport>()),
+        ("enroll-list", of::<RequestsReport>()),
+        ("enroll-approve", of::<RequestsReport>()),
+        ("enroll-deny", of::<RequestsReport>()),
         ("enroll-fetch", of::<HostReport>()),
         ("forget", of::<ForgetReport>()),
         ("import", of::<ImportReport>()),

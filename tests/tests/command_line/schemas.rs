@@ -230,6 +230,10 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["enroll", "password", "--device=f-9", "--profile=missing"], 1, &["/error/fix"]),
     (&["enroll", "password", "--device=f-9"], 0, &["/result/password", "/result/expires"]),
     (&["enroll", "password", "--device=f-9", "--out=f-9.password"], 0, &["/result/file", "/result/replaces"]),
+    (&["enroll", "list"], 0, &["/result/requests"]),
+    (&["enroll", "list", "--every"], 2, &["/error/fix"]),
+    (&["enroll", "approve", "0123456789abcdef"], 1, &["/error/fix"]),
+    (&["enroll", "deny", "0123456789abcdef"], 1, &["/error/fix"]),
     (&["serve", "--cert=missing.pem", "--key=missing.pem"], 1, &["/error/place/file"]),
     (&["list", "--pending"], 0, &["/result/identities"]),
     (&["fleet", "renew", "--job=99", "--out=renewed"], 1, &["/error/fix"]),
@@ -481,9 +485,10 @@ fn retire() -> String {
 }
 
 /// `serve`, which prints its result when a signal stops it.
-fn serve(sandbox: &Sandbox) -> [String; 2] {
+fn serve(sandbox: &Sandbox) -> [String; 5] {
     let args = ["serve", "--cert=out/mqttserver.pem", "--key=out/mqttserver_key.pem", "--listen=127.0.0.1:0"];
-    let mut command = sandbox.tbpki(args.iter().chain(&["--status=127.0.0.1:0", "--json"])).command();
+    let command = sandbox.tbpki(args.iter().chain(&["--status=127.0.0.1:0", "--json"]));
+    let mut command = command.env("TBPKI_SERVE_APPROVAL", "first").command();
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // The service handles the signal once it has printed its address.
     // Its address is on stderr: stdout is for the result, which comes at the end.
@@ -497,13 +502,20 @@ fn serve(sandbox: &Sandbox) -> [String; 2] {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
     let fetch = ["enroll", "fetch", "--est", &url, "--device=host", "--password-file=host.password"];
     let files = ["--cert=host.pem", "--key=host.key", "--cafile=pki/ca/server-root/cert.pem"];
+    sandbox.tbpki(fetch.iter().chain(&files)).run().ends(1);
+    let fields: &[&str] = &["/result/requests/0/request", "/result/requests/0/state"];
+    let listed = holds(sandbox, &["enroll", "list"], 0, fields);
+    let waiting = sandbox.ok(["enroll", "list", "--json"]).json();
+    let request = waiting["result"]["requests"][0]["request"].as_str().unwrap();
+    let denied = holds(sandbox, &["enroll", "deny", request], 0, fields);
+    let approved = holds(sandbox, &["enroll", "approve", request], 0, &["/result/requests/0/user"]);
     let fetched = holds(sandbox, &[&fetch[..], &files].concat(), 0, &["/result/serial", "/result/confirmed"]);
     let id = child.id().to_string();
     assert!(Command::new("kill").args(["-s", "TERM", &id]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     let status = output.status.code().unwrap();
     let outcome = Outcome { line: args.join(" "), status, stdout: output.stdout, stderr: line.into_bytes() };
-    [fetched, judge_outcome(&outcome.ends(0), &args, 0, &["/result/est", "/result/status"])]
+    [listed, denied, approved, fetched, judge_outcome(&outcome.ends(0), &args, 0, &["/result/est", "/result/status"])]
 }
 
 /// The first text under this name, however deep.

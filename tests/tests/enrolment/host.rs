@@ -8,26 +8,26 @@ use tbpki_tests::oracle::openssl;
 use tbpki_tests::{Outcome, Sandbox};
 
 /// A host: a directory without a store, with the server's root.
-struct Host {
-    sandbox: Sandbox,
+pub(super) struct Host {
+    pub(super) sandbox: Sandbox,
     url: String,
 }
 
 impl Host {
-    fn new(station: &Sandbox, service: &Service) -> Self {
+    pub(super) fn new(station: &Sandbox, service: &Service) -> Self {
         let sandbox = Sandbox::new();
         sandbox.write("root.pem", station.read("pki/ca/server-root/cert.pem"));
         Self { sandbox, url: service.url.clone() }
     }
 
-    fn fetch(&self, device: &str, password: &str) -> Outcome {
+    pub(super) fn fetch(&self, device: &str, password: &str) -> Outcome {
         self.sandbox.write("password", format!("{password}\n"));
         fs::set_permissions(self.sandbox.join("password"), fs::Permissions::from_mode(0o600)).unwrap();
         let args = ["enroll", "fetch", "--device", device, "--password-file", "password"];
         self.run(&args)
     }
 
-    fn renew(&self) -> Outcome {
+    pub(super) fn renew(&self) -> Outcome {
         self.run(&["renew"])
     }
 
@@ -36,7 +36,7 @@ impl Host {
         self.sandbox.tbpki(args.iter().chain(&files)).run()
     }
 
-    fn serial(&self) -> String {
+    pub(super) fn serial(&self) -> String {
         serial(self.sandbox.join("cert.pem"))
     }
 }

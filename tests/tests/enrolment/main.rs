@@ -1,5 +1,6 @@
 //! `tbpki serve` and foreign clients: who gets a certificate, and which status and text each refusal has.
 
+mod approval;
 mod bouncycastle;
 mod device;
 mod host;
@@ -7,6 +8,7 @@ mod limits;
 mod lists;
 mod password;
 mod platform;
+mod policy;
 mod renewal;
 mod restart;
 mod rollover;

@@ -7,17 +7,17 @@ use pki::pem_bundle::PemBundle;
 use tb_sim::{CredentialsType, Fault, FaultKind, Settings};
 use tbpki_tests::est::{Service, password, request, station};
 use tbpki_tests::platform::Platform;
-use tbpki_tests::{Sandbox, Tool};
+use tbpki_tests::{Outcome, Sandbox, Tool};
 
 /// A station with a platform.
-struct Scene {
-    sandbox: Sandbox,
-    platform: Platform,
+pub(super) struct Scene {
+    pub(super) sandbox: Sandbox,
+    pub(super) platform: Platform,
     secret: String,
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let platform = Platform::simulator(Settings { password: "correct-horse".to_owned(), ..Settings::default() });
         let sandbox = station();
         sandbox.write("secret", platform.password());
@@ -28,13 +28,38 @@ impl Scene {
 
     /// The service, with the platform at this URL.
     fn service_at(&self, url: &str) -> Service {
-        let environment = [
+        Service::start_in(&self.sandbox, &[], &self.environment(url))
+    }
+
+    /// The service with these variables more.
+    pub(super) fn service_with(&self, more: &[(&str, &str)]) -> Service {
+        Service::start_in(&self.sandbox, &[], &[&self.environment(self.platform.url())[..], more].concat())
+    }
+
+    /// The service with these options more.
+    pub(super) fn service_by(&self, options: &[&str]) -> Service {
+        Service::start_in(&self.sandbox, options, &self.environment(self.platform.url()))
+    }
+
+    /// Runs tbpki with the platform.
+    #[track_caller]
+    pub(super) fn ok(&self, args: &[&str]) -> Outcome {
+        let environment = self.environment(self.platform.url());
+        environment.iter().fold(self.sandbox.tbpki(args), |tool, (name, value)| tool.env(name, value)).run().ok()
+    }
+
+    fn environment<'a>(&'a self, url: &'a str) -> [(&'a str, &'a str); 4] {
+        [
             ("TBPKI_PLATFORM_URL", url),
             ("TBPKI_PLATFORM_USER", self.platform.user()),
             ("TBPKI_PLATFORM_PASSWORD_FILE", &self.secret),
             ("TBPKI_PLATFORM_ALLOW_PLAIN_HTTP", "true"),
-        ];
-        Service::start_in(&self.sandbox, &[], &environment)
+        ]
+    }
+
+    /// Makes a profile with a CA of its own.
+    pub(super) fn create_profile(&self, name: &str) {
+        self.ok(&["profile", "create", name]);
     }
 
     fn service(&self) -> Service {
@@ -42,19 +67,19 @@ impl Scene {
     }
 
     /// The credential of pump-1 on the platform.
-    fn credential(&self) -> Option<(CredentialsType, String)> {
+    pub(super) fn credential(&self) -> Option<(CredentialsType, String)> {
         self.platform.sim().unwrap().credentials("pump-1").map(|stored| (stored.kind, stored.id))
     }
 
     /// The role of each generation of pump-1.
-    fn roles(&self) -> Vec<String> {
+    pub(super) fn roles(&self) -> Vec<String> {
         let listed = self.sandbox.ok(["list", "--all", "--kind", "device", "--name", "pump-1", "--json"]).json();
         let rows = listed["result"]["identities"].as_array().unwrap().iter();
         rows.map(|row| row["role"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Requests NAME.pem with the certificate before it, or with a password.
-    fn fetch(&self, service: &Service, name: &str, before: Option<&str>) {
+    pub(super) fn fetch(&self, service: &Service, name: &str, before: Option<&str>) {
         request(&self.sandbox, name, "/CN=pump-1");
         let body = format!("{name}.b64");
         let answer = match before {
@@ -88,7 +113,7 @@ impl Scene {
         PemBundle::parse(&self.sandbox.read(format!("{name}.pem"))).unwrap().certificates.remove(0)
     }
 
-    fn x509(&self, name: &str) -> Option<(CredentialsType, String)> {
+    pub(super) fn x509(&self, name: &str) -> Option<(CredentialsType, String)> {
         Some((CredentialsType::X509Certificate, self.certificate(name).credentials_id()))
     }
 }
@@ -111,7 +136,7 @@ fn confirm(service: &Service, name: &str) {
 
 /// Waits until something is true.
 #[track_caller]
-fn until(what: &str, is_true: impl Fn() -> bool) {
+pub(super) fn until(what: &str, is_true: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is_true() {
         assert!(begun.elapsed() < Duration::from_secs(120), "never: {what}");

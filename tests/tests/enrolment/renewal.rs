@@ -7,7 +7,7 @@ use tbpki_tests::{Tool, oracle};
 
 /// A device with a confirmed certificate: NAME.pem and NAME.key.
 #[track_caller]
-fn enrol(sandbox: &Sandbox, service: &Service, name: &str) {
+pub(super) fn enrol(sandbox: &Sandbox, service: &Service, name: &str) {
     let user = format!("{name}:{}", password(sandbox, name));
     request(sandbox, name, &format!("/CN={name}"));
     service.send("simpleenroll", &format!("{name}.b64"), &["-u", &user]).save(sandbox, &format!("{name}.pem"));
@@ -15,7 +15,7 @@ fn enrol(sandbox: &Sandbox, service: &Service, name: &str) {
 }
 
 /// The state of each generation of a device in the ledger.
-fn states(sandbox: &Sandbox, name: &str) -> Vec<(String, String)> {
+pub(super) fn states(sandbox: &Sandbox, name: &str) -> Vec<(String, String)> {
     let listed = sandbox.ok(["list", "--all", "--kind", "device", "--name", name, "--json"]).json();
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let identities = listed["result"]["identities"].as_array().unwrap().clone();
@@ -24,7 +24,7 @@ fn states(sandbox: &Sandbox, name: &str) -> Vec<(String, String)> {
 
 /// Changes the ledger of a sandbox behind the back of tbpki.
 #[track_caller]
-fn sql(sandbox: &Sandbox, statement: &str) {
+pub(super) fn sql(sandbox: &Sandbox, statement: &str) {
     let script = "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as db: db.execute(sys.argv[2])";
     Tool::new("python3").args(["-c", script]).arg(sandbox.join("pki/ledger.db")).arg(statement).run().ok();
 }

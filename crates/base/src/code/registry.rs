@@ -755,6 +755,12 @@ codes! {
     364 ListDue User "A revocation list is due"
         "Half of the life of a revocation list has passed, or all of it. A broker that reads an expired list refuses every device whose CA made it. `tbpki crl` writes the next lists; the broker must read the file again. Run it by a timer well before the lists expire, or let `tbpki serve` write them. `tbpki report` shows the dates of all lists."
 
+    // Requests that wait for an approval.
+    370 UnknownRequest User "No request for a certificate has this name"
+        "The name of a request is the first 16 digits of the SHA-256 over the public key of the device, as `tbpki enroll list` shows it. A request ends when its certificate is issued, 30 days after it was made or decided, and when the device asks with another key: that is another request, which needs an approval of its own. Nothing was decided."
+    371 AlreadyEnrolled User "Devices have fetched their certificates"
+        "`bundle-firmware --all --enroll` makes no one-time password for a device that has fetched its certificate over the network: the device has its key, and anyone with an image and a new password could be this device. If the flash of the device was erased, name the device with `--device`: it then gets a new password."
+
     // Mistakes of ours.
     900 Internal Bug "Internal error"
         "This is a mistake in tbpki. Nothing that was not complete has been kept. Please report it with the message and what you were doing."

@@ -105,6 +105,26 @@ words! {
         Pem = "pem",
     }
 
+    /// The event from which on a certificate that was fetched over the network is in use.
+    EnrolmentPolicy {
+        /// Its holder confirms it, or renews with it.
+        Confirm = "confirm",
+        /// Its holder connects to the service with it, whatever the request.
+        FirstLogin = "first-login",
+        /// It was issued. A platform gets it at the first connection with it all the same.
+        Issuance = "issuance",
+    }
+
+    /// The certificates that an operator has to approve before they are issued over the network.
+    ApprovalPolicy {
+        /// None.
+        None = "none",
+        /// The first one of each device.
+        First = "first",
+        /// Every one, renewals included.
+        Every = "every",
+    }
+
     /// The software that the devices are registered in.
     PlatformKind {
         /// ThingsBoard CE, PE or Cloud.

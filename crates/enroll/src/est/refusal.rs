@@ -59,6 +59,10 @@ pub enum Refusal {
     TooMany(u32),
     /// The certificate is confirmed, and the platform does not have it yet.
     Platform,
+    /// An operator has to approve the certificate.
+    Waiting,
+    /// An operator has denied the certificate.
+    Denied,
     /// The service has as much to do as it can take. The number of seconds to wait.
     Busy(u32),
     /// The next certificate would hardly live longer than the present one, because the issuing CA ends.
@@ -75,7 +79,7 @@ impl Refusal {
         match self {
             // Clients poll after 202 with Retry-After (RFC 7030, section 4.2.3). strongSwan ends with an error after
             // any other status.
-            Self::Busy(_) | Self::Platform => 202,
+            Self::Busy(_) | Self::Platform | Self::Waiting => 202,
             Self::Unreadable(_) | Self::Request(_) | Self::Key(_) => 400,
             // Only these two, since a client answers 401 with its password, which would change nothing for the others.
             Self::Unauthenticated | Self::WrongPassword => 401,
@@ -91,6 +95,7 @@ impl Refusal {
             | Self::Retired
             | Self::Expired
             | Self::NotYetValid
+            | Self::Denied
             | Self::OtherLabel => 403,
             Self::NoSuchPath | Self::UnknownLabel(_) => 404,
             Self::Method(_) => 405,
@@ -110,6 +115,8 @@ impl Refusal {
         match self {
             Self::Busy(seconds) => Some(*seconds),
             Self::Platform => Some(2),
+            // A person decides, which takes minutes at best.
+            Self::Waiting => Some(60),
             // An hour: the day of the limit is over some time, and a clock is set by a person.
             Self::TooMany(_) | Self::Clock => Some(3600),
             // An operator has to replace the CA first, so more frequent attempts are only load.
@@ -148,6 +155,8 @@ impl Refusal {
             Self::OtherLabel => "other-label",
             Self::TooMany(_) => "too-many",
             Self::Platform => "platform",
+            Self::Waiting => "waiting",
+            Self::Denied => "denied",
             Self::Busy(_) => "busy",
             Self::CaEnds => "ca-ends",
             Self::Clock => "clock",
@@ -186,6 +195,8 @@ impl fmt::Display for Refusal {
             Self::OtherLabel => f.write_str("the label is not the one of this device"),
             Self::TooMany(limit) => write!(f, "a device gets at most {limit} certificates in a day"),
             Self::Platform => f.write_str("confirmed; the platform does not have the certificate yet: ask again later"),
+            Self::Waiting => f.write_str("an operator has to approve the certificate: ask again later"),
+            Self::Denied => f.write_str("an operator has denied the certificate"),
             Self::Busy(_) => f.write_str("the service is busy: ask again later"),
             Self::CaEnds => f.write_str("the issuing CA ends, and must be replaced before certificates are renewed"),
             Self::Clock => f.write_str("the clock of the service does not fit its ledger"),

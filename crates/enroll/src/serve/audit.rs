@@ -33,6 +33,9 @@ pub(crate) struct Line<'a> {
     /// The serial number of the certificate that was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) serial: Option<&'a str>,
+    /// The user who has approved the certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) approved_by: Option<&'a str>,
     /// `done`, or the word of the refusal.
     pub(crate) outcome: &'static str,
     /// The status of the answer.
@@ -79,6 +82,7 @@ mod tests {
             device: Some("a\n{\"outcome\":\"done\"}\u{2028}\u{1b}[31m"),
             presented: None,
             serial: None,
+            approved_by: None,
             outcome: "wrong-password",
             status: 401,
         };

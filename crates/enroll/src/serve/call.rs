@@ -17,6 +17,8 @@ pub(crate) enum Task {
     Reenroll(Box<Csr>),
     /// The proof that a certificate is used.
     Confirm,
+    /// A connection with a certificate, whatever is asked over it.
+    Connect,
 }
 
 /// Who asks. A certificate is proven by the handshake: its holder has the private key.
@@ -44,11 +46,13 @@ pub(crate) struct Reply {
     pub(crate) device: Option<String>,
     /// The serial number of the certificate that is sent or confirmed.
     pub(crate) serial: Option<String>,
+    /// The user who has approved the certificate.
+    pub(crate) approved_by: Option<String>,
 }
 
 impl Reply {
     pub(crate) fn refused(refusal: &Refusal) -> Self {
-        Self { answer: Answer::from(refusal), device: None, serial: None }
+        Self { answer: Answer::from(refusal), device: None, serial: None, approved_by: None }
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) struct Desk<'a, 'w> {
 struct Signed {
     key: Key,
     public: [u8; 32],
+    is_in_use: bool,
+    approved_by: Option<String>,
     result: Result<Certificate>,
 }
 
@@ -105,7 +107,15 @@ impl Desk<'_, '_> {
                 Decision::Confirmed { key, waits } => {
                     has_waiting |= waits;
                     let answer = if waits { Answer::from(&Refusal::Platform) } else { Answer::text("confirmed") };
-                    call.end(Reply { answer, device: Some(key.name), serial: None });
+                    call.end(Reply { answer, device: Some(key.name), serial: None, approved_by: None });
+                }
+                Decision::Waiting(device) => {
+                    call.end(Reply { device: Some(device), ..Reply::refused(&Refusal::Waiting) });
+                }
+                Decision::Seen { first, waits } => {
+                    has_waiting |= waits;
+                    let device = first.map(|key| key.name);
+                    call.end(Reply { answer: Answer::text("seen"), device, serial: None, approved_by: None });
                 }
             }
         }
@@ -194,19 +204,19 @@ impl Desk<'_, '_> {
 }
 
 fn sign(cas: &Cas, plan: Planned) -> Signed {
-    let Planned { key, ca, order, public } = plan;
+    let Planned { key, ca, order, public, is_in_use, approved_by } = plan;
     let issued = cas.issuer(&ca).and_then(|ca| ca.issue(order));
     let leaf = issued.and_then(|issued| {
         let leaf = issued.chain.into_iter().next();
         leaf.ok_or_else(|| Code::Internal.error("a CA issued nothing"))
     });
-    Signed { key, public, result: leaf }
+    Signed { key, public, is_in_use, approved_by, result: leaf }
 }
 
 /// Records all results together.
 fn record(store: &mut Store, signed: &[(Call, Signed)]) -> Result<()> {
     store.ledger.transaction(|transaction| {
-        for (_, Signed { key, public, result }) in signed {
+        for (_, Signed { key, public, is_in_use, result, .. }) in signed {
             match result {
                 Ok(leaf) => {
                     let credentials_id = Some(leaf.credentials_id());
@@ -215,6 +225,10 @@ fn record(store: &mut Store, signed: &[(Call, Signed)]) -> Result<()> {
                     // Kept with its key: a client whose answer is lost gets this certificate again instead of another
                     // one.
                     transaction.sent(key, public, leaf.der())?;
+                    transaction.request_served(&key.name, public)?;
+                    if *is_in_use {
+                        transaction.in_use_from_now(key)?;
+                    }
                 }
                 Err(error) => transaction.void(key, &error.to_string())?,
             }
@@ -227,7 +241,8 @@ fn reply(signed: Signed) -> Reply {
     match signed.result {
         Ok(leaf) => {
             let serial = Some(leaf.serial_hex());
-            Reply { answer: Answer::issued([&leaf]), device: Some(signed.key.name), serial }
+            let device = Some(signed.key.name);
+            Reply { answer: Answer::issued([&leaf]), device, serial, approved_by: signed.approved_by }
         }
         Err(error) => {
             tracing::error!(%error, device = signed.key.name, "not signed");
@@ -247,7 +262,7 @@ fn sent_again(key: &Key, der: &[u8]) -> Reply {
     match Certificate::from_der(der) {
         Ok(leaf) => {
             let serial = Some(leaf.serial_hex());
-            Reply { answer: Answer::issued([&leaf]), device: Some(key.name.clone()), serial }
+            Reply { answer: Answer::issued([&leaf]), device: Some(key.name.clone()), serial, approved_by: None }
         }
         Err(error) => {
             tracing::error!(%error, %key, "the certificate in the ledger is damaged");

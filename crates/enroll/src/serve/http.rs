@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -43,9 +44,9 @@ pub(crate) async fn over_tls(stream: TcpStream, address: IpAddr, acceptor: TlsAc
     // Read once for the connection, and not for each request of it.
     let certificate = presented.map(|leaf| Certificate::from_der(leaf));
     let peer = Arc::new(match certificate {
-        None => Peer { address, certificate: Presented::None },
-        Some(Ok(certificate)) => Peer { address, certificate: Presented::Read(Box::new(certificate)) },
-        Some(Err(_)) => Peer { address, certificate: Presented::Unreadable },
+        None => Peer::new(address, Presented::None),
+        Some(Ok(certificate)) => Peer::new(address, Presented::Read(Box::new(certificate))),
+        Some(Err(_)) => Peer::new(address, Presented::Unreadable),
     });
     let limits = service.limits;
     serve_connection(stream, limits, move |request| {
@@ -59,6 +60,14 @@ pub(crate) async fn over_tls(stream: TcpStream, address: IpAddr, acceptor: TlsAc
 struct Peer {
     address: IpAddr,
     certificate: Presented,
+    /// Whether the ledger knows of the connection, or need not.
+    is_seen: AtomicBool,
+}
+
+impl Peer {
+    fn new(address: IpAddr, certificate: Presented) -> Self {
+        Self { address, certificate, is_seen: AtomicBool::new(false) }
+    }
 }
 
 /// The client certificate of a connection.
@@ -135,6 +144,10 @@ async fn checked(
         return Err(Refusal::Method(operation.method()));
     }
     let (parts, body) = request.into_parts();
+    if operation.method() == "GET" {
+        // Requests that ask for a certificate prove the present one by themselves.
+        see(operation, peer, service).await;
+    }
     match operation {
         Operation::CaCerts => {
             let store = service.store.clone();
@@ -157,6 +170,37 @@ async fn checked(
             let caller = caller(peer, credentials);
             audited(operation, label, caller, task.await, service).await
         }
+    }
+}
+
+/// Tells the desk about a connection with a client certificate, once, if a policy counts connections. Whatever it answers, the
+/// request goes on: what is asked for is public.
+async fn see(operation: Operation, peer: &Peer, service: &Service) {
+    let Presented::Read(certificate) = &peer.certificate else { return };
+    if !service.counts_connections || peer.is_seen.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let presented = certificate.serial_hex();
+    let caller = Caller { certificate: Some(certificate.as_ref().clone()), credentials: None, address: peer.address };
+    let reply = match decided(operation, None, caller, Ok(Task::Connect), service).await {
+        Ok(reply) => reply,
+        Err(refusal) => Reply::refused(&refusal),
+    };
+    if reply.answer.status != 200 {
+        // For example while another verb works with the store: the next request of the connection tries again.
+        peer.is_seen.store(false, Ordering::Relaxed);
+    } else if reply.device.is_some() {
+        service.audit(&Line {
+            address: peer.address,
+            operation: operation.as_str(),
+            label: None,
+            device: reply.device.as_deref(),
+            presented: Some(&presented),
+            serial: None,
+            approved_by: None,
+            outcome: "first-login",
+            status: 200,
+        });
     }
 }
 
@@ -210,6 +254,7 @@ async fn audited(
         device: reply.device.as_deref().or(claimed.as_deref()),
         presented: presented.as_deref(),
         serial: reply.serial.as_deref(),
+        approved_by: reply.approved_by.as_deref(),
         outcome: reply.answer.outcome,
         status: reply.answer.status,
     });

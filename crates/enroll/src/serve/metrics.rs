@@ -23,6 +23,8 @@ struct Figures {
 pub(crate) struct State {
     pub(crate) open_passwords: u64,
     pub(crate) open_swaps: u64,
+    /// Requests that an operator has to approve.
+    pub(crate) waiting_requests: u64,
     /// The end of the revocation list of the devices' CA, in Unix seconds; `None` if there is no list.
     pub(crate) list_ends: Option<i64>,
     /// The end of the service's own certificate, in Unix seconds.
@@ -74,6 +76,7 @@ impl Metrics {
                 (&CONNECTIONS, Some(whole(connections))),
                 (&ISSUED, Some(whole(figures.issued))),
                 (&families::PASSWORDS, Some(whole(state.open_passwords))),
+                (&WAITING, Some(whole(state.waiting_requests))),
                 (&families::SWAPS, Some(whole(state.open_swaps))),
                 (&families::LIST_END, state.list_ends),
                 (&CERTIFICATE_END, state.certificate_ends),
@@ -94,6 +97,7 @@ const REQUESTS: Family = Family::counter("tbpki_requests_total", "Answers by ope
 const REJECTED: Family = Family::counter("tbpki_connections_rejected_total", "Connections closed before a request.");
 const CONNECTIONS: Family = Family::gauge("tbpki_connections", "Open connections.");
 const ISSUED: Family = Family::counter("tbpki_certificates_issued_total", "Certificates signed.");
+const WAITING: Family = Family::gauge("tbpki_enrolment_requests_waiting", "Requests that an operator has to approve.");
 const CERTIFICATE_END: Family =
     Family::gauge("tbpki_service_certificate_end_seconds", "End of the service's certificate.");
 
@@ -113,7 +117,12 @@ mod tests {
         metrics.answered("simplereenroll", "revoked");
         metrics.rejected("handshake");
         metrics.issued(2);
-        metrics.set(State { open_passwords: 3, list_ends: Some(1_800_000_000), ..State::default() });
+        metrics.set(State {
+            open_passwords: 3,
+            waiting_requests: 4,
+            list_ends: Some(1_800_000_000),
+            ..State::default()
+        });
         let text = metrics.render(5);
         for line in [
             "tbpki_requests_total{operation=\"simpleenroll\",outcome=\"done\"} 2",
@@ -122,6 +131,7 @@ mod tests {
             "tbpki_connections 5",
             "tbpki_certificates_issued_total 2",
             "tbpki_enrolment_passwords 3",
+            "tbpki_enrolment_requests_waiting 4",
             "tbpki_revocation_list_end_seconds 1800000000",
         ] {
             assert!(text.lines().any(|one| one == line), "{line} is not in {text}");

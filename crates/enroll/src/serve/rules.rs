@@ -1,9 +1,9 @@
 //! Who gets which certificate: decided in a transaction of the ledger, for every request from the beginning.
 
 use base::{Code, Error, Result, digest};
-use config::Config;
+use config::{ApprovalPolicy, Config, EnrolmentPolicy};
 use identity::lifecycle::enrol::{self, EnrolmentPlan, SignsWith};
-use ledger::{Entry, Key, Kind, Role, SerialNumber, Transaction};
+use ledger::{Entry, Key, Kind, NewRequest, RequestDecision, Role, SerialNumber, Transaction};
 use pki::Certificate;
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
@@ -40,8 +40,23 @@ pub(crate) enum Decision {
         key: Key,
         waits: bool,
     },
+    /// An operator has to approve the certificate of this device first.
+    Waiting(String),
+    /// The client certificate of a connection was seen. `first` is its key if this is its first use, and `waits` tells whether
+    /// the platform has yet to take it.
+    Seen {
+        first: Option<Key>,
+        waits: bool,
+    },
     /// Another request for the same name is decided first.
     Deferred,
+}
+
+/// The purpose of a client certificate.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Use,
+    Renew,
 }
 
 /// A certificate that is about to be signed.
@@ -51,6 +66,10 @@ pub(crate) struct Planned {
     pub(crate) order: pki::issuer::Order,
     /// SHA-256 over the public key.
     pub(crate) public: [u8; 32],
+    /// Whether it is in use from its issuance on.
+    pub(crate) is_in_use: bool,
+    /// The user who has approved it.
+    pub(crate) approved_by: Option<String>,
 }
 
 /// The end of an attempt: a refusal, or an error of the ledger.
@@ -87,9 +106,10 @@ impl Rules<'_> {
     ) -> Result<Decision> {
         let decided = match &call.task {
             Task::Confirm => self.confirm(transaction, call),
+            Task::Connect => self.seen(transaction, call),
             Task::Reenroll(csr) => match &call.caller.certificate {
                 Some(certificate) => self
-                    .known(transaction, certificate)
+                    .known(transaction, certificate, Purpose::Renew)
                     .and_then(|entry| self.next(transaction, call, (certificate, &entry), csr, is_taken)),
                 None => Err(Refusal::NoCertificate.into()),
             },
@@ -104,16 +124,33 @@ impl Rules<'_> {
 
     fn confirm(&self, transaction: &Transaction<'_>, call: &Call) -> Result<Decision, End> {
         let certificate = call.caller.certificate.as_ref().ok_or(Refusal::NoCertificate)?;
-        let entry = self.known(transaction, certificate)?;
+        let entry = self.known(transaction, certificate, Purpose::Use)?;
         self.check_label(&entry, call.label.as_deref())?;
         self.used(transaction, &entry)?;
-        let waits = transaction.enrolled(&entry.key)?.is_some_and(|sent| sent.is_swap_open);
+        let waits = is_swap_open(transaction, &entry.key)?;
         Ok(Decision::Confirmed { key: entry.key, waits })
     }
 
+    /// Records the first connection of a client that knows only EST, if the policy of its label counts it.
+    fn seen(&self, transaction: &Transaction<'_>, call: &Call) -> Result<Decision, End> {
+        let certificate = call.caller.certificate.as_ref().ok_or(Refusal::NoCertificate)?;
+        let entry = self.known(transaction, certificate, Purpose::Use)?;
+        let is_first =
+            self.policy(label_of(&entry)?.as_deref()) != EnrolmentPolicy::Confirm && self.used(transaction, &entry)?;
+        let waits = is_first && is_swap_open(transaction, &entry.key)?;
+        Ok(Decision::Seen { first: is_first.then_some(entry.key), waits })
+    }
+
+    /// The policy of a label.
+    fn policy(&self, label: Option<&str>) -> EnrolmentPolicy {
+        let settings = &self.config.serve;
+        let own = settings.label_policies.value.iter().find(|own| Some(own.label.as_str()) == label);
+        own.map_or(settings.policy.value, |own| own.policy)
+    }
+
     /// Records that a certificate is used. The first one of a device waits for the platform, which is to know the device.
-    /// In chain mode the platform takes it by a login.
-    fn used(&self, transaction: &Transaction<'_>, entry: &Entry) -> Result<()> {
+    /// In chain mode the platform takes it by a login. Returns whether this is its first use.
+    fn used(&self, transaction: &Transaction<'_>, entry: &Entry) -> Result<bool> {
         let name = entry.key.name.as_str();
         let is_first = self.registers
             && Ca::profile_of(&entry.issuer).is_none()
@@ -123,10 +160,11 @@ impl Rules<'_> {
                 .history(Kind::Device, name)?
                 .iter()
                 .all(|other| other.role == Role::Revoked || other.unregistered_at.is_none());
-        if transaction.used(&entry.key)? && is_first {
+        let is_changed = transaction.used(&entry.key)?;
+        if is_changed && is_first {
             transaction.open_swap(&entry.key)?;
         }
-        Ok(())
+        Ok(is_changed)
     }
 
     /// The next certificate of the identity whose certificate came with the connection.
@@ -153,7 +191,7 @@ impl Rules<'_> {
         }
         let ca = self.ca(call.label.as_deref())?;
         let plan = enrol::again(ca, entry, certificate, csr, self.now).map_err(|error| refused(&error))?;
-        self.record(transaction, plan, public)
+        self.record(transaction, call, plan, public, false)
     }
 
     fn first(
@@ -175,7 +213,7 @@ impl Rules<'_> {
             credentials.name.clone()
         } else {
             let certificate = certificate.as_ref().ok_or(Refusal::Unauthenticated)?;
-            match self.known(transaction, certificate) {
+            match self.known(transaction, certificate, Purpose::Renew) {
                 Err(End::Refused(Refusal::UnknownCertificate)) => {}
                 // A certificate of this ledger makes it a renewal, on whichever path the request came.
                 Ok(entry) => return self.next(transaction, call, (certificate, &entry), csr, is_taken),
@@ -200,16 +238,17 @@ impl Rules<'_> {
             self.cas.check_name(label, &device).map_err(|error| refused(&error))?;
         }
         let plan = enrol::first(self.config, ca, &device, csr, self.now).map_err(|error| refused(&error))?;
-        let decision = self.record(transaction, plan, public)?;
+        let decision = self.record(transaction, call, plan, public, true)?;
         if credentials.is_some() {
-            // Bound to the key and not spent yet: a lost answer can be asked for again. The confirmation spends it.
+            // Bound to the key and not spent yet: a lost answer can be asked for again. The confirmation spends it. A request
+            // that waits is bound too: the operator approves this key.
             transaction.bind_password(&name, &public)?;
         }
         Ok(decision)
     }
 
     /// The row of a certificate, if its holder may use the service.
-    fn known(&self, transaction: &Transaction<'_>, certificate: &Certificate) -> Result<Entry, End> {
+    fn known(&self, transaction: &Transaction<'_>, certificate: &Certificate, purpose: Purpose) -> Result<Entry, End> {
         let Ok(serial) = SerialNumber::new(certificate.serial()) else {
             return Err(Refusal::UnknownCertificate.into());
         };
@@ -225,7 +264,12 @@ impl Rules<'_> {
             Role::Current | Role::Pending => {}
             // Its holder may come back until the next one has been used: the answer with that one may never have
             // arrived.
-            Role::Superseded if transaction.is_later_one_used(&entry.key)? => return Err(Refusal::Superseded.into()),
+            Role::Superseded
+                if transaction.is_later_one_used(&entry.key)?
+                    && !(purpose == Purpose::Renew && self.is_in_grace(transaction, &entry)?) =>
+            {
+                return Err(Refusal::Superseded.into());
+            }
             Role::Superseded => {}
             Role::Revoked => return Err(Refusal::Revoked.into()),
             Role::Retired => return Err(Refusal::Retired.into()),
@@ -241,13 +285,21 @@ impl Rules<'_> {
         Ok(entry)
     }
 
+    /// Whether the holder of a superseded certificate may still renew with it. A client that never confirms may have
+    /// connected with its next certificate before it had stored it.
+    fn is_in_grace(&self, transaction: &Transaction<'_>, entry: &Entry) -> Result<bool, End> {
+        if self.policy(label_of(entry)?.as_deref()) == EnrolmentPolicy::Confirm {
+            return Ok(false);
+        }
+        let grace = Duration::days(self.config.serve.grace.value.number().into());
+        // Unset for one that an operator has issued: that one replaces all that the service has sent.
+        let used = transaction.first_use_of_later(&entry.key)?;
+        Ok(used.is_some_and(|used| self.now <= used + grace))
+    }
+
     /// Fails unless the label is the profile below whose CA the identity was issued.
     fn check_label(&self, entry: &Entry, label: Option<&str>) -> Result<(), End> {
-        let own = match Ca::named(&entry.issuer) {
-            Some(Ca::DevicesIssuing) => None,
-            Some(Ca::Profile(profile)) => Some(profile.as_str().to_owned()),
-            _ => return Err(Refusal::NotADevice.into()),
-        };
+        let own = label_of(entry)?;
         if own.as_deref() == label {
             return Ok(());
         }
@@ -314,7 +366,14 @@ impl Rules<'_> {
     }
 
     /// Records a certificate that is about to be signed.
-    fn record(&self, transaction: &Transaction<'_>, plan: EnrolmentPlan, public: [u8; 32]) -> Result<Decision, End> {
+    fn record(
+        &self,
+        transaction: &Transaction<'_>,
+        call: &Call,
+        plan: EnrolmentPlan,
+        public: [u8; 32],
+        is_first: bool,
+    ) -> Result<Decision, End> {
         let EnrolmentPlan { identity, order, .. } = plan;
         let name = identity.name.as_str();
         let day_ago = self.now - Duration::DAY;
@@ -328,6 +387,12 @@ impl Rules<'_> {
             }
             other => other?,
         }
+        // After all other reasons for a refusal: an operator is asked only about what would be issued.
+        let approved_by = match self.approval(transaction, call, name, &public, is_first)? {
+            Approval::NotNeeded => None,
+            Approval::By(user) => user,
+            Approval::Waits => return Ok(Decision::Waiting(identity.name)),
+        };
         if let Some(unfinished) = transaction.unfinished_of(Kind::Device, name)? {
             // Without a server only this process writes, and it signs nothing now.
             let since = unfinished.reached(ledger::State::Intended);
@@ -338,7 +403,63 @@ impl Rules<'_> {
         }
         let generation = transaction.intend(&identity)?;
         let key = Key { kind: Kind::Device, name: identity.name, generation };
-        Ok(Decision::Issue(Box::new(Planned { key, ca: identity.issuer, order, public })))
+        // A platform that is to know the device gets the certificate at its first use, and the ledger follows it.
+        let is_in_use = self.policy(call.label.as_deref()) == EnrolmentPolicy::Issuance
+            && (call.label.is_some() || !self.registers);
+        Ok(Decision::Issue(Box::new(Planned { key, ca: identity.issuer, order, public, is_in_use, approved_by })))
+    }
+
+    /// Whether an operator has approved a certificate for this key; a request that is new is recorded.
+    fn approval(
+        &self,
+        transaction: &Transaction<'_>,
+        call: &Call,
+        device: &str,
+        public: &[u8; 32],
+        is_first: bool,
+    ) -> Result<Approval, End> {
+        let is_needed = match self.config.serve.approval.value {
+            ApprovalPolicy::None => false,
+            ApprovalPolicy::First => is_first,
+            ApprovalPolicy::Every => true,
+        };
+        if !is_needed {
+            return Ok(Approval::NotNeeded);
+        }
+        let label = call.label.as_deref();
+        let asked = transaction.enrolment_request(device)?;
+        let asked = asked.filter(|asked| asked.key == *public && asked.label.as_deref() == label);
+        Ok(match asked.map(|asked| (asked.decision, asked.decided_by)) {
+            Some((Some(RequestDecision::Approved), user)) => Approval::By(user),
+            Some((Some(RequestDecision::Denied), _)) => return Err(Refusal::Denied.into()),
+            // Nothing is written, however often it asks.
+            Some((None, _)) => Approval::Waits,
+            None => {
+                let address = &call.caller.address.to_string();
+                transaction.ask_for_approval(&NewRequest { device, label, key: *public, is_first, address })?;
+                Approval::Waits
+            }
+        })
+    }
+}
+
+/// The state of an approval.
+enum Approval {
+    NotNeeded,
+    By(Option<String>),
+    Waits,
+}
+
+fn is_swap_open(transaction: &Transaction<'_>, key: &Key) -> Result<bool> {
+    Ok(transaction.enrolled(key)?.is_some_and(|sent| sent.is_swap_open))
+}
+
+/// The label below which an identity was issued: its profile, or `None` for the devices' issuing CA.
+fn label_of(entry: &Entry) -> Result<Option<String>, Refusal> {
+    match Ca::named(&entry.issuer) {
+        Some(Ca::DevicesIssuing) => Ok(None),
+        Some(Ca::Profile(profile)) => Ok(Some(profile.as_str().to_owned())),
+        _ => Err(Refusal::NotADevice),
     }
 }
 

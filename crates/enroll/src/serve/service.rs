@@ -26,6 +26,8 @@ pub(crate) struct Service {
     /// The file with the devices' revocation lists.
     pub(crate) lists: PathBuf,
     pub(crate) gate: Gate,
+    /// Whether a connection with a certificate can be its first use.
+    pub(crate) counts_connections: bool,
     calls: SyncSender<Call>,
     audit: Audit,
     anchors: RwLock<Arc<Vec<Certificate>>>,
@@ -38,6 +40,7 @@ impl Service {
         metrics: Arc<Metrics>,
         store: PathBuf,
         lists: PathBuf,
+        counts_connections: bool,
         calls: SyncSender<Call>,
         audit: Audit,
     ) -> Self {
@@ -47,6 +50,7 @@ impl Service {
             metrics,
             store,
             lists,
+            counts_connections,
             calls,
             audit,
             anchors: RwLock::default(),

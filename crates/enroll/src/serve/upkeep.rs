@@ -18,6 +18,9 @@ pub(crate) const LOOK: std::time::Duration = std::time::Duration::from_secs(5);
 /// How often passwords and lists are looked at.
 pub(crate) const CLEAN: std::time::Duration = std::time::Duration::from_secs(60);
 
+/// How long a request is kept after it was made or decided.
+const REQUESTS: time::Duration = time::Duration::days(30);
+
 impl Desk<'_, '_> {
     /// Reads again what has changed, and takes the figures.
     pub(crate) fn look(&mut self, service: &Service, own: &OwnCertificate) {
@@ -38,6 +41,7 @@ impl Desk<'_, '_> {
         service.metrics.set(State {
             open_passwords: view.open_passwords(self.workspace.now)?,
             open_swaps: u64::try_from(view.open_swaps()?.len()).unwrap_or(u64::MAX),
+            waiting_requests: view.waiting_requests()?,
             list_ends: list.map(|list| list.next_update.unix_timestamp()),
             certificate_ends: Some(own.end()),
             ca_ends: self.cas.end(),
@@ -55,6 +59,10 @@ impl Desk<'_, '_> {
             let removed = store.ledger.remove_expired_passwords(self.workspace.now)?;
             if removed > 0 {
                 tracing::info!(removed, "removed expired passwords");
+            }
+            let removed = store.ledger.remove_old_requests(self.workspace.now - REQUESTS)?;
+            if removed > 0 {
+                tracing::info!(removed, "removed requests that waited too long, or were denied");
             }
             let last = last_list(store.dir(), &store.ledger)?;
             let now = self.workspace.now;

@@ -1,5 +1,7 @@
 //! Enrolment over the network: one-time passwords, and the certificates that were sent.
 
+pub(crate) mod request;
+
 use base::Result;
 use time::OffsetDateTime;
 
@@ -107,6 +109,14 @@ impl View {
             WHERE kind = ?1 AND name = ?2 AND generation > ?3 AND (used_at IS NOT NULL OR \
             (enrolled.identity IS NULL AND role = 'current')) LIMIT 1";
         Ok(self.one(sql, values![key.kind.as_str(), &key.name, key.generation.0])?.is_some())
+    }
+
+    /// The time at which a later generation of the name was first used with the service; `None` if none was.
+    pub fn first_use_of_later(&self, key: &Key) -> Result<Option<OffsetDateTime>> {
+        let sql = "SELECT min(used_at) FROM identity JOIN enrolled ON enrolled.identity = identity.id \
+            WHERE kind = ?1 AND name = ?2 AND generation > ?3";
+        let row = self.one(sql, values![key.kind.as_str(), &key.name, key.generation.0])?;
+        row.map(|row| row.get::<Option<i64>>(0)).transpose()?.flatten().map(at).transpose()
     }
 
     /// The number of certificates that were sent to a name since a time.
@@ -258,6 +268,20 @@ impl Transaction<'_> {
             self.promote(key)?;
         }
         Ok(true)
+    }
+
+    /// Makes a pending generation current without its use, unless the generation before it is registered with a platform:
+    /// that one stays until the platform has the next. The generation before can still come back, since the new one is not
+    /// used. Returns whether it is current.
+    ///
+    /// # Errors
+    /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row.
+    pub fn in_use_from_now(&self, key: &Key) -> Result<bool> {
+        let before = self.current(key.kind, &key.name)?;
+        if before.is_some_and(|before| before.reached(State::Registered).is_some()) {
+            return Ok(false);
+        }
+        self.promote(key).map(|()| true)
     }
 
     /// Records that the platform has yet to take a generation that was sent over the network: the first one of a device.

@@ -22,11 +22,12 @@ fn steps() -> [String; LAYOUT] {
         for_postgres(tables::RENEWAL),
         for_postgres(tables::STATION),
         [STATUS, &for_postgres(tables::REPAIR)].concat(),
+        for_postgres(tables::APPROVAL),
     ]
 }
 
 /// The newest layout.
-const LAYOUT: usize = 8;
+const LAYOUT: usize = 9;
 
 /// What was asked for may be longer than an ordered index takes, so that a hash finds it.
 const PARAMETERS: &str = r#"

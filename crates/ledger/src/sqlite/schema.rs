@@ -18,6 +18,7 @@ pub(crate) const STEPS: &[&[&str]] = &[
     &[tables::RENEWAL],
     &[tables::STATION],
     &[STATUS, tables::REPAIR],
+    &[tables::APPROVAL],
 ];
 
 const PARAMETERS: &str = "

@@ -1,7 +1,8 @@
 //! One-time passwords, and what becomes of certificates that were sent over the network.
 
-use ledger::{Key, Kind, Ledger, NewIdentity, NewPassword, OpenStep, Role, State};
-use time::Duration;
+use base::Code;
+use ledger::{Key, Kind, Ledger, NewIdentity, NewPassword, NewRequest, OpenStep, RequestDecision, Role, State};
+use time::{Duration, OffsetDateTime};
 
 use super::{BEGIN, Station, device, intend_as, issue, leaf, serial};
 
@@ -187,4 +188,63 @@ pub(crate) fn a_generation_that_a_station_replaced_is_out_of_use<S: Station>() {
     assert!(!ledger.is_later_one_used(&first).unwrap());
     ledger.issued(&second, &leaf("a 2")).unwrap();
     assert!(ledger.is_later_one_used(&first).unwrap());
+}
+
+pub(crate) fn a_request_belongs_to_one_key_and_is_decided_by_its_name<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let ask = |ledger: &mut Ledger, device: &str, key: u8| {
+        let new = NewRequest { device, label: Some("pumps"), key: [key; 32], is_first: key == 1, address: "::1" };
+        ledger.transaction(|transaction| transaction.ask_for_approval(&new)).unwrap();
+    };
+    ask(&mut ledger, "a", 1);
+    ask(&mut ledger, "b", 2);
+    let request = ledger.enrolment_request("a").unwrap().unwrap();
+    assert_eq!(request.id(), "0101010101010101");
+    assert_eq!((request.label.as_deref(), request.is_first, request.decision), (Some("pumps"), true, None));
+    assert_eq!(ledger.waiting_requests().unwrap(), 2);
+
+    let ids = ["0101010101010101".to_owned(), "ffffffffffffffff".to_owned()];
+    let refused = ledger.decide_requests(&ids, RequestDecision::Approved, "w").unwrap_err();
+    assert_eq!(refused.code(), Code::UnknownRequest);
+    assert_eq!(ledger.waiting_requests().unwrap(), 2, "all of them or none");
+
+    let decided = ledger.decide_requests(&ids[..1], RequestDecision::Denied, "w").unwrap();
+    let request = ledger.enrolment_request("a").unwrap().unwrap();
+    assert_eq!(decided, std::slice::from_ref(&request));
+    assert_eq!((request.decision, request.decided_by.as_deref()), (Some(RequestDecision::Denied), Some("w")));
+    ledger.decide_requests(&ids[..1], RequestDecision::Approved, "v").unwrap();
+    let all = ledger.enrolment_requests().unwrap();
+    assert_eq!(all.iter().map(|request| request.device.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+
+    // Another key begins again, and the name of the request before is of no use.
+    ask(&mut ledger, "a", 3);
+    assert_eq!(ledger.enrolment_request("a").unwrap().unwrap().decision, None);
+    assert!(ledger.decide_requests(&ids[..1], RequestDecision::Approved, "w").is_err());
+    ledger.transaction(|transaction| transaction.request_served("a", &[1; 32])).unwrap();
+    assert!(ledger.enrolment_request("a").unwrap().is_some());
+    ledger.transaction(|transaction| transaction.request_served("a", &[3; 32])).unwrap();
+    assert!(ledger.enrolment_request("a").unwrap().is_none());
+
+    assert_eq!(ledger.remove_old_requests(BEGIN).unwrap(), 0);
+    assert_eq!(ledger.remove_old_requests(OffsetDateTime::now_utc() + Duration::days(3650)).unwrap(), 1);
+}
+
+pub(crate) fn one_in_use_from_its_issuance_leaves_the_one_before_a_way_back<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let first = issue(&mut ledger, "a");
+    let second = send(&mut ledger, "a", 2);
+    assert!(ledger.transaction(|transaction| transaction.in_use_from_now(&second)).unwrap());
+    assert_eq!(roles(&ledger, "a"), [Role::Superseded, Role::Current]);
+    assert!(!ledger.is_later_one_used(&first).unwrap());
+    assert_eq!(ledger.first_use_of_later(&first).unwrap(), None);
+    assert!(used(&mut ledger, &second));
+    assert!(ledger.first_use_of_later(&first).unwrap().is_some());
+    assert_eq!(roles(&ledger, "a"), [Role::Superseded, Role::Current]);
+    // A platform that has the one before keeps it current.
+    ledger.registered(&second).unwrap();
+    let third = send(&mut ledger, "a", 3);
+    assert!(!ledger.transaction(|transaction| transaction.in_use_from_now(&third)).unwrap());
+    assert_eq!(roles(&ledger, "a"), [Role::Superseded, Role::Current, Role::Pending]);
 }

@@ -415,7 +415,9 @@ macro_rules! behaviour {
             a_first_one_can_wait_for_the_platform_and_a_revocation_wins
             one_that_was_used_comes_before_a_later_one_that_was_only_sent
             an_answer_that_was_used_late_counts
-            a_generation_that_a_station_replaced_is_out_of_use;
+            a_generation_that_a_station_replaced_is_out_of_use
+            a_request_belongs_to_one_key_and_is_decided_by_its_name
+            one_in_use_from_its_issuance_leaves_the_one_before_a_way_back;
             steps_of_a_renewal_are_open_until_they_are_done
             another_current_generation_supersedes_a_pending_one
             a_lease_on_an_identity_has_one_holder_until_it_ends

@@ -22,12 +22,37 @@ pub enum EnrollVerb {
     /// one that can: the same key gets the same certificate again, until the device has confirmed or used it. Then the
     /// password is spent. A new password of a device takes the place of the one before.
     Password(PasswordArgs),
+    /// List the requests for certificates that wait for an approval
+    ///
+    /// `[serve] approval` in keygen.toml makes them wait. The name of a request is the first 16 digits of the SHA-256 over
+    /// the public key of the device.
+    List(ListRequestsArgs),
+    /// Approve requests: the devices get their certificates when they ask the next time
+    Approve(RequestArgs),
+    /// Deny requests: the devices get no certificate for these keys
+    Deny(RequestArgs),
     /// Fetch the first certificate of this host, without a store
     ///
     /// Makes a key on this host (mode 0600), asks an EST server for a certificate with a one-time password, verifies the
     /// answer, connects with it, and writes both files. If the command is interrupted, run it again: the same key gets
     /// the same certificate. Renew with `tbpki renew --est`.
     Fetch(FetchArgs),
+}
+
+/// The arguments of `tbpki enroll list`.
+#[derive(Debug, Clone, Args)]
+pub struct ListRequestsArgs {
+    /// List requests that are decided too
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// The arguments of `tbpki enroll approve` and `tbpki enroll deny`.
+#[derive(Debug, Clone, Args)]
+pub struct RequestArgs {
+    /// The names of the requests, as `tbpki enroll list` shows them
+    #[arg(value_name = "REQUEST", required = true, value_parser = text())]
+    pub requests: Vec<String>,
 }
 
 /// The arguments of `tbpki enroll fetch`.

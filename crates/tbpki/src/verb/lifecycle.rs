@@ -2,6 +2,7 @@
 
 pub(crate) mod crl;
 pub(crate) mod enroll_password;
+pub(crate) mod enroll_requests;
 pub(crate) mod forget;
 pub(crate) mod host;
 pub(crate) mod import;

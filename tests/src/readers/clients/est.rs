@@ -85,8 +85,18 @@ impl Service {
         self.wait()
     }
 
+    /// The id of its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends the service at once.
     pub fn kill(mut self) {
+        self.kill_process();
+    }
+
+    /// As [`Service::kill`], and keeps the value.
+    pub fn kill_process(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }

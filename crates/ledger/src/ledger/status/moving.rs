@@ -189,6 +189,22 @@ const TABLES: &[Table] = &[
         is_numbered: false,
     },
     Table {
+        name: "enrolment_request",
+        columns: &[
+            ("device", Text),
+            ("label", Text),
+            ("key", Bytes),
+            ("is_first", Int),
+            ("address", Text),
+            ("asked_at", Int),
+            ("decision", Text),
+            ("decided_at", Int),
+            ("decided_by", Text),
+        ],
+        key: 1,
+        is_numbered: false,
+    },
+    Table {
         name: "renewal_step",
         columns: &[("identity", Int), ("step", Text), ("error", Text)],
         key: 2,
