@@ -54,11 +54,12 @@ pub fn bundle(
     // Several devices and none named: one of the values that a first run lacks.
     let needs_device = targets.as_ref().is_err_and(|error| error.code() == Code::Usage);
     missing::check(workspace, board::known_chip(workspace.config)?, &request.places, needs_device)?;
-    let targets = targets?;
+    let (targets, enrolled) = without_enrolled(targets?, &ledger, request)?;
     let PreparedImages { application, source, firmware, wanted, mut findings } = prepare(workspace, request, say)?;
     let chip = firmware.board().chip;
     findings.extend(unregistered(&targets));
     findings.extend(revoked(&ledger, request)?);
+    findings.extend(enrolled);
     let (targets, failed) = checked(targets, workspace, request, &firmware, &wanted, &ledger)?;
     let mut devices: Vec<BundledDevice> = if request.dry_run {
         let planned =
@@ -263,6 +264,39 @@ fn revoked(view: &View, request: &BundleRequest) -> Result<Option<Finding>> {
         1 => Some(Code::Revoked.note("1 device was revoked and is skipped")),
         count => Some(Code::Revoked.note(format!("{count} devices were revoked and are skipped"))),
     })
+}
+
+/// The devices without those that `--all --enroll` leaves out, and a note about them. A new password would make a device that
+/// has fetched its certificate anyone's who has the image.
+fn without_enrolled(
+    targets: Vec<BundleTarget>,
+    view: &View,
+    request: &BundleRequest,
+) -> Result<(Vec<BundleTarget>, Option<Finding>)> {
+    if request.enrolment.is_none() || request.devices != Devices::All {
+        return Ok((targets, None));
+    }
+    let before = targets.len();
+    let mut left = Vec::with_capacity(before);
+    for target in targets {
+        let is_enrolled = match &target.key {
+            Some(key) => view.enrolled(key)?.is_some(),
+            None => false,
+        };
+        if !is_enrolled {
+            left.push(target);
+        }
+    }
+    let what = match before - left.len() {
+        0 => return Ok((left, None)),
+        1 => "1 device has fetched its certificate over the network and is skipped".to_owned(),
+        count => format!("{count} devices have fetched their certificates over the network and are skipped"),
+    };
+    let fix = "name a device with --device to give it a new password";
+    if left.is_empty() {
+        return Err(Code::AlreadyEnrolled.error(what).argument("--all").fix(fix));
+    }
+    Ok((left, Some(Code::AlreadyEnrolled.note(what).fix(fix))))
 }
 
 /// One warning for all: a fleet that is registered later is no reason for a thousand lines.

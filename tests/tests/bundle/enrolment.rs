@@ -5,7 +5,7 @@ use device::record::Login;
 use devkit::partition::{FlashStart, PartitionTable};
 use tb_sim::Settings;
 use tbpki_tests::platform::Platform;
-use tbpki_tests::{Sandbox, Snapshot};
+use tbpki_tests::{Sandbox, Snapshot, Tool};
 
 use crate::{args, bundled, sandbox};
 
@@ -241,4 +241,38 @@ fn bundled_devices_without_enrolment_have_a_record_of_version_1() {
     bundled(&sandbox, &["--out", "out"]);
     let record = record(&sandbox, "out/pump-1/credentials.bin");
     assert_eq!((record.schema(), record.enrolment()), (1, None));
+}
+
+#[test]
+fn devices_that_have_fetched_their_certificates_get_a_password_only_if_they_are_named() {
+    let sandbox = sandbox();
+    // As the service records it.
+    let fetched = |name: &str| {
+        let script =
+            "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as db: db.execute(sys.argv[2], sys.argv[3:])";
+        let row = "INSERT INTO enrolled (identity, key, certificate) \
+            SELECT id, zeroblob(32), x'30' FROM identity WHERE kind = 'device' AND name = ?";
+        Tool::new("python3").args(["-c", script]).arg(sandbox.join("pki/ledger.db")).args([row, name]).run().ok();
+    };
+    sandbox.ok(["client", "pump-8", "pump-9"]);
+    let all = sandbox.ok(["list", "--kind", "device", "--json"]).json();
+    let names: Vec<String> = all["result"]["identities"].as_array().unwrap().iter().map(name_of).collect();
+    fetched("pump-9");
+    let bundled = sandbox.ok(enrolling(&["--all", "--out", "out"]));
+    let note = "1 device has fetched its certificate over the network and is skipped";
+    assert!(bundled.stderr_text().contains(note), "{bundled}");
+    assert!(!sandbox.join("out/pump-9").exists() && sandbox.join("out/pump-8").exists());
+    sandbox.ok(enrolling(&["--device", "pump-9", "--out", "out"]));
+    assert_eq!(record(&sandbox, "out/pump-9/credentials.bin").login(), &Login::Pending);
+
+    // With none left, nothing is made.
+    names.iter().filter(|name| *name != "pump-9").for_each(|name| fetched(name));
+    let refused = sandbox.tbpki(enrolling(&["--all", "--out", "new"])).run().ends(2);
+    let count = names.len();
+    refused.prints("TBPKI-0371").prints(&format!("{count} devices have fetched their certificates over the network"));
+    assert!(!sandbox.join("new").exists());
+}
+
+fn name_of(row: &serde_json::Value) -> String {
+    row["name"].as_str().unwrap().to_owned()
 }
