@@ -17,7 +17,7 @@ mod servers;
 pub mod snapshot;
 pub mod tool;
 
-pub use clients::est;
+pub use clients::{crowd, est};
 pub use clock::Clock;
 pub use disk::Disk;
 pub use readers::{certificates, clients, exceptions, foreign, forge, ledger_file, oracle, own_ca, pkilint};

@@ -2,6 +2,7 @@
 //!
 //! Each connects to `localhost`, so that the server's certificate has to hold that name, and reports what became of it.
 
+pub mod crowd;
 pub mod est;
 mod moved;
 mod tools;

@@ -2,6 +2,7 @@
 
 mod approval;
 mod bouncycastle;
+mod crowd;
 mod device;
 mod host;
 mod limits;

@@ -1,0 +1,4 @@
+//! Many devices at once.
+
+mod herd;
+mod killed;
