@@ -1,5 +1,6 @@
 //! `cargo xtask demo`: the main job, from nothing to a device that can log in.
 
+mod enrolment;
 pub(crate) mod pictures;
 pub(crate) mod simulator;
 
@@ -109,6 +110,7 @@ impl Demo {
             narrate(text);
             tbpki(&directory, step)?;
         }
+        enrolment::show(&directory)?;
         second_opinion(&directory)?;
         self.image(&directory)?;
         try_next(&directory)

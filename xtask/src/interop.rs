@@ -1,6 +1,6 @@
 //! `cargo xtask interop`: the long matrices, and the platform tests against a real server.
 
-mod life;
+mod long;
 
 use std::path::PathBuf;
 
@@ -15,14 +15,15 @@ use crate::setup::Setup;
 #[command(long_about = "Test every algorithm in every format with every reader.\n\n\
     CI runs the corners of these matrices; this command runs all of them, which takes several minutes. They are the \
     tests marked as ignored in the tests crate. `interop life` runs those of renewal, revocation, rollover and repair, \
-    whose names begin with `life_`, one by one, and prints the time of each; --only takes a part of them.\n\n\
+    whose names begin with `life_`, one by one, and prints the time of each; `interop enroll` does the same for those of \
+    enrolment (`enroll_`). --only takes a part of them.\n\n\
     With --thingsboard the platform tests run instead, unchanged, against that server. They make devices and profiles \
     whose names begin with tbpki-test-, and delete them at their end.")]
 pub(crate) struct Interop {
-    /// Only tests whose names contain this; `life` for those of an identity's life
+    /// Only tests whose names contain this; `life` for those of an identity's life, `enroll` for those of enrolment
     filter: Option<String>,
 
-    /// Of `interop life`, only tests whose names contain this
+    /// Of `interop life` or `interop enroll`, only tests whose names contain this
     #[arg(long, value_name = "TEXT", requires = "filter")]
     only: Option<String>,
 
@@ -58,14 +59,22 @@ impl Interop {
         Setup {}.run()?;
         match &self.thingsboard {
             Some(url) => self.platforms(url),
-            None if self.filter.as_deref() == Some("life") => life::run(self.only.as_deref()),
-            None if self.only.is_some() => Err(Error::new("--only takes a part of `interop life`")),
-            None => cargo()
-                .args(["test", "--package", "tbpki-tests", "--tests", "--"])
-                .args(self.filter.as_deref())
-                .args(["--ignored"])
-                .show(),
+            None => self.long(),
         }
+    }
+
+    fn long(&self) -> Result<()> {
+        if let Some(group) = long::GROUPS.into_iter().find(|group| self.filter.as_deref() == Some(group.word)) {
+            return long::run(group, self.only.as_deref());
+        }
+        if self.only.is_some() {
+            return Err(Error::new("--only takes a part of `interop life` or `interop enroll`"));
+        }
+        cargo()
+            .args(["test", "--package", "tbpki-tests", "--tests", "--"])
+            .args(self.filter.as_deref())
+            .args(["--ignored"])
+            .show()
     }
 
     fn platforms(&self, url: &str) -> Result<()> {

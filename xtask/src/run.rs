@@ -1,6 +1,7 @@
 //! Starting other programs and printing their command lines.
 
 pub(crate) mod interrupt;
+pub(crate) mod server;
 
 use std::env;
 use std::ffi::{OsStr, OsString};

@@ -1,4 +1,4 @@
-//! The long tests of an identity's life, one by one, with the time of each.
+//! The long tests of one subject, one by one, with the time of each.
 
 use std::time::{Duration, Instant};
 
@@ -7,8 +7,22 @@ use serde_json::Value;
 use crate::error::{Doing, Error, Result};
 use crate::run::cargo;
 
-/// The beginning of the names of these tests, behind their modules.
-const PREFIX: &str = "life_";
+/// A group of long tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Group {
+    /// The word for it on the command line.
+    pub(super) word: &'static str,
+    /// The beginning of the names of its tests, behind their modules.
+    prefix: &'static str,
+    /// Its subject.
+    subject: &'static str,
+}
+
+/// All groups.
+pub(super) const GROUPS: [Group; 2] = [
+    Group { word: "life", prefix: "life_", subject: "an identity's life" },
+    Group { word: "enroll", prefix: "enroll_", subject: "enrolment" },
+];
 
 /// The package of the tests.
 const PACKAGE: &str = "tbpki-tests";
@@ -22,8 +36,8 @@ struct LongTest {
     name: String,
 }
 
-/// Runs those whose names contain `only`. A test that fails does not keep the others from running.
-pub(super) fn run(only: Option<&str>) -> Result<()> {
+/// Runs those of a group whose names contain `only`. A test that fails does not keep the others from running.
+pub(super) fn run(group: Group, only: Option<&str>) -> Result<()> {
     let metadata = cargo().args(["metadata", "--no-deps", "--format-version", "1"]).silent().read()?;
     let metadata: Value = serde_json::from_str(&metadata).doing("read the output of cargo metadata")?;
     // Once for all targets: the calls below find everything built, so that the times are those of the tests.
@@ -34,7 +48,9 @@ pub(super) fn run(only: Option<&str>) -> Result<()> {
         let list =
             cargo().args(["test", "--quiet", "--package", PACKAGE, "--test", &target]).args(list).silent().read()?;
         tests.extend(
-            long_tests(&target, &list).into_iter().filter(|test| only.is_none_or(|only| test.name.contains(only))),
+            long_tests(group, &target, &list)
+                .into_iter()
+                .filter(|test| only.is_none_or(|only| test.name.contains(only))),
         );
     }
     if tests.is_empty() {
@@ -49,7 +65,7 @@ pub(super) fn run(only: Option<&str>) -> Result<()> {
         println!("{line}");
         times.push((outcome.is_ok(), line));
     }
-    println!("\nlong tests of an identity's life:");
+    println!("\nlong tests of {}:", group.subject);
     times.iter().for_each(|(_, line)| println!("{line}"));
     match times.iter().filter(|(is_passed, _)| !is_passed).count() {
         0 => Ok(()),
@@ -71,9 +87,9 @@ fn targets(metadata: &Value) -> Vec<String> {
 }
 
 /// The long tests in the list that libtest prints of a target.
-fn long_tests(target: &str, list: &str) -> Vec<LongTest> {
+fn long_tests(group: Group, target: &str, list: &str) -> Vec<LongTest> {
     let names = list.lines().filter_map(|line| line.strip_suffix(": test"));
-    let is_long = |name: &&str| name.rsplit("::").next().is_some_and(|last| last.starts_with(PREFIX));
+    let is_long = |name: &&str| name.rsplit("::").next().is_some_and(|last| last.starts_with(group.prefix));
     names.filter(is_long).map(|name| LongTest { target: target.to_owned(), name: name.to_owned() }).collect()
 }
 
@@ -92,7 +108,7 @@ mod tests {
     #[test]
     fn the_prefix_counts_only_at_the_beginning_of_the_name() {
         let list = "years::life_a_store_lives_32_years: test\nlife_x: test\nlife_mod::other: test\na_life_b: test\n\n3 tests\n";
-        let names: Vec<String> = long_tests("lifecycle", list).into_iter().map(|test| test.name).collect();
+        let names: Vec<String> = long_tests(GROUPS[0], "lifecycle", list).into_iter().map(|test| test.name).collect();
         assert_eq!(names, ["years::life_a_store_lives_32_years", "life_x"]);
     }
 
