@@ -11,6 +11,8 @@ const SOURCES: &[&str] = &[
     "crates/device/src/enrolment/signer.rs",
     "crates/device/src/life/error.rs",
     "crates/device/src/life/keeper.rs",
+    "crates/device/src/life/keeper/show.rs",
+    "crates/device/src/life/keeper/visit.rs",
     "crates/device/src/session/date_keeper.rs",
     "crates/device/src/session/failure.rs",
     "crates/device/src/session/run.rs",

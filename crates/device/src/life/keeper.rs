@@ -1,37 +1,23 @@
 //! The identity keeper of a device with slots.
-#![allow(async_fn_in_trait, reason = "a session runs on one thread, so that its futures need not be Send")]
 
-use alloc::string::{String, ToString};
+mod show;
+mod visit;
+
 use alloc::vec::Vec;
 
 use super::due::Validity;
-use super::error::ServiceFailure;
 use super::hardware::Hardware;
-use super::service::Service;
 use super::source::{self, Source, Stored};
-use crate::date::Date;
-use crate::enrolment::{
-    EnrolmentFailure, EnrolmentServer, FetchFailure, Proof, Retry, confirm_identity, fetch, leaf_dates,
-};
-use crate::identity::Identity;
+use crate::enrolment::leaf_dates;
 use crate::record::{EnrolmentSettings, Login, Record};
 use crate::session::backoff::Backoff;
-use crate::session::platform::{Log, Network, Random, Time, Tls, TlsPeer};
-use crate::session::timeout::with_timeout;
+use crate::session::platform::{Log, Network, Random, Time, Tls};
 use crate::session::{Failure, IdentityKeeper, LoginFailure, NoIdentity, Surroundings, TlsFailure};
 use crate::slots::{Generation, Owner, SlotError, Slots, WritableFlash};
 
 /// The pauses after failures at the service, in milliseconds.
 const FIRST_PAUSE: u64 = 10_000;
 const LONGEST_PAUSE: u64 = 3_600_000;
-
-/// The longest pause that a service can ask for, in seconds.
-const LONGEST_RETRY: u32 = 24 * 3600;
-
-/// The status of a confirmation that the platform does not know yet.
-const ACCEPTED: u16 = 202;
-
-type VisitFailure = FetchFailure<ServiceFailure>;
 
 /// The next exchange with the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,31 +61,30 @@ impl<'a, F: WritableFlash, H: Hardware> SlotKeeper<'a, F, H> {
     /// # Errors
     /// [`SlotError::Size`] and [`SlotError::Flash`].
     pub fn new(record: &'a Record, enrolment: &'a EnrolmentSettings, flash: F, hardware: H) -> Result<Self, SlotError> {
-        let mut slots = Slots::open(flash, Owner::new(record.device_name(), &enrolment.salt))?;
-        let stored = source::stored(&mut slots)?;
+        let slots = Slots::open(flash, Owner::new(record.device_name(), &enrolment.salt))?;
         let factory = match record.login() {
             Login::Certificate { chain, .. } => {
                 leaf_dates(chain).map(|(not_before, not_after)| Validity { not_before, not_after })
             }
             Login::Token(_) | Login::Pending => None,
         };
-        // A login comes after the confirmation, so that an identity without one may be unknown to the service.
-        let is_told = stored.first().is_some_and(|newest| newest.identity.is_confirmed);
-        Ok(Self {
+        let mut keeper = Self {
             record,
             enrolment,
             factory,
             slots,
             hardware,
-            stored,
+            stored: Vec::new(),
             turn: 0,
-            is_told,
+            is_told: false,
             is_disowned: false,
             next: 0,
             pauses: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             logged: None,
             logged_no_date: false,
-        })
+        };
+        keeper.read_slots()?;
+        Ok(keeper)
     }
 
     /// The date at which the newest identity was stored, in seconds since 1970. The clock must not go below it.
@@ -114,6 +99,19 @@ impl<'a, F: WritableFlash, H: Hardware> SlotKeeper<'a, F, H> {
     /// The partition of the slots.
     pub fn into_flash(self) -> F {
         self.slots.into_flash()
+    }
+
+    /// Reads which identities are in the slots, and begins with the newest one if it has changed.
+    fn read_slots(&mut self) -> Result<(), SlotError> {
+        let stored = source::stored(&mut self.slots)?;
+        let newest = |stored: &[Stored]| stored.first().map(|newest| newest.identity.sequence());
+        if newest(&stored) != newest(&self.stored) {
+            // A login comes after the confirmation, so that an identity without one may be unknown to the service.
+            self.is_told = stored.first().is_some_and(|newest| newest.identity.is_confirmed);
+            (self.turn, self.is_disowned) = (0, false);
+        }
+        self.stored = stored;
+        Ok(())
     }
 
     fn sources(&self) -> Vec<Source> {
@@ -137,220 +135,10 @@ impl<'a, F: WritableFlash, H: Hardware> SlotKeeper<'a, F, H> {
         }
     }
 
-    /// The trust anchors for the service: those that came with an identity, or those of the record.
-    fn service_anchors(&self, fetched: Option<&str>) -> String {
-        let own = self.enrolment.anchors.trim_end_matches('\0');
-        let others = match fetched {
-            Some(fetched) => fetched,
-            None if own.is_empty() => self.record.ca_chain(),
-            None => "",
-        };
-        // Both, because a service behind a root of its own is not among the anchors that it sends.
-        let mut anchors = String::with_capacity(own.len() + others.len() + 2);
-        for text in [own, others.trim_end_matches('\0')] {
-            anchors.push_str(text);
-            if !text.is_empty() && !text.ends_with('\n') {
-                anchors.push('\n');
-            }
-        }
-        anchors.push('\0');
-        anchors
-    }
-
-    /// One visit to the service. A new identity is confirmed on the same visit.
-    async fn visit<N: Network, T: Tls, C: Time, R: Random, L: Log>(
-        &mut self,
-        step: Step,
-        on: &mut Surroundings<'_, N, T, C, R, L>,
-    ) -> Result<(), VisitFailure> {
-        let (host, port) = (&self.enrolment.host, self.enrolment.port);
-        on.log.line(format_args!("enrolment: connecting to {host}, port {port}"));
-        match step {
-            Step::Enroll => self.fetch(None, on).await?,
-            Step::Renew(source) => {
-                on.log.line(format_args!("enrolment: the next certificate is due"));
-                self.fetch(Some(source), on).await?;
-            }
-            Step::Confirm => {}
-        }
-        self.confirm(on).await
-    }
-
-    /// Fetches the next identity with the password or with an identity.
-    async fn fetch<N: Network, T: Tls, C: Time, R: Random, L: Log>(
-        &mut self,
-        source: Option<Source>,
-        on: &mut Surroundings<'_, N, T, C, R, L>,
-    ) -> Result<(), VisitFailure> {
-        let date = on.date.ok_or(FetchFailure::Connection(ServiceFailure::NoDate))?;
-        let generation = match source {
-            Some(Source::Slot(index)) => self.load(index)?,
-            Some(Source::Record) | None => None,
-        };
-        let anchors = self.service_anchors(generation.as_ref().map(|present| present.certificate.anchors.as_str()));
-        let proof = match (&generation, self.record.login()) {
-            (Some(generation), _) => Proof::Identity(generation.into()),
-            (None, Login::Certificate { chain, key }) => Proof::Identity(Identity { chain, key }),
-            (None, Login::Token(_) | Login::Pending) => {
-                Proof::Password { device_name: self.record.device_name(), password: &self.enrolment.password }
-            }
-        };
-        let server = server(self.enrolment);
-        let epoch = date.saturating_sub(on.time.uptime() / 1_000);
-        let (time, settings) = (on.time, on.settings);
-        let mut service = Service {
-            network: &mut *on.network,
-            tls: &mut *on.tls,
-            time,
-            hardware: &mut self.hardware,
-            settings,
-            server,
-            anchors: &anchors,
-            epoch,
-            least_free: None,
-        };
-        // The slots are only written between two waits, so that the limit never interrupts a write.
-        let fetching = fetch(&mut self.slots, &mut service, &server, proof);
-        let fetched = with_timeout(time, settings.enrolment, fetching).await;
-        if let Some(free) = service.least_free {
-            on.log.line(format_args!("enrolment: at least {free} bytes of memory were free"));
-        }
-        fetched.unwrap_or(Err(FetchFailure::Connection(ServiceFailure::TimedOut)))?;
-        self.stored = source::stored(&mut self.slots)?;
-        (self.turn, self.is_told, self.is_disowned, self.next) = (0, false, false, 0);
-        self.pauses.reset();
-        if let Some(newest) = self.stored.first() {
-            let (sequence, end) = (newest.identity.sequence(), Date(newest.validity.not_after));
-            on.log.line(format_args!("enrolment: certificate {sequence} was stored, valid until {end}"));
-        }
-        Ok(())
-    }
-
-    /// Tells the service that the newest identity is used.
-    async fn confirm<N: Network, T: Tls, C: Time, R: Random, L: Log>(
-        &mut self,
-        on: &mut Surroundings<'_, N, T, C, R, L>,
-    ) -> Result<(), VisitFailure> {
-        let Some(newest) = self.load(0)? else { return Ok(()) };
-        let anchors = self.service_anchors(Some(&newest.certificate.anchors));
-        let server = server(self.enrolment);
-        let (time, settings) = (on.time, on.settings);
-        let mut service = Service {
-            network: &mut *on.network,
-            tls: &mut *on.tls,
-            time,
-            hardware: &mut self.hardware,
-            settings,
-            server,
-            anchors: &anchors,
-            epoch: 0,
-            least_free: None,
-        };
-        let confirming = confirm_identity(&mut service, &server, (&newest).into());
-        let confirmed = with_timeout(time, settings.enrolment, confirming).await;
-        confirmed.unwrap_or(Err(FetchFailure::Connection(ServiceFailure::TimedOut)))?;
-        (self.is_told, self.turn) = (true, 0);
-        on.log.line(format_args!("enrolment: the service has confirmed the certificate"));
-        Ok(())
-    }
-
     /// The texts of an identity of the slots.
     fn load(&mut self, index: usize) -> Result<Option<Generation>, SlotError> {
         let Some(stored) = self.stored.get(index) else { return Ok(None) };
         self.slots.load(&stored.identity).map(Some)
-    }
-
-    /// Sets the time of the next visit after a failed one, and the identity until then.
-    fn postpone(&mut self, step: Step, failure: &VisitFailure, uptime: u64, random: u32) {
-        let refused = match failure {
-            FetchFailure::Enrolment(EnrolmentFailure::Refused { status, retry, .. }) => Some((*status, *retry)),
-            _ => None,
-        };
-        let pause = match (failure, refused) {
-            (_, Some((_, Retry::After(seconds)))) => {
-                let whole = u64::from(seconds.clamp(1, LONGEST_RETRY)) * 1_000;
-                // Later by up to an eighth: all devices that were sent away would otherwise come back together.
-                whole + u64::from(random) % (whole / 8 + 1)
-            }
-            // Only an operator can change these.
-            (_, Some((_, Retry::Never))) | (FetchFailure::Slot(_) | FetchFailure::NoCertificate, _) => LONGEST_PAUSE,
-            _ => self.pauses.pause(random),
-        };
-        self.next = uptime.saturating_add(pause);
-        let is_about_newest = step == Step::Confirm || !self.is_told && !self.stored.is_empty();
-        if is_about_newest && let Some((status, retry)) = refused {
-            self.is_disowned = retry == Retry::Never;
-            // Until the platform has the newest one, it accepts the one before.
-            if (status == ACCEPTED || self.is_disowned) && self.sources().len() > 1 {
-                self.turn = 1;
-            }
-        }
-    }
-
-    /// Gives the TLS client the identity whose turn it is, or the next one that it can use.
-    fn show<T: Tls>(&mut self, tls: &mut T, log: &impl Log) -> Result<(), String> {
-        let sources = self.sources();
-        let mut why = String::from("the device has no certificate yet");
-        for _ in 0..sources.len() {
-            self.turn %= sources.len();
-            let Some(source) = sources.get(self.turn) else { break };
-            match self.give(*source, tls) {
-                Ok(()) => {
-                    self.log_identity(*source, log);
-                    return Ok(());
-                }
-                Err(error) => {
-                    log.line(format_args!("identity: it cannot be used: {error}"));
-                    why = error;
-                    self.turn += 1;
-                }
-            }
-        }
-        Err(why)
-    }
-
-    fn give<T: Tls>(&mut self, source: Source, tls: &mut T) -> Result<(), String> {
-        let generation = match source {
-            Source::Slot(index) => self.load(index).map_err(|error| error.to_string())?,
-            Source::Record => None,
-        };
-        let record = self.record;
-        let (anchors, identity) = match (&generation, record.login()) {
-            (Some(present), _) => (present.certificate.anchors.as_str(), Some(present.into())),
-            (None, Login::Certificate { chain, key }) => (record.ca_chain(), Some(Identity { chain, key })),
-            (None, Login::Token(_) | Login::Pending) => (record.ca_chain(), None),
-        };
-        let peer =
-            TlsPeer { host: record.host(), skip_host_name_check: record.skips_host_name_check(), anchors, identity };
-        tls.set_peer(&peer).map_err(|refusal| refusal.to_string())
-    }
-
-    fn log_identity(&mut self, source: Source, log: &impl Log) {
-        let stored = match source {
-            Source::Slot(index) => self.stored.get(index),
-            Source::Record => None,
-        };
-        let sequence = stored.map(|stored| stored.identity.sequence());
-        // Once for each change, and not before each connection.
-        if self.logged.replace(sequence) == Some(sequence) {
-            return;
-        }
-        match stored {
-            Some(stored) => {
-                let (sequence, end) = (stored.identity.sequence(), Date(stored.validity.not_after));
-                log.line(format_args!("identity: certificate {sequence}, valid until {end}"));
-            }
-            None => log.line(format_args!("identity: the certificate of the record")),
-        }
-    }
-
-    /// Erases the identities before the newest one, on a platform that accepts each certificate of a profile's CA.
-    fn forget_earlier(&mut self, log: &impl Log) {
-        for earlier in self.stored.split_off(1.min(self.stored.len())) {
-            if let Err(error) = self.slots.erase(&earlier.identity) {
-                log.line(format_args!("identity: the slots: {error}"));
-            }
-        }
     }
 }
 
@@ -369,7 +157,7 @@ impl<F: WritableFlash, H: Hardware> IdentityKeeper for SlotKeeper<'_, F, H> {
             && let Err(error) = self.visit(step, &mut on).await
         {
             self.postpone(step, &error, on.time.uptime(), on.random.next());
-            failure = Some(text(&error));
+            failure = Some(visit::text(&error));
         }
         let pause = self.next.saturating_sub(on.time.uptime());
         match self.show(on.tls, on.log) {
@@ -419,21 +207,6 @@ impl<F: WritableFlash, H: Hardware> IdentityKeeper for SlotKeeper<'_, F, H> {
 
     fn needs_network(&self, date: Option<u64>, uptime: u64) -> bool {
         uptime >= self.next && self.step(date).is_some()
-    }
-}
-
-fn server(enrolment: &EnrolmentSettings) -> EnrolmentServer<'_> {
-    EnrolmentServer { host: &enrolment.host, port: enrolment.port, label: &enrolment.label }
-}
-
-/// The text of a failed visit for the log.
-fn text(failure: &VisitFailure) -> String {
-    match failure {
-        // No failure of the device: the visit is repeated until the service is done.
-        FetchFailure::Enrolment(EnrolmentFailure::Refused { status: ACCEPTED, .. }) => {
-            "the service is not done: it waits for the platform or for an approval".to_string()
-        }
-        failure => failure.to_string(),
     }
 }
 

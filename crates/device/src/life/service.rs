@@ -9,22 +9,36 @@ use crate::identity::Identity;
 use crate::secret::Secret;
 use crate::session::platform::{Network, Time, Tls, TlsPeer};
 use crate::session::timeout::with_timeout;
-use crate::session::{NetworkFailure, SessionSettings, TlsFailure};
+use crate::session::{NetworkFailure, SessionSettings, Surroundings, TlsFailure};
 
 /// The machine of a session as the machine of an enrolment.
 pub(super) struct Service<'m, N, T, C, H> {
-    pub(super) network: &'m mut N,
-    pub(super) tls: &'m mut T,
-    pub(super) time: &'m C,
-    pub(super) hardware: &'m mut H,
-    pub(super) settings: &'m SessionSettings,
-    pub(super) server: EnrolmentServer<'m>,
+    network: &'m mut N,
+    tls: &'m mut T,
+    time: &'m C,
+    hardware: &'m mut H,
+    settings: &'m SessionSettings,
+    server: EnrolmentServer<'m>,
     /// The trust anchors for the service: PEM and a NUL.
-    pub(super) anchors: &'m str,
+    anchors: &'m str,
     /// The Unix time at uptime 0 in seconds.
-    pub(super) epoch: u64,
+    epoch: u64,
     /// The least free memory after a handshake in bytes.
     pub(super) least_free: Option<usize>,
+}
+
+impl<'m, N, T, C, H> Service<'m, N, T, C, H> {
+    /// The service at `server`, on the machine of a session without a connection.
+    pub(super) fn new<R, L>(
+        on: &'m mut Surroundings<'_, N, T, C, R, L>,
+        hardware: &'m mut H,
+        server: EnrolmentServer<'m>,
+        anchors: &'m str,
+        epoch: u64,
+    ) -> Self {
+        let Surroundings { network, tls, time, settings, .. } = on;
+        Self { network, tls, time, hardware, settings, server, anchors, epoch, least_free: None }
+    }
 }
 
 impl<N: Network, T: Tls, C: Time, H: Hardware> EnrolmentMachine for Service<'_, N, T, C, H> {

@@ -174,6 +174,29 @@ fn a_service_that_has_lost_a_certificate_issues_another_one() {
 }
 
 #[test]
+fn an_outage_while_a_lost_certificate_is_replaced_leaves_the_one_before() {
+    let world = World::new();
+    world.0.borrow_mut().follows = true;
+    let mut device = Device::start(&world, parts(), SimulatedFlash::blank());
+    device.until("enrolled", 1, |world| has_logged_in_with(world, 1));
+    world.0.borrow_mut().platform_delay = 1;
+    device.until("issued", 91, |world| world.0.borrow().issued.len() == 2);
+    world.0.borrow_mut().issued.pop();
+    device.until("told", 1, |world| world.has_logged("enrolment: status 403: the client certificate is unknown"));
+    // The key of the next one is written to the slot of the lost one before the service is found to be away.
+    world.0.borrow_mut().has_service = false;
+    device.passes(5 * HOUR);
+    assert_eq!(device.identities(), [(1, true)]);
+    let readings = world.0.borrow().readings;
+    device.passes(DAY);
+    assert!(world.0.borrow().readings > readings + 140, "{}", world.log());
+    world.0.borrow_mut().has_service = true;
+    device.until("renewed", 1, |world| has_logged_in_with(world, 2));
+    assert_eq!((device.identities(), world.0.borrow().refused), (vec![(3, true), (1, true)], 0));
+    assert!(!world.has_logged("identity: it cannot be used"), "{}", world.log());
+}
+
+#[test]
 fn a_service_that_has_lost_the_first_certificate_takes_the_password_again() {
     let world = World::new();
     {
