@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::simulated::{BEGIN, DAY, Device, HOUR, LIFETIME, World, anchor, enrolment, parts};
 use crate::record::{EnrolmentSettings, Parts};
+use crate::slots::SLOT;
 use crate::slots::simulated::{Cut, SimulatedFlash};
 
 /// True if the newest certificate of the service has logged in, and so many were issued.
@@ -291,6 +292,31 @@ fn a_factory_certificate_is_renewed_and_then_never_shown_again() {
     let after = lines(&world, &["identity"]).split_off(shown);
     assert_eq!(after.len(), 1, "{after:#?}");
     assert!(after[0].starts_with("identity: certificate 1, "), "{after:#?}");
+}
+
+#[test]
+fn the_record_is_used_again_if_both_slots_are_damaged() {
+    let world = World::new();
+    let login = world.factory();
+    let parts = Parts { login, ..parts() };
+    let mut device = Device::start(&world, parts.clone(), SimulatedFlash::blank());
+    for certificates in 2..=3 {
+        device.until("renewed", 91, |world| has_logged_in_with(world, certificates));
+    }
+    assert_eq!(device.identities(), [(2, true), (1, true)]);
+    // One slot is damaged: the other one is used. Then both are. Without the service, which would issue another one at once.
+    world.0.borrow_mut().has_service = false;
+    let mut flash = device.off();
+    for (slot, expected) in [(SLOT, "identity: certificate 1, "), (0, "identity: the certificate of the record")] {
+        // A bit of the private key.
+        flash.bytes[slot as usize + 98] ^= 1;
+        let shown = lines(&world, &["identity"]).len();
+        let mut device = Device::start(&world, parts.clone(), flash);
+        device.passes(HOUR);
+        let after = lines(&world, &["identity"]).split_off(shown);
+        assert!(after.first().is_some_and(|line| line.starts_with(expected)), "{after:#?}\n{}", world.log());
+        flash = device.off();
+    }
 }
 
 #[test]
