@@ -8,6 +8,7 @@ mod crl_settings;
 mod fleet;
 mod hook;
 mod import;
+mod import_servers;
 mod large_lists;
 mod lists;
 mod metrics;

@@ -733,7 +733,7 @@ codes! {
     352 PassphraseKept User "Other CA keys keep their passphrase"
         "`tbpki ca passphrase` has changed the passphrase of some CA keys, and others keep theirs. All commands take one passphrase for all CA keys, from `--ca-passphrase-file` or `[ca] passphrase`, and ask again on a terminal if it does not open a key. Run `tbpki ca passphrase --all` to give all keys the same passphrase."
     353 NotImportable User "The certificate cannot be imported"
-        "`tbpki import` takes certificates of devices that were made elsewhere: each in a file of its own, with the CAs above it behind it. The common name becomes the name of the device, or `--name` gives it one. Certificates of CAs and of servers are made in the store itself, by `tbpki init` and `tbpki server`. Nothing was imported."
+        "`tbpki import` takes certificates of devices, and with `--server` of servers, that were made elsewhere: each in a file of its own, with the CAs above it behind it, or in a keystore with one key. The common name becomes the name of a device, the first host name among the alternative names that of a server, or `--name` gives one. CAs are imported by `tbpki init`. Nothing was imported."
     354 IssuerChanges User "The next generation has another CA"
         "The present certificate was made elsewhere, and its CA is not in this store. The renewal is issued by the devices' issuing CA of the store. ThingsBoard compares whole certificates and accepts it once it is registered. A broker that verifies chains, for example mosquitto, must trust this CA before the device uses the renewal: give it `clients-ca.pem`."
     355 NotOnOurLists User "No revocation list of this store has the certificate"
@@ -754,6 +754,10 @@ codes! {
     // The dates of revocation lists.
     364 ListDue User "A revocation list is due"
         "Half of the life of a revocation list has passed, or all of it. A broker that reads an expired list refuses every device whose CA made it. `tbpki crl` writes the next lists; the broker must read the file again. Run it by a timer well before the lists expire, or let `tbpki serve` write them. `tbpki report` shows the dates of all lists."
+
+    // Certificates that were made elsewhere.
+    365 NamesNotRenewed User "A renewal does not have all names of the certificate"
+        "An imported certificate has alternative names of kinds that tbpki does not issue, for example names of directories. Lists, revocation and registration are not affected. A renewal has the other names. If a client depends on the missing names, renew the certificate where it was made, and import it again."
 
     // Requests that wait for an approval.
     370 UnknownRequest User "No request for a certificate has this name"

@@ -96,9 +96,14 @@ pub fn renew(workspace: &mut Workspace<'_>, entry: &Entry, request: RenewRequest
     if same.is_of_others {
         report.findings.push(
             Code::IssuerChanges
-                .note(format!("the renewal of {} is issued by {}", entry.key.name, Ca::DevicesIssuing))
+                .note(format!("the renewal of {} is issued by {}", entry.key.name, issuing_ca(entry.key.kind)))
                 .because(format!("the present certificate was made elsewhere, by {}", entry.issuer))
-                .fix("brokers that verify chains must trust this CA before the device uses the renewal"),
+                .fix(match entry.key.kind {
+                    Kind::Server => {
+                        "clients must trust this CA before the server uses the renewal: give them its cafile.pem"
+                    }
+                    _ => "brokers that verify chains must trust this CA before the device uses the renewal",
+                }),
         );
     }
     // Each attempt at a pending renewal would otherwise leave the files of the attempt before it.
@@ -194,27 +199,35 @@ pub fn is_of_others(entry: &Entry) -> bool {
     entry.origin == Some(ledger::Origin::Imported) && entry.issuer != SELF && Ca::named(&entry.issuer).is_none()
 }
 
-/// The next generation of a certificate that was made elsewhere: by the devices' issuing CA, with the subject and the
-/// lifetime of the devices of this store, because those of the other CA say nothing about it.
+/// The CA that issues the next generation of a certificate that was made elsewhere.
+fn issuing_ca(kind: Kind) -> Ca {
+    if kind == Kind::Server { Ca::ServerIssuing } else { Ca::DevicesIssuing }
+}
+
+/// The next generation of a certificate that was made elsewhere: by the issuing CA of this store, with the subject and the
+/// lifetime that it gives to devices or servers, because those of the other CA say nothing about it.
 fn of_others(workspace: &Workspace<'_>, entry: &Entry, leaf: Certificate, asked: Asked) -> Result<Same> {
     let (name, config) = (&entry.key.name, workspace.config);
-    if entry.key.kind != Kind::Device {
-        return Err(not_renewable(name).because("its CA is not in this store"));
-    }
+    let (days, prefix) = match entry.key.kind {
+        Kind::Device => (&config.client.days, name.as_str()),
+        // The files of a server keep their names.
+        Kind::Server => (&config.server.days, asked.prefix.as_str()),
+        Kind::Ca => return Err(not_renewable(name).because("it is a CA")),
+    };
     let subject = config.subject()?.with_common_name(name)?;
-    let ca = Ca::DevicesIssuing;
+    let ca = issuing_ca(entry.key.kind);
     let parameters = Parameters::of(&RequestedParameters {
         subject: subject.to_string(),
         san: leaf.sans().iter().map(ToString::to_string).collect(),
         alg: algorithm(workspace, entry).name(),
-        days: config.client.days.value.number(),
+        days: days.value.number(),
         issuer: fingerprint_of(workspace, Some(&ca))?,
-        prefix: name,
+        prefix,
         ..RequestedParameters::default()
     })?;
     Ok(Same {
         sans: leaf.sans(),
-        days: config.client.days.clone(),
+        days: days.clone(),
         ca: Some(ca),
         is_of_others: true,
         parameters,

@@ -181,7 +181,8 @@ pub struct CrlListArgs {
 #[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["cert", "dir"]))]
 pub struct ImportArgs {
-    /// A file with the certificate of a device, PEM or DER, and behind it the CAs above it (repeat for several)
+    /// A file with the certificate of a device, PEM or DER, and behind it the CAs above it; or a keystore (PKCS#12 or JKS)
+    /// with one key (repeat for several)
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub cert: Vec<PathBuf>,
     /// A directory with such files. Other files in it are listed and skipped
@@ -190,10 +191,13 @@ pub struct ImportArgs {
     /// A file with the private key of one of the certificates (repeat for several)
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub key: Vec<PathBuf>,
-    /// The name of the device, if its certificate has another common name; with one --cert
+    /// The certificates are those of servers
+    #[arg(long)]
+    pub server: bool,
+    /// The name of the device or server, if its certificate has another name; with one --cert
     #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), conflicts_with = "dir")]
     pub name: Option<DeviceName>,
-    /// Read the passphrase of encrypted keys from FILE (`-` for standard input)
+    /// Read the passphrase of encrypted keys and keystores from FILE (`-` for standard input)
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
     /// Print what would happen, and write nothing

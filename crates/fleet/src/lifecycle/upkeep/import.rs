@@ -1,4 +1,4 @@
-//! Certificates of devices that were made elsewhere, taken into the ledger and the store.
+//! Certificates of devices and servers that were made elsewhere, taken into the ledger and the store.
 //!
 //! The ledger first, all of them in one transaction; then the files. The same command writes the files that an
 //! interrupted one has left out.
@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 
 use base::{Code, Error, Finding, Result, Secret};
 use ledger::{Entry, Key, Kind, Role, Transaction, View};
-use pki::device_name::DeviceName;
 use store::{SELF, Workspace};
 
 use super::repair::issuers::Issuers;
@@ -24,23 +23,25 @@ const NAMED: usize = 5;
 /// The certificates to be imported.
 #[derive(Debug, Clone, Default)]
 pub struct ImportRequest {
-    /// Files with a certificate each, and the CAs above it.
+    /// True if they are those of servers.
+    pub servers: bool,
+    /// Files with a certificate each, and the CAs above it; or keystores with one key each.
     pub certs: Vec<PathBuf>,
     /// A directory with such files. What it holds besides is skipped, and listed.
     pub dir: Option<PathBuf>,
     /// Files with private keys of these certificates.
     pub keys: Vec<PathBuf>,
-    /// The name of the device, instead of the common name of the only certificate.
-    pub name: Option<DeviceName>,
+    /// The name of the device or server, instead of that of the only certificate.
+    pub name: Option<String>,
     /// Say what would happen, and write nothing.
     pub dry_run: bool,
 }
 
-/// Takes certificates into the ledger, each as the current one of its device, and into the directories of the devices.
-/// `ask` is asked for the passphrase of an encrypted key, and again after a wrong one.
+/// Takes certificates into the ledger, each as the current one of its device or server, and into their directories.
+/// `ask` is asked for the passphrase of an encrypted key or keystore, and again after a wrong one.
 ///
 /// # Errors
-/// [`Code::NotImportable`] for a file that is not a device's certificate, [`Code::DuplicateNames`] for a name that is in use
+/// [`Code::NotImportable`] for a file that is not a device's or server's certificate, [`Code::DuplicateNames`] for a name that is in use
 /// or that two files have, [`Code::NameReserved`], [`Code::Revoked`], [`Code::KeyMismatch`], [`Code::TargetExists`], and
 /// those of files and keys. Nothing is changed then.
 pub fn import(
@@ -49,7 +50,8 @@ pub fn import(
     ask: &mut dyn FnMut(bool) -> Result<Option<Secret>>,
 ) -> Result<ImportReport> {
     store::check_exists(workspace.store_dir())?;
-    let (mut candidates, skipped) = read::candidates(request)?;
+    let prefix = workspace.config.server.prefix.value.to_string();
+    let (mut candidates, skipped) = read::candidates(request, &prefix, ask)?;
     candidate::take_keys(&mut candidates, &request.keys, ask)?;
     let mut report = ImportReport { dry_run: request.dry_run, skipped, ..ImportReport::default() };
     let view = workspace.view()?;
@@ -63,6 +65,7 @@ pub fn import(
     }
     drop(view);
     report.findings.extend(expired(&candidates, workspace));
+    report.findings.extend(candidates.iter().filter_map(Candidate::lost_names));
     if request.dry_run {
         let planned = |new: bool| if new { ImportOutcome::Planned } else { ImportOutcome::Unchanged };
         report.imported =
@@ -94,26 +97,26 @@ fn record(transaction: &Transaction<'_>, candidate: &Candidate, now: time::Offse
 
 /// Fails if a certificate cannot become the current one of its device. Returns its row if the ledger has it already.
 fn check(view: &View, candidate: &Candidate) -> Result<Option<Entry>> {
-    let (name, path) = (candidate.name.as_str(), candidate.path.as_path());
+    let (kind, name, path) = (candidate.kind, candidate.name.as_str(), candidate.path.as_path());
     for entry in view.by_serial(&candidate.serial()?)? {
         let is_same = entry.fingerprint == Some(candidate.leaf.fingerprint());
         if entry.issuer != candidate.issuer_name() && !is_same {
             continue;
         }
-        let is_of_name = entry.key.kind == Kind::Device && entry.key.name == name;
+        let is_of_name = entry.key.kind == kind && entry.key.name == name;
         match entry.role {
             Role::Current if is_same && is_of_name => return Ok(Some(entry)),
             Role::Revoked if is_same => return Err(crate::register::revoked(&entry.key.name).at(path)),
             _ => return Err(known(&entry, is_same, path)),
         }
     }
-    view.check_not_reserved(Kind::Device, name).map_err(|error| error.at(path))?;
-    let holder = match view.current(Kind::Device, name)? {
-        None => view.pending(Kind::Device, name)?,
+    view.check_not_reserved(kind, name).map_err(|error| error.at(path))?;
+    let holder = match view.current(kind, name)? {
+        None => view.pending(kind, name)?,
         current => current,
     };
     let holder = match holder {
-        None => view.unfinished_of(Kind::Device, name)?,
+        None => view.unfinished_of(kind, name)?,
         holder => holder,
     };
     match holder {
@@ -123,9 +126,10 @@ fn check(view: &View, candidate: &Candidate) -> Result<Option<Entry>> {
             .because(format!("its certificate has the serial number {}", holder.serial))
             .at(path)
             .item(name)
-            .fix(
-                "import the certificate under another name with --name, or forget the device first with `tbpki forget`",
-            )),
+            .fix(match kind {
+                Kind::Server => "import the certificate under another name with --name",
+                _ => "import the certificate under another name with --name, or forget the device first with `tbpki forget`",
+            })),
     }
 }
 

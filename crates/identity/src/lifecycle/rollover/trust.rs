@@ -6,7 +6,7 @@ use store::ca::Ca;
 use store::{Store, Workspace, identity_dir};
 
 use super::report::{NotRefreshed, RolloverReport};
-use crate::lifecycle::renew::refresh;
+use crate::lifecycle::renew::{is_of_others, refresh};
 use crate::report::FileOutcome;
 
 /// Brings the files of servers and devices up to date with the generations of the CAs. One that fails does not keep the
@@ -50,6 +50,10 @@ fn refresh_all(
             let name = entry.key.name.as_str();
             // Identities of a job are in its shards, and those of other stations are there.
             if !identity_dir(store.dir(), kind, name).is_dir() {
+                continue;
+            }
+            // Its files come from elsewhere, and nothing in them follows from the CAs of this store.
+            if is_of_others(entry) {
                 continue;
             }
             match refresh(workspace, store, entry) {

@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use base::text::printable;
-use base::{Code, Result};
+use base::{Code, Error, Result};
+use config::HostName;
 use fleet::lifecycle::upkeep::import::{ImportOutcome, ImportReport, ImportRequest, import};
 
 use crate::args::ImportArgs;
@@ -15,7 +16,7 @@ use crate::verb::passphrase;
 pub(crate) fn run(args: &ImportArgs, context: &mut Context) -> Result<Exit> {
     if args.name.is_some() && args.cert.len() != 1 {
         return Err(Code::Usage
-            .error("--name gives one device its name")
+            .error("--name gives one device or server its name")
             .argument("--name")
             .fix("name one certificate with --cert"));
     }
@@ -26,13 +27,22 @@ pub(crate) fn run(args: &ImportArgs, context: &mut Context) -> Result<Exit> {
         // A file gives the same answer again.
         Some(_) if again => Ok(None),
         Some(secret) => Ok(Some(secret.clone())),
-        None => prompter.secret("passphrase of the key", "--passphrase-file FILE").map(Some),
+        None => prompter.secret("passphrase of the key or keystore", "--passphrase-file FILE").map(Some),
+    };
+    // The argument is a name of a device, whose rules are wider than those of a host name.
+    let name = match (&args.name, args.server) {
+        (Some(name), true) => {
+            let host: HostName = name.as_str().parse().map_err(|error: Error| error.argument("--name"))?;
+            Some(host.to_string())
+        }
+        (name, _) => name.as_ref().map(ToString::to_string),
     };
     let request = ImportRequest {
+        servers: args.server,
         certs: args.cert.clone(),
         dir: args.dir.clone(),
         keys: args.key.clone(),
-        name: args.name.clone(),
+        name,
         dry_run: args.dry_run,
     };
     let mut report = context.in_workspace(&config, |workspace| import(workspace, &request, &mut ask))?;
@@ -49,10 +59,10 @@ impl Report for ImportReport {
                 ImportOutcome::Unchanged => "was imported before",
                 ImportOutcome::Planned => "would be imported",
             };
-            let (name, end) = (printable(&device.name), &device.not_after);
+            let (kind, name, end) = (&device.kind, printable(&device.name), &device.not_after);
             let mark = if device.expired { ", EXPIRED" } else { "" };
             let key = if device.key { ", with its key" } else { "" };
-            writeln!(out, "device {name}: {done}{key}; expires {end}{mark}")?;
+            writeln!(out, "{kind} {name}: {done}{key}; expires {end}{mark}")?;
             writeln!(out, "  issuer  {}", printable(&device.issuer))?;
         }
         for skipped in &self.skipped {
@@ -61,6 +71,9 @@ impl Report for ImportReport {
         }
         if self.dry_run {
             return Ok(());
+        }
+        if self.imported.iter().any(|one| one.kind == "server") {
+            return writeln!(out, "next: `tbpki renew --server` renews them");
         }
         writeln!(out, "next: `tbpki register` compares the devices with the platform; `tbpki renew` renews them")
     }

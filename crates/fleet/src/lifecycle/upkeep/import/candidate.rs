@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use base::file::{self, FileSet, Mode};
-use base::{Code, Result, Secret};
+use base::{Code, Finding, Result, Secret};
 use identity::files::output::pem_of;
 use identity::parameters::of_certificate;
 use identity::report::rfc3339;
 use ledger::{Generation, IssuedRecord, Kind, KnownIdentity, NewIdentity, Origin, Role, SerialNumber};
-use pki::device_name::DeviceName;
 use pki::key::KeyFormat;
 use pki::profile::Profile;
 use pki::{Certificate, PrivateKey};
@@ -22,7 +21,11 @@ use crate::lifecycle::upkeep::repair::issuers::IssuedBy;
 
 /// A certificate on its way into the ledger and the store.
 pub(super) struct Candidate {
-    pub(super) name: DeviceName,
+    /// A device or a server.
+    pub(super) kind: Kind,
+    pub(super) name: String,
+    /// The name of a server's files before `.pem` and other suffixes.
+    pub(super) prefix: String,
     /// The file that it is in.
     pub(super) path: PathBuf,
     pub(super) leaf: Certificate,
@@ -50,12 +53,12 @@ impl Candidate {
         let generation: Option<Generation> = self.issuer.as_ref().and_then(|issuer| issuer.generation);
         Ok(KnownIdentity {
             identity: NewIdentity {
-                kind: Kind::Device,
-                name: self.name.as_str().to_owned(),
+                kind: self.kind,
+                name: self.name.clone(),
                 serial: self.serial()?,
-                profile: Profile::Device.name().to_owned(),
+                profile: self.profile().name().to_owned(),
                 algorithm: self.leaf.algorithm_name(),
-                parameters: of_certificate(&self.leaf, &wanted, self.name.as_str())?,
+                parameters: of_certificate(&self.leaf, &wanted, self.prefix())?,
                 issuer,
                 not_before: self.leaf.not_before(),
                 not_after: self.leaf.not_after(),
@@ -74,21 +77,50 @@ impl Candidate {
         })
     }
 
-    /// The files in the directory of the device.
+    /// A warning about alternative names that a renewal cannot have.
+    pub(super) fn lost_names(&self) -> Option<Finding> {
+        let lost = self.leaf.general_names().len().saturating_sub(self.leaf.sans().len());
+        let what = match lost {
+            0 => return None,
+            1 => format!("a renewal of {} does not have 1 of its alternative names", self.name),
+            lost => format!("a renewal of {} does not have {lost} of its alternative names", self.name),
+        };
+        let why = "tbpki issues host names, addresses, URIs and e-mail addresses";
+        Some(Code::NamesNotRenewed.warning(what).at(&self.path).because(why))
+    }
+
+    fn profile(&self) -> Profile {
+        if self.kind == Kind::Server { Profile::Server } else { Profile::Device }
+    }
+
+    /// The prefix of its files, as the ledger keeps it.
+    fn prefix(&self) -> &str {
+        if self.kind == Kind::Server { &self.prefix } else { &self.name }
+    }
+
+    /// The files in the directory of the device or server.
     pub(super) fn files(&self, store: &Path) -> Result<FileSet> {
-        let mut set = FileSet::new(identity_dir(store, Kind::Device, self.name.as_str()));
+        let mut set = FileSet::new(identity_dir(store, self.kind, &self.name));
+        let (key_file, chain_file) = match self.kind {
+            Kind::Server => (format!("{}_key.pem", self.prefix), format!("{}.pem", self.prefix)),
+            _ => (KEY.to_owned(), CHAIN.to_owned()),
+        };
         if let Some(key) = &self.key {
-            set.add(KEY, key.to_pem(KeyFormat::Pkcs8)?.as_bytes().to_vec(), Mode::Private)?;
+            set.add(key_file, key.to_pem(KeyFormat::Pkcs8)?.as_bytes().to_vec(), Mode::Private)?;
         }
-        set.add(CERT, pem_of(std::slice::from_ref(&self.leaf)).into_bytes(), Mode::Public)?;
+        // A server has its leaf in the file of the chain alone.
+        if self.kind != Kind::Server {
+            set.add(CERT, pem_of(std::slice::from_ref(&self.leaf)).into_bytes(), Mode::Public)?;
+        }
         let chain: Vec<Certificate> = std::iter::once(&self.leaf).chain(&self.above).cloned().collect();
-        set.add(CHAIN, pem_of(&chain).into_bytes(), Mode::Public)?;
+        set.add(chain_file, pem_of(&chain).into_bytes(), Mode::Public)?;
         Ok(set)
     }
 
     pub(super) fn report(&self, generation: Option<u32>, done: ImportOutcome, now: OffsetDateTime) -> ImportedDevice {
         ImportedDevice {
-            name: self.name.as_str().to_owned(),
+            kind: self.kind.as_str().to_owned(),
+            name: self.name.clone(),
             file: self.path.clone(),
             done,
             generation,

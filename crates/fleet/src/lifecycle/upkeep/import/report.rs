@@ -13,7 +13,7 @@ pub struct ImportReport {
     pub dry_run: bool,
     /// One for each certificate.
     pub imported: Vec<ImportedDevice>,
-    /// Files without another certificate of a device.
+    /// Files without another certificate of a device or server.
     pub skipped: Vec<SkippedFile>,
     /// Warnings and hints.
     #[serde(skip)]
@@ -23,7 +23,9 @@ pub struct ImportReport {
 /// A certificate that was made elsewhere.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ImportedDevice {
-    /// The name of the device.
+    /// `device` or `server`.
+    pub kind: String,
+    /// The name of the device or server.
     pub name: String,
     /// The file that it was read from.
     pub file: PathBuf,
