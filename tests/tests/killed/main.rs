@@ -5,6 +5,7 @@ mod failing;
 mod files;
 mod fleets;
 mod identities;
+mod imported;
 mod init;
 mod lifecycle;
 mod migration;
