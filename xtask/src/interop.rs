@@ -27,6 +27,10 @@ pub(crate) struct Interop {
     #[arg(long, value_name = "TEXT", requires = "filter")]
     only: Option<String>,
 
+    /// Do not look for missing programs first
+    #[arg(long)]
+    no_setup: bool,
+
     /// The URL of a ThingsBoard
     #[arg(long, value_name = "URL", requires_all = ["mqtts", "user", "password_file"])]
     thingsboard: Option<String>,
@@ -56,7 +60,9 @@ impl Interop {
     pub(crate) fn run(&self) -> Result<()> {
         // Before the build of tests: it is quick if nothing is missing, and a missing reader would fail every case of its
         // matrix.
-        Setup {}.run()?;
+        if !self.no_setup {
+            Setup {}.run()?;
+        }
         match &self.thingsboard {
             Some(url) => self.platforms(url),
             None => self.long(),
