@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: tbpki and other tools, side by side in one run.
 
+mod enroll;
 mod fleet;
 mod identities;
 mod images;
@@ -49,6 +50,8 @@ enum What {
     Lists,
     /// Renewals and revocation lists of 100,000 devices, ledgers of a million, and the renewal of a server
     Life,
+    /// Renewals over the network, with bare handshakes and step-ca
+    Enroll,
 }
 
 impl Bench {
@@ -59,6 +62,7 @@ impl Bench {
             What::Fleet => fleet::compare(self.rounds, self.strict),
             What::Images => images::compare(self.rounds, self.strict),
             What::Lists => lists::compare(self.strict),
+            What::Enroll => enroll::compare(self.rounds, self.strict),
             What::Life if self.small => life::compare(self.rounds, self.strict, life::Sizes::SMALL),
             What::Life => life::compare(self.rounds, self.strict, life::Sizes::FULL),
         }

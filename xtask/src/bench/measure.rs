@@ -148,7 +148,7 @@ fn peak(process: u32) -> u64 {
 }
 
 /// The processor time of a process so far, system calls included; 0 if it has ended.
-fn processor_time(process: u32) -> Duration {
+pub(super) fn processor_time(process: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     // After the name, which may hold anything: utime and stime are the 14th and 15th field of all (proc(5)).
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);

@@ -31,6 +31,16 @@ impl Server {
         std::thread::spawn(move || lines.for_each(drop));
         Ok(this)
     }
+
+    /// A process that listens at an address.
+    pub(crate) fn of(child: Child, address: String) -> Self {
+        Self { child, address }
+    }
+
+    /// The id of the process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 impl Drop for Server {
