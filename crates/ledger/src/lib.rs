@@ -95,7 +95,6 @@ pub use job::staging::{Duplicate, Duplicates, EarlierUse, Staging, StagingOutcom
 pub use job::{Job, JobId, JobUid, NewJob, Phase, StagedName};
 pub use key::{Generation, Key, Kind, SerialNumber};
 pub use ledger::Ledger;
-
 pub use ledger::ledger_status::{LedgerStatus, LedgerUid};
 pub use lifecycle::confirmation::{Confirmation, Unconfirmed};
 pub use lifecycle::enrolment::request::{EnrolmentRequest, NewRequest, RequestDecision};
