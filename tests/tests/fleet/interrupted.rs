@@ -174,3 +174,14 @@ fn a_full_disk_keeps_complete_shards_and_the_error_tells_how_to_go_on() {
         assert_eq!(in_shards(&disk.path().join("fleet")).len(), 4000);
     }
 }
+
+#[test]
+fn what_a_kill_after_the_last_state_of_an_archive_leaves_is_removed() {
+    let sandbox = Sandbox::with_store();
+    let args = ["fleet", "issue", "--count", "30", "--name-pattern", "d-{}", "--archive", "f.tar"];
+    sandbox.ok(args);
+    let parts = sandbox.join("f.tar.parts");
+    std::fs::copy(parts.join("joined-done.json"), parts.join("joined-00000001.json")).unwrap();
+    sandbox.ok(args).prints("issued      30 of 30");
+    assert!(parts.join("joined-done.json").exists() && !parts.join("joined-00000001.json").exists());
+}

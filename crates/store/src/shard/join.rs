@@ -69,15 +69,11 @@ impl JoinProgress {
         })?;
         let step = if self.done { "done".to_owned() } else { format!("{:08}", self.starts.len()) };
         let name = format!("{STATE}{step}.json");
-        let dir = BulkDir::open(&place.dir)?;
-        let mut earlier = states(&dir)?;
-        // A repeated write of the same state must not remove its own file.
-        earlier.retain(|other| *other != name);
         let mut set = FileSet::new(&place.dir);
         set.add(name, text, Mode::Private)?;
         set.commit()?;
         // Only after the new state is on the disk. In between there are two, and the reader takes the later one.
-        earlier.iter().try_for_each(|other| dir.remove(other))
+        remove_earlier_states(&BulkDir::open(&place.dir)?)
     }
 
     /// The position of an appended part: its file, and its range of bytes.
@@ -99,6 +95,12 @@ fn states(dir: &BulkDir) -> Result<Vec<String>> {
     names.retain(|name| name.starts_with(STATE));
     names.sort();
     Ok(names)
+}
+
+/// Removes all states but the newest.
+fn remove_earlier_states(dir: &BulkDir) -> Result<()> {
+    let states = states(dir)?;
+    states.iter().rev().skip(1).try_for_each(|earlier| dir.remove(earlier))
 }
 
 /// The archive that the parts became.
@@ -136,7 +138,7 @@ pub fn join(place: &ShardStore, attempts: &[Attempt]) -> Result<JoinResult> {
     let whole = JoinResult { index: index_of(&archive), archive: (!sealed).then_some(archive) };
     let mut joining = JoinAttempts::open(place)?;
     if joining.state.done {
-        // An earlier run was killed after the last state and before it removed all parts.
+        // An earlier run may have been killed after the last state and before it removed all that this replaces.
         joining.sweep()?;
         return Ok(whole);
     }
@@ -286,8 +288,9 @@ impl<'a> JoinAttempts<'a> {
         Ok(())
     }
 
-    /// Removes parts that are in the archive by now, and that a run has left which ended before it came to that.
+    /// Removes what a run has left that was killed at the end: earlier states, and parts that are in the archive by now.
     fn sweep(&self) -> Result<()> {
+        remove_earlier_states(&self.dir)?;
         if self.place.packing().sealed {
             return Ok(());
         }
