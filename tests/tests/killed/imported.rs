@@ -8,20 +8,10 @@ use std::process::Command;
 
 use serde_json::Value;
 use tbpki_tests::Sandbox;
-use tbpki_tests::kill::{Step, kill_at_every_write, kill_at_some_writes};
+use tbpki_tests::kill::Step;
 use tbpki_tests::leftovers::assert_private;
 
-/// Kills of a short form.
-const KILLS: usize = 8;
-
-/// How many of the writes of a command are cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Extent {
-    /// A few, spread over the run.
-    Some,
-    /// Every one of them.
-    All,
-}
+use crate::Extent;
 
 /// Kills a command at its writes, in a copy of `start` each time; afterwards `check` looks at what is left.
 fn kill(extent: Extent, start: &Sandbox, args: &[&str], mut check: impl FnMut(&Sandbox, &Step)) {
@@ -36,11 +26,7 @@ fn kill(extent: Extent, start: &Sandbox, args: &[&str], mut check: impl FnMut(&S
         check(&sandbox, step);
         assert_private(sandbox.path(), step);
     };
-    let (kills, least) = match extent {
-        Extent::Some => (kill_at_some_writes(KILLS, prepare, check).unwrap(), KILLS),
-        Extent::All => (kill_at_every_write(prepare, check).unwrap(), 10),
-    };
-    assert!(kills >= least, "{kills}");
+    extent.kill(prepare, check);
 }
 
 /// The rows of a kind, as name and role.

@@ -16,9 +16,11 @@ mod upkeep;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::Path;
+use std::process::Command;
 
-use tbpki_tests::kill::{Step, kill_at_every_write};
+use tbpki_tests::kill::{Step, kill_at_every_write, kill_at_some_writes};
 use tbpki_tests::leftovers::{assert_private, assert_whole, without_serial};
 use tbpki_tests::oracle::openssl;
 use tbpki_tests::{Sandbox, Snapshot};
@@ -30,6 +32,30 @@ const STAGED: &str = ".tbpki-staged-";
 
 /// Of how many steps one is looked at by openssl as well.
 const SAMPLE: usize = 10;
+
+/// Kills of a short form.
+const KILLS: usize = 10;
+
+/// How many of the writes of a command are cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// A few, spread over the run.
+    Some,
+    /// Every one of them.
+    All,
+}
+
+impl Extent {
+    /// Kills a command at its writes; afterwards `check` looks at what is left.
+    #[track_caller]
+    fn kill<S>(self, prepare: impl FnMut() -> io::Result<(Command, S)>, check: impl FnMut(&Step, S)) {
+        let (kills, least) = match self {
+            Extent::Some => (kill_at_some_writes(KILLS, prepare, check).unwrap(), KILLS),
+            Extent::All => (kill_at_every_write(prepare, check).unwrap(), KILLS),
+        };
+        assert!(kills >= least, "{kills}");
+    }
+}
 
 /// A command that is killed, and what it changes.
 struct Issuance<'a> {

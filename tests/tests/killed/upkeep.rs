@@ -3,19 +3,19 @@
 use std::fs;
 
 use tbpki_tests::Sandbox;
-use tbpki_tests::kill::{Step, kill_at_every_write};
+use tbpki_tests::kill::Step;
 
-/// Kills a command at each of its writes; afterwards `check` looks at what is left.
-fn kill(start: &Sandbox, args: &[&str], check: impl Fn(&Sandbox, &Step)) {
-    let writes = kill_at_every_write(
+use crate::Extent;
+
+/// Kills a command at its writes; afterwards `check` looks at what is left.
+fn kill(extent: Extent, start: &Sandbox, args: &[&str], check: impl Fn(&Sandbox, &Step)) {
+    extent.kill(
         || {
             let sandbox = start.copy();
             Ok((sandbox.tbpki(args).command(), sandbox))
         },
         |step, sandbox| check(&sandbox, step),
-    )
-    .unwrap();
-    assert!(writes > 5, "{writes}");
+    );
 }
 
 fn store() -> Sandbox {
@@ -33,24 +33,22 @@ fn serials(sandbox: &Sandbox) -> Vec<String> {
     rows.iter().map(|row| row["serial"].to_string()).collect()
 }
 
-#[test]
-fn a_repair() {
+fn repair(extent: Extent) {
     let start = store();
     let before = serials(&start);
     for file in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
         let _ = fs::remove_file(start.join("pki").join(file));
     }
-    kill(&start, &["store", "repair"], |sandbox, step| {
+    kill(extent, &start, &["store", "repair"], |sandbox, step| {
         sandbox.tbpki(["store", "repair"]).run().ok();
         assert_eq!(serials(sandbox), before, "after {step}");
         sandbox.ok(["store", "check"]);
     });
 }
 
-#[test]
-fn a_backup() {
+fn backup(extent: Extent) {
     let start = store();
-    kill(&start, &["store", "backup", "b.tar"], |sandbox, step| {
+    kill(extent, &start, &["store", "backup", "b.tar"], |sandbox, step| {
         // A file of that name is whole.
         if sandbox.join("b.tar").exists() {
             sandbox.write("r/keygen.toml", "version = 1\n");
@@ -64,13 +62,12 @@ fn a_backup() {
     });
 }
 
-#[test]
-fn a_restore() {
+fn restore(extent: Extent) {
     let start = store();
     let before = serials(&start);
     start.ok(["store", "backup", "b.tar"]);
     fs::rename(start.join("pki"), start.join("old")).unwrap();
-    kill(&start, &["store", "restore", "b.tar"], |sandbox, step| {
+    kill(extent, &start, &["store", "restore", "b.tar"], |sandbox, step| {
         if !sandbox.join("pki").exists() {
             sandbox.ok(["store", "restore", "b.tar"]);
         }
@@ -82,15 +79,58 @@ fn a_restore() {
     });
 }
 
-#[test]
-fn a_forgotten_device() {
+fn forgotten(extent: Extent) {
     let start = store();
     start.ok(["crl"]);
     let forget = ["forget", "--device", "a"];
-    kill(&start, &forget, |sandbox, step| {
+    kill(extent, &start, &forget, |sandbox, step| {
         sandbox.ok(forget);
         assert!(!sandbox.join("pki/devices/a").exists(), "after {step}");
         sandbox.ok(["store", "check"]);
         sandbox.ok(["client", "--device", "a"]);
     });
+}
+
+#[test]
+fn a_repair() {
+    repair(Extent::Some);
+}
+
+#[test]
+#[ignore = "long: cargo xtask interop life"]
+fn life_a_repair() {
+    repair(Extent::All);
+}
+
+#[test]
+fn a_backup() {
+    backup(Extent::Some);
+}
+
+#[test]
+#[ignore = "long: cargo xtask interop life"]
+fn life_a_backup() {
+    backup(Extent::All);
+}
+
+#[test]
+fn a_restore() {
+    restore(Extent::Some);
+}
+
+#[test]
+#[ignore = "long: cargo xtask interop life"]
+fn life_a_restore() {
+    restore(Extent::All);
+}
+
+#[test]
+fn a_forgotten_device() {
+    forgotten(Extent::Some);
+}
+
+#[test]
+#[ignore = "long: cargo xtask interop life"]
+fn life_a_forgotten_device() {
+    forgotten(Extent::All);
 }

@@ -131,6 +131,8 @@ fn the_page_shows_lists_revocations_and_what_is_open() {
     let (sandbox, clock) = store();
     let ledger = sandbox.join("pki/ledger.db");
     forge(&ledger, [Forged::new("valve-1").state("registered")]);
+    // Another time than that of the first revocation: the page has the latest first.
+    clock.pass(1);
     // Without a platform, the certificate cannot be taken from there: the step stays open.
     sandbox.tbpki(["revoke", "--device", "valve-1"]).run().ends(4);
     forge_job(&ledger, 1, 10, 1000, [("issue", &["open"]), ("register", &["open"]), ("bundle", &["open"])]);
@@ -160,8 +162,8 @@ fn the_page_shows_lists_revocations_and_what_is_open() {
         assert_eq!(rows[1], json!(["job 1 job", "issue", "–", "the same tbpki fleet command again, or --resume"]));
         let rows = table(&browser, "lists");
         assert_eq!(rows[1][0], "devices-issuing generation 1");
-        assert_eq!((&rows[1][1], &rows[1][3], &rows[1][4]), (&json!(number), &json!("2027-03-31 (due)"), &json!("2")));
-        assert!(rows[1][2].as_str().unwrap().starts_with("2027-03-01 12:"), "{rows}");
+        assert_eq!((&rows[1][1], &rows[1][3], &rows[1][4]), (&json!(number), &json!("2027-04-01 (due)"), &json!("2")));
+        assert!(rows[1][2].as_str().unwrap().starts_with("2027-03-02 12:"), "{rows}");
         let rows = table(&browser, "revoked");
         assert_eq!((&rows[0][0], &rows[0][1]), (&json!("valve-1 device, generation 1"), &json!("no reason given")));
         assert_eq!((&rows[1][0], &rows[1][1]), (&json!("pump-1 device, generation 1"), &json!("keyCompromise")));
