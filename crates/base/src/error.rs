@@ -183,6 +183,11 @@ impl Error {
         &self.finding
     }
 
+    /// The error as a warning, for a verb that goes on without the part that failed.
+    pub fn into_warning(self) -> Finding {
+        Finding { severity: Severity::Warning, ..self.into_finding() }
+    }
+
     /// The finding itself, for a report that goes on.
     pub fn into_finding(self) -> Finding {
         *self.finding

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use base::{Result, digest};
-use identity::lifecycle::revocation_lists;
+use identity::lifecycle::{published_lists, revocation_lists};
 use ledger::{OpenStep, RevocationList, View};
 use store::ca::{Ca, KeyLocation};
 use time::OffsetDateTime;
@@ -66,7 +66,7 @@ impl Desk<'_, '_> {
             }
             let last = last_list(store.dir(), &store.ledger)?;
             let now = self.workspace.now;
-            let is_old = last.is_some_and(|last| now > last.this_update + (last.next_update - last.this_update) / 2);
+            let is_old = last.is_some_and(|last| now > published_lists::due_from(last.this_update, last.next_update));
             let is_awaited = store.ledger.open_revocations()?.iter().any(|open| open.step == OpenStep::List);
             let has_key = Ca::DevicesIssuing.key_place(store.dir())? != KeyLocation::Elsewhere;
             if has_key && (is_old || is_awaited) {

@@ -3,9 +3,9 @@
 //! An expired list is worse than none: brokers that read it refuse every device. A warning therefore comes when half of a
 //! list's life has passed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use base::{Code, Finding, Result, Severity, file};
+use base::{Code, Finding, Result, file};
 use config::Config;
 use ledger::View;
 use pki::crl::Crl;
@@ -50,10 +50,15 @@ pub enum ListUrgency {
     Expired,
 }
 
+/// The time from which the list after one with these dates is due: half of its life has passed.
+pub fn due_from(this_update: OffsetDateTime, next_update: OffsetDateTime) -> OffsetDateTime {
+    this_update + (next_update - this_update) / 2
+}
+
 impl PublishedList {
     /// The time from which the next list is due: half of the life of this one has passed.
     pub fn due_from(&self) -> OffsetDateTime {
-        self.this_update + (self.next_update - self.this_update) / 2
+        due_from(self.this_update, self.next_update)
     }
 
     /// How urgent the next list is.
@@ -88,26 +93,35 @@ impl PublishedList {
     }
 }
 
+/// The lists in the published files of a store, each with its file. A file has the lists of several CAs.
+///
+/// # Errors
+/// Those of reading the files.
+pub fn read(config: &Config, store: &Path) -> Result<Vec<(PathBuf, Crl)>> {
+    let mut lists = Vec::new();
+    for path in [devices_file(config, store), store.join(SERVERS_FILE)] {
+        let Some(bytes) = file::read_optional(&path, LIMIT)? else { continue };
+        for der in PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.crls {
+            lists.push((path.clone(), Crl::from_der(&der).map_err(|error| error.at(&path))?));
+        }
+    }
+    Ok(lists)
+}
+
 /// The published lists of CAs: one for each generation that is trusted.
 ///
 /// # Errors
 /// Those of reading the files.
 pub fn published(config: &Config, store: &Path, cas: &[Ca]) -> Result<Vec<PublishedList>> {
-    let mut lists = Vec::new();
-    for path in [devices_file(config, store), store.join(SERVERS_FILE)] {
-        let Some(bytes) = file::read_optional(&path, LIMIT)? else { continue };
-        let ders = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.crls;
-        for der in ders {
-            lists.push(Crl::from_der(&der).map_err(|error| error.at(&path))?);
-        }
-    }
+    let lists = read(config, store)?;
     let mut published = Vec::new();
     // Most stores publish none, and the certificates of their CAs need not be read.
     for ca in cas.iter().filter(|ca| !lists.is_empty() && ca.cert_path(store).exists()) {
         for generation in ca.trusted_by_number(store)? {
             let certificate = generation.certificate()?;
             // By signature and not by name: generations of a CA can have the same name.
-            let Some(list) = lists.iter().find(|list| list.verify_signed_by(certificate).is_ok()) else { continue };
+            let of_it = lists.iter().find(|(_, list)| list.verify_signed_by(certificate).is_ok());
+            let Some((_, list)) = of_it else { continue };
             let Some(next_update) = list.next_update() else { continue };
             published.push(PublishedList {
                 ca: ca.name(),
@@ -152,7 +166,7 @@ pub fn of_store(config: &Config, store: &Path, view: &View) -> Result<Vec<Publis
 pub fn warnings(config: &Config, store: &Path, view: &View, now: OffsetDateTime) -> Vec<Finding> {
     match of_store(config, store, view) {
         Ok(lists) => lists.iter().filter_map(|list| list.warning(now)).collect(),
-        Err(error) => vec![Finding { severity: Severity::Warning, ..error.into_finding() }],
+        Err(error) => vec![error.into_warning()],
     }
 }
 

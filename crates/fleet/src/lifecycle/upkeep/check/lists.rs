@@ -3,11 +3,9 @@
 
 use std::path::PathBuf;
 
-use base::{Result, file};
-use identity::lifecycle::revocation_lists::{LIMIT, SERVERS_FILE, devices_file};
+use base::Result;
+use identity::lifecycle::published_lists;
 use ledger::{Filter, Kind, Role, SerialNumber, View};
-use pki::crl::Crl;
-use pki::pem_bundle::PemBundle;
 use store::Workspace;
 use store::ca::Ca;
 use time::OffsetDateTime;
@@ -55,31 +53,27 @@ pub(in crate::lifecycle::upkeep) fn listed(workspace: &Workspace<'_>, view: &Vie
         cas.extend(certificates.into_iter().flatten().next().map(|certificate| (name, certificate)));
     }
     let mut found = Vec::new();
-    for path in [devices_file(workspace.config, store), store.join(SERVERS_FILE)] {
-        let Some(bytes) = file::read_optional(&path, LIMIT)? else { continue };
-        for der in PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.crls {
-            let list = Crl::from_der(&der).map_err(|error| error.at(&path))?;
-            // A file holds the lists of several CAs, and a name in a list proves nothing: only the signature tells
-            // whose it is.
-            let ca = cas.iter().find(|(_, ca)| list.verify_signed_by(ca).is_ok());
-            let Some((issuer, ca)) = ca else { continue };
-            for entry in list.revoked() {
-                let serial = SerialNumber::new(&entry.serial)?;
-                let rows = view.by_serial(&serial)?;
-                // Serial numbers are unique only for one issuer (RFC 5280, section 4.1.2.2), so that a row of another
-                // CA is no match.
-                if rows.iter().any(|row| row.issuer == *issuer && row.role == Role::Revoked) {
-                    continue;
-                }
-                found.push(Listed {
-                    serial,
-                    issuer: issuer.clone(),
-                    since: entry.since,
-                    reason: entry.reason,
-                    path: path.clone(),
-                    ca_ends: ca.not_after(),
-                });
+    for (path, list) in published_lists::read(workspace.config, store)? {
+        // A file holds the lists of several CAs, and a name in a list proves nothing: only the signature tells
+        // whose it is.
+        let ca = cas.iter().find(|(_, ca)| list.verify_signed_by(ca).is_ok());
+        let Some((issuer, ca)) = ca else { continue };
+        for entry in list.revoked() {
+            let serial = SerialNumber::new(&entry.serial)?;
+            let rows = view.by_serial(&serial)?;
+            // Serial numbers are unique only for one issuer (RFC 5280, section 4.1.2.2), so that a row of another
+            // CA is no match.
+            if rows.iter().any(|row| row.issuer == *issuer && row.role == Role::Revoked) {
+                continue;
             }
+            found.push(Listed {
+                serial,
+                issuer: issuer.clone(),
+                since: entry.since,
+                reason: entry.reason,
+                path: path.clone(),
+                ca_ends: ca.not_after(),
+            });
         }
     }
     Ok(found)
