@@ -25,9 +25,8 @@ use jobs::Jobs;
 use life::Life;
 use rows::TopRows;
 
-pub use summary::{
-    CauseSummary, JobSummary, OpenSummary, OverviewSummary, PhaseSummary, RevokedSummary, RolloverSummary,
-};
+pub use life::RolloverSummary;
+pub use summary::{CauseSummary, JobSummary, OpenSummary, OverviewSummary, PhaseSummary, RevokedSummary};
 
 /// The highest number of devices on the page.
 pub const ROWS: usize = 10_000;
@@ -81,8 +80,6 @@ struct Totals {
     others_expiring: u64,
     /// Renewals that wait for their use.
     pending: u64,
-    /// Steps of renewals and revocations that are begun and not done.
-    open: u64,
 }
 
 impl Overview {
@@ -105,9 +102,6 @@ impl Overview {
             others_total: 0,
         };
         overview.totals.pending = view.count(&Filter { pending_only: true, ..Filter::default() })?;
-        let renewals = view.open_renewals()?.len().saturating_add(view.open_swaps()?.len());
-        let renewals = u64::try_from(renewals).unwrap_or(u64::MAX);
-        overview.totals.open = renewals.saturating_add(view.count_open_revocations()?);
         // One pass, row by row: a list of a million devices does not have to fit in memory.
         for entry in view.list(&Filter { latest_only: true, ..Filter::default() }) {
             let entry = entry?;

@@ -1,10 +1,12 @@
 //! The dates of revocation lists, the progress of rollovers, what was revoked and why, and what is begun and not done.
 
-use base::{Finding, Result, Severity};
+use base::{Finding, Result};
 use identity::lifecycle::published_lists::{self, PublishedList};
 use identity::lifecycle::revocation_lists::is_hook_open;
 use identity::lifecycle::rollover::{self, CaRow};
 use ledger::{Entry, Kind, RevocationCount, View};
+use schemars::JsonSchema;
+use serde::Serialize;
 use store::Workspace;
 
 /// The highest number of open steps, of open jobs, and of revoked certificates on the page.
@@ -16,43 +18,47 @@ pub(super) struct Life {
     /// One for each generation of a CA that has a published list.
     pub(super) lists: Vec<PublishedList>,
     /// The rollovers that are under way.
-    pub(super) rollovers: Vec<RolloverProgress>,
+    pub(super) rollovers: Vec<RolloverSummary>,
     /// The number of revoked certificates by kind and reason.
     pub(super) revoked: Vec<RevocationCount>,
     /// The revoked certificates, the latest first.
     pub(super) latest_revoked: Vec<Entry>,
     /// What is begun and not done, of each kind at most [`SHOWN`].
     pub(super) open: Vec<OpenItem>,
+    /// The number of all open steps of renewals and revocations.
+    pub(super) open_steps: u64,
     /// Files that could not be read, and lists that are due.
     pub(super) findings: Vec<Finding>,
 }
 
 /// How many have come along with a rollover.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct RolloverProgress {
-    /// The CA.
-    pub(super) ca: String,
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct RolloverSummary {
+    /// The CA, by its name in the ledger.
+    pub ca: String,
     /// The next generation, from 1.
-    pub(super) generation: u32,
-    /// True if it is prepared and peers must get it; false if it signs and certificates of it must replace others.
-    pub(super) is_prepared: bool,
+    pub generation: u32,
+    /// True if it is prepared: `kind` must get it before it signs. False if it signs: certificates of it must replace
+    /// those of the generation before.
+    pub prepared: bool,
     /// `device` or `server`.
-    pub(super) kind: String,
+    pub kind: String,
     /// How many have it.
-    pub(super) done: u64,
+    pub done: u64,
     /// All who must have it.
-    pub(super) total: u64,
+    pub total: u64,
 }
 
-impl RolloverProgress {
+impl RolloverSummary {
+    /// The progress that a row of a CA shows, if a rollover is under way.
     fn of(ca: &CaRow) -> Option<Self> {
-        let (is_prepared, kind, done, total) = match (&ca.peers, &ca.below) {
+        let (prepared, kind, done, total) = match (&ca.peers, &ca.below) {
             (Some(peers), _) => (true, &peers.kind, peers.confirmed, peers.total),
             (None, Some(below)) => (false, &below.kind, below.below, below.total),
             (None, None) => return None,
         };
         let (ca, generation) = (ca.name.clone(), ca.generation);
-        Some(Self { ca, generation, is_prepared, kind: kind.clone(), done, total })
+        Some(Self { ca, generation, prepared, kind: kind.clone(), done, total })
     }
 }
 
@@ -114,65 +120,67 @@ impl Life {
     /// Those of the ledger.
     pub(super) fn of(workspace: &Workspace<'_>, view: &View) -> Result<Self> {
         let mut life = Self::default();
-        let warning = |error: base::Error| Finding { severity: Severity::Warning, ..error.into_finding() };
         match published_lists::of_store(workspace.config, workspace.store_dir(), view) {
             Ok(lists) => {
                 life.findings.extend(lists.iter().filter_map(|list| list.warning(workspace.now)));
                 life.lists = lists;
             }
-            Err(error) => life.findings.push(warning(error)),
+            Err(error) => life.findings.push(error.into_warning()),
         }
         match rollover::overview(workspace) {
-            Ok(report) => life.rollovers = report.cas.iter().filter_map(RolloverProgress::of).collect(),
-            Err(error) => life.findings.push(warning(error)),
+            Ok(report) => life.rollovers = report.cas.iter().filter_map(RolloverSummary::of).collect(),
+            Err(error) => life.findings.push(error.into_warning()),
         }
         life.revoked = view.revocations_by_reason()?;
         life.latest_revoked = view.latest_revoked(SHOWN)?;
-        life.open = open(workspace, view)?;
+        life.add_open(workspace, view)?;
         Ok(life)
     }
-}
 
-fn open(workspace: &Workspace<'_>, view: &View) -> Result<Vec<OpenItem>> {
-    let limit = usize::try_from(SHOWN).unwrap_or(usize::MAX);
-    let subject = |kind: Kind, name: &str| format!("{kind} {name}");
-    let mut items = Vec::new();
-    // By name and not all at once: `revoke --job` may have left a step open for each of a million devices.
-    for (kind, name) in view.names_with_open_revocations(None, SHOWN)? {
-        items.extend(view.open_revocations_of(kind, &name)?.into_iter().map(|open| OpenItem {
-            of: OpenKind::Revocation,
-            subject: subject(kind, &name),
+    fn add_open(&mut self, workspace: &Workspace<'_>, view: &View) -> Result<()> {
+        let limit = usize::try_from(SHOWN).unwrap_or(usize::MAX);
+        let subject = |kind: Kind, name: &str| format!("{kind} {name}");
+        let items = &mut self.open;
+        // By name and not all at once: `revoke --job` may have left a step open for each of a million devices.
+        for (kind, name) in view.names_with_open_revocations(None, SHOWN)? {
+            items.extend(view.open_revocations_of(kind, &name)?.into_iter().map(|open| OpenItem {
+                of: OpenKind::Revocation,
+                subject: subject(kind, &name),
+                step: open.step.to_string(),
+                error: open.error,
+            }));
+        }
+        if is_hook_open(workspace) {
+            let program = workspace.config.crl.after.value.first().map_or("no program", |word| word.as_str());
+            items.push(OpenItem {
+                of: OpenKind::AfterLists,
+                subject: program.to_owned(),
+                step: "[crl] after".to_owned(),
+                error: None,
+            });
+        }
+        let (renewals, swaps) = (view.open_renewals()?, view.open_swaps()?);
+        let steps = u64::try_from(renewals.len().saturating_add(swaps.len())).unwrap_or(u64::MAX);
+        self.open_steps = steps.saturating_add(view.count_open_revocations()?);
+        items.extend(renewals.into_iter().take(limit).map(|open| OpenItem {
+            of: OpenKind::Renewal,
+            subject: subject(open.key.kind, &open.key.name),
             step: open.step.to_string(),
             error: open.error,
         }));
-    }
-    if is_hook_open(workspace) {
-        let program = workspace.config.crl.after.value.first().map_or("no program", |word| word.as_str());
-        items.push(OpenItem {
-            of: OpenKind::AfterLists,
-            subject: program.to_owned(),
-            step: "[crl] after".to_owned(),
+        items.extend(swaps.into_iter().take(limit).map(|entry| OpenItem {
+            of: OpenKind::Enrolment,
+            subject: subject(entry.key.kind, &entry.key.name),
+            step: "swap".to_owned(),
             error: None,
-        });
+        }));
+        let jobs = view.jobs()?.into_iter().filter(|job| !job.done && job.canceled_at.is_none());
+        items.extend(jobs.take(limit).map(|job| OpenItem {
+            of: OpenKind::Job,
+            subject: format!("job {}", job.id),
+            step: if job.renews { "renew" } else { "issue" }.to_owned(),
+            error: None,
+        }));
+        Ok(())
     }
-    items.extend(view.open_renewals()?.into_iter().take(limit).map(|open| OpenItem {
-        of: OpenKind::Renewal,
-        subject: subject(open.key.kind, &open.key.name),
-        step: open.step.to_string(),
-        error: open.error,
-    }));
-    items.extend(view.open_swaps()?.into_iter().take(limit).map(|entry| OpenItem {
-        of: OpenKind::Enrolment,
-        subject: subject(entry.key.kind, &entry.key.name),
-        step: "swap".to_owned(),
-        error: None,
-    }));
-    let jobs = view.jobs()?.into_iter().filter(|job| !job.done && job.canceled_at.is_none());
-    items.extend(jobs.take(limit).map(|job| OpenItem {
-        of: OpenKind::Job,
-        subject: format!("job {}", job.id),
-        step: if job.renews { "renew" } else { "issue" }.to_owned(),
-        error: None,
-    }));
-    Ok(items)
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Overview;
 use super::jobs::JobAndProgress;
-use super::life::{OpenItem, RolloverProgress};
+use super::life::{OpenItem, RolloverSummary};
 use identity::report::rfc3339;
 
 /// The fleet in numbers. Every device counts once, by its latest generation that is not void.
@@ -81,24 +81,6 @@ pub struct OpenSummary {
     pub error: Option<String>,
 }
 
-/// How many have come along with a rollover.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct RolloverSummary {
-    /// The CA, by its name in the ledger.
-    pub ca: String,
-    /// The next generation, from 1.
-    pub generation: u32,
-    /// True if it is prepared: `kind` must get it before it signs. False if it signs: certificates of it must replace
-    /// those of the generation before.
-    pub prepared: bool,
-    /// `device` or `server`.
-    pub kind: String,
-    /// How many have it.
-    pub done: u64,
-    /// All who must have it.
-    pub total: u64,
-}
-
 /// How many certificates of a kind were revoked for one reason.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RevokedSummary {
@@ -163,10 +145,10 @@ impl Overview {
             expired: totals.expired + totals.others_expired,
             expiring_within_90_days: totals.expiring + totals.others_expiring,
             pending_renewals: totals.pending,
-            open_steps: totals.open,
+            open_steps: self.life.open_steps,
             open: self.life.open.iter().map(open_summary).collect(),
             revocation_lists: self.life.lists.iter().map(|list| PublishedListReport::of(list, self.now)).collect(),
-            rollovers: self.life.rollovers.iter().map(rollover_summary).collect(),
+            rollovers: self.life.rollovers.clone(),
             revoked: self.life.revoked.iter().map(revoked_summary).collect(),
             causes: causes.collect(),
             other_causes: self.causes.others,
@@ -183,11 +165,6 @@ fn open_summary(item: &OpenItem) -> OpenSummary {
         step: item.step.clone(),
         error: item.error.clone(),
     }
-}
-
-fn rollover_summary(rollover: &RolloverProgress) -> RolloverSummary {
-    let RolloverProgress { ca, generation, is_prepared, kind, done, total } = rollover.clone();
-    RolloverSummary { ca, generation, prepared: is_prepared, kind, done, total }
 }
 
 fn revoked_summary(count: &RevocationCount) -> RevokedSummary {

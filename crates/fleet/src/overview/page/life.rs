@@ -4,8 +4,8 @@ use std::fmt::{Result, Write};
 
 use identity::lifecycle::published_lists::{ListUrgency, PublishedList};
 
-use super::super::Overview;
-use super::super::life::{RolloverProgress, SHOWN};
+use super::super::life::SHOWN;
+use super::super::{Overview, RolloverSummary};
 use super::text::{date, date_and_time, grouped, text};
 
 /// The text for a revocation without a reason.
@@ -49,10 +49,10 @@ pub(super) fn rollovers(overview: &Overview, out: &mut String) -> Result {
     Ok(())
 }
 
-fn progress(rollover: &RolloverProgress) -> String {
-    let RolloverProgress { ca, generation, kind, done, total, .. } = rollover;
+fn progress(rollover: &RolloverSummary) -> String {
+    let RolloverSummary { ca, generation, kind, done, total, .. } = rollover;
     let (done, total, ca) = (grouped(*done), grouped(*total), text(ca));
-    match rollover.is_prepared {
+    match rollover.prepared {
         true => {
             format!("{done} of {total} {kind}s have generation {generation} of <bdi>{ca}</bdi>, which is prepared.")
         }

@@ -68,8 +68,9 @@ fn figures(overview: &Overview, out: &mut String) -> Result {
     if totals.pending > 0 {
         tile("pending", "Renewed, not in use", totals.pending, "wait for the platform or for reflashing", "")?;
     }
-    if totals.open > 0 {
-        tile("open", "Open steps", totals.open, "run the interrupted command again", "bad")?;
+    let open_steps = overview.life.open_steps;
+    if open_steps > 0 {
+        tile("open", "Open steps", open_steps, "run the interrupted command again", "bad")?;
     }
     out.push_str("</dl>\n</section>\n");
     Ok(())

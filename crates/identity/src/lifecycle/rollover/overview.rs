@@ -84,18 +84,20 @@ pub fn overview(workspace: &Workspace<'_>) -> Result<CasReport> {
     let view = workspace.view()?;
     let mut cas = Vec::new();
     for ca in &profile_ca::all_cas(&view)? {
-        for entry in view.trusted_generations(&ca.name())? {
-            cas.push(row(workspace, &view, ca, &entry)?);
+        let trusted = view.trusted_generations(&ca.name())?;
+        for entry in &trusted {
+            cas.push(row(workspace, &view, ca, entry, &trusted)?);
         }
         // Revoked ones follow: what they issued is refused, and peers that do not read lists may still trust them.
         for entry in view.history(Kind::Ca, &ca.name())?.iter().filter(|entry| entry.role == Role::Revoked) {
-            cas.push(row(workspace, &view, ca, entry)?);
+            cas.push(row(workspace, &view, ca, entry, &trusted)?);
         }
     }
     Ok(CasReport { cas })
 }
 
-fn row(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Result<CaRow> {
+/// The row of a generation of a CA; `trusted` are all of its generations that are trusted.
+fn row(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry, trusted: &[Entry]) -> Result<CaRow> {
     let number = entry.generation().number();
     // Stations share a ledger and not the directories: the CA of a profile can be in another store.
     let here = if entry.role == Role::Revoked {
@@ -130,7 +132,7 @@ fn row(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Result
         key: key.to_owned(),
         in_use,
         peers: peers(workspace, view, ca, entry)?,
-        below: below(workspace, view, ca, entry)?,
+        below: below(workspace, view, ca, entry, trusted)?,
         // Nothing lives longer than the CA that signed it, or chains would end in the middle of a certificate's life.
         shortens_from: rfc3339(shortens_from(workspace, ca, entry)),
     })
@@ -153,7 +155,13 @@ fn peers(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Resu
     Ok(Some(PeersRow { kind: kind.as_str().to_owned(), total, confirmed: total.saturating_sub(without) }))
 }
 
-fn below(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Result<Option<BelowRow>> {
+fn below(
+    workspace: &Workspace<'_>,
+    view: &View,
+    ca: &Ca,
+    entry: &Entry,
+    trusted: &[Entry],
+) -> Result<Option<BelowRow>> {
     let kind = match ca {
         Ca::ServerIssuing => Kind::Server,
         Ca::DevicesIssuing | Ca::Profile(_) => Kind::Device,
@@ -161,7 +169,7 @@ fn below(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Resu
         Ca::ServerRoot | Ca::DevicesRoot => return Ok(None),
     };
     let is_replaced = |other: &Entry| other.role == Role::Superseded;
-    if entry.role != Role::Current || !view.trusted_generations(&ca.name())?.iter().any(is_replaced) {
+    if entry.role != Role::Current || !trusted.iter().any(is_replaced) {
         return Ok(None);
     }
     let (total, below) = view.count_below(&ca.name(), entry.generation(), workspace.now)?;
