@@ -16,3 +16,13 @@ pub const PENDING: &str = "pending";
 
 /// The access token of a device.
 pub const TOKEN: &str = "token";
+
+/// The private key of a server, in PEM, in a file with this prefix.
+pub fn server_key(prefix: &str) -> String {
+    format!("{prefix}_key.pem")
+}
+
+/// The chain of a server, leaf first, in PEM, in a file with this prefix.
+pub fn server_chain(prefix: &str) -> String {
+    format!("{prefix}.pem")
+}

@@ -5,7 +5,7 @@ use pki::Certificate;
 use pki::key::KeyFormat;
 use pki::keystore::KeystoreFormat;
 
-use store::file_names::CA_FILE;
+use store::file_names::{CA_FILE, server_chain, server_key};
 
 use crate::files::table::{FileContent, FileRow, FileTable};
 
@@ -32,7 +32,7 @@ pub(crate) struct ServerFiles<'a> {
 impl ServerFiles<'_> {
     /// The table of the files.
     pub(crate) fn table(self) -> FileTable {
-        let (key_file, chain_file) = (format!("{}_key.pem", self.prefix), format!("{}.pem", self.prefix));
+        let (key_file, chain_file) = (server_key(self.prefix), server_chain(self.prefix));
         let is_pair = self.single_file && self.holds_key;
         let with_root = self.include_root;
         let mut rows = Vec::new();

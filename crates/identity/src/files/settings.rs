@@ -16,7 +16,7 @@ use crate::thingsboard::{
     variables,
 };
 use store::FILE_LIMIT;
-use store::file_names::CA_FILE;
+use store::file_names::{CA_FILE, server_chain, server_key};
 
 /// The text before the digest in the last line.
 const SEAL: &str = "# As tbpki wrote it, the SHA-256 of the lines above is ";
@@ -101,8 +101,8 @@ impl ServerSettings<'_> {
                     key_password: passwords.key,
                 }
             }),
-            pem_cert: format!("{prefix}.pem"),
-            pem_key: (!self.single_file).then(|| format!("{prefix}_key.pem")),
+            pem_cert: server_chain(prefix),
+            pem_key: (!self.single_file).then(|| server_key(prefix)),
             ca_file: CA_FILE.to_owned(),
             clients_ca: CLIENTS_CA.to_owned(),
             mqtt_port: self.mqtt_port,

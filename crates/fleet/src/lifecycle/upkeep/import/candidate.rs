@@ -12,7 +12,7 @@ use pki::key::KeyFormat;
 use pki::profile::Profile;
 use pki::{Certificate, PrivateKey};
 use store::ca::key::open_key;
-use store::file_names::{CERT, CHAIN, KEY};
+use store::file_names::{CERT, CHAIN, KEY, server_chain, server_key};
 use store::{FILE_LIMIT, identity_dir};
 use time::OffsetDateTime;
 
@@ -102,7 +102,7 @@ impl Candidate {
     pub(super) fn files(&self, store: &Path) -> Result<FileSet> {
         let mut set = FileSet::new(identity_dir(store, self.kind, &self.name));
         let (key_file, chain_file) = match self.kind {
-            Kind::Server => (format!("{}_key.pem", self.prefix), format!("{}.pem", self.prefix)),
+            Kind::Server => (server_key(&self.prefix), server_chain(&self.prefix)),
             _ => (KEY.to_owned(), CHAIN.to_owned()),
         };
         if let Some(key) = &self.key {
