@@ -4,9 +4,12 @@ use std::io::{self, Write};
 
 use base::text::printable;
 use base::{Finding, Result};
+use config::Config;
+use fleet::platform::Connection;
 use pki::device_name::DeviceName;
 use schemars::JsonSchema;
 use serde::Serialize;
+use store::Workspace;
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -60,6 +63,24 @@ pub(crate) fn each_device<T>(
         }
     }
     Ok(done)
+}
+
+/// As [`each_device`], for work with the platform of the store.
+///
+/// # Errors
+/// That of the first device, and those of a store or of settings that are missing.
+pub(crate) fn each_device_of_platform<T>(
+    names: &[&DeviceName],
+    config: &Config,
+    context: &mut Context,
+    mut work: impl FnMut(&mut Workspace<'_>, &Connection, &DeviceName) -> Result<T>,
+) -> Result<DoneDevices<T>> {
+    context.in_workspace(config, |workspace| {
+        store::check_exists(workspace.store_dir())?;
+        // One login for all.
+        let connection = Connection::of(workspace)?;
+        each_device(names, |name| work(workspace, &connection, name))
+    })
 }
 
 impl<T> DoneDevices<T> {

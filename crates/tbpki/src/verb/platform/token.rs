@@ -4,14 +4,13 @@ use std::io::{self, Write};
 
 use base::text::printable;
 use base::{Code, Error, Result};
-use fleet::platform::Connection;
 use fleet::token::{TokenReport, TokenRequest, check_token, token};
 
 use crate::args::TokenArgs;
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
-use crate::verb::each_device::each_device;
+use crate::verb::each_device::each_device_of_platform;
 use crate::verb::identity::report::write_files;
 use crate::verb::passphrase;
 use crate::verb::platform::{create, done};
@@ -34,10 +33,8 @@ pub(crate) fn run(args: &TokenArgs, context: &mut Context) -> Result<Exit> {
         create: args.create.then(|| create(&args.create_as, &config)),
         dry_run: args.dry_run,
     };
-    let mut done = context.in_workspace(&config, |workspace| {
-        store::check_exists(workspace.store_dir())?;
-        let connection = Connection::of(workspace)?;
-        each_device(&names, |name| token(workspace, &connection, name, &request))
+    let mut done = each_device_of_platform(&names, &config, context, |workspace, connection, name| {
+        token(workspace, connection, name, &request)
     })?;
     if args.show {
         // Only on request: the output of a script often ends in a log that others read.

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use base::Result;
 use base::text::printable;
 use fleet::lifecycle::unregister::{UnregisterRequest, unregister};
-use fleet::platform::Connection;
 use fleet::register::{DeviceRegistration, PlatformOutcome};
 use pki::device_name::DeviceName;
 use schemars::JsonSchema;
@@ -15,7 +14,7 @@ use crate::args::UnregisterArgs;
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
-use crate::verb::each_device::each_device;
+use crate::verb::each_device::each_device_of_platform;
 use crate::verb::platform::declined;
 
 pub(crate) fn run(args: &UnregisterArgs, context: &mut Context) -> Result<Exit> {
@@ -34,13 +33,9 @@ pub(crate) fn run(args: &UnregisterArgs, context: &mut Context) -> Result<Exit> 
             return Err(declined("nothing was deleted"));
         }
     }
-    let done = context.in_workspace(&config, |workspace| {
-        store::check_exists(workspace.store_dir())?;
-        let connection = Connection::of(workspace)?;
-        each_device(&names, |name| {
-            let registration = unregister(workspace, &connection, name, &request)?;
-            Ok(UnregisterReport { registration, deletes: args.delete_device })
-        })
+    let done = each_device_of_platform(&names, &config, context, |workspace, connection, name| {
+        let registration = unregister(workspace, connection, name, &request)?;
+        Ok(UnregisterReport { registration, deletes: args.delete_device })
     })?;
     done.finish(context)
 }
