@@ -305,7 +305,7 @@ const THINGSBOARD: &[(&[&str], i32, &[&str])] = &[
     (&["fleet", "register", "--job=9"], 1, &["/error"]),
     (&["token", "--device", "valve", "--create"], 0, &["/result/files/0"]),
     (&["token", "--device", "nobody"], 1, &["/error"]),
-    (&["token", "valve", "nobody"], 4, &["/result/devices/0/files/0", "/result/left/0", "/findings/0/code"]),
+    (&["token", "valve", "unknown"], 4, &["/result/devices/0/files/0", "/result/left/0", "/findings/0/code"]),
     (&["unregister", "--device", "pump-2"], 0, &["/result/done"]),
     (&["unregister", "--device", "nobody"], 1, &["/error"]),
     (&["unregister", "pump-2", "pump-1"], 0, &["/result/devices/1/done", "/result/left"]),

@@ -39,15 +39,21 @@ fn keygen(sandbox: &Sandbox, dir: &str, name: &str, days: &str) {
     fs::set_permissions(nopass, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-/// A CA of others, and a certificate that it has issued for a device.
-fn other_ca(sandbox: &Sandbox, name: &str) {
+/// Makes in `other` a CA of others, and STEM.key and STEM.csr with a request for this name.
+pub(crate) fn ca_and_request(sandbox: &Sandbox, name: &str, stem: &str) {
     let path = |file: &str| sandbox.join("other").join(file);
     fs::create_dir_all(sandbox.join("other")).unwrap();
     let new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
     let ca = openssl().args(["req", "-x509"]).args(new).args(["-days", "900", "-subj", "/CN=Other CA", "-keyout"]);
     ca.arg(path("ca.key")).arg("-out").arg(path("ca.pem")).run().ok();
     let request = openssl().args(["req", "-new"]).args(new).args(["-subj", &format!("/CN={name}"), "-keyout"]);
-    request.arg(path("device.key")).arg("-out").arg(path("device.csr")).run().ok();
+    request.arg(path(&format!("{stem}.key"))).arg("-out").arg(path(&format!("{stem}.csr"))).run().ok();
+}
+
+/// A CA of others, and a certificate that it has issued for a device.
+fn other_ca(sandbox: &Sandbox, name: &str) {
+    let path = |file: &str| sandbox.join("other").join(file);
+    ca_and_request(sandbox, name, "device");
     let issue = openssl().args(["x509", "-req", "-days", "30", "-set_serial", "1", "-in"]).arg(path("device.csr"));
     issue
         .arg("-CA")

@@ -7,18 +7,14 @@ use serde_json::json;
 use tbpki_tests::oracle::{keytool, openssl};
 use tbpki_tests::{Sandbox, Snapshot};
 
+use crate::import::ca_and_request;
 use crate::renew::leaf;
 use crate::scene::json;
 
 /// Makes a CA of others in `other`, and below it a certificate with these extensions, in the form of an OpenSSL file.
 fn issued_by_others(sandbox: &Sandbox, name: &str, extensions: &str) {
     let path = |file: &str| sandbox.join("other").join(file);
-    fs::create_dir_all(sandbox.join("other")).unwrap();
-    let new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-    let ca = openssl().args(["req", "-x509"]).args(new).args(["-days", "900", "-subj", "/CN=Other CA", "-keyout"]);
-    ca.arg(path("ca.key")).arg("-out").arg(path("ca.pem")).run().ok();
-    let request = openssl().args(["req", "-new"]).args(new).args(["-subj", &format!("/CN={name}"), "-keyout"]);
-    request.arg(path("leaf.key")).arg("-out").arg(path("leaf.csr")).run().ok();
+    ca_and_request(sandbox, name, "leaf");
     sandbox.write("other/extensions", extensions);
     // All CAs of this function have one name, and a serial number is unique for its issuer.
     let serial = name.bytes().fold(1_u32, |sum, octet| sum * 31 % 65_521 + u32::from(octet)).to_string();

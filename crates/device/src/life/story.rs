@@ -155,14 +155,20 @@ fn a_refused_identity_gives_way_to_the_one_before_and_is_tried_again() {
     assert_eq!(device.identities(), [(2, true), (1, true)]);
 }
 
-#[test]
-fn a_service_that_has_lost_a_certificate_issues_another_one() {
-    let world = World::new();
+/// A device with its second certificate, which it has not confirmed.
+fn with_an_unconfirmed_renewal(world: &World) -> Device {
     world.0.borrow_mut().follows = true;
-    let mut device = Device::start(&world, parts(), SimulatedFlash::blank());
+    let mut device = Device::start(world, parts(), SimulatedFlash::blank());
     device.until("enrolled", 1, |world| has_logged_in_with(world, 1));
     world.0.borrow_mut().platform_delay = 1;
     device.until("issued", 91, |world| world.0.borrow().issued.len() == 2);
+    device
+}
+
+#[test]
+fn a_service_that_has_lost_a_certificate_issues_another_one() {
+    let world = World::new();
+    let mut device = with_an_unconfirmed_renewal(&world);
     // Its ledger was restored from before: the second certificate is gone.
     let lost = world.0.borrow_mut().issued.pop().unwrap();
     device.until("renewed", 1, |world| has_logged_in_with(world, 2));
@@ -177,11 +183,7 @@ fn a_service_that_has_lost_a_certificate_issues_another_one() {
 #[test]
 fn an_outage_while_a_lost_certificate_is_replaced_leaves_the_one_before() {
     let world = World::new();
-    world.0.borrow_mut().follows = true;
-    let mut device = Device::start(&world, parts(), SimulatedFlash::blank());
-    device.until("enrolled", 1, |world| has_logged_in_with(world, 1));
-    world.0.borrow_mut().platform_delay = 1;
-    device.until("issued", 91, |world| world.0.borrow().issued.len() == 2);
+    let mut device = with_an_unconfirmed_renewal(&world);
     world.0.borrow_mut().issued.pop();
     device.until("told", 1, |world| world.has_logged("enrolment: status 403: the client certificate is unknown"));
     // The key of the next one is written to the slot of the lost one before the service is found to be away.
