@@ -317,6 +317,9 @@ fn the_platform_gets_the_last_certificate_that_was_confirmed() {
     until("swapped", || scene.credential() == scene.x509("b"));
     confirm(&service, "b");
     assert_eq!(scene.roles(), ["superseded", "current", "superseded"]);
+    // The device asks with the same key again, because the answer was lost: it gets the same certificate.
+    service.send("simplereenroll", "c.b64", &["--cert", "b.pem", "--key", "b.key"]).save(&scene.sandbox, "again.pem");
+    assert_eq!(scene.sandbox.read("again.pem"), scene.sandbox.read("c.pem"));
     confirm(&service, "c");
     assert_eq!((scene.credential(), scene.roles()), (scene.x509("c"), roles(["superseded", "superseded", "current"])));
 }

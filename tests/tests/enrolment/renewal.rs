@@ -146,6 +146,34 @@ fn an_expired_certificate_is_renewed_only_if_the_policy_allows_it() {
 }
 
 #[test]
+fn a_device_that_comes_back_after_the_end_of_what_it_never_received_gets_another_one() {
+    let sandbox = station();
+    let service = Service::start_in(&sandbox, &[], &[("TBPKI_SERVE_RENEW_EXPIRED", "400")]);
+    let user = format!("pump-1:{}", password(&sandbox, "pump-1"));
+    request(&sandbox, "a", "/CN=pump-1");
+    let expire = || sql(&sandbox, "UPDATE identity SET not_after = strftime('%s') - 864000 WHERE kind = 'device'");
+    // The answer to the first request is lost, and the device stays away until the certificate in it has expired.
+    service.send("simpleenroll", "a.b64", &["-u", &user]).save(&sandbox, "lost.pem");
+    expire();
+    service.send("simpleenroll", "a.b64", &["-u", &user]).save(&sandbox, "a.pem");
+    assert_ne!(sandbox.read("lost.pem"), sandbox.read("a.pem"));
+    service.confirm("a.pem", "a.key").is(200, "confirmed");
+    // The same with a renewal: the device asks with the same key until it has an answer.
+    request(&sandbox, "b", "/CN=pump-1");
+    let renew = |name: &str| {
+        service.send("simplereenroll", "b.b64", &["--cert", "a.pem", "--key", "a.key"]).save(&sandbox, name);
+    };
+    renew("lost.pem");
+    expire();
+    renew("b.pem");
+    assert_ne!(sandbox.read("lost.pem"), sandbox.read("b.pem"));
+    renew("again.pem");
+    assert_eq!(sandbox.read("again.pem"), sandbox.read("b.pem"));
+    service.confirm("b.pem", "b.key").is(200, "confirmed");
+    assert_eq!(states(&sandbox, "pump-1").last().map(|(_, role)| role.as_str()), Some("current"));
+}
+
+#[test]
 fn a_renewal_that_the_end_of_the_ca_makes_short_is_refused() {
     let sandbox = station();
     // Longer than the CA: the certificate ends with the CA, and so would the next one.

@@ -186,7 +186,7 @@ impl Rules<'_> {
         let public = digest::sha256(csr.key().spki_der());
         // The same key again: the answer was lost on its way. The same certificate is sent, and no serial number is
         // used.
-        if let Some(sent) = sent_before(transaction, name, &public, Some(&entry.key))? {
+        if let Some(sent) = sent_before(transaction, name, &public, Some(&entry.key), self.now)? {
             return Ok(sent);
         }
         let ca = self.ca(call.label.as_deref())?;
@@ -225,7 +225,7 @@ impl Rules<'_> {
             }
             name
         };
-        if let Some(sent) = sent_before(transaction, &name, &public, None)? {
+        if let Some(sent) = sent_before(transaction, &name, &public, None, self.now)? {
             return Ok(sent);
         }
         let device: DeviceName = name.parse().map_err(|error| refused(&error))?;
@@ -463,21 +463,24 @@ fn label_of(entry: &Entry) -> Result<Option<String>, Refusal> {
     }
 }
 
-/// The certificate that was sent for the same key before, if its answer may have been lost. `except` is the certificate
+/// The certificate that was sent for the same key before, if its answer may have been lost. `renewed` is the certificate
 /// that is being renewed, which may keep its key.
 fn sent_before(
     transaction: &Transaction<'_>,
     name: &str,
     public: &[u8; 32],
-    except: Option<&Key>,
+    renewed: Option<&Key>,
+    now: OffsetDateTime,
 ) -> Result<Option<Decision>, End> {
-    let candidates = [transaction.pending(Kind::Device, name)?, transaction.current(Kind::Device, name)?];
-    for entry in candidates.into_iter().flatten().filter(|entry| except != Some(&entry.key)) {
-        if let Some(sent) = transaction.enrolled(&entry.key)?.filter(|sent| sent.key == *public) {
-            return Ok(Some(Decision::Again { key: entry.key, certificate: sent.certificate }));
-        }
+    let Some(entry) = transaction.sent_for_key(Kind::Device, name, public)? else { return Ok(None) };
+    let is_later = renewed.is_none_or(|renewed| renewed.generation < entry.generation());
+    // A device that comes back after the end of what it never received gets another one: an expired certificate would let
+    // it in nowhere, and it asks with the same key until it has an answer.
+    if !is_later || entry.not_after <= now {
+        return Ok(None);
     }
-    Ok(None)
+    let sent = transaction.enrolled(&entry.key)?;
+    Ok(sent.map(|sent| Decision::Again { key: entry.key, certificate: sent.certificate }))
 }
 
 /// The refusal for an error about a request.

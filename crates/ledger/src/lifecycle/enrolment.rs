@@ -59,6 +59,10 @@ pub struct Enrolled {
     pub error: Option<String>,
 }
 
+/// The condition, over identity and its row in enrolled, that a generation is in use: it was used with the service, or it is
+/// current and was issued without the service.
+pub(super) const IS_USED: &str = "(used_at IS NOT NULL OR (enrolled.identity IS NULL AND role = 'current'))";
+
 impl View {
     /// The password of a device; `None` if it never had one, or if it has expired and was removed.
     ///
@@ -105,10 +109,26 @@ impl View {
     /// Whether a later generation of the name is in use: it was used with the service, or it is current and was issued
     /// without the service.
     pub fn is_later_one_used(&self, key: &Key) -> Result<bool> {
-        let sql = "SELECT 1 FROM identity LEFT JOIN enrolled ON enrolled.identity = identity.id \
-            WHERE kind = ?1 AND name = ?2 AND generation > ?3 AND (used_at IS NOT NULL OR \
-            (enrolled.identity IS NULL AND role = 'current')) LIMIT 1";
-        Ok(self.one(sql, values![key.kind.as_str(), &key.name, key.generation.0])?.is_some())
+        let sql = format!(
+            "SELECT 1 FROM identity LEFT JOIN enrolled ON enrolled.identity = identity.id \
+             WHERE kind = ?1 AND name = ?2 AND generation > ?3 AND {IS_USED} LIMIT 1"
+        );
+        Ok(self.one(&sql, values![key.kind.as_str(), &key.name, key.generation.0])?.is_some())
+    }
+
+    /// The last generation of a name that was sent for the public key with this SHA-256, and that its holder may begin to
+    /// use: a later one that is used has not replaced it, and it is not out of use.
+    pub fn sent_for_key(&self, kind: Kind, name: &str, public: &[u8; 32]) -> Result<Option<Entry>> {
+        // Not only the pending one: a generation before it that the platform took late supersedes it, and its answer may
+        // still be on its way.
+        let sql = "WHERE kind = ?1 AND name = ?2 AND role IN ('current', 'pending', 'superseded') AND EXISTS \
+            (SELECT 1 FROM enrolled WHERE enrolled.identity = identity.id AND enrolled.key = ?3) \
+            ORDER BY generation DESC LIMIT 1";
+        let last = self.entries(sql, values![kind.as_str(), name, public])?.pop();
+        match last {
+            Some(entry) if entry.role == Role::Superseded && self.is_later_one_used(&entry.key)? => Ok(None),
+            last => Ok(last),
+        }
     }
 
     /// The time at which a later generation of the name was first used with the service; `None` if none was.

@@ -10,15 +10,19 @@ fn password<'a>(device: &'a str, label: Option<&'a str>) -> NewPassword<'a> {
     NewPassword { device, label, hash: [7; 32], expires_at: BEGIN + Duration::DAY }
 }
 
-/// Sends the next certificate of a device, for a key of this number.
+/// Sends the next certificate of a device, for a key of the same number.
 fn send(ledger: &mut Ledger, name: &str, number: u8) -> Key {
+    send_for(ledger, name, number, number)
+}
+
+fn send_for(ledger: &mut Ledger, name: &str, number: u8, public: u8) -> Key {
     let serial = serial(&format!("{name} {number}"));
     let key = intend_as(ledger, &NewIdentity { serial, ..device(name) }).unwrap();
     ledger
         .transaction(|transaction| {
             transaction.issued_pending(&key, &leaf(&format!("{name} {number}")))?;
             // 0x30 begins every certificate; the number tells which of them it is.
-            transaction.sent(&key, &[number; 32], &[0x30, number])
+            transaction.sent(&key, &[public; 32], &[0x30, number])
         })
         .unwrap();
     key
@@ -247,4 +251,55 @@ pub(crate) fn one_in_use_from_its_issuance_leaves_the_one_before_a_way_back<S: S
     let third = send(&mut ledger, "a", 3);
     assert!(!ledger.transaction(|transaction| transaction.in_use_from_now(&third)).unwrap());
     assert_eq!(roles(&ledger, "a"), [Role::Superseded, Role::Current, Role::Pending]);
+}
+
+pub(crate) fn the_same_key_finds_what_was_sent_for_it<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let found = |ledger: &Ledger, number: u8| {
+        let entry = ledger.sent_for_key(Kind::Device, "a", &[number; 32]).unwrap();
+        entry.map(|entry| entry.key)
+    };
+    let first = issue(&mut ledger, "a");
+    ledger.registered(&first).unwrap();
+    let second = send(&mut ledger, "a", 2);
+    assert!(used(&mut ledger, &second));
+    let third = send(&mut ledger, "a", 3);
+    assert_eq!((found(&ledger, 2), found(&ledger, 3)), (Some(second.clone()), Some(third.clone())));
+    // The platform takes the second one late, so that the third one is superseded; its answer may be on its way.
+    assert!(ledger.swap_done(&second).unwrap());
+    assert_eq!(roles(&ledger, "a"), [Role::Superseded, Role::Current, Role::Superseded]);
+    assert_eq!(found(&ledger, 3), Some(third.clone()));
+    assert!(used(&mut ledger, &third) && ledger.swap_done(&third).unwrap());
+    assert_eq!((found(&ledger, 2), found(&ledger, 3)), (None, Some(third.clone())));
+    assert_eq!(ledger.sent_for_key(Kind::Device, "b", &[3; 32]).unwrap(), None);
+    // Two for one key: the later one.
+    let fourth = send_for(&mut ledger, "a", 4, 3);
+    assert_eq!(found(&ledger, 3), Some(fourth.clone()));
+    assert!(ledger.revoke(&fourth, None, &[]).unwrap());
+    assert_eq!(found(&ledger, 3), Some(third));
+}
+
+pub(crate) fn what_a_device_can_still_hold_is_not_revoked_as_superseded<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let first = issue(&mut ledger, "a");
+    ledger.registered(&first).unwrap();
+    let second = send(&mut ledger, "a", 2);
+    assert!(used(&mut ledger, &second));
+    send(&mut ledger, "a", 3);
+    assert!(ledger.swap_done(&second).unwrap());
+    assert_eq!(roles(&ledger, "a"), [Role::Superseded, Role::Current, Role::Superseded]);
+    // The first one is out of use. The third one may have arrived.
+    assert_eq!(ledger.revoke_superseded(BEGIN).unwrap(), 1);
+    assert_eq!(roles(&ledger, "a"), [Role::Revoked, Role::Current, Role::Superseded]);
+
+    // In use from its issuance on, and not seen: the device may have the one before.
+    issue(&mut ledger, "b");
+    let next = send(&mut ledger, "b", 2);
+    assert!(ledger.transaction(|transaction| transaction.in_use_from_now(&next)).unwrap());
+    assert_eq!(ledger.revoke_superseded(BEGIN).unwrap(), 0);
+    assert!(used(&mut ledger, &next));
+    assert_eq!(ledger.revoke_superseded(BEGIN).unwrap(), 1);
+    assert_eq!(roles(&ledger, "b"), [Role::Revoked, Role::Current]);
 }

@@ -417,7 +417,9 @@ macro_rules! behaviour {
             an_answer_that_was_used_late_counts
             a_generation_that_a_station_replaced_is_out_of_use
             a_request_belongs_to_one_key_and_is_decided_by_its_name
-            one_in_use_from_its_issuance_leaves_the_one_before_a_way_back;
+            one_in_use_from_its_issuance_leaves_the_one_before_a_way_back
+            the_same_key_finds_what_was_sent_for_it
+            what_a_device_can_still_hold_is_not_revoked_as_superseded;
             steps_of_a_renewal_are_open_until_they_are_done
             another_current_generation_supersedes_a_pending_one
             a_lease_on_an_identity_has_one_holder_until_it_ends
