@@ -50,6 +50,11 @@ impl Sandbox {
         Self { clock: Some(clock.clone()), ..self }
     }
 
+    /// The clock that its programs have; `None` for that of this machine.
+    pub(crate) fn clock(&self) -> Option<&Clock> {
+        self.clock.as_ref()
+    }
+
     /// One with a store in it, made by `tbpki init` without questions and without a passphrase.
     #[track_caller]
     pub fn with_store() -> Self {

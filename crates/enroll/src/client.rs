@@ -91,7 +91,7 @@ pub struct HostReport {
 /// certificate by it: until then the host logs in with the present one.
 ///
 /// # Errors
-/// [`Code::EnrolmentUnreachable`], [`Code::EnrolmentRefused`], [`Code::EnrolmentLater`], [`Code::EnrolmentAnswer`],
+/// [`Code::EnrolmentUnreachable`], [`Code::EnrolmentUntrusted`], [`Code::EnrolmentRefused`], [`Code::EnrolmentLater`], [`Code::EnrolmentAnswer`],
 /// [`Code::HookUnsafe`] and errors of the files. The files in place are as before then. A program that fails is in the
 /// report.
 pub fn fetch(request: &HostRequest) -> Result<HostReport> {
@@ -100,8 +100,7 @@ pub fn fetch(request: &HostRequest) -> Result<HostReport> {
         after.check()?;
     }
     let files = Files::new(&request.cert, &request.key)?;
-    let roots = server::roots(request.cafile.as_deref())?;
-    let connect = || Server::new(&request.url, request.label.as_deref(), roots);
+    let connect = || Server::new(&request.url, request.label.as_deref(), request.cafile.as_deref());
     if !request.dry_run
         && let Some(moved) = files.moved()?
     {

@@ -10,12 +10,16 @@ use tbpki_tests::{Outcome, Sandbox};
 /// A host: a directory without a store, with the server's root.
 pub(super) struct Host {
     pub(super) sandbox: Sandbox,
-    url: String,
+    pub(super) url: String,
 }
 
 impl Host {
     pub(super) fn new(station: &Sandbox, service: &Service) -> Self {
-        let sandbox = Sandbox::new();
+        Self::of(Sandbox::new(), station, service)
+    }
+
+    /// A host in this directory.
+    pub(super) fn of(sandbox: Sandbox, station: &Sandbox, service: &Service) -> Self {
         sandbox.write("root.pem", station.read("pki/ca/server-root/cert.pem"));
         Self { sandbox, url: service.url.clone() }
     }
@@ -112,8 +116,8 @@ fn a_refusal_leaves_the_files_as_they_were() {
     assert_eq!((cert, key), (host.sandbox.read("cert.pem"), host.sandbox.read("key.pem")));
     // Without the root, nothing is sent.
     let unknown = ["renew", "--est", &host.url, "--cert", "cert.pem", "--key", "key.pem"];
-    let outcome = host.sandbox.tbpki(unknown).run().ends(1);
-    assert!(outcome.stderr_text().contains("TBPKI-0347"), "{outcome}");
+    let outcome = host.sandbox.fails(unknown, 1, "TBPKI-0376");
+    outcome.prints("it leads to none of the roots of this system");
     let plain = ["renew", "--est", "http://localhost:1", "--cert", "cert.pem", "--key", "key.pem"];
     let outcome = host.sandbox.tbpki(plain).run();
     assert!(outcome.status != 0 && outcome.stderr_text().contains("https://"), "{outcome}");

@@ -1,5 +1,6 @@
 //! `tbpki serve` and foreign clients: who gets a certificate, and which status and text each refusal has.
 
+mod absence;
 mod approval;
 mod bouncycastle;
 mod crowd;

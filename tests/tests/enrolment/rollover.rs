@@ -7,7 +7,7 @@ use tbpki_tests::est::{Service, password, request, station};
 use tbpki_tests::oracle::openssl;
 
 /// The common names of `/cacerts`, each once and sorted.
-fn names(service: &Service) -> Vec<String> {
+pub(super) fn names(service: &Service) -> Vec<String> {
     let printed = service.ask("/.well-known/est/cacerts", &[]).certificates();
     let subjects = printed.lines().filter_map(|line| line.strip_prefix("subject="));
     let name = |subject: &str| subject.replace(' ', "").rsplit_once("CN=").unwrap().1.to_owned();

@@ -765,6 +765,10 @@ codes! {
     371 AlreadyEnrolled User "Devices have fetched their certificates"
         "`bundle-firmware --all --enroll` makes no one-time password for a device that has fetched its certificate over the network: the device has its key, and anyone with an image and a new password could be this device. If the flash of the device was erased, name the device with `--device`: it then gets a new password."
 
+    // Hosts and servers that were away.
+    376 EnrolmentUntrusted User "The certificate of the enrolment server is not trusted"
+        "The server was reached, and its certificate leads to no root of `--cafile`, has another name than the URL, or is not valid now. No request was sent. If the root of the servers was replaced while this host was away, the files of the host are still good, and only the root is missing: get the present one from the operator (`pki/ca/server-root/cert.pem` of the store), compare its fingerprint with `tbpki inspect`, name it with `--cafile`, and run the same command again."
+
     // Mistakes of ours.
     900 Internal Bug "Internal error"
         "This is a mistake in tbpki. Nothing that was not complete has been kept. Please report it with the message and what you were doing."

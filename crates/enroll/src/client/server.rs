@@ -1,6 +1,6 @@
 //! The server, as a client sees it: requests over TLS, and the texts of its refusals.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,8 @@ use pki::{Certificate, PrivateKey, certs_only};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
+use time::OffsetDateTime;
 
 /// The largest answer that is read, in bytes.
 const LIMIT: usize = 64 << 10;
@@ -42,6 +43,8 @@ pub(super) struct Server {
     base: String,
     tbpki: String,
     roots: Arc<RootCertStore>,
+    /// The file of the roots, for messages.
+    cafile: Option<PathBuf>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -52,8 +55,21 @@ struct Response {
     body: Vec<u8>,
 }
 
+/// The reason for which the certificate of a server is not accepted; `None` for other failures.
+fn certificate_fault<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a CertificateError> {
+    if let Some(rustls::Error::InvalidCertificate(fault)) = error.downcast_ref() {
+        return Some(fault);
+    }
+    // An I/O error names the source of what is in it, and not that itself.
+    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    match inner {
+        Some(inner) => certificate_fault(inner),
+        None => certificate_fault(error.source()?),
+    }
+}
+
 /// The roots of a file, or those of the system.
-pub(super) fn roots(cafile: Option<&Path>) -> Result<RootCertStore> {
+fn roots(cafile: Option<&Path>) -> Result<RootCertStore> {
     let ders: Vec<Vec<u8>> = match cafile {
         Some(path) => {
             // 1 MiB: a file with all public roots, as systems have it, is larger than an answer may be.
@@ -72,8 +88,9 @@ pub(super) fn roots(cafile: Option<&Path>) -> Result<RootCertStore> {
 }
 
 impl Server {
-    /// The server at this URL.
-    pub(super) fn new(url: &str, label: Option<&str>, roots: RootCertStore) -> Result<Self> {
+    /// The server at this URL. Its certificate must lead to a root of `cafile`, or of the system.
+    pub(super) fn new(url: &str, label: Option<&str>, cafile: Option<&Path>) -> Result<Self> {
+        let roots = roots(cafile)?;
         let url = url.trim_end_matches('/');
         if !url.starts_with("https://") {
             return Err(Code::BadValue
@@ -90,6 +107,7 @@ impl Server {
             base: format!("{url}/.well-known/est/{label}"),
             tbpki: format!("{url}/.well-known/tbpki/{label}"),
             roots: Arc::new(roots),
+            cafile: cafile.map(Path::to_owned),
             runtime,
         })
     }
@@ -114,7 +132,14 @@ impl Server {
     pub(super) fn renew(&self, csr: &[u8], present: &Identity) -> Result<Vec<Certificate>> {
         let url = format!("{}simplereenroll", self.base);
         let answer = self.send(&url, Some(present), |client| with_request(client.request(Method::POST, &url), csr))?;
-        certificates(&self.accepted(answer)?.body)
+        let accepted = self.accepted(answer).map_err(|error| match error.code() {
+            Code::EnrolmentRefused if present.leaf().not_after() < OffsetDateTime::now_utc() => error.fix(
+                "the certificate of this host has expired: the operator can allow its renewal ([serve] renew_expired), \
+                 or make a one-time password for `tbpki enroll fetch`",
+            ),
+            _ => error,
+        })?;
+        certificates(&accepted.body)
     }
 
     /// Makes a connection with a new certificate: the server must take it.
@@ -175,6 +200,9 @@ impl Server {
     ) -> Result<Response> {
         let client = self.client(identity)?;
         let unreachable = |error: reqwest::Error| -> Error {
+            if let Some(fault) = certificate_fault(&error) {
+                return self.untrusted(url, fault);
+            }
             // The innermost cause tells what is wrong. The outer text is only that a request could not be sent.
             let mut why = error.to_string();
             let mut source = std::error::Error::source(&error);
@@ -203,6 +231,37 @@ impl Server {
             }
             Ok(Response { status, retry_after, body })
         })
+    }
+
+    /// The error for a server whose certificate is not accepted: the usual cause of a host that was away.
+    fn untrusted(&self, url: &str, fault: &CertificateError) -> Error {
+        let roots = self
+            .cafile
+            .as_ref()
+            .map_or_else(|| "the roots of this system".to_owned(), |file| format!("the roots in {}", file.display()));
+        let (why, fix) = match fault {
+            CertificateError::UnknownIssuer => (
+                format!("it leads to none of {roots}"),
+                "if the root of the servers was replaced, get the present one from the operator, compare it with \
+                 `tbpki inspect`, and name it with --cafile",
+            ),
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => (
+                format!("it is not valid now: {fault}"),
+                "check the clock of this machine; if it is right, the operator has to renew that certificate",
+            ),
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                (fault.to_string(), "use a name in the URL that the certificate has")
+            }
+            _ => (fault.to_string(), "show the message to the operator of the server"),
+        };
+        Code::EnrolmentUntrusted
+            .error("the certificate of the enrolment server is not trusted")
+            .item(url)
+            .because(why)
+            .fix(fix)
     }
 
     fn client(&self, identity: Option<&Identity>) -> Result<Client> {

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::Sandbox;
 use crate::oracle::openssl;
-use crate::{Outcome, Tool};
+use crate::{Clock, Outcome, Sandbox, Tool};
 
 /// A running service. It is stopped when this is dropped.
 pub struct Service {
     child: Child,
     anchor: PathBuf,
     directory: PathBuf,
+    /// The variables that give curl the date of the service.
+    date: Vec<(&'static str, String)>,
     /// The URL of the EST listener.
     pub url: String,
     /// The address of the EST listener.
@@ -31,7 +32,13 @@ pub const CERTIFICATE: [&str; 4] =
 /// A sandbox with a store and the identity of a server on this machine.
 #[track_caller]
 pub fn station() -> Sandbox {
-    let sandbox = Sandbox::with_store();
+    station_in(Sandbox::new())
+}
+
+/// As [`station`], in this sandbox.
+#[track_caller]
+pub fn station_in(sandbox: Sandbox) -> Sandbox {
+    let sandbox = sandbox.make_store();
     sandbox.ok(["server", "--name", "localhost", "--only-given-names"]);
     sandbox
 }
@@ -46,10 +53,16 @@ impl Service {
     /// As [`Service::start`], with these environment variables.
     #[track_caller]
     pub fn start_in(sandbox: &Sandbox, more: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start_with(sandbox, &CERTIFICATE, more, environment)
+    }
+
+    /// As [`Service::start_in`], with this certificate of the service.
+    #[track_caller]
+    pub fn start_with(sandbox: &Sandbox, certificate: &[&str], more: &[&str], environment: &[(&str, &str)]) -> Self {
         // Port 0, and the ports are read from its messages: fixed ones would collide with tests that run at the same
         // time.
         let listen = ["serve", "--listen", "127.0.0.1:0", "--status", "127.0.0.1:0", "--crl", "127.0.0.1:0"];
-        let tool = sandbox.tbpki(listen.iter().chain(&CERTIFICATE).chain(more));
+        let tool = sandbox.tbpki(listen.iter().chain(certificate).chain(more));
         let mut command = environment.iter().fold(tool, |tool, (name, value)| tool.env(name, value)).command();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -70,6 +83,7 @@ impl Service {
             child,
             anchor: sandbox.join("pki/ca/server-root/cert.pem"),
             directory: sandbox.path().to_owned(),
+            date: sandbox.clock().into_iter().flat_map(Clock::variables).collect(),
             // By name, because the certificate has to hold what clients connect to.
             url: est.replace("127.0.0.1", "https://localhost"),
             address: est,
@@ -134,10 +148,11 @@ impl Service {
     /// curl, about to ask the EST listener for a path.
     pub fn curl(&self, path: &str) -> Tool {
         let anchor = self.anchor.to_str().unwrap();
-        Tool::new("curl")
+        let tool = Tool::new("curl")
             .directory(&self.directory)
             .args(["-sS", "-i", "--max-time", "60", "--cacert", anchor])
-            .arg(format!("{}{path}", self.url))
+            .arg(format!("{}{path}", self.url));
+        self.date.iter().fold(tool, |tool, (name, value)| tool.env(name, value))
     }
 
     /// The answer of the EST listener to curl with these arguments.

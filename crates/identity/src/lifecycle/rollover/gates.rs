@@ -13,6 +13,7 @@ use serde::Serialize;
 use store::ca::generations::CaGeneration;
 use store::ca::{Ca, Hierarchy};
 use store::{Store, Workspace};
+use time::{Duration, OffsetDateTime};
 
 use super::activate::not_prepared;
 use crate::lifecycle::revocation_lists::{SERVERS_FILE, devices_file};
@@ -34,6 +35,14 @@ pub fn peers_of(workspace: &Workspace<'_>, ca: &Ca) -> Option<Kind> {
     }
 }
 
+/// The time after which the certificate of a peer must end for the peer to count. A device may come back for
+/// `serve.renew_expired` days after the end of its certificate, and needs the new CA then.
+pub(super) fn counted_from(workspace: &Workspace<'_>, kind: Kind) -> OffsetDateTime {
+    let days = workspace.config.serve.renew_expired.value.as_ref().filter(|_| kind == Kind::Device);
+    let back = Duration::days(days.map_or(0, |days| i64::from(days.number())));
+    workspace.now.checked_sub(back).unwrap_or(workspace.now)
+}
+
 /// Fails if a gate is closed. Returns those who are left behind.
 ///
 /// # Errors
@@ -49,7 +58,7 @@ pub(super) fn check(
 ) -> Result<Vec<String>> {
     check_list(workspace, ca, next)?;
     let Some(kind) = peers_of(workspace, ca) else { return Ok(Vec::new()) };
-    let without = store.ledger.unconfirmed(&pending.key, kind, workspace.now)?;
+    let without = store.ledger.unconfirmed(&pending.key, kind, counted_from(workspace, kind))?;
     // `--leave-behind` decides about peers and never about lists: without a list a broker refuses all devices.
     if without.names.is_empty() || leave_behind {
         return Ok(without.names);
@@ -174,7 +183,7 @@ pub fn confirm(workspace: &mut Workspace<'_>, ca: &Ca, peers: &Peers) -> Result<
         }
         Peers::All => store.ledger.confirm_all(&pending.key, given, None, stated, &who)?,
     };
-    let left = store.ledger.unconfirmed(&pending.key, given, workspace.now)?;
+    let left = store.ledger.unconfirmed(&pending.key, given, counted_from(workspace, given))?;
     Ok(ConfirmReport {
         ca: name,
         generation: pending.generation().number(),

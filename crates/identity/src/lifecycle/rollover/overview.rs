@@ -11,7 +11,7 @@ use store::ca::{Ca, certificates_in};
 use store::file_names::CERT;
 use time::{Duration, OffsetDateTime};
 
-use super::gates::peers_of;
+use super::gates::{counted_from, peers_of};
 use crate::profile_ca;
 use crate::report::rfc3339;
 
@@ -151,7 +151,7 @@ fn revoked_in_store(workspace: &Workspace<'_>, ca: &Ca, number: u32) -> Result<O
 
 fn peers(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Result<Option<PeersRow>> {
     let Some(kind) = peers_of(workspace, ca).filter(|_| entry.role == Role::Pending) else { return Ok(None) };
-    let (total, without) = view.count_unconfirmed(&entry.key, kind, workspace.now)?;
+    let (total, without) = view.count_unconfirmed(&entry.key, kind, counted_from(workspace, kind))?;
     Ok(Some(PeersRow { kind: kind.as_str().to_owned(), total, confirmed: total.saturating_sub(without) }))
 }
 
