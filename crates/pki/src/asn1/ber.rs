@@ -3,6 +3,8 @@
 //! NSS, BouncyCastle and Windows write lengths that are not known in advance, and cut octet strings into pieces. Both are
 //! resolved here, so that everything behind this reads DER alone. The contents of primitive elements, and with them each
 //! certificate inside of an OCTET STRING, stay as they are.
+//!
+//! Written by hand because all readers after it, also those of other crates, must get DER.
 
 use zeroize::Zeroizing;
 
@@ -49,7 +51,7 @@ fn header(bytes: &[u8]) -> Option<Header<'_>> {
     let first = *bytes.first()?;
     let tag_length = match first & LONG_TAG {
         // At most four octets of number: no format in use comes near.
-        LONG_TAG => 2 + bytes.get(1..5).unwrap_or(bytes).iter().position(|octet| octet & 0x80 == 0)?,
+        LONG_TAG => 2 + bytes.iter().skip(1).take(4).position(|octet| octet & 0x80 == 0)?,
         _ => 1,
     };
     let (tag, rest) = bytes.split_at_checked(tag_length)?;
@@ -213,6 +215,13 @@ mod tests {
             &closed,
         ] {
             assert_eq!(der(bytes), None, "{bytes:02x?}");
+        }
+    }
+
+    #[test]
+    fn a_long_tag_can_be_at_the_end() {
+        for bytes in [&[0x30, 3, 0x9f, 0x1f, 0][..], &[0x30, 4, 0x9f, 0x81, 0x01, 0], &[0x9f, 0x1f, 0]] {
+            assert_eq!(der(bytes).as_deref(), Some(bytes));
         }
     }
 
