@@ -2,7 +2,7 @@
 //!
 //! A map is a section whose heading has the crate's directory in backticks, as in "### Map of `crates/pki`", with a
 //! table whose last column has the files in backticks. They are relative to the crate's directory or to its `src`.
-//! Files of other crates are relative to the root.
+//! Files of other crates are relative to the root. Each folder with modules must be named, by one of its files or as a whole.
 //!
 //! A walk is a section whose heading ends with its number of stops, as in ": 12 stops", with a block of numbered lines.
 //! Each line ends with the stop's file, relative to `crates`.
@@ -55,6 +55,13 @@ fn faults(text: &str, crates: &[String], files: &BTreeSet<String>) -> Vec<String
             });
             faults.extend(missing.map(|file| format!("ARCHITECTURE.md:{}: {file} is not in {directory}", row.line)));
         }
+        let named = page.rows.iter().filter(|row| row.section == *directory).flat_map(|row| &row.files);
+        let named: Vec<String> =
+            named.flat_map(|file| ["", "src/"].map(|src| format!("{directory}/{src}{file}"))).collect();
+        let unnamed =
+            folders(directory, files).into_iter().filter(|folder| !named.iter().any(|file| leads_to(file, folder)));
+        faults
+            .extend(unnamed.map(|folder| format!("ARCHITECTURE.md: the map of {directory} names no file of {folder}")));
     }
     let other_rows = page.rows.iter().filter(|row| !crates.contains(&row.section));
     let in_other_rows = other_rows.flat_map(|row| row.files.iter().map(|file| (row.line, file)));
@@ -77,6 +84,21 @@ fn faults(text: &str, crates: &[String], files: &BTreeSet<String>) -> Vec<String
         }
     }
     faults
+}
+
+/// The folders with modules of a package, below its `src`. The package of the tests also has them in `tests`.
+fn folders(directory: &str, files: &BTreeSet<String>) -> BTreeSet<String> {
+    let roots = ["src", "tests"].map(|root| format!("{directory}/{root}/"));
+    let roots = if directory == "tests" { &roots[..] } else { &roots[..1] };
+    let modules = files.iter().filter(|file| file.ends_with(".rs") && roots.iter().any(|root| file.starts_with(root)));
+    let above = modules.filter_map(|file| file.rsplit_once('/').map(|(folder, _)| folder.to_owned()));
+    above.filter(|folder| roots.iter().all(|root| *folder != root.trim_end_matches('/'))).collect()
+}
+
+/// True if a reader of the map finds `folder` with this entry: a file in it, the folder itself, or the module above it.
+fn leads_to(entry: &str, folder: &str) -> bool {
+    entry.trim_end_matches('/') == folder
+        || entry.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/') || rest == ".rs")
 }
 
 /// True for a file, and for a directory with files.
@@ -167,7 +189,7 @@ mod tests {
     use super::*;
 
     const PAGE: &str = "# Architecture\n\nSee `docs/a.md`.\n\n### Map of `crates/pki`\n\n| Question | File |\n|---|---|\n\
-        | Who reads `x/y.rs`? | `file.rs`, `src/file/` |\n\n## Where to add things\n\n| To add | Change |\n|---|---|\n\
+        | Who reads `x/y.rs`? | `file.rs`, `src/file/`, `x/` |\n\n## Where to add things\n\n| To add | Change |\n|---|---|\n\
         | an error | `pki/src/code.rs` |\n";
 
     fn of(text: &str, crates: &[&str]) -> Vec<String> {
@@ -207,9 +229,20 @@ mod tests {
     fn a_crate_needs_a_map_with_files() {
         assert!(of(PAGE, &["crates/pki", "crates/new"])[0].starts_with("ARCHITECTURE.md has no map of crates/new"));
         assert!(
-            of(&PAGE.replace("`file.rs`, `src/file/`", "none"), &["crates/pki"])[0]
+            of(&PAGE.replace("`file.rs`, `src/file/`, `x/`", "none"), &["crates/pki"])[0]
                 .ends_with(":9: no file in the last column")
         );
+    }
+
+    #[test]
+    fn a_map_names_each_folder() {
+        let fault =
+            |folder: &str| format!("ARCHITECTURE.md: the map of crates/pki names no file of crates/pki/src/{folder}");
+        assert_eq!(of(&PAGE.replace(", `x/`", ""), &["crates/pki"]), [fault("x")]);
+        assert_eq!(of(&PAGE.replace("`x/` |", "`x/y.rs` |"), &["crates/pki"]), Vec::<String>::new());
+        // The module above a folder is enough, and a file that only begins with the same letters is not.
+        assert_eq!(of(&PAGE.replace(", `src/file/`", ""), &["crates/pki"]), Vec::<String>::new());
+        assert_eq!(of(&PAGE.replace("`file.rs`, `src/file/`", "`code.rs`"), &["crates/pki"]), [fault("file")]);
     }
 
     #[test]
