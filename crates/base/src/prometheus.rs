@@ -1,4 +1,6 @@
 //! Figures as Prometheus text, version 0.0.4 of the exposition format.
+//!
+//! Written by hand because the format is a few lines of text.
 
 use std::fmt::{Display, Write as _};
 

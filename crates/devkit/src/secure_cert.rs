@@ -92,7 +92,7 @@ fn entry(kind: TlvType, text: &str, bytes: &mut Vec<u8>) -> Result<()> {
     let start = bytes.len();
     // With the terminating NUL, which esp_secure_cert_mgr counts.
     let length = u16::try_from(text.len() + 1)
-        .map_err(|_| Code::RecordTooLarge.error(format!("esp_secure_cert cannot hold {} bytes", text.len())))?;
+        .map_err(|_| Code::RecordTooLarge.error(format!("esp_secure_cert cannot store {} bytes", text.len())))?;
     bytes.extend(MAGIC);
     // Flags, three reserved bytes, the type, and the index among entries of that type.
     bytes.extend([0, 0, 0, 0, kind as u8, 0]);

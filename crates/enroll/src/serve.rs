@@ -304,7 +304,7 @@ fn bootstrap(workspace: &Workspace<'_>) -> Result<Vec<Certificate>> {
     let certificates = PemBundle::parse(&file::read(path, FILE_LIMIT)?).map_err(|error| error.at(path))?.certificates;
     match certificates.iter().find(|certificate| !certificate.is_ca()) {
         None if certificates.is_empty() => {
-            Err(Code::CertificateUnreadable.error("the file holds no certificate").at(path))
+            Err(Code::CertificateUnreadable.error("the file contains no certificate").at(path))
         }
         None => Ok(certificates),
         Some(leaf) => Err(Code::NotACa.error(format!("{} is not a CA", leaf.subject())).at(path)),

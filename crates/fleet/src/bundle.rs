@@ -185,7 +185,7 @@ fn targets(view: &View, request: &BundleRequest) -> Result<Vec<BundleTarget>> {
                 count => Err(Code::Usage
                     .error(format!("the store has {count} devices, and none was named"))
                     .argument("--device")
-                    .fix("name one or more with --device, or take all with --all")),
+                    .fix("name one or more with --device, or use --all")),
             }
         }
     }
@@ -194,7 +194,7 @@ fn targets(view: &View, request: &BundleRequest) -> Result<Vec<BundleTarget>> {
 fn no_device() -> base::Error {
     Code::UnknownIdentity
         .error("the store has no device")
-        .fix("make one with `tbpki client --device NAME`, then name it with --device or take all with --all")
+        .fix("make one with `tbpki client --device NAME`, then name it with --device, or use --all")
 }
 
 fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<BundleTarget> {

@@ -80,10 +80,10 @@ pub fn only_device(location: &StoreLocation) -> Result<DeviceName> {
     match (names.next().transpose()?, names.next().transpose()?) {
         (Some(name), None) => name.parse(),
         (None, _) => Err(Code::UnknownIdentity
-            .error("the store holds no device")
+            .error("the store has no device")
             .at(location.dir())
             .fix("make one with `tbpki client --device NAME`, or name files with --cert and --key")),
-        _ => Err(Code::Usage.error("the store holds more than one device").fix("name one with --device NAME")),
+        _ => Err(Code::Usage.error("the store has more than one device").fix("name one with --device NAME")),
     }
 }
 
@@ -128,7 +128,7 @@ pub fn no_files(location: &StoreLocation, name: &DeviceName) -> Result<Error> {
             .item(name.as_str())
             .fix("restore it from a backup, or issue a new generation with `tbpki client --force`"),
         None => Code::UnknownIdentity
-            .error(format!("the store holds no device {name}"))
+            .error(format!("the store has no device {name}"))
             .item(name.as_str())
             .fix("issue it with `tbpki client --device NAME`; `tbpki list` shows what there is"),
     })

@@ -170,7 +170,8 @@ impl JobOrder {
             client.formats.value.iter().copied().filter(|format| *format != ClientFormat::Pem).collect();
         let mut note = None;
         if layout == Layout::Archive && !formats.is_empty() {
-            let error = Code::FleetFormat.error("an archive holds one PEM file a device and no other formats");
+            let error =
+                Code::FleetFormat.error("an archive contains one PEM file for each device and no other formats");
             // A request of this command line fails. A setting for other verbs is left out with a note.
             if is_named_now(&client.formats) {
                 return Err(error.fix("leave --format out, or use --out DIR"));

@@ -92,7 +92,7 @@ pub(crate) fn reach(settings: &Settings) -> Result<ApiClientConfig> {
 /// Why nothing of ours can be registered in ActorCloud.
 pub(crate) fn foreign_keys() -> Error {
     Code::ForeignKeys
-        .error("ActorCloud takes no keys and certificates of ours")
-        .because("its server makes both itself and compares nothing but the common name that it made up")
+        .error("ActorCloud does not accept keys and certificates of other CAs")
+        .because("its server makes both, and compares only the common name that it has chosen")
         .fix("use `tbpki actorcloud cert create` and `bind`, or set `[platform] kind = \"thingsboard\"`")
 }

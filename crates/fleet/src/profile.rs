@@ -210,7 +210,7 @@ fn pattern(request: &ProfileRequest, before: Option<&ProvisioningRule>) -> Resul
     // A typing error in an expression shows up only when a device is rejected. A name shows it now.
     if request.examples.is_empty() {
         return Err(Code::ProfilePattern
-            .error("an expression of your own is only taken together with a name that it has to find")
+            .error("your own expression requires a name that it must find")
             .fix("give the name of a device with --example NAME"));
     }
     Ok(pattern)

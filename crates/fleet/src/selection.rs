@@ -106,7 +106,7 @@ impl Selection {
 /// [`Code::UnknownJob`], and those of the ledger.
 pub fn job(view: &View, number: u64) -> Result<JobId> {
     let unknown = || {
-        let error = Code::UnknownJob.error(format!("the ledger holds no job {number}"));
+        let error = Code::UnknownJob.error(format!("the ledger has no job {number}"));
         error.fix("`tbpki report` lists the jobs")
     };
     Ok(view.job(JobId::new(number))?.ok_or_else(unknown)?.id)

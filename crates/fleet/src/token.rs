@@ -134,5 +134,5 @@ pub fn check_token(token: &Secret) -> Result<()> {
         .because(format!(
             "a token has 1 to {LONGEST} printable ASCII characters without spaces, and is not \"provision\""
         ))
-        .fix("leave --set-file out to take the token that the platform has made"))
+        .fix("leave --set-file out to use the token of the platform"))
 }

@@ -161,7 +161,7 @@ fn anchors_left(has_anchors: bool, dir: &Path) -> Option<Finding> {
     let path = dir.join(ANCHORS);
     (!has_anchors && path.exists()).then(|| {
         Code::AnchorsLeft
-            .warning("the file is of earlier anchors, and nothing follows it any more")
+            .warning("the file contains earlier trust anchors, and tbpki does not update it any more")
             .at(path)
             .fix("remove it once no client is pointed at it")
     })

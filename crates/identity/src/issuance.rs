@@ -279,7 +279,8 @@ impl Issuance<'_> {
 
     fn identity(&self, key: Option<PrivateKey>, chain: Vec<Certificate>) -> Result<Identity> {
         let mut chain = chain.into_iter();
-        let leaf = chain.next().ok_or_else(|| Code::CertificateUnreadable.error("the chain holds no certificate"))?;
+        let leaf =
+            chain.next().ok_or_else(|| Code::CertificateUnreadable.error("the chain contains no certificate"))?;
         // A root behind the chain is there for those who are sent it; it belongs to the anchors.
         let intermediates = chain.filter(|ca| !ca.is_self_issued()).collect();
         let anchors = self.anchors.clone().unwrap_or_else(|| vec![leaf.clone()]);

@@ -62,7 +62,7 @@ pub fn pattern(store: &Path, profile: &DeviceName) -> Result<NamePattern> {
 /// The error for a profile without a CA in the store.
 pub fn unknown(profile: &DeviceName) -> base::Error {
     Code::UnknownProfile
-        .error(format!("the store holds no issuing CA for the profile {:?}", profile.as_str()))
+        .error(format!("the store has no issuing CA for the profile {:?}", profile.as_str()))
         .item(profile.as_str())
         .fix("make one with `tbpki profile create NAME`")
 }

@@ -104,7 +104,7 @@ impl SqlRow {
     pub(crate) fn get<T: FromValue>(&self, column: usize) -> Result<T> {
         self.0.get(column).and_then(T::from_value).ok_or_else(|| {
             Code::LedgerUnreadable
-                .error("the ledger holds a value of the wrong type")
+                .error("the ledger contains a value of the wrong type")
                 .because(format!("column {column}"))
         })
     }
@@ -163,11 +163,11 @@ pub(crate) fn one_of<T: Copy>(all: &[T], word: impl Fn(T) -> &'static str, store
 }
 
 fn unknown_word(stored: &str) -> Error {
-    Code::LedgerUnreadable.error(format!("the ledger holds an unknown word {stored:?}"))
+    Code::LedgerUnreadable.error(format!("the ledger contains an unknown word {stored:?}"))
 }
 
 /// A time of seconds since 1970 (UTC), as the tables have it.
 pub(crate) fn at(seconds: i64) -> Result<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp(seconds)
-        .map_err(|error| Code::LedgerUnreadable.error("the ledger holds an impossible time").caused_by(error))
+        .map_err(|error| Code::LedgerUnreadable.error("the ledger contains an impossible time").caused_by(error))
 }

@@ -285,8 +285,7 @@ impl View {
             "SELECT id, state FROM identity WHERE kind = ?1 AND name = ?2 AND generation = ?3",
             values![key.kind.as_str(), &key.name, key.generation.0],
         )?;
-        let row =
-            row.ok_or_else(|| Code::UnknownIdentity.error(format!("the ledger holds no {key}")).at(&self.path))?;
+        let row = row.ok_or_else(|| Code::UnknownIdentity.error(format!("the ledger has no {key}")).at(&self.path))?;
         let state: String = row.get(1)?;
         Ok((row.get(0)?, one_of(&State::ALL, State::as_str, &state).map_err(|error| error.at(&self.path))?))
     }

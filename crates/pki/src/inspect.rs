@@ -60,7 +60,7 @@ pub fn inspect(bytes: &[u8], passwords: &InspectPasswords, now: OffsetDateTime) 
 
 fn unknown(bytes: &[u8]) -> base::Error {
     let error = Code::CertificateUnreadable
-        .error("this is no certificate, key, request, revocation list or keystore")
+        .error("the file is not a certificate, key, request, revocation list or keystore")
         .fix("tbpki reads PEM, DER, PKCS#7, PKCS#12, JKS and PKCS#11 URIs");
     if bytes.trim_ascii().is_empty() { error.because("the file is empty") } else { error }
 }

@@ -207,16 +207,16 @@ impl Keystore {
     pub fn key(&self, alias: Option<&str>) -> Result<&KeyEntry> {
         let aliases = || self.keys.iter().map(|entry| alias::shown(&entry.alias)).collect::<Vec<_>>().join(", ");
         match (alias, self.keys.as_slice()) {
-            (_, []) => Err(Code::EntryMissing.error("the keystore holds no private key")),
+            (_, []) => Err(Code::EntryMissing.error("the keystore contains no private key")),
             (None, [entry]) => Ok(entry),
             (None, _) => Err(Code::EntryMissing
-                .error("the keystore holds several private keys")
+                .error("the keystore contains several private keys")
                 .fix(format!("choose one by its alias: {}", aliases()))),
             (Some(alias), entries) => {
                 // Java compares aliases without case.
                 entries.iter().find(|entry| alias::fold(&entry.alias) == alias::fold(alias)).ok_or_else(|| {
                     Code::EntryMissing
-                        .error(format!("the keystore holds no private key of the alias {alias:?}"))
+                        .error(format!("the keystore contains no private key of the alias {alias:?}"))
                         .fix(format!("it holds: {}", aliases()))
                 })
             }
@@ -251,7 +251,7 @@ pub fn effective_passwords(format: KeystoreFormat, passwords: &Passwords) -> (Pa
     }
     let finding = Code::KeyPasswordDiffers
         .warning("the PKCS#12 keystore opens with the password of its key, not with the keystore's own")
-        .because("PKCS#12 knows one password only")
+        .because("PKCS#12 has only one password")
         .fix("give both passwords the same value, or use JKS where they have to differ");
     (Passwords::same(passwords.key.clone()), Some(finding))
 }

@@ -138,9 +138,7 @@ fn leaf_findings(request: &VerifyRequest<'_>, leaf: &Certificate) -> Vec<Finding
         findings.extend(purpose_finding(leaf, purpose));
         if leaf.is_ca() {
             findings.push(
-                Code::CaAsLeaf
-                    .warning("the certificate is marked as a CA's")
-                    .because("rustls and everything built on it refuse such a leaf"),
+                Code::CaAsLeaf.warning("the certificate is a CA certificate").because("rustls rejects such a leaf"),
             );
         }
     }

@@ -154,7 +154,7 @@ impl<'a> ServerChain<'a> {
         // Warnings and no errors: the operator has named this very certificate.
         let faults = [self.verify_with(&certificate, role, self_signed).err(), self.verify_name().err()];
         findings.extend(faults.into_iter().flatten().map(|(code, why)| {
-            code.warning("clients that trust this certificate may refuse the server all the same").because(why)
+            code.warning("clients that trust this certificate may still reject the server").because(why)
         }));
         Some(Anchor { certificate, vouched: TrustBasis::ByFingerprint(role), findings })
     }

@@ -188,7 +188,8 @@ pub type Announce<'a> = &'a mut dyn FnMut(&str);
 pub(crate) fn token_of(path: &std::path::Path) -> Result<base::Secret> {
     // A larger file is no token, and is not read into memory.
     let bytes = base::file::read_secret(path, 64 << 10)?;
-    let bad = |why: &str| -> Error { Code::SecretUnavailable.error("the file holds no token").at(path).because(why) };
+    let bad =
+        |why: &str| -> Error { Code::SecretUnavailable.error("the file contains no token").at(path).because(why) };
     let text = std::str::from_utf8(&bytes).map_err(|_| bad("it is not UTF-8 text"))?;
     // Editors end a file with a line break. Spaces stay: a password may end with one.
     let text = text.trim_end_matches(['\r', '\n']);

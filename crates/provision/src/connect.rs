@@ -38,7 +38,7 @@ pub(crate) fn look_up(target: &Target, deadline: Instant) -> Result<Vec<SocketAd
             .error(format!("{} does not resolve", target.host()))
             .item(target.to_string())
             .caused_by(error)
-            .fix("look at the spelling of the host, and at the resolver of this machine")
+            .fix("check the spelling of the host, and the resolver of this machine")
     })
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn open(
         .error(format!("{} cannot be reached", target.host()))
         .item(target.to_string())
         .because(refusals.join("; "))
-        .fix("look whether the server runs, at its port, and at firewalls between"))
+        .fix("check that the server runs, its port, and the firewalls in between"))
 }
 
 /// Resolves a name. The system's resolver has no time limit, so that its thread is abandoned at the deadline.

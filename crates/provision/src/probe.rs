@@ -170,7 +170,7 @@ fn no_handshake(close_reason: &CloseReason, first: &[u8], address: SocketAddr, t
         return Code::TlsFailed
             .error(format!("no TLS handshake with {address}"))
             .because(close_reason.text(timeout))
-            .fix("look at the server's log, and whether this is the port for TLS: 8883 is usual for MQTT");
+            .fix("check the server's log, and that this is the port for TLS: usually 8883 for MQTT");
     }
     let why = if first.starts_with(b"HTTP/") {
         "it answers in HTTP: this is a web server's port".to_owned()

@@ -36,7 +36,7 @@ impl StoreLocation {
                 // These settings are for a server. Without this check they would be ignored and a file used.
                 _ => Err(Code::BadValue
                     .error("there is something about a ledger's server, and no ledger.url")
-                    .fix("set ledger.url to its address, or take ledger.password and ledger.ca out")),
+                    .fix("set ledger.url to its address, or remove ledger.password and ledger.ca")),
             };
         };
         let password = secrets.optional(&settings.password, "ledger.password")?;

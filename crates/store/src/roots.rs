@@ -17,7 +17,7 @@ pub fn roots(path: &Path, what: &str) -> Result<Vec<Certificate>> {
     let certificates = PemBundle::parse(&bytes).map_err(|error| error.at(path))?.certificates;
     if certificates.is_empty() {
         return Err(Code::CertificateUnreadable
-            .error(format!("the file with the roots for {what} holds no certificate"))
+            .error(format!("the file with the roots for {what} contains no certificate"))
             .at(path)
             .fix("name a PEM file with the root of the CA that issued its certificate"));
     }

@@ -163,7 +163,7 @@ impl Workspace<'_> {
                 let bundle = PemBundle::parse(&bytes).map_err(|error| error.at(path.resolved()))?;
                 if bundle.certificates.is_empty() {
                     return Err(Code::CertificateUnreadable
-                        .error("the file that server.anchors names holds no certificate")
+                        .error("the file that server.anchors names contains no certificate")
                         .at(path.resolved())
                         .fix("fetch the server's anchor with `tbpki trust HOST --out FILE`"));
                 }

@@ -222,7 +222,7 @@ fn say(cli: &Cli, facts: &Facts) -> Result<()> {
             facts.iter().map(|(name, _, value)| ((*name).to_owned(), value.clone())).collect();
         println!("{}", Value::Object(line));
     } else {
-        println!("Everything is in memory, and gone at the end (Ctrl-C).");
+        println!("All data is in memory. Ctrl-C ends the simulator and deletes it.");
         for (_, name, value) in facts.iter().filter(|(.., value)| !value.is_null()) {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             println!("  {name:<18}{value}");

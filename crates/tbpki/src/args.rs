@@ -296,7 +296,7 @@ pub enum Verb {
     /// use the store meanwhile.
     #[command(after_long_help = SERVE_EXAMPLES)]
     Serve(Box<ServeArgs>),
-    /// Fetch a first certificate from an enrolment server, and make the passwords for it
+    /// Fetch a first certificate over the network, make one-time passwords, and approve requests
     #[command(subcommand)]
     Enroll(Box<EnrollVerb>),
     /// Forget devices: revoke them, remove their files, and free their names
@@ -305,7 +305,7 @@ pub enum Verb {
     /// Files in shards and archives, and files that tbpki did not write, are left. If a step of a revocation is open, the
     /// exit status is 4; `tbpki revoke --open` finishes it.
     Forget(Box<ForgetArgs>),
-    /// Import certificates of devices that were made elsewhere
+    /// Import certificates of devices and servers that were made elsewhere
     ///
     /// Takes certificates of ThingsBoard's client.keygen.sh or of another CA into the ledger and the store, under their common
     /// names: lists, dates of expiry, registration, revocation and renewal then include them. A renewal is issued by the CA of
@@ -326,7 +326,7 @@ pub enum Verb {
     /// Manage device profiles that provision devices by CA
     #[command(subcommand)]
     Profile(Box<ProfileVerb>),
-    /// Export CAs to other machines
+    /// List, replace and export the CAs, and change their passphrase
     #[command(subcommand)]
     Ca(Box<CaVerb>),
     /// Manage the certificates that EMQ's ActorCloud issues
@@ -387,7 +387,8 @@ pub enum Verb {
     Explain(ExplainArgs),
     /// Print or install a shell's completion script
     ///
-    /// The script completes verbs, options and their values, and the names of devices, servers and jobs in the ledger.
+    /// The script completes verbs, options and their values, and the names of devices, servers, CAs and jobs in the
+    /// ledger.
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArgs),
     /// Print or install the man pages

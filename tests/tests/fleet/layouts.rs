@@ -100,7 +100,7 @@ fn a_place_that_has_moved_is_found_when_it_is_named() {
 fn keystores_are_made_after_an_estimate_and_open_with_the_kept_password() {
     let sandbox = Sandbox::with_store();
     let issue = ["fleet", "issue", "--count", "4", "--name-pattern", "k-{}", "--out", "fleet", "--format", "p12,jks"];
-    sandbox.ok(issue).prints("closing the keystores will take about");
+    sandbox.ok(issue).prints("encrypting the keystores takes about");
     let password = "pki/secrets/fleet-1.keystore-password";
     for (file, kind) in [("k-1.p12", "PKCS12"), ("k-4.jks", "JKS")] {
         let password = format!("file={}", sandbox.join(password).display());

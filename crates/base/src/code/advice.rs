@@ -20,11 +20,11 @@ impl Code {
                 "find out who made the chain: a certificate was changed, or its issuer is another one"
             }
             Code::ChainGap => "add the issuing CA behind the leaf",
-            Code::Untrusted => "trust the root that the chain leads to, or have the chain made by a CA that is trusted",
+            Code::Untrusted => "trust the root that the chain leads to, or issue the chain with a trusted CA",
             Code::WrongName => "connect by a name that the certificate has, or issue it with this name as `--san`",
             Code::WrongPurpose => "servers need a certificate of `tbpki server`, devices one of `tbpki client`",
             Code::PathLength => "issue with a CA at a depth that the CAs above it allow",
-            Code::NameConstraint => "use a name below the domains that the CA may vouch for, or another CA",
+            Code::NameConstraint => "use a name below the domains for which the CA can issue, or another CA",
             Code::DuplicateInChain => "remove the second copy",
             Code::VersionOne => "use a client that takes such certificates, or have the platform make another one",
             Code::WeakSignature => "issue the certificate again with SHA-256",
@@ -34,7 +34,7 @@ impl Code {
             Code::SignatureUnsupported => "have the certificate issued with RSA, ECDSA on a NIST curve, or Ed25519",
             Code::CriticalExtension => "have the certificate issued without the extension, or not as a critical one",
             Code::BadFormat => "issue the certificate again with a tool that keeps to its format",
-            Code::CaAsLeaf => "issue a leaf: `--self-signed` of tbpki makes one that is no CA",
+            Code::CaAsLeaf => "issue a leaf: `--self-signed` makes one that is not a CA",
             Code::KeystoreUnreadable => "name a PKCS#12 or JKS file, or write it again with `tbpki server --force`",
             Code::KeystorePassword => {
                 "give the keystore's own password; in `thingsboard.env` it is ..._KEY_STORE_PASSWORD"

@@ -63,7 +63,7 @@ pub fn read_text(path: impl AsRef<Path>, limit: usize) -> Result<String> {
         let line = 1 + error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count();
         unfit("this is not UTF-8 text")
             .at(path)
-            .because(format!("line {line} holds bytes of another encoding"))
+            .because(format!("line {line} contains bytes of another encoding"))
             .fix("save the file as UTF-8")
     })
 }

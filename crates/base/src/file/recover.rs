@@ -114,7 +114,7 @@ fn complete(base: &Base, staging: StagingDir) -> Result<Vec<PathBuf>> {
         Ok(None) => return Ok(Vec::new()),
         Err(error) => {
             staging.abandon();
-            return Err(error.at(&base.path).fix("an operation that was interrupted cannot be finished; look at it"));
+            return Err(error.at(&base.path).fix("an interrupted operation cannot be finished; check the file"));
         }
     };
     let moves = Moves::new(base, staging.fd(), &journal);

@@ -168,7 +168,7 @@ impl Conversion<'_> {
         if self.properties.variables.contains_key("SERVER_KEYSTORE_DIR") {
             let what = "`tbpki server` copies all of the server's files there, without asking";
             self.note(
-                Code::LegacyConverted.note(what).because("the old script asked, and copied the .jks alone"),
+                Code::LegacyConverted.note(what).because("the old script asked, and copied only the .jks"),
                 "SERVER_KEYSTORE_DIR",
             );
         }
@@ -275,7 +275,7 @@ impl Conversion<'_> {
             // Java refuses all other characters in a password for encryption ("Password is not ASCII").
             if text.chars().any(|c| !matches!(c, ' '..='~')) {
                 let error = Code::PasswordAlphabet
-                    .error("the password holds characters that keytool does not take")
+                    .error("the password contains characters that keytool does not accept")
                     .fix("choose one of printable ASCII");
                 return Err(place(error, name, variable));
             }

@@ -79,7 +79,7 @@ fn check(text: &str) -> Result<()> {
     match text {
         "" => Err(Code::BadValue.error("the path is empty")),
         // Otherwise it would be refused only when the file is opened, far from the line that contains it.
-        text if text.contains('\0') => Err(Code::BadValue.error("the path holds NUL")),
+        text if text.contains('\0') => Err(Code::BadValue.error("the path contains NUL")),
         _ => Ok(()),
     }
 }

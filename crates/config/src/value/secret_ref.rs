@@ -106,7 +106,7 @@ impl ValueKind for SecretRef {
 
     fn from_toml(value: &Spanned<DeValue<'_>>, document: &Document<'_>) -> Result<Self> {
         // None of these messages shows a value: a mistyped table may contain a password.
-        let refused = || Code::BadValue.error("this does not say where the secret is");
+        let refused = || Code::BadValue.error("this does not name the location of the secret");
         match value.get_ref() {
             DeValue::String(text) => Ok(SecretRef::Literal(Secret::new(text.clone().into_owned()))),
             DeValue::Table(table) => match one_entry(table).ok_or_else(refused)? {

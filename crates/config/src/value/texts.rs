@@ -242,7 +242,7 @@ fn url(text: &str) -> Result<String> {
     if rest.unwrap_or_default().split('/').next().unwrap_or_default().contains('@') {
         // Not shown: the text before the @ may be a password.
         return Err(Code::BadValue
-            .error("the address holds a user name")
+            .error("the address contains a user name")
             .fix("give the user and where the password is by their own keys"));
     }
     match San::uri(text)? {
@@ -282,8 +282,8 @@ fn ledger_url(text: &str) -> Result<String> {
     let in_query = query.split('&').any(|part| part.to_ascii_lowercase().starts_with("password"));
     if user.contains(':') || in_query {
         return Err(Code::BadValue
-            .error("the address of the ledger holds a password")
-            .fix("say where the password is by a key of its own: ledger.password = { file = \"path\" }"));
+            .error("the address of the ledger contains a password")
+            .fix("name its location with another key: ledger.password = { file = \"path\" }"));
     }
     if address.is_empty() || text.chars().any(|c| is_deceptive(c) || c.is_whitespace()) {
         return Err(Code::BadValue.error("this is not the address of a ledger"));

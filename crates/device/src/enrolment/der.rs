@@ -1,4 +1,6 @@
 //! DER (ITU-T X.690), as far as a request, a certificate and a certs-only message need it.
+//!
+//! Written by hand because few kinds of values are needed, and they are read without copies.
 
 use alloc::vec::Vec;
 

@@ -1,4 +1,7 @@
 //! One HTTP/1.1 request and its answer (RFC 9112), on a connection that ends afterwards.
+//!
+//! The crate `httparse` parses the heads. The rest is written by hand because the connection and its TLS belong to the
+//! caller, and an answer must not take more memory than the limits below.
 
 use alloc::string::String;
 use alloc::vec;

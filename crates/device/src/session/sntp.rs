@@ -1,4 +1,6 @@
 //! The date by SNTP: the packets of an NTP version 4 client (RFC 4330, section 5).
+//!
+//! Written by hand because a device needs only one packet of 48 bytes with fixed fields.
 
 use core::fmt;
 

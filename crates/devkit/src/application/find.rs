@@ -65,7 +65,7 @@ pub fn find(
     // Our firmware needs Wi-Fi, so that there is none for this chip.
     if !chip.facts().has_wifi {
         return Err(Code::ChipWithoutWifi
-            .error(format!("the {chip} has no Wi-Fi, and our application knows no other way to the broker"))
+            .error(format!("the {chip} has no Wi-Fi, and our application has no other way to the broker"))
             .fix("name an application of your own with --app, or use a chip with Wi-Fi"));
     }
     if let Some(path) = shipped_path(chip, places) {

@@ -118,7 +118,7 @@ impl<'a> Writer<'a> {
         let size = text.len() + 1;
         if size > MAX_TEXT || text.contains('\0') {
             return Err(Code::NvsValue.error(format!(
-                "NVS cannot hold a text of {} bytes: the limit is {} without NUL",
+                "NVS cannot store a text of {} bytes: the limit is {} without NUL",
                 text.len(),
                 MAX_TEXT - 1
             )));
@@ -141,7 +141,7 @@ impl<'a> Writer<'a> {
         let mut chunks: u8 = 0;
         loop {
             if usize::from(chunks) >= MAX_CHUNKS {
-                return Err(Code::NvsValue.error(format!("NVS cannot hold a blob of {} bytes", bytes.len())));
+                return Err(Code::NvsValue.error(format!("NVS cannot store a blob of {} bytes", bytes.len())));
             }
             // A chunk fills the rest of the page.
             let room = (ENTRIES - self.entry - 1) * ENTRY_SIZE;

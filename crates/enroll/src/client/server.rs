@@ -82,7 +82,7 @@ fn roots(cafile: Option<&Path>) -> Result<RootCertStore> {
     // Roots that rustls does not parse are left out: one odd root of a system must not stop every connection.
     let (added, _) = roots.add_parsable_certificates(ders.into_iter().map(CertificateDer::from));
     match cafile {
-        Some(path) if added == 0 => Err(Code::CertificateUnreadable.error("the file holds no certificate").at(path)),
+        Some(path) if added == 0 => Err(Code::CertificateUnreadable.error("the file contains no certificate").at(path)),
         _ => Ok(roots),
     }
 }
@@ -180,7 +180,7 @@ impl Server {
             StatusCode::ACCEPTED | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
                 let after = answer.retry_after.map(|after| format!(" after {after} seconds")).unwrap_or_default();
                 Err(Code::EnrolmentLater
-                    .error(format!("the enrolment server asks to come again{after}"))
+                    .error(format!("the enrolment server is not ready; try again{after}"))
                     .item(&self.base)
                     .because(format!("it answered {}: {text}", answer.status))
                     .fix("run the same command again later: the key is kept until then"))

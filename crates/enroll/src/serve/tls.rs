@@ -84,7 +84,7 @@ fn read(chain: &Path, key: &Path) -> Result<Held> {
     let certificates = bundle.certificates;
     let leaf = certificates
         .first()
-        .ok_or_else(|| Code::CertificateUnreadable.error("the file holds no certificate").at(chain))?;
+        .ok_or_else(|| Code::CertificateUnreadable.error("the file contains no certificate").at(chain))?;
     let private =
         PrivateKey::from_pem_or_der(&file::read_secret(key, FILE_LIMIT)?, None).map_err(|error| error.at(key))?;
     private.check_belongs_to(leaf.spki_der()).map_err(|error| error.at(key))?;

@@ -169,7 +169,8 @@ fn read(directory: &Path) -> Result<(Chip, Vec<Part>)> {
     let path = directory.join(DESCRIPTION);
     // `flasher_args.json` has a few lines; a file of more than a megabyte is another file.
     let bytes = file::read_optional(&path, 1 << 20)?.ok_or_else(|| missing(directory, "there is no image here"))?;
-    let damaged = |why: String| Code::ImageMissing.error("this does not say what goes where").at(&path).because(why);
+    let damaged =
+        |why: String| Code::ImageMissing.error("the file does not list the parts of an image").at(&path).because(why);
     let description: Description = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
     let chip: Chip = description.extra_esptool_args.chip.parse().map_err(|error: Error| error.at(&path))?;
     let mut parts = Vec::new();

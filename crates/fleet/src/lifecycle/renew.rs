@@ -342,7 +342,7 @@ fn entries(view: &View, which: &RenewSelection) -> Result<(Vec<Entry>, usize)> {
 pub fn named(view: &View, kind: Kind, name: &str) -> Result<Entry> {
     let unknown = || {
         Code::UnknownIdentity
-            .error(format!("the store holds no {kind} {name:?} with a certificate"))
+            .error(format!("the store has no {kind} {name:?} with a certificate"))
             .item(name)
             .fix("`tbpki list` shows the identities of the store")
     };
@@ -369,8 +369,8 @@ pub fn only_server(view: &View) -> Result<Entry> {
     match (servers.next().transpose()?, servers.next().transpose()?) {
         (Some(server), None) => Ok(server),
         (None, _) => Err(Code::UnknownIdentity
-            .error("the store holds no server with a certificate")
+            .error("the store has no server with a certificate")
             .fix("make one with `tbpki server`")),
-        _ => Err(Code::Usage.error("the store holds more than one server").fix("name one with --server NAME")),
+        _ => Err(Code::Usage.error("the store has more than one server").fix("name one with --server NAME")),
     }
 }

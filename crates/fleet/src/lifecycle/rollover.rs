@@ -102,7 +102,7 @@ fn check_profile(workspace: &Workspace<'_>, connection: &Connection, profile: &D
     Err(Code::ProfileDiffers
         .error(format!("the platform has another CA for the profile {:?}", profile.as_str()))
         .item(profile.as_str())
-        .fix("look at it with `tbpki profile show`; `tbpki profile create --replace` takes it back"))
+        .fix("see `tbpki profile show`; `tbpki profile create --replace` restores the profile"))
 }
 
 /// The devices of a profile.

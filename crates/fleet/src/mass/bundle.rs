@@ -215,7 +215,7 @@ fn check_merged(merged: bool, layout: Layout) -> Result<()> {
     if merged && layout == Layout::Archive {
         return Err(Code::FleetFormat
             // An archive is read as a stream, and images of several megabytes would make its index useless.
-            .error("an archive holds no whole images")
+            .error("an archive cannot contain whole images")
             .argument("--merged")
             .fix("leave --merged out, or use the layouts shards or directories"));
     }

@@ -257,7 +257,7 @@ pub(crate) fn issue_job(
         findings.extend(space::check(&place.bulk()?, &order, left)?);
         let threads = request.threads.unwrap_or_else(cores).max(1);
         if let Some(time) = space::keystores(&order, left, threads)? {
-            (control.say)(&format!("closing the keystores will take about {} s", time.as_secs().max(1)));
+            (control.say)(&format!("encrypting the keystores takes about {} s", time.as_secs().max(1)));
         }
         let work = Work { job: &job, order: &order, output: &output, in_pass, threads, stop: &stop, done: before };
         (now, end) = run(workspace, store, &work, ca, control, &mut findings)?;

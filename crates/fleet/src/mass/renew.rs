@@ -63,7 +63,7 @@ pub fn renew(
     let mut store = workspace.open_store(VERB)?;
     let of = store.ledger.job(JobId::new(request.job))?.filter(|job| !job.renews).ok_or_else(|| {
         Code::UnknownJob
-            .error(format!("the ledger holds no job {} that issued devices first", request.job))
+            .error(format!("the ledger has no job {} that issued devices first", request.job))
             .fix("`tbpki fleet jobs` lists the jobs")
     })?;
     // A second renewal next to an unfinished one would issue two generations for each device.
@@ -135,7 +135,9 @@ fn next_order(workspace: &Workspace<'_>, of: &Job, request: &FleetRenewRequest) 
     let mut findings = Vec::new();
     // The first job may have had another layout: what was right there is no error here.
     let formats = if layout == Layout::Archive && !before.formats.is_empty() {
-        findings.push(Code::FleetFormat.note("an archive holds one PEM file a device: other formats are left out"));
+        findings.push(
+            Code::FleetFormat.note("an archive contains one PEM file for each device: other formats are left out"),
+        );
         Vec::new()
     } else {
         before.formats.clone()

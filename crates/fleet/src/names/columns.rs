@@ -112,7 +112,7 @@ fn check_separator(header: &[&str]) -> Result<()> {
     match only.chars().find(|c| matches!(c, ';' | ',' | '\t' | '|')) {
         None => Ok(()),
         Some(separator) => Err(header_error("the columns are not separated by commas")
-            .because(format!("the first line with columns holds {separator:?}"))
+            .because(format!("the first line with columns contains {separator:?}"))
             .fix("save the list as \"CSV UTF-8\", with commas or semicolons between its columns")),
     }
 }
@@ -155,7 +155,7 @@ fn nameless(header: &[&str], is_espressif: bool) -> Error {
     if is_espressif {
         return error
             .because("its first column is \"id\", as in the values CSV of Espressif's mfg_gen")
-            .fix("say which column names the devices: --name-column id");
+            .fix("select the column with the names, for example --name-column id");
     }
     // A device in the place of the title is the most frequent mistake, so the example uses it only if nothing fits
     // better.
@@ -177,8 +177,8 @@ fn nameless(header: &[&str], is_espressif: bool) -> Error {
 fn unknown_columns(first: &str, unknown: &[&str]) -> Error {
     let names = KNOWN.map(|(name, _)| name);
     let what = match unknown {
-        [only] => format!("there is no use for the column {}", quote(only)),
-        several => format!("there is no use for the columns {}", list(several)),
+        [only] => format!("unknown column {}", quote(only)),
+        several => format!("unknown columns {}", list(several)),
     };
     let other = format!("delete it, or make it an attribute with --attribute {first}");
     let lower = first.to_ascii_lowercase();

@@ -128,7 +128,7 @@ impl Faults {
             1 => "a line of the list of names cannot be used".to_owned(),
             total => format!("{total} things in the list of names are wrong"),
         };
-        let error = Code::NamesRefused.error(what).because("nothing was staged, so that nothing is half done");
+        let error = Code::NamesRefused.error(what).because("no name was staged");
         let error = match self.first.first() {
             Some(fault) => error.item(format!("line {}", fault.line)),
             None => error,

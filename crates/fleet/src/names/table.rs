@@ -91,7 +91,7 @@ impl<R: Read> CsvTable<R> {
             return None;
         }
         let what = format!("columns were left to Espressif's mfg_gen: {}", list(&titles));
-        Some(Code::UnknownColumn.note(what).fix("--attribute COLUMN takes one into the platform"))
+        Some(Code::UnknownColumn.note(what).fix("--attribute COLUMN stores a column as an attribute"))
     }
 
     pub(super) fn next(&mut self) -> Option<Result<StagedName, NameFault>> {
@@ -218,7 +218,7 @@ fn failure(stop: Option<StopReason>, limits: ListLimits, error: csv::Error) -> E
     match stop {
         Some(StopReason::Utf16) => unreadable("the list is UTF-16, not UTF-8").fix(save),
         Some(StopReason::Zip) => unreadable("this is a spreadsheet or another archive, not a CSV").fix(save),
-        Some(StopReason::Binary) => unreadable("this is not text").because("it holds a NUL").fix(save),
+        Some(StopReason::Binary) => unreadable("this is not text").because("it contains a NUL").fix(save),
         Some(StopReason::RowTooLong) => {
             let why = "a quote is opened here, or further down, and not closed for a long time";
             unreadable(format!("a row takes more than {} KiB", limits.row >> 10)).because(why)

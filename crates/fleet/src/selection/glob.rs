@@ -1,4 +1,6 @@
 //! Names with `*` and `?` in them.
+//!
+//! Written by hand because two wildcards need no crate, and a name is not a path.
 
 /// A pattern for whole names: `*` matches any text, `?` one character, everything else itself.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -85,11 +85,11 @@ impl TokenKeyPlan {
         let TokenKeyPlan::Made(key) = self else { return error };
         let uri = key.uri().clone();
         // Its own sessions are logged in still.
-        let mut nobody = || Err(Code::Pkcs11Pin.error("the token wants its PIN again"));
+        let mut nobody = || Err(Code::Pkcs11Pin.error("the token requires its PIN again"));
         match key.destroy(&mut nobody) {
             Ok(()) => error,
             Err(why) => error.fix(format!(
-                "the new key stays in the token ({why}): remove it there, or take it with --devices-key-existing: {uri}"
+                "the new key stays in the token ({why}): remove it there, or use it with --devices-key-existing: {uri}"
             )),
         }
     }

@@ -105,8 +105,8 @@ impl Found {
         let key = match (self.keys.pop(), self.keys.is_empty()) {
             (Some(key), true) => Some(key),
             (None, _) if in_token.is_some() => None,
-            (None, _) => return Err(Code::KeyUnreadable.error("the files of the CA hold no private key")),
-            (Some(_), false) => return Err(Code::KeyUnreadable.error("the files of the CA hold more than one key")),
+            (None, _) => return Err(Code::KeyUnreadable.error("the files of the CA contain no private key")),
+            (Some(_), false) => return Err(Code::KeyUnreadable.error("the files of the CA contain more than one key")),
         };
         let spki = key.as_ref().map(PrivateKey::spki_der).or(in_token.map(PublicKey::spki_der)).unwrap_or_default();
         Ok(ImportedCa { chains: chains_of_key(spki, &self.certificates, now)?, key })

@@ -53,7 +53,7 @@ impl NamePattern {
                 .error(format!("the profile's expression does not find a name in {name:?}"))
                 .because(format!("it is {}", self.text))
                 .item(name)
-                .fix("name the device as the expression wants it, or give the profile another expression")),
+                .fix("give the device a name that matches, or give the profile another expression")),
         }
     }
 

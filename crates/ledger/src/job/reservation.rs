@@ -132,7 +132,7 @@ impl Ledger {
 
 impl Transaction<'_> {
     fn cancel(&self, id: JobId) -> Result<u64> {
-        let job = self.job(id)?.ok_or_else(|| Code::UnknownJob.error(format!("the ledger holds no job {id}")))?;
+        let job = self.job(id)?.ok_or_else(|| Code::UnknownJob.error(format!("the ledger has no job {id}")))?;
         // A job that is done has no reserved names, so canceling it changes nothing.
         if job.done {
             return Ok(0);

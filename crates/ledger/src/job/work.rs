@@ -365,7 +365,7 @@ impl Transaction<'_> {
 fn lost(claim: &Claim, state: ShardState, fence: u32) -> Error {
     let state = state.as_str();
     Code::LeaseLost
-        .error(format!("shard {} of job {} is not this station's any more", claim.shard, claim.job))
+        .error(format!("shard {} of job {} does not belong to this station any more", claim.shard, claim.job))
         .because(format!("this station claimed it as number {}; now it is {state} as number {fence}", claim.fence))
         .fix("run the same command again: it does what is left")
 }

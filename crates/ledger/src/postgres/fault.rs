@@ -70,7 +70,7 @@ pub(crate) fn connect_fault(server: &PostgresServer, error: &tokio_postgres::Err
         return server
             .error(Code::LedgerRefused, "the ledger's server wants a password")
             .because(words)
-            .fix("say where it is as ledger.password");
+            .fix("name its location as ledger.password");
     }
     server.error(Code::LedgerRefused, "the ledger's server cannot be used").because(words)
 }

@@ -43,9 +43,9 @@ impl PostgresServer {
         })?;
         // A password in the URL would be in keygen.toml, in backups of it, and in error messages of other programs.
         if config.get_password().is_some() {
-            return Err(Code::BadValue
-                .error("the address of the ledger holds a password")
-                .fix("say where the password is as ledger.password, and take it out of the address"));
+            return Err(Code::BadValue.error("the address of the ledger contains a password").fix(
+                "name the location of the password as ledger.password, and remove the password from the address",
+            ));
         }
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(Code::BadValue
@@ -61,7 +61,7 @@ impl PostgresServer {
         // `sslmode=prefer` would fall back to plain text if an attacker drops the request for TLS.
         if !is_local && config.get_ssl_mode() == SslMode::Disable {
             return Err(Code::LedgerInsecure.error("the ledger would be talked to over the network without TLS").fix(
-                "take sslmode=disable out of ledger.url, and name the root of the server's certificate as ledger.ca",
+                "remove sslmode=disable from ledger.url, and name the root of the server's certificate as ledger.ca",
             ));
         }
         let encrypted = wants_tls || !is_local;

@@ -1,4 +1,6 @@
 //! PEM (RFC 7468), written into a buffer that is at hand: a fleet has millions of lines of it.
+//!
+//! Written by hand because the crate `pem` returns a new text for each block, and copies of keys would remain in memory.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,6 @@
 //! Elements of DER (X.690, section 8.1): a tag, a length, a content.
+//!
+//! Written by hand because a few lines append elements to one buffer; the crate `der` needs a type for each structure.
 
 pub(crate) const BIT_STRING: u8 = 0x03;
 pub(crate) const INTEGER: u8 = 0x02;

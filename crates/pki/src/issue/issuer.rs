@@ -111,7 +111,7 @@ fn check_as_ordered(
         && certificate.issuer_der() == issuer.name_der
         && certificate.spki_der() == key.spki_der()
         && certificate.serial() == serial.octets();
-    if as_ordered { Ok(()) } else { Err(Code::LintFailed.error("a certificate does not say what was ordered")) }
+    if as_ordered { Ok(()) } else { Err(Code::LintFailed.error("a certificate differs from its order")) }
 }
 
 #[cfg(test)]

@@ -192,7 +192,7 @@ fn no_key(bytes: &[u8], blocks: &[crate::asn1::blocks::Block]) -> Error {
     // A bundle of roots has hundreds of blocks, and an error one line.
     let labels: Vec<&str> = blocks.iter().map(|block| block.label.as_str()).take(3).collect();
     match labels.as_slice() {
-        [] => error.because("it holds neither PEM nor DER"),
+        [] => error.because("it is neither PEM nor DER"),
         labels => error.because(format!("it holds {}", base::text::quote(&labels.join(", ")))),
     }
 }

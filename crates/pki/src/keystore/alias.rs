@@ -52,7 +52,7 @@ fn check(alias: &str) -> Result<()> {
     }
     if alias.chars().any(|character| character.is_control() || u32::from(character) > 0xffff) {
         return Err(Code::NameAlphabet
-            .error("the alias of a keystore entry holds a control character or one beyond U+FFFF")
+            .error("the alias of a keystore entry contains a control character or one beyond U+FFFF")
             .item(shown(alias)));
     }
     Ok(())

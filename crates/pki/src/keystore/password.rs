@@ -24,7 +24,7 @@ pub fn check(password: &Secret, whose: &str) -> Result<()> {
     let text = password.reveal();
     if !text.chars().all(|character| matches!(character, ' '..='~')) {
         return Err(Code::PasswordAlphabet
-            .error("the password holds characters other than printable ASCII")
+            .error("the password contains characters other than printable ASCII")
             .item(whose)
             .fix("use printable ASCII, or leave the password out to have one made"));
     }

@@ -236,7 +236,7 @@ fn first_success<T, E>(tries: impl Iterator<Item = Result<T, E>>) -> Option<Resu
 fn shut_safe(intact: bool) -> Error {
     if intact {
         return unreadable("a part of the PKCS#12 keystore does not open with the password of the whole")
-            .because("it has another password, or holds something else than keys and certificates")
+            .because("it has another password, or contains something other than keys and certificates")
             .fix("export the keystore again with one password for all of it");
     }
     wrong_password().because("it does not decrypt: another password, or a changed file")

@@ -71,7 +71,7 @@ pub(super) fn failed(doing: &str, error: &CryptokiError) -> Error {
             | RvError::KeySizeRange
             | RvError::MechanismParamInvalid,
             _,
-        ) => failed.fix("take another algorithm, which the token knows: ca.alg in keygen.toml, or --alg"),
+        ) => failed.fix("use another algorithm that the token supports: ca.alg in keygen.toml, or --alg"),
         _ => failed.fix("look into the log of the module or the device"),
     }
 }

@@ -41,7 +41,7 @@ impl TokenKey {
                 return Ok(key);
             }
             Err(Code::Pkcs11KeyUnfit
-                .error("the token does not say of the new key that it cannot leave")
+                .error("the token does not report that the new key cannot leave it")
                 .fix("use a token that keeps keys to itself, or a key in a file: leave --devices-key out"))
         });
         // The private half first, because the first failure ends the removal.
@@ -119,9 +119,9 @@ fn check_absent(session: &Session, wanted: &TokenUri) -> Result<()> {
 
 fn there_already(uri: &TokenUri) -> Error {
     Code::Pkcs11KeyUnfit
-        .error(format!("the token holds a key already: {}", uri.key_name()))
-        .because("tbpki replaces no key, and takes none that it was not told to take")
-        .fix("take it with --devices-key-existing, or name another one with object=.. in the URI")
+        .error(format!("the token has such a key already: {}", uri.key_name()))
+        .because("tbpki replaces no key, and uses an existing one only on request")
+        .fix("use it with --devices-key-existing, or name another one with object=.. in the URI")
 }
 
 /// A key pair with these names. The private half can do nothing but sign.

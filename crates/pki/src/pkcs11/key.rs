@@ -96,7 +96,7 @@ impl TokenKey {
             Code::Pkcs11KeyUnfit
                 .warning("the key in the token could leave it, or has been outside of it")
                 .item(self.uri.key_name())
-                .fix("have a new one made with --devices-key alone, which cannot be extracted")
+                .fix("make a new key, which cannot be extracted, with --devices-key alone")
         };
         (!self.stays).then(warning).into_iter().collect()
     }

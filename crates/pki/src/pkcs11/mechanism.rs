@@ -94,7 +94,7 @@ pub(super) fn verifies(public: &PublicKey, message: &[u8], signature: &[u8]) -> 
 pub(super) fn unsupported(algorithm: Algorithm) -> Error {
     Code::Pkcs11Failed
         .error(format!("the token cannot sign with {algorithm} in a way that certificates know"))
-        .fix("take ec-p256, ec-p384 or RSA, whichever the token has: ca.alg in keygen.toml, or --alg")
+        .fix("use ec-p256, ec-p384 or RSA, as the token supports: ca.alg in keygen.toml, or --alg")
 }
 
 fn hash(algorithm: Algorithm, message: &[u8]) -> digest::Digest {

@@ -136,7 +136,7 @@ pub(super) fn public_of(session: &Session, object: ObjectHandle) -> Result<Optio
         Some(other) => {
             return Err(Code::Pkcs11KeyUnfit
                 .error(format!("the key in the token is of the type {other}"))
-                .fix("take a key of EC P-256, EC P-384 or RSA"));
+                .fix("use a key of EC P-256, EC P-384 or RSA"));
         }
         None => Vec::new(),
     });
@@ -166,7 +166,7 @@ fn read(session: &Session, object: ObjectHandle, types: &[AttributeType]) -> Res
 
 fn no_public_half() -> Error {
     Code::Pkcs11KeyUnfit
-        .error("the token holds the private key without its public half")
+        .error("the token has the private key without its public key")
         .fix("write the public key into the token too, under the same id")
 }
 
@@ -181,7 +181,7 @@ fn missing(session: &Session, uri: &TokenUri) -> Error {
         false => format!("it holds {}", names.join("; ")),
     };
     Code::Pkcs11KeyMissing
-        .error(format!("the token does not hold the private key {}", uri.key_name()))
+        .error(format!("the token does not have the private key {}", uri.key_name()))
         .because(why)
         .fix("correct object and id in the URI; `pkcs11-tool --login --list-objects` shows what there is")
 }

@@ -167,11 +167,13 @@ impl State {
     fn log_in_again(&mut self) -> Result<Session> {
         // Offering a refused PIN again could lock the token.
         if self.refused {
-            return Err(Code::Pkcs11Pin.error("the token did not take the PIN any more, and is not asked again"));
+            return Err(
+                Code::Pkcs11Pin.error("the token rejected the PIN that it accepted before; tbpki does not try again")
+            );
         }
         let pin = self.pin.clone();
         let mut same =
-            || pin.clone().ok_or_else(|| Code::Pkcs11Pin.error("the token wants a PIN now, and did not before"));
+            || pin.clone().ok_or_else(|| Code::Pkcs11Pin.error("the token requires a PIN now, and did not before"));
         let logged_in = self.token.log_in(false, &mut same);
         self.refused = logged_in.as_ref().is_err_and(|error| error.code() == Code::Pkcs11Pin);
         logged_in.map(|(session, _)| session)

@@ -1,4 +1,6 @@
 //! The names of keys in tokens: PKCS#11 URIs (RFC 7512).
+//!
+//! Written by hand because unknown attributes and PINs must be rejected, with an error that names the attribute.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -179,11 +181,11 @@ fn refuse_pin(name: &str) -> Result<()> {
     match name.to_ascii_lowercase() {
         // Case is folded, because a misspelled attribute would otherwise put its value into a message.
         name if name == "pin-source" => Err(bad("tbpki does not take the place of the PIN from a URI (pin-source)")
-            .because("there would be two places that say where a secret is")
-            .fix("say where the PIN is with --ca-pin-file FILE, or `[ca] pin = { file = \"..\" }` in keygen.toml")),
+            .because("a secret would then have two locations")
+            .fix("name the location of the PIN with --ca-pin-file FILE, or `[ca] pin = { file = \"..\" }` in keygen.toml")),
         name if name.starts_with("pin") => Err(bad("a PIN does not belong into a URI (pin-value)")
             .because("command lines, files and logs with it are seen by others")
-            .fix("take it out, change the PIN, and say where it is: --ca-pin-file FILE, or `[ca] pin` in keygen.toml")),
+            .fix("remove it, change the PIN, and name its location: --ca-pin-file FILE, or `[ca] pin` in keygen.toml")),
         _ => Ok(()),
     }
 }
@@ -304,7 +306,7 @@ fn unknown(name: &str) -> Error {
         Some(known) => error.fix(format!("did you mean {known}?")),
         None => error
             .because("what is not understood could mean another key")
-            .fix(format!("take it out; these are taken: {}", KNOWN.join(", "))),
+            .fix(format!("remove it; tbpki accepts {}", KNOWN.join(", "))),
     }
 }
 
@@ -421,7 +423,7 @@ mod tests {
             (format!("pkcs11:slot-id=99999999999999999999{m}"), "decimal"),
             (format!("pkcs11:type=cert{m}"), "private key"),
             (format!("pkcs11:tokn=x{m}"), "did you mean token"),
-            (format!("pkcs11:x-vendor=x{m}"), "taken"),
+            (format!("pkcs11:x-vendor=x{m}"), "tbpki accepts token"),
             (format!("pkcs11:token=x{m}&pin-source=file:/pin"), "--ca-pin-file"),
             (format!("pkcs11:token=x?module-path=/{}", "x".repeat(1024)), "1 to 1024"),
             (format!("pkcs11:{}{m}", "x".repeat(9000)), "8192"),

@@ -433,7 +433,7 @@ pub(crate) fn signature_error(signed: &str, signer: &str, failure: &SignatureFai
         }
         SignatureFailure::Unsupported(algorithm) => Code::SignatureUnsupported
             .error(format!("the signature on {signed} cannot be checked"))
-            .because(format!("tbpki does not verify {algorithm}; it can be valid all the same"))
+            .because(format!("tbpki does not verify {algorithm}; it can still be valid"))
             .fix("use RSA with PKCS#1 v1.5, ECDSA on a NIST curve, or Ed25519, with SHA-256 or a stronger hash"),
     }
 }

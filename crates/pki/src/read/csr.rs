@@ -39,7 +39,7 @@ impl Csr {
         }
         let bundle = PemBundle::parse(bytes).map_err(|error| match error.code() {
             Code::ForeignFormat | Code::CsrUnreadable => error,
-            _ => unreadable("the file holds no request").caused_by(error),
+            _ => unreadable("the file contains no request").caused_by(error),
         })?;
         match bundle.csrs.as_slice() {
             [der] => Self::from_der(der),
@@ -129,7 +129,7 @@ fn check_signature(request: &X509CertificationRequest<'_>, key: &PublicKey) -> R
             .fix("make the request again: it was changed, or made with another key"),
         SignatureFailure::Unsupported(algorithm) => Code::SignatureUnsupported
             .error("the signature of the request cannot be checked")
-            .because(format!("tbpki does not verify {algorithm}; the signature can be valid all the same"))
+            .because(format!("tbpki does not verify {algorithm}; the signature can still be valid"))
             .fix(
                 "make the request again with SHA-256: `openssl req -new -sha256`, and for RSA-PSS with \
                  `-sigopt rsa_pss_saltlen:digest`",
@@ -163,7 +163,7 @@ fn requested_names(request: &X509CertificationRequest<'_>) -> Result<Vec<San>> {
                 let name = GeneralName::from_parsed(name);
                 sans.push(name.to_san().ok_or_else(|| {
                     Code::BadSan
-                        .error(format!("the request asks for the name {name}, which cannot be vouched for"))
+                        .error(format!("the request asks for the name {name}, which a certificate cannot contain"))
                         .fix("ask for DNS names, IP addresses, URIs and e-mail addresses only")
                 })?);
             }

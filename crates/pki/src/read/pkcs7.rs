@@ -30,7 +30,7 @@ impl Pkcs7 {
         let [kind, content] = parts.as_slice() else { return Err(damaged()) };
         if kind.decode_as::<ObjectIdentifier>().map_err(|_| damaged())? != SIGNED_DATA {
             return Err(Code::CertificateUnreadable
-                .error("the PKCS#7 file holds an encrypted or other message, and no certificates")
+                .error("the PKCS#7 file contains an encrypted or other message, and no certificates")
                 .fix("name the file with the certificates"));
         }
         let signed = element::content(*content, CONTEXT_0).and_then(|content| element::only(content, Tag::Sequence));
@@ -41,7 +41,7 @@ impl Pkcs7 {
         }
         if found.certificates.is_empty() && found.crls.is_empty() {
             return Err(Code::CertificateUnreadable
-                .error("the PKCS#7 file holds no certificate")
+                .error("the PKCS#7 file contains no certificate")
                 .fix("export it again with the certificates"));
         }
         Ok(found)

@@ -16,7 +16,7 @@ pub(super) fn check(leaf: &Certificate, host: Option<&Host>) -> Option<Finding> 
         };
         return Some(
             finding
-                .because("clients do not look at the common name")
+                .because("clients ignore the common name")
                 .fix("issue it with the host names and addresses of the server, as `--san`"),
         );
     }

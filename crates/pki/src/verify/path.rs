@@ -179,7 +179,7 @@ fn end_finding(request: &VerifyRequest<'_>, length: usize, last: &Certificate, e
         }
         PathEnd::SelfIssued => Code::Untrusted
             .fault(format!("{label} is not among the trust anchors"))
-            .because("it is its own issuer, so that nothing else can vouch for it"),
+            .because("it is its own issuer, so that no other certificate can verify it"),
         PathEnd::IssuerMissing if length == 1 => Code::ChainGap
             .fault(format!("the issuer of {label} is missing"))
             .because(format!("{} is neither sent nor trusted", last.issuer()))

@@ -38,7 +38,7 @@ pub(super) fn check<'a>(
         if is_leaf || !certificate.is_self_issued() {
             findings.extend(state.constraints.iter().filter_map(|(constraints, ca)| {
                 let violation = constraints::violation(certificate, constraints)?;
-                let what = format!("{} may not vouch for this certificate", ca.label());
+                let what = format!("{} cannot issue this certificate", ca.label());
                 Some(Code::NameConstraint.fault(what).because(violation))
             }));
         }
@@ -162,7 +162,7 @@ fn ca(request: &VerifyRequest<'_>, certificate: &Certificate, is_anchor: bool) -
         findings.push(
             Code::NotACa
                 .fault("it signs certificates and is not a CA")
-                .because("its basicConstraints do not say CA:TRUE"),
+                .because("its basicConstraints do not contain CA:TRUE"),
         );
     }
     if let Some(usage) = certificate.key_usage()

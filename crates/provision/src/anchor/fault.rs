@@ -16,7 +16,7 @@ pub(super) fn fault(error: &Error) -> ChainFault {
         }
         Error::RequiredEkuNotFoundContext(_) => (Code::WrongPurpose, "the certificate is not one for servers"),
         Error::InvalidSignatureForPublicKey => (Code::BadSignature, "a signature is invalid"),
-        Error::NameConstraintViolation => (Code::NameConstraint, "a CA of the chain may not vouch for this name"),
+        Error::NameConstraintViolation => (Code::NameConstraint, "a CA of the chain cannot issue for this name"),
         Error::PathLenConstraintViolated => (Code::PathLength, "a CA of the chain violates a path length limit"),
         Error::EndEntityUsedAsCa => (Code::NotACa, "a certificate that is not that of a CA issued another"),
         Error::CaUsedAsEndEntity => (Code::Untrusted, "the server's certificate is that of a CA, which rustls refuses"),

@@ -79,7 +79,7 @@ fn ask(url: &str, server: &CheckedServer, anchors: &[Certificate]) -> Result<Off
     let target = Target::parse(authority, if tls { 443 } else { 80 })?;
     let failed = |reason: &CloseReason| {
         Code::Unreachable
-            .error("the platform does not tell the time")
+            .error("the platform does not send its time")
             .item(target.to_string())
             .because(reason.text(server.timeout))
             .fix("give --platform-url the address of the web interface, or leave it out")

@@ -79,7 +79,7 @@ fn file_layers(check: &DeviceCheck, files: &LoginFiles, looked: &LoginFindings, 
     let names = [&files.key, &files.cert, &files.chain].into_iter().flatten();
     let names = names.map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
     let leaf = looked.leaf.as_ref();
-    let key = looked.key.as_ref().map(|key| format!("{}, and the certificate's", key.algorithm()));
+    let key = looked.key.as_ref().map(|key| format!("{}, belongs to the certificate", key.algorithm()));
     let chain = looked.chain.iter().map(Certificate::label).collect::<Vec<_>>().join(", then ");
     let dates = leaf.map(|leaf| format!("until {}", leaf.not_after().date()));
     let unseen = || "there is nothing to look at".to_owned();
@@ -97,7 +97,7 @@ fn file_layers(check: &DeviceCheck, files: &LoginFiles, looked: &LoginFindings, 
             found.push(
                 Code::TokenIgnored
                     .warning("a token is given together with a certificate, and is not sent")
-                    .because("ThingsBoard looks at the certificate alone, and ignores the token")
+                    .because("ThingsBoard uses only the certificate, and ignores the token")
                     .fix("choose with --auth certificate or --auth token"),
             );
         }

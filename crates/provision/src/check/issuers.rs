@@ -9,9 +9,9 @@ const SHOWN: usize = 5;
 /// The text for a certificate request with this number of issuers.
 pub(super) fn asked(named: usize) -> String {
     match named {
-        0 => "it asks for one, from any issuer".to_owned(),
-        1 => "it asks for one, and names 1 issuer".to_owned(),
-        many => format!("it asks for one, and names {many} issuers"),
+        0 => "the server requests one, of any issuer".to_owned(),
+        1 => "the server requests one, and names 1 issuer".to_owned(),
+        many => format!("the server requests one, and names {many} issuers"),
     }
 }
 

@@ -107,7 +107,7 @@ pub(super) fn publish(
     let outcome = sent.map_err(PacketReadError::Io).and_then(|()| wait(session, reader));
     let refused = |why: String| {
         let fault = Code::TelemetryRefused.fault("the telemetry message was not acknowledged").because(why);
-        vec![fault.fix("look at the device profile, or at the broker's rules on who may publish where")]
+        vec![fault.fix("check the device profile, or the broker's access rules for topics")]
     };
     let findings = match outcome {
         Ok(None) => Vec::new(),

@@ -101,7 +101,7 @@ impl LoginContext<'_> {
                 .fault("the broker refuses the certificate, which is not valid yet")
                 .because(format!("{said}; it begins on {}", leaf.not_before().date()))
                 .item(label)
-                .fix("look at the clocks of this machine and of the one that issued it");
+                .fix("check the clocks of this machine and of the one that issued it");
         }
         if let (BrokerKind::ThingsBoard, Some(profile), None) = (self.kind, self.profile, self.registered) {
             return unknown_of_profile(profile, said).item(label);
@@ -158,7 +158,7 @@ impl LoginContext<'_> {
             return Code::NoConnack
                 .fault("the broker does not answer the login")
                 .because(said)
-                .fix("look into the broker's log, and whether something runs behind the balancer");
+                .fix("read the broker's log, and check whether a broker runs behind the load balancer");
         };
         // The numbers of alerts: RFC 8446, section 6.
         match (*alert, self.shown) {
@@ -177,7 +177,7 @@ impl LoginContext<'_> {
                 .fault("the server refuses the certificate as expired")
                 .because(format!("{said} (45); it ends on {}", leaf.not_after().date()))
                 .item(leaf.label())
-                .fix("issue a new one with `tbpki client --force`; if it has not ended, look at the server's clock"),
+                .fix("issue a new one with `tbpki client --force`; if it has not expired, check the server's clock"),
             (Alert::CertificateRevoked, Some(leaf)) => Code::Revoked
                 .fault("the server reports that the certificate is revoked")
                 .because(said)

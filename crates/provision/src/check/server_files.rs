@@ -159,7 +159,7 @@ fn enter(file: &str, loaded: Option<&LoadedCredentials>, found: &[(Layer, Findin
         (Layer::Settings, Some(file.to_owned())),
         (Layer::Files, source),
         (Layer::Permissions, Some("only the owner can read them".to_owned())),
-        (Layer::Key, leaf.map(|_| "it opens, and is the certificate's".to_owned())),
+        (Layer::Key, leaf.map(|_| "it opens, and belongs to the certificate".to_owned())),
         (Layer::Chain, chain),
         (Layer::Dates, leaf.map(|leaf| format!("until {}", leaf.not_after().date()))),
         (Layer::Purpose, leaf.map(|_| "a TLS server".to_owned())),
@@ -184,7 +184,7 @@ fn issuers_layer(loaded: Option<&LoadedCredentials>, issuing: &[&[u8]]) -> Layer
     let named: Vec<&[u8]> = loaded.named.iter().map(Certificate::subject_der).collect();
     let names = loaded.named.iter().map(Certificate::label).collect::<Vec<_>>().join(", ");
     let finding = issuers::finding(issuing, &named);
-    LayerReport::new(Layer::Issuers, format!("clients are told of {names}"), finding.into_iter().collect())
+    LayerReport::new(Layer::Issuers, format!("the server names {names}"), finding.into_iter().collect())
 }
 
 /// The layer that compares the server's certificate with its files.
@@ -196,8 +196,8 @@ fn served(seen: &ServerView, loaded: Option<&LoadedCredentials>) -> LayerReport 
     let same = seen.probe.chain.first().is_some_and(|sent| sent == expected.der());
     let fault = Code::OtherCertificateServed
         .fault("the server sends another certificate than its files contain")
-        .because(format!("the files hold serial number {}", expected.serial_hex()))
-        .fix("restart ThingsBoard, or look what answers at this address");
+        .because(format!("the files contain serial number {}", expected.serial_hex()))
+        .fix("restart ThingsBoard, or check which server answers at this address");
     LayerReport::new(Layer::Served, "the certificate of the files", if same { vec![] } else { vec![fault] })
 }
 

@@ -112,7 +112,8 @@ fn judged(policy: &TrustPolicy, probe: &Probe, clock: Option<Verdict>, report: &
     let leaf = probe.chain.first().and_then(|der| Certificate::from_der(der).ok());
     let label = leaf.as_ref().map(Certificate::label).unwrap_or_default();
     let until = leaf.as_ref().map(|leaf| leaf.not_after().date().to_string()).unwrap_or_default();
-    let trust = LayerReport::new(Layer::Trust, format!("who vouches for {label}"), of(Layer::Trust));
+    let trust =
+        LayerReport::new(Layer::Trust, format!("the chain of {label} leads to a trust anchor"), of(Layer::Trust));
     let certificate =
         LayerReport::new(Layer::ServerCertificate, format!("{label}, until {until}"), of(Layer::ServerCertificate));
     let name = LayerReport::new(Layer::Name, format!("the certificate is for {}", policy.host), of(Layer::Name));

@@ -112,7 +112,7 @@ impl LoginFiles {
                 let fault = Code::KeyUnreadable.fault("there is no private key");
                 let fault = match &self.key {
                     Some(path) => fault.at(path),
-                    None => fault.fix("name it with --key, or a file that holds key and certificate with --cert"),
+                    None => fault.fix("name it with --key, or a file that contains key and certificate with --cert"),
                 };
                 looked.note(Aspect::Files, fault);
             }
@@ -172,7 +172,7 @@ fn check_chain(looked: &mut LoginFindings, registered: Option<&Certificate>, fil
     {
         let note = Code::ChainGap
             .note("the leaf is sent alone, without its issuing CA")
-            .because("ThingsBoard wants no more; a broker that trusts the root alone refuses it")
+            .because("ThingsBoard needs no more; a broker that trusts only the root rejects it")
             .at(file)
             .fix("send chain.pem");
         looked.note(Aspect::Chain, note);

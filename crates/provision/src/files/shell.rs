@@ -1,4 +1,6 @@
 //! Files that a shell sources, such as thingsboard.conf: read line by line and never run.
+//!
+//! Written by hand because no shell may run: a value that only a shell could compute is reported as unknown.
 
 use zeroize::Zeroizing;
 

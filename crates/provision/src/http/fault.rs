@@ -58,7 +58,7 @@ fn of_error(error: &reqwest::Error) -> SendError {
         let error = Code::Unreachable
             .error("the platform cannot be reached")
             .because(why(&causes))
-            .fix("look at the address, at whether the platform runs, and at proxies and firewalls between");
+            .fix("check the address, that the platform runs, and the proxies and firewalls in between");
         return SendError::not_sent(error);
     }
     lost(error)
@@ -77,7 +77,7 @@ fn lost(error: &reqwest::Error) -> SendError {
         "the connection to the platform broke before there was an answer"
     };
     let error = Code::AnswerLost.error(what).because(why(&causes(error)));
-    SendError::lost(error.fix("run the same command again: it looks at what was done and goes on from there"))
+    SendError::lost(error.fix("run the same command again: it reads the state and continues"))
 }
 
 fn of_tls(error: &rustls::Error) -> Error {
@@ -94,7 +94,7 @@ fn tls_failed(why: impl std::fmt::Display) -> Error {
     Code::TlsFailed
         .error("the TLS handshake with the platform failed")
         .because(why)
-        .fix("look whether the address should begin with http://, and at the port")
+        .fix("check whether the address must begin with http://, and the port")
 }
 
 fn of_certificate(error: &CertificateError) -> String {

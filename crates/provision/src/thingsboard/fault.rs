@@ -39,7 +39,7 @@ pub(super) fn refused(answer: &ApiResponse, login: LoginKind) -> Error {
     // The second numbers are those of ThingsboardErrorCode.
     match (answer.status, body.error_code) {
         (401, 11) => said(Code::SessionExpired, "the platform refuses a token that it has just given")
-            .fix("look at the clocks and signing keys of the servers behind this address"),
+            .fix("check the clocks and signing keys of the servers behind this address"),
         (401, 15) => said(Code::PasswordExpired, "the user's password has expired")
             .fix("log in to the web interface and set a new one"),
         (401, _) => unauthenticated(&body, login, said),

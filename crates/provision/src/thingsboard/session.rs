@@ -150,7 +150,7 @@ async fn log_in(http: &HttpClient, user: &str, password: &Secret, number: u64) -
             .error("the user needs a second factor to log in")
             .because(format!("ThingsBoard gives a token for {} only", crate::http::shown(scope)))
             .item(http.url())
-            .fix("use an API key, or a user of its own without a second factor"));
+            .fix("use an API key, or a user for tbpki without a second factor"));
     }
     tracing::info!(platform = http.url(), user, "logged in");
     Tokens::new(given, number + 1)
@@ -186,7 +186,7 @@ impl Tokens {
 fn header(scheme: &str, secret: &Secret) -> Result<HeaderValue> {
     // The message must not contain the value.
     let mut value = HeaderValue::from_str(&format!("{scheme} {}", secret.reveal())).map_err(|_| {
-        Code::SecretUnavailable.error("the token or API key holds characters that cannot be sent").fix("compare it")
+        Code::SecretUnavailable.error("the token or API key contains characters that cannot be sent").fix("compare it")
     })?;
     value.set_sensitive(true);
     Ok(value)

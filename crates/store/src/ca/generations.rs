@@ -180,7 +180,7 @@ fn number_in(path: &Path) -> Result<Option<u32>> {
     let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
     number.map(Some).ok_or_else(|| {
         Code::FileUnreadable
-            .error("the file does not hold the number of a generation")
+            .error("the file does not contain the number of a generation")
             .at(path)
             .fix("restore it from a backup; `tbpki list --kind ca` shows the generation of each CA")
     })

@@ -106,7 +106,9 @@ fn read_uri(bytes: &[u8]) -> Result<TokenUri> {
 }
 
 fn not_a_uri() -> Error {
-    Code::Pkcs11Uri.error("the file holds no PKCS#11 URI").fix("restore it from a backup, or write the URI of the key")
+    Code::Pkcs11Uri
+        .error("the file contains no PKCS#11 URI")
+        .fix("restore it from a backup, or write the URI of the key")
 }
 
 /// The contents of [`URI_FILE`].

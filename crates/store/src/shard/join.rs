@@ -56,7 +56,7 @@ impl JoinProgress {
         let path = place.dir.join(name);
         serde_json::from_slice(&file::read(&path, STATE_LIMIT)?).map_err(|error| {
             Code::FileUnreadable
-                .error("this does not say how far the archive is joined")
+                .error("the file does not contain how far the archive is joined")
                 .at(&path)
                 .caused_by(error)
                 .fix("restore the file from a backup")

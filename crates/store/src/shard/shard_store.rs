@@ -88,7 +88,7 @@ impl ShardStore {
         let path = dir.join(MARK);
         let mark: ShardStoreFile = serde_json::from_slice(bytes).map_err(|error| {
             Code::FileUnreadable
-                .error("this does not say to which job the directory belongs")
+                .error("the file does not name the job of the directory")
                 .at(&path)
                 .caused_by(error)
                 .fix("restore the file from a backup")

@@ -224,7 +224,7 @@ fn check_in_use(view: &ledger::View, present: &Entry, pending: &Entry) -> Result
         _ => Err(Code::RevokedMeanwhile
             .error(format!("another command has changed the generations of the device {name:?}"))
             .item(name)
-            .fix("look at them with `tbpki list --all`")),
+            .fix("list them with `tbpki list --all`")),
     }
 }
 

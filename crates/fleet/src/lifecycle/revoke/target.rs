@@ -71,7 +71,7 @@ impl Targets {
 /// What a job has issued.
 fn of_job(view: &View, id: JobId, findings: &mut Vec<Finding>) -> Result<Parts> {
     let unknown = || {
-        let error = Code::UnknownJob.error(format!("the ledger holds no job {id}")).because("nothing was revoked");
+        let error = Code::UnknownJob.error(format!("the ledger has no job {id}")).because("nothing was revoked");
         error.fix("`tbpki fleet jobs` shows the jobs")
     };
     let job = view.job(id)?.ok_or_else(unknown)?;
@@ -190,7 +190,7 @@ fn unknown(kind: Kind, names: &[String]) -> Error {
     let first: Vec<String> = names.iter().take(10).map(|name| format!("{name:?}")).collect();
     let count = names.len();
     let what = if count == 1 {
-        format!("the store holds no {kind} {}", first.concat())
+        format!("the store has no {kind} {}", first.concat())
     } else {
         format!(
             "the store does not hold {count} of the {kind}s: {}{}",

@@ -125,7 +125,7 @@ fn in_shard(store: &Path, view: &View, name: &str) -> Result<Option<Finding>> {
         if place.is_none_or(|place| place.layout() != Layout::Directories) {
             return Ok(Some(
                 Code::FilesLeft
-                    .note(format!("the shards of job {job} still hold the key and the certificate of this device"))
+                    .note(format!("the shards of job {job} still contain the key and the certificate of this device"))
                     .item(name)
                     .fix("destroy the directory or archive of the job when none of its devices needs it"),
             ));

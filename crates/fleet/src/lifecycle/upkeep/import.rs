@@ -144,7 +144,7 @@ fn known(entry: &Entry, is_same: bool, path: &Path) -> Error {
         ),
         false => format!("{} of the same issuer has the same serial number", entry.key.name),
     };
-    Code::NotImportable.error(what).at(path).fix("look at it with `tbpki list --all`")
+    Code::NotImportable.error(what).at(path).fix("see `tbpki list --all`")
 }
 
 /// A warning about certificates that have expired.

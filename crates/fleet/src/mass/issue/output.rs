@@ -71,7 +71,7 @@ impl ShardOutput {
         // The other layouts write into a directory of the job alone, where nothing can be in the way.
         if self.place.layout() == Layout::Directories && self.dir.holds(name)? {
             return Err(Code::TargetExists
-                .error(format!("the ledger knows no identity of the device {name:?}, and its directory is there"))
+                .error(format!("the ledger has no identity of the device {name:?}, but its directory exists"))
                 .at(self.dir.path().join(name))
                 .fix("move it away first"));
         }

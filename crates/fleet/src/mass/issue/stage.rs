@@ -85,7 +85,7 @@ impl Rules {
         for text in &name.sans {
             let san = text.parse::<San>()?;
             if !self.above.iter().all(|ca| ca.may_vouch_for(&san)) {
-                return Err(Code::NameConstraint.error(format!("the issuing CA may not vouch for {}", quote(text))));
+                return Err(Code::NameConstraint.error(format!("the issuing CA cannot issue for {}", quote(text))));
             }
         }
         Ok(())

@@ -178,7 +178,7 @@ pub fn confirm(workspace: &mut Workspace<'_>, ca: &Ca, peers: &Peers) -> Result<
         Peers::Servers(names) => state(&mut store, &pending, given, names.iter().map(String::as_str), &who)?,
         Peers::Job(job) => {
             let known = store.ledger.job(*job)?;
-            known.ok_or_else(|| Code::UnknownJob.error(format!("the ledger holds no job {job}")))?;
+            known.ok_or_else(|| Code::UnknownJob.error(format!("the ledger has no job {job}")))?;
             store.ledger.confirm_all(&pending.key, given, Some(*job), stated, &who)?
         }
         Peers::All => store.ledger.confirm_all(&pending.key, given, None, stated, &who)?,
@@ -207,7 +207,7 @@ fn state<'a>(
     // All names before the first is recorded: a typing error in the last one must not leave half a statement.
     for name in names.clone() {
         store.ledger.current(kind, name)?.ok_or_else(|| {
-            let error = Code::UnknownIdentity.error(format!("the store holds no {kind} {name:?} with a certificate"));
+            let error = Code::UnknownIdentity.error(format!("the store has no {kind} {name:?} with a certificate"));
             error.because("nothing was recorded").fix("`tbpki list` shows the identities of the store")
         })?;
         count += 1;

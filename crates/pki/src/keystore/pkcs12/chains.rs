@@ -141,7 +141,7 @@ struct Known<'a> {
 impl<'a> Known<'a> {
     fn parse(bag: &'a CertificateBag) -> Result<Self> {
         let (_, certificate) = x509_parser::parse_x509_certificate(&bag.der)
-            .map_err(|_| unreadable("the keystore holds a certificate that cannot be parsed"))?;
+            .map_err(|_| unreadable("the keystore contains a certificate that cannot be parsed"))?;
         let (mut subject_key_id, mut authority_key_id) = (None, None);
         for extension in certificate.extensions() {
             match extension.parsed_extension() {
@@ -196,7 +196,7 @@ impl<'a> Certificates<'a> {
                 break;
             }
             if chain.len() == MAX_CHAIN {
-                return Err(unreadable(format!("the keystore holds a chain of more than {MAX_CHAIN} certificates")));
+                return Err(unreadable(format!("the keystore contains a chain of more than {MAX_CHAIN} certificates")));
             }
             chain.push(issuer);
             last = issuer;

@@ -101,7 +101,7 @@ impl AttributeKind {
         }
         if let Some(c) = text.chars().find(|c| is_deceptive(*c)) {
             return Err(Code::NameAlphabet
-                .error(format!("the {name} {} holds the control character {c:?}", quote(text)))
+                .error(format!("the {name} {} contains the control character {c:?}", quote(text)))
                 .fix("remove it"));
         }
         let count = text.chars().count();

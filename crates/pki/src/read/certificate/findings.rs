@@ -11,9 +11,7 @@ impl Certificate {
         findings.extend(self.key_form_fault().map(|fault| Code::PublicKeyForm.fault(fault)));
         findings.extend(self.foreign_key());
         findings.extend(self.format_oddities().map(|oddity| {
-            Code::BadFormat
-                .warning(oddity)
-                .because("OpenSSL, Java and Go read it all the same; stricter readers may not")
+            Code::BadFormat.warning(oddity).because("OpenSSL, Java and Go read it; stricter readers may not")
         }));
         findings.extend(self.unknown_critical_extensions().iter().map(|extension| {
             Code::CriticalExtension.fault(format!("its critical extension {extension} is unknown to tbpki"))

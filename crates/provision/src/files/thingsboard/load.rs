@@ -62,9 +62,9 @@ impl Loader<'_> {
         if keystore.exists() {
             if wants_pem {
                 let finding = Code::SilentKeystore
-                    .warning("ThingsBoard would take the keystore although PEM is asked for")
+                    .warning("ThingsBoard would use the keystore although PEM is configured")
                     .because(format!("{} is not there, {} is", pem.display(), keystore.display()))
-                    .fix("name the PEM file that is there, or say KEYSTORE");
+                    .fix("name the existing PEM file, or set KEYSTORE");
                 self.findings.push(self.settings.at("MQTT_SSL_PEM_CERT", finding));
             }
             self.check_watched("MQTT_SSL_KEY_STORE", &self.mqtt.key_store);
@@ -207,7 +207,7 @@ impl Loader<'_> {
             let (what, fix) = match listing.format {
                 KeystoreFormat::Pkcs12 => (
                     "ThingsBoard would not start: the key password is not the keystore's",
-                    "set both passwords to one value: PKCS#12 knows one password only",
+                    "set both passwords to one value: PKCS#12 has only one password",
                 ),
                 KeystoreFormat::Jks => (
                     "ThingsBoard would not start: the key password does not open the key",
@@ -242,10 +242,10 @@ impl Loader<'_> {
     fn chosen_chain(&self, entries: &[ListedEntry]) -> Result<Vec<Certificate>> {
         let mut keys = entries.iter().filter(|entry| matches!(entry.kind, EntryKind::Key(_)));
         let entry = match &self.mqtt.key_alias {
-            None => keys.next().ok_or_else(|| missing("the keystore holds no private key")),
+            None => keys.next().ok_or_else(|| missing("the keystore contains no private key")),
             Some(alias) => keys.find(|entry| entry.alias.eq_ignore_ascii_case(alias)).ok_or_else(|| {
                 let held = entries.iter().map(|entry| base::text::quote(&entry.alias).to_string());
-                missing(format!("the keystore holds no private key of the alias {alias:?}"))
+                missing(format!("the keystore contains no private key of the alias {alias:?}"))
                     .because(format!("it holds {}", held.collect::<Vec<_>>().join(", ")))
             }),
         }?;
@@ -278,7 +278,7 @@ const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 fn encrypted() -> Finding {
     Code::KeyEncrypted
         .fault("ThingsBoard would not start: it passes over encrypted PKCS#8 keys")
-        .because("it then logs \"Unable to load private key\", whatever the password is")
+        .because("it then logs \"Unable to load private key\" with any password")
         .fix("write the key plain and guard it by its mode: openssl pkcs8 -topk8 -nocrypt -in OLD -out NEW")
 }
 

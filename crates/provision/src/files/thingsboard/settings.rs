@@ -155,7 +155,7 @@ impl FoundSettings {
         let finding =
             if self.mqtt().enabled { Code::SettingsMismatch.note(what) } else { Code::SettingsMismatch.fault(what) };
         let finding = finding.because(format!("they differ in {}", differing.join(", ")));
-        let finding = finding.fix("to use thingsboard.env, append its lines to thingsboard.conf, behind all others");
+        let finding = finding.fix("to use thingsboard.env, append its lines to the end of thingsboard.conf");
         Some(match &self.file {
             Some(file) => finding.at(file),
             None => finding,

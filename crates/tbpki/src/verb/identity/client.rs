@@ -46,7 +46,7 @@ fn check_several(args: &ClientArgs, count: usize) -> Result<()> {
     match of_one.into_iter().find(|(_, is_given)| *is_given && count > 1) {
         None => Ok(()),
         Some((option, _)) => Err(Code::Usage
-            .error(format!("{option} takes one device, and {count} are given"))
+            .error(format!("{option} requires one device, and {count} are given"))
             .argument(option)
             .fix("run the command for each device, or use `tbpki fleet issue` for many")),
     }

@@ -299,14 +299,14 @@ impl Report for CheckReport {
             let worst = layer.worst();
             match worst {
                 None => terminal::write_wrapped(out, &printable(&layer.says).to_string(), TEXT, TEXT, width)?,
-                Some(finding) => write_finding(out, finding, TEXT, width)?,
+                Some(finding) => write_layer_finding(out, finding, TEXT, width)?,
             }
             // The effects of the login were told before it.
             let rest = layer.findings.iter().filter(|finding| finding.code != Code::ConnectionEffects);
             for finding in rest.filter(|finding| Some(*finding) != worst) {
                 let word = if finding.severity == Severity::Note { "note, " } else { "" };
                 write!(out, "        {word}")?;
-                write_finding(out, finding, 8 + word.len(), width)?;
+                write_layer_finding(out, finding, 8 + word.len(), width)?;
             }
             if let (Layer::Tls, Some(tls)) = (layer.layer, &self.tls) {
                 write_tls(out, tls, width)?;
@@ -327,7 +327,7 @@ impl Report for CheckReport {
 /// The column at which the text of a layer begins.
 const TEXT: usize = 28;
 
-fn write_finding(out: &mut dyn Write, finding: &Finding, at: usize, width: Option<usize>) -> io::Result<()> {
+fn write_layer_finding(out: &mut dyn Write, finding: &Finding, at: usize, width: Option<usize>) -> io::Result<()> {
     let text = format!("{}: {}", finding.code, printable(&finding.to_string()));
     terminal::write_wrapped(out, &text, at, 10, width)?;
     match &finding.fix {

@@ -163,7 +163,7 @@ fn of_keystore(entries: &[ListedEntry], role: Role) -> Result<Vec<Certificate>> 
     let keys = entries.iter().filter(|entry| is_key(entry)).count();
     if role == Role::Chain && keys > 1 {
         return Err(Code::EntryMissing
-            .error(format!("the keystore holds {keys} private keys, and a chain has one"))
+            .error(format!("the keystore contains {keys} private keys, and a chain has one"))
             .fix("export the chain that is meant: `openssl pkcs12 -in FILE -nokeys -out CHAIN.pem`"));
     }
     let wanted = |entry: &ListedEntry| match role {
@@ -174,8 +174,8 @@ fn of_keystore(entries: &[ListedEntry], role: Role) -> Result<Vec<Certificate>> 
     let certificates: Vec<Certificate> = ders.map(|der| Certificate::from_der(der)).collect::<Result<_>>()?;
     if certificates.is_empty() {
         let what = match role {
-            Role::Chain => "the keystore holds no certificate",
-            Role::Anchors => "the keystore holds no trusted certificate",
+            Role::Chain => "the keystore contains no certificate",
+            Role::Anchors => "the keystore contains no trusted certificate",
         };
         return Err(Code::EntryMissing.error(what).fix("`tbpki inspect FILE` shows its entries"));
     }

@@ -49,9 +49,9 @@ pub(crate) fn run(args: &TokenArgs, context: &mut Context) -> Result<Exit> {
 fn several(count: usize) -> Error {
     // ThingsBoard rejects a token that another device has.
     Code::Usage
-        .error(format!("--set-file takes one device, and {count} are given"))
+        .error(format!("--set-file requires one device, and {count} are given"))
         .argument("--set-file")
-        .fix("run the command for each device, with a token of its own")
+        .fix("run the command once for each device, each with its own token")
 }
 
 impl Report for TokenReport {

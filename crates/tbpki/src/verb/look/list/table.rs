@@ -26,7 +26,7 @@ pub(super) struct ListTable {
 impl ListTable {
     /// Prints all rows below a heading.
     pub(super) fn print(mut rows: impl Iterator<Item = Result<ListedIdentity>>, out: &mut dyn Write) -> StreamResult {
-        let head = ["KIND", "NAME", "ISSUE", "STATE", "KEY", "ENDS", "DAYS", "ISSUER"].map(str::to_owned);
+        let head = ["KIND", "NAME", "GEN", "STATE", "KEY", "ENDS", "DAYS", "ISSUER"].map(str::to_owned);
         let mut first = vec![head];
         // The rows before an error of the ledger are printed too.
         let mut broken = None;
