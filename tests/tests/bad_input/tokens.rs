@@ -27,7 +27,7 @@ fn uris_that_name_no_key() {
         // An escape sequence that clears the terminal, if a message showed the name of the token.
         (with("token=%1b%5B2J"), &["cannot be seen"]),
         (with("tokken=fleet"), &["\"tokken\"", "did you mean token?"]),
-        (with("library-version=2"), &["\"library-version\"", "these are taken"]),
+        (with("library-version=2"), &["\"library-version\"", "tbpki accepts"]),
         (with("type=cert"), &["private key"]),
         (with("slot-id=x"), &["decimal"]),
         (with("object="), &["1 to 255"]),
@@ -159,7 +159,7 @@ fn stores_whose_key_uri_is_damaged() {
     let client = ["client", "--device", "pump-1", "--ca-pin-file", "pin"];
     scene.fails(&["client", "--device", "pump-1", "--no-input"], usage(10, &["PIN of the token", "key.uri"]));
     let rows: &[(&[u8], u16, &[&str])] = &[
-        (b"\xff\xfe", 285, &["key.uri", "holds no PKCS#11 URI"]),
+        (b"\xff\xfe", 285, &["key.uri", "contains no PKCS#11 URI"]),
         (b"", 285, &["key.uri", "begins with pkcs11:"]),
         (b"pkcs11:token=fleet", 285, &["key.uri", "which module"]),
     ];
