@@ -32,7 +32,7 @@ use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::{FILE_LIMIT, Workspace};
+use store::{FILE_LIMIT, KeptStore, Workspace};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
@@ -128,6 +128,9 @@ pub fn serve(
         bootstrap: bootstrap(workspace)?,
         issuances: options.limits.issuances,
         ledger_file: LedgerFile::of(&workspace.location)?,
+        kept: KeptStore::default(),
+        is_busy: false,
+        cores: cores(),
         metrics: &metrics,
         workspace,
     };
@@ -175,10 +178,13 @@ fn work(
     desk.serve(calls, Duration::ZERO).map(drop)
 }
 
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
 fn runtime() -> Result<Runtime> {
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(4);
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
+        .worker_threads(cores().min(4))
         // Only reads of small files block: CA certificates and revocation lists.
         .max_blocking_threads(16)
         .thread_name("serve")

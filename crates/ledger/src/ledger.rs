@@ -1,6 +1,7 @@
 //! The ledger: opened, and written to.
 
 pub(crate) mod ledger_status;
+pub(crate) mod seen;
 mod status;
 
 use std::ops::Deref;

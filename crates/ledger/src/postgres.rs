@@ -10,6 +10,6 @@ mod worker;
 
 pub use server::PostgresServer;
 
-pub(crate) use schema::{open, open_read_only};
+pub(crate) use schema::{check_goes_on, open, open_read_only};
 pub(crate) use session::{Session, TableLock};
 pub(crate) use worker::PostgresWorker;

@@ -3,8 +3,10 @@
 mod fault;
 mod open;
 mod schema;
+mod stamp;
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use base::{Code, Result};
@@ -12,6 +14,7 @@ use rusqlite::types::{ToSqlOutput, Type, ValueRef};
 use rusqlite::{Connection, ToSql, params_from_iter};
 
 pub(crate) use open::{open, open_read_only};
+pub(crate) use stamp::FileStamps;
 
 use crate::value::{SqlRow, SqlValue};
 use fault::fault;
@@ -25,6 +28,10 @@ pub fn version() -> &'static str {
 pub(crate) struct File {
     connection: Connection,
     path: PathBuf,
+    /// [`data_version`] when it was opened for writing.
+    opened_at: i64,
+    /// The rows that the connection had changed when the transaction began.
+    changes_at_begin: Cell<u64>,
 }
 
 impl File {
@@ -37,8 +44,34 @@ impl File {
         work(&self.connection).map_err(|error| fault(&self.path, error))
     }
 
+    /// Whether another connection has committed since this one was opened.
+    pub(crate) fn has_other_commits(&self) -> Result<bool> {
+        Ok(data_version(&self.connection).map_err(|error| fault(&self.path, error))? != self.opened_at)
+    }
+
     pub(crate) fn batch(&self, sql: &str) -> Result<()> {
         self.run(|connection| connection.execute_batch(sql))
+    }
+
+    pub(crate) fn begin(&self) -> Result<()> {
+        // IMMEDIATE takes the write lock at once. A deferred transaction could fail with BUSY when it first writes.
+        self.statement("BEGIN IMMEDIATE")?;
+        self.changes_at_begin.set(self.connection.total_changes());
+        Ok(())
+    }
+
+    pub(crate) fn commit(&self) -> Result<()> {
+        // Every transaction that wrote is counted, so that an older copy of the ledger is told from this one. One that
+        // only read, for example because the service refused all requests, must not wait for the disk.
+        if self.connection.total_changes() != self.changes_at_begin.get() {
+            self.statement("UPDATE status SET changes = changes + 1")?;
+        }
+        self.statement("COMMIT")
+    }
+
+    /// A statement without values and rows, which is parsed once.
+    fn statement(&self, sql: &str) -> Result<()> {
+        self.run(|connection| connection.prepare_cached(sql)?.execute(())).map(drop)
     }
 
     pub(crate) fn query(&self, sql: &str, values: &[SqlValue<'_>]) -> Result<Vec<SqlRow>> {
@@ -96,6 +129,11 @@ impl ToSql for SqlValue<'_> {
             Self::Bytes(bytes) => ValueRef::Blob(bytes),
         }))
     }
+}
+
+/// A number that is another one as soon as another connection has committed. Commits of this connection leave it.
+fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "data_version", |row| row.get(0))
 }
 
 /// A row, whatever its columns hold.

@@ -6,7 +6,7 @@ use base::host::host_name;
 use base::{Code, Error, Result};
 
 use crate::entry::{IssuedRecord, NewIdentity};
-use crate::key::{Generation, Key, Kind};
+use crate::key::{Generation, Key};
 use crate::lifecycle::issuer::ca_revoked;
 use crate::lifecycle::revocation::OpenStep;
 use crate::lifecycle::role::Role;
@@ -66,6 +66,18 @@ impl<'a> Transaction<'a> {
     pub fn intend_by(&self, identity: &NewIdentity, issuer: Option<Generation>) -> Result<Generation> {
         // Inside the transaction: a job could have been staged after the caller's own check.
         self.check_not_reserved(identity.kind, &identity.name)?;
+        self.intend_free(identity, issuer)
+    }
+
+    /// As [`Transaction::intend`], for a name that [`View::check_not_reserved`] has found free in this transaction.
+    ///
+    /// # Errors
+    /// As [`Transaction::intend`].
+    pub fn intend_checked(&self, identity: &NewIdentity) -> Result<Generation> {
+        self.intend_free(identity, self.generation_of(&identity.issuer)?)
+    }
+
+    fn intend_free(&self, identity: &NewIdentity, issuer: Option<Generation>) -> Result<Generation> {
         let last = self.one(
             "SELECT generation, state FROM identity WHERE kind = ?1 AND name = ?2 ORDER BY generation DESC LIMIT 1",
             values![identity.kind.as_str(), &identity.name],
@@ -242,7 +254,8 @@ impl<'a> Transaction<'a> {
         if let Some(row) = self.one("SELECT id FROM parameters WHERE text = ?1", text)? {
             return row.get(0);
         }
-        // Another station may come to the same at the same time.
+        // Another station may come to the same at the same time. The row is asked for and not returned: SQLite makes a
+        // table in memory for what a statement returns.
         self.execute("INSERT INTO parameters (text) VALUES (?1) ON CONFLICT DO NOTHING", text)?;
         let row = self.one("SELECT id FROM parameters WHERE text = ?1", text)?;
         row.ok_or_else(|| self.bug("a new row is not there".to_owned()))?.get(0)
@@ -254,8 +267,10 @@ impl<'a> Transaction<'a> {
     /// [`Code::CaRevoked`] if it was revoked and none has taken its place: a process that has its key open must not
     /// issue with it.
     pub(crate) fn generation_of(&self, issuer: &str) -> Result<Option<Generation>> {
-        if let Some(ca) = self.current(Kind::Ca, issuer)? {
-            return Ok(Some(ca.generation()));
+        // Not the whole row: this is asked for each certificate.
+        let sql = "SELECT generation FROM identity WHERE kind = 'ca' AND name = ?1 AND role = 'current'";
+        if let Some(ca) = self.one(sql, values![issuer])? {
+            return Ok(Some(Generation(ca.get(0)?)));
         }
         if self.is_revoked_ca(issuer)? { Err(ca_revoked(issuer)) } else { Ok(None) }
     }

@@ -167,14 +167,20 @@ impl View {
         }
     }
 
+    /// The connection to the server, if the ledger is on one.
+    pub(crate) fn server(&self) -> Option<&PostgresWorker> {
+        match &self.database {
+            Database::Sqlite(_) => None,
+            Database::Postgres(worker) => Some(worker),
+        }
+    }
+
     /// Begins a transaction and tells its time, in milliseconds since 1970 (UTC). A file has one writer at a time,
     /// whatever `lock` is: it takes the writer's place at once, so that what is read inside stays true until the end.
     pub(crate) fn begin(&self, lock: TableLock) -> Result<i64> {
         match &self.database {
             Database::Sqlite(file) => {
-                // IMMEDIATE takes the write lock at once. A deferred transaction could fail with BUSY when it first
-                // writes.
-                file.batch("BEGIN IMMEDIATE")?;
+                file.begin()?;
                 self.clock()
             }
             Database::Postgres(worker) => {
@@ -193,8 +199,7 @@ impl View {
 
     pub(crate) fn commit(&self) -> Result<()> {
         match &self.database {
-            // Every transaction is counted, so that an older copy of the ledger is told from this one.
-            Database::Sqlite(file) => file.batch("UPDATE status SET changes = changes + 1; COMMIT"),
+            Database::Sqlite(file) => file.commit(),
             Database::Postgres(worker) => worker.call(Session::commit),
         }
     }
@@ -281,13 +286,19 @@ impl View {
 
     /// The row number and state of a key.
     pub(crate) fn locate(&self, key: &Key) -> Result<(i64, State)> {
-        let row = self.one(
-            "SELECT id, state FROM identity WHERE kind = ?1 AND name = ?2 AND generation = ?3",
-            values![key.kind.as_str(), &key.name, key.generation.0],
-        )?;
-        let row = row.ok_or_else(|| Code::UnknownIdentity.error(format!("the ledger has no {key}")).at(&self.path))?;
+        let row = self.row_of(key, "SELECT id, state FROM identity")?;
         let state: String = row.get(1)?;
         Ok((row.get(0)?, one_of(&State::ALL, State::as_str, &state).map_err(|error| error.at(&self.path))?))
+    }
+
+    /// What `select` yields of the row of a key.
+    ///
+    /// # Errors
+    /// [`Code::UnknownIdentity`] if there is no such row.
+    pub(crate) fn row_of(&self, key: &Key, select: &str) -> Result<SqlRow> {
+        let sql = format!("{select} WHERE kind = ?1 AND name = ?2 AND generation = ?3");
+        let row = self.one(&sql, values![key.kind.as_str(), &key.name, key.generation.0])?;
+        row.ok_or_else(|| Code::UnknownIdentity.error(format!("the ledger has no {key}")).at(&self.path))
     }
 
     pub(crate) fn entries(&self, condition: &str, values: &[SqlValue<'_>]) -> Result<Vec<Entry>> {

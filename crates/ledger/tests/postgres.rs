@@ -17,7 +17,7 @@ use std::time::Duration;
 use std::{env, thread};
 
 use base::{Code, Secret};
-use ledger::{EarlierUse, Filter, JobId, Kind, Ledger, Phase, PostgresServer, StagedName, State};
+use ledger::{EarlierUse, Filter, JobId, Kind, Ledger, Phase, PostgresServer, SinceSeen, StagedName, State};
 use testkit::postgres::{Certificates, Cluster, PASSWORD, TLS_USER, USER};
 
 mod behaviour;
@@ -117,6 +117,27 @@ fn the_ledger_of_a_newer_version_is_left_alone() {
     let server = plain(&SHARED.1.url(&station.0));
     assert_eq!(refusal(Ledger::connect(&server)).code(), Code::LedgerVersion);
     assert_eq!(refusal(Ledger::connect_read_only(&server)).code(), Code::LedgerVersion);
+}
+
+#[test]
+fn a_connection_that_stays_open_is_told_what_others_did() {
+    let station = Postgres::new();
+    let (mut ledger, mut other) = (station.open(), station.open());
+    issue(&mut ledger, "a");
+    let seen = ledger.seen();
+    // Others could write at any moment, so it is never told that they did not.
+    assert_eq!(ledger.since(&seen), SinceSeen::Changes);
+    issue(&mut other, "b");
+    assert_eq!(ledger.since(&seen), SinceSeen::Changes);
+    station.sql("UPDATE layout SET version = version + 1");
+    assert_eq!(ledger.since(&seen), SinceSeen::Unknown);
+    station.sql("UPDATE layout SET version = version - 1");
+    assert_eq!(ledger.since(&seen), SinceSeen::Changes);
+    // It is not waited for: a service opens the ledger again, and tells its clients if that fails.
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND \
+        datname = current_database()";
+    station.sql(end);
+    assert_eq!(ledger.since(&seen), SinceSeen::Unknown);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::time::Duration;
 use std::{env, process, thread};
 
 use base::Code;
-use ledger::{Filter, Key, Kind, Ledger, State};
+use ledger::{Filter, Key, Kind, Ledger, SinceSeen, State};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -63,6 +63,66 @@ impl Station for Sqlite {
 }
 
 behaviour!(Sqlite);
+
+/// Copies a file over another one, as `cp -p` does with an older one: the file itself stays, and gets an earlier time.
+fn copy_over(from: &Path, to: &Path) {
+    let earlier = fs::metadata(to).unwrap().modified().unwrap() - Duration::from_secs(1);
+    fs::copy(from, to).unwrap();
+    fs::File::options().write(true).open(to).unwrap().set_modified(earlier).unwrap();
+}
+
+#[test]
+fn a_connection_that_stays_open_goes_on_only_if_no_other_has_written() {
+    let station = Sqlite::new();
+    let mut ledger = station.open();
+    ledger.stay_open().unwrap();
+    issue(&mut ledger, "a");
+    let seen = ledger.seen();
+    assert_eq!(ledger.since(&seen), SinceSeen::Nothing, "its own commits are none of others");
+    let mut other = station.open();
+    // A reader, and a transaction that changed nothing, leave it too.
+    assert_eq!(other.count(&Filter::default()).unwrap(), 1);
+    other.transaction(|transaction| transaction.count(&Filter::default()).map(drop)).unwrap();
+    assert_eq!(ledger.since(&seen), SinceSeen::Nothing);
+    issue(&mut other, "b");
+    assert_eq!(ledger.since(&seen), SinceSeen::Unknown);
+    // As after a commit of others while this connection was in use: its user may have looked before.
+    assert_eq!(ledger.since(&ledger.seen()), SinceSeen::Unknown);
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the test changes the files behind our back")]
+fn a_connection_that_stays_open_notices_other_files() {
+    for name in ["ledger.db", "ledger.db-wal"] {
+        let station = Sqlite::new();
+        let mut ledger = station.open();
+        issue(&mut ledger, "a");
+        let (file, copy) = (station.path().with_file_name(name), station.0.path().join("copy"));
+        fs::copy(&file, &copy).unwrap();
+        let seen = ledger.seen();
+        // The same contents, over the same file: SQLite keeps pages of it in memory and would not look.
+        copy_over(&copy, &file);
+        assert_eq!(ledger.since(&seen), SinceSeen::Unknown, "{name}");
+        let seen = ledger.seen();
+        fs::rename(&copy, &file).unwrap();
+        assert_eq!(ledger.since(&seen), SinceSeen::Unknown, "{name}");
+        let seen = ledger.seen();
+        fs::remove_file(&file).unwrap();
+        assert_eq!(ledger.since(&seen), SinceSeen::Unknown, "{name}");
+    }
+}
+
+#[test]
+fn a_transaction_is_counted_if_it_has_written() {
+    let station = Sqlite::new();
+    let mut ledger = station.open();
+    issue(&mut ledger, "a");
+    let changes = ledger.status().unwrap().changes;
+    ledger.transaction(|transaction| transaction.count(&Filter::default()).map(drop)).unwrap();
+    assert_eq!(ledger.status().unwrap().changes, changes);
+    ledger.transaction(|transaction| transaction.intend(&device("b")).map(drop)).unwrap();
+    assert_eq!(ledger.status().unwrap().changes, changes + 1);
+}
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777

@@ -171,6 +171,14 @@ pub(crate) fn note(store: &Path, view: &View) {
     }
 }
 
+/// As [`note`], for a ledger that was compared with the notes when the store was locked. Other verbs write notes under the lock.
+pub(crate) fn note_checked(store: &Path, view: &View) {
+    match view.status() {
+        Ok(status) => write_notes(store, &status),
+        Err(error) => tracing::debug!(%error, "the changes of the ledger were not noted"),
+    }
+}
+
 /// Notes the count of changes whatever was noted before: this ledger is the one of the store from now on.
 ///
 /// # Errors

@@ -1,5 +1,7 @@
 //! The store: CAs, identities, secrets and the ledger, each in its place.
 
+pub(crate) mod kept;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,14 +20,15 @@ use crate::paths::{holds_identities, kind_dir};
 use crate::rollback;
 
 /// The longest wait of a verb for another one that uses the store.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The store, locked for one verb that writes.
 pub struct Store {
     dir: PathBuf,
     /// The records of everything that was intended, issued, registered and bundled.
     pub ledger: Ledger,
-    _lock: Lock,
+    /// `None` only inside of [`kept::KeptStore`], while others may have it.
+    lock: Option<Lock>,
 }
 
 impl Store {
@@ -72,11 +75,16 @@ impl Store {
         let lock = Lock::acquire(dir, verb, PATIENCE)?;
         let ledger = ledger(location)?;
         check_is_not_moved(&ledger)?;
-        Ok(Self { dir: dir.to_owned(), ledger, _lock: lock })
+        Ok(Self { dir: dir.to_owned(), ledger, lock: Some(lock) })
+    }
+
+    fn complete(mut self) -> Result<Self> {
+        self.settle()?;
+        Ok(self)
     }
 
     /// Finishes what earlier runs left, and enters CAs that the ledger does not know.
-    fn complete(mut self) -> Result<Self> {
+    fn settle(&mut self) -> Result<()> {
         let dir = self.dir.as_path();
         file::recover(dir)?;
         for kind in [Kind::Server, Kind::Device] {
@@ -89,7 +97,7 @@ impl Store {
         self.ledger.count_change()?;
         self.record_cas()?;
         tracing::debug!(store = %self.dir.display(), "locked and opened the store");
-        Ok(self)
+        Ok(())
     }
 
     /// Enters CAs that the ledger does not know yet, as after `init`: all of them, or none where that is interrupted.
@@ -124,8 +132,11 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        // At the end, when everything is committed: a note must never be ahead of its ledger.
-        rollback::note(&self.dir, &self.ledger);
+        // Without the lock, another verb may write its own note now.
+        if self.lock.is_some() {
+            // At the end, when everything is committed: a note must never be ahead of its ledger.
+            rollback::note(&self.dir, &self.ledger);
+        }
     }
 }
 

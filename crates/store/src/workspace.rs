@@ -15,6 +15,7 @@ use crate::clock;
 use crate::location::StoreLocation;
 use crate::paths::{FILE_LIMIT, identity_dir};
 use crate::secrets::{CaSecret, Secrets};
+use crate::store::kept::{KeptStore, ReopenedStore};
 use crate::store::{self, Store};
 
 /// A configuration, the store that it names, and the secrets.
@@ -55,6 +56,17 @@ impl Workspace<'_> {
         Ok(store)
     }
 
+    /// As [`Self::open_store`], with the connection to the ledger of the opening before.
+    ///
+    /// # Errors
+    /// Those of [`Self::open_store`].
+    pub fn reopen_store<'k>(&self, kept: &'k mut KeptStore, verb: &str) -> Result<ReopenedStore<'k>> {
+        let mut store = kept.open(&self.location, verb)?;
+        // Each time: the clock of this machine can jump without a change of the ledger.
+        self.check_clock_to_write(&mut store.ledger)?;
+        Ok(store)
+    }
+
     /// The ledger, to be written to while another verb has locked the store. Files of the store must not be changed.
     ///
     /// # Errors
@@ -75,25 +87,27 @@ impl Workspace<'_> {
     /// # Errors
     /// [`Code::ClockImplausible`].
     pub fn check_clock(&self, view: &View) -> Result<()> {
-        let Some(newest) = view.newest()? else { return Ok(()) };
-        let used = clock::last_use(self.store_dir(), self.now);
-        match clock::fault(self.now, newest, used) {
-            Some(error) if !self.accept_clock => Err(error),
-            Some(_) => Ok(()),
-            None => {
-                clock::note_use(self.store_dir(), self.now, newest, used);
-                Ok(())
-            }
-        }
+        self.clock_fits(view).map(drop)
     }
 
     /// As [`Self::check_clock`]; the ledger records the acceptance.
     fn check_clock_to_write(&self, ledger: &mut Ledger) -> Result<()> {
-        self.check_clock(ledger)?;
-        let used = clock::last_use(self.store_dir(), self.now);
-        let is_off = ledger.newest()?.is_some_and(|newest| clock::fault(self.now, newest, used).is_some());
         // Recorded once for all: the next verbs compare the clock with this entry.
-        if is_off { ledger.accept_clock(self.now) } else { Ok(()) }
+        if self.clock_fits(ledger)? { Ok(()) } else { ledger.accept_clock(self.now) }
+    }
+
+    /// Whether the clock fits; false if it does not and an operator accepts it.
+    fn clock_fits(&self, view: &View) -> Result<bool> {
+        let Some(newest) = view.newest()? else { return Ok(true) };
+        let used = clock::last_use(self.store_dir(), self.now);
+        match clock::fault(self.now, newest, used) {
+            Some(error) if !self.accept_clock => Err(error),
+            Some(_) => Ok(false),
+            None => {
+                clock::note_use(self.store_dir(), self.now, newest, used);
+                Ok(true)
+            }
+        }
     }
 
     /// A CA of the store, ready to issue.

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use tbpki_tests::est::{Service, password, request, station};
+use tbpki_tests::oracle::openssl;
 
 /// A connection that waits for the service long enough on any machine.
 fn connect(address: &str) -> TcpStream {
@@ -35,6 +36,29 @@ fn heads_and_bodies_have_a_limit() {
     assert_eq!(service.ask("/.well-known/est/cacerts", &["-H", &long]).status, 431);
     let shorter = format!("X-Long: {}", "a".repeat(6 << 10));
     service.ask("/.well-known/est/cacerts", &["-H", &shorter]).is(200, "");
+}
+
+#[test]
+fn certificates_of_clients_have_a_limit() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    // Self-signed, so no one has vouched for what is in it. A name of 251 characters makes 254 bytes.
+    let present = |names: usize| {
+        let name = |number: usize| format!("DNS:{number:03}{}", ".aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa".repeat(8));
+        let names = (0..names).map(name).collect::<Vec<_>>().join(",");
+        let made =
+            openssl().args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);
+        let made = made.args(["-subj", "/CN=pump-1", "-addext", &format!("subjectAltName={names}")]);
+        made.arg("-keyout").arg(sandbox.join("key")).arg("-out").arg(sandbox.join("cert")).run().ok();
+        service.curl("/.well-known/tbpki/confirm").args(["-X", "POST", "--cert", "cert", "--key", "key"]).run()
+    };
+    let shorter = present(60);
+    assert!(shorter.ok().stdout_text().contains(" 403 "));
+    let longer = present(70);
+    assert!(longer.status != 0 && longer.stdout_text().is_empty(), "{longer}");
+    let status = service.status.trim_start_matches("http://").to_owned();
+    let metrics = TcpText::get(&status, "/metrics");
+    assert!(metrics.contains("tbpki_connections_rejected_total{reason=\"handshake\"} 1"), "{metrics}");
 }
 
 #[test]

@@ -1,6 +1,50 @@
 //! A service that is killed, whose files change, and whose ledger is replaced.
 
+use tbpki_tests::Sandbox;
 use tbpki_tests::est::{Service, password, request, station};
+
+use crate::renewal::sql;
+
+/// The files of the ledger in a store.
+const LEDGER: [&str; 2] = ["ledger.db", "ledger.db-wal"];
+
+/// Copies the ledger of one store over that of another one, as `cp` does: the files stay the same ones.
+fn copy_ledger(from: &Sandbox, to: &Sandbox) {
+    for name in LEDGER {
+        std::fs::write(to.join("pki").join(name), std::fs::read(from.join("pki").join(name)).unwrap()).unwrap();
+    }
+}
+
+/// Enrolls devices, each with a password of its own.
+struct Enroller<'a> {
+    sandbox: &'a Sandbox,
+    passwords: Vec<(&'static str, String)>,
+}
+
+impl<'a> Enroller<'a> {
+    /// Makes the passwords and the signing requests, so that later only the service writes.
+    fn new(sandbox: &'a Sandbox, devices: &[&'static str]) -> Self {
+        let password_of = |device: &&'static str| {
+            request(sandbox, device, &format!("/CN={device}"));
+            (*device, password(sandbox, device))
+        };
+        Self { sandbox, passwords: devices.iter().map(password_of).collect() }
+    }
+
+    #[track_caller]
+    fn ask(&self, service: &Service, device: &str) -> tbpki_tests::est::HttpAnswer {
+        let (_, password) = self.passwords.iter().find(|(name, _)| *name == device).unwrap();
+        service.send("simpleenroll", &format!("{device}.b64"), &["-u", &format!("{device}:{password}")])
+    }
+
+    /// The names that the ledger has.
+    #[track_caller]
+    fn names(&self) -> Vec<String> {
+        let listed = self.sandbox.ok(["list", "--kind", "device", "--json"]).json();
+        let rows = listed["result"]["identities"].as_array().unwrap().clone();
+        rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+    }
+}
 
 #[test]
 fn a_killed_service_leaves_nothing_that_stops_the_next_one() {
@@ -30,6 +74,69 @@ fn a_replaced_ledger_stops_the_service() {
     let outcome = outcome.args(args).run();
     assert!(!outcome.stdout_text().contains("200 OK"), "{outcome}");
     assert_eq!(service.wait(), 1);
+}
+
+#[test]
+fn a_ledger_that_is_replaced_after_requests_stops_the_service() {
+    let sandbox = station();
+    let devices = Enroller::new(&sandbox, &["pump-1", "pump-2"]);
+    let mut service = Service::start(&sandbox, &[]);
+    devices.ask(&service, "pump-1").is(200, "");
+    // With the same contents, and the count of changes of now. The service has the other file open.
+    let copy = sandbox.copy();
+    for name in LEDGER {
+        std::fs::rename(copy.join("pki").join(name), sandbox.join("pki").join(name)).unwrap();
+    }
+    let outcome = service.curl("/.well-known/est/simpleenroll");
+    let user = format!("pump-2:{}", devices.passwords[1].1);
+    let args = ["-u", &user, "-H", "Content-Type: application/pkcs10", "--data-binary", "@pump-2.b64"];
+    let outcome = outcome.args(args).run();
+    assert!(!outcome.stdout_text().contains("200 OK"), "{outcome}");
+    assert_eq!(service.wait(), 1);
+    // Nothing was written to the new file, and no certificate is known to the old one alone.
+    assert_eq!(devices.names(), ["pump-1"]);
+}
+
+#[test]
+fn an_older_copy_over_the_ledger_of_a_busy_service_is_refused() {
+    let sandbox = station();
+    let devices = Enroller::new(&sandbox, &["pump-1", "pump-2", "pump-3"]);
+    let older = sandbox.copy();
+    let service = Service::start(&sandbox, &[]);
+    devices.ask(&service, "pump-1").is(200, "");
+    let newest = sandbox.copy();
+    copy_ledger(&older, &sandbox);
+    // The pages that the service has in memory would show the newest ledger.
+    devices.ask(&service, "pump-2").is(500, "");
+    sandbox.fails(["client", "--device", "other"], 1, "TBPKI-0258");
+    copy_ledger(&newest, &sandbox);
+    devices.ask(&service, "pump-3").is(200, "");
+    assert_eq!(devices.names(), ["pump-1", "pump-3"]);
+    assert_eq!(service.stop(), 0);
+}
+
+#[test]
+fn a_busy_service_sees_what_other_verbs_did_to_its_ledger() {
+    let sandbox = station();
+    let devices = Enroller::new(&sandbox, &["pump-1", "pump-2", "pump-3", "pump-4"]);
+    let service = Service::start(&sandbox, &[]);
+    devices.ask(&service, "pump-1").is(200, "");
+    // As after `store restore` and `ledger move`.
+    for (column, value) in [("restored_at", "1"), ("moved_to", "'postgres://elsewhere'")] {
+        sql(&sandbox, &format!("UPDATE status SET {column} = {value}"));
+        devices.ask(&service, "pump-2").is(500, "");
+        sql(&sandbox, &format!("UPDATE status SET {column} = NULL"));
+        devices.ask(&service, "pump-3").is(200, "");
+    }
+    assert_eq!(devices.names(), ["pump-1", "pump-3"]);
+    // Other verbs work next to the open connection.
+    sandbox.ok(["revoke", "--device", "pump-1"]);
+    sandbox.ok(["store", "repair"]);
+    devices.ask(&service, "pump-4").is(200, "");
+    // As by a version with another layout.
+    sql(&sandbox, "PRAGMA user_version = 99");
+    devices.ask(&service, "pump-2").is(500, "");
+    assert_eq!(service.stop(), 0);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `tbpki ledger move`: from the file in a store to a server.
 
 use tbpki_tests::Sandbox;
+use tbpki_tests::est::{Service, password, request};
 use tbpki_tests::kill::kill_at_every_message;
 use testkit::postgres::PASSWORD;
 
@@ -69,6 +70,32 @@ fn everything_is_on_the_server_and_the_file_is_closed() {
     sandbox.ok(["client", "--device", "s-1100"]).prints("exists");
     sandbox.ok(["fleet", "issue", "--count", "2", "--name-pattern", "t-{}", "--out", "more"]);
     sandbox.ok(["crl"]);
+}
+
+#[test]
+fn a_busy_service_issues_nothing_from_a_file_that_was_moved() {
+    let cluster = &SHARED.1;
+    let url = cluster.url(&cluster.database());
+    let sandbox = store();
+    sandbox.ok(["server", "--name", "localhost", "--only-given-names"]);
+    let users = ["pump-1", "pump-2"].map(|device| {
+        request(&sandbox, device, &format!("/CN={device}"));
+        format!("{device}:{}", password(&sandbox, device))
+    });
+    let enroll = |service: &Service, device: usize| {
+        service.send("simpleenroll", &format!("pump-{}.b64", device + 1), &["-u", &users[device]])
+    };
+    let service = Service::start(&sandbox, &[]);
+    enroll(&service, 0).is(200, "");
+    // The service has the file open.
+    sandbox.ok(["ledger", "move", "--to", &url, "--ledger-password-file", "ledger-password"]);
+    enroll(&service, 1).is(500, "");
+    assert_eq!(service.stop(), 0);
+    configure(&sandbox, &url);
+    let service = Service::start(&sandbox, &[]);
+    enroll(&service, 1).is(200, "");
+    sandbox.ok(["list", "--kind", "device"]).prints("pump-1");
+    assert_eq!(service.stop(), 0);
 }
 
 #[test]

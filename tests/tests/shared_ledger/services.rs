@@ -25,6 +25,37 @@ fn confirm(service: &Service, name: &str) {
 }
 
 #[test]
+fn a_busy_service_sees_what_happened_on_the_server() {
+    let cluster = &SHARED.1;
+    let database = cluster.database();
+    let sandbox = station(&cluster.url(&database), "").make_store();
+    sandbox.ok(["server", "--name", "localhost", "--only-given-names"]);
+    let service = Service::start(&sandbox, &[]);
+    let enroll = |device: &str| {
+        request(&sandbox, device, &format!("/CN={device}"));
+        let user = format!("{device}:{}", password(&sandbox, device));
+        service.send("simpleenroll", &format!("{device}.b64"), &["-u", &user])
+    };
+    enroll("pump-1").is(200, "");
+    // A revocation by another verb between two requests of the same connection to the server.
+    sandbox.ok(["revoke", "--device", "pump-1"]);
+    let user = format!("pump-3:{}", password(&sandbox, "pump-3"));
+    request(&sandbox, "pump-3", "/CN=pump-3");
+    enroll("pump-2").is(200, "");
+    // As by a version with another layout, of which the service cannot know what it writes.
+    cluster.sql(&database, "UPDATE tbpki.layout SET version = version + 1");
+    service.send("simpleenroll", "pump-3.b64", &["-u", &user]).is(500, "");
+    cluster.sql(&database, "UPDATE tbpki.layout SET version = version - 1");
+    service.send("simpleenroll", "pump-3.b64", &["-u", &user]).is(200, "");
+    // The server ends all connections, as by a restart.
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND \
+        datname = current_database()";
+    cluster.sql(&database, end);
+    enroll("pump-4").is(200, "");
+    assert_eq!(service.stop(), 0);
+}
+
+#[test]
 fn a_device_asks_any_of_them_and_one_continues_what_the_other_was_killed_in() {
     let cluster = &SHARED.1;
     let one = station(&cluster.url(&cluster.database()), "").make_store();

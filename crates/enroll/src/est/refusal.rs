@@ -15,7 +15,7 @@ pub enum Refusal {
     LongHead,
     /// The body is longer than this many bytes.
     LongBody(usize),
-    /// The request did not arrive in time.
+    /// The request did not arrive in time, or it was not its turn in time.
     Slow,
     /// The body is not declared as `application/pkcs10`.
     MediaType,
@@ -173,7 +173,7 @@ impl fmt::Display for Refusal {
             Self::UnknownLabel(label) => write!(f, "there is no label {label:?}"),
             Self::LongHead => f.write_str("the head of the request is too long"),
             Self::LongBody(limit) => write!(f, "the body is longer than {limit} bytes"),
-            Self::Slow => f.write_str("the request did not arrive in time"),
+            Self::Slow => f.write_str("the request was not served in time"),
             Self::MediaType => f.write_str("send the signing request as application/pkcs10"),
             Self::Unreadable(why) => write!(f, "the signing request cannot be read: {why}"),
             Self::Request(why) => write!(f, "the certificate cannot be what the request asks for: {why}"),

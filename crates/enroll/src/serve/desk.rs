@@ -9,7 +9,7 @@ use base::{Code, Error, Result};
 use ledger::{IssuedRecord, Key};
 use pki::Certificate;
 use pki::issuer::Issuer;
-use store::{Store, Workspace};
+use store::{KeptStore, Store, Workspace};
 use time::OffsetDateTime;
 
 use super::call::{Call, Reply};
@@ -20,7 +20,7 @@ use super::rules::{Decision, Planned, Rules};
 use crate::est::{Answer, Refusal};
 
 /// Requests that are decided in one transaction, at most.
-const BATCH: usize = 64;
+pub(super) const BATCH: usize = 64;
 
 /// The verb that holds the store's lock.
 const VERB: &str = "serve";
@@ -32,6 +32,12 @@ pub(crate) struct Desk<'a, 'w> {
     pub(crate) bootstrap: Vec<Certificate>,
     pub(crate) issuances: u32,
     pub(crate) ledger_file: LedgerFile,
+    /// The connection to the ledger between two batches.
+    pub(crate) kept: KeptStore,
+    /// Whether there was a batch since the last look at the store.
+    pub(crate) is_busy: bool,
+    /// The processors, of which each signs a share. Asked once, because the system reads files for the answer.
+    pub(crate) cores: usize,
     pub(crate) metrics: &'a Metrics,
     /// Tells that a certificate waits for the platform; `None` if nothing brings it there.
     pub(crate) waits: Option<SyncSender<()>>,
@@ -67,11 +73,19 @@ impl Desk<'_, '_> {
 
     /// Serves requests, and returns those that wait for another one of the same name.
     fn batch(&mut self, calls: Vec<Call>) -> Result<Vec<Call>> {
+        self.is_busy = true;
+        let mut kept = std::mem::take(&mut self.kept);
+        let deferred = self.batch_in(&mut kept, calls);
+        self.kept = kept;
+        deferred
+    }
+
+    fn batch_in(&mut self, kept: &mut KeptStore, calls: Vec<Call>) -> Result<Vec<Call>> {
         // A service lives for months: dates must not be judged by the time of its start.
         self.workspace.now = OffsetDateTime::now_utc();
         // Before the store is opened, since opening writes. This is the one error that ends the service.
         self.ledger_file.check()?;
-        let mut store = match self.workspace.open_store(VERB) {
+        let mut store = match self.workspace.reopen_store(kept, VERB) {
             Ok(store) => store,
             Err(error) if error.code() == Code::StoreLocked => {
                 tracing::warn!(%error, "another verb works with the store");
@@ -85,10 +99,13 @@ impl Desk<'_, '_> {
                 return Ok(Vec::new());
             }
         };
+        // Again, because the file may have been replaced before the lock was taken.
+        self.ledger_file.check()?;
         let decisions = match self.decide(&mut store, &calls) {
             Ok(decisions) => decisions,
             Err(error) => {
                 tracing::error!(%error, "requests could not be decided");
+                store.give_up();
                 end_all(calls, &Refusal::Failed);
                 return Ok(Vec::new());
             }
@@ -119,9 +136,12 @@ impl Desk<'_, '_> {
                 }
             }
         }
-        self.issue(&mut store, planned);
         // The thread of the platform opens the store itself, so it is woken only when the lock is free.
-        drop(store);
+        if self.issue(&mut store, planned) {
+            drop(store);
+        } else {
+            store.give_up();
+        }
         if let Some(waits) = self.waits.as_ref().filter(|_| has_waiting)
             && waits.try_send(()).is_err()
         {
@@ -154,10 +174,10 @@ impl Desk<'_, '_> {
         })
     }
 
-    /// Signs what was planned, records it, and answers.
-    fn issue(&self, store: &mut Store, planned: Vec<(Call, Planned)>) {
+    /// Signs what was planned, records it, and answers. Returns whether the ledger could be written.
+    fn issue(&self, store: &mut Store, planned: Vec<(Call, Planned)>) -> bool {
         if planned.is_empty() {
-            return;
+            return true;
         }
         let signed = self.sign_all(planned);
         match record(store, &signed) {
@@ -166,19 +186,20 @@ impl Desk<'_, '_> {
                 for (call, signed) in signed {
                     call.end(reply(signed));
                 }
+                true
             }
             Err(error) => {
                 // The rows stay as intended and never sent: the next request voids them.
                 tracing::error!(%error, "signed certificates could not be recorded, and are not sent");
                 end_all(signed.into_iter().map(|(call, _)| call), &Refusal::Failed);
+                false
             }
         }
     }
 
     /// Signs on all cores. Each request keeps its own result.
     fn sign_all(&self, mut plans: Vec<(Call, Planned)>) -> Vec<(Call, Signed)> {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let share = plans.len().div_ceil(cores).max(1);
+        let share = plans.len().div_ceil(self.cores).max(1);
         let mut shares = Vec::new();
         while plans.len() > share {
             let rest = plans.split_off(share);
@@ -216,6 +237,8 @@ fn sign(cas: &Cas, plan: Planned) -> Signed {
 /// Records all results together.
 fn record(store: &mut Store, signed: &[(Call, Signed)]) -> Result<()> {
     store.ledger.transaction(|transaction| {
+        // Asked once for all, because most services need no approval and have none.
+        let has_requests = transaction.has_enrolment_requests()?;
         for (_, Signed { key, public, is_in_use, result, .. }) in signed {
             match result {
                 Ok(leaf) => {
@@ -225,7 +248,9 @@ fn record(store: &mut Store, signed: &[(Call, Signed)]) -> Result<()> {
                     // Kept with its key: a client whose answer is lost gets this certificate again instead of another
                     // one.
                     transaction.sent(key, public, leaf.der())?;
-                    transaction.request_served(&key.name, public)?;
+                    if has_requests {
+                        transaction.request_served(&key.name, public)?;
+                    }
                     if *is_in_use {
                         transaction.in_use_from_now(key)?;
                     }

@@ -23,6 +23,30 @@ pub struct Limits {
     pub queue: usize,
 }
 
+/// Bytes of the certificates that a client shows. Chains of devices are far shorter; without a limit, a message of the
+/// handshake has up to 64 KiB, and stays as long as the connection.
+pub(super) const CHAIN: usize = 16 << 10;
+
+/// Bytes of a record of TLS (RFC 8446, section 5.1). It is kept as received, and decrypted.
+const RECORD: usize = 16 << 10;
+
+impl Limits {
+    /// The longest time from the beginning of a connection to the answer to its first request.
+    pub fn longest(&self) -> Duration {
+        // The request's time runs twice: until the head has arrived, and from then on.
+        self.handshake + self.request * 2
+    }
+
+    /// The bytes that the clients of a listener can fill by sending as much as they may.
+    pub const fn memory(&self) -> usize {
+        // The body as received, in one piece, and decoded. The certificates as TLS keeps them, and the first one of them
+        // parsed and with the request. A handshake fills less: its largest message of 64 KiB, as received and parsed.
+        let connection = self.head + 3 * self.body + 3 * CHAIN + 2 * RECORD;
+        // A request whose time has ended is still in the queue when its connection is gone.
+        self.connections * connection + self.queue * (self.body + CHAIN)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -35,6 +59,56 @@ impl Default for Limits {
             per_address: 64,
             issuances: 4,
             queue: 1_000,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::desk::BATCH;
+    use super::super::service::BUSY;
+    use super::*;
+
+    /// The page about the service, in one line: its lines end anywhere.
+    fn page() -> String {
+        include_str!("../../../../docs/src/guide/enrolment-service.md").split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    #[track_caller]
+    fn has(sentence: &str) {
+        assert!(page().contains(sentence), "the page lacks: {sentence}");
+    }
+
+    #[test]
+    fn the_guide_has_the_longest_wait() {
+        let limits = Limits::default();
+        let (handshake, request) = (limits.handshake.as_secs(), limits.request.as_secs());
+        has(&format!(
+            "A client has its answer at most {} seconds after it has connected: {handshake} for the handshake, {request} \
+             until the head of its request is there, and {request} from then on.",
+            limits.longest().as_secs()
+        ));
+        has(&format!("takes up to {BATCH} requests at once"));
+        let batches = limits.queue.div_ceil(BATCH);
+        has(&format!("With a full queue, {batches} such batches are served before the last request."));
+        has(&format!(
+            "the service waits {} seconds for it, then answers the batch with 202 and `Retry-After: {BUSY}`",
+            store::PATIENCE.as_secs()
+        ));
+    }
+
+    #[test]
+    fn the_guide_has_the_most_memory() {
+        let limits = Limits::default();
+        let mib = limits.memory().div_ceil(1 << 20);
+        has(&format!("With the defaults, clients that send as much as they may fill at most {mib} MiB more"));
+        has(&format!("a client may show certificates of {} KiB", CHAIN >> 10));
+        // Each limit counts.
+        for (less, by) in [
+            (Limits { connections: 999, ..limits }, (8 << 10) + (48 << 10) + (48 << 10) + (32 << 10)),
+            (Limits { queue: 999, ..limits }, 32 << 10),
+        ] {
+            assert_eq!(limits.memory() - less.memory(), by);
         }
     }
 }

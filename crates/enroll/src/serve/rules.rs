@@ -401,7 +401,7 @@ impl Rules<'_> {
             }
             transaction.void(&unfinished.key, "interrupted before it was sent")?;
         }
-        let generation = transaction.intend(&identity)?;
+        let generation = transaction.intend_checked(&identity)?;
         let key = Key { kind: Kind::Device, name: identity.name, generation };
         // A platform that is to know the device gets the certificate at its first use, and the ledger follows it.
         let is_in_use = self.policy(call.label.as_deref()) == EnrolmentPolicy::Issuance

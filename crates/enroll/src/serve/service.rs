@@ -15,7 +15,7 @@ use super::metrics::Metrics;
 use crate::est::Refusal;
 
 /// The seconds after which a client asks again if the service has too much to do.
-const BUSY: u32 = 5;
+pub(super) const BUSY: u32 = 5;
 
 /// The shared part of the service.
 pub(crate) struct Service {

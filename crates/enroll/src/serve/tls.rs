@@ -16,6 +16,8 @@ use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
 use store::FILE_LIMIT;
 
+use super::limits;
+
 /// The service's certificate and key, and their files.
 #[derive(Debug)]
 pub(crate) struct OwnCertificate {
@@ -128,7 +130,7 @@ pub(crate) fn config(own: Arc<OwnCertificate>) -> Result<ServerConfig> {
     Ok(config)
 }
 
-/// Takes any client certificate and none. The handshake proves that the client has its key; whether the ledger knows it
+/// Takes any client certificate up to a length, and none. The handshake proves that the client has its key; whether the ledger knows it
 /// is decided for each request, so that revocation needs no new connection, and an expired certificate can be renewed
 /// where the policy allows it.
 #[derive(Debug)]
@@ -149,10 +151,15 @@ impl ClientCertVerifier for AnyClient {
 
     fn verify_client_cert(
         &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
         _: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
+        // They stay as long as the connection, and nothing but the leaf is used.
+        let length: usize = std::iter::once(leaf).chain(others).map(|certificate| certificate.len()).sum();
+        if length > limits::CHAIN {
+            return Err(rustls::CertificateError::ApplicationVerificationFailure.into());
+        }
         Ok(ClientCertVerified::assertion())
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use base::{Result, digest};
 use identity::lifecycle::{published_lists, revocation_lists};
 use ledger::{OpenStep, RevocationList, View};
+use store::KeptStore;
 use store::ca::{Ca, KeyLocation};
 use time::OffsetDateTime;
 
@@ -25,6 +26,11 @@ impl Desk<'_, '_> {
     /// Reads again what has changed, and takes the figures.
     pub(crate) fn look(&mut self, service: &Service, own: &OwnCertificate) {
         own.refresh();
+        // Only a busy service needs the connection. An idle one leaves the files of the ledger to others, who may copy or
+        // replace them.
+        if !std::mem::take(&mut self.is_busy) {
+            self.kept = KeptStore::default();
+        }
         self.workspace.now = OffsetDateTime::now_utc();
         let looked = self.look_at_store(service, own);
         if let Err(error) = &looked {
@@ -55,6 +61,8 @@ impl Desk<'_, '_> {
     pub(crate) fn clean(&mut self) {
         self.workspace.now = OffsetDateTime::now_utc();
         let cleaned = self.ledger_file.check().and_then(|()| {
+            // Opened from the beginning: what verbs that were killed have left in the store is finished here, because the
+            // batches between do not look for it while the ledger is unchanged.
             let mut store = self.workspace.open_store("serve")?;
             let removed = store.ledger.remove_expired_passwords(self.workspace.now)?;
             if removed > 0 {

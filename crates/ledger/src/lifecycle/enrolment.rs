@@ -268,7 +268,7 @@ impl Transaction<'_> {
     /// # Errors
     /// Those of the database.
     pub fn used(&self, key: &Key) -> Result<bool> {
-        let (row, _) = self.locate(key)?;
+        let (row, role) = self.role_of(key)?;
         let sql = "UPDATE enrolled SET used_at = ?2 WHERE identity = ?1 AND used_at IS NULL";
         if self.execute(sql, values![row, self.now()])? == 0 {
             return Ok(false);
@@ -278,14 +278,14 @@ impl Transaction<'_> {
             key = (SELECT key FROM enrolled WHERE identity = ?3)";
         self.execute(sql, values![&key.name, self.now(), row])?;
         let before = self.current(key.kind, &key.name)?.filter(|before| before.key != *key);
-        if !self.becomes_pending(row, key, before.as_ref())? {
+        if !self.becomes_pending((row, role), key, before.as_ref())? {
             return Ok(true);
         }
         // A platform that knows the certificate before must get this one first. Else no login would work in between.
         if before.is_some_and(|before| before.reached(State::Registered).is_some()) {
             self.execute("UPDATE enrolled SET swap = 'open' WHERE identity = ?1", values![row])?;
         } else {
-            self.promote(key)?;
+            self.promote_row(row, key)?;
         }
         Ok(true)
     }
@@ -321,7 +321,7 @@ impl Transaction<'_> {
             // A later certificate was sent and superseded this one, but the device has used this one only.
             Role::Superseded if !self.is_later_one_used(key)? => {
                 let current = self.current(key.kind, &key.name)?;
-                self.becomes_pending(row, key, current.as_ref())
+                self.becomes_pending((row, role), key, current.as_ref())
             }
             _ => Ok(false),
         }
@@ -329,8 +329,7 @@ impl Transaction<'_> {
 
     /// Makes a generation that is used the pending one, in place of a later one that was sent and never used. Returns
     /// whether it is pending: nothing takes the place of a current generation that is later.
-    fn becomes_pending(&self, row: i64, key: &Key, current: Option<&Entry>) -> Result<bool> {
-        let (_, role) = self.role_of(key)?;
+    fn becomes_pending(&self, (row, role): (i64, Role), key: &Key, current: Option<&Entry>) -> Result<bool> {
         let is_newer = current.is_none_or(|current| current.generation() < key.generation);
         match role {
             Role::Pending => Ok(true),

@@ -76,42 +76,40 @@ impl Transaction<'_> {
         let (row, role) = self.role_of(key)?;
         match role {
             Role::Current => Ok(()),
-            Role::Pending => {
-                // First, because an index allows one current generation for each name.
-                self.supersede(key, Role::Current)?;
-                self.execute("UPDATE identity SET role = 'current' WHERE id = ?1", values![row])?;
-                // Whatever was under way with the platform is done.
-                self.execute(
-                    "DELETE FROM renewal_step WHERE identity = ?1 AND step IN ('swap', 'back')",
-                    values![row],
-                )?;
-                Ok(())
-            }
+            Role::Pending => self.promote_row(row, key),
             role => Err(self.bug(format!("{key} is {role} and cannot become current"))),
         }
+    }
+
+    /// As [`Self::promote`], for a pending generation in this row.
+    pub(crate) fn promote_row(&self, row: i64, key: &Key) -> Result<()> {
+        // First, because an index allows one current generation for each name.
+        self.supersede(key, Role::Current)?;
+        self.execute("UPDATE identity SET role = 'current' WHERE id = ?1", values![row])?;
+        // Whatever was under way with the platform is done.
+        self.execute("DELETE FROM renewal_step WHERE identity = ?1 AND step IN ('swap', 'back')", values![row])?;
+        Ok(())
     }
 
     /// Gives the role superseded to the generation of the name that has the role current, or pending: another one is to
     /// have it.
     pub(crate) fn supersede(&self, key: &Key, role: Role) -> Result<()> {
-        self.execute(
-            // Before the update, which changes the role that this selects by.
-            "DELETE FROM renewal_step WHERE identity IN \
-             (SELECT id FROM identity WHERE kind = ?1 AND name = ?2 AND role = ?3)",
-            values![key.kind.as_str(), &key.name, role.as_str()],
-        )?;
-        self.execute(
-            "UPDATE identity SET role = 'superseded' WHERE kind = ?1 AND name = ?2 AND role = ?3",
-            values![key.kind.as_str(), &key.name, role.as_str()],
-        )?;
+        // Most often there is none. For a change of rows by another condition than their number, SQLite makes a table in
+        // memory first.
+        let sql = format!("SELECT id FROM identity WHERE kind = ?1 AND name = ?2 AND role = '{role}'");
+        let rows = self.query(&sql, values![key.kind.as_str(), &key.name])?;
+        for row in &rows {
+            let row = row.get::<i64>(0)?;
+            self.execute("DELETE FROM renewal_step WHERE identity = ?1", values![row])?;
+            self.execute("UPDATE identity SET role = 'superseded' WHERE id = ?1", values![row])?;
+        }
         Ok(())
     }
 
     /// The row number and the role of a key.
     pub(crate) fn role_of(&self, key: &Key) -> Result<(i64, Role)> {
-        let (row, _) = self.locate(key)?;
-        let found = self.one("SELECT role FROM identity WHERE id = ?1", values![row])?;
-        let role: String = found.map_or(Ok(String::new()), |found| found.get(0))?;
-        Ok((row, one_of(&Role::ALL, Role::as_str, &role).map_err(|error| error.at(self.path()))?))
+        let row = self.row_of(key, "SELECT id, role FROM identity")?;
+        let role: String = row.get(1)?;
+        Ok((row.get(0)?, one_of(&Role::ALL, Role::as_str, &role).map_err(|error| error.at(self.path()))?))
     }
 }

@@ -1,6 +1,7 @@
 //! The layout of the database, and the way from each to the next.
 
 use base::{Code, Error, Result};
+use tokio_postgres::SimpleQueryMessage;
 
 use super::session::{Session, TableLock};
 use super::{PostgresServer, PostgresWorker};
@@ -78,6 +79,22 @@ pub(crate) fn open_read_only(server: &PostgresServer) -> Result<PostgresWorker> 
     let worker = PostgresWorker::start(server.clone())?;
     worker.call(look)?;
     Ok(worker)
+}
+
+/// Fails unless a session that stayed open can go on. A server that went away is not waited for.
+///
+/// # Errors
+/// Those of the connection; [`Code::LedgerOutdated`] if another station has brought the ledger to another layout.
+pub(crate) fn check_goes_on(session: &mut Session) -> Result<()> {
+    let answer = session.ask_now("SELECT version FROM tbpki.layout")?;
+    let version = answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0),
+        _ => None,
+    });
+    match version.map(str::parse) {
+        Some(Ok(LAYOUT)) => Ok(()),
+        _ => Err(Code::LedgerOutdated.error("the ledger has another layout than before")),
+    }
 }
 
 fn make(session: &mut Session, before: BeforeUpgrade) -> Result<()> {

@@ -195,6 +195,17 @@ impl Session {
         self.wait(|client| async move { client.simple_query(sql).await })
     }
 
+    /// As [`Self::ask`], without waiting for a server that went away.
+    ///
+    /// # Errors
+    /// [`Code::LedgerLost`] if there is no connection now.
+    pub(super) fn ask_now(&mut self, sql: &str) -> Result<Vec<SimpleQueryMessage>> {
+        if self.client.as_ref().is_none_or(Client::is_closed) {
+            return Err(lost(&self.server));
+        }
+        self.wait(|client| async move { client.simple_query(sql).await })
+    }
+
     fn statement(&mut self, sql: &str) -> Result<Statement> {
         self.connected()?;
         // Preparing a statement is a round trip of its own.

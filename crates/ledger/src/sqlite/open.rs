@@ -1,5 +1,6 @@
 //! The file: made, opened, brought up to date.
 
+use std::cell::Cell;
 use std::fs::{self, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
@@ -9,9 +10,9 @@ use base::{Code, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::File;
 use super::fault::{PATIENCE, fault};
 use super::schema::{self, FileKind};
+use super::{File, data_version};
 use crate::layout::{BeforeUpgrade, too_new};
 use crate::ledger::ledger_status::LedgerStatus;
 
@@ -26,6 +27,13 @@ const WAL_BYTES: i64 = 1 << 20;
 const FLEET_WAL_PAGES: i64 = 4096;
 const FLEET_WAL_BYTES: i64 = 32 << 20;
 
+/// The same for a process that stays: while it runs, the others find the index of `ledger.db-wal` in memory and do not
+/// read the file. A service writes a few pages again and again, and each folding waits for the disk.
+const SERVICE_WAL_PAGES: i64 = 1000;
+
+/// The statements that stay prepared there: more than a service has, because each would be parsed again for each batch.
+const SERVICE_STATEMENTS: usize = 128;
+
 /// Octets for the tables of a new layout while they are empty, and for `ledger.db-shm`.
 const NEW_TABLES: u64 = 512 << 10;
 
@@ -36,12 +44,14 @@ const FLEET_CACHE: i64 = 4 << 10;
 /// For reading and writing; made if there is none. `before` may refuse to bring an older ledger up to date.
 pub(crate) fn open(path: &Path, before: BeforeUpgrade) -> Result<File> {
     create(path)?;
-    let file = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let mut file = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let layout = file.run(FileKind::of)?;
     // Before anything is set: `journal_mode` writes to the header
     // of the file, and this may be the database of another program.
     let version = known_version(path, &layout)?;
     file.run(durable_and_quick)?;
+    // Before its user looks at anything: what others commit after this must not count as seen.
+    file.opened_at = file.run(data_version)?;
     if version < schema::STEPS.len() {
         // A new ledger has no rows that would be written twice.
         if version > 0 {
@@ -86,6 +96,14 @@ impl File {
             connection.pragma_update(None, "cache_size", -FLEET_CACHE)?;
             connection.pragma_update(None, "wal_autocheckpoint", FLEET_WAL_PAGES)?;
             connection.pragma_update(None, "journal_size_limit", FLEET_WAL_BYTES)
+        })
+    }
+
+    /// Sets it up for a connection that stays open.
+    pub(crate) fn stay_open(&self) -> Result<()> {
+        self.run(|connection| {
+            connection.set_prepared_statement_cache_capacity(SERVICE_STATEMENTS);
+            connection.pragma_update(None, "wal_autocheckpoint", SERVICE_WAL_PAGES)
         })
     }
 
@@ -178,7 +196,7 @@ fn connect(path: &Path, access: OpenFlags) -> Result<File> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(to_error)?;
     connection.pragma_update(None, "cell_size_check", true).map_err(to_error)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(to_error)?;
-    Ok(File { connection, path: path.to_owned() })
+    Ok(File { connection, path: path.to_owned(), opened_at: 0, changes_at_begin: Cell::default() })
 }
 
 /// See the crate's documentation for what was measured.

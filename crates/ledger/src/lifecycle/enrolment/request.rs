@@ -110,6 +110,11 @@ impl View {
         self.query(&format!("{SELECT} {order}"), &[])?.iter().map(read).collect()
     }
 
+    /// Whether there are requests, decided or not.
+    pub fn has_enrolment_requests(&self) -> Result<bool> {
+        Ok(self.one("SELECT 1 FROM enrolment_request LIMIT 1", &[])?.is_some())
+    }
+
     /// The number of requests that wait.
     pub fn waiting_requests(&self) -> Result<u64> {
         self.one("SELECT count(*) FROM enrolment_request WHERE decision IS NULL", &[])?.map_or(Ok(0), |row| row.get(0))
