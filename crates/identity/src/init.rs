@@ -3,7 +3,6 @@
 pub mod devices_key;
 pub(crate) mod hierarchy;
 pub mod imported_ca;
-pub mod imported_keystore;
 pub(crate) mod root_out;
 pub mod unfinished;
 

@@ -1,5 +1,7 @@
 //! Passwords and passphrases: read from the configured place, or made and kept.
 
+pub mod imported_keystore;
+
 use std::path::Path;
 
 use base::file::{FileSet, Mode};

@@ -8,6 +8,7 @@ pub(crate) mod each_device;
 pub(crate) mod flash;
 pub(crate) mod fleet;
 pub(crate) mod identity;
+mod imported_secrets;
 pub(crate) mod init;
 pub(crate) mod lifecycle;
 pub(crate) mod look;

@@ -156,6 +156,33 @@ fn a_keystore_brings_key_and_chain_with_its_password() {
 }
 
 #[test]
+fn a_key_with_its_own_password_in_a_keystore_is_imported() {
+    let sandbox = Sandbox::with_store();
+    issued_by_others(&sandbox, "pump-1", "extendedKeyUsage=clientAuth\n");
+    pkcs12(&sandbox, "pump-1");
+    let jks = sandbox.join("other/pump-1.jks");
+    let convert = keytool().args(["-importkeystore", "-srcstorepass", "changeit", "-deststorepass", "changeit"]);
+    let convert = convert.args(["-noprompt", "-deststoretype", "JKS", "-srckeystore"]);
+    convert.arg(sandbox.join("other/pump-1.p12")).arg("-destkeystore").arg(&jks).run().ok();
+    let change = keytool().args(["-keypasswd", "-alias", "1", "-storepass", "changeit", "-keypass", "changeit"]);
+    change.args(["-new", "of-the-key", "-keystore"]).arg(&jks).run().ok();
+    for (name, secret) in [("key-pass", "of-the-key\n"), ("wrong", "another\n")] {
+        sandbox.write(name, secret);
+        sandbox.private(name);
+    }
+    let before = Snapshot::of(sandbox.path());
+    let import = ["import", "--no-input", "--cert", "other/pump-1.jks", "--passphrase-file", "pass"];
+    let none = sandbox.fails(import, 2, "TBPKI-0010").prints("--key-passphrase-file");
+    before.is_unchanged(&Snapshot::of(sandbox.path()), &none);
+    let wrong = sandbox.fails([&import[..], &["--key-passphrase-file", "wrong"]].concat(), 1, "TBPKI-0071");
+    before.is_unchanged(&Snapshot::of(sandbox.path()), &wrong);
+    sandbox.ok([&import[..], &["--key-passphrase-file", "key-pass"]].concat());
+    assert_eq!(sandbox.read("pki/devices/pump-1/chain.pem"), sandbox.read("other/chain.pem"));
+    sandbox.ok(["store", "check"]);
+    sandbox.ok(["renew", "--device", "pump-1", "--same-key"]);
+}
+
+#[test]
 fn what_is_not_a_server_is_refused_and_nothing_is_written() {
     let sandbox = Sandbox::with_store();
     sandbox.ok(["server", "--name", "taken.example", "--only-given-names"]);

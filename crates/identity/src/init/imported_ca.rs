@@ -12,9 +12,8 @@ use pki::{Certificate, PrivateKey};
 use time::OffsetDateTime;
 
 use store::FILE_LIMIT;
+use store::secrets::imported_keystore::{self, AskForImported, ImportedSecret};
 use store::secrets::open_with;
-
-use super::imported_keystore::{self, AskForImported, ImportedSecret};
 
 /// A CA's key with its chains up to a root.
 #[derive(Debug)]

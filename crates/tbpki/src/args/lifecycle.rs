@@ -200,6 +200,9 @@ pub struct ImportArgs {
     /// Read the passphrase of encrypted keys and keystores from FILE (`-` for standard input)
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
+    /// Read the password of the key inside a keystore from FILE, if it differs
+    #[arg(long, value_name = "FILE")]
+    pub key_passphrase_file: Option<PathBuf>,
     /// Print what would happen, and write nothing
     #[arg(long)]
     pub dry_run: bool,

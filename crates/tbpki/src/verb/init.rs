@@ -9,7 +9,6 @@ use config::legacy::{self, SecretFile};
 use config::{Answers, Config, KeyName, SecretRef, key};
 use identity::init::devices_key::DevicesKey;
 use identity::init::imported_ca::ImportedCa;
-use identity::init::imported_keystore::ImportedSecret;
 use identity::init::unfinished;
 use identity::init::{InitReport, InitRequest, check_absent, init};
 use pki::key::PublicKey;
@@ -19,6 +18,7 @@ use store::ca::Hierarchy;
 use time::OffsetDateTime;
 
 use super::identity::report::write_files;
+use super::imported_secrets::{ImportedSecrets, Source};
 use super::passphrase;
 use crate::args::InitArgs;
 use crate::context::{Context, Overrides};
@@ -57,13 +57,24 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
         // Made later, with the store: a key in a token that no store knows would stay there.
         Some(uri) => Some(DevicesKey::New(uri)),
     };
-    let mut imported = ImportedSecrets::new(args);
-    let mut imported = |paths: &[PathBuf], in_token: Option<&PublicKey>| -> Result<Option<ImportedCa>> {
+    let secrets = ImportedSecrets::read(
+        Source {
+            file: args.imported_passphrase_file.as_deref(),
+            what: "passphrase of the imported CA",
+            option: "--imported-passphrase-file",
+        },
+        Source {
+            file: args.imported_key_passphrase_file.as_deref(),
+            what: "password of the private key in the imported keystore",
+            option: "--imported-key-passphrase-file",
+        },
+        context,
+    )?;
+    let imported = |paths: &[PathBuf], in_token: Option<&PublicKey>| -> Result<Option<ImportedCa>> {
         if paths.is_empty() {
             return Ok(None);
         }
-        let mut ask = |which, again| imported.fetch(which, again, context);
-        ImportedCa::read(paths, &mut ask, now, in_token).map(Some)
+        ImportedCa::read(paths, &mut |which, again| secrets.fetch(which, again), now, in_token).map(Some)
     };
     let in_token = devices_key.as_ref().and_then(DevicesKey::existing);
     let imported = vec![
@@ -226,49 +237,6 @@ fn pin(place: Option<&SecretRef>, context: &mut Context) -> Result<Secret> {
     match place {
         Some(place) if *place != SecretRef::Prompt => passphrase::resolve(place, key::ca::pin.path(), context),
         _ => context.prompter.secret_for(key::ca::pin.path()),
-    }
-}
-
-/// The secrets of imported CAs: each file is read once, because standard input cannot be read twice.
-struct ImportedSecrets<'a> {
-    args: &'a InitArgs,
-    passphrase: Option<Secret>,
-    key_passphrase: Option<Secret>,
-}
-
-impl<'a> ImportedSecrets<'a> {
-    fn new(args: &'a InitArgs) -> Self {
-        Self { args, passphrase: None, key_passphrase: None }
-    }
-
-    /// A secret from its file, or from the prompt; none where a file has given a wrong one.
-    fn fetch(&mut self, which: ImportedSecret, again: bool, context: &mut Context) -> Result<Option<Secret>> {
-        let (path, kept, what, flag) = match which {
-            ImportedSecret::Passphrase => (
-                &self.args.imported_passphrase_file,
-                &mut self.passphrase,
-                "passphrase of the imported CA",
-                "--imported-passphrase-file",
-            ),
-            ImportedSecret::KeyPassword => (
-                &self.args.imported_key_passphrase_file,
-                &mut self.key_passphrase,
-                "password of the private key in the imported keystore",
-                "--imported-key-passphrase-file",
-            ),
-        };
-        let Some(path) = path else {
-            let question = if again { format!("not the right one; {what}") } else { what.to_owned() };
-            return context.prompter.secret(&question, flag).map(Some);
-        };
-        // A file gives the same wrong passphrase again and again.
-        if again {
-            return Ok(None);
-        }
-        if kept.is_none() {
-            *kept = Some(passphrase::read_maybe_empty(path, &format!("the {what}"), context)?);
-        }
-        Ok(kept.clone())
     }
 }
 

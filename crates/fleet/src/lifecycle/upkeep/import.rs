@@ -9,8 +9,9 @@ mod report;
 
 use std::path::{Path, PathBuf};
 
-use base::{Code, Error, Finding, Result, Secret};
+use base::{Code, Error, Finding, Result};
 use ledger::{Entry, Key, Kind, Role, Transaction, View};
+use store::secrets::imported_keystore::{AskForImported, ImportedSecret};
 use store::{SELF, Workspace};
 
 use super::repair::issuers::Issuers;
@@ -38,7 +39,8 @@ pub struct ImportRequest {
 }
 
 /// Takes certificates into the ledger, each as the current one of its device or server, and into their directories.
-/// `ask` is asked for the passphrase of an encrypted key or keystore, and again after a wrong one.
+/// `ask` is asked for the passphrase of an encrypted key or keystore and for the password of a key in a keystore, and again
+/// after a wrong one.
 ///
 /// # Errors
 /// [`Code::NotImportable`] for a file that is not a device's or server's certificate, [`Code::DuplicateNames`] for a name that is in use
@@ -47,12 +49,12 @@ pub struct ImportRequest {
 pub fn import(
     workspace: &mut Workspace<'_>,
     request: &ImportRequest,
-    ask: &mut dyn FnMut(bool) -> Result<Option<Secret>>,
+    ask: &mut AskForImported<'_>,
 ) -> Result<ImportReport> {
     store::check_exists(workspace.store_dir())?;
     let prefix = workspace.config.server.prefix.value.to_string();
     let (mut candidates, skipped) = read::candidates(request, &prefix, ask)?;
-    candidate::take_keys(&mut candidates, &request.keys, ask)?;
+    candidate::take_keys(&mut candidates, &request.keys, &mut |again| ask(ImportedSecret::Passphrase, again))?;
     let mut report = ImportReport { dry_run: request.dry_run, skipped, ..ImportReport::default() };
     let view = workspace.view()?;
     let issuers = Issuers::of_store(workspace.store_dir(), &view)?;

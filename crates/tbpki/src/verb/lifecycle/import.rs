@@ -11,7 +11,7 @@ use crate::args::ImportArgs;
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
-use crate::verb::passphrase;
+use crate::verb::imported_secrets::{ImportedSecrets, Source};
 
 pub(crate) fn run(args: &ImportArgs, context: &mut Context) -> Result<Exit> {
     if args.name.is_some() && args.cert.len() != 1 {
@@ -21,14 +21,20 @@ pub(crate) fn run(args: &ImportArgs, context: &mut Context) -> Result<Exit> {
             .fix("name one certificate with --cert"));
     }
     let config = context.config(&Overrides::default())?;
-    let given = passphrase::read(args.passphrase_file.as_deref(), context)?;
-    let prompter = context.prompter;
-    let mut ask = |again: bool| match &given {
-        // A file gives the same answer again.
-        Some(_) if again => Ok(None),
-        Some(secret) => Ok(Some(secret.clone())),
-        None => prompter.secret("passphrase of the key or keystore", "--passphrase-file FILE").map(Some),
-    };
+    let secrets = ImportedSecrets::read(
+        Source {
+            file: args.passphrase_file.as_deref(),
+            what: "passphrase of the key or keystore",
+            option: "--passphrase-file FILE",
+        },
+        Source {
+            file: args.key_passphrase_file.as_deref(),
+            what: "password of the private key in the keystore",
+            option: "--key-passphrase-file FILE",
+        },
+        context,
+    )?;
+    let mut ask = |which, again| secrets.fetch(which, again);
     // The argument is a name of a device, whose rules are wider than those of a host name.
     let name = match (&args.name, args.server) {
         (Some(name), true) => {

@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use base::file::{self, BulkDir};
-use base::{Code, Error, Result, Secret};
+use base::{Code, Error, Result};
 use config::HostName;
 use ledger::Kind;
 use pki::certificate::ExtendedKeyUsage;
 use pki::device_name::DeviceName;
-use pki::keystore::{Keystore, Passwords, find_keystore};
+use pki::keystore::find_keystore;
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey, San};
 use store::FILE_LIMIT;
-use store::secrets::open_with;
+use store::secrets::imported_keystore::{self, AskForImported};
 
 use super::ImportRequest;
 use super::candidate::Candidate;
@@ -25,7 +25,7 @@ use super::report::SkippedFile;
 pub(super) fn candidates(
     request: &ImportRequest,
     prefix: &str,
-    ask: &mut dyn FnMut(bool) -> Result<Option<Secret>>,
+    ask: &mut AskForImported<'_>,
 ) -> Result<(Vec<Candidate>, Vec<SkippedFile>)> {
     let (mut candidates, mut skipped) = (Vec::new(), Vec::new());
     let kind = if request.servers { Kind::Server } else { Kind::Device };
@@ -68,16 +68,12 @@ struct Found {
 }
 
 /// The certificates of a file in their order, and the key of a keystore.
-fn contents(
-    path: &Path,
-    ask: &mut dyn FnMut(bool) -> Result<Option<Secret>>,
-) -> Result<(Vec<Certificate>, Option<PrivateKey>)> {
+fn contents(path: &Path, ask: &mut AskForImported<'_>) -> Result<(Vec<Certificate>, Option<PrivateKey>)> {
     let bytes = file::read_secret(path, FILE_LIMIT)?;
     let Some(octets) = find_keystore(&bytes) else {
         return Ok((PemBundle::parse(&bytes).map_err(|error| error.at(path))?.certificates, None));
     };
-    let open = &mut |password: &Secret| Keystore::read(&octets, &Passwords::same(password.clone()));
-    let keystore = open_with(ask, open).map_err(|error| error.at(path))?;
+    let (keystore, _) = imported_keystore::open(&octets, ask).map_err(|error| error.at(path))?;
     let entry = keystore.key(None).map_err(|error| error.at(path))?;
     let certificates: Result<Vec<Certificate>> = entry.chain.iter().map(|der| Certificate::from_der(der)).collect();
     let key = PrivateKey::from_pkcs8_der(&entry.key).map_err(|error| error.at(path))?;
@@ -86,7 +82,7 @@ fn contents(
 
 /// Reads a file. With `is_named`, a person has stated that a certificate with the mark of a CA is that of a device: OpenSSL
 /// makes self-signed certificates with this mark unless it is told otherwise.
-fn read(path: &Path, kind: Kind, is_named: bool, ask: &mut dyn FnMut(bool) -> Result<Option<Secret>>) -> Result<Found> {
+fn read(path: &Path, kind: Kind, is_named: bool, ask: &mut AskForImported<'_>) -> Result<Found> {
     if path.is_dir() {
         return Err(Code::NotImportable.error("this is a directory").at(path).fix("name it with --dir"));
     }
