@@ -38,7 +38,7 @@ impl Running {
     fn get(&self, path: &str) -> String {
         let authority = self.ready["url"].as_str().unwrap().trim_start_matches("http://").to_owned();
         let mut stream = TcpStream::connect(&authority).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -64,7 +64,7 @@ fn a_thingsboard_prints_its_addresses_and_ends_on_sigterm() {
     assert!(running.get("/sim/requests").contains("/api/auth/user"));
     let killed = Command::new("kill").args(["-TERM", &running.child.id().to_string()]).status().unwrap();
     assert!(killed.success());
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     let status = loop {
         match running.child.try_wait().unwrap() {
             Some(status) => break status,

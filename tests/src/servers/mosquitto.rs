@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::oracle::program;
 
 /// Longer than a broker has ever taken on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The configuration of a TLS listener of mosquitto.
 pub struct Listener {

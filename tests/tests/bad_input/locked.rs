@@ -36,7 +36,7 @@ impl Holder {
         Tool::new("mkfifo").arg(&pipe).run().ok();
         let mut command = sandbox.tbpki([args, &["--ca-passphrase-file", "pipe"]].concat()).command();
         let process = Guarded(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(120);
         while !sandbox.text("pki/.lock").contains(&format!("\"pid\":{}", process.0.id())) {
             assert!(Instant::now() < deadline, "the first does not take the lock");
             thread::sleep(Duration::from_millis(10));
@@ -77,12 +77,9 @@ fn the_message_names_the_holder() {
             crate::has_expected(&outcome, !json.is_empty(), user(90, words));
             assert!(!sandbox.join("pki/devices/valve-2").exists());
         }
-        // Who only looks does not wait.
-        let started = Instant::now();
+        // A verb that waited for the lock would fail, because the holder keeps it until the end of the block.
         sandbox.ok(["list"]);
         sandbox.ok([SECOND, &["--dry-run"]].concat());
-        // Below the five seconds that a verb waits for the lock before it gives up.
-        assert!(started.elapsed() < Duration::from_secs(4));
         holder.finish("correct horse\n");
     }
     sandbox.ok(&second);

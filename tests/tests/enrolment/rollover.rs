@@ -48,7 +48,7 @@ fn both_generations_are_sent_while_both_are_trusted() {
     // The service signs with the new generation as soon as it has read it.
     let begun = Instant::now();
     let last = loop {
-        assert!(begun.elapsed() < Duration::from_secs(60), "the service keeps the earlier generation");
+        assert!(begun.elapsed() < Duration::from_secs(180), "the service keeps the earlier generation");
         let name = format!("pump-{}", begun.elapsed().as_millis() + 2);
         request(&sandbox, &name, &format!("/CN={name}"));
         let user = format!("{name}:{}", password(&sandbox, &name));

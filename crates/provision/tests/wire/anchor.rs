@@ -90,7 +90,7 @@ fn a_real_server_leads_to_the_root_that_it_did_not_send() {
         let issuing = root.issuing("Issuing");
         let (leaf, key) = issuing.leaf("127.0.0.1");
         let (target, _server) = tls(Show { versions, ..Show::new([leaf.der().to_vec(), issuing.der()], key) });
-        let options = ProbeOptions { timeout: Duration::from_secs(5), ..ProbeOptions::default() };
+        let options = ProbeOptions { timeout: Duration::from_secs(20), ..ProbeOptions::default() };
         let probe = probe::server(&target, &options).unwrap();
 
         // Another root, junk, and a root of the same name with another key come first.
