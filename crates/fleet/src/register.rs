@@ -22,9 +22,9 @@ pub use request::{DeviceSelection, RegisterRequest, TellDevice};
 use crate::platform::Connection;
 use crate::stop::Stop;
 use recorder::{Records, StoreRecorder};
-pub(crate) use renewals::nothing_pending;
+pub(crate) use renewals::{check_not_fetched, nothing_pending};
 use source::DeviceSource;
-pub(crate) use source::revoked;
+pub(crate) use source::{only_pending, revoked};
 use store::Workspace;
 
 /// Registers identities of the store until `stop` becomes true, and passes the outcome of each to `tell` as it comes.

@@ -147,6 +147,7 @@ fn with_plan<'w, T>(
             issuer_name: &issuer_name,
             force: request.force,
             pending: false,
+            renews: false,
             hook: false,
         },
     };

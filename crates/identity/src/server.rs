@@ -142,6 +142,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
             issuer_name: &issuer_name,
             force: request.force,
             pending: false,
+            renews: false,
             hook: false,
         },
     };

@@ -1,5 +1,7 @@
 //! Writing: several steps that happen together or not at all.
 
+mod unregistered;
+
 use std::ops::Deref;
 
 use base::host::host_name;
@@ -159,8 +161,9 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// Records that the platform knows the credential. May be repeated.
+    /// Records that the platform knows the credential, and that its name is not unregistered any more. May be repeated.
     pub fn registered(&self, key: &Key) -> Result<()> {
+        self.mark_unregistered(key, None)?;
         self.step(key, State::Registered, None)
     }
 
@@ -172,34 +175,6 @@ impl<'a> Transaction<'a> {
             return Ok(false);
         }
         self.registered(key).map(|()| true)
-    }
-
-    /// Records that the credential is about to be taken from the platform: from now on bulk operations skip the identity,
-    /// also if that is interrupted. May be repeated.
-    pub fn unregistering(&self, key: &Key) -> Result<()> {
-        let (row, _) = self.view.locate(key)?;
-        let sql = "UPDATE identity SET unregistered_at = COALESCE(unregistered_at, ?2) WHERE id = ?1";
-        self.execute(sql, values![row, self.now()]).map(drop)
-    }
-
-    /// Takes [`unregistering`](Self::unregistering) back, because the platform was not changed.
-    pub fn not_unregistered(&self, key: &Key) -> Result<()> {
-        let (row, _) = self.view.locate(key)?;
-        self.execute("UPDATE identity SET unregistered_at = NULL WHERE id = ?1", values![row]).map(drop)
-    }
-
-    /// Records that the credential was taken from the platform: the identity returns to the state issued, or bundled
-    /// if it is in an image, and bulk operations skip it until it is registered again. May be repeated.
-    pub fn unregistered(&self, key: &Key) -> Result<()> {
-        let (row, _) = self.view.locate(key)?;
-        self.execute(
-            // `bundled_at` is kept: the image in the flash exists whether or not the platform knows the device.
-            "UPDATE identity SET state = CASE state WHEN 'registered' THEN \
-             CASE WHEN bundled_at IS NULL THEN 'issued' ELSE 'bundled' END ELSE state END, \
-             registered_at = NULL, unregistered_at = ?2, last_error = NULL WHERE id = ?1",
-            values![row, self.now()],
-        )?;
-        Ok(())
     }
 
     /// Records that the credential is in a flash image. May be repeated.

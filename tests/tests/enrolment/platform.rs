@@ -269,6 +269,28 @@ fn a_device_that_was_unregistered_stays_away() {
 }
 
 #[test]
+fn a_device_that_is_deleted_while_its_certificate_waits_for_the_platform_is_not_made_again() {
+    let scene = Scene::new();
+    let service = scene.service();
+    scene.fetch(&service, "a", None);
+    confirm(&service, "a");
+    let sim = scene.platform.sim().unwrap();
+    sim.inject(Fault::new(FaultKind::Status(503)).on("POST", "/api/device/credentials").times(0));
+    scene.fetch(&service, "b", Some("a"));
+    service.confirm("b.pem", "b.key").is(202, "confirmed; the platform does not have the certificate yet");
+    let known = |tool| scene.platform.known_to(tool, &scene.secret);
+    known(scene.sandbox.tbpki(["unregister", "--device", "pump-1", "--delete-device", "--yes"])).run().ok();
+    sim.clear_faults();
+    // The device uses the certificate, without the platform.
+    until("in use", || scene.roles() == ["superseded", "current"]);
+    assert_eq!((scene.credential(), sim.devices().len()), (None, 0));
+    scene.fetch(&service, "c", Some("b"));
+    service.confirm("c.pem", "c.key").is(200, "confirmed");
+    let outcome = known(scene.sandbox.tbpki(["register", "--all", "--json"])).run().ok();
+    assert_eq!((&outcome.json()["result"]["skipped"], sim.devices().len()), (&1.into(), 0));
+}
+
+#[test]
 fn a_host_keeps_its_files_until_the_platform_has_the_new_certificate() {
     let scene = Scene::new();
     let service = scene.service();

@@ -120,3 +120,19 @@ fn what_a_fleet_cannot_be_renewed_by_is_refused() {
     sandbox.ok(["fleet", "renew", "--job", "1", "--out", "renewed"]).prints("1 not due");
     assert!(!sandbox.join("renewed").exists());
 }
+
+#[test]
+fn a_fleet_is_renewed_below_the_next_generation_of_its_ca() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["fleet", "issue", "--count", "2", "--name-pattern", "s-{}", "--out", "fleet"]);
+    sandbox.ok(["ca", "prepare", "devices-issuing"]);
+    sandbox.ok(["ca", "activate", "devices-issuing"]);
+    // The present certificates are new, and the earlier CA can go only when none of them is in use.
+    sandbox.fails(["ca", "retire", "devices-issuing"], 1, "TBPKI-0319");
+    let report = json(&sandbox.ok(["fleet", "renew", "--job", "1", "--out", "renewed", "--json"]));
+    assert_eq!((&report["job"], phase(&report)), (&json!(2), (2, 0, 0)));
+    for name in ["s-1", "s-2"] {
+        assert_eq!(rows(&sandbox, name).iter().map(|row| row.0.as_str()).collect::<Vec<_>>(), ["current", "pending"]);
+    }
+    sandbox.fails(["ca", "retire", "devices-issuing"], 1, "2 certificates in use depend on generation 1");
+}

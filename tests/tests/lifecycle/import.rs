@@ -190,6 +190,20 @@ fn a_certificate_of_a_ca_of_this_store_belongs_to_it() {
 }
 
 #[test]
+fn no_list_of_this_store_has_the_superseded_certificate_of_another_ca() {
+    let sandbox = Sandbox::with_store();
+    other_ca(&sandbox, "valve-7");
+    sandbox.ok(["import", "--cert", "other/device.pem", "--key", "other/device.key"]);
+    sandbox.ok(["renew", "--device", "valve-7"]);
+    let lists = sandbox.tbpki(["crl", "--json"]).env("TBPKI_CRL_SUPERSEDED", "true").run().ok();
+    assert_eq!(json(&lists)["lists"][0]["revoked"], 0);
+    let roles: Vec<_> = rows(&sandbox, "valve-7").iter().map(|row| row["role"].clone()).collect();
+    assert_eq!(roles, ["superseded", "current"]);
+    // No step is open that nothing could finish.
+    sandbox.ok(["revoke", "--open"]);
+}
+
+#[test]
 fn expired_certificates_are_imported_with_a_mark() {
     let sandbox = Sandbox::with_store();
     keygen(&sandbox, "old", "pump-1", "1");

@@ -22,5 +22,6 @@ mod seen;
 mod stolen_station;
 mod swap;
 mod units;
+mod unregistered;
 mod verifiers;
 mod years;

@@ -136,6 +136,21 @@ fn devices_stay_in_while_the_ca_of_their_profile_is_replaced_and_a_forged_chain_
 }
 
 #[test]
+fn a_device_that_was_unregistered_neither_blocks_the_next_ca_nor_comes_back_with_it() {
+    let scene = scene();
+    for device in ["pump-1", "pump-2"] {
+        scene.ok(&["client", "--device", device, "--profile", "pumps"]);
+        logs_in(&scene, device);
+    }
+    scene.ok(&["unregister", "--device", "pump-2"]);
+    scene.ok(&["ca", "prepare", CA]);
+    scene.ok(&["ca", "activate", CA, "--create"]).prints("generation 2: signs");
+    let sim = scene.platform.sim().unwrap();
+    assert_eq!(sim.credentials("pump-1").unwrap().kind, CredentialsType::X509Certificate);
+    assert_eq!(sim.credentials("pump-2").unwrap().kind, CredentialsType::AccessToken);
+}
+
+#[test]
 fn an_activation_that_the_platform_interrupts_is_finished_by_the_same_command() {
     let scene = scene();
     scene.ok(&["client", "--device", "pump-1", "--profile", "pumps"]);

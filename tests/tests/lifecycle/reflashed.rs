@@ -141,6 +141,35 @@ fn revoked_and_unregistered_devices_are_left_out() {
 }
 
 #[test]
+fn a_renewal_is_registered_although_the_certificate_before_was_revoked() {
+    let (scene, first, second) = renewed();
+    scene.ok(&["revoke", "--serial", &first.serial_hex()]);
+    assert_eq!(roles(&scene, "pump-1"), ["revoked", "pending"]);
+    let token = credential(&scene, "pump-1");
+    assert_ne!(token, first.credentials_id());
+    // What the ledger has of it is told, with the way on.
+    let outcome = scene.tbpki(&["register", "--device", "pump-1"]).run().ends(1);
+    outcome
+        .prints("TBPKI-0062")
+        .prints("its renewal is pending")
+        .prints("register --pending --device pump-1 --replace");
+    scene.tbpki(&["renew", "--device", "pump-1", "--register"]).run().ends(1).prints("TBPKI-0062");
+    // The token has replaced what was revoked. An operator states that the device has the renewal.
+    scene.tbpki(REGISTER).run().ends(1).prints("TBPKI-0137");
+    assert_eq!(
+        (roles(&scene, "pump-1"), credential(&scene, "pump-1")),
+        (vec!["revoked".into(), "pending".into()], token)
+    );
+    scene.ok(&[REGISTER, &["--replace"]].concat());
+    assert_eq!(
+        (roles(&scene, "pump-1")[1].as_str(), credential(&scene, "pump-1")),
+        ("current", second.credentials_id())
+    );
+    assert_eq!(leaf(&scene.sandbox, DEVICE), second);
+    assert!(scene.sandbox.join(format!("{DEVICE}.{}", first.serial_hex())).exists());
+}
+
+#[test]
 fn files_of_a_renewal_that_are_gone_are_reported_and_nothing_is_swapped() {
     let (scene, first, _) = renewed();
     fs::remove_dir_all(scene.sandbox.join("pki/devices/pump-1/pending")).unwrap();

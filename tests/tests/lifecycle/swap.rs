@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tb_sim::{CredentialsType, Fault, FaultKind};
-use tbpki_tests::forge::age;
+use tbpki_tests::forge::{age, sql};
 
 use crate::renew::{DEVICE, leaf, states};
 use crate::scene::{Scene, json};
@@ -236,4 +236,26 @@ fn a_revocation_wins_while_devices_are_registered() {
         assert_eq!(report["revoked"], 1, "{kind:?}: {report}");
         assert_ne!(stored("pump-1"), Some(CredentialsType::X509Certificate), "{kind:?}");
     }
+}
+
+#[test]
+fn copies_follow_although_the_certificate_before_was_revoked_before_the_files_moved() {
+    let scene = Scene::new();
+    scene.ok(&["client", "--device", "pump-1", "--days", "90", "--out", "here", "--register"]);
+    age(&scene.sandbox.join(LEDGER), "pump-1", 80);
+    scene.ok(&["renew", "--device", "pump-1"]);
+    let second = leaf(&scene.sandbox, "pki/devices/pump-1/pending/cert.pem");
+    // As a run leaves it that was killed once the ledger had the renewal as current; then lists revoked the one before.
+    sql(
+        &scene.sandbox.join(LEDGER),
+        "UPDATE identity SET role = 'revoked', state = 'revoked', revoked_at = issued_at \
+         WHERE name = 'pump-1' AND generation = 1; \
+         UPDATE identity SET role = 'current' WHERE name = 'pump-1' AND generation = 2; \
+         INSERT INTO renewal_step (identity, step) SELECT id, 'install' FROM identity WHERE name = 'pump-1' AND generation = 2;",
+    );
+    scene.ok(&["renew", "--device", "pump-1"]);
+    for file in ["pki/devices/pump-1/cert.pem", "here/cert.pem"] {
+        assert_eq!(leaf(&scene.sandbox, file), second, "{file}");
+    }
+    assert!(!scene.sandbox.join("pki/devices/pump-1/pending").exists());
 }

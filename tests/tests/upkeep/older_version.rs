@@ -45,6 +45,28 @@ fn a_doubled_name_is_reported_and_settled_by_its_serial_number() {
     }
 }
 
+#[test]
+fn a_doubled_name_is_settled_by_a_revocation_and_its_lists_revoke_neither() {
+    let sandbox = doubled();
+    sandbox.ok(["client", "--device", "new"]);
+    sandbox.tbpki(["crl"]).env("TBPKI_CRL_SUPERSEDED", "true").run().ok();
+    let before = roles(&sandbox);
+    assert_eq!(before.iter().map(|(role, _)| role.as_str()).collect::<Vec<_>>(), ["superseded", "current"]);
+    sandbox.ok(["revoke", "--serial", &before[0].1]);
+    let found = differences(&sandbox.tbpki(["store", "check", "--json"]).run());
+    assert!(found.iter().all(|(sort, _)| sort != "twice"), "{found:?}");
+    assert_eq!(roles(&sandbox).iter().map(|(role, _)| role.as_str()).collect::<Vec<_>>(), ["revoked", "current"]);
+
+    // The other one of two: the name is still doubtful, and what was revoked cannot be the one in use.
+    let sandbox = doubled();
+    sandbox.ok(["client", "--device", "new"]);
+    let before = roles(&sandbox);
+    sandbox.ok(["revoke", "--serial", &before[1].1]);
+    sandbox.fails(["store", "repair", "--use", &before[1].1], 1, "TBPKI-0062");
+    sandbox.tbpki(["store", "repair", "--use", &before[0].1]).run().prints("1 names with two certificates");
+    assert_eq!(roles(&sandbox).iter().map(|(role, _)| role.as_str()).collect::<Vec<_>>(), ["current", "revoked"]);
+}
+
 /// Copies the ledger from one directory to another.
 fn copy_ledger(sandbox: &Sandbox, from: &str, to: &str) {
     fs::create_dir_all(sandbox.join(to)).unwrap();

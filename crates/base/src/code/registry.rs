@@ -604,7 +604,7 @@ codes! {
     281 NoRoomForImages User "Not enough space for the images"
         "A whole image contains the bootloader, the table and the application for every device, about a megabyte each, and the credentials partition of a device has only 24 KiB. Leave `--merged` out, and write the common parts and the partition of the device one after the other; or free some space."
     282 NamesAlike User "Two names look the same"
-        "The name looks like another one, or has a letter of another script that looks like a Latin one. The names are different for tbpki, for certificates and for the platform, but people cannot tell them apart. Often such names come from a copied text, or from a system that writes accents as characters of their own (Unicode NFD). Type the names again with plain letters, unless the difference is intended."
+        "The name looks like another one, differs from it in capital letters alone, or has a letter of another script that looks like a Latin one. The names are different for tbpki, for certificates and for the platform, but people cannot tell them apart. Often such names come from a copied text, or from a system that writes accents as characters of their own (Unicode NFD). Type the names again with plain letters, unless the difference is intended."
 
     // Keys in tokens.
     284 Pkcs11Static User "This build of tbpki cannot load PKCS#11 modules"
@@ -644,7 +644,7 @@ codes! {
     305 NotRenewable User "The identity cannot be renewed"
         "A renewal keeps the names, the CA, the algorithm and the files of an identity, so its files must be in the store. If its key is elsewhere, keep the key with `--same-key` or issue for a new signing request. A revoked identity is not renewed: `tbpki client` issues a new generation. A registered device needs the platform too."
     306 RenewalTooShort User "The renewal would hardly live longer"
-        "The new certificate would end less than a quarter of its lifetime after the present one: the present one is still new, or the issuing CA expires and nothing that it signs lives longer. Renew later, or replace the issuing CA first."
+        "The new certificate would end less than a quarter of its lifetime after the present one: the present one is still new, or the issuing CA expires and nothing that it signs lives longer. Renew later, or replace the issuing CA first. What a CA has issued that was replaced since is renewed in any case."
     307 RenewalDue User "The certificate must be renewed"
         "The certificate has expired, or less than a third of its lifetime is left (or fewer days than `[renewal] before`). Peers refuse it as soon as it has expired. `tbpki renew` issues the next generation with the same names, CA and files."
     308 RenewalRefused User "The broker refuses the renewed certificate"
@@ -699,7 +699,7 @@ codes! {
         "A ledger in PostgreSQL is not a file of the store. Its server makes backups (pg_dump, or base backups with archived logs) and restores them; `tbpki store backup` writes everything else that is in the store."
 
     336 FilesLeft User "Files of a forgotten device are left"
-        "`tbpki forget` removes the files in the store. Shards and archives are files of many devices and are not changed, and files that tbpki did not write are never removed. A key in them is useless once its certificate is revoked or expired, but keep it secret until then."
+        "`tbpki forget` removes the files in the store. Shards and archives are files of many devices and are not changed, copies that `--out` has written can be in use by other programs, and files that tbpki did not write are never removed. A key in them is useless once its certificate is revoked or expired, but keep it secret until then."
 
     337 NotEncrypted User "A backup is not encrypted"
         "A backup contains the private keys of the store: those of CAs without a passphrase, of servers and of devices. Write it to a file that ends with .age, with `--recipient` for each age key that may open it, or keep it as safe as the store itself."

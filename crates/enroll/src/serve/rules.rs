@@ -403,6 +403,7 @@ impl Rules<'_> {
         }
         let generation = transaction.intend_checked(&identity)?;
         let key = Key { kind: Kind::Device, name: identity.name, generation };
+        transaction.stay_unregistered(&key)?;
         // A platform that is to know the device gets the certificate at its first use, and the ledger follows it.
         let is_in_use = self.policy(call.label.as_deref()) == EnrolmentPolicy::Issuance
             && (call.label.is_some() || !self.registers);

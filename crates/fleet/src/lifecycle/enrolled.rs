@@ -120,6 +120,10 @@ impl EnrolledSwaps {
     /// Brings one certificate to the platform. The lease is held.
     fn swap(&self, ledger: &mut Ledger, key: &Key) -> Result<()> {
         let Some(sent) = ledger.enrolled(key)?.filter(|sent| sent.is_swap_open) else { return Ok(()) };
+        // Not only by the missing certificate: a device that was deleted there would be created again.
+        if ledger.entry(key)?.is_some_and(|entry| entry.unregistered_at.is_some()) {
+            return ledger.used_without_platform(key);
+        }
         if !ledger.take_up(key)? {
             // A later generation is in use, or it was revoked: then the revocation takes it from the platform.
             return ledger.swap_ended(key);

@@ -22,7 +22,7 @@ pub use status::RenewalStatus;
 
 use crate::lifecycle::open_renewal::finish_install;
 use crate::platform::Connection;
-use crate::register::revoked;
+use crate::register::{only_pending, revoked};
 use login::Broker;
 use swap::{Swapper, is_of_profile, is_on_platform};
 
@@ -349,6 +349,7 @@ pub fn named(view: &View, kind: Kind, name: &str) -> Result<Entry> {
     let entry = view.latest(kind, name)?.ok_or_else(unknown)?;
     match entry.role {
         Role::Current => Ok(entry),
+        Role::Pending if kind == Kind::Device => Err(only_pending(name)),
         Role::Revoked if kind == Kind::Device => Err(revoked(name)),
         Role::Revoked => Err(Code::Revoked
             .error(format!("the certificate of the {kind} {name:?} was revoked"))

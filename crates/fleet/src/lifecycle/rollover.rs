@@ -7,7 +7,7 @@ use base::code::FailureScope;
 use base::{Code, Error, Result};
 use identity::lifecycle::rollover::{Activation, NotRefreshed, RolloverReport, activate, leave_devices_behind};
 use identity::profile_ca;
-use ledger::{Entry, Filter, Key, Kind};
+use ledger::{Entry, Filter, Key, Kind, Role, View};
 use pki::device_name::DeviceName;
 use provision::platform::{DesiredDevice, DeviceCredential, NewDevice, Replace};
 use provision::thingsboard::ChainProfile;
@@ -130,8 +130,10 @@ impl ProfileDevices<'_, '_> {
             let Some(end) = page.last() else { return Ok(missing) };
             last = Some(end.key.clone());
             // An expired certificate cannot log in, whatever the platform has, so such a device keeps the CA from
-            // nothing.
-            let is_meant = |entry: &&Entry| entry.issuer == self.ca.name() && entry.not_after > self.workspace.now;
+            // nothing. What was taken from the platform stays away.
+            let is_meant = |entry: &&Entry| {
+                entry.issuer == self.ca.name() && entry.not_after > self.workspace.now && entry.is_for_bulk()
+            };
             for entry in page.iter().filter(is_meant) {
                 let name = entry.key.name.as_str();
                 match self.set_one(store, &mut finder, &leases, entry) {
@@ -145,9 +147,18 @@ impl ProfileDevices<'_, '_> {
         }
     }
 
+    /// Whether the device may not have received its current certificate, and log in with an earlier one.
+    fn is_unproven(&self, view: &View, entry: &Entry) -> Result<bool> {
+        if view.enrolled(&entry.key)?.is_none_or(|sent| sent.used_at.is_some()) {
+            return Ok(false);
+        }
+        let history = view.history(Kind::Device, &entry.key.name)?;
+        Ok(history.iter().any(|other| other.role == Role::Superseded && other.not_after > self.workspace.now))
+    }
+
     fn set_one(&self, store: &mut Store, finder: &mut IdentityFinder, leases: &Leases, entry: &Entry) -> Result<()> {
         let name = entry.key.name.as_str();
-        if store.ledger.pending(Kind::Device, name)?.is_some() {
+        if store.ledger.pending(Kind::Device, name)?.is_some() || self.is_unproven(&store.ledger, entry)? {
             return Err(Code::RenewalUnproven
                 .error(format!("a renewal of the device {name:?} is not in use yet"))
                 .item(name)

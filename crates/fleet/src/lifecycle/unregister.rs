@@ -67,7 +67,10 @@ pub fn unregister(
             .fix("compare the name, capitals included")),
         Ok(done) => {
             if let Some(entry) = entry {
-                store.ledger.unregistered(&entry.key)?;
+                store.ledger.transaction(|transaction| {
+                    transaction.unregistered(&entry.key)?;
+                    transaction.end_swaps(&entry.key)
+                })?;
             }
             Ok(report(name, done.into()))
         }

@@ -160,7 +160,8 @@ fn candidates(
     let (validity, _) = Validity::starting(workspace.now, lifetime, Some(&limit))?;
     let is_due = |latest: &LatestGeneration| {
         request.due.is_none_or(|due| due.is_due(latest.not_before, latest.not_after, workspace.now))
-            && lasts(order.days, latest.not_after, validity.not_after())
+            // Below a CA that was replaced, a renewal has a use although it lives no longer: the earlier CA can go.
+            && (latest.is_of_earlier_ca || lasts(order.days, latest.not_after, validity.not_after()))
     };
     // One flag for each name, about a megabyte for a million devices, instead of the names.
     let size = usize::try_from(of.size).unwrap_or(usize::MAX);

@@ -202,8 +202,10 @@ impl Recorder for StoreRecorder<'_> {
 
 /// Makes a renewal that the platform has the current generation. Its files are still to be installed.
 fn promote(transaction: &Transaction<'_>, key: &Key) -> Result<()> {
-    let Some(entry) = transaction.entry(key)?.filter(|entry| entry.role == Role::Pending) else { return Ok(()) };
-    transaction.promote(key)?;
+    if !transaction.taken_by_platform(key)? {
+        return Ok(());
+    }
     // The files of a renewal by a job stay in its shard.
-    if entry.job.is_none() { transaction.begin_step(key, RenewalStep::Install) } else { Ok(()) }
+    let is_of_job = transaction.entry(key)?.is_some_and(|entry| entry.job.is_some());
+    if is_of_job { Ok(()) } else { transaction.begin_step(key, RenewalStep::Install) }
 }

@@ -16,8 +16,9 @@ const KEEP: usize = 1;
 pub(super) struct WaitingRenewal {
     /// The renewal; the present generation, if it is in use already.
     pub(super) entry: Entry,
-    /// The credentials id that the platform has until then.
-    pub(super) expected: String,
+    /// The credentials id that the platform has until then; `None` if the present generation was revoked, so that the
+    /// platform has none of the device.
+    pub(super) expected: Option<String>,
 }
 
 /// The renewal of a device that was named.
@@ -33,7 +34,7 @@ pub(super) fn of_name(view: &View, name: &str, again: bool) -> Result<WaitingRen
     let is_renewed = view.history(Kind::Device, name)?.iter().any(|entry| entry.role == Role::Superseded);
     match (present.credentials_id.clone(), is_renewed) {
         // The command was interrupted after it was done, or is repeated: the platform is asked whether it has it.
-        (Some(expected), true) => Ok(WaitingRenewal { entry: present, expected }),
+        (Some(expected), true) => Ok(WaitingRenewal { entry: present, expected: Some(expected) }),
         _ => Err(nothing_pending(name)),
     }
 }
@@ -43,20 +44,37 @@ pub(super) fn of_name(view: &View, name: &str, again: bool) -> Result<WaitingRen
 /// # Errors
 /// As [`of_name`].
 pub(super) fn of_job(view: &View, name: &str, again: bool) -> Result<Option<WaitingRenewal>> {
-    let present = issued_entry(view, name)?;
-    let Some(pending) = view.pending(Kind::Device, name)? else { return Ok(None) };
-    check_not_unregistered(&present, again)?;
-    if view.enrolled(&pending.key)?.is_some() {
-        return Err(Code::NotRenewable
-            .error(format!("the device {name:?} has fetched its renewal over the network"))
-            .item(name)
-            .because("such a renewal comes into use when the device confirms it")
-            .fix("leave it to the device and to `tbpki serve`"));
+    let pending = view.pending(Kind::Device, name)?;
+    let present = match (issued_entry(view, name), &pending) {
+        (Ok(present), _) => Some(present),
+        // The present one was revoked by its serial number. Its renewal is in use all the same.
+        (Err(error), Some(_)) if error.code() == Code::Revoked => None,
+        (Err(error), _) => return Err(error),
+    };
+    let Some(pending) = pending else { return Ok(None) };
+    check_not_unregistered(present.as_ref().unwrap_or(&pending), again)?;
+    check_not_fetched(view, &pending)?;
+    let expected = present.map(|present| {
+        let none = || Code::Internal.error("a device is in use and has no certificate").item(name);
+        present.credentials_id.ok_or_else(none)
+    });
+    Ok(Some(WaitingRenewal { entry: pending, expected: expected.transpose()? }))
+}
+
+/// Fails for a renewal that the device itself has fetched: its key is with the device.
+///
+/// # Errors
+/// [`Code::NotRenewable`].
+pub(crate) fn check_not_fetched(view: &View, pending: &Entry) -> Result<()> {
+    let name = &pending.key.name;
+    if view.enrolled(&pending.key)?.is_none() {
+        return Ok(());
     }
-    let expected = present
-        .credentials_id
-        .ok_or_else(|| Code::Internal.error("a device is in use and has no certificate").item(name))?;
-    Ok(Some(WaitingRenewal { entry: pending, expected }))
+    Err(Code::NotRenewable
+        .error(format!("the device {name:?} has fetched its renewal over the network"))
+        .item(name)
+        .because("such a renewal comes into use when the device confirms it")
+        .fix("leave it to the device and to `tbpki serve`"))
 }
 
 /// The error for a device without a pending renewal.

@@ -166,7 +166,7 @@ impl<'a> DeviceSource<'a> {
                 key: entry.key,
                 certificate: located.leaf,
                 create: self.request.create.clone(),
-                expected: Some(expected),
+                expected,
             }),
             Err(error) => recorder.reject(entry.key.name, error)?,
         }
@@ -278,11 +278,23 @@ pub(crate) fn issued_entry(view: &View, name: &str) -> Result<Entry> {
     match entry.role {
         Role::Current => Ok(entry),
         Role::Revoked => Err(revoked(name)),
+        Role::Pending => Err(only_pending(name)),
         role => Err(Code::UnknownIdentity
             .error(format!("the certificate of the device {name:?} is {role}"))
             .item(name)
-            .fix("run `tbpki client --device NAME` first")),
+            .fix(format!("run `tbpki client --device {name}` first"))),
     }
+}
+
+/// The error for a device whose present certificate was revoked, and whose renewal was not.
+pub(crate) fn only_pending(name: &str) -> Error {
+    Code::Revoked
+        .error(format!("the present certificate of the device {name:?} was revoked, and its renewal is pending"))
+        .item(name)
+        .fix(format!(
+            "if the device has the renewal, run `tbpki register --pending --device {name} --replace`; if not, issue a new \
+             generation with `tbpki client --device {name}`"
+        ))
 }
 
 /// The error for a device whose last certificate was revoked.

@@ -68,6 +68,8 @@ struct Same {
     parameters: Parameters,
     /// Whether the present certificate was made elsewhere, and its CA is not in this store.
     is_of_others: bool,
+    /// Whether another generation of its CA signs now than the one that issued the present certificate.
+    is_of_earlier_ca: bool,
 }
 
 /// Renews the current generation of a device or server. Its files are replaced in one step, and those before them are
@@ -189,6 +191,7 @@ fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
         leaf,
         asked,
         days: Setting { value: days, origin: Origin::Default },
+        is_of_earlier_ca: is_of_earlier_ca(workspace, entry)?,
         ca,
         is_of_others: false,
     })
@@ -197,6 +200,12 @@ fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
 /// Whether an identity was imported whose CA is not in this store.
 pub fn is_of_others(entry: &Entry) -> bool {
     entry.origin == Some(ledger::Origin::Imported) && entry.issuer != SELF && Ca::named(&entry.issuer).is_none()
+}
+
+/// Whether the CA of an identity was replaced since it was issued.
+fn is_of_earlier_ca(workspace: &Workspace<'_>, entry: &Entry) -> Result<bool> {
+    let present = workspace.view()?.current(Kind::Ca, &entry.issuer)?.map(|ca| ca.generation());
+    Ok(present.is_some() && entry.issuer_generation.is_some() && entry.issuer_generation != present)
 }
 
 /// The CA that issues the next generation of a certificate that was made elsewhere.
@@ -230,6 +239,7 @@ fn of_others(workspace: &Workspace<'_>, entry: &Entry, leaf: Certificate, asked:
         days: days.clone(),
         ca: Some(ca),
         is_of_others: true,
+        is_of_earlier_ca: false,
         parameters,
         subject,
         leaf,
@@ -391,8 +401,9 @@ fn carry_out(
         // Settings name files and not generations. A renewal keeps the names, so the user's edits can stay.
         settings: None,
         dry_run: matches!(&errand, Errand::Renew(request) if request.dry_run),
-        // The end that another CA has chosen binds no renewal: ThingsBoard's scripts make certificates for 9,999 days.
-        renews: matches!(errand, Errand::Renew(_)).then_some(match same.is_of_others {
+        // The end that another CA has chosen binds no renewal: ThingsBoard's scripts make certificates for 9,999 days. Nor
+        // does that of a CA that was replaced, which can go only when nothing below it is in use.
+        renews: matches!(errand, Errand::Renew(_)).then_some(match same.is_of_others || same.is_of_earlier_ca {
             true => entry.not_after.min(workspace.now),
             false => entry.not_after,
         }),
@@ -407,6 +418,7 @@ fn carry_out(
             issuer_name: &issuer_name,
             force: matches!(errand, Errand::Renew(_)),
             pending,
+            renews: matches!(errand, Errand::Renew(_)),
             hook,
         },
     };

@@ -113,10 +113,22 @@ impl Transaction<'_> {
         if u64::try_from(identities.len()) == Ok(inserted) {
             // The condition of the insert looks for other renewals only,
             // and lets in one whose device was revoked meanwhile.
-            return if renews { self.revoke_orphans(claim) } else { Ok(()) };
+            return if renews { self.revoke_orphans(claim).and_then(|()| self.stay_away(claim)) } else { Ok(()) };
         }
         let in_use = self.in_use_elsewhere(claim.job, claim.first..claim.first + u64::from(claim.count), 1)?;
         Err(in_use.refusal(claim.job))
+    }
+
+    /// Keeps the renewals of devices away from the platform that were unregistered while they were signed.
+    fn stay_away(&self, claim: &Claim) -> Result<()> {
+        let present = "FROM identity AS present WHERE present.kind = 'device' AND present.name = identity.name \
+            AND present.role = 'current' AND present.unregistered_at IS NOT NULL";
+        let sql = format!(
+            "UPDATE identity SET unregistered_at = (SELECT present.unregistered_at {present}) WHERE job = ?1 \
+             AND number >= ?2 AND number < ?3 AND role = 'pending' AND EXISTS (SELECT 1 {present})"
+        );
+        let values = values![claim.job.0, claim.first, claim.first + u64::from(claim.count)];
+        self.execute(&sql, values).map(drop)
     }
 
     /// Revokes the renewals of devices that were revoked while they were signed: a renewal revives nothing.

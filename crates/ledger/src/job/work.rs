@@ -119,9 +119,7 @@ impl Ledger {
             if step == State::Registered && transaction.job(claim.job)?.is_some_and(|job| job.renews) {
                 // The platform has the renewals now.
                 for key in keys {
-                    if transaction.role_of(key)?.1 == Role::Pending {
-                        transaction.promote(key)?;
-                    }
+                    transaction.taken_by_platform(key)?;
                 }
             }
             let failures = transaction.fail_devices(claim, failed)?;

@@ -63,6 +63,17 @@ pub struct Enrolled {
 /// current and was issued without the service.
 pub(super) const IS_USED: &str = "(used_at IS NOT NULL OR (enrolled.identity IS NULL AND role = 'current'))";
 
+/// The condition, over identity, that its device cannot hold a superseded generation any more: the device uses a later one.
+/// Those that an earlier version left in doubt can be in use, and so can a renewal that another renewal replaced before
+/// either was used.
+pub(super) fn is_replaced() -> String {
+    format!(
+        "(identity.id NOT IN (SELECT identity FROM in_doubt) AND EXISTS (SELECT 1 FROM identity AS other \
+         LEFT JOIN enrolled ON enrolled.identity = other.id WHERE other.kind = identity.kind \
+         AND other.name = identity.name AND other.generation > identity.generation AND {IS_USED}))"
+    )
+}
+
 impl View {
     /// The password of a device; `None` if it never had one, or if it has expired and was removed.
     ///
@@ -200,6 +211,22 @@ impl Ledger {
     /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row.
     pub fn take_up(&mut self, key: &Key) -> Result<bool> {
         self.transaction(|transaction| transaction.take_up(key))
+    }
+
+    /// Records that the platform does not get a generation that its device uses, because the device was taken from the
+    /// platform: it is current from now on, unless it is out of use.
+    ///
+    /// # Errors
+    /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row.
+    pub fn used_without_platform(&mut self, key: &Key) -> Result<()> {
+        self.transaction(|transaction| {
+            if transaction.take_up(key)? {
+                transaction.promote(key)?;
+            }
+            let (row, _) = transaction.locate(key)?;
+            let sql = "UPDATE enrolled SET swap = NULL, error = NULL WHERE identity = ?1";
+            transaction.execute(sql, values![row]).map(drop)
+        })
     }
 
     /// Records that the platform does not get a generation, because it is out of use.

@@ -91,6 +91,28 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// Makes a renewal that the platform has taken the current generation. Another renewal may have replaced it as the
+    /// pending one meanwhile: that one stays pending. Returns whether the generation was not current before; nothing
+    /// changes if a later one is in use, or if it is out of use.
+    ///
+    /// # Errors
+    /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row.
+    pub fn taken_by_platform(&self, key: &Key) -> Result<bool> {
+        match self.role_of(key)?.1 {
+            Role::Pending => self.promote(key)?,
+            Role::Superseded if !self.is_later_one_used(key)? => {
+                let current = self.current(key.kind, &key.name)?;
+                if current.is_some_and(|current| current.generation() > key.generation) {
+                    return Ok(false);
+                }
+                self.registered(key)?;
+                self.reinstate(key)?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
     /// Gives the role superseded to the generation of the name that has the role current, or pending: another one is to
     /// have it.
     pub(crate) fn supersede(&self, key: &Key, role: Role) -> Result<()> {

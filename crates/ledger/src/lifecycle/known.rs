@@ -96,9 +96,11 @@ impl View {
     }
 
     /// Superseded generations that can be in use all the same: earlier versions let a job issue a name that had a
-    /// certificate in use. Each of them stays here until [`Transaction::settle_doubt`].
+    /// certificate in use. Each of them stays here until [`Transaction::settle_doubt`], or until it is revoked.
     pub fn in_doubt(&self) -> Result<Vec<Entry>> {
-        self.entries("JOIN in_doubt ON in_doubt.identity = identity.id ORDER BY kind, name, generation", &[])
+        let sql = "JOIN in_doubt ON in_doubt.identity = identity.id WHERE role = 'superseded' \
+            ORDER BY kind, name, generation";
+        self.entries(sql, &[])
     }
 }
 
@@ -278,6 +280,7 @@ impl Transaction<'_> {
         if !role.can_be_revoked() {
             return Err(self.bug(format!("{key} is {role} and cannot be used")));
         }
+        self.stay_unregistered(key)?;
         self.supersede(key, Role::Current)?;
         self.execute("UPDATE identity SET role = 'current' WHERE id = ?1", values![row]).map(drop)
     }
@@ -322,6 +325,7 @@ impl Transaction<'_> {
         let of_name = "identity IN (SELECT id FROM identity WHERE kind = ?1 AND name = ?2)";
         let values = values![kind.as_str(), name];
         self.execute(&format!("DELETE FROM renewal_step WHERE {of_name}"), values)?;
+        self.execute(&format!("DELETE FROM in_doubt WHERE {of_name}"), values)?;
         self.execute(&format!("UPDATE enrolled SET swap = NULL WHERE swap = 'open' AND {of_name}"), values)?;
         if kind == Kind::Device {
             self.execute("DELETE FROM enrolment_password WHERE device = ?1 AND spent_at IS NULL", values![name])?;

@@ -7,7 +7,7 @@ use crate::entry::Entry;
 use crate::job::JobId;
 use crate::key::{Generation, Key, Kind, SerialNumber};
 use crate::ledger::Ledger;
-use crate::lifecycle::enrolment::IS_USED;
+use crate::lifecycle::enrolment::is_replaced;
 use crate::lifecycle::revocation::{OpenRevocation, OpenStep, Revocation, RevocationCount, RevokedCertificate};
 use crate::lifecycle::role::Role;
 use crate::lifecycle::step::Step;
@@ -155,20 +155,19 @@ impl Ledger {
     }
 
     /// Revokes the generations of devices that a later one has replaced and that end after `now`, with the reason
-    /// superseded, and returns their number. The lists of their CAs are to have them. A generation stays if the device can
-    /// still hold it: the service has sent it, or one after it, and the device has used none that is later.
+    /// superseded, and returns their number. The lists of their CAs are to have them. A generation stays if its device can
+    /// still hold it.
     ///
     /// # Errors
     /// Those of the database.
     pub fn revoke_superseded(&mut self, now: OffsetDateTime) -> Result<u64> {
         self.transaction(|transaction| {
-            // No CA has a list on which a self-signed certificate could be.
+            // No list of this store could have a self-signed certificate, or an imported one of another CA.
             let meant = format!(
-                "kind = 'device' AND role = 'superseded' AND issuer <> 'self' AND not_after > ?1 AND (EXISTS \
-                 (SELECT 1 {of_name} AND other.generation > identity.generation AND {IS_USED}) OR NOT EXISTS \
-                 (SELECT 1 {of_name} AND other.generation >= identity.generation AND enrolled.identity IS NOT NULL))",
-                of_name = "FROM identity AS other LEFT JOIN enrolled ON enrolled.identity = other.id \
-                    WHERE other.kind = identity.kind AND other.name = identity.name"
+                "kind = 'device' AND role = 'superseded' AND issuer <> 'self' AND not_after > ?1 \
+                 AND (coalesce(origin, '') <> 'imported' OR EXISTS (SELECT 1 FROM identity AS ca WHERE ca.kind = 'ca' \
+                 AND ca.name = identity.issuer)) AND {}",
+                is_replaced()
             );
             let values = values![now.unix_timestamp()];
             let of =

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use crate::entry::Entry;
 use crate::key::{Generation, Key, Kind};
 use crate::ledger::Ledger;
+use crate::lifecycle::enrolment::is_replaced;
 use crate::lifecycle::role::Role;
 use crate::transaction::Transaction;
 use crate::value::values;
@@ -13,16 +14,20 @@ use crate::view::View;
 
 impl View {
     /// How many certificates of servers and devices a generation of a CA has issued that are in use
-    /// ([`Role::is_in_use`]) and end after `now`. One whose issuing generation is unknown counts for each of them.
+    /// ([`Role::is_in_use`]), or that a device in use can still hold, and that end after `now`. One whose issuing
+    /// generation is unknown counts for each of them.
     ///
     /// # Errors
     /// Those of the database, here and below.
     pub fn count_issued_by(&self, issuer: &str, generation: Generation, now: OffsetDateTime) -> Result<u64> {
-        let row = self.one(
-            "SELECT count(*) FROM identity WHERE issuer = ?1 AND kind <> 'ca' AND role IN ('current', 'pending') \
-             AND not_after > ?3 AND coalesce(issuer_generation, ?2) = ?2",
-            values![issuer, generation.number(), now.unix_timestamp()],
-        )?;
+        let sql = format!(
+            "SELECT count(*) FROM identity WHERE issuer = ?1 AND kind <> 'ca' AND not_after > ?3 \
+             AND coalesce(issuer_generation, ?2) = ?2 AND (role IN ('current', 'pending') OR (role = 'superseded' \
+             AND EXISTS (SELECT 1 FROM identity AS present WHERE present.kind = identity.kind \
+             AND present.name = identity.name AND present.role IN ('current', 'pending')) AND NOT {}))",
+            is_replaced()
+        );
+        let row = self.one(&sql, values![issuer, generation.number(), now.unix_timestamp()])?;
         row.map_or(Ok(0), |row| row.get(0))
     }
 

@@ -303,3 +303,58 @@ pub(crate) fn what_a_device_can_still_hold_is_not_revoked_as_superseded<S: Stati
     assert_eq!(ledger.revoke_superseded(BEGIN).unwrap(), 1);
     assert_eq!(roles(&ledger, "b"), [Role::Revoked, Role::Current]);
 }
+
+pub(crate) fn a_renewal_that_another_replaced_can_still_be_held<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let pending = |ledger: &mut Ledger, number: u8| {
+        let serial = serial(&format!("a {number}"));
+        let key = intend_as(ledger, &NewIdentity { serial, ..device("a") }).unwrap();
+        ledger.issued_pending(&key, &leaf(&format!("a {number}"))).unwrap();
+        key
+    };
+    let first = issue(&mut ledger, "a");
+    let second = pending(&mut ledger, 2);
+    let third = pending(&mut ledger, 3);
+    assert_eq!(roles(&ledger, "a"), [Role::Current, Role::Superseded, Role::Pending]);
+    // The device may have been flashed with the second one, and it is below its CA all the same.
+    assert_eq!(ledger.revoke_superseded(BEGIN).unwrap(), 0);
+    station.sql("UPDATE identity SET issuer_generation = generation");
+    // Each generation of the device is by the generation of the CA with the same number.
+    let below = |ledger: &Ledger| {
+        [&first, &second, &third].map(|ca| ledger.count_issued_by("devices-issuing", ca.generation, BEGIN).unwrap())
+    };
+    assert_eq!(below(&ledger), [1, 1, 1]);
+    ledger.promote(&third).unwrap();
+    assert_eq!(below(&ledger), [0, 0, 1]);
+    assert_eq!(ledger.revoke_superseded(BEGIN).unwrap(), 2);
+    assert_eq!(roles(&ledger, "a"), [Role::Revoked, Role::Revoked, Role::Current]);
+    assert!(!ledger.revoke(&first, None, &[]).unwrap(), "revoked before");
+}
+
+pub(crate) fn what_is_in_doubt_is_revoked_by_hand_alone<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let first = issue(&mut ledger, "a");
+    let other = serial("a 2");
+    let second = intend_as(&mut ledger, &NewIdentity { serial: other, ..device("a") }).unwrap();
+    ledger.issued(&second, &leaf("a 2")).unwrap();
+    ledger.transaction(|transaction| transaction.doubt(&first)).unwrap();
+    assert_eq!(ledger.revoke_superseded(BEGIN).unwrap(), 0);
+    assert_eq!(ledger.in_doubt().unwrap().len(), 1);
+    assert!(ledger.revoke(&first, None, &[]).unwrap());
+    assert_eq!(ledger.in_doubt().unwrap(), []);
+}
+
+pub(crate) fn one_that_waits_for_the_platform_is_in_use_without_it_after_an_unregistration<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let first = issue(&mut ledger, "a");
+    ledger.registered(&first).unwrap();
+    let second = send(&mut ledger, "a", 2);
+    assert!(used(&mut ledger, &second));
+    ledger.unregistering(&first).unwrap();
+    ledger.used_without_platform(&second).unwrap();
+    assert_eq!((roles(&ledger, "a"), ledger.open_swaps().unwrap()), (vec![Role::Superseded, Role::Current], vec![]));
+    assert!(!ledger.entry(&second).unwrap().unwrap().is_for_bulk());
+}

@@ -392,7 +392,8 @@ macro_rules! behaviour {
             a_name_in_use_is_not_issued_by_a_job
             a_canceled_job_frees_its_names_and_keeps_what_it_issued
             the_same_list_is_a_new_job_after_it_was_canceled
-            what_was_unregistered_is_skipped_until_it_is_registered_again;
+            what_was_unregistered_is_skipped_until_it_is_registered_again
+            a_renewal_of_an_unregistered_name_stays_away;
             a_renewal_is_pending_until_it_is_promoted
             a_second_renewal_supersedes_the_first
             another_generation_supersedes_the_current_one
@@ -419,9 +420,13 @@ macro_rules! behaviour {
             a_request_belongs_to_one_key_and_is_decided_by_its_name
             one_in_use_from_its_issuance_leaves_the_one_before_a_way_back
             the_same_key_finds_what_was_sent_for_it
-            what_a_device_can_still_hold_is_not_revoked_as_superseded;
+            what_a_device_can_still_hold_is_not_revoked_as_superseded
+            a_renewal_that_another_replaced_can_still_be_held
+            what_is_in_doubt_is_revoked_by_hand_alone
+            one_that_waits_for_the_platform_is_in_use_without_it_after_an_unregistration;
             steps_of_a_renewal_are_open_until_they_are_done
             another_current_generation_supersedes_a_pending_one
+            what_the_platform_has_is_current_although_another_renewal_came_between
             a_lease_on_an_identity_has_one_holder_until_it_ends
             a_registration_of_a_revoked_device_leaves_a_step_open
             a_job_that_renews_makes_pending_generations

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base::Code;
 use ledger::{
     Filter, Key, Kind, LatestGeneration, Ledger, NewJob, OpenStep, Phase, RenewalCandidate, RenewalStep, Role,
-    StagingOutcome,
+    StagingOutcome, State,
 };
 
 use super::jobs::{claim, code, issue_shard, named, new_job, signed, stage, try_stage};
@@ -71,6 +71,47 @@ pub(crate) fn another_current_generation_supersedes_a_pending_one<S: Station>() 
     let third = intend_as(&mut ledger, &renewal("a", 3)).unwrap();
     ledger.issued(&third, &leaf("a3")).unwrap();
     assert_eq!(roles(&station, "a"), [Role::Superseded, Role::Superseded, Role::Current]);
+}
+
+pub(crate) fn what_the_platform_has_is_current_although_another_renewal_came_between<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let first = issue(&mut ledger, "a");
+    ledger.registered(&first).unwrap();
+    let taken =
+        |ledger: &mut Ledger, key: &Key| ledger.transaction(|transaction| transaction.taken_by_platform(key)).unwrap();
+    let second = pending(&mut ledger, "a");
+    let third = intend_as(&mut ledger, &renewal("a", 3)).unwrap();
+    ledger.issued_pending(&third, &leaf("a3")).unwrap();
+    assert_eq!(roles(&station, "a"), [Role::Current, Role::Superseded, Role::Pending]);
+    for is_new in [true, false] {
+        assert_eq!(taken(&mut ledger, &second), is_new);
+        assert_eq!(roles(&station, "a"), [Role::Superseded, Role::Current, Role::Pending]);
+    }
+    assert!(ledger.entry(&second).unwrap().unwrap().reached(State::Registered).is_some());
+    assert!(taken(&mut ledger, &third));
+    // Late news of an earlier one.
+    for late in [&first, &second] {
+        assert!(!taken(&mut ledger, late));
+    }
+    assert_eq!(roles(&station, "a"), [Role::Superseded, Role::Superseded, Role::Current]);
+    ledger.revoke(&third, None, &[]).unwrap();
+    assert!(!taken(&mut ledger, &third));
+
+    // The same in a shard of a job.
+    issue(&mut ledger, "b");
+    let mut staging = ledger.stage(&NewJob { renews: true, ..new_job(10) }).unwrap();
+    staging.add(&named(1, "b")).unwrap();
+    let StagingOutcome::New(job) = staging.keep().unwrap() else { panic!("a new job") };
+    let held = claim(&mut ledger, &job, Phase::Issue).unwrap();
+    let made = signed(&ledger, &held);
+    ledger.commit_issued(&held, "here", &made).unwrap();
+    let key = ledger.pending(Kind::Device, "b").unwrap().unwrap().key;
+    let held = claim(&mut ledger, &job, Phase::Register).unwrap();
+    let other = intend_as(&mut ledger, &renewal("b", 9)).unwrap();
+    ledger.issued_pending(&other, &leaf("b9")).unwrap();
+    assert_eq!(ledger.commit_step(&held, &[key], &[]).unwrap(), []);
+    assert_eq!(roles(&station, "b"), [Role::Superseded, Role::Current, Role::Pending]);
 }
 
 pub(crate) fn a_lease_on_an_identity_has_one_holder_until_it_ends<S: Station>() {

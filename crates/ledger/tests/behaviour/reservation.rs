@@ -1,10 +1,11 @@
 //! Reservations, which keep a name for one identity in use, in every kind of ledger.
 
 use base::Code;
-use ledger::{Filter, Kind, Phase, StagingOutcome, State};
+use ledger::{Filter, Kind, NewJob, Phase, StagingOutcome, State};
 
-use super::jobs::{claim, code, issue_shard, signed, stage, try_stage};
-use super::{Station, device, intend_as, issue};
+use super::jobs::{claim, code, issue_shard, named, new_job, signed, stage, try_stage};
+use super::lifecycle::renewal;
+use super::{Station, device, intend_as, issue, leaf};
 
 pub(crate) fn a_name_that_waits_in_a_job_is_not_given_to_a_single_device<S: Station>() {
     let station = S::new();
@@ -125,4 +126,48 @@ pub(crate) fn what_was_unregistered_is_skipped_until_it_is_registered_again<S: S
     ledger.registered(&keys[0]).unwrap();
     let again = entry(&ledger);
     assert!(again.unregistered_at.is_none() && again.reached(State::Registered).is_some());
+}
+
+pub(crate) fn a_renewal_of_an_unregistered_name_stays_away<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 2, &["a", "b"]);
+    issue_shard(&mut ledger, &job);
+    let keys: Vec<_> = ledger.shard(job.id, 0).unwrap().into_iter().map(|entry| entry.key).collect();
+    keys.iter().for_each(|key| ledger.registered(key).unwrap());
+    let is_away =
+        |ledger: &ledger::Ledger, key: &ledger::Key| ledger.entry(key).unwrap().unwrap().unregistered_at.is_some();
+    // A renewal that waits when the name is unregistered, and one that is made afterwards.
+    let pending = |ledger: &mut ledger::Ledger, name: &str, number| {
+        let key = intend_as(ledger, &renewal(name, number)).unwrap();
+        ledger.transaction(|transaction| transaction.stay_unregistered(&key)).unwrap();
+        ledger.issued_pending(&key, &leaf(&format!("{name} {number}"))).unwrap();
+        key
+    };
+    let second = pending(&mut ledger, "a", 2);
+    assert!(!is_away(&ledger, &second), "nothing was unregistered yet");
+    ledger.unregistering(&keys[0]).unwrap();
+    ledger.unregistered(&keys[0]).unwrap();
+    let third = pending(&mut ledger, "a", 3);
+    assert!([&keys[0], &second, &third].iter().all(|key| is_away(&ledger, key)));
+    ledger.promote(&third).unwrap();
+    assert!(is_away(&ledger, &third) && !is_away(&ledger, &keys[1]));
+    // Taken back, and registered with the next renewal: for the name, not for one of its rows.
+    let fourth = pending(&mut ledger, "a", 4);
+    ledger.not_unregistered(&third).unwrap();
+    assert!(!is_away(&ledger, &third) && !is_away(&ledger, &fourth));
+    ledger.unregistering(&third).unwrap();
+    ledger.registered(&fourth).unwrap();
+    assert!(!is_away(&ledger, &third) && !is_away(&ledger, &fourth));
+
+    // The same if a job has signed the renewal when the name is unregistered.
+    let mut staging = ledger.stage(&NewJob { renews: true, ..new_job(10) }).unwrap();
+    staging.add(&named(1, "b")).unwrap();
+    let StagingOutcome::New(renewing) = staging.keep().unwrap() else { panic!("a new job") };
+    let held = claim(&mut ledger, &renewing, Phase::Issue).unwrap();
+    let made = signed(&ledger, &held);
+    ledger.unregistering(&keys[1]).unwrap();
+    ledger.commit_issued(&held, "here", &made).unwrap();
+    let renewed = ledger.pending(Kind::Device, "b").unwrap().unwrap();
+    assert!(renewed.unregistered_at.is_some() && !renewed.is_for_job());
 }

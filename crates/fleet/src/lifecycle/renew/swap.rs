@@ -22,6 +22,7 @@ use crate::lifecycle::lease::Leases;
 use crate::lifecycle::open_renewal::finish_install;
 use crate::lifecycle::revoke::withdraw;
 use crate::platform::Connection;
+use crate::register::check_not_fetched;
 
 /// What swaps need.
 pub(super) struct Swapper {
@@ -75,6 +76,7 @@ impl Swapper {
         // Read again under the lease: another command may have revoked or replaced one of them.
         check_in_use(&store.ledger, present, &pending)?;
         check_by_itself(&pending)?;
+        check_not_fetched(&store.ledger, &pending)?;
         let swap = Swap {
             leases,
             present,

@@ -272,6 +272,8 @@ fn registrations(workspace: &mut Workspace<'_>, store: &mut Store, report: &mut 
                     *settled += 1;
                 }
                 (StoredCredential::Absent | StoredCredential::Other, _) => {
+                    // For the name: a renewal that waits must not bring it back either.
+                    transaction.unregistering(&entry.key)?;
                     transaction.unregistered(&entry.key)?;
                     corrected += 1;
                 }

@@ -87,7 +87,9 @@ pub(super) fn prune(workspace: &Workspace<'_>, present: &Entry) -> Result<()> {
 /// The generation that was current before this one.
 fn before(store: &Store, entry: &Entry) -> Result<Option<Entry>> {
     let earlier = store.ledger.history(entry.key.kind, &entry.key.name)?.into_iter().rev();
-    let mut earlier = earlier.filter(|one| one.generation() < entry.generation() && one.role == Role::Superseded);
+    // Since it was replaced, it may have been revoked: by hand, or because lists have superseded generations.
+    let was_used = |one: &Entry| matches!(one.role, Role::Superseded | Role::Revoked | Role::Retired);
+    let mut earlier = earlier.filter(|one| one.generation() < entry.generation() && was_used(one));
     // A pending generation that was replaced has never had copies.
     let all: Vec<Entry> = earlier.by_ref().collect();
     let with_copies = all.iter().find(|one| one.copies.is_some()).cloned();

@@ -7,7 +7,7 @@ use base::file::{self, BulkDir};
 use ledger::{Entry, Role};
 use store::{Workspace, identity_dir};
 
-/// Removes files of superseded generations, except those of the last `keep`. Their names end with the serial number of a
+/// Removes files of superseded and revoked generations, except those of the last `keep`. Their names end with the serial number of a
 /// certificate of this ledger, so nothing else is removed.
 ///
 /// # Errors
@@ -15,8 +15,8 @@ use store::{Workspace, identity_dir};
 pub fn prune(workspace: &Workspace<'_>, current: &Entry, keep: usize) -> Result<()> {
     let history = workspace.view()?.history(current.key.kind, &current.key.name)?;
     let earlier = history.iter().rev().filter(|entry| entry.generation() < current.generation());
-    let superseded = earlier.filter(|entry| entry.role == Role::Superseded);
-    let suffixes: Vec<String> = superseded.map(|entry| format!(".{}", entry.serial)).collect();
+    let replaced = earlier.filter(|entry| matches!(entry.role, Role::Superseded | Role::Revoked));
+    let suffixes: Vec<String> = replaced.map(|entry| format!(".{}", entry.serial)).collect();
     let own = identity_dir(workspace.store_dir(), current.key.kind, &current.key.name);
     remove_beyond(&own, &suffixes, keep)?;
     match current.copies.as_ref().map(Path::new).filter(|dir| dir.is_dir()) {

@@ -1,11 +1,12 @@
 //! Names with two certificates in use.
 
 use base::{Code, Result};
-use ledger::{Entry, SerialNumber, View};
+use ledger::{Entry, Role, SerialNumber, View};
 use store::Store;
 
 use super::report::RepairReport;
 use crate::lifecycle::upkeep::parts::{Problem, ProblemKind};
+use crate::register::revoked;
 
 /// Settles names with two certificates by the serial numbers that a person gave, and reports those that are left.
 ///
@@ -27,11 +28,17 @@ pub(super) fn settle(store: &mut Store, in_use: &[SerialNumber], report: &mut Re
 pub(super) fn of_serial(view: &View, serial: &SerialNumber) -> Result<Entry> {
     let doubtful = view.in_doubt()?;
     let rows = view.by_serial(serial)?;
-    rows.into_iter().find(|row| doubtful.iter().any(|doubtful| doubtful.key.name == row.key.name)).ok_or_else(|| {
+    let is_doubtful = |row: &Entry| doubtful.iter().any(|doubtful| doubtful.key.name == row.key.name);
+    let row = rows.into_iter().find(is_doubtful).ok_or_else(|| {
         Code::UnknownIdentity
             .error(format!("no name with two certificates has one with the serial number {serial}"))
             .fix("`tbpki store check` lists the names with two certificates")
-    })
+    })?;
+    // A revocation is final, also if the device turns out to have this one.
+    if row.role == Role::Revoked {
+        return Err(revoked(&row.key.name));
+    }
+    Ok(row)
 }
 
 /// Reports the names with two certificates, except those that `settled` names.
