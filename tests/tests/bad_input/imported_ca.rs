@@ -38,7 +38,7 @@ fn what_does_not_belong_together_or_does_not_hold() {
         (&["inverted.pem", "inverted.key", "root.pem"], 41, &["ends before it begins"]),
         (&["root.pem"], 31, &["no private key"]),
         (&["root.key"], 34, &["private key"]),
-        (&["root.pem", "root.key", "other.key"], 31, &["more than one key"]),
+        (&["root.pem", "root.key", "other.key"], 31, &["more than one key", "there are 2 of them", "-srcalias NAME"]),
         (&["garbage"], 40, &["garbage", "nothing in PEM or DER"]),
         (&["missing.pem"], 80, &["missing.pem"]),
     ];

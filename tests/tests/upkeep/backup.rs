@@ -171,3 +171,25 @@ fn a_dry_run_reads_the_whole_backup_and_writes_nothing() {
     sandbox.fails(["store", "restore", "damaged.tar", "--dry-run"], 1, "TBPKI-0333");
     assert_eq!(sandbox.ok(["store", "restore", "b.tar", "--json"]).json()["result"]["files"], files);
 }
+
+#[test]
+fn a_restore_tells_that_the_ledger_has_lost_changes() {
+    let sandbox = store();
+    sandbox.ok(["store", "backup", "b.tar"]);
+    let copy = sandbox.copy();
+    lose_store(&copy);
+    let unchanged = copy.ok(["store", "restore", "b.tar", "--json"]);
+    assert_eq!(unchanged.json()["result"]["lost_changes"], 0);
+    assert!(!unchanged.stderr_text().contains("TBPKI-0330"), "{unchanged}");
+    // The list with the revocation is in the store, and lost with it.
+    sandbox.ok(["revoke", "--device", "a"]);
+    lose_store(&sandbox);
+    for args in [&["store", "restore", "b.tar", "--dry-run"][..], &["store", "restore", "b.tar"]] {
+        let outcome = sandbox.ok(args);
+        outcome
+            .prints("warning[TBPKI-0330]")
+            .prints("changes after this backup")
+            .prints("revoke again what was revoked after");
+    }
+    sandbox.ok(["store", "check"]);
+}

@@ -33,6 +33,19 @@ fn a_forgotten_device_is_revoked_and_its_name_is_free() {
 }
 
 #[test]
+fn copies_outside_of_the_store_stay_and_are_named() {
+    let scene = Scene::new();
+    scene.ok(&["client", "--device", "pump-1", "--out", "copies"]);
+    for args in [&["forget", "--device", "pump-1", "--dry-run"][..], &["forget", "--device", "pump-1"]] {
+        scene.ok(args).prints("note[TBPKI-0336]").prints("copies");
+    }
+    assert!(scene.sandbox.join("copies/key.pem").exists());
+    fs::remove_dir_all(scene.sandbox.join("copies")).unwrap();
+    let again = scene.ok(&["forget", "--device", "pump-1"]);
+    assert!(!again.stderr_text().contains("TBPKI-0336"), "{again}");
+}
+
+#[test]
 fn a_directory_that_is_gone_does_not_block_the_others() {
     let scene = Scene::new();
     let sandbox = &scene.sandbox;

@@ -1,4 +1,5 @@
-//! Names that look the same and are not: two spellings of one character, and letters of another script.
+//! Names that look the same and are not: two spellings of one character, letters of another script, and names that differ
+//! in capital letters alone, such as MAC addresses from two programs.
 //!
 //! The registry, the certificate and the platform compare names octet by octet. A person who types the name, or reads
 //! it from a label, cannot tell such names apart.
@@ -25,6 +26,8 @@ const SHOWN: usize = 10;
 pub struct Lookalikes {
     /// The first name of each look, and its line.
     looks: HashMap<String, (u64, String)>,
+    /// The first name of each spelling in small letters, and its line.
+    spellings: HashMap<String, (u64, String)>,
     shown: Vec<(u64, String)>,
     total: u64,
 }
@@ -64,6 +67,9 @@ impl Lookalikes {
             let (first, other) = twin;
             let how = if is_nfc(name) == is_nfc(&other) { "" } else { " in another Unicode normalization form" };
             self.note(*line, format!("the name {} looks like {}{how} on line {first}", shown(name), shown(&other)));
+        } else if let Some((first, other)) = self.in_other_case(*line, name) {
+            let (name, other) = (quote(name), quote(&other));
+            self.note(*line, format!("the name {name} differs from {other} on line {first} in capital letters alone"));
         } else if let Some(c) = foreign_letter(name) {
             self.note(
                 *line,
@@ -90,6 +96,20 @@ impl Lookalikes {
                 let is_twin = other != name && !(other.is_ascii() && name.is_ascii());
                 is_twin.then(|| (*first_line, other.clone()))
             }
+            Entry::Vacant(new) => {
+                if !is_full {
+                    new.insert((line, name.to_owned()));
+                }
+                None
+            }
+        }
+    }
+
+    /// An earlier name with the same letters, of which some are capital letters in one of the two.
+    fn in_other_case(&mut self, line: u64, name: &str) -> Option<(u64, String)> {
+        let is_full = self.spellings.len() >= REMEMBERED;
+        match self.spellings.entry(name.to_lowercase()) {
+            Entry::Occupied(first) => Some(first.get().clone()).filter(|(_, other)| other != name),
             Entry::Vacant(new) => {
                 if !is_full {
                     new.insert((line, name.to_owned()));
@@ -176,6 +196,13 @@ mod tests {
         let found = warnings(&["coco", "\u{441}\u{43e}\u{441}\u{43e}"]);
         let [(Some(3), text)] = found.as_slice() else { panic!("{found:?}") };
         assert!(text.ends_with("looks like \"coco\" on line 2"), "{text}");
+    }
+
+    #[test]
+    fn names_that_differ_in_capital_letters_alone_are_told() {
+        let found = warnings(&["aa:bb:cc", "Süd", "AA:BB:CC", "SÜD", "aa:bb:cc"]);
+        let [(Some(4), text), (Some(5), _)] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(text, "the name \"AA:BB:CC\" differs from \"aa:bb:cc\" on line 2 in capital letters alone");
     }
 
     #[test]

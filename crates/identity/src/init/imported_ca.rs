@@ -104,8 +104,18 @@ impl Found {
         let key = match (self.keys.pop(), self.keys.is_empty()) {
             (Some(key), true) => Some(key),
             (None, _) if in_token.is_some() => None,
-            (None, _) => return Err(Code::KeyUnreadable.error("the files of the CA contain no private key")),
-            (Some(_), false) => return Err(Code::KeyUnreadable.error("the files of the CA contain more than one key")),
+            (None, _) => {
+                return Err(Code::KeyUnreadable
+                    .error("the files of the CA contain no private key")
+                    .fix("name the file with its key, too; for a key in a token, use --devices-key"));
+            }
+            (Some(_), false) => {
+                return Err(Code::KeyUnreadable
+                    .error("the files of the CA contain more than one key")
+                    .because(format!("there are {} of them, and each could be that of a CA", self.keys.len() + 1))
+                    .fix("name the files of one CA alone; from a keystore, take its entry with `keytool -importkeystore -srckeystore OLD -srcalias NAME \
+                         -destkeystore NEW.p12`"));
+            }
         };
         let spki = key.as_ref().map(PrivateKey::spki_der).or(in_token.map(PublicKey::spki_der)).unwrap_or_default();
         Ok(ImportedCa { chains: chains_of_key(spki, &self.certificates, now)?, key })

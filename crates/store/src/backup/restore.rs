@@ -29,6 +29,16 @@ pub struct Restored {
     pub made_at: i64,
     /// Whether the ledger is in it.
     pub has_ledger: bool,
+    /// The number of changes that the ledger had seen after the backup, as far as a note on this machine tells.
+    pub lost_changes: u64,
+}
+
+impl Restored {
+    /// The same with what the notes about the lost ledger tell.
+    fn compared(self, target: &Path) -> Self {
+        let noted = rollback::highest_note(target, self.ledger).map_or(0, |(changes, _)| changes);
+        Self { lost_changes: if self.has_ledger { noted.saturating_sub(self.changes) } else { 0 }, ..self }
+    }
 }
 
 /// Restores a store from a backup into a directory that is empty or not there. The store appears as a whole, and its
@@ -47,10 +57,11 @@ pub fn restore(location: &StoreLocation, backup: &mut dyn Read) -> Result<Restor
     parent.remove(&hidden)?;
     let dir = parent.create_dir(&hidden)?;
     let restored = unpack(Some(&dir), backup).and_then(|restored| {
+        let restored = restored.compared(&target);
         // After unpacking, because the message depends on whose ledger is in the backup.
         check_is_empty(&target, restored.ledger)?;
         if restored.has_ledger {
-            mark(&dir, &target, &restored)?;
+            mark(&dir, &restored)?;
         }
         // The contents are on the disk before they have the name that counts.
         dir.sync_all()?;
@@ -76,7 +87,7 @@ pub fn check(location: &StoreLocation, backup: &mut dyn Read) -> Result<Restored
     })?;
     let restored = unpack(None, backup)?;
     check_is_empty(&target, restored.ledger)?;
-    Ok(restored)
+    Ok(restored.compared(&target))
 }
 
 /// Fails if the store has contents.
@@ -154,6 +165,7 @@ fn unpack(dir: Option<&BulkDir>, backup: &mut dyn Read) -> Result<Restored> {
         changes: description.changes,
         made_at: description.made_at,
         has_ledger: description.has_ledger,
+        lost_changes: 0,
     })
 }
 
@@ -213,7 +225,7 @@ fn make_public(dir: &BulkDir, name: &str) -> Result<()> {
 }
 
 /// Checks the ledger and marks it as restored.
-fn mark(dir: &BulkDir, target: &Path, restored: &Restored) -> Result<()> {
+fn mark(dir: &BulkDir, restored: &Restored) -> Result<()> {
     let mut ledger = Ledger::open(dir.path().join(LEDGER))?;
     ledger.check()?;
     if ledger.status()?.uid != restored.ledger {
@@ -221,8 +233,7 @@ fn mark(dir: &BulkDir, target: &Path, restored: &Restored) -> Result<()> {
     }
     ledger.mark_restored()?;
     // From now on this is the newest ledger, whatever the notes about the lost one say.
-    let noted = rollback::highest_note(target, restored.ledger).map_or(0, |(changes, _)| changes);
-    ledger.raise_changes(noted.max(restored.changes).saturating_add(1))
+    ledger.raise_changes(restored.changes.saturating_add(restored.lost_changes).saturating_add(1))
 }
 
 fn unreadable(why: &str) -> Error {

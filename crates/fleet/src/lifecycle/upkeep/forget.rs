@@ -69,6 +69,7 @@ pub fn forget(workspace: &mut Workspace<'_>, request: &ForgetRequest) -> Result<
         let valid = view.revocable(Kind::Device, name.as_str(), workspace.now)?;
         let revoked = if request.keep_valid { 0 } else { valid.iter().filter(|row| row.role != Role::Revoked).count() };
         report.findings.extend(in_shard(workspace.store_dir(), &view, name.as_str())?);
+        report.findings.extend(in_copies(&view, name.as_str())?);
         let device = ForgottenDevice {
             name: name.as_str().to_owned(),
             revoked,
@@ -132,6 +133,18 @@ fn in_shard(store: &Path, view: &View, name: &str) -> Result<Option<Finding>> {
         }
     }
     Ok(None)
+}
+
+/// A note if a directory outside of the store has copies of the device's files: programs of this host may use them.
+fn in_copies(view: &View, name: &str) -> Result<Option<Finding>> {
+    let history = view.history(Kind::Device, name)?;
+    let dirs = history.iter().rev().filter_map(|row| row.copies.as_deref());
+    let dir = dirs.map(Path::new).find(|dir| dir.join(store::file_names::CHAIN).is_file());
+    Ok(dir.map(|dir| {
+        let note =
+            Code::FilesLeft.note("a directory still holds copies of the files of this device").at(dir).item(name);
+        note.fix("remove them when no program uses them")
+    }))
 }
 
 /// The files in the directory of a device: those of tbpki, and others.

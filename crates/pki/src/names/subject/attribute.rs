@@ -74,7 +74,7 @@ impl AttributeKind {
             AttributeKind::Country => "country",
             AttributeKind::State => "state or province",
             AttributeKind::Locality => "city",
-            AttributeKind::Organization => "organisation",
+            AttributeKind::Organization => "organization",
             AttributeKind::OrganizationalUnit => "organizational unit",
             AttributeKind::CommonName => "common name",
         }

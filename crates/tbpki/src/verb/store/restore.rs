@@ -3,8 +3,8 @@
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use base::Result;
 use base::text::printable;
+use base::{Code, Finding, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::backup::{check, restore};
@@ -31,6 +31,8 @@ pub(crate) struct StoreRestoreReport {
     made_at: String,
     /// Whether the backup has a ledger.
     has_ledger: bool,
+    /// The number of changes that the ledger had seen after the backup, as far as this machine knows.
+    lost_changes: u64,
 }
 
 pub(crate) fn run(args: &StoreRestoreArgs, context: &mut Context) -> Result<Exit> {
@@ -44,6 +46,9 @@ pub(crate) fn run(args: &StoreRestoreArgs, context: &mut Context) -> Result<Exit
     let restored = work(&location, &mut backup).map_err(|error| error.at(&args.file))?;
     let made_at =
         time::OffsetDateTime::from_unix_timestamp(restored.made_at).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    if restored.lost_changes > 0 {
+        context.output.findings([lost(restored.lost_changes, made_at)]);
+    }
     context.output.result(&StoreRestoreReport {
         dry_run: args.dry_run,
         store: location.dir().to_string_lossy().into_owned(),
@@ -52,8 +57,21 @@ pub(crate) fn run(args: &StoreRestoreArgs, context: &mut Context) -> Result<Exit
         changes: restored.changes,
         made_at: identity::report::rfc3339(made_at),
         has_ledger: restored.has_ledger,
+        lost_changes: restored.lost_changes,
     })?;
     Ok(Exit::Done)
+}
+
+/// The warning about what is in no backup.
+fn lost(changes: u64, made_at: time::OffsetDateTime) -> Finding {
+    Code::LedgerRestored
+        .warning(format!("the ledger has seen {changes} changes after this backup"))
+        .because("the files and the platform show most of them; a revocation shows in a published list alone")
+        .fix(format!(
+            "keep the published list in its place (`[crl] out`) for `tbpki store check`, and revoke again what was revoked \
+             after {}",
+            identity::report::rfc3339(made_at)
+        ))
 }
 
 impl Report for StoreRestoreReport {
