@@ -135,7 +135,7 @@ impl<W: Write> Sealer<W> {
     pub fn new(recipients: &[Recipient], mut out: W) -> Result<Self> {
         let (head, key) = header(recipients)?;
         out.write_all(&head)
-            .map_err(|error| Code::FileUnwritable.error("the sealed file cannot be written").because(error))?;
+            .map_err(|error| Code::FileUnwritable.error("the sealed file cannot be written").caused_by(error))?;
         Ok(Self { out, key, waiting: Zeroizing::new(Vec::with_capacity(2 * CHUNK)), counter: 0 })
     }
 

@@ -153,7 +153,7 @@ fn archive(store: &Store, request: &BackupRequest, out: &mut dyn Write) -> Resul
         has_ledger,
     };
     let text = serde_json::to_vec_pretty(&description)
-        .map_err(|error| Code::Internal.error("a backup cannot be described").because(error))?;
+        .map_err(|error| Code::Internal.error("a backup cannot be described").caused_by(error))?;
     tar.add(DESCRIPTION, Mode::Private, &text)?;
     let mut files = 0;
     if has_ledger {

@@ -101,7 +101,7 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|error| Code::Internal.error("the system gives no means to wait for a server").because(error))?;
+            .map_err(|error| Code::Internal.error("the system gives no means to wait for a server").caused_by(error))?;
         let label = label.map(|label| format!("{}/", encoded(label))).unwrap_or_default();
         Ok(Self {
             base: format!("{url}/.well-known/est/{label}"),
@@ -278,7 +278,7 @@ impl Server {
                 let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_pkcs8_der().to_vec()));
                 builder
                     .with_client_auth_cert(chain, key)
-                    .map_err(|error| Code::KeyUnreadable.error("TLS cannot use the key").because(error))?
+                    .map_err(|error| Code::KeyUnreadable.error("TLS cannot use the key").caused_by(error))?
             }
         };
         Client::builder()

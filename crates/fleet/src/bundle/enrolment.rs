@@ -295,7 +295,7 @@ fn address(url: &str) -> Result<(HostName, u16)> {
         }
         _ => return Err(invalid("has an invalid port")),
     };
-    let host = host.parse::<HostName>().map_err(|error: Error| invalid("has an invalid host").because(error))?;
+    let host = host.parse::<HostName>().map_err(|error: Error| invalid("has an invalid host").caused_by(error))?;
     Ok((host, port))
 }
 

@@ -49,7 +49,7 @@ pub struct RenewRequest {
 /// The parameters that the ledger has of an identity, as far as a renewal needs them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct RecordedRequest {
     days: u32,
     csr: Option<String>,
     prefix: String,
@@ -59,7 +59,7 @@ struct Asked {
 
 /// The properties that stay the same.
 struct Same {
-    asked: Asked,
+    asked: RecordedRequest,
     leaf: Certificate,
     subject: Subject,
     sans: Vec<San>,
@@ -161,7 +161,7 @@ fn recorded<T: DeserializeOwned>(entry: &Entry) -> Result<T> {
 }
 
 /// The file with the chain, leaf first.
-fn chain_file(kind: Kind, asked: &Asked) -> String {
+fn chain_file(kind: Kind, asked: &RecordedRequest) -> String {
     match kind {
         Kind::Server => format!("{}.pem", asked.prefix),
         // `--prefix` renames only the extra files of a device, so that this one needs no parameters.
@@ -171,7 +171,7 @@ fn chain_file(kind: Kind, asked: &Asked) -> String {
 
 fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
     let name = &entry.key.name;
-    let asked: Asked = recorded(entry)?;
+    let asked: RecordedRequest = recorded(entry)?;
     let leaf = leaf(workspace, entry, &asked)?;
     if is_of_others(entry) {
         return of_others(workspace, entry, leaf, asked);
@@ -215,7 +215,7 @@ fn issuing_ca(kind: Kind) -> Ca {
 
 /// The next generation of a certificate that was made elsewhere: by the issuing CA of this store, with the subject and the
 /// lifetime that it gives to devices or servers, because those of the other CA say nothing about it.
-fn of_others(workspace: &Workspace<'_>, entry: &Entry, leaf: Certificate, asked: Asked) -> Result<Same> {
+fn of_others(workspace: &Workspace<'_>, entry: &Entry, leaf: Certificate, asked: RecordedRequest) -> Result<Same> {
     let (name, config) = (&entry.key.name, workspace.config);
     let (days, prefix) = match entry.key.kind {
         Kind::Device => (&config.client.days, name.as_str()),
@@ -274,7 +274,7 @@ fn parameters(workspace: &Workspace<'_>, entry: &Entry, leaf: &Certificate, ca: 
 }
 
 /// The present leaf, from the store.
-fn leaf(workspace: &Workspace<'_>, entry: &Entry, asked: &Asked) -> Result<Certificate> {
+fn leaf(workspace: &Workspace<'_>, entry: &Entry, asked: &RecordedRequest) -> Result<Certificate> {
     let dir = identity_dir(workspace.store_dir(), entry.key.kind, &entry.key.name);
     let file = dir.join(chain_file(entry.key.kind, asked));
     let missing = || {

@@ -18,13 +18,13 @@ use crate::request::IdentityRequest;
 #[derive(Debug, Default)]
 pub(crate) struct Earlier {
     entry: Option<Entry>,
-    asked: Asked,
+    asked: RequestBefore,
 }
 
 /// The parameters that the ledger has, as far as they are kept.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct RequestBefore {
     san: Vec<String>,
     days: u32,
 }

@@ -48,7 +48,7 @@ impl Restored {
 /// [`Code::StoreExists`], [`Code::OtherStore`], [`Code::BackupUnreadable`]: nothing is restored then.
 pub fn restore(location: &StoreLocation, backup: &mut dyn Read) -> Result<Restored> {
     let target = std::path::absolute(location.dir()).map_err(|error| {
-        Code::BadValue.error("the path of the store is not usable").at(location.dir()).because(error)
+        Code::BadValue.error("the path of the store is not usable").at(location.dir()).caused_by(error)
     })?;
     let (parent, name) = parent_of(&target)?;
     file::create_dir(&parent)?;
@@ -83,7 +83,7 @@ pub fn restore(location: &StoreLocation, backup: &mut dyn Read) -> Result<Restor
 /// Those of [`restore`], as far as they do not come from the ledger.
 pub fn check(location: &StoreLocation, backup: &mut dyn Read) -> Result<Restored> {
     let target = std::path::absolute(location.dir()).map_err(|error| {
-        Code::BadValue.error("the path of the store is not usable").at(location.dir()).because(error)
+        Code::BadValue.error("the path of the store is not usable").at(location.dir()).caused_by(error)
     })?;
     let restored = unpack(None, backup)?;
     check_is_empty(&target, restored.ledger)?;
@@ -116,7 +116,7 @@ fn unpack(dir: Option<&BulkDir>, backup: &mut dyn Read) -> Result<Restored> {
     let mut modes = Vec::new();
     // As many octets as `AGE` has: an encrypted backup gets a message of its own.
     let mut start = [0; 19];
-    backup.read_exact(&mut start).map_err(|error| unreadable("it is too short").because(error))?;
+    backup.read_exact(&mut start).map_err(|error| unreadable("it is too short").caused_by(error))?;
     if start == AGE {
         return Err(Code::BackupUnreadable
             .error("the backup is encrypted")
@@ -149,7 +149,7 @@ fn unpack(dir: Option<&BulkDir>, backup: &mut dyn Read) -> Result<Restored> {
     });
     damaged.map_err(|error| match error.code() {
         // The reader of tars was made for shards, and its own words would mislead here.
-        Code::ShardDamaged => unreadable("it is damaged").because(error),
+        Code::ShardDamaged => unreadable("it is damaged").caused_by(error),
         _ => error,
     })?;
     let (Some(description), Some(expected)) = (description, expected) else { return Err(unreadable("it has no end")) };
@@ -171,7 +171,7 @@ fn unpack(dir: Option<&BulkDir>, backup: &mut dyn Read) -> Result<Restored> {
 
 fn describe(bytes: &[u8]) -> Result<Description> {
     let description: Description =
-        serde_json::from_slice(bytes).map_err(|error| unreadable("its description cannot be read").because(error))?;
+        serde_json::from_slice(bytes).map_err(|error| unreadable("its description cannot be read").caused_by(error))?;
     if description.version > VERSION {
         return Err(unreadable(&format!("it has version {}", description.version))
             .fix("use the version of tbpki that wrote it, or a later one"));

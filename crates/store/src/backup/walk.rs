@@ -33,7 +33,7 @@ fn walk(dir: &Path, prefix: &str, depth: usize, take: &mut dyn FnMut(&str, Mode,
             continue;
         }
         let path = dir.join(&name);
-        let unreadable = |error| Code::FileUnreadable.error("this cannot be looked at").at(&path).because(error);
+        let unreadable = |error| Code::FileUnreadable.error("this cannot be looked at").at(&path).caused_by(error);
         let metadata = path.symlink_metadata().map_err(unreadable)?;
         if metadata.is_dir() {
             walk(&path, &format!("{prefix}{name}/"), depth, take)?;

@@ -198,7 +198,7 @@ impl<'a> Iterator for TarReader<'a> {
 /// # Errors
 /// [`Code::ShardDamaged`], and those of `take` and of the reader.
 pub fn each(archive: &mut dyn Read, limit: usize, take: &mut dyn FnMut(ArchiveFile<'_>) -> Result<()>) -> Result<()> {
-    let cut = |error: std::io::Error| damaged("it ends too early").because(error);
+    let cut = |error: std::io::Error| damaged("it ends too early").caused_by(error);
     let mut piece = Zeroizing::new(Vec::new());
     loop {
         let start = piece.len();

@@ -36,7 +36,7 @@ pub(super) enum Part {
 }
 
 /// The way through the parts.
-pub(super) struct Walk<'a> {
+pub(super) struct PartCursor<'a> {
     parts: &'a Parts,
     /// The number of shards that it has passed; of listed identities, 1 at the end.
     passed: usize,
@@ -50,12 +50,12 @@ impl Parts {
         matches!(self, Self::Listed(_) | Self::Open)
     }
 
-    pub(super) fn walk(&self) -> Walk<'_> {
-        Walk { parts: self, passed: 0, last: None, last_name: None }
+    pub(super) fn walk(&self) -> PartCursor<'_> {
+        PartCursor { parts: self, passed: 0, last: None, last_name: None }
     }
 }
 
-impl Walk<'_> {
+impl PartCursor<'_> {
     /// The next part. The ledger may be written to between two of them.
     pub(super) fn next(&mut self, view: &View) -> Result<Option<Part>> {
         match self.parts {

@@ -9,7 +9,7 @@ use pki::Certificate;
 use store::file_names::PENDING;
 use store::{FILE_LIMIT, Store, Workspace, identity_dir};
 
-use super::{Asked, chain_file, copies, recorded};
+use super::{RecordedRequest, chain_file, copies, recorded};
 use crate::files::device::DeviceFiles;
 use crate::issuance::first_in;
 use crate::report::FileReport;
@@ -31,7 +31,7 @@ impl PendingFiles {
     pub fn of(store: &Path, entry: &Entry) -> Result<Self> {
         let dir = pending_dir(store, entry);
         file::recover(&dir)?;
-        let leaf = first_in(&dir.join(chain_file(Kind::Device, &Asked::default())))?;
+        let leaf = first_in(&dir.join(chain_file(Kind::Device, &RecordedRequest::default())))?;
         let leaf = leaf.filter(|leaf| entry.fingerprint == Some(leaf.fingerprint())).ok_or_else(|| {
             Code::IdentityChanged
                 .error(format!("the files of the pending renewal of {:?} are not there", entry.key.name))
@@ -52,7 +52,7 @@ pub fn install(store: &mut Store, entry: &Entry) -> Result<Vec<FileReport>> {
     let pending = pending_dir(store.dir(), entry);
     file::recover(&own)?;
     file::recover(&pending)?;
-    let arrived = first_in(&pending.join(chain_file(Kind::Device, &Asked::default())))?;
+    let arrived = first_in(&pending.join(chain_file(Kind::Device, &RecordedRequest::default())))?;
     if arrived.is_none_or(|leaf| entry.fingerprint != Some(leaf.fingerprint())) {
         return Ok(Vec::new());
     }
@@ -98,13 +98,13 @@ fn before(store: &Store, entry: &Entry) -> Result<Option<Entry>> {
 
 /// The files of a directory, to be put into another one in place of those with the same names.
 fn set(target: &Path, from: &Path, entry: &Entry, suffix: &str) -> Result<FileSet> {
-    let asked: Asked = recorded(entry)?;
+    let asked: RecordedRequest = recorded(entry)?;
     let prefix = if asked.prefix.is_empty() { entry.key.name.as_str() } else { asked.prefix.as_str() };
     let holds_key = asked.csr.is_none();
     let files =
         DeviceFiles { prefix, formats: &[], holds_key, has_anchors: true, keystore: None }.table().with_those_in(from);
     // Copies can be of an earlier generation than the store's files; a kept file is named after what it really is.
-    let present = first_in(&target.join(chain_file(Kind::Device, &Asked::default()))).ok().flatten();
+    let present = first_in(&target.join(chain_file(Kind::Device, &RecordedRequest::default()))).ok().flatten();
     let suffix = present.map_or_else(|| suffix.to_owned(), |leaf| leaf.serial_hex());
     let mut set = FileSet::new(target).replacing(suffix).owned_by(Ownership::default());
     for row in files.written() {

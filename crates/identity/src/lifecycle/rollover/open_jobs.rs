@@ -22,7 +22,7 @@ pub(super) fn check_no_open_jobs(store: &Store, ca: &Ca) -> Result<()> {
     let mut open = Vec::new();
     for job in store.ledger.jobs()?.into_iter().filter(|job| !job.done) {
         let order: Value = serde_json::from_str(job.parameters.as_str()).map_err(|error| {
-            let error = Code::LedgerUnreadable.error("the order of a job cannot be read").because(error);
+            let error = Code::LedgerUnreadable.error("the order of a job cannot be read").caused_by(error);
             error.item(job.id.to_string())
         })?;
         let is_below = order.get("issuer").and_then(Value::as_str) == Some(fingerprint.as_str());

@@ -29,7 +29,7 @@ pub fn cross_generations(view: &View, ca: &Ca, generation: Generation) -> Result
     let mut found = Vec::new();
     for entry in view.history(Kind::Ca, &generations::cross_name(&ca.name()))? {
         let parameters: Value = serde_json::from_str(entry.parameters.as_str()).map_err(|error| {
-            Code::LedgerUnreadable.error("the parameters of a CA cannot be read").item(&entry.key.name).because(error)
+            Code::LedgerUnreadable.error("the parameters of a CA cannot be read").item(&entry.key.name).caused_by(error)
         })?;
         let of = parameters.get("of").and_then(Value::as_u64);
         if of == Some(u64::from(generation.number())) && entry.role.can_be_revoked() {

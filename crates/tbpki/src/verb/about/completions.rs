@@ -30,15 +30,15 @@ pub(crate) fn run(args: &CompletionsArgs, context: &mut Context) -> Result<Exit>
 }
 
 /// Where a shell looks for the scripts of one user.
-struct Place {
+struct InstallLocation {
     directory: PathBuf,
     file: &'static str,
     /// The step that is left to the user.
     next: String,
 }
 
-fn place(shell: Shell) -> Result<Place> {
-    let place = |directory: PathBuf, file, next: &str| Place { directory, file, next: next.to_owned() };
+fn place(shell: Shell) -> Result<InstallLocation> {
+    let place = |directory: PathBuf, file, next: &str| InstallLocation { directory, file, next: next.to_owned() };
     Ok(match shell {
         Shell::Bash => {
             let base =

@@ -145,7 +145,7 @@ fn distribution_points(element: &Element<'_>, _: &mut Strict) -> Option<&'static
         let is_name = |name: Element<'_>| {
             let mut choice = DerReader::new(name.content);
             let is_legal = match choice.next() {
-                Ok(full) if full.tag == 0xa0 => are_general_names(full.content, Place::Locator),
+                Ok(full) if full.tag == 0xa0 => are_general_names(full.content, NameContext::Locator),
                 Ok(relative) => relative.tag == 0xa1,
                 Err(_) => false,
             };
@@ -155,7 +155,7 @@ fn distribution_points(element: &Element<'_>, _: &mut Strict) -> Option<&'static
         (name.is_some() || issuer.is_some())
             && parts.is_empty()
             && name.is_none_or(is_name)
-            && issuer.is_none_or(|issuer| are_general_names(issuer.content, Place::Locator))
+            && issuer.is_none_or(|issuer| are_general_names(issuer.content, NameContext::Locator))
     })
     .err()
 }
@@ -183,7 +183,7 @@ fn information_access(element: &Element<'_>, _: &mut Strict) -> Option<&'static 
     is_list_of(element, SEQUENCE, |access| {
         let mut parts = DerReader::new(access.content);
         let (method, place) = (parts.optional(OBJECT_IDENTIFIER), parts.next());
-        method.is_some() && parts.is_empty() && place.is_ok_and(|place| is_general_name(&place, Place::Locator))
+        method.is_some() && parts.is_empty() && place.is_ok_and(|place| is_general_name(&place, NameContext::Locator))
     })
     .err()
 }
@@ -196,11 +196,11 @@ fn general_names(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> 
     if element.content.is_empty() {
         return Some("is empty");
     }
-    (!are_general_names(element.content, Place::Name)).then_some("has a name that its kind does not allow")
+    (!are_general_names(element.content, NameContext::Name)).then_some("has a name that its kind does not allow")
 }
 
 /// GeneralNames (RFC 5280, section 4.2.1.6), of which there is at least one.
-fn are_general_names(content: &[u8], place: Place) -> bool {
+fn are_general_names(content: &[u8], place: NameContext) -> bool {
     let mut names = DerReader::new(content);
     while !names.is_empty() {
         if !names.next().is_ok_and(|name| is_general_name(&name, place)) {
@@ -226,7 +226,7 @@ fn name_constraints(element: &Element<'_>, _: &mut Strict) -> Option<&'static st
         while !subtrees.is_empty() {
             let Some(subtree) = subtrees.optional(SEQUENCE) else { return Some(OTHER) };
             let mut parts = DerReader::new(subtree.content);
-            if !parts.next().is_ok_and(|base| is_general_name(&base, Place::Constraint)) {
+            if !parts.next().is_ok_and(|base| is_general_name(&base, NameContext::Constraint)) {
                 return Some("has a name that its kind does not allow");
             }
             // minimum and maximum (RFC 5280, section 4.2.1.10), which nothing reads.
@@ -240,7 +240,7 @@ fn name_constraints(element: &Element<'_>, _: &mut Strict) -> Option<&'static st
 
 /// The place of a general name.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum NameContext {
     /// In an alternative name, whose URIs Go parses.
     Name,
     /// The place of a published list or of an answer; the URI is a text.
@@ -250,14 +250,14 @@ enum Place {
 }
 
 /// A GeneralName (RFC 5280, section 4.2.1.6) whose content fits its kind.
-fn is_general_name(element: &Element<'_>, place: Place) -> bool {
+fn is_general_name(element: &Element<'_>, place: NameContext) -> bool {
     match element.tag {
         // rfc822Name, dNSName and uniformResourceIdentifier are IA5String.
         0x81 | 0x82 => element.content.is_ascii(),
-        0x86 if place == Place::Name => is_uri(element.content),
+        0x86 if place == NameContext::Name => is_uri(element.content),
         0x86 => element.content.is_ascii(),
         // An address and its mask: 4 + 4 octets for IPv4, 16 + 16 for IPv6.
-        0x87 if place == Place::Constraint => matches!(element.content.len(), 8 | 32),
+        0x87 if place == NameContext::Constraint => matches!(element.content.len(), 8 | 32),
         0x87 => matches!(element.content.len(), 4 | 16),
         // directoryName is a choice and therefore explicit.
         0xa4 => {
