@@ -145,7 +145,7 @@ fn keys_that_are_not_there_or_not_fit() {
     scene.init("object=mine", taken, user(288, &["2 private keys", "mine (id 01)", "mine (id 02)", "id="]));
     scene.make("pair", "04");
     scene.hsm.pkcs11_tool("fleet", &["--delete-object", "--type", "pubkey", "--id", "04"]).ok();
-    scene.init("object=pair", taken, user(291, &["without its public half"]));
+    scene.init("object=pair", taken, user(291, &["without its public key"]));
 }
 
 #[test]
