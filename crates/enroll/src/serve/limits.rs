@@ -103,6 +103,11 @@ mod tests {
         let mib = limits.memory().div_ceil(1 << 20);
         has(&format!("With the defaults, clients that send as much as they may fill at most {mib} MiB more"));
         has(&format!("a client may show certificates of {} KiB", CHAIN >> 10));
+        // The other part is measured: the test with a thousand connections has the same number.
+        has("the process has at most 64 MiB");
+        let unit = include_str!("../../../tbpki/units/tbpki-serve.service");
+        let max = unit.lines().find_map(|line| line.strip_prefix("MemoryMax=")?.strip_suffix('M')?.parse().ok());
+        assert!(max.is_some_and(|max: usize| 64 + mib <= max), "{mib} MiB and 64 MiB are more than {max:?}");
         // Each limit counts.
         for (less, by) in [
             (Limits { connections: 999, ..limits }, (8 << 10) + (48 << 10) + (48 << 10) + (32 << 10)),
