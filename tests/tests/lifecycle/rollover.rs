@@ -298,3 +298,22 @@ fn a_broker_that_names_the_prepared_ca_is_seen_by_check_and_revoked_devices_do_n
     sandbox.ok(["ca", "confirm", "server-root", "--all"]);
     sandbox.ok(["ca", "activate", "server-root"]);
 }
+
+#[test]
+fn a_revocation_below_a_ca_that_is_out_of_service_waits_for_no_list() {
+    for out in [&["ca", "retire", "devices-issuing"][..], &["revoke", "--ca", "devices-issuing"]] {
+        let sandbox = Sandbox::with_store();
+        sandbox.ok(["client", "pump-1", "pump-2"]);
+        sandbox.ok(["ca", "prepare", "devices-issuing"]);
+        sandbox.ok(["ca", "activate", "devices-issuing"]);
+        sandbox.ok(["renew", "--all"]);
+        sandbox.ok(out);
+        // The first generations are still on record as certificates that have not expired.
+        let report = json(&sandbox.ok(["revoke", "--device", "pump-1", "--json"]));
+        assert_eq!((report["revoked"].as_array().map(Vec::len), &report["open_steps"]), (Some(2), &Value::from(0)));
+        sandbox.ok(["forget", "--device", "pump-2"]);
+        sandbox.ok(["revoke", "--open"]);
+        // The list of the CA that signs has the later generations.
+        assert_eq!(json(&sandbox.ok(["crl", "--json"]))["lists"][0]["revoked"], 2);
+    }
+}

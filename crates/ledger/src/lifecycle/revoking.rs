@@ -15,6 +15,10 @@ use crate::transaction::Transaction;
 use crate::value::{SqlRow, at, one_of, values};
 use crate::view::View;
 
+/// The condition, over identity, that the generation of the CA that issued it is out of service: it was retired or revoked.
+const IS_BELOW_RETIRED: &str = "EXISTS (SELECT 1 FROM identity AS ca WHERE ca.kind = 'ca' AND ca.name = identity.issuer \
+    AND ca.generation = identity.issuer_generation AND ca.role IN ('retired', 'revoked'))";
+
 impl Step for OpenStep {
     const TABLE: &'static str = "open_step";
     const STEPS: &'static [Self] = &Self::ALL;
@@ -166,7 +170,7 @@ impl Ledger {
             let meant = format!(
                 "kind = 'device' AND role = 'superseded' AND issuer <> 'self' AND not_after > ?1 \
                  AND (coalesce(origin, '') <> 'imported' OR EXISTS (SELECT 1 FROM identity AS ca WHERE ca.kind = 'ca' \
-                 AND ca.name = identity.issuer)) AND {}",
+                 AND ca.name = identity.issuer)) AND NOT {IS_BELOW_RETIRED} AND {}",
                 is_replaced()
             );
             let values = values![now.unix_timestamp()];
@@ -218,10 +222,30 @@ impl Transaction<'_> {
         )?;
         // In the same transaction, so that no revocation is without what is still to be done for it.
         self.end_steps(row)?;
-        for step in open {
+        // No list is made of a CA that is out of service, and peers accept nothing that it has issued.
+        let has_list =
+            self.one(&format!("SELECT 1 FROM identity WHERE id = ?1 AND NOT {IS_BELOW_RETIRED}"), values![row])?;
+        for step in open.iter().filter(|step| **step != OpenStep::List || has_list.is_some()) {
             self.execute("INSERT INTO open_step (identity, step) VALUES (?1, ?2)", values![row, step.as_str()])?;
         }
+        self.end_lists(key)?;
         Ok(true)
+    }
+
+    /// Ends the steps that wait for a list of a generation of a CA, if `key` is one: no further list is made of it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(crate) fn end_lists(&self, key: &Key) -> Result<()> {
+        if key.kind != Kind::Ca {
+            return Ok(());
+        }
+        self.execute(
+            "DELETE FROM open_step WHERE step = 'list' AND identity IN (SELECT id FROM identity WHERE issuer = ?1 \
+             AND issuer_generation = ?2 AND kind <> 'ca')",
+            values![&key.name, key.generation.0],
+        )
+        .map(drop)
     }
 
     /// Records a step of a revocation as open that was not known when it was revoked. May be repeated.

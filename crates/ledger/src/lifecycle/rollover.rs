@@ -70,7 +70,7 @@ impl Transaction<'_> {
             Role::Retired => Ok(()),
             Role::Superseded => {
                 self.execute("UPDATE identity SET role = 'retired' WHERE id = ?1", values![row])?;
-                Ok(())
+                self.end_lists(key)
             }
             role => Err(self.bug(format!("{key} is {role} and cannot be retired"))),
         }
