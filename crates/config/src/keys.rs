@@ -192,6 +192,8 @@ sections! {
         grace: Days = default "7";
         /// The certificates that wait for `tbpki enroll approve`: none, first (the first one of each device) or every.
         approval: ApprovalPolicy = default "\"none\"";
+        /// Renews the certificates of servers too, at the label servers. The risk: the service then needs the key of the servers' issuing CA, and anyone who takes over its machine can pose as your broker to every device.
+        servers: bool = default "false";
     }
 
     /// The names that the CAs for servers may certify.

@@ -28,7 +28,9 @@ use std::time::{Duration, Instant};
 use base::file::{self, Lock};
 use base::{Code, Result};
 use config::EnrolmentPolicy;
+use identity::lifecycle::enrol::SERVERS;
 use pki::Certificate;
+use pki::device_name::DeviceName;
 use pki::pem_bundle::PemBundle;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -44,7 +46,7 @@ use ledger_file::LedgerFile;
 pub use limits::Limits;
 use metrics::Metrics;
 pub use platform::FinishSwaps;
-use service::Service;
+use service::{Service, Settings};
 use tls::OwnCertificate;
 
 /// How the service runs.
@@ -89,7 +91,8 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// the platform; without it, those of devices that a platform knows wait.
 ///
 /// # Errors
-/// [`Code::StoreLocked`] if the store has a service already, [`Code::CannotListen`], [`Code::StatusAddress`],
+/// [`Code::StoreLocked`] if the store has a service already, [`Code::CaUnavailable`] and [`Code::ReservedProfile`] of
+/// [`Cas::open`], [`Code::CannotListen`], [`Code::StatusAddress`],
 /// [`Code::LedgerReplaced`], and errors of the store, its keys and files.
 pub fn serve(
     workspace: &mut Workspace<'_>,
@@ -114,9 +117,12 @@ pub fn serve(
     let service = Arc::new(Service::new(
         options.limits,
         metrics.clone(),
-        store,
-        identity::lifecycle::revocation_lists::devices_file(workspace.config, workspace.store_dir()),
-        counts_connections(workspace)?,
+        Settings {
+            store,
+            lists: identity::lifecycle::revocation_lists::devices_file(workspace.config, workspace.store_dir()),
+            counts_connections: counts_connections(workspace)?,
+            serves_servers: workspace.config.serve.servers.value,
+        },
         sender,
         Audit::open(&audit_path)?,
     ));
@@ -289,7 +295,9 @@ fn counts_connections(workspace: &Workspace<'_>) -> Result<bool> {
     let settings = &workspace.config.serve;
     let policies = &settings.label_policies.value;
     let profiles = identity::profile_ca::names(&workspace.view()?)?;
-    if let Some(unknown) = policies.iter().find(|policy| !profiles.contains(&policy.label)) {
+    let is_of_servers = |label: &DeviceName| settings.servers.value && label.as_str() == SERVERS;
+    let is_known = |label: &DeviceName| profiles.contains(label) || is_of_servers(label);
+    if let Some(unknown) = policies.iter().find(|policy| !is_known(&policy.label)) {
         return Err(Code::UnknownProfile
             .error(format!(
                 "serve.label_policies has the label {:?}, and no profile has this name",

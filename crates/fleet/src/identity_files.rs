@@ -3,17 +3,20 @@
 
 use std::path::{Path, PathBuf};
 
+use base::file::{self, BulkDir};
 use base::{Code, Error, Result};
+use identity::lifecycle::renew::{earlier_copies, is_fetched, with_holder};
 use identity::profile_ca;
-use ledger::{Filter, Kind, State};
+use ledger::{Entry, Filter, Kind, State};
 use pki::Certificate;
 use pki::device_name::DeviceName;
+use pki::pem_bundle::PemBundle;
 use time::OffsetDateTime;
 
-use store::StoreLocation;
 use store::ca::Ca;
 use store::file_names::{ANCHORS, CA_FILE, CERT, CHAIN, KEY, TOKEN};
 use store::identity_dir;
+use store::{FILE_LIMIT, StoreLocation};
 
 /// Where the files of a device are, whether they are there or not.
 #[derive(Debug, Clone)]
@@ -60,12 +63,32 @@ pub fn server_places(dir: &Path) -> ServerFilePaths {
 /// directory in the store.
 ///
 /// # Errors
-/// Those of the ledger.
+/// [`Code::FilesWithHolder`] if the server has fetched its present certificate and neither directory has it, and those of the
+/// ledger.
 pub fn server_dir(location: &StoreLocation, name: &str) -> Result<PathBuf> {
-    let entry = store::view(location)?.current(Kind::Server, name)?;
+    let view = store::view(location)?;
+    let entry = view.current(Kind::Server, name)?;
+    if let Some(entry) = &entry
+        && is_fetched(&view, entry)?
+    {
+        // A server next to the store may renew its files in the directory that got the copies.
+        let copies = earlier_copies(&view, entry)?.filter(|dir| holds(dir, entry));
+        return copies.ok_or_else(|| with_holder(entry).fix("check them on the host: `tbpki check --server DIR`"));
+    }
     // The ledger may be shared: the directory is perhaps one of another station.
     let copies = entry.and_then(|entry| entry.copies).map(PathBuf::from).filter(|dir| dir.is_dir());
     Ok(copies.unwrap_or_else(|| identity_dir(location.dir(), Kind::Server, name)))
+}
+
+/// Whether a file of a directory begins with the certificate of a generation.
+fn holds(dir: &Path, entry: &Entry) -> bool {
+    let names = BulkDir::open(dir).and_then(|dir| dir.names()).unwrap_or_default();
+    let first = |name: &String| {
+        let bytes = file::read_optional(dir.join(name), FILE_LIMIT).ok().flatten()?;
+        PemBundle::parse(&bytes).ok()?.certificates.into_iter().next()
+    };
+    let is_it = |leaf: Certificate| entry.fingerprint == Some(leaf.fingerprint());
+    names.iter().filter(|name| name.ends_with(".pem")).any(|name| first(name).is_some_and(is_it))
 }
 
 /// The store's only device.

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::platform::Connection;
 use crate::register::PlatformOutcome;
+use identity::lifecycle::enrol::SERVERS;
 use identity::profile_ca::name_pattern::NamePattern;
 use identity::profile_ca::{self, ProvisioningRule};
 use identity::report::{CertificateReport, FileReport};
@@ -97,14 +98,21 @@ pub fn has_ca(workspace: &Workspace<'_>, profile: &DeviceName) -> Result<bool> {
 /// Makes the issuing CA of a profile, unless it is there, and tells the platform about it.
 ///
 /// # Errors
-/// [`Code::ProfilePattern`] for an expression that does not find the names of devices, [`Code::ProfileDiffers`] for a
-/// profile that is there and another one, and those of CAs and platforms. A CA that was made stays.
+/// [`Code::ReservedProfile`] for the label of servers, [`Code::ProfilePattern`] for an expression that does not find the names
+/// of devices, [`Code::ProfileDiffers`] for a profile that is there and another one, and those of CAs and platforms. A CA that
+/// was made stays.
 pub fn create_profile(workspace: &mut Workspace<'_>, request: &ProfileRequest) -> Result<ProfileReport> {
     store::check_exists(workspace.store_dir())?;
     let connection = Connection::of(workspace)?;
     let ca = Ca::Profile(request.name.clone());
     let dir = workspace.store_dir().to_owned();
     let before = profile_ca::kept(&dir, &request.name)?;
+    if before.is_none() && request.name.as_str() == SERVERS {
+        return Err(Code::ReservedProfile
+            .error(format!("a profile cannot be called {SERVERS:?}"))
+            .because("servers renew their certificates at this label of the enrolment service")
+            .fix("choose another name"));
+    }
     let pattern = pattern(request, before.as_ref())?;
     // Before a CA is made: a wrong expression is found out while nothing has to be undone.
     request.examples.iter().try_for_each(|name| pattern.check_name(name.as_str()))?;

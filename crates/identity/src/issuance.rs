@@ -85,7 +85,10 @@ impl Issuance<'_> {
             return Ok(CurrentState::Present(Box::new(entry)));
         }
         let differences = self.differences(&entry, self.wanted(&entry));
-        let texts: Vec<String> = differences.iter().map(ToString::to_string).collect();
+        let mut texts: Vec<String> = differences.iter().map(ToString::to_string).collect();
+        if ledger.enrolled(&entry.key)?.is_some() {
+            texts.push("its holder has fetched the present certificate over the network".to_owned());
+        }
         Err(Code::OtherParameters
             .error(format!("the {} {} exists with other parameters", self.kind, self.name))
             .because(texts.join("; "))

@@ -88,7 +88,7 @@ fn a_device_is_known_by_its_certificate_and_let_in_by_the_policy() {
     assert_eq!(away.roles(), ["current", "pending"]);
     service.confirm("next.pem", "next.key").is(200, "confirmed");
     assert_eq!(away.roles(), ["superseded", "current"]);
-    service.send("simplereenroll", "next.b64", &PUMP).is(403, "a later certificate of this device is in use");
+    service.send("simplereenroll", "next.b64", &PUMP).is(403, "a later certificate of this identity is in use");
     // The policy is for certificates that have expired and not for those that were revoked.
     away.station.ok(["revoke", "--device", "pump-1"]);
     service.confirm("next.pem", "next.key").is(403, "the client certificate is revoked");

@@ -1,4 +1,5 @@
-//! Many devices at once.
+//! Many devices at once, and limits.
 
 mod herd;
 mod killed;
+mod limits;

@@ -2,11 +2,10 @@
 
 mod absence;
 mod approval;
-mod bouncycastle;
 mod crowd;
 mod device;
+mod foreign;
 mod host;
-mod limits;
 mod lists;
 mod password;
 mod platform;
@@ -14,5 +13,5 @@ mod policy;
 mod renewal;
 mod restart;
 mod rollover;
-mod strongswan;
+mod servers;
 mod unit;

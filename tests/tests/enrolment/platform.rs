@@ -48,7 +48,7 @@ impl Scene {
         environment.iter().fold(self.sandbox.tbpki(args), |tool, (name, value)| tool.env(name, value)).run().ok()
     }
 
-    fn environment<'a>(&'a self, url: &'a str) -> [(&'a str, &'a str); 4] {
+    pub(super) fn environment<'a>(&'a self, url: &'a str) -> [(&'a str, &'a str); 4] {
         [
             ("TBPKI_PLATFORM_URL", url),
             ("TBPKI_PLATFORM_USER", self.platform.user()),

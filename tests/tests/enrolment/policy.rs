@@ -11,7 +11,7 @@ fn connect(service: &Service, name: &str) {
     service.ask("/.well-known/est/cacerts", &["--cert", &cert, "--key", &key]).is(200, "");
 }
 
-const OLD: &str = "a later certificate of this device is in use";
+const OLD: &str = "a later certificate of this identity is in use";
 
 #[test]
 fn by_default_a_connection_alone_is_no_use() {

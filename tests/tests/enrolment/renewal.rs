@@ -48,16 +48,16 @@ fn the_present_certificate_is_valid_until_the_next_one_is_used() {
     assert_eq!(states(&sandbox, "pump-1"), expected(["superseded", "current"]));
     request(&sandbox, "third", "/CN=pump-1");
     for operation in ["simplereenroll", "simpleenroll"] {
-        service.send(operation, "third.b64", &old).is(403, "a later certificate of this device is in use");
+        service.send(operation, "third.b64", &old).is(403, "a later certificate of this identity is in use");
     }
-    service.confirm("pump-1.pem", "pump-1.key").is(403, "a later certificate of this device is in use");
+    service.confirm("pump-1.pem", "pump-1.key").is(403, "a later certificate of this identity is in use");
     // EST-only clients never confirm: the use of a certificate counts.
     let next = ["--cert", "next.pem", "--key", "next.key"];
     service.send("simplereenroll", "third.b64", &next).save(&sandbox, "third.pem");
     request(&sandbox, "fourth", "/CN=pump-1");
     let third = ["--cert", "third.pem", "--key", "third.key"];
     service.send("simpleenroll", "fourth.b64", &third).save(&sandbox, "fourth.pem");
-    service.send("simplereenroll", "fourth.b64", &next).is(403, "a later certificate of this device is in use");
+    service.send("simplereenroll", "fourth.b64", &next).is(403, "a later certificate of this identity is in use");
 }
 
 #[test]
@@ -107,7 +107,9 @@ fn only_certificates_of_devices_in_the_ledger_are_taken() {
     }
     let server =
         ["--cert", "pki/servers/localhost/mqttserver.pem", "--key", "pki/servers/localhost/mqttserver_key.pem"];
-    service.send("simplereenroll", "next.b64", &server).is(403, "the client certificate is not one of a device");
+    service
+        .send("simplereenroll", "next.b64", &server)
+        .is(403, "this service renews no certificates of servers: [serve] servers is off");
     let pump = ["--cert", "pump-1.pem", "--key", "pump-1.key"];
     service.send("unknown/simplereenroll", "next.b64", &pump).is(404, "there is no label \"unknown\"");
 

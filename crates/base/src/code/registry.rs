@@ -768,6 +768,10 @@ codes! {
     // Hosts and servers that were away.
     376 EnrolmentUntrusted User "The certificate of the enrolment server is not trusted"
         "The server was reached, and its certificate leads to no root of `--cafile`, has another name than the URL, or is not valid now. No request was sent. If the root of the servers was replaced while this host was away, the files of the host are still good, and only the root is missing: get the present one from the operator (`pki/ca/server-root/cert.pem` of the store), compare its fingerprint with `tbpki inspect`, name it with `--cafile`, and run the same command again."
+    377 ReservedProfile User "A profile has the label of servers"
+        "The enrolment service renews the certificates of servers at the label `servers`, and a profile of this name would have the same label. `tbpki profile create` makes no such profile. If an earlier version has made one, its devices keep the label, and `[serve] servers` stays off."
+    378 FilesWithHolder User "The present files are not in the store"
+        "The holder of this identity has made a key and fetched the present certificate for it from the enrolment service. The store has files of a generation before at most, and no key of the present one. Renew such an identity on its host with `tbpki renew --est`, and check a server there with `tbpki check --server DIR`. If the holder is gone, `--force` with the verb that issued the identity makes a new generation in the store, and the one of the holder is refused from then on."
 
     // Mistakes of ours.
     900 Internal Bug "Internal error"

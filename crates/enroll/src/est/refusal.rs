@@ -41,8 +41,14 @@ pub enum Refusal {
     NoCertificate,
     /// The ledger does not have this certificate.
     UnknownCertificate,
-    /// The certificate is not one of a device.
+    /// The certificate is not one of a device or a server.
     NotADevice,
+    /// The certificate is one of a server, or the label is that of servers, and the service renews none.
+    ServersOff,
+    /// A server asks for its first certificate.
+    FirstOfServer,
+    /// A CA that is not one of this service has issued the certificate.
+    OtherIssuer,
     /// The certificate was revoked.
     Revoked,
     /// A later certificate of the same identity has been used.
@@ -90,6 +96,9 @@ impl Refusal {
             | Self::NoCertificate
             | Self::UnknownCertificate
             | Self::NotADevice
+            | Self::ServersOff
+            | Self::FirstOfServer
+            | Self::OtherIssuer
             | Self::Revoked
             | Self::Superseded
             | Self::Retired
@@ -147,6 +156,9 @@ impl Refusal {
             Self::NoCertificate => "no-certificate",
             Self::UnknownCertificate => "unknown-certificate",
             Self::NotADevice => "not-a-device",
+            Self::ServersOff => "servers-off",
+            Self::FirstOfServer => "first-of-server",
+            Self::OtherIssuer => "other-issuer",
             Self::Revoked => "revoked",
             Self::Superseded => "superseded",
             Self::Retired => "retired",
@@ -186,14 +198,17 @@ impl fmt::Display for Refusal {
             Self::PasswordOfOtherLabel => f.write_str("the password is for another label"),
             Self::NoCertificate => f.write_str("a client certificate is required"),
             Self::UnknownCertificate => f.write_str("the client certificate is unknown"),
-            Self::NotADevice => f.write_str("the client certificate is not one of a device"),
+            Self::NotADevice => f.write_str("the client certificate is not one of a device or a server"),
+            Self::ServersOff => f.write_str("this service renews no certificates of servers: [serve] servers is off"),
+            Self::FirstOfServer => f.write_str("the first certificate of a server is made by `tbpki server`"),
+            Self::OtherIssuer => f.write_str("the client certificate is not of a CA that this service renews for"),
             Self::Revoked => f.write_str("the client certificate is revoked"),
-            Self::Superseded => f.write_str("a later certificate of this device is in use"),
-            Self::Retired => f.write_str("the device is out of service"),
+            Self::Superseded => f.write_str("a later certificate of this identity is in use"),
+            Self::Retired => f.write_str("the identity is out of service"),
             Self::Expired => f.write_str("the client certificate has expired"),
             Self::NotYetValid => f.write_str("the client certificate is not valid yet"),
-            Self::OtherLabel => f.write_str("the label is not the one of this device"),
-            Self::TooMany(limit) => write!(f, "a device gets at most {limit} certificates in a day"),
+            Self::OtherLabel => f.write_str("the label is not the one of this certificate"),
+            Self::TooMany(limit) => write!(f, "an identity gets at most {limit} certificates in a day"),
             Self::Platform => f.write_str("confirmed; the platform does not have the certificate yet: ask again later"),
             Self::Waiting => f.write_str("an operator has to approve the certificate: ask again later"),
             Self::Denied => f.write_str("an operator has denied the certificate"),

@@ -1,9 +1,9 @@
-//! The CAs that sign: the devices' issuing CA, and those of profiles, by their labels.
+//! The CAs that sign: the devices' issuing CA, and by their labels those of profiles and the servers' issuing CA.
 
 use std::collections::BTreeMap;
 
 use base::{Code, Result, digest};
-use identity::lifecycle::enrol::SignsWith;
+use identity::lifecycle::enrol::{SERVERS, SignsWith};
 use identity::profile_ca::{self, name_pattern::NamePattern};
 use identity::request::crl_url;
 use pki::Certificate;
@@ -11,6 +11,8 @@ use pki::device_name::DeviceName;
 use store::Workspace;
 use store::ca::{Ca, KeyLocation, OpenCa};
 use store::file_names::CERT;
+
+use crate::est::Refusal;
 
 /// The CAs whose keys are in the store, open.
 pub(crate) struct Cas {
@@ -27,10 +29,11 @@ struct ServedCa {
 }
 
 impl Cas {
-    /// Opens the devices' issuing CA and those of profiles whose keys are here.
+    /// Opens the devices' issuing CA, those of profiles whose keys are here, and with `serve.servers` the servers' issuing CA.
     ///
     /// # Errors
-    /// [`Code::CaUnavailable`] if the key of the devices' issuing CA is not here, and errors of keys and secrets.
+    /// [`Code::CaUnavailable`] if the key of an issuing CA is not here, [`Code::ReservedProfile`] if a profile has the label of
+    /// servers, and errors of keys and secrets.
     pub(crate) fn open(workspace: &mut Workspace<'_>) -> Result<Self> {
         let crl_url = crl_url(workspace.config, &Ca::DevicesIssuing);
         let mut cas = Self { open: BTreeMap::new(), crl_url };
@@ -46,8 +49,13 @@ impl Cas {
         let dir = workspace.store_dir().to_owned();
         let mut all = vec![Ca::DevicesIssuing];
         let view = workspace.view()?;
-        all.extend(profile_ca::names(&view)?.into_iter().map(Ca::Profile));
+        let profiles = profile_ca::names(&view)?;
         drop(view);
+        if workspace.config.serve.servers.value {
+            check_label_is_free(&profiles)?;
+            all.push(Ca::ServerIssuing);
+        }
+        all.extend(profiles.into_iter().map(Ca::Profile));
         for ca in all {
             let pattern = match &ca {
                 // Another station can have the CA of a profile. Its label is unknown here, and the other labels go on.
@@ -65,7 +73,12 @@ impl Cas {
             // Opened again only after a change: opening derives a key from the passphrase, which is slow on purpose,
             // and this runs every few seconds.
             if self.open.get(&ca.name()).is_none_or(|open| open.version != version) {
-                let open = workspace.open_ca(&ca)?;
+                let open = workspace.open_ca(&ca).map_err(|error| match ca {
+                    Ca::ServerIssuing if error.code() == Code::CaUnavailable => error
+                        .because("[serve] servers renews the certificates of servers with it")
+                        .fix("run the service where this key is, or without [serve] servers"),
+                    _ => error,
+                })?;
                 self.open.insert(ca.name(), ServedCa { ca: open, version, pattern });
             }
         }
@@ -74,12 +87,24 @@ impl Cas {
 
     /// The CA of a label.
     pub(crate) fn of_label(&self, label: Option<&str>) -> Option<SignsWith<'_>> {
-        let name = match label {
+        self.of_name(&match label {
             None => Ca::DevicesIssuing.name(),
+            Some(SERVERS) if self.serves_servers() => Ca::ServerIssuing.name(),
             Some(label) => Ca::Profile(label.parse().ok()?).name(),
-        };
-        let (name, ca) = self.open.get_key_value(&name)?;
-        Some(SignsWith { name, certificate: ca.ca.certificate(), crl_url: self.crl_url.as_deref() })
+        })
+    }
+
+    /// The CA of this name in the ledger, as an entry has it.
+    pub(crate) fn of_name(&self, name: &str) -> Option<SignsWith<'_>> {
+        let (name, ca) = self.open.get_key_value(name)?;
+        // The lists that are published are those of the devices' CAs.
+        let crl_url = self.crl_url.as_deref().filter(|_| *name != Ca::ServerIssuing.name());
+        Some(SignsWith { name, certificate: ca.ca.certificate(), crl_url })
+    }
+
+    /// Whether servers can renew their certificates.
+    pub(crate) fn serves_servers(&self) -> bool {
+        self.open.contains_key(&Ca::ServerIssuing.name())
     }
 
     /// Fails unless the expression of the profile finds the name.
@@ -107,23 +132,44 @@ impl Cas {
     }
 }
 
-/// The certificates that lead from an identity of this label to the devices' root, in all generations that are trusted;
-/// in no order. `None` for an unknown label.
-pub(crate) fn hierarchy(store: &std::path::Path, label: Option<&str>) -> Result<Option<Vec<Certificate>>> {
+/// The refusal for a label without a CA.
+pub(crate) fn without_ca(label: &str) -> Refusal {
+    if label == SERVERS { Refusal::ServersOff } else { Refusal::UnknownLabel(label.to_owned()) }
+}
+
+/// Fails if a profile has the label of servers, as profiles of earlier versions can: its devices would be asked for the
+/// other label then.
+fn check_label_is_free(profiles: &[DeviceName]) -> Result<()> {
+    if profiles.iter().all(|profile| profile.as_str() != SERVERS) {
+        return Ok(());
+    }
+    Err(Code::ReservedProfile
+        .error(format!("a profile is called {SERVERS:?}, so that its devices use the label of servers"))
+        .fix("run the service without [serve] servers"))
+}
+
+/// The certificates that lead from an identity of this label to its root, in all generations that are trusted; in no order.
+/// `None` for a label without a CA.
+pub(crate) fn hierarchy(
+    store: &std::path::Path,
+    label: Option<&str>,
+    serves_servers: bool,
+) -> Result<Option<Vec<Certificate>>> {
     let ca = match label {
         None => Ca::DevicesIssuing,
+        Some(SERVERS) if serves_servers => Ca::ServerIssuing,
         Some(label) => match label.parse() {
             Ok(profile) => Ca::Profile(profile),
             Err(_) => return Ok(None),
         },
     };
-    if label.is_some() && !ca.dir(store).join(CERT).is_file() {
+    if ca.profile().is_some() && !ca.dir(store).join(CERT).is_file() {
         return Ok(None);
     }
     // Each is certified by the root that signs, as soon as that is activated. Answers have no further certificates of the
     // same key by other roots, because the set has no order and clients take the first path that they find.
     let mut certificates: Vec<Certificate> = Vec::new();
-    for mut generation in ca.trusted(store)?.into_iter().chain(Ca::DevicesRoot.trusted(store)?) {
+    for mut generation in ca.trusted(store)?.into_iter().chain(ca.root().trusted(store)?) {
         certificates.append(&mut generation.certificates);
     }
     Ok(Some(certificates))

@@ -16,7 +16,7 @@ use super::call::{Call, Reply};
 use super::cas::Cas;
 use super::ledger_file::LedgerFile;
 use super::metrics::Metrics;
-use super::rules::{Decision, Planned, Rules};
+use super::rules::{Decision, Planned, Rules, requester};
 use crate::est::{Answer, Refusal};
 
 /// Requests that are decided in one transaction, at most.
@@ -249,7 +249,7 @@ fn record(store: &mut Store, signed: &[(Call, Signed)]) -> Result<()> {
                     // one.
                     transaction.sent(key, public, leaf.der())?;
                     if has_requests {
-                        transaction.request_served(&key.name, public)?;
+                        transaction.request_served(&requester(key.kind, &key.name), public)?;
                     }
                     if *is_in_use {
                         transaction.in_use_from_now(key)?;

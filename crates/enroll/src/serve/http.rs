@@ -150,15 +150,16 @@ async fn checked(
     }
     match operation {
         Operation::CaCerts => {
-            let store = service.store.clone();
+            let (store, servers) = (service.store.clone(), service.serves_servers);
             // Files are read, which must not hold up the threads that serve connections.
-            let read = tokio::task::spawn_blocking(move || (cas::hierarchy(&store, label.as_deref()), label)).await;
+            let read =
+                tokio::task::spawn_blocking(move || (cas::hierarchy(&store, label.as_deref(), servers), label)).await;
             let (found, label) = read.map_err(|_| Refusal::Failed)?;
             let certificates = found.map_err(|error| {
                 tracing::error!(%error, "the certificates of the CAs cannot be read");
                 Refusal::Failed
             })?;
-            let certificates = certificates.ok_or_else(|| Refusal::UnknownLabel(label.unwrap_or_default()))?;
+            let certificates = certificates.ok_or_else(|| cas::without_ca(&label.unwrap_or_default()))?;
             Ok(Answer::ca_certificates(&certificates))
         }
         Operation::CsrAttrs => Ok(Answer::csr_attributes()),

@@ -1,8 +1,10 @@
 //! Who gets which certificate: decided in a transaction of the ledger, for every request from the beginning.
 
+use std::borrow::Cow;
+
 use base::{Code, Error, Result, digest};
 use config::{ApprovalPolicy, Config, EnrolmentPolicy};
-use identity::lifecycle::enrol::{self, EnrolmentPlan, SignsWith};
+use identity::lifecycle::enrol::{self, EnrolmentPlan, SERVERS, SignsWith};
 use ledger::{Entry, Key, Kind, NewRequest, RequestDecision, Role, SerialNumber, Transaction};
 use pki::Certificate;
 use pki::csr::Csr;
@@ -11,7 +13,7 @@ use store::ca::Ca;
 use time::{Duration, OffsetDateTime};
 
 use super::call::{Call, Caller, Task};
-use super::cas::Cas;
+use super::cas::{Cas, without_ca};
 use crate::est::Refusal;
 
 /// What rules know besides the ledger.
@@ -40,7 +42,7 @@ pub(crate) enum Decision {
         key: Key,
         waits: bool,
     },
-    /// An operator has to approve the certificate of this device first.
+    /// An operator has to approve the certificate of this device or server first.
     Waiting(String),
     /// The client certificate of a connection was seen. `first` is its key if this is its first use, and `waits` tells whether
     /// the platform has yet to take it.
@@ -104,6 +106,12 @@ impl Rules<'_> {
         call: &Call,
         is_taken: &dyn Fn(&str) -> bool,
     ) -> Result<Decision> {
+        if let Some(label) = call.label.as_deref().filter(|label| *label == SERVERS)
+            && self.cas.of_label(Some(label)).is_none()
+        {
+            // Before anything about the caller: what it shows can change nothing.
+            return Ok(Decision::Refused(without_ca(label)));
+        }
         let decided = match &call.task {
             Task::Confirm => self.confirm(transaction, call),
             Task::Connect => self.seen(transaction, call),
@@ -153,6 +161,8 @@ impl Rules<'_> {
     fn used(&self, transaction: &Transaction<'_>, entry: &Entry) -> Result<bool> {
         let name = entry.key.name.as_str();
         let is_first = self.registers
+            // No platform knows servers.
+            && entry.key.kind == Kind::Device
             && Ca::profile_of(&entry.issuer).is_none()
             && transaction.current(Kind::Device, name)?.is_none()
             // What was taken from the platform stays away from it.
@@ -177,7 +187,7 @@ impl Rules<'_> {
         is_taken: &dyn Fn(&str) -> bool,
     ) -> Result<Decision, End> {
         self.check_label(entry, call.label.as_deref())?;
-        let name = entry.key.name.as_str();
+        let (kind, name) = (entry.key.kind, entry.key.name.as_str());
         if is_taken(name) {
             return Ok(Decision::Deferred);
         }
@@ -186,10 +196,11 @@ impl Rules<'_> {
         let public = digest::sha256(csr.key().spki_der());
         // The same key again: the answer was lost on its way. The same certificate is sent, and no serial number is
         // used.
-        if let Some(sent) = sent_before(transaction, name, &public, Some(&entry.key), self.now)? {
+        if let Some(sent) = sent_before(transaction, (kind, name), &public, Some(&entry.key), self.now)? {
             return Ok(sent);
         }
-        let ca = self.ca(call.label.as_deref())?;
+        // By the present certificate and not by the label: a label never decides which hierarchy signs.
+        let ca = self.cas.of_name(&entry.issuer).ok_or(Refusal::OtherIssuer)?;
         let plan = enrol::again(ca, entry, certificate, csr, self.now).map_err(|error| refused(&error))?;
         self.record(transaction, call, plan, public, false)
     }
@@ -203,6 +214,15 @@ impl Rules<'_> {
     ) -> Result<Decision, End> {
         let label = call.label.as_deref();
         let Caller { certificate, credentials, .. } = &call.caller;
+        if label == Some(SERVERS) && self.cas.serves_servers() {
+            // Neither a password nor the CA of a maker leads to the certificate of a server.
+            let certificate = certificate.as_ref().ok_or(Refusal::FirstOfServer)?;
+            return match self.known(transaction, certificate, Purpose::Renew) {
+                Ok(entry) => self.next(transaction, call, (certificate, &entry), csr, is_taken),
+                Err(End::Refused(Refusal::UnknownCertificate)) => Err(Refusal::FirstOfServer.into()),
+                Err(end) => Err(end),
+            };
+        }
         let public = digest::sha256(csr.key().spki_der());
         let name = if let Some(credentials) = credentials {
             if is_taken(&credentials.name) {
@@ -225,7 +245,7 @@ impl Rules<'_> {
             }
             name
         };
-        if let Some(sent) = sent_before(transaction, &name, &public, None, self.now)? {
+        if let Some(sent) = sent_before(transaction, (Kind::Device, &name), &public, None, self.now)? {
             return Ok(sent);
         }
         let device: DeviceName = name.parse().map_err(|error| refused(&error))?;
@@ -256,8 +276,11 @@ impl Rules<'_> {
         // A serial number is unique below one CA only, so the whole certificate decides.
         let found = transaction.by_serial(&serial)?.into_iter().find(|entry| entry.fingerprint == Some(fingerprint));
         let entry = found.ok_or(Refusal::UnknownCertificate)?;
-        if entry.key.kind != Kind::Device {
-            return Err(Refusal::NotADevice.into());
+        match entry.key.kind {
+            Kind::Device => {}
+            Kind::Server if self.cas.serves_servers() => {}
+            Kind::Server => return Err(Refusal::ServersOff.into()),
+            Kind::Ca => return Err(Refusal::NotADevice.into()),
         }
         // The role before the dates: the holder of a revoked certificate is told so, also after it has expired.
         match entry.role {
@@ -361,7 +384,7 @@ impl Rules<'_> {
     }
 
     fn ca(&self, label: Option<&str>) -> Result<SignsWith<'_>, Refusal> {
-        let unknown = || label.map_or(Refusal::Failed, |label| Refusal::UnknownLabel(label.to_owned()));
+        let unknown = || label.map_or(Refusal::Failed, without_ca);
         self.cas.of_label(label).ok_or_else(unknown)
     }
 
@@ -375,25 +398,25 @@ impl Rules<'_> {
         is_first: bool,
     ) -> Result<Decision, End> {
         let EnrolmentPlan { identity, order, .. } = plan;
-        let name = identity.name.as_str();
+        let (kind, name) = (identity.kind, identity.name.as_str());
         let day_ago = self.now - Duration::DAY;
         // Counted inside the transaction, so that two requests at the same time cannot both be the last one.
-        if transaction.enrolled_since(Kind::Device, name, day_ago)? >= u64::from(self.issuances) {
+        if transaction.enrolled_since(kind, name, day_ago)? >= u64::from(self.issuances) {
             return Err(Refusal::TooMany(self.issuances).into());
         }
-        match transaction.check_not_reserved(Kind::Device, name) {
+        match transaction.check_not_reserved(kind, name) {
             Err(error) if error.code() == Code::NameReserved => {
                 return Err(Refusal::Request("the name waits in a job".to_owned()).into());
             }
             other => other?,
         }
         // After all other reasons for a refusal: an operator is asked only about what would be issued.
-        let approved_by = match self.approval(transaction, call, name, &public, is_first)? {
+        let approved_by = match self.approval(transaction, call, &requester(kind, name), &public, is_first)? {
             Approval::NotNeeded => None,
             Approval::By(user) => user,
             Approval::Waits => return Ok(Decision::Waiting(identity.name)),
         };
-        if let Some(unfinished) = transaction.unfinished_of(Kind::Device, name)? {
+        if let Some(unfinished) = transaction.unfinished_of(kind, name)? {
             // Without a server only this process writes, and it signs nothing now.
             let since = unfinished.reached(ledger::State::Intended);
             if transaction.is_shared() && since.is_some_and(|since| self.now - since < ABANDONED) {
@@ -402,7 +425,7 @@ impl Rules<'_> {
             transaction.void(&unfinished.key, "interrupted before it was sent")?;
         }
         let generation = transaction.intend_checked(&identity)?;
-        let key = Key { kind: Kind::Device, name: identity.name, generation };
+        let key = Key { kind, name: identity.name, generation };
         transaction.stay_unregistered(&key)?;
         // A platform that is to know the device gets the certificate at its first use, and the ledger follows it.
         let is_in_use = self.policy(call.label.as_deref()) == EnrolmentPolicy::Issuance
@@ -451,16 +474,24 @@ enum Approval {
     Waits,
 }
 
+/// The name with which an identity waits for an approval. Devices and servers can have the same name, and no device's name
+/// has a slash.
+pub(crate) fn requester(kind: Kind, name: &str) -> Cow<'_, str> {
+    if kind == Kind::Server { format!("{SERVERS}/{name}").into() } else { name.into() }
+}
+
 fn is_swap_open(transaction: &Transaction<'_>, key: &Key) -> Result<bool> {
     Ok(transaction.enrolled(key)?.is_some_and(|sent| sent.is_swap_open))
 }
 
-/// The label below which an identity was issued: its profile, or `None` for the devices' issuing CA.
+/// The label of an identity: its profile, that of servers, or `None` below the devices' issuing CA.
 fn label_of(entry: &Entry) -> Result<Option<String>, Refusal> {
     match Ca::named(&entry.issuer) {
+        Some(Ca::ServerIssuing) => Ok(Some(SERVERS.to_owned())),
         Some(Ca::DevicesIssuing) => Ok(None),
         Some(Ca::Profile(profile)) => Ok(Some(profile.as_str().to_owned())),
-        _ => Err(Refusal::NotADevice),
+        // Self-signed, or made elsewhere and imported.
+        _ => Err(Refusal::OtherIssuer),
     }
 }
 
@@ -468,12 +499,12 @@ fn label_of(entry: &Entry) -> Result<Option<String>, Refusal> {
 /// that is being renewed, which may keep its key.
 fn sent_before(
     transaction: &Transaction<'_>,
-    name: &str,
+    (kind, name): (Kind, &str),
     public: &[u8; 32],
     renewed: Option<&Key>,
     now: OffsetDateTime,
 ) -> Result<Option<Decision>, End> {
-    let Some(entry) = transaction.sent_for_key(Kind::Device, name, public)? else { return Ok(None) };
+    let Some(entry) = transaction.sent_for_key(kind, name, public)? else { return Ok(None) };
     let is_later = renewed.is_none_or(|renewed| renewed.generation < entry.generation());
     // A device that comes back after the end of what it never received gets another one: an expired certificate would let
     // it in nowhere, and it asks with the same key until it has an answer.

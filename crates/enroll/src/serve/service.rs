@@ -28,22 +28,31 @@ pub(crate) struct Service {
     pub(crate) gate: Gate,
     /// Whether a connection with a certificate can be its first use.
     pub(crate) counts_connections: bool,
+    /// Whether servers can renew their certificates.
+    pub(crate) serves_servers: bool,
     calls: SyncSender<Call>,
     audit: Audit,
     anchors: RwLock<Arc<Vec<Certificate>>>,
     is_healthy: std::sync::atomic::AtomicBool,
 }
 
+/// What the listeners need of the store and its configuration.
+pub(crate) struct Settings {
+    pub(crate) store: PathBuf,
+    pub(crate) lists: PathBuf,
+    pub(crate) counts_connections: bool,
+    pub(crate) serves_servers: bool,
+}
+
 impl Service {
     pub(crate) fn new(
         limits: Limits,
         metrics: Arc<Metrics>,
-        store: PathBuf,
-        lists: PathBuf,
-        counts_connections: bool,
+        settings: Settings,
         calls: SyncSender<Call>,
         audit: Audit,
     ) -> Self {
+        let Settings { store, lists, counts_connections, serves_servers } = settings;
         Self {
             gate: Gate::new(limits.connections, limits.per_address),
             limits,
@@ -51,6 +60,7 @@ impl Service {
             store,
             lists,
             counts_connections,
+            serves_servers,
             calls,
             audit,
             anchors: RwLock::default(),

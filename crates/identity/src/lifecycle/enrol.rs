@@ -13,10 +13,14 @@ use pki::tbs::Contents;
 use pki::validity::{Lifetime, Validity};
 use pki::{Certificate, San, Subject};
 use serde::Deserialize;
+use store::ca::{Ca, Hierarchy};
 use time::OffsetDateTime;
 
 use crate::lifecycle::renew::checks::check_lasts;
 use crate::parameters::RequestedParameters;
+
+/// The label at which servers renew their certificates. No profile gets this name.
+pub const SERVERS: &str = "servers";
 
 /// A certificate that can be signed, and its row for the ledger.
 #[derive(Debug)]
@@ -78,10 +82,10 @@ pub fn first(
         prefix,
         ..RequestedParameters::default()
     })?;
-    plan(ca, device.as_str(), Names { subject, sans: sans.clone() }, days, csr, parameters, now)
+    plan(ca, (Kind::Device, device.as_str()), Names { subject, sans: sans.clone() }, days, csr, parameters, now)
 }
 
-/// Plans the next certificate of a device. Subject and alternative names are those of the present certificate, and the
+/// Plans the next certificate of a device or a server. Subject and alternative names are those of the present certificate, and the
 /// request must ask for exactly these (RFC 7030, section 4.2.2).
 ///
 /// # Errors
@@ -96,6 +100,11 @@ pub fn again(
     csr: &Csr,
     now: OffsetDateTime,
 ) -> Result<EnrolmentPlan> {
+    // A certificate of the other kind would be accepted by peers of the other hierarchy, and the two share nothing.
+    let is_of_servers = Ca::named(ca.name).is_some_and(|ca| ca.hierarchy() == Hierarchy::Server);
+    if entry.key.kind == Kind::Ca || is_of_servers != (entry.key.kind == Kind::Server) {
+        return Err(Code::Internal.error(format!("{} does not issue the certificate of {}", ca.name, entry.key)));
+    }
     let names = unchanged(present, csr)?;
     let damaged = |error: serde_json::Error| {
         Code::LedgerUnreadable.error("the parameters of an identity are damaged").caused_by(error).item(&entry.key.name)
@@ -107,7 +116,7 @@ pub fn again(
     asked.insert("csr".to_owned(), csr.key().fingerprint_hex().into());
     asked.insert("issuer".to_owned(), ca.certificate.fingerprint_hex().into());
     asked.insert("subject".to_owned(), names.subject.to_string().into());
-    let plan = plan(ca, &entry.key.name, names, kept.days, csr, Parameters::of(&asked)?, now)?;
+    let plan = plan(ca, (entry.key.kind, &entry.key.name), names, kept.days, csr, Parameters::of(&asked)?, now)?;
     if plan.is_shortened {
         check_lasts(kept.days, entry.not_after, plan.identity.not_after)?;
     }
@@ -141,7 +150,7 @@ fn unchanged(present: &Certificate, csr: &Csr) -> Result<Names> {
 
 fn plan(
     ca: SignsWith<'_>,
-    name: &str,
+    (kind, name): (Kind, &str),
     names: Names,
     days: u32,
     csr: &Csr,
@@ -152,11 +161,12 @@ fn plan(
     // Not explicit: a certificate that would outlive its CA ends with the CA instead of being refused.
     let (validity, shortened) = Validity::starting(now, Lifetime { days, explicit: false }, Some(&issuer))?;
     let serial = Serial::random()?;
+    let profile = if kind == Kind::Server { Profile::Server } else { Profile::Device };
     let identity = NewIdentity {
-        kind: Kind::Device,
+        kind,
         name: name.to_owned(),
         serial: ledger::SerialNumber::new(serial.octets())?,
-        profile: Profile::Device.name().to_owned(),
+        profile: profile.name().to_owned(),
         algorithm: csr.key().algorithm().name().to_owned(),
         parameters,
         issuer: ca.name.to_owned(),
@@ -164,7 +174,7 @@ fn plan(
         not_after: validity.not_after(),
     };
     let contents = Contents {
-        profile: Profile::Device,
+        profile,
         serial,
         validity,
         subject: names.subject,

@@ -2,6 +2,7 @@
 //! before. What it is comes from its certificate and from the ledger, not from the configuration of the day.
 
 pub(crate) mod checks;
+pub(crate) mod fetched;
 mod pending;
 mod prune;
 mod rule;
@@ -29,6 +30,7 @@ use crate::issue_request::{IssueRequest, KeystoreRequest, fingerprint_of};
 use crate::parameters::RequestedParameters;
 use crate::report::{FileReport, IdentityOutcome, IdentityReport};
 
+pub use fetched::{earlier_copies, is_fetched, with_holder};
 pub use pending::{PendingFiles, install};
 pub use prune::prune;
 pub use rule::{RenewalRule, due_from};
@@ -76,7 +78,7 @@ struct Same {
 /// kept as `FILE.SERIAL`; [`prune()`] removes those of earlier generations. The files of a pending renewal go to `pending/` instead.
 ///
 /// # Errors
-/// [`Code::NotRenewable`] if the store does not have its files, or its key is elsewhere and `same_key` was not asked for;
+/// [`Code::FilesWithHolder`] if its holder has fetched the present generation over the network; [`Code::NotRenewable`] if the store does not have its files, or its key is elsewhere and `same_key` was not asked for;
 /// [`Code::RenewalTooShort`] if the renewal would hardly live longer than the present certificate; those of
 /// [`make_device`](crate::device::make_device). Nothing is replaced then.
 pub fn renew(workspace: &mut Workspace<'_>, entry: &Entry, request: RenewRequest) -> Result<IdentityReport> {
@@ -171,6 +173,11 @@ fn chain_file(kind: Kind, asked: &RecordedRequest) -> String {
 
 fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
     let name = &entry.key.name;
+    if is_fetched(&workspace.view()?, entry)? {
+        return Err(
+            with_holder(entry).fix("renew it on its host with `tbpki renew --est`, or issue a new one with --force")
+        );
+    }
     let asked: RecordedRequest = recorded(entry)?;
     let leaf = leaf(workspace, entry, &asked)?;
     if is_of_others(entry) {

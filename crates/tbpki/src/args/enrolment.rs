@@ -136,6 +136,14 @@ pub struct ServeArgs {
     /// The audit log, JSON lines [default: serve/audit.jsonl in the store]
     #[arg(long, value_name = "FILE")]
     pub audit: Option<PathBuf>,
+    /// Renew the certificates of servers too, at the label "servers" (risk: see --help)
+    ///
+    /// A server of the ledger renews with its present certificate: `tbpki renew --est URL --label servers`. The service
+    /// then needs the key of the servers' issuing CA, which no station bundle has. Anyone who takes over the machine of
+    /// the service can then make certificates for every name of your servers, pose as the broker to every device and read
+    /// what the devices send. Without this option, servers are answered with 403. Also `[serve] servers` in keygen.toml.
+    #[arg(long)]
+    pub servers: bool,
     /// The limits.
     #[command(flatten)]
     pub limits: LimitArgs,

@@ -7,9 +7,10 @@ pub(super) mod platform;
 use std::collections::{BTreeSet, HashSet};
 
 use base::file::Lock;
-use base::{Code, Finding, Result};
+use base::{Code, Error, Finding, Result};
 use identity::lifecycle::published_lists;
-use ledger::{Filter, Kind, View};
+use identity::lifecycle::renew::is_fetched;
+use ledger::{Entry, Filter, Kind, View};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::shard::{Layout, ShardStore};
@@ -55,7 +56,7 @@ pub struct StoreCheckReport {
     pub in_files: u64,
     /// Directories and archives with shards.
     pub places: usize,
-    /// Certificates in use that other stations keep: their files are not here.
+    /// Certificates in use that other stations keep, or that their holders have fetched: their files are not here.
     pub elsewhere: u64,
     /// Whether the platform was compared.
     pub platform: PlatformCompared,
@@ -207,7 +208,10 @@ fn compare(view: &View, found: &Found) -> Result<Option<Problem>> {
     }
     // A shard keeps what was issued into it, and FILE.SERIAL is an earlier generation by its name.
     let is_replaced = found.shard.is_some() || found.files_of == FilesOf::Earlier || row.role.is_in_use();
-    if is_replaced || view.current(found.kind, &found.name)?.is_none() {
+    let current = view.current(found.kind, &found.name)?;
+    // What a holder has fetched is in no file of the store, and an earlier generation stays in its files.
+    let is_present = |current: &Entry| Ok::<_, Error>(!is_fetched(view, current)?);
+    if is_replaced || !current.as_ref().map_or(Ok(false), is_present)? {
         return Ok(None);
     }
     let what = format!("the file holds generation {}, which is {}", row.key.generation, row.role);
@@ -229,6 +233,10 @@ fn missing(
             let Some(fingerprint) = entry.fingerprint.filter(|_| entry.role.is_in_use()) else { continue };
             report.in_ledger += 1;
             if seen.contains(&fingerprint) {
+                continue;
+            }
+            if is_fetched(view, &entry)? {
+                report.elsewhere += 1;
                 continue;
             }
             let place = view.shard_of(&entry)?.map(|(_, _, committed)| committed.place);

@@ -6,7 +6,8 @@ use store::ca::Ca;
 use store::{Store, Workspace, identity_dir};
 
 use super::report::{NotRefreshed, RolloverReport};
-use crate::lifecycle::renew::{is_of_others, refresh};
+use crate::lifecycle::renew::fetched::{bring_to_host, refresh_trusted};
+use crate::lifecycle::renew::{is_fetched, is_of_others, refresh};
 use crate::report::FileOutcome;
 
 /// Brings the files of servers and devices up to date with the generations of the CAs. One that fails does not keep the
@@ -56,12 +57,24 @@ fn refresh_all(
             if is_of_others(entry) {
                 continue;
             }
-            match refresh(workspace, store, entry) {
+            let is_fetched = is_fetched(&store.ledger, entry)?;
+            if is_fetched && kind == Kind::Device {
+                // It gets them with its next renewal.
+                continue;
+            }
+            let refreshed = match is_fetched {
+                true => refresh_trusted(workspace, store, entry),
+                false => refresh(workspace, store, entry),
+            };
+            match refreshed {
                 Ok(files) => {
                     let changed = files.into_iter().filter(|file| file.done != FileOutcome::Unchanged);
                     let changed: Vec<_> = changed.collect();
                     if changed.is_empty() {
                         continue;
+                    }
+                    if is_fetched {
+                        report.findings.push(bring_to_host(store.dir(), entry));
                     }
                     match kind {
                         Kind::Server => report.restart.push(name.to_owned()),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base::Result;
 use base::text::printable;
+use config::key;
 use enroll::serve::{FinishSwaps, Limits, ServeOptions, ServeReport, serve};
 use fleet::lifecycle::enrolled::EnrolledSwaps;
 
@@ -18,6 +19,8 @@ use crate::signals;
 pub(crate) fn run(args: &ServeArgs, context: &mut Context) -> Result<Exit> {
     let mut overrides = Overrides::default();
     overrides.ca_passphrase(&args.ca_passphrase);
+    // A flag that is not given must not undo the setting of keygen.toml.
+    overrides.set_if(key::serve::servers, "--servers", args.servers.then_some("true"));
     let config = context.config(&overrides)?;
     // Before the service starts: systemd may stop it while it still opens the store.
     let stop = signals::on_request()?;

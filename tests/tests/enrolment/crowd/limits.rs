@@ -127,7 +127,7 @@ fn a_device_gets_a_few_certificates_a_day() {
     service.send("simplereenroll", "b.b64", &present).save(&sandbox, "b.pem");
     request(&sandbox, "c", "/CN=pump-1");
     let answer = service.send("simplereenroll", "c.b64", &present);
-    answer.is(429, "a device gets at most 2 certificates in a day");
+    answer.is(429, "an identity gets at most 2 certificates in a day");
     assert!(answer.head.contains("Retry-After: 3600"), "{}", answer.head);
     // The same certificate again is none more.
     service.send("simplereenroll", "b.b64", &present).is(200, "");

@@ -1,0 +1,4 @@
+//! EST clients of others.
+
+mod bouncycastle;
+mod strongswan;
