@@ -1,6 +1,7 @@
 //! The CAs that sign: the devices' issuing CA, and by their labels those of profiles and the servers' issuing CA.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use base::{Code, Result, digest};
 use identity::lifecycle::enrol::{SERVERS, SignsWith};
@@ -12,6 +13,7 @@ use store::Workspace;
 use store::ca::{Ca, KeyLocation, OpenCa};
 use store::file_names::CERT;
 
+use super::tls::{Version, version};
 use crate::est::Refusal;
 
 /// The CAs whose keys are in the store, open.
@@ -25,6 +27,8 @@ struct ServedCa {
     ca: OpenCa,
     /// SHA-256 over its certificates, to notice that they were replaced.
     version: [u8; 32],
+    /// The file of its certificate, before it was read.
+    file: Option<Version>,
     pattern: Option<NamePattern>,
 }
 
@@ -66,23 +70,34 @@ impl Cas {
                 Ca::Profile(profile) => Some(profile_ca::pattern(&dir, profile)?),
                 _ => None,
             };
+            let file = version_of(&ca, &dir);
             let mut text = Vec::new();
             ca.certificates(&dir)?.iter().for_each(|certificate| text.extend_from_slice(certificate.der()));
             text.extend(pattern.iter().flat_map(|pattern| pattern.to_string().into_bytes()));
             let version = digest::sha256(&text);
             // Opened again only after a change: opening derives a key from the passphrase, which is slow on purpose,
             // and this runs every few seconds.
-            if self.open.get(&ca.name()).is_none_or(|open| open.version != version) {
+            if let Some(open) = self.open.get_mut(&ca.name()).filter(|open| open.version == version) {
+                open.file = file;
+            } else {
                 let open = workspace.open_ca(&ca).map_err(|error| match ca {
                     Ca::ServerIssuing if error.code() == Code::CaUnavailable => error
                         .because("[serve] servers renews the certificates of servers with it")
                         .fix("run the service where this key is, or without [serve] servers"),
                     _ => error,
                 })?;
-                self.open.insert(ca.name(), ServedCa { ca: open, version, pattern });
+                self.open.insert(ca.name(), ServedCa { ca: open, version, file, pattern });
             }
         }
         Ok(())
+    }
+
+    /// Whether the file of an open CA is another one than when it was read, for example since `tbpki ca activate`. Cheap
+    /// enough for every batch.
+    pub(crate) fn have_changed(&self, store: &Path) -> bool {
+        let is_other =
+            |(name, open): (&String, &ServedCa)| Ca::named(name).map(|ca| version_of(&ca, store)) != Some(open.file);
+        self.open.iter().any(is_other)
     }
 
     /// The CA of a label.
@@ -132,6 +147,10 @@ impl Cas {
     }
 }
 
+fn version_of(ca: &Ca, store: &Path) -> Option<Version> {
+    version(&ca.dir(store).join(CERT))
+}
+
 /// The refusal for a label without a CA.
 pub(crate) fn without_ca(label: &str) -> Refusal {
     if label == SERVERS { Refusal::ServersOff } else { Refusal::UnknownLabel(label.to_owned()) }
@@ -150,11 +169,7 @@ fn check_label_is_free(profiles: &[DeviceName]) -> Result<()> {
 
 /// The certificates that lead from an identity of this label to its root, in all generations that are trusted; in no order.
 /// `None` for a label without a CA.
-pub(crate) fn hierarchy(
-    store: &std::path::Path,
-    label: Option<&str>,
-    serves_servers: bool,
-) -> Result<Option<Vec<Certificate>>> {
+pub(crate) fn hierarchy(store: &Path, label: Option<&str>, serves_servers: bool) -> Result<Option<Vec<Certificate>>> {
     let ca = match label {
         None => Ca::DevicesIssuing,
         Some(SERVERS) if serves_servers => Ca::ServerIssuing,

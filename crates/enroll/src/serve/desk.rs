@@ -101,6 +101,15 @@ impl Desk<'_, '_> {
         };
         // Again, because the file may have been replaced before the lock was taken.
         self.ledger_file.check()?;
+        // Under the lock, so that no rollover comes in between: the ledger records the generation that signs from now on, and
+        // a certificate of the one before would be missing when that one is retired or revoked.
+        if self.cas.have_changed(store.dir())
+            && let Err(error) = self.cas.refresh(self.workspace)
+        {
+            tracing::error!(%error, "the CAs cannot be read");
+            end_all(calls, &Refusal::Failed);
+            return Ok(Vec::new());
+        }
         let decisions = match self.decide(&mut store, &calls) {
             Ok(decisions) => decisions,
             Err(error) => {

@@ -35,7 +35,7 @@ struct Held {
 
 /// What tells one content of a file from the next without reading it.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
-struct Version {
+pub(super) struct Version {
     changed: Option<SystemTime>,
     length: u64,
     inode: u64,
@@ -104,7 +104,8 @@ fn is_root(certificate: &Certificate) -> bool {
     certificate.is_ca() && certificate.is_self_issued()
 }
 
-fn version(path: &Path) -> Option<Version> {
+/// The version of a file; `None` if it is not there.
+pub(super) fn version(path: &Path) -> Option<Version> {
     use std::os::unix::fs::MetadataExt as _;
     let file = std::fs::metadata(path).ok()?;
     // The inode too: a renewal moves a new file into place, which can have the same length in the same second.
