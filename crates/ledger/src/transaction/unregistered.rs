@@ -37,7 +37,7 @@ impl Transaction<'_> {
     /// Keeps a renewal away from the platform if the generation that it renews was taken from there. May be repeated.
     ///
     /// # Errors
-    /// [`Code::UnknownIdentity`] when there is no such row.
+    /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) when there is no such row.
     pub fn stay_unregistered(&self, key: &Key) -> Result<()> {
         let (row, _) = self.view.locate(key)?;
         self.execute(
