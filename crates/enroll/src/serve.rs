@@ -91,9 +91,9 @@ const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// the platform; without it, those of devices that a platform knows wait.
 ///
 /// # Errors
-/// [`Code::StoreLocked`] if the store has a service already, [`Code::CaUnavailable`] and [`Code::ReservedProfile`] of
-/// [`Cas::open`], [`Code::CannotListen`], [`Code::StatusAddress`],
-/// [`Code::LedgerReplaced`], and errors of the store, its keys and files.
+/// [`Code::StoreLocked`] if the store has a service already, [`Code::CaUnavailable`] and [`Code::ReservedProfile`] if the
+/// CAs that sign cannot be opened, [`Code::CannotListen`], [`Code::StatusAddress`], [`Code::LedgerReplaced`], and errors of
+/// the store, its keys and files.
 pub fn serve(
     workspace: &mut Workspace<'_>,
     options: &ServeOptions,
