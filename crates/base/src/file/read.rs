@@ -238,21 +238,13 @@ mod tests {
 
         // More than the 65,536 bytes that a pipe of Linux holds, so the reader has to wait for the writer.
         let long = "x".repeat(70_000);
+        // Opened for both, because an open for writing alone waits for a reader, which could come and go too early.
+        let mut pipe = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
         let writer = {
-            let (path, long) = (path.clone(), long.clone());
-            thread::spawn(move || {
-                let mut pipe = fs::OpenOptions::new().write(true).open(path).unwrap();
-                io::Write::write_all(&mut pipe, long.as_bytes()).unwrap();
-            })
+            let long = long.clone();
+            thread::spawn(move || io::Write::write_all(&mut pipe, long.as_bytes()).unwrap())
         };
-        // The writer's open waits for a reader, and a reader that comes first is told that there is no writer.
-        let text = loop {
-            match read(&path, 100_000) {
-                Ok(text) => break text,
-                Err(_) => thread::yield_now(),
-            }
-        };
-        assert_eq!(text, long.as_bytes());
+        assert_eq!(read(&path, 100_000).unwrap(), long.as_bytes());
         writer.join().unwrap();
     }
 
