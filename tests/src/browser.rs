@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Look {
     /// The width of the window in CSS pixels.
     pub width: u32,
-    /// The height.
+    /// The height of the page, in CSS pixels.
     pub height: u32,
     /// True if the system is dark.
     pub dark: bool,

@@ -104,7 +104,7 @@ impl Sandbox {
         Tool::new("cp").arg("-a").arg(saved.join(".")).arg(self.path()).run().ok();
     }
 
-    /// The path.
+    /// The directory of the sandbox.
     pub fn path(&self) -> &Path {
         self.directory.path()
     }

@@ -63,7 +63,7 @@ impl Serialize for Origin {
 /// A value and its origin. It reads like the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting<T> {
-    /// The value.
+    /// The value, from wherever it came.
     pub value: T,
     /// The source of the value.
     pub origin: Origin,
@@ -108,7 +108,7 @@ impl ShownSetting {
 /// A value given on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Override {
-    /// The key.
+    /// The key of keygen.toml whose value is replaced.
     pub key: KeyName,
     /// The text. Of a key that takes a list each override adds one entry, or several between commas. Of a
     /// secret it is the path of a file, `-` for standard input: secrets do not stand on command lines.

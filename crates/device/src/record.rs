@@ -103,7 +103,7 @@ impl Record {
         Ok(Self { parts })
     }
 
-    /// The device's name.
+    /// The name under which the platform knows the device.
     pub fn device_name(&self) -> &str {
         &self.parts.device_name
     }

@@ -69,7 +69,7 @@ impl ConnectedBoard {
         Ok(Self { flasher, port: port.port_name, chip, revision })
     }
 
-    /// The chip.
+    /// The chip that answered at the port.
     pub fn chip(&self) -> Chip {
         self.chip
     }

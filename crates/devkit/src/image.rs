@@ -29,11 +29,11 @@ const MAX_WRITABLE: u32 = 0x100_0000;
 /// The board of a fleet.
 #[derive(Debug, Clone)]
 pub struct Board {
-    /// The chip.
+    /// The chip that the application was built for.
     pub chip: Chip,
-    /// The crystal.
+    /// The frequency of the crystal of the board.
     pub crystal: Crystal,
-    /// The flash size.
+    /// The size of the flash memory, which the header of an image states.
     pub flash_size: FlashSize,
     /// The partition table.
     pub table: PartitionTable,
@@ -107,7 +107,7 @@ impl Firmware {
         Ok(Self { table, bootloader, application: application_bytes, application_offset: place.offset, board })
     }
 
-    /// The board.
+    /// The board that the image is for.
     pub fn board(&self) -> &Board {
         &self.board
     }

@@ -20,9 +20,9 @@ pub struct RequestsReport {
 pub struct ReportedRequest {
     /// The name of the request: the first 16 hexadecimal digits of the SHA-256 over its public key.
     pub request: String,
-    /// The device.
+    /// The name of the device that asks.
     pub device: String,
-    /// The label.
+    /// The label that it asks at; `null` for the default one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// The SHA-256 over the public key (SubjectPublicKeyInfo in DER), in hexadecimal.

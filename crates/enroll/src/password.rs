@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 /// What is asked for.
 #[derive(Debug)]
 pub struct PasswordRequest {
-    /// The device.
+    /// The device that may use it.
     pub device: DeviceName,
     /// Its profile, if its certificate is issued below the CA of one.
     pub profile: Option<DeviceName>,
@@ -29,7 +29,7 @@ pub struct PasswordRequest {
 /// A password that was made.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct PasswordReport {
-    /// The device.
+    /// The device that may use it.
     pub device: String,
     /// Its profile, which is the label of its requests.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -64,7 +64,7 @@ pub struct ServeOptions {
     pub lists: Option<SocketAddr>,
     /// The audit log; `None` for `serve/audit.jsonl` in the store.
     pub audit: Option<PathBuf>,
-    /// The limits.
+    /// What clients may cost the service.
     pub limits: Limits,
 }
 

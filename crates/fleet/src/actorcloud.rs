@@ -55,11 +55,11 @@ pub struct CertsReport {
     pub platform: String,
     /// The change: `created`, `enabled`, `disabled`, `bound`, `unbound`, `saved`, `removed`, `unchanged`, or `listed`.
     pub done: &'static str,
-    /// The certificates.
+    /// The certificates that the platform has made.
     pub certificates: Vec<CertReport>,
     /// The numbers of the devices that were bound or unbound.
     pub devices: BTreeSet<u64>,
-    /// The files.
+    /// The files that were written.
     pub files: Vec<FileReport>,
     /// Warnings and hints.
     #[serde(skip)]
@@ -71,7 +71,7 @@ pub struct CertsReport {
 pub struct CertReport {
     /// ActorCloud's number of it.
     pub id: u64,
-    /// The name.
+    /// The name of the certificate on the platform.
     pub name: String,
     /// True if devices may log in with it.
     pub enabled: bool,

@@ -70,7 +70,7 @@ pub struct Destination {
     pub layout: Option<Layout>,
     /// The directory of the shards.
     pub out: Option<PathBuf>,
-    /// The archive.
+    /// The archive that takes all identities; files are written if there is none.
     pub archive: Option<PathBuf>,
     /// Compress the archive whatever it is called.
     pub zstd: bool,

@@ -48,7 +48,7 @@ pub enum NamePatternRequest {
 /// A profile, as the store and the platform have it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ProfileReport {
-    /// The name.
+    /// The name of the profile on the platform.
     pub name: String,
     /// The change in the platform.
     #[serde(skip_serializing_if = "Option::is_none")]

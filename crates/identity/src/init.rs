@@ -60,7 +60,7 @@ pub struct InitRequest {
 pub struct InitReport {
     /// The configuration.
     pub config: PathBuf,
-    /// The store.
+    /// The directory of the store.
     pub store: PathBuf,
     /// The CAs, roots first; empty in a dry run.
     pub cas: Vec<CaReport>,
@@ -78,7 +78,7 @@ pub struct InitReport {
 pub struct CaReport {
     /// The name in the store.
     pub name: String,
-    /// The certificate.
+    /// What its certificate states.
     pub certificate: CertificateReport,
     /// The file of the private key, if it was imported or made.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -105,12 +105,12 @@ pub struct ThingsBoardSettings {
 pub struct KeystoreSettings {
     /// `PKCS12` or `JKS`, as Java's `KeyStore.getInstance` wants it.
     pub kind: &'static str,
-    /// The file.
+    /// The keystore as thingsboard.env names it.
     pub file: String,
     /// The alias of the key.
     pub alias: String,
     /// The password of the keystore.
     pub password: Secret,
-    /// The password of the key.
+    /// Opens its private key; the same as `store_password` unless the configuration has another.
     pub key_password: Secret,
 }

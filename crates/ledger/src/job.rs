@@ -34,7 +34,7 @@ impl JobId {
         Self(i64::try_from(number).unwrap_or(i64::MAX))
     }
 
-    /// The number.
+    /// The number that users type, from 1 on.
     pub fn number(self) -> u64 {
         self.0.unsigned_abs()
     }

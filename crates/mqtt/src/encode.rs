@@ -29,7 +29,7 @@ pub struct Connect<'a> {
     pub client_id: &'a str,
     /// The user name, which may be an access token.
     pub user_name: Option<&'a str>,
-    /// The password.
+    /// The password; sent only together with a user name.
     pub password: Option<&'a str>,
     /// The keep-alive time in seconds. The broker disconnects a client that is silent for one and a half times as long.
     pub keep_alive_seconds: u16,

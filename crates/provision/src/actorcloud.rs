@@ -33,7 +33,7 @@ pub struct ActorCloud {
 /// A certificate in ActorCloud's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActorCloudCertificate {
-    /// The id.
+    /// The number that the platform has given it.
     pub id: u64,
     /// The name, unique within the tenant.
     pub name: String,
@@ -45,7 +45,7 @@ pub struct ActorCloudCertificate {
 
 /// A certificate of ActorCloud with its key and root.
 pub struct CertificateBundle {
-    /// The certificate.
+    /// The leaf of the client.
     pub certificate: Certificate,
     /// The PEM text of the certificate, unchanged.
     pub certificate_pem: String,

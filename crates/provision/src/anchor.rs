@@ -20,7 +20,7 @@ use fault::{ChainFault, fault};
 /// The trust anchor for clients of a server.
 #[derive(Debug, Clone)]
 pub struct Anchor {
-    /// The certificate.
+    /// The root that the chain leads to.
     pub certificate: Certificate,
     /// The reason why it is trusted.
     pub vouched: TrustBasis,

@@ -127,7 +127,7 @@ pub struct DeviceCheck {
     pub version: Version,
     /// The client id; `None` for a random one.
     pub client_id: Option<String>,
-    /// The user name.
+    /// The user name of the MQTT login, if the login has one.
     pub user_name: Option<String>,
     /// The registration of the certificate according to the ledger.
     pub registered: Option<Registered>,
@@ -151,7 +151,7 @@ pub struct Registered {
 /// A device profile with a CA of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuingProfile {
-    /// Its name.
+    /// The name of the profile on the platform.
     pub name: String,
     /// Whether the platform creates devices at their first connection.
     pub creates_devices: bool,

@@ -115,7 +115,7 @@ impl Pace {
         }
     }
 
-    /// The limits.
+    /// The limits that it was made with.
     pub fn limits(&self) -> Limits {
         self.shared.limits
     }

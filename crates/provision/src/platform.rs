@@ -106,7 +106,7 @@ pub enum PlatformChange {
 /// The certificates of a device that this store has issued.
 #[derive(Debug, Clone, Default)]
 pub struct IssuedCertificates {
-    /// The credentials ids.
+    /// The credentials id of each certificate ([`pki::Certificate::credentials_id`]).
     pub credentials_ids: Vec<String>,
     /// The credentials ids of certificates that stay: if the device has one of them, nothing is removed.
     pub still_valid: Vec<String>,

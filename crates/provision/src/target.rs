@@ -63,7 +63,7 @@ impl Target {
         &self.host
     }
 
-    /// The port.
+    /// The TCP port.
     pub fn port(&self) -> u16 {
         self.port
     }

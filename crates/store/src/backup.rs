@@ -73,7 +73,7 @@ pub struct BackupRequest {
 pub struct BackedUp {
     /// The number of files.
     pub files: u64,
-    /// The ledger.
+    /// The unique id of the ledger that was backed up.
     pub ledger: LedgerUid,
     /// The number of changes that it had seen.
     pub changes: u64,

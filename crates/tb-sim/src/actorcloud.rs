@@ -94,7 +94,7 @@ impl Actorcloud {
         &self.cloud.settings.user
     }
 
-    /// The password.
+    /// The password that logs the user in.
     pub fn password(&self) -> &str {
         &self.cloud.settings.password
     }

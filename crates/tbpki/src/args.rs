@@ -70,9 +70,8 @@ use value::{algorithm, parsed, text};
                   4 partly done (run the command again), 70 a bug."
 )]
 pub struct Cli {
-    /// The verb.
     #[command(subcommand)]
-    pub verb: Verb,
+    pub(crate) verb: Verb,
     /// Options of every verb.
     #[command(flatten)]
     pub global: Global,

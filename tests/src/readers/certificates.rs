@@ -50,7 +50,7 @@ impl Wanted {
         self
     }
 
-    /// With an unknown critical extension.
+    /// Adds a critical extension that readers do not know, so that they must refuse it (RFC 5280, section 4.2).
     #[must_use]
     pub fn with_unknown_critical_extension(mut self) -> Self {
         let mut extension = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![5, 0]);
@@ -74,7 +74,7 @@ impl Wanted {
 }
 
 impl Ca {
-    /// A root.
+    /// A CA with a certificate that it has signed itself.
     pub fn root(name: &str) -> Self {
         Self::new(name, None, true, (-1, 24))
     }

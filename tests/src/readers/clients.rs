@@ -29,11 +29,11 @@ pub struct Files<'a> {
 pub struct JavaStore<'a> {
     /// `JKS` or `PKCS12`, as it goes into `KeyStore.getInstance`.
     pub kind: &'a str,
-    /// The file.
+    /// A JKS or PKCS#12 file.
     pub file: &'a Path,
-    /// The store's password.
+    /// Opens the file.
     pub store_password: &'a str,
-    /// The key's password.
+    /// Opens the key in it.
     pub key_password: &'a str,
 }
 

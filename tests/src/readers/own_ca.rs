@@ -18,7 +18,7 @@ pub enum Maker {
 pub struct OwnCa {
     /// The root's certificate.
     pub root: PathBuf,
-    /// The root's key.
+    /// The private key of the root, in PEM.
     pub root_key: PathBuf,
     /// The issuing CA's certificate.
     pub issuing: PathBuf,

@@ -14,7 +14,7 @@ pub struct Connect<'a> {
     pub client: &'a str,
     /// The user name.
     pub user: Option<&'a str>,
-    /// The password.
+    /// The password; sent only together with a user name.
     pub password: Option<&'a str>,
 }
 

@@ -46,11 +46,11 @@ pub struct Platform {
 /// An answer over HTTP.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The status.
+    /// The status code of HTTP.
     pub status: u16,
     /// The headers, their names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body.
+    /// The body as it was sent.
     pub body: Vec<u8>,
 }
 
@@ -140,7 +140,7 @@ impl Platform {
         &self.user
     }
 
-    /// Their password.
+    /// The password that logs the administrator of the tenant in.
     pub fn password(&self) -> &str {
         &self.password
     }
@@ -166,7 +166,7 @@ impl Platform {
         Answer::of(&self.url, method, path, headers, body)
     }
 
-    /// Signs in.
+    /// Logs the administrator of the tenant in, and keeps the token.
     #[track_caller]
     pub fn sign_in(&self) -> Tenant<'_> {
         self.sign_in_as(&self.user, &self.password)

@@ -15,7 +15,7 @@ use super::word::EnrolmentPolicy;
 pub struct LabelPolicy {
     /// The label, which is the name of a device profile.
     pub label: DeviceName,
-    /// Its policy.
+    /// When a certificate of this label counts as used.
     pub policy: EnrolmentPolicy,
 }
 

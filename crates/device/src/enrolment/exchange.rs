@@ -18,7 +18,7 @@ use crate::secret::Secret;
 pub struct EnrolmentServer<'a> {
     /// The host name or IP address; an IPv6 address without brackets.
     pub host: &'a str,
-    /// The port.
+    /// The TCP port of the service.
     pub port: u16,
     /// The label; empty for none.
     pub label: &'a str,

@@ -51,7 +51,7 @@ impl RecordValue<'_> {
 pub struct RecordEntry<'a> {
     /// The name, one of [`key`].
     pub key: &'static str,
-    /// The value.
+    /// What the entry holds.
     pub value: RecordValue<'a>,
 }
 

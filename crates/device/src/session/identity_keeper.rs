@@ -15,7 +15,7 @@ pub struct Surroundings<'a, N, T, C, R, L> {
     pub time: &'a C,
     /// The source of random numbers.
     pub random: &'a mut R,
-    /// The log.
+    /// Takes the log lines.
     pub log: &'a L,
     /// The intervals and time limits.
     pub settings: &'a SessionSettings,

@@ -15,7 +15,7 @@ use crate::record::Record;
 
 /// The machine that a session runs on.
 pub struct Machine<N, D, T, C, R, L, S, I> {
-    /// The network.
+    /// Connects to the broker.
     pub network: N,
     /// The datagrams of the same network.
     pub datagrams: D,
@@ -25,9 +25,9 @@ pub struct Machine<N, D, T, C, R, L, S, I> {
     pub time: C,
     /// The source of random numbers.
     pub random: R,
-    /// The log.
+    /// Takes the log lines.
     pub log: L,
-    /// The sensor.
+    /// Gives the readings that are sent.
     pub sensor: S,
     /// The choice of the identity: [`FixedIdentity`](super::FixedIdentity) without an enrolment service.
     pub identities: I,

@@ -112,7 +112,6 @@ impl Server {
         })
     }
 
-    /// The certificates of the CAs.
     pub(super) fn ca_certificates(&self) -> Result<Vec<Certificate>> {
         let url = format!("{}cacerts", self.base);
         let answer = self.send(&url, None, |client| client.get(&url))?;

@@ -11,11 +11,11 @@ use super::refusal::Refusal;
 /// An answer, whole in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The status.
+    /// The status code of HTTP.
     pub status: u16,
     /// The headers without Content-Length, which is the length of the body.
     pub headers: Vec<(&'static str, String)>,
-    /// The body.
+    /// The body as it is sent.
     pub body: Vec<u8>,
     /// One word for the log and the metrics.
     pub outcome: &'static str,

@@ -10,7 +10,7 @@ use std::fmt;
 pub struct Credentials {
     /// The device's name.
     pub name: String,
-    /// The password.
+    /// The one-time password.
     pub password: Secret,
 }
 

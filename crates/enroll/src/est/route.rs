@@ -58,7 +58,7 @@ impl Operation {
 /// A path of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// The operation.
+    /// What the client asks for.
     pub operation: Operation,
     /// The label, which is the name of a device profile; `None` for the devices' issuing CA.
     pub label: Option<String>,

@@ -19,9 +19,7 @@ pub(crate) struct Audit(Mutex<Log>);
 pub(crate) struct Line<'a> {
     /// The address of the client.
     pub(crate) address: IpAddr,
-    /// The operation.
     pub(crate) operation: &'static str,
-    /// The label.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) label: Option<&'a str>,
     /// The device: proven by a certificate or a password if the outcome is `done`, claimed otherwise.

@@ -33,7 +33,7 @@ const LONGEST_IN_CHAIN_MODE: i64 = 397;
 pub struct EnrolmentReport {
     /// The host name or IP address.
     pub host: String,
-    /// The port.
+    /// The TCP port of the service.
     pub port: u16,
     /// The label of the requests.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -40,7 +40,7 @@ pub struct FlashRequest {
 /// The result of flashing.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct FlashReport {
-    /// The chip.
+    /// The chip that answered, for example esp32c3.
     pub chip: &'static str,
     /// The serial port of the board.
     pub port: String,

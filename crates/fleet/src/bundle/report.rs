@@ -25,7 +25,7 @@ pub struct BundleReport {
     /// The oldest chip revision that starts the image, such as `v3.0`; absent if every revision does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_revision: Option<String>,
-    /// The application.
+    /// The application that all images have.
     pub application: ApplicationReport,
     /// The broker that the devices connect to.
     pub broker: String,
@@ -96,7 +96,7 @@ pub struct PartReport {
 /// A device that has an image.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct BundledDevice {
-    /// The name.
+    /// The name of the device.
     pub name: String,
     /// The change.
     pub done: BundleOutcome,

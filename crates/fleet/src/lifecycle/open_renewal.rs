@@ -12,7 +12,7 @@ use store::Store;
 pub struct OpenRenewalReport {
     /// `device` or `server`.
     pub kind: String,
-    /// The name.
+    /// The name of the device or server.
     pub name: String,
     /// The generation, from 1.
     pub generation: u32,

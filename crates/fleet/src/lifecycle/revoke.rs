@@ -32,7 +32,7 @@ pub(crate) use withdrawal::{withdraw, withdraw_revoked};
 pub struct RevokeRequest {
     /// The identities.
     pub targets: Targets,
-    /// The reason.
+    /// The reason for the lists (RFC 5280, section 5.3.1).
     pub reason: Reason,
     /// Say what would happen, and change nothing.
     pub dry_run: bool,

@@ -69,7 +69,7 @@ pub(super) struct OpenItem {
     pub(super) of: OpenKind,
     /// The kind and the name of the identity, or the job.
     pub(super) subject: String,
-    /// The step.
+    /// What was begun and is not done.
     pub(super) step: String,
     /// The error of the last attempt.
     pub(super) error: Option<String>,

@@ -21,7 +21,7 @@ pub(super) struct TopRows {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct DeviceRow {
     attention: Attention,
-    /// The name.
+    /// The name of the device.
     pub(super) name: String,
     /// Which issue of it.
     pub(super) generation: u32,

@@ -75,7 +75,7 @@ pub struct OpenSummary {
     pub of: String,
     /// The kind and the name of the identity, the job, or the program.
     pub subject: String,
-    /// The step.
+    /// What was begun and is not done.
     pub step: String,
     /// The error of the last attempt.
     pub error: Option<String>,
@@ -114,7 +114,7 @@ pub struct JobSummary {
 /// The progress of a job's shards in one phase.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PhaseSummary {
-    /// Done.
+    /// Devices that the phase has finished.
     pub done: u64,
     /// Done, but for devices that failed.
     pub partly: u64,

@@ -38,7 +38,7 @@ pub struct RegisterReport {
 /// The result for one device in the platform.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DeviceRegistration {
-    /// The name.
+    /// The name of the device.
     pub name: String,
     /// The change.
     pub done: PlatformOutcome,

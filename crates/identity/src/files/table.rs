@@ -64,7 +64,7 @@ impl FileContent {
 pub struct FileRow {
     /// The name, in every directory that the file goes to.
     pub name: String,
-    /// The content.
+    /// What is written into it.
     pub content: FileContent,
     /// False for a file that an identity can have and this one does not: an earlier generation may have left one.
     pub is_written: bool,

@@ -41,7 +41,7 @@ pub struct CaPassphraseReport {
 /// A key file of a CA.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ChangedKey {
-    /// The CA.
+    /// The CA whose key file has the new passphrase, for example devices-issuing.
     pub ca: String,
     /// The generation, from 1.
     pub generation: u32,

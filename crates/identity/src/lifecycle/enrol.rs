@@ -38,7 +38,7 @@ pub struct EnrolmentPlan {
 pub struct SignsWith<'a> {
     /// Its name in the ledger.
     pub name: &'a str,
-    /// Its certificate.
+    /// The certificate that leaves are verified with.
     pub certificate: &'a Certificate,
     /// The base of the addresses of revocation lists.
     pub crl_url: Option<&'a str>,

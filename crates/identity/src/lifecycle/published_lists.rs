@@ -22,7 +22,7 @@ use crate::report::rfc3339;
 /// The published list of a generation of a CA.
 #[derive(Debug, Clone)]
 pub struct PublishedList {
-    /// The CA.
+    /// The CA that signed the list, for example devices-issuing.
     pub ca: String,
     /// The generation of the CA, from 1.
     pub generation: u32,

@@ -7,7 +7,7 @@ use super::{ActiveCredentials, KeystoreSettings, Service, ThingsBoardSettings};
 /// One environment variable.
 #[derive(Debug, Clone)]
 pub struct Variable {
-    /// The name.
+    /// The environment variable that ThingsBoard reads.
     pub name: String,
     /// The value; a secret because some are passwords.
     pub value: Secret,

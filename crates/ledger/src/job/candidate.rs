@@ -24,7 +24,7 @@ pub struct RenewalCandidate {
 /// The columns of an [`Entry`](crate::Entry) that decide whether a device is renewed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LatestGeneration {
-    /// The generation.
+    /// The number of this generation, from 1 on.
     pub generation: Generation,
     /// The role among the generations of its name.
     pub role: Role,

@@ -29,7 +29,7 @@ pub struct ClaimRequest<'a> {
 /// A shard that is this station's until its lease ends.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// The job.
+    /// The job to which the shard belongs.
     pub job: JobId,
     /// The step to do with the shard.
     pub phase: Phase,

@@ -52,7 +52,7 @@ pub struct Duplicates {
 /// A name that is there already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Duplicate {
-    /// The name.
+    /// The name that occurs twice.
     pub name: String,
     /// The line in the new list.
     pub line: u64,

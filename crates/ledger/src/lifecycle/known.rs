@@ -46,7 +46,7 @@ pub struct KnownJob {
     pub number: u64,
     /// The random identifier.
     pub uid: JobUid,
-    /// The parameters.
+    /// What the job was made with.
     pub parameters: Parameters,
     /// Whether it renews: its identities are pending.
     pub renews: bool,

@@ -64,7 +64,7 @@ impl fmt::Display for RenewalStep {
 pub struct OpenRenewal {
     /// The new generation.
     pub key: Key,
-    /// The step.
+    /// What is to be done next.
     pub step: RenewalStep,
     /// Why it failed last; `None` if it was interrupted.
     pub error: Option<String>,

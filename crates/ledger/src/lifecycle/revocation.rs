@@ -27,7 +27,7 @@ pub struct RevokedCertificate {
 /// How many certificates of a kind were revoked for one reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevocationCount {
-    /// The kind.
+    /// The kind of the identities that are counted.
     pub kind: Kind,
     /// The reason by its name in RFC 5280, section 5.3.1; `None` if none was given.
     pub reason: Option<String>,
@@ -71,7 +71,7 @@ impl fmt::Display for OpenStep {
 pub struct OpenRevocation {
     /// The revoked identity.
     pub key: Key,
-    /// The step.
+    /// What is still to be done, so that others learn of the revocation.
     pub step: OpenStep,
     /// Why it failed last; `None` if it was not tried.
     pub error: Option<String>,

@@ -17,7 +17,7 @@ pub struct InspectedItem {
     /// The alias of the entry of a keystore that it belongs to, as the file has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
-    /// The content.
+    /// What the item is, with what it states.
     #[serde(flatten)]
     pub content: Content,
     /// The findings about it.

@@ -34,7 +34,7 @@ pub struct RevokedSerial {
     pub serial: Vec<u8>,
     /// The time of the revocation.
     pub at: OffsetDateTime,
-    /// The reason.
+    /// The reason in the entry (RFC 5280, section 5.3.1).
     pub reason: Reason,
 }
 

@@ -27,7 +27,7 @@ pub(crate) use pieces::Pieces;
 /// The content of a certificate, without its key and its issuer.
 #[derive(Debug, Clone)]
 pub struct Contents {
-    /// The profile.
+    /// The kind of certificate, from which its extensions follow.
     pub profile: Profile,
     /// The serial number.
     pub serial: Serial,

@@ -18,7 +18,6 @@ pub struct TokenUri {
     pub(super) token: Option<String>,
     /// Who made it.
     pub(super) manufacturer: Option<String>,
-    /// The model.
     pub(super) model: Option<String>,
     /// The serial number.
     pub(super) serial: Option<String>,

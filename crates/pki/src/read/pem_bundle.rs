@@ -18,7 +18,7 @@ use crate::read::pkcs7::Pkcs7;
 /// The content of a PEM file, by kind and each kind in the order of the file.
 #[derive(Debug, Default)]
 pub struct PemBundle {
-    /// The certificates.
+    /// The certificates, in the order of the file.
     pub certificates: Vec<Certificate>,
     /// The private keys, not opened.
     pub keys: Vec<KeyBlock>,

@@ -121,7 +121,7 @@ pub enum Verdict {
 /// The report of a layer.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct LayerReport {
-    /// The layer.
+    /// The part of the connection that was looked at.
     pub layer: Layer,
     /// The result.
     pub verdict: Verdict,

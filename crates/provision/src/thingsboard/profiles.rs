@@ -22,7 +22,7 @@ const DISABLED: &str = "DISABLED";
 /// A profile as it must be.
 #[derive(Debug, Clone)]
 pub struct ChainProfile {
-    /// The name.
+    /// The name of the profile on the platform.
     pub name: String,
     /// The issuing CA of its devices.
     pub certificate: Certificate,
@@ -35,7 +35,7 @@ pub struct ChainProfile {
 /// A profile as it is in the platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProfileState {
-    /// The name.
+    /// The name of the profile on the platform.
     pub name: String,
     /// The provision type in ThingsBoard's notation.
     pub provision_type: String,

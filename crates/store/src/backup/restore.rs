@@ -21,7 +21,7 @@ const AGE: &[u8] = b"age-encryption.org/";
 pub struct Restored {
     /// The number of files.
     pub files: u64,
-    /// The ledger.
+    /// The unique id of the ledger that was restored.
     pub ledger: LedgerUid,
     /// The number of changes that it had seen when the backup was made.
     pub changes: u64,

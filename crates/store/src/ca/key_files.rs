@@ -16,7 +16,7 @@ const REPLACED: &str = "tbpki-replaced";
 /// The place of the key of a generation of a CA.
 #[derive(Debug, Clone)]
 pub struct GenerationKey {
-    /// The CA.
+    /// The CA that signs with the key.
     pub ca: Ca,
     /// The number of the generation, from 1.
     pub generation: u32,

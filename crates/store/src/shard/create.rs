@@ -15,7 +15,7 @@ use crate::rollback;
 /// The job that a place is asked for, and the ledger that has it.
 #[derive(Clone, Copy)]
 pub struct OwningJob<'a> {
-    /// The job.
+    /// The job whose devices the shard has.
     pub job: &'a Job,
     /// The ledger.
     pub view: &'a View,

@@ -114,9 +114,9 @@ fn pax_record(key: &str, value: &str) -> Vec<u8> {
 /// A file in an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ArchiveFile<'a> {
-    /// The name.
+    /// The path inside the archive.
     pub name: &'a str,
-    /// The content.
+    /// The bytes of the file.
     pub contents: &'a [u8],
 }
 

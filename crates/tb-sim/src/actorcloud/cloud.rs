@@ -25,7 +25,7 @@ pub struct ActorcloudSettings {
     pub server: Option<ServerKeys>,
     /// The mail address that signs in.
     pub user: String,
-    /// The password.
+    /// The password that logs the tenant in.
     pub password: String,
     /// The delay of every answer over REST.
     pub latency: Duration,

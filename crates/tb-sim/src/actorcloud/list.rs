@@ -29,7 +29,6 @@ pub(super) fn page(query: &Query, items: impl Iterator<Item = Value>) -> Result<
     Ok(json!({ "items": items, "meta": { "page": page, "limit": limit, "count": count } }))
 }
 
-/// `ids=1,2`.
 pub(super) fn ids(query: &Query) -> Result<Vec<u64>> {
     let text = query.get("ids").filter(|text| !text.is_empty()).ok_or_else(Refusal::bad_request)?;
     text.split(',').map(|id| id.trim().parse().map_err(|_| Refusal::bad_request())).collect()

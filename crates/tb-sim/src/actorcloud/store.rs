@@ -22,7 +22,7 @@ pub struct ConnectLog {
 pub struct Published {
     /// The topic, with the mountpoint as prefix.
     pub topic: String,
-    /// The payload.
+    /// The bytes as they were published.
     pub payload: Vec<u8>,
 }
 

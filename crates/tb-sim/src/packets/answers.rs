@@ -17,7 +17,6 @@ pub(crate) fn puback(version: Version, id: u16, reason: u8) -> Vec<u8> {
     }
 }
 
-/// SUBACK.
 pub(crate) fn suback(version: Version, id: u16, codes: &[u8]) -> Vec<u8> {
     acknowledgement(0x90, version, id, codes)
 }

@@ -40,7 +40,7 @@ impl Authority {
 pub struct User {
     /// The user name of the login.
     pub name: String,
-    /// The password.
+    /// The password that logs the user in, in clear.
     pub password: String,
     /// The authority, which decides about calls.
     pub authority: Authority,

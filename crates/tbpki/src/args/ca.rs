@@ -121,9 +121,8 @@ pub struct CaConfirmArgs {
 /// The arguments of `tbpki ca activate`.
 #[derive(Debug, Clone, Args)]
 pub struct CaActivateArgs {
-    /// The step.
     #[command(flatten)]
-    pub step: CaStepArgs,
+    pub(crate) step: CaStepArgs,
     /// Go on without the devices and brokers that do not have the new generation as far as is known
     #[arg(long)]
     pub leave_behind: bool,

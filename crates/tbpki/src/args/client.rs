@@ -11,9 +11,8 @@ use super::{CreateArgs, DevicesArg, IdentityArgs, OwnerArgs, PlatformArgs};
 /// The arguments of `tbpki client`.
 #[derive(Debug, Clone, Args)]
 pub struct ClientArgs {
-    /// The devices.
     #[command(flatten)]
-    pub devices: DevicesArg,
+    pub(crate) devices: DevicesArg,
     /// Copy the files of the device to DIR
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -41,7 +40,6 @@ pub struct ClientArgs {
     /// The device on the platform.
     #[command(flatten)]
     pub create: CreateArgs,
-    /// The platform.
     #[command(flatten)]
-    pub platform: PlatformArgs,
+    pub(crate) platform: PlatformArgs,
 }

@@ -144,9 +144,8 @@ pub struct ServeArgs {
     /// what the devices send. Without this option, servers are answered with 403. Also `[serve] servers` in keygen.toml.
     #[arg(long)]
     pub servers: bool,
-    /// The limits.
     #[command(flatten)]
-    pub limits: LimitArgs,
+    pub(crate) limits: LimitArgs,
     /// The passphrase of the CA keys.
     #[command(flatten)]
     pub ca_passphrase: CaPassphrase,
@@ -155,7 +154,7 @@ pub struct ServeArgs {
 /// The limits of `tbpki serve`.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Limits")]
-pub struct LimitArgs {
+pub(crate) struct LimitArgs {
     /// Connections at once
     #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub connections: u32,

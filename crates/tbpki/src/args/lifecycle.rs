@@ -78,9 +78,8 @@ pub struct RenewArgs {
     /// The passphrase of the CA keys.
     #[command(flatten)]
     pub ca_passphrase: CaPassphrase,
-    /// The platform.
     #[command(flatten)]
-    pub platform: PlatformArgs,
+    pub(crate) platform: PlatformArgs,
 }
 
 /// The arguments of `tbpki needs-renewal`.
@@ -143,20 +142,17 @@ pub struct RevokeArgs {
     /// Print what would happen, and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// The lists.
     #[command(flatten)]
-    pub lists: CrlListArgs,
-    /// The platform.
+    pub(crate) lists: CrlListArgs,
     #[command(flatten)]
-    pub platform: PlatformArgs,
+    pub(crate) platform: PlatformArgs,
 }
 
 /// The arguments of `tbpki crl`.
 #[derive(Debug, Clone, Args)]
 pub struct CrlArgs {
-    /// The lists.
     #[command(flatten)]
-    pub lists: CrlListArgs,
+    pub(crate) lists: CrlListArgs,
     /// Print what would happen, and write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -220,10 +216,8 @@ pub struct ForgetArgs {
     /// Print what would happen, and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// The lists.
     #[command(flatten)]
-    pub lists: CrlListArgs,
-    /// The platform.
+    pub(crate) lists: CrlListArgs,
     #[command(flatten)]
-    pub platform: PlatformArgs,
+    pub(crate) platform: PlatformArgs,
 }

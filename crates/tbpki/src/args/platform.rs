@@ -85,17 +85,15 @@ pub struct RegisterArgs {
     /// Created devices.
     #[command(flatten)]
     pub create: CreateArgs,
-    /// The platform.
     #[command(flatten)]
-    pub platform: PlatformArgs,
+    pub(crate) platform: PlatformArgs,
 }
 
 /// The arguments of `tbpki unregister`.
 #[derive(Debug, Clone, Args)]
 pub struct UnregisterArgs {
-    /// The devices.
     #[command(flatten)]
-    pub devices: DevicesArg,
+    pub(crate) devices: DevicesArg,
     /// Delete the devices and all their data
     #[arg(long)]
     pub delete_device: bool,
@@ -108,17 +106,15 @@ pub struct UnregisterArgs {
     /// Print what would happen, and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// The platform.
     #[command(flatten)]
-    pub platform: PlatformArgs,
+    pub(crate) platform: PlatformArgs,
 }
 
 /// The arguments of `tbpki token`.
 #[derive(Debug, Clone, Args)]
 pub struct TokenArgs {
-    /// The devices.
     #[command(flatten)]
-    pub devices: DevicesArg,
+    pub(crate) devices: DevicesArg,
     /// Set the token of one device from FILE (`-` for standard input) instead of fetching the current one
     #[arg(long, value_name = "FILE")]
     pub set_file: Option<PathBuf>,
@@ -137,9 +133,8 @@ pub struct TokenArgs {
     /// The created devices.
     #[command(flatten)]
     pub create_as: CreateArgs,
-    /// The platform.
     #[command(flatten)]
-    pub platform: PlatformArgs,
+    pub(crate) platform: PlatformArgs,
 }
 
 /// The verbs of `tbpki profile`.
@@ -184,9 +179,8 @@ pub struct ProfileCreateArgs {
     /// The passphrase of the CA keys.
     #[command(flatten)]
     pub ca_passphrase: CaPassphrase,
-    /// The platform.
     #[command(flatten)]
-    pub platform: PlatformArgs,
+    pub(crate) platform: PlatformArgs,
 }
 
 /// The arguments of `tbpki profile show`.
@@ -195,7 +189,6 @@ pub struct ProfileShowArgs {
     /// The profile [default: all that have a CA in the store]
     #[arg(value_name = "NAME", value_parser = parsed::<DeviceName>())]
     pub name: Option<DeviceName>,
-    /// The platform.
     #[command(flatten)]
-    pub platform: PlatformArgs,
+    pub(crate) platform: PlatformArgs,
 }

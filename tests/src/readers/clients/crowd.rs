@@ -110,11 +110,11 @@ impl Asked {
 /// An answer.
 #[derive(Debug)]
 pub struct Answer {
-    /// The status.
+    /// The status code of HTTP.
     pub status: u16,
     /// The seconds of Retry-After.
     pub retry_after: Option<u64>,
-    /// The body.
+    /// The body as text.
     pub body: String,
 }
 

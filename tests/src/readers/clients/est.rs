@@ -187,11 +187,11 @@ impl Drop for Service {
 /// The answer to a request.
 #[derive(Debug)]
 pub struct HttpAnswer {
-    /// The status.
+    /// The status code of HTTP.
     pub status: u16,
-    /// The head.
+    /// The status line and the headers.
     pub head: String,
-    /// The body.
+    /// The body as text.
     pub body: String,
 }
 

@@ -53,7 +53,7 @@ pub struct PendingReport {
 pub struct NotRenewed {
     /// `device` or `server`.
     pub kind: String,
-    /// The name.
+    /// The name of the device or server.
     pub name: String,
     /// Why, and what to do.
     pub why: Finding,

@@ -47,7 +47,7 @@ pub struct RevokeCounts {
 pub struct RevokedReport {
     /// `device`, `server` or `ca`.
     pub kind: String,
-    /// The name.
+    /// The name of the device, server or CA.
     pub name: String,
     /// The generation, from 1.
     pub generation: u32,
@@ -80,7 +80,7 @@ pub enum RevokeOutcome {
 pub struct OpenReport {
     /// `device`, `server` or `ca`.
     pub kind: String,
-    /// The name.
+    /// The name of the device, server or CA.
     pub name: String,
     /// The generation, from 1.
     pub generation: u32,

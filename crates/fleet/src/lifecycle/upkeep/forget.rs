@@ -19,7 +19,7 @@ use crate::lifecycle::revoke::{RevokeRequest, Targets, revoke};
 /// What is to be forgotten.
 #[derive(Debug, Clone)]
 pub struct ForgetRequest {
-    /// The devices.
+    /// The devices that are to be forgotten.
     pub devices: Vec<DeviceName>,
     /// Do not revoke certificates that have not expired.
     pub keep_valid: bool,
@@ -30,7 +30,7 @@ pub struct ForgetRequest {
 /// A device that was forgotten.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ForgottenDevice {
-    /// The name.
+    /// The name that is free now.
     pub name: String,
     /// Generations that were revoked by this.
     pub revoked: usize,
@@ -46,7 +46,7 @@ pub struct ForgottenDevice {
 pub struct ForgetReport {
     /// Whether nothing was changed.
     pub dry_run: bool,
-    /// The devices.
+    /// The devices that were forgotten, or would be.
     pub devices: Vec<ForgottenDevice>,
     /// Steps of their revocations that are open.
     pub open: usize,

@@ -39,7 +39,7 @@ const MARK: &str = "enrolment.json";
 /// A request for bundles of names that have no certificates.
 #[derive(Debug, Clone)]
 pub struct KeylessBundleRequest {
-    /// The names.
+    /// The devices that get a bundle.
     pub names: NamesSource,
     /// The directory or the archive.
     pub destination: Destination,

@@ -13,7 +13,7 @@ const CERTIFICATE: &str = "CERTIFICATE";
 /// A device of a shard, just made.
 #[derive(Debug)]
 pub struct IssuedLeaf {
-    /// The name.
+    /// The name of the device.
     pub name: String,
     /// The private key.
     pub key: PrivateKey,

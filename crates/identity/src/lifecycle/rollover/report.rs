@@ -56,7 +56,7 @@ pub enum RolloverDone {
 pub struct NotRefreshed {
     /// `device` or `server`.
     pub kind: String,
-    /// The name.
+    /// The server or device whose files still have the earlier trust.
     pub name: String,
     /// Why, and what to do.
     pub why: Finding,

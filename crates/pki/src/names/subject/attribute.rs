@@ -124,7 +124,6 @@ pub(super) struct Attribute {
     pub(super) name: Cow<'static, str>,
     /// The kind, if it is one that we write.
     pub(super) kind: Option<AttributeKind>,
-    /// The value.
     pub(super) value: AttributeValue,
 }
 

@@ -31,7 +31,6 @@ impl State {
         self.devices.values().filter(move |device| device.tenant_id.id == tenant)
     }
 
-    /// All devices.
     pub(crate) fn all_devices(&self) -> impl Iterator<Item = &Device> {
         self.devices.values()
     }

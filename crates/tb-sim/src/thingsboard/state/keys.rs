@@ -38,7 +38,6 @@ impl State {
         self.keys.values().filter(|key| key.user == user).map(ApiKey::to_json).collect()
     }
 
-    /// Changes a key.
     pub(crate) fn change_key(&mut self, id: Uuid, change: impl FnOnce(&mut ApiKey)) -> Result<Value> {
         let key = self.keys.get_mut(&id).ok_or_else(|| Refusal::unknown("API key", id))?;
         change(key);

@@ -30,15 +30,13 @@ pub struct FleetBundleArgs {
     /// Print what would happen, and write nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// The job.
     #[command(flatten)]
-    pub job: JobArgs,
+    pub(crate) job: JobArgs,
     /// The names without certificates.
     #[command(flatten)]
     pub keyless: KeylessArgs,
-    /// The bundles.
     #[command(flatten)]
-    pub bundle: BundleArgs,
+    pub(crate) bundle: BundleArgs,
 }
 
 /// Devices without certificates, and the compression and encryption of their archive.

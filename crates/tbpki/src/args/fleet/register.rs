@@ -57,16 +57,14 @@ pub struct FleetRegisterArgs {
     /// Query the platform and print what would happen, and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// The job.
     #[command(flatten)]
-    pub job: JobArgs,
+    pub(crate) job: JobArgs,
     /// Limits of the requests.
     #[command(flatten)]
     pub pace: PaceArgs,
     /// Devices whose line does not set a profile or label.
     #[command(flatten)]
     pub create: CreateArgs,
-    /// The platform.
     #[command(flatten)]
-    pub platform: PlatformArgs,
+    pub(crate) platform: PlatformArgs,
 }

@@ -30,9 +30,8 @@ pub struct FleetRunArgs {
     /// Limits of the requests to the platform.
     #[command(flatten)]
     pub pace: PaceArgs,
-    /// The platform.
     #[command(flatten)]
-    pub platform: PlatformArgs,
+    pub(crate) platform: PlatformArgs,
     /// Do not create bundles
     #[arg(long, help_heading = "Bundles")]
     pub no_bundle: bool,
@@ -40,7 +39,6 @@ pub struct FleetRunArgs {
     #[arg(long, value_parser = parsed::<DeviceName>(), value_name = "PROFILE", requires = "enroll")]
     #[arg(help_heading = "Enrolment")]
     pub enroll_label: Option<DeviceName>,
-    /// The bundles.
     #[command(flatten)]
-    pub bundle: BundleArgs,
+    pub(crate) bundle: BundleArgs,
 }

@@ -64,17 +64,15 @@ pub struct CertCreateArgs {
     /// Write NAME.crt, NAME.key and root_ca.crt to DIR
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// The platform.
     #[command(flatten)]
-    pub platform: PlatformArgs,
+    pub(crate) platform: PlatformArgs,
 }
 
 /// The arguments of `tbpki actorcloud cert list`.
 #[derive(Debug, Clone, Args)]
 pub struct CertListArgs {
-    /// The platform.
     #[command(flatten)]
-    pub platform: PlatformArgs,
+    pub(crate) platform: PlatformArgs,
 }
 
 /// The arguments of verbs that take one certificate.
@@ -83,9 +81,8 @@ pub struct CertArgs {
     /// The name or number of the certificate
     #[arg(value_name = "CERT", value_parser = text())]
     pub cert: String,
-    /// The platform.
     #[command(flatten)]
-    pub platform: PlatformArgs,
+    pub(crate) platform: PlatformArgs,
 }
 
 /// The arguments of `tbpki actorcloud cert bind` and `unbind`.
@@ -97,9 +94,8 @@ pub struct CertDevicesArgs {
     /// The devices, by name or number (repeat or separate by commas)
     #[arg(long, value_parser = text(), value_name = "DEVICE", value_delimiter = ',', num_args = 1.., required = true)]
     pub device: Vec<String>,
-    /// The platform.
     #[command(flatten)]
-    pub platform: PlatformArgs,
+    pub(crate) platform: PlatformArgs,
 }
 
 /// The arguments of `tbpki actorcloud cert save`.
@@ -111,7 +107,6 @@ pub struct CertSaveArgs {
     /// Write to DIR
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
-    /// The platform.
     #[command(flatten)]
-    pub platform: PlatformArgs,
+    pub(crate) platform: PlatformArgs,
 }

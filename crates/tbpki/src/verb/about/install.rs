@@ -29,7 +29,7 @@ pub(super) struct Install {
 pub(crate) struct InstallReport {
     /// The directory of the files.
     pub(crate) directory: String,
-    /// The files.
+    /// The files that were written, or would be.
     pub(crate) files: Vec<InstalledFile>,
     /// The step that is left to the user.
     pub(crate) next: String,

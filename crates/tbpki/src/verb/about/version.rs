@@ -33,7 +33,7 @@ pub(crate) struct VersionReport {
 pub(crate) struct Provider {
     /// The name, for example `aws-lc-rs`.
     pub(crate) name: &'static str,
-    /// Its version.
+    /// The version of the library that is linked.
     pub(crate) version: String,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Provider {
 pub(crate) struct FirmwareFile {
     /// The chip, for example `esp32c3`.
     pub(crate) chip: &'static str,
-    /// The path.
+    /// The ELF file of the application.
     pub(crate) path: String,
     /// The SHA-256 of the file in hexadecimal; absent if the file cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -52,7 +52,7 @@ pub struct ImportedDevice {
 /// A file that was left out.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct SkippedFile {
-    /// The file.
+    /// The file that was not imported.
     pub file: PathBuf,
     /// The reason.
     pub why: String,

@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 pub(crate) struct ListedIdentity {
     /// `ca`, `server` or `device`.
     pub(super) kind: &'static str,
-    /// The name.
+    /// The name of the device, server or CA.
     pub(super) name: String,
     /// How it logs in: `certificate`, or `token` for a device with an access token, which has no certificate.
     credential: &'static str,
