@@ -41,7 +41,7 @@ fn options_of_one_device_are_refused_for_several() {
     let sandbox = Sandbox::with_store();
     for option in [&["--out", "out"][..], &["--csr", "pump.csr"]] {
         let outcome = sandbox.tbpki([&["client", "a", "b"], option].concat()).run();
-        outcome.ends(2).prints("error[TBPKI-0011]").prints(&format!("{} takes one device", option[0]));
+        outcome.ends(2).prints("error[TBPKI-0011]").prints(&format!("{} requires one device", option[0]));
     }
     assert!(!sandbox.join("pki/devices/a").exists() && !sandbox.join("out").exists());
 }
@@ -96,7 +96,7 @@ fn several_tokens_are_fetched_and_one_is_set_for_one_device() {
     assert_ne!(files[0], files[1]);
     sandbox.write("new", "the-token-of-both\n");
     let outcome = tbpki(&["token", "valve-1", "valve-2", "--set-file", "new"]).ends(2);
-    outcome.prints("error[TBPKI-0011]").prints("--set-file takes one device, and 2 are given");
+    outcome.prints("error[TBPKI-0011]").prints("--set-file requires one device, and 2 are given");
     tbpki(&["token", "valve-1", "--set-file", "new"]).ok();
     assert_eq!(sandbox.text("pki/devices/valve-1/token"), "the-token-of-both\n");
     assert_eq!(sandbox.text("pki/devices/valve-2/token"), files[1]);
