@@ -58,8 +58,7 @@ fn the_date_is_refreshed_now_and_then() {
     let station = Station::new("ec-p256");
     let broker = Mosquitto::start(&station.listener());
     let server = TimeServer::saying(today());
-    let mut options = Options { readings: 1_000_000, ..Options::default() };
-    options.settings.time_port = server.port();
+    let mut options = Options { readings: 1_000_000, ..Options::asking(&server) };
     options.settings.date = 30_000;
     options.settings.date_refresh = 100;
     let mut device = Device::new(record(with_time_server(&station, &broker)), options);

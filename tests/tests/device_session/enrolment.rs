@@ -49,8 +49,7 @@ fn pending(sandbox: &Sandbox, service: &Service, broker: &Mosquitto) -> Parts {
 }
 
 fn options(time: &TimeServer) -> Options {
-    let mut options = Options::default();
-    options.settings.time_port = time.port();
+    let mut options = Options::asking(time);
     options.settings.date = 30_000;
     options.settings.handshake = 60_000;
     options

@@ -114,10 +114,9 @@ fn readings_of_an_outage_keep_their_times() {
     let subscriber = Subscriber::of(&broker, &station);
     let server = TimeServer::saying(today());
     let proxy = Proxy::new(Mode::Close);
-    let mut options = Options { readings: 20, ..Options::default() };
+    let mut options = Options { readings: 20, ..Options::asking(&server) };
     options.settings.interval = 50;
     options.settings.date = 30_000;
-    options.settings.time_port = server.port();
     let parts = station.with_token("localhost", proxy.port());
     let parts = Parts { ntp_server: "time.example".to_owned(), ..parts };
     let mut device = Device::new(record(parts), options);

@@ -24,6 +24,8 @@ use device::slots::{PARTITION, WritableFlash};
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use rand_core::{TryCryptoRng, TryRng};
 
+use crate::time_server::TimeServer;
+
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -61,6 +63,17 @@ impl Default for Options {
             ..SessionSettings::for_build(today())
         };
         Self { settings, readings: 3, at_most_tls_1_2: false }
+    }
+}
+
+impl Options {
+    /// Those of a device that asks this time server. Its firmware was built ten minutes ago: a server that was set to the
+    /// present date before the options were made must not be in the past.
+    pub(crate) fn asking(server: &TimeServer) -> Self {
+        let mut options = Self::default();
+        options.settings.time_port = server.port();
+        options.settings.build = today() - 600;
+        options
     }
 }
 
