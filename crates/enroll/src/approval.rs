@@ -22,7 +22,7 @@ pub struct ReportedRequest {
     pub request: String,
     /// The name of the device that asks.
     pub device: String,
-    /// The label that it asks at; `null` for the default one.
+    /// The label that it asks at; absent for the devices' issuing CA.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// The SHA-256 over the public key (SubjectPublicKeyInfo in DER), in hexadecimal.

@@ -111,6 +111,6 @@ pub struct KeystoreSettings {
     pub alias: String,
     /// The password of the keystore.
     pub password: Secret,
-    /// Opens its private key; the same as `store_password` unless the configuration has another.
+    /// Opens its private key; the same as `password` unless the configuration has another.
     pub key_password: Secret,
 }

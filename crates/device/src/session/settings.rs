@@ -21,7 +21,7 @@ pub struct SessionSettings {
     pub farewell: u64,
     /// The first pause after a failure.
     pub first_pause: u64,
-    /// The longest pause between two attempts, in seconds.
+    /// The longest pause between two attempts.
     pub longest_pause: u64,
     /// The time that the first connection waits for the date.
     pub date: u64,

@@ -114,7 +114,7 @@ pub struct JobSummary {
 /// The progress of a job's shards in one phase.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PhaseSummary {
-    /// Devices that the phase has finished.
+    /// Shards that the phase has finished.
     pub done: u64,
     /// Done, but for devices that failed.
     pub partly: u64,

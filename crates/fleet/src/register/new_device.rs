@@ -37,7 +37,7 @@ pub struct NewRegistration {
 /// The identity of a device, and its registration.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DeviceReport {
-    /// What was issued for the device.
+    /// The identity of the device in the store.
     #[serde(flatten)]
     pub identity: IdentityReport,
     /// The result in the platform, if the device was to be registered.

@@ -85,8 +85,8 @@ impl TokenKeyPlan {
         let TokenKeyPlan::Made(key) = self else { return error };
         let uri = key.uri().clone();
         // Its own sessions are logged in still.
-        let mut nobody = || Err(Code::Pkcs11Pin.error("the token requires its PIN again"));
-        match key.destroy(&mut nobody) {
+        let mut never = || Err(Code::Pkcs11Pin.error("the token requires its PIN again"));
+        match key.destroy(&mut never) {
             Ok(()) => error,
             Err(why) => error.fix(format!(
                 "the new key stays in the token ({why}): remove it there, or use it with --devices-key-existing: {uri}"

@@ -51,7 +51,7 @@ const ROOT_DAYS: i64 = 365;
 pub struct RevocationListsReport {
     /// True if nothing was written.
     pub dry_run: bool,
-    /// The files that have all of these lists.
+    /// The files with the lists.
     pub files: Vec<FileReport>,
     /// One for each CA key.
     pub lists: Vec<RevocationListReport>,

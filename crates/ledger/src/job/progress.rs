@@ -25,7 +25,7 @@ pub struct PhaseProgress {
     pub claimed: u64,
     /// Done, but for devices that failed.
     pub partly: u64,
-    /// Devices that the phase has finished.
+    /// Shards that the phase has finished.
     pub done: u64,
 }
 

@@ -15,7 +15,7 @@ use crate::rollback;
 /// The job that a place is asked for, and the ledger that has it.
 #[derive(Clone, Copy)]
 pub struct OwningJob<'a> {
-    /// The job whose devices the shard has.
+    /// The job that asks for the place.
     pub job: &'a Job,
     /// The ledger.
     pub view: &'a View,

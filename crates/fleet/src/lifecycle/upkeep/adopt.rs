@@ -21,7 +21,7 @@ use super::scan::{Places, Seen, shards};
 pub struct AdoptReport {
     /// Whether nothing was changed.
     pub dry_run: bool,
-    /// The directory or archive that was taken over.
+    /// The fleet directory that was taken over, or would be.
     pub directory: String,
     /// The number of the job in this ledger; `null` in a dry run.
     pub job: Option<u64>,
