@@ -32,6 +32,15 @@ fn used(ledger: &mut Ledger, key: &Key) -> bool {
     ledger.transaction(|transaction| transaction.used(key)).unwrap()
 }
 
+/// The two generations of the device a: the platform has the first one, and is to take the second one, which is used.
+fn with_an_open_swap(ledger: &mut Ledger) -> (Key, Key) {
+    let first = issue(ledger, "a");
+    ledger.registered(&first).unwrap();
+    let second = send(ledger, "a", 2);
+    assert!(used(ledger, &second));
+    (first, second)
+}
+
 fn roles(ledger: &Ledger, name: &str) -> Vec<Role> {
     ledger.history(Kind::Device, name).unwrap().iter().map(|entry| entry.role).collect()
 }
@@ -87,10 +96,7 @@ pub(crate) fn the_first_use_spends_the_password_and_makes_it_current<S: Station>
 pub(crate) fn a_registered_one_stays_current_until_the_platform_has_the_next<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
-    let first = issue(&mut ledger, "a");
-    ledger.registered(&first).unwrap();
-    let second = send(&mut ledger, "a", 2);
-    assert!(used(&mut ledger, &second));
+    let (first, second) = with_an_open_swap(&mut ledger);
     assert_eq!(roles(&ledger, "a"), [Role::Current, Role::Pending]);
     let open: Vec<Key> = ledger.open_swaps().unwrap().into_iter().map(|entry| entry.key).collect();
     assert_eq!(open, std::slice::from_ref(&second));
@@ -145,10 +151,7 @@ pub(crate) fn a_first_one_can_wait_for_the_platform_and_a_revocation_wins<S: Sta
 pub(crate) fn one_that_was_used_comes_before_a_later_one_that_was_only_sent<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
-    let first = issue(&mut ledger, "a");
-    ledger.registered(&first).unwrap();
-    let second = send(&mut ledger, "a", 2);
-    assert!(used(&mut ledger, &second));
+    let (first, second) = with_an_open_swap(&mut ledger);
     let third = send(&mut ledger, "a", 3);
     assert_eq!(roles(&ledger, "a"), [Role::Current, Role::Superseded, Role::Pending]);
     assert!(ledger.take_up(&second).unwrap());
@@ -260,10 +263,7 @@ pub(crate) fn the_same_key_finds_what_was_sent_for_it<S: Station>() {
         let entry = ledger.sent_for_key(Kind::Device, "a", &[number; 32]).unwrap();
         entry.map(|entry| entry.key)
     };
-    let first = issue(&mut ledger, "a");
-    ledger.registered(&first).unwrap();
-    let second = send(&mut ledger, "a", 2);
-    assert!(used(&mut ledger, &second));
+    let (_, second) = with_an_open_swap(&mut ledger);
     let third = send(&mut ledger, "a", 3);
     assert_eq!((found(&ledger, 2), found(&ledger, 3)), (Some(second.clone()), Some(third.clone())));
     // The platform takes the second one late, so that the third one is superseded; its answer may be on its way.
@@ -283,10 +283,7 @@ pub(crate) fn the_same_key_finds_what_was_sent_for_it<S: Station>() {
 pub(crate) fn what_a_device_can_still_hold_is_not_revoked_as_superseded<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
-    let first = issue(&mut ledger, "a");
-    ledger.registered(&first).unwrap();
-    let second = send(&mut ledger, "a", 2);
-    assert!(used(&mut ledger, &second));
+    let (_, second) = with_an_open_swap(&mut ledger);
     send(&mut ledger, "a", 3);
     assert!(ledger.swap_done(&second).unwrap());
     assert_eq!(roles(&ledger, "a"), [Role::Superseded, Role::Current, Role::Superseded]);
@@ -349,10 +346,7 @@ pub(crate) fn what_is_in_doubt_is_revoked_by_hand_alone<S: Station>() {
 pub(crate) fn one_that_waits_for_the_platform_is_in_use_without_it_after_an_unregistration<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
-    let first = issue(&mut ledger, "a");
-    ledger.registered(&first).unwrap();
-    let second = send(&mut ledger, "a", 2);
-    assert!(used(&mut ledger, &second));
+    let (first, second) = with_an_open_swap(&mut ledger);
     ledger.unregistering(&first).unwrap();
     ledger.used_without_platform(&second).unwrap();
     assert_eq!((roles(&ledger, "a"), ledger.open_swaps().unwrap()), (vec![Role::Superseded, Role::Current], vec![]));

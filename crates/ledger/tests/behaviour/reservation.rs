@@ -99,13 +99,19 @@ pub(crate) fn the_same_list_is_a_new_job_after_it_was_canceled<S: Station>() {
     assert_eq!(code(ledger.cancel(ledger::JobId::new(77))), Code::UnknownJob);
 }
 
+/// A job with the devices a and b, which are registered.
+fn registered_job(ledger: &mut ledger::Ledger) -> (ledger::Job, Vec<ledger::Key>) {
+    let job = stage(ledger, 2, &["a", "b"]);
+    issue_shard(ledger, &job);
+    let keys: Vec<_> = ledger.shard(job.id, 0).unwrap().into_iter().map(|entry| entry.key).collect();
+    keys.iter().for_each(|key| ledger.registered(key).unwrap());
+    (job, keys)
+}
+
 pub(crate) fn what_was_unregistered_is_skipped_until_it_is_registered_again<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
-    let job = stage(&mut ledger, 2, &["a", "b"]);
-    issue_shard(&mut ledger, &job);
-    let keys: Vec<_> = ledger.shard(job.id, 0).unwrap().into_iter().map(|entry| entry.key).collect();
-    keys.iter().for_each(|key| ledger.registered(key).unwrap());
+    let (job, keys) = registered_job(&mut ledger);
     ledger.unregistered(&keys[0]).unwrap();
 
     let entry = |ledger: &ledger::Ledger| ledger.entry(&keys[0]).unwrap().unwrap();
@@ -131,10 +137,7 @@ pub(crate) fn what_was_unregistered_is_skipped_until_it_is_registered_again<S: S
 pub(crate) fn a_renewal_of_an_unregistered_name_stays_away<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
-    let job = stage(&mut ledger, 2, &["a", "b"]);
-    issue_shard(&mut ledger, &job);
-    let keys: Vec<_> = ledger.shard(job.id, 0).unwrap().into_iter().map(|entry| entry.key).collect();
-    keys.iter().for_each(|key| ledger.registered(key).unwrap());
+    let (_, keys) = registered_job(&mut ledger);
     let is_away =
         |ledger: &ledger::Ledger, key: &ledger::Key| ledger.entry(key).unwrap().unwrap().unregistered_at.is_some();
     // A renewal that waits when the name is unregistered, and one that is made afterwards.
