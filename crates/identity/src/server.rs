@@ -22,6 +22,7 @@ use crate::request::earlier::Earlier;
 use crate::request::{IdentityRequest, is_named_now, key_source};
 use crate::thingsboard::{Service, SettingsForm};
 use store::ca::{Ca, Hierarchy};
+use store::file_names::server_chain;
 use store::identity_dir;
 use store::{SELF, Workspace};
 
@@ -64,7 +65,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
         None => workspace.config.subject()?.with_common_name(host.as_str())?,
     };
     let asked = names_asked(host, &earlier.sans(&settings.san)?, csr.as_ref())?;
-    let chain_file = format!("{}.pem", settings.prefix.value.as_str());
+    let chain_file = server_chain(settings.prefix.value.as_str());
     let store_dir = identity_dir(workspace.store_dir(), Kind::Server, host.as_str());
     let only_given = wish.only_given_names || earlier.has_only_given_names(&store_dir.join(&chain_file));
     // A request names what its holder wants; names of this host would be added to a key of another one.

@@ -165,9 +165,9 @@ fn older(status: &LedgerStatus, changes: u64, note: &Path) -> base::Error {
 /// ledger. A note that cannot be written is no error.
 pub(crate) fn note(store: &Path, view: &View) {
     // A verb that was refused because of the notes must leave them as they are.
-    match check(store, view).and_then(|()| view.status()) {
-        Ok(status) => write_notes(store, &status),
-        Err(error) => tracing::debug!(%error, "the changes of the ledger were not noted"),
+    match check(store, view) {
+        Ok(()) => note_checked(store, view),
+        Err(error) => not_noted(&error),
     }
 }
 
@@ -175,8 +175,12 @@ pub(crate) fn note(store: &Path, view: &View) {
 pub(crate) fn note_checked(store: &Path, view: &View) {
     match view.status() {
         Ok(status) => write_notes(store, &status),
-        Err(error) => tracing::debug!(%error, "the changes of the ledger were not noted"),
+        Err(error) => not_noted(&error),
     }
+}
+
+fn not_noted(error: &base::Error) {
+    tracing::debug!(%error, "the changes of the ledger were not noted");
 }
 
 /// Notes the count of changes whatever was noted before: this ledger is the one of the store from now on.

@@ -1,7 +1,7 @@
 //! The pending renewals of devices that were reflashed: which certificate is registered, and which one it replaces.
 
 use base::{Code, Error, Finding, Result};
-use identity::lifecycle::renew::prune;
+use identity::lifecycle::renew::{is_fetched, prune};
 use ledger::{Entry, JobId, Kind, RenewalStep, Role, View};
 use store::{Store, Workspace};
 
@@ -67,7 +67,7 @@ pub(super) fn of_job(view: &View, name: &str, again: bool) -> Result<Option<Wait
 /// [`Code::NotRenewable`].
 pub(crate) fn check_not_fetched(view: &View, pending: &Entry) -> Result<()> {
     let name = &pending.key.name;
-    if view.enrolled(&pending.key)?.is_none() {
+    if !is_fetched(view, pending)? {
         return Ok(());
     }
     Err(Code::NotRenewable

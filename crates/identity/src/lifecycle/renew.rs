@@ -19,6 +19,7 @@ use pki::{Algorithm, Certificate, PrivateKey, San, Subject};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use store::ca::{Ca, Hierarchy};
+use store::file_names::{CHAIN, server_chain};
 use store::{FILE_LIMIT, SELF, Store, Workspace, identity_dir};
 
 use crate::delivery::CopyDestination;
@@ -165,9 +166,9 @@ fn recorded<T: DeserializeOwned>(entry: &Entry) -> Result<T> {
 /// The file with the chain, leaf first.
 fn chain_file(kind: Kind, asked: &RecordedRequest) -> String {
     match kind {
-        Kind::Server => format!("{}.pem", asked.prefix),
+        Kind::Server => server_chain(&asked.prefix),
         // `--prefix` renames only the extra files of a device, so that this one needs no parameters.
-        _ => store::file_names::CHAIN.to_owned(),
+        _ => CHAIN.to_owned(),
     }
 }
 

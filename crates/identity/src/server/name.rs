@@ -7,6 +7,7 @@ use config::{Config, HostName, Origin, Setting};
 use ledger::{Filter, Kind};
 use pki::Certificate;
 use pki::pem_bundle::PemBundle;
+use store::file_names::server_chain;
 use store::{FILE_LIMIT, StoreLocation};
 
 /// The origin of a name that the store decides.
@@ -75,7 +76,7 @@ fn owner_of(config: &Config, location: &StoreLocation, dir: &Path) -> Result<Opt
         return Ok(None);
     }
     let view = store::view(location)?;
-    let leaf = leaf_in(&dir.join(format!("{}.pem", config.server.prefix.value.as_str())));
+    let leaf = leaf_in(&dir.join(server_chain(config.server.prefix.value.as_str())));
     let full = std::path::absolute(dir).ok();
     let is_recorded =
         |copies: &Option<String>| copies.as_ref().is_some_and(|copies| full.as_deref() == Some(Path::new(copies)));

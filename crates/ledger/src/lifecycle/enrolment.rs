@@ -194,8 +194,7 @@ impl Ledger {
                 if role == Role::Revoked {
                     transaction.open_step(key, OpenStep::Platform)?;
                 }
-                let sql = "UPDATE enrolled SET swap = NULL, error = NULL WHERE identity = ?1";
-                return transaction.execute(sql, values![row]).map(|_| false);
+                return transaction.remove_swap(row).map(|()| false);
             }
             transaction.promote(key)?;
             transaction.registered(key)?;
@@ -224,8 +223,7 @@ impl Ledger {
                 transaction.promote(key)?;
             }
             let (row, _) = transaction.locate(key)?;
-            let sql = "UPDATE enrolled SET swap = NULL, error = NULL WHERE identity = ?1";
-            transaction.execute(sql, values![row]).map(drop)
+            transaction.remove_swap(row)
         })
     }
 
@@ -338,6 +336,10 @@ impl Transaction<'_> {
     pub fn open_swap(&self, key: &Key) -> Result<()> {
         let (row, _) = self.locate(key)?;
         self.execute("UPDATE enrolled SET swap = 'open' WHERE identity = ?1 AND swap IS NULL", values![row]).map(drop)
+    }
+
+    fn remove_swap(&self, row: i64) -> Result<()> {
+        self.execute("UPDATE enrolled SET swap = NULL, error = NULL WHERE identity = ?1", values![row]).map(drop)
     }
 
     /// [`Ledger::take_up`], as a part of a transaction.
