@@ -8,5 +8,6 @@ pub mod revocation_list;
 pub mod serial;
 pub mod signing_request;
 pub mod tbs;
+mod time_field;
 pub mod trial;
 pub mod validity;

@@ -91,12 +91,27 @@ impl KeySource {
 /// Writes, checks, signs and reads back one certificate, in this order: nothing that breaks a rule is ever
 /// signed.
 fn sign(contents: &Contents, key: &PublicKey, issuer: &IssuedBy<'_>, signer: &dyn SigningKey) -> Result<Certificate> {
-    let tbs = tbs::write(contents, key, issuer)?;
-    lint::check(&tbs, contents.profile)?;
-    let certificate = Certificate::from_der(&tbs::seal(&tbs, &signer.sign(&tbs)?)?)?;
+    sign_tbs(&tbs::write(contents, key, issuer)?, contents, key, issuer, signer)
+}
+
+/// Checks, signs and reads back a certificate that is written.
+fn sign_tbs(
+    tbs: &[u8],
+    contents: &Contents,
+    key: &PublicKey,
+    issuer: &IssuedBy<'_>,
+    signer: &dyn SigningKey,
+) -> Result<Certificate> {
+    lint::check(tbs, contents.profile)?;
+    let certificate = Certificate::from_der(&tbs::seal(tbs, &signer.sign(tbs)?)?)?;
     // Read with the reader for foreign certificates, so that a fault of the writer does not check itself.
     check_as_ordered(&certificate, &contents.subject, &contents.serial, issuer, key)?;
-    Ok(certificate)
+    let Contents { validity, .. } = contents;
+    if (certificate.not_before(), certificate.not_after()) == (validity.not_before(), validity.not_after()) {
+        Ok(certificate)
+    } else {
+        Err(Code::LintFailed.error("a certificate has other dates than its order"))
+    }
 }
 
 /// Fails with [`Code::LintFailed`] for a certificate that does not say what was ordered.

@@ -1,7 +1,5 @@
 //! Revocation lists: written, signed, and read back (RFC 5280, section 5). Each is a complete list of one CA key.
 
-mod time_field;
-
 use std::fmt;
 use std::str::FromStr;
 
@@ -12,6 +10,7 @@ use time::OffsetDateTime;
 use crate::algorithm::Algorithm;
 use crate::asn1::tlv::{BIT_STRING, ENUMERATED, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, push, tlv};
 use crate::issue::issuer::LocalCa;
+use crate::issue::time_field;
 use crate::key::SigningKey;
 use crate::read::certificate::{Certificate, KeyUsage};
 use crate::read::crl::Crl;
@@ -193,8 +192,8 @@ fn write<K: SigningKey>(
     push(&mut content, INTEGER, &[1]);
     content.extend_from_slice(algorithm);
     content.extend_from_slice(issuer.name_der);
-    time_field::push(&mut content, header.this_update)?;
-    time_field::push(&mut content, header.next_update)?;
+    push_time(&mut content, header.this_update)?;
+    push_time(&mut content, header.next_update)?;
     // Without entries the field must be absent (section 5.1.2.6).
     if count > 0 {
         push(&mut content, SEQUENCE, &list);
@@ -210,7 +209,7 @@ fn write<K: SigningKey>(
 fn push_entry(list: &mut Vec<u8>, entry: &RevokedSerial) -> Result<()> {
     let mut content = Vec::with_capacity(64);
     push(&mut content, INTEGER, &unsigned(&entry.serial));
-    time_field::push(&mut content, entry.at)?;
+    push_time(&mut content, entry.at)?;
     // The reason "unspecified" should be left out (RFC 5280, 5.3.1).
     if entry.reason != Reason::Unspecified {
         let reason = tlv(ENUMERATED, &[entry.reason.code()]);
@@ -218,6 +217,18 @@ fn push_entry(list: &mut Vec<u8>, entry: &RevokedSerial) -> Result<()> {
     }
     push(list, SEQUENCE, &content);
     Ok(())
+}
+
+/// Appends a time.
+///
+/// # Errors
+/// [`Code::CrlDates`] for a year that the type cannot express.
+fn push_time(to: &mut Vec<u8>, at: OffsetDateTime) -> Result<()> {
+    time_field::push(to, at).ok_or_else(|| {
+        Code::CrlDates
+            .error(format!("a revocation list cannot contain the year {}", at.year()))
+            .fix("check the clock of this machine")
+    })
 }
 
 /// An extension that is not critical.

@@ -22,7 +22,7 @@ use crate::key::PublicKey;
 use crate::names::san::San;
 use crate::names::subject::Subject;
 
-pub(crate) use pieces::Pieces;
+pub(crate) use pieces::{Pieces, period};
 
 /// The content of a certificate, without its key and its issuer.
 #[derive(Debug, Clone)]

@@ -1,9 +1,15 @@
 //! A CA whose private key is at hand: in this process, or in a token that signs for it.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use base::{Code, Error, Result};
 
-use super::{Issued, Issuer, Order, sign};
-use crate::issue::tbs::{Contents, IssuedBy};
+use super::{Issued, Issuer, Order, sign_tbs};
+use crate::algorithm::Algorithm;
+use crate::issue::lint;
+use crate::issue::profile::Profile;
+use crate::issue::serial::Serial;
+use crate::issue::tbs::{self, Contents, IssuedBy, Pieces};
 use crate::issue::validity::Validity;
 use crate::key::{PrivateKey, PublicKey, SigningKey};
 use crate::names::san::San;
@@ -17,8 +23,20 @@ pub struct LocalCa<K = PrivateKey> {
     certificate: Certificate,
     public: PublicKey,
     above: Vec<Certificate>,
+    /// Those that go along with a leaf: without the root, which peers that trust it have, and others ignore.
+    sent: Vec<Certificate>,
     key: K,
     validity: Validity,
+    /// The common parts of the leaves that it has issued.
+    known: Mutex<Vec<(LeafKind, Arc<Pieces>)>>,
+}
+
+/// The values on which the common part of leaves depends.
+#[derive(Debug, PartialEq, Eq)]
+struct LeafKind {
+    profile: Profile,
+    key: Algorithm,
+    crl_url: Option<String>,
 }
 
 impl<K: SigningKey> LocalCa<K> {
@@ -42,7 +60,9 @@ impl<K: SigningKey> LocalCa<K> {
         }
         let validity = Validity::new(certificate.not_before(), certificate.not_after())
             .map_err(|error| error.item(certificate.subject()))?;
-        Ok(Self { public: key.public().clone(), certificate, above, key, validity })
+        let sent = std::iter::once(&certificate).chain(&above).filter(|ca| !ca.is_self_issued()).cloned().collect();
+        let public = key.public().clone();
+        Ok(Self { public, certificate, above, sent, key, validity, known: Mutex::default() })
     }
 
     /// The CA's own certificate.
@@ -72,10 +92,10 @@ impl<K: SigningKey> Issuer for LocalCa<K> {
         self.check_period_and_place(contents)?;
         self.check_names(&contents.subject, &contents.sans)?;
         let (key, public) = order.key.resolve()?;
-        let leaf = sign(&order.contents, &public, &self.issued_by(), &self.key)?;
+        let tbs = self.write(&order.contents, &public)?;
+        let leaf = sign_tbs(&tbs, &order.contents, &public, &self.issued_by(), &self.key)?;
         let mut chain = vec![leaf];
-        // The root is left out: peers that trust it have it, and others ignore it.
-        chain.extend(std::iter::once(&self.certificate).chain(&self.above).filter(|ca| !ca.is_self_issued()).cloned());
+        chain.extend_from_slice(&self.sent);
         Ok(Issued { key, chain })
     }
 }
@@ -84,6 +104,58 @@ impl<K: SigningKey> LocalCa<K> {
     /// The key that signs.
     pub(crate) fn key(&self) -> &K {
         &self.key
+    }
+
+    /// Writes a TBSCertificate. What leaves have in common is encoded for the first one of a kind: that takes longer than all
+    /// that differs.
+    pub(super) fn write(&self, contents: &Contents, key: &PublicKey) -> Result<Vec<u8>> {
+        if contents.profile.is_ca() || !contents.permitted_dns.is_empty() {
+            return tbs::write(contents, key, &self.issued_by());
+        }
+        contents.sans.iter().try_for_each(tbs::check_san)?;
+        lint::check_varying(contents.profile, &contents.serial, &contents.subject, &contents.sans)?;
+        let kind = LeafKind { profile: contents.profile, key: key.algorithm(), crl_url: contents.crl_url.clone() };
+        // A lock that a panic has poisoned protects whole values only.
+        let known = |kind: &LeafKind| {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.iter().find(|(one, _)| one == kind).map(|(_, pieces)| pieces.clone())
+        };
+        let pieces = match known(&kind) {
+            Some(pieces) => pieces,
+            None => {
+                let pieces = Arc::new(self.pieces_of_sample(contents, key)?);
+                self.known.lock().unwrap_or_else(PoisonError::into_inner).push((kind, pieces.clone()));
+                pieces
+            }
+        };
+        let period = tbs::period(&contents.validity)?;
+        Ok(pieces.write(&contents.serial, &period, contents.subject.to_der(), &contents.sans, key))
+    }
+
+    /// The common part of the leaves that differ from `contents` in serial number, validity, subject, alternative names and
+    /// key only, of which a certificate for `key` is a sample.
+    ///
+    /// # Errors
+    /// [`Code::LintFailed`].
+    pub(super) fn pieces_of_sample(&self, contents: &Contents, key: &PublicKey) -> Result<Pieces> {
+        let sample = Contents {
+            // A sample with every varying part, each of which is found again in the bytes.
+            serial: Serial::random()?,
+            subject: Subject::default().with_common_name("sample")?,
+            // No server can have a name below `.invalid` (RFC 2606).
+            sans: vec![San::dns("sample.invalid")?],
+            ..contents.clone()
+        };
+        let tbs = tbs::write(&sample, key, &self.issued_by())?;
+        lint::check(&tbs, sample.profile)?;
+        let pieces = Pieces::of(&tbs).ok_or_else(|| Code::Internal.error("a certificate cannot be a template"))?;
+        let period = tbs::period(&sample.validity)?;
+        // The proof that the cuts are right: with the sample's own values the bytes must be the same.
+        if pieces.write(&sample.serial, &period, sample.subject.to_der(), &sample.sans, key) == tbs {
+            Ok(pieces)
+        } else {
+            Err(Code::Internal.error("a template makes another certificate than the one that it was made of"))
+        }
     }
 
     /// The values that its certificates take over from it.

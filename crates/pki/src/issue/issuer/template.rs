@@ -1,6 +1,6 @@
 //! Leaves by the thousand: what is the same in all of them is written, and checked, once.
 
-use base::{Code, Result};
+use base::Result;
 
 use super::{LocalCa, check_as_ordered};
 use crate::algorithm::Algorithm;
@@ -15,9 +15,9 @@ use crate::read::certificate::Certificate;
 
 /// Leaves of one CA that differ in nothing but serial number, subject, alternative names and key.
 ///
-/// They are, byte for byte, what [`Issuer::issue`] makes of the same order. That path writes every certificate from
-/// scratch, parses it to check it against the rules, and parses it again once it is signed. Here this is done for the
-/// first one, with a key that is thrown away; of each leaf only that is checked in which it differs from that one.
+/// They are, byte for byte, what [`Issuer::issue`] makes of the same order. That path parses every certificate to check it
+/// against the rules, and parses it again once it is signed. Here this is done for the first one, with a key that is thrown
+/// away; of each leaf only that is checked in which it differs from that one.
 ///
 /// [`Issuer::issue`]: super::Issuer::issue
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct LeafTemplate<'a, K = PrivateKey> {
     profile: Profile,
     key: Algorithm,
     pieces: Pieces,
+    /// The validity of all leaves, as DER.
+    period: Vec<u8>,
 }
 
 /// The differences between the leaves of a [`LeafTemplate`].
@@ -52,25 +54,9 @@ impl<'a, K: SigningKey> LeafTemplate<'a, K> {
     /// The template of which a certificate for `key` is a sample.
     fn of_sample(ca: &'a LocalCa<K>, contents: &Contents, key: &PublicKey) -> Result<Self> {
         ca.check_period_and_place(contents)?;
-        let sample = Contents {
-            // A sample with every varying part, each of which is found again in the bytes.
-            serial: Serial::random()?,
-            subject: Subject::default().with_common_name("sample")?,
-            // No server can have a name below `.invalid` (RFC 2606).
-            sans: vec![San::dns("sample.invalid")?],
-            ..contents.clone()
-        };
-        let tbs = tbs::write(&sample, key, &ca.issued_by())?;
-        lint::check(&tbs, sample.profile)?;
-        let pieces = Pieces::of(&tbs).ok_or_else(|| Code::Internal.error("a certificate cannot be a template"))?;
-        let template = Self { ca, profile: sample.profile, key: key.algorithm(), pieces };
-        let order = LeafOrder { subject: &sample.subject, sans: &sample.sans, serial: &sample.serial };
-        // The proof that the cuts are right: with the sample's own values the bytes must be the same.
-        if template.tbs(&order, key) == tbs {
-            Ok(template)
-        } else {
-            Err(Code::Internal.error("a template makes another certificate than the one that it was made of"))
-        }
+        let pieces = ca.pieces_of_sample(contents, key)?;
+        let period = tbs::period(&contents.validity)?;
+        Ok(Self { ca, profile: contents.profile, key: key.algorithm(), pieces, period })
     }
 
     /// Makes a key, and a leaf for it in DER. Several threads may do so at once.
@@ -112,7 +98,7 @@ impl<'a, K: SigningKey> LeafTemplate<'a, K> {
 
     /// The bytes to be signed.
     fn tbs(&self, leaf: &LeafOrder<'_>, key: &PublicKey) -> Vec<u8> {
-        self.pieces.write(leaf.serial, leaf.subject.to_der(), leaf.sans, key)
+        self.pieces.write(leaf.serial, &self.period, leaf.subject.to_der(), leaf.sans, key)
     }
 }
 

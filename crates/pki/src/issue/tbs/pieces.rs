@@ -2,20 +2,23 @@
 
 use std::net::IpAddr;
 
+use base::{Code, Result};
 use der::{Reader, SliceReader};
 
 use super::fields;
 use crate::asn1::tlv::{INTEGER, OCTET_STRING, SEQUENCE, length_of, push, push_header, tlv};
 use crate::issue::serial::Serial;
+use crate::issue::time_field;
+use crate::issue::validity::Validity;
 use crate::key::PublicKey;
 use crate::names::san::San;
 
-/// The common part of all certificates of one profile, CA, period and key algorithm, as DER.
+/// The common part of all certificates of one profile, CA and key algorithm, as DER.
 #[derive(Debug)]
 pub(crate) struct Pieces {
     /// The version.
     version: Vec<u8>,
-    /// Behind the serial number: signature algorithm, issuer, validity.
+    /// Behind the serial number: signature algorithm, issuer.
     middle: Vec<u8>,
     /// The extensions in front of subjectAltName.
     before_names: Vec<u8>,
@@ -40,7 +43,7 @@ const KEY_ID_OCTETS: usize = 20;
 impl Pieces {
     /// Takes a TBSCertificate apart that has an alternative name; nothing for one that is not as ours are.
     pub(crate) fn of(tbs: &[u8]) -> Option<Self> {
-        let [version, _, algorithm, issuer, validity, _, _, extensions] = fields(tbs).ok()?;
+        let [version, _, algorithm, issuer, _, _, _, extensions] = fields(tbs).ok()?;
         // Two levels: the tag `[3]`, and the SEQUENCE inside it.
         let extensions = elements(content(content(extensions)?)?)?;
         let is_names = |extension: &&[u8]| content(extension).is_some_and(|content| content.starts_with(&NAMES));
@@ -52,15 +55,22 @@ impl Pieces {
         let key_id = extensions.iter().position(is_key_id)?;
         Some(Self {
             version: version.to_vec(),
-            middle: [algorithm, issuer, validity].concat(),
+            middle: [algorithm, issuer].concat(),
             before_names: extensions.get(..names)?.concat(),
             between: extensions.get(names + 1..key_id)?.concat(),
             after: extensions.get(key_id + 1..)?.concat(),
         })
     }
 
-    /// The TBSCertificate with what differs.
-    pub(crate) fn write(&self, serial: &Serial, subject: &[u8], sans: &[San], key: &PublicKey) -> Vec<u8> {
+    /// The TBSCertificate with what differs. `period` is the validity as [`period`] writes it.
+    pub(crate) fn write(
+        &self,
+        serial: &Serial,
+        period: &[u8],
+        subject: &[u8],
+        sans: &[San],
+        key: &PublicKey,
+    ) -> Vec<u8> {
         let names = names(sans);
         let extensions = self.before_names.len()
             + names.len()
@@ -74,6 +84,7 @@ impl Pieces {
         let length = self.version.len()
             + length_of(serial.octets().len())
             + self.middle.len()
+            + period.len()
             + subject.len()
             + key.spki_der().len()
             + length_of(list);
@@ -83,7 +94,7 @@ impl Pieces {
         push_header(&mut tbs, SEQUENCE, length);
         tbs.extend_from_slice(&self.version);
         push(&mut tbs, INTEGER, serial.octets());
-        for part in [&self.middle, subject, key.spki_der()] {
+        for part in [&self.middle, period, subject, key.spki_der()] {
             tbs.extend_from_slice(part);
         }
         push_header(&mut tbs, EXTENSIONS, list);
@@ -93,6 +104,19 @@ impl Pieces {
         }
         tbs
     }
+}
+
+/// The field validity (RFC 5280, section 4.1.2.5).
+///
+/// # Errors
+/// [`Code::BadValidity`] for a year that it cannot express.
+pub(crate) fn period(validity: &Validity) -> Result<Vec<u8>> {
+    let mut times = Vec::with_capacity(34);
+    for at in [validity.not_before(), validity.not_after()] {
+        time_field::push(&mut times, at)
+            .ok_or_else(|| Code::BadValidity.error(format!("a certificate cannot contain the year {}", at.year())))?;
+    }
+    Ok(tlv(SEQUENCE, &times))
 }
 
 /// The extension subjectAltName; no bytes where there is no name.
