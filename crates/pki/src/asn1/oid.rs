@@ -35,7 +35,8 @@ fn dotted(content: &[u8]) -> Option<String> {
     let mut text = format!("{top}.{}", first - 40 * top);
     for arc in rest {
         text.push('.');
-        text.push_str(&arc.to_string());
+        // Numbers of 128 bits take far longer to write, and nearly all arcs are small.
+        text.push_str(&u32::try_from(*arc).map_or_else(|_| arc.to_string(), |arc| arc.to_string()));
     }
     Some(text)
 }

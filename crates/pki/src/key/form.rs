@@ -15,9 +15,12 @@ use crate::algorithm::Algorithm;
 pub(crate) const WAY_OUT: &str = "write an EC key in its uncompressed form with `openssl ec -conv_form uncompressed -in OLD -out NEW`, or make a new \
      key; then make the request or the certificate again";
 
-/// The fault of the content of a subjectPublicKey field of one of our algorithms.
-pub(crate) fn fault(algorithm: Algorithm, bits: &[u8]) -> Option<String> {
+/// The fault of the content of a subjectPublicKey field of one of our algorithms. `has_verified` is true if a signature was
+/// verified with the key: its point is on the curve then.
+pub(crate) fn fault(algorithm: Algorithm, bits: &[u8], has_verified: bool) -> Option<String> {
     match algorithm {
+        Algorithm::EcP256 if has_verified => form_fault(bits, 32),
+        Algorithm::EcP384 if has_verified => form_fault(bits, 48),
         Algorithm::EcP256 => point_fault(bits, 32, &ECDSA_P256_SHA256_ASN1),
         Algorithm::EcP384 => point_fault(bits, 48, &ECDSA_P384_SHA384_ASN1),
         Algorithm::Ed25519 => ed25519_fault(bits),
@@ -66,12 +69,17 @@ pub(crate) fn bits_of(number: &[u8]) -> usize {
 }
 
 fn point_fault(bits: &[u8], size: usize, algorithm: &'static dyn VerificationAlgorithm) -> Option<String> {
+    let is_off = || ParsedPublicKey::new(algorithm, bits).is_err();
+    form_fault(bits, size).or_else(|| is_off().then(|| "the EC key is not a point of its curve".to_owned()))
+}
+
+/// The fault of the form of a point, wherever it is.
+fn form_fault(bits: &[u8], size: usize) -> Option<String> {
     let reader = "which Java and Go cannot read";
     match bits.first() {
-        Some(2 | 3) => return Some(format!("the EC key is written as a compressed point, {reader}")),
-        Some(6 | 7) => return Some(format!("the EC key is written as a hybrid point, {reader}")),
-        Some(4) if bits.len() == 1 + 2 * size => {}
-        _ => return Some("the EC key is not written as a point".to_owned()),
+        Some(2 | 3) => Some(format!("the EC key is written as a compressed point, {reader}")),
+        Some(6 | 7) => Some(format!("the EC key is written as a hybrid point, {reader}")),
+        Some(4) if bits.len() == 1 + 2 * size => None,
+        _ => Some("the EC key is not written as a point".to_owned()),
     }
-    ParsedPublicKey::new(algorithm, bits).is_err().then(|| "the EC key is not a point of its curve".to_owned())
 }

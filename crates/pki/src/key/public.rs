@@ -41,12 +41,21 @@ impl PublicKey {
     /// [`Code::PublicKeyForm`] for a point that is compressed or not on its curve, [`Code::KeyUnreadable`] for anything
     /// else.
     pub fn from_spki_der(der: &[u8]) -> Result<Self> {
+        Self::read(der, false)
+    }
+
+    /// As [`Self::from_spki_der`], for a key with which a signature was verified.
+    pub(crate) fn from_verified_spki_der(der: &[u8]) -> Result<Self> {
+        Self::read(der, true)
+    }
+
+    fn read(der: &[u8], has_verified: bool) -> Result<Self> {
         let malformed = |_: der::Error| unreadable("the public key is malformed");
         let spki = pkcs8::spki::SubjectPublicKeyInfo::<der::asn1::AnyRef<'_>, BitStringRef<'_>>::from_der(der)
             .map_err(malformed)?;
         let bits = spki.subject_public_key.as_bytes().ok_or_else(|| unreadable("the public key is malformed"))?;
         let algorithm = algorithm_of(&spki.algorithm, bits)?;
-        if let Some(fault) = form::fault(algorithm, bits) {
+        if let Some(fault) = form::fault(algorithm, bits, has_verified) {
             return Err(Code::PublicKeyForm.error(fault).fix(form::WAY_OUT));
         }
         let key = Self::new(algorithm, bits.to_vec());

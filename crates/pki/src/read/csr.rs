@@ -13,9 +13,7 @@ use crate::key::PublicKey;
 use crate::names::device_name::DeviceName;
 use crate::names::san::{self, San};
 use crate::names::subject::{AttributeKind, Subject};
-use crate::read::certificate::{
-    GeneralName, SignatureAlgorithm, SignatureFailure, name, parser_text, verify_with_spki_der,
-};
+use crate::read::certificate::{GeneralName, SignatureAlgorithm, SignatureFailure, name, parser_text};
 use crate::read::pem_bundle::PemBundle;
 
 /// A request whose signature was made with its own key.
@@ -59,9 +57,12 @@ impl Csr {
             return Err(unreadable("the request is not DER").because(fault));
         }
         let info = &request.certification_request_info;
-        let key = PublicKey::from_spki_der(info.subject_pki.raw)?;
-        // Proof of possession (RFC 2986, section 3): a request for the key of another party is refused.
-        check_signature(&request, &key)?;
+        // Proof of possession (RFC 2986, section 3): a request for the key of another party is refused. A key that is not one
+        // of ours is the first thing to be told, whatever its signature is.
+        let key = match check_signature(&request) {
+            Ok(()) => PublicKey::from_verified_spki_der(info.subject_pki.raw)?,
+            Err(error) => return Err(PublicKey::from_spki_der(info.subject_pki.raw).err().unwrap_or(error)),
+        };
         Ok(Self { subject: subject(info.subject.as_raw())?, sans: requested_names(&request)?, key })
     }
 
@@ -113,7 +114,7 @@ impl Csr {
     }
 }
 
-fn check_signature(request: &X509CertificationRequest<'_>, key: &PublicKey) -> Result<()> {
+fn check_signature(request: &X509CertificationRequest<'_>) -> Result<()> {
     let algorithm = SignatureAlgorithm::from_parsed(&request.signature_algorithm);
     // Any strong hash will do: openssl signs with SHA-256 whatever the curve. The certificate's own comes from its issuer.
     if algorithm.is_weak() {
@@ -121,8 +122,8 @@ fn check_signature(request: &X509CertificationRequest<'_>, key: &PublicKey) -> R
             .error(format!("the request is signed with {algorithm}, whose hash is broken"))
             .fix("make the request again with SHA-256 or a stronger hash"));
     }
-    let info = request.certification_request_info.raw;
-    let checked = verify_with_spki_der(&algorithm, key.spki_der(), info, &request.signature_value);
+    let info = &request.certification_request_info;
+    let checked = algorithm.verify(&info.subject_pki, info.raw, &request.signature_value);
     checked.map_err(|failure| match failure {
         SignatureFailure::Mismatch => Code::CsrRefused
             .error("the request is not signed with its own key")
