@@ -33,6 +33,32 @@ pub struct NewIdentity {
     pub not_after: OffsetDateTime,
 }
 
+/// The next generation of a name, before it is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextIdentity {
+    pub(crate) identity: NewIdentity,
+    pub(crate) generation: Generation,
+    /// The generation of the CA that signs.
+    pub(crate) issuer: Option<Generation>,
+    /// In seconds since 1970 (UTC).
+    pub(crate) unregistered_at: Option<i64>,
+}
+
+impl NextIdentity {
+    /// What is about to be signed.
+    pub fn identity(&self) -> &NewIdentity {
+        &self.identity
+    }
+}
+
+/// An identity that is recorded and not signed yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntendedIdentity {
+    /// Its key.
+    pub key: Key,
+    pub(crate) row: i64,
+}
+
 /// The properties of an identity that is signed and delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuedRecord {

@@ -84,7 +84,7 @@ mod transaction;
 mod value;
 mod view;
 
-pub use entry::{Entry, IssuedRecord, NewIdentity};
+pub use entry::{Entry, IntendedIdentity, IssuedRecord, NewIdentity, NextIdentity};
 pub use filter::{Filter, NameFilter};
 pub use job::candidate::{LatestGeneration, RenewalCandidate};
 pub use job::claim::{Claim, ClaimRequest, FleetIdentity, ShardParameters, serial_of};
@@ -98,6 +98,7 @@ pub use ledger::Ledger;
 pub use ledger::ledger_status::{LedgerStatus, LedgerUid};
 pub use ledger::seen::{SeenLedger, SinceSeen};
 pub use lifecycle::confirmation::{Confirmation, Unconfirmed};
+pub use lifecycle::enrolment::history::{NameHistory, SentGeneration};
 pub use lifecycle::enrolment::request::{EnrolmentRequest, NewRequest, RequestDecision};
 pub use lifecycle::enrolment::{Enrolled, NewPassword, Password};
 pub use lifecycle::issuer::ca_revoked;

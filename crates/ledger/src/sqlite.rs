@@ -81,6 +81,37 @@ impl File {
         })
     }
 
+    /// The row number of the row that a statement inserts; `None` if it inserts none.
+    pub(crate) fn insert(&self, sql: &str, values: &[SqlValue<'_>]) -> Result<Option<i64>> {
+        self.run(|connection| {
+            let rows = connection.prepare_cached(sql)?.execute(params_from_iter(values))?;
+            Ok((rows > 0).then(|| connection.last_insert_rowid()))
+        })
+    }
+
+    /// Inserts rows with as few statements as their number allows, and returns their row numbers. For each statement SQLite
+    /// makes a table in memory for each list of a CHECK, which takes longer than inserting a row.
+    pub(crate) fn insert_rows<'a, V: AsRef<[SqlValue<'a>]>>(&self, into: &str, rows: &[V]) -> Result<Vec<i64>> {
+        let mut numbers = Vec::with_capacity(rows.len());
+        let mut rest = rows;
+        while let Some(first) = rest.first() {
+            // Few sizes, because each is a statement that is parsed once.
+            let size = [16, 4].into_iter().find(|size| *size <= rest.len()).unwrap_or(1);
+            let (together, later) = rest.split_at_checked(size).unwrap_or((rest, &[]));
+            rest = later;
+            let places = format!("({})", vec!["?"; first.as_ref().len()].join(","));
+            let sql = format!("{into} VALUES {}", vec![places.as_str(); together.len()].join(","));
+            let last = self.run(|connection| {
+                let values = together.iter().flat_map(AsRef::as_ref);
+                connection.prepare_cached(&sql)?.execute(params_from_iter(values))?;
+                Ok(connection.last_insert_rowid())
+            })?;
+            // Each row gets the number behind the largest one, in the order of the statement.
+            numbers.extend((0..i64::try_from(together.len()).unwrap_or(i64::MAX)).rev().map(|back| last - back));
+        }
+        Ok(numbers)
+    }
+
     /// The statement is looked up once: that costs as much as a small statement itself.
     pub(crate) fn execute_many<'a, V: AsRef<[SqlValue<'a>]>>(
         &self,

@@ -2,20 +2,22 @@
 
 mod unregistered;
 
+use std::cell::RefCell;
 use std::ops::Deref;
 
 use base::host::host_name;
 use base::{Code, Error, Result};
 
-use crate::entry::{IssuedRecord, NewIdentity};
+use crate::entry::{IntendedIdentity, IssuedRecord, NewIdentity, NextIdentity};
 use crate::key::{Generation, Key};
+use crate::lifecycle::enrolment::history::NameHistory;
 use crate::lifecycle::issuer::ca_revoked;
 use crate::lifecycle::revocation::OpenStep;
 use crate::lifecycle::role::Role;
 use crate::parameters::Parameters;
 use crate::postgres::TableLock;
 use crate::state::State;
-use crate::value::values;
+use crate::value::{SqlValue, one_of, values};
 use crate::view::View;
 
 /// Steps that are kept together when [`Ledger::transaction`](crate::Ledger::transaction) ends well, and not at all
@@ -25,11 +27,17 @@ pub struct Transaction<'a> {
     /// One time for all of it, in milliseconds since 1970 (UTC).
     now_ms: i64,
     open: bool,
+    /// The generations of CAs that [`Transaction::plan_next`] has asked for, by their names.
+    signing: RefCell<Vec<(String, Option<Generation>)>>,
 }
+
+/// The statement that records an intended identity, without its values.
+const INSERT_IDENTITY: &str = "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, issuer, \
+    not_before, not_after, state, role, intended_at, issuer_generation, station, unregistered_at)";
 
 impl<'a> Transaction<'a> {
     pub(crate) fn begin(view: &'a View, lock: TableLock) -> Result<Self> {
-        Ok(Self { view, now_ms: view.begin(lock)?, open: true })
+        Ok(Self { view, now_ms: view.begin(lock)?, open: true, signing: RefCell::default() })
     }
 
     pub(crate) fn commit(mut self) -> Result<()> {
@@ -71,12 +79,36 @@ impl<'a> Transaction<'a> {
         self.intend_free(identity, issuer)
     }
 
-    /// As [`Transaction::intend`], for a name that [`View::check_not_reserved`] has found free in this transaction.
+    /// The next generation of a name, to be recorded with [`Self::intend_all`]. The caller has found the name free in this
+    /// transaction, and has read its generations. A renewal of a name that was taken from the platform stays away from there.
     ///
     /// # Errors
     /// As [`Transaction::intend`].
-    pub fn intend_checked(&self, identity: &NewIdentity) -> Result<Generation> {
-        self.intend_free(identity, self.generation_of(&identity.issuer)?)
+    pub fn plan_next(&self, identity: NewIdentity, history: &NameHistory) -> Result<NextIdentity> {
+        let last = history.last().map(|last| (last.generation, last.state));
+        Ok(NextIdentity {
+            generation: self.next_generation(&identity, last)?,
+            issuer: self.signing_generation(&identity.issuer)?,
+            unregistered_at: history.unregistered_at(),
+            identity,
+        })
+    }
+
+    /// Records identities of different names that are about to be signed, with fewer statements than one by one.
+    ///
+    /// # Errors
+    /// As [`Transaction::intend`].
+    pub fn intend_all<'n>(&self, all: impl IntoIterator<Item = &'n NextIdentity>) -> Result<Vec<IntendedIdentity>> {
+        let (mut keys, mut rows) = (Vec::new(), Vec::new());
+        let station = host_name();
+        for next in all {
+            let NextIdentity { identity, generation, issuer, unregistered_at } = next;
+            let key = Key { kind: identity.kind, name: identity.name.clone(), generation: *generation };
+            keys.push(key);
+            rows.push(self.identity_values(identity, (*generation, *issuer), &station, *unregistered_at)?);
+        }
+        let rows = self.insert_rows(INSERT_IDENTITY, &rows)?;
+        Ok(keys.into_iter().zip(rows).map(|(key, row)| IntendedIdentity { key, row }).collect())
     }
 
     fn intend_free(&self, identity: &NewIdentity, issuer: Option<Generation>) -> Result<Generation> {
@@ -84,40 +116,56 @@ impl<'a> Transaction<'a> {
             "SELECT generation, state FROM identity WHERE kind = ?1 AND name = ?2 ORDER BY generation DESC LIMIT 1",
             values![identity.kind.as_str(), &identity.name],
         )?;
-        let last: Option<(u32, String)> = last.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()?;
-        let what = || format!("{} {}", identity.kind, identity.name);
-        let generation = match last {
-            None => 1,
-            // Two processes could reach this line only without the store's lock.
-            Some((_, state)) if state == State::Intended.as_str() => {
-                return Err(self.bug(format!("{} is intended twice", what())));
-            }
-            Some((last, _)) => {
-                last.checked_add(1).ok_or_else(|| self.bug(format!("{} has used up its generations", what())))?
-            }
-        };
-        let parameters = self.parameters(&identity.parameters)?;
-        self.execute(
-            "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, issuer, \
-             not_before, not_after, state, intended_at, issuer_generation, station) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'intended', ?11, ?12, ?13)",
-            values![
-                identity.kind.as_str(),
-                &identity.name,
-                generation,
-                identity.serial.octets(),
-                &identity.profile,
-                &identity.algorithm,
-                parameters,
-                &identity.issuer,
-                identity.not_before.unix_timestamp(),
-                identity.not_after.unix_timestamp(),
-                self.now(),
-                issuer.map(Generation::number),
-                host_name(),
-            ],
+        let state = |text: &String| one_of(&State::ALL, State::as_str, text).map_err(|error| error.at(self.path()));
+        let last = last.map(|row| Ok::<_, Error>((Generation(row.get(0)?), state(&row.get(1)?)?))).transpose()?;
+        let generation = self.next_generation(identity, last)?;
+        self.insert_rows(
+            INSERT_IDENTITY,
+            &[self.identity_values(identity, (generation, issuer), &host_name(), None)?],
         )?;
-        Ok(Generation(generation))
+        Ok(generation)
+    }
+
+    /// The generation behind the last one of the name.
+    fn next_generation(&self, identity: &NewIdentity, last: Option<(Generation, State)>) -> Result<Generation> {
+        let what = || format!("{} {}", identity.kind, identity.name);
+        match last {
+            None => Ok(Generation(1)),
+            // Two processes could reach this line only without the store's lock.
+            Some((_, State::Intended)) => Err(self.bug(format!("{} is intended twice", what()))),
+            Some((last, _)) => {
+                let next = last.0.checked_add(1).map(Generation);
+                next.ok_or_else(|| self.bug(format!("{} has used up its generations", what())))
+            }
+        }
+    }
+
+    /// The values of [`INSERT_IDENTITY`]. `unregistered_at` is in seconds since 1970 (UTC).
+    fn identity_values<'i>(
+        &self,
+        identity: &'i NewIdentity,
+        (generation, issuer): (Generation, Option<Generation>),
+        station: &'i str,
+        unregistered_at: Option<i64>,
+    ) -> Result<[SqlValue<'i>; 16]> {
+        Ok([
+            identity.kind.as_str().into(),
+            (&identity.name).into(),
+            generation.0.into(),
+            identity.serial.octets().into(),
+            (&identity.profile).into(),
+            (&identity.algorithm).into(),
+            self.parameters(&identity.parameters)?.into(),
+            (&identity.issuer).into(),
+            identity.not_before.unix_timestamp().into(),
+            identity.not_after.unix_timestamp().into(),
+            State::Intended.as_str().into(),
+            Role::Intended.as_str().into(),
+            self.now().into(),
+            issuer.map(Generation::number).into(),
+            station.into(),
+            unregistered_at.into(),
+        ])
     }
 
     /// Records that an intended generation is signed and delivered: it is the current generation of its name from now on.
@@ -229,9 +277,10 @@ impl<'a> Transaction<'a> {
         if let Some(row) = self.one("SELECT id FROM parameters WHERE text = ?1", text)? {
             return row.get(0);
         }
-        // Another station may come to the same at the same time. The row is asked for and not returned: SQLite makes a
-        // table in memory for what a statement returns.
-        self.execute("INSERT INTO parameters (text) VALUES (?1) ON CONFLICT DO NOTHING", text)?;
+        if let Some(row) = self.insert("INSERT INTO parameters (text) VALUES (?1) ON CONFLICT DO NOTHING", text)? {
+            return Ok(row);
+        }
+        // Another station came to the same at the same time.
         let row = self.one("SELECT id FROM parameters WHERE text = ?1", text)?;
         row.ok_or_else(|| self.bug("a new row is not there".to_owned()))?.get(0)
     }
@@ -248,6 +297,17 @@ impl<'a> Transaction<'a> {
             return Ok(Some(Generation(ca.get(0)?)));
         }
         if self.is_revoked_ca(issuer)? { Err(ca_revoked(issuer)) } else { Ok(None) }
+    }
+
+    /// As [`Self::generation_of`], asked once in a transaction: for one that records many certificates and changes no CA.
+    fn signing_generation(&self, issuer: &str) -> Result<Option<Generation>> {
+        let mut known = self.signing.borrow_mut();
+        if let Some((_, generation)) = known.iter().find(|(name, _)| name == issuer) {
+            return Ok(*generation);
+        }
+        let generation = self.generation_of(issuer)?;
+        known.push((issuer.to_owned(), generation));
+        Ok(generation)
     }
 
     pub(crate) fn bug(&self, what: String) -> Error {

@@ -246,6 +246,31 @@ impl View {
         }
     }
 
+    /// Inserts a row into a table whose key is `id`, and returns that; `None` if the statement inserts nothing because of
+    /// a conflict.
+    pub(crate) fn insert(&self, sql: &str, values: &[SqlValue<'_>]) -> Result<Option<i64>> {
+        match &self.database {
+            // Not by RETURNING: SQLite makes a table in memory for what a statement returns.
+            Database::Sqlite(file) => file.insert(sql, values),
+            Database::Postgres(_) => {
+                self.one(&format!("{sql} RETURNING id"), values)?.map(|row| row.get(0)).transpose()
+            }
+        }
+    }
+
+    /// Inserts rows into a table whose key is `id`, and returns that of each. `into` is the statement without its values.
+    pub(crate) fn insert_rows<'a, V: AsRef<[SqlValue<'a>]>>(&self, into: &str, rows: &[V]) -> Result<Vec<i64>> {
+        if let Database::Sqlite(file) = &self.database {
+            return file.insert_rows(into, rows);
+        }
+        let one = |row: &V| {
+            let places: Vec<String> = (1..=row.as_ref().len()).map(|place| format!("?{place}")).collect();
+            let number = self.insert(&format!("{into} VALUES ({})", places.join(", ")), row.as_ref())?;
+            number.ok_or_else(|| Code::Internal.error("a new row is not there").at(&self.path))
+        };
+        rows.iter().map(one).collect()
+    }
+
     /// Does the same with each list of values, and tells how many rows that changed.
     pub(crate) fn execute_many<'a, V: AsRef<[SqlValue<'a>]>>(
         &self,
@@ -298,7 +323,12 @@ impl View {
     pub(crate) fn row_of(&self, key: &Key, select: &str) -> Result<SqlRow> {
         let sql = format!("{select} WHERE kind = ?1 AND name = ?2 AND generation = ?3");
         let row = self.one(&sql, values![key.kind.as_str(), &key.name, key.generation.0])?;
-        row.ok_or_else(|| Code::UnknownIdentity.error(format!("the ledger has no {key}")).at(&self.path))
+        row.ok_or_else(|| self.unknown(key))
+    }
+
+    /// The error for a key without a row.
+    pub(crate) fn unknown(&self, key: &Key) -> Error {
+        Code::UnknownIdentity.error(format!("the ledger has no {key}")).at(&self.path)
     }
 
     pub(crate) fn entries(&self, condition: &str, values: &[SqlValue<'_>]) -> Result<Vec<Entry>> {

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
 use base::{Code, Error, Result};
-use ledger::{IssuedRecord, Key};
+use ledger::{IntendedIdentity, IssuedRecord, Key};
 use pki::Certificate;
 use pki::issuer::Issuer;
 use store::{KeptStore, Store, Workspace};
@@ -45,7 +45,7 @@ pub(crate) struct Desk<'a, 'w> {
 
 /// A certificate that was signed, or why it was not.
 struct Signed {
-    key: Key,
+    identity: IntendedIdentity,
     public: [u8; 32],
     is_in_use: bool,
     approved_by: Option<String>,
@@ -110,7 +110,7 @@ impl Desk<'_, '_> {
             end_all(calls, &Refusal::Failed);
             return Ok(Vec::new());
         }
-        let decisions = match self.decide(&mut store, &calls) {
+        let (decisions, recorded) = match self.decide(&mut store, &calls) {
             Ok(decisions) => decisions,
             Err(error) => {
                 tracing::error!(%error, "requests could not be decided");
@@ -124,10 +124,14 @@ impl Desk<'_, '_> {
         let mut has_waiting = false;
         let mut deferred = Vec::new();
         let mut planned = Vec::new();
+        let mut recorded = recorded.into_iter();
         for (call, decision) in calls.into_iter().zip(decisions) {
             match decision {
                 Decision::Deferred => deferred.push(call),
-                Decision::Issue(plan) => planned.push((call, *plan)),
+                Decision::Issue(plan) => match recorded.next() {
+                    Some(identity) => planned.push((call, identity, *plan)),
+                    None => call.end(Reply::refused(&Refusal::Failed)),
+                },
                 Decision::Refused(refusal) => call.end(Reply::refused(&refusal)),
                 Decision::Again { key, certificate } => call.end(sent_again(&key, &certificate)),
                 Decision::Confirmed { key, waits } => {
@@ -159,32 +163,38 @@ impl Desk<'_, '_> {
         Ok(deferred)
     }
 
-    fn decide(&self, store: &mut Store, calls: &[Call]) -> Result<Vec<Decision>> {
-        let rules = Rules {
-            config: self.workspace.config,
-            cas: &self.cas,
-            bootstrap: &self.bootstrap,
-            issuances: self.issuances,
-            registers: self.waits.is_some(),
-            now: self.workspace.now,
-        };
+    /// The decisions, and the rows of those to issue, in their order.
+    fn decide(&self, store: &mut Store, calls: &[Call]) -> Result<(Vec<Decision>, Vec<IntendedIdentity>)> {
         store.ledger.transaction(|transaction| {
+            let rules = Rules {
+                config: self.workspace.config,
+                cas: &self.cas,
+                bootstrap: &self.bootstrap,
+                issuances: self.issuances,
+                registers: self.waits.is_some(),
+                has_open_jobs: transaction.has_open_jobs()?,
+                now: self.workspace.now,
+            };
             let mut taken = BTreeSet::new();
-            calls
-                .iter()
-                .map(|call| {
-                    let decision = rules.decide(transaction, call, &|name| taken.contains(name))?;
-                    if let Decision::Issue(planned) = &decision {
-                        taken.insert(planned.key.name.clone());
-                    }
-                    Ok(decision)
-                })
-                .collect()
+            let decide = |call: &Call| -> Result<Decision> {
+                let decision = rules.decide(transaction, call, &|name| taken.contains(name))?;
+                if let Decision::Issue(planned) = &decision {
+                    taken.insert(planned.next.identity().name.clone());
+                }
+                Ok(decision)
+            };
+            let decisions: Vec<Decision> = calls.iter().map(decide).collect::<Result<_>>()?;
+            let planned = decisions.iter().filter_map(|decision| match decision {
+                Decision::Issue(planned) => Some(&planned.next),
+                _ => None,
+            });
+            let recorded = transaction.intend_all(planned)?;
+            Ok((decisions, recorded))
         })
     }
 
     /// Signs what was planned, records it, and answers. Returns whether the ledger could be written.
-    fn issue(&self, store: &mut Store, planned: Vec<(Call, Planned)>) -> bool {
+    fn issue(&self, store: &mut Store, planned: Vec<(Call, IntendedIdentity, Planned)>) -> bool {
         if planned.is_empty() {
             return true;
         }
@@ -207,7 +217,7 @@ impl Desk<'_, '_> {
     }
 
     /// Signs on all cores. Each request keeps its own result.
-    fn sign_all(&self, mut plans: Vec<(Call, Planned)>) -> Vec<(Call, Signed)> {
+    fn sign_all(&self, mut plans: Vec<(Call, IntendedIdentity, Planned)>) -> Vec<(Call, Signed)> {
         let share = plans.len().div_ceil(self.cores).max(1);
         let mut shares = Vec::new();
         while plans.len() > share {
@@ -215,8 +225,8 @@ impl Desk<'_, '_> {
             shares.push(std::mem::replace(&mut plans, rest));
         }
         let cas = &self.cas;
-        let sign_share = |share: Vec<(Call, Planned)>| -> Vec<(Call, Signed)> {
-            share.into_iter().map(|(call, plan)| (call, sign(cas, plan))).collect()
+        let sign_share = |share: Vec<(Call, IntendedIdentity, Planned)>| -> Vec<(Call, Signed)> {
+            share.into_iter().map(|(call, identity, plan)| (call, sign(cas, identity, plan))).collect()
         };
         std::thread::scope(|scope| {
             let threads: Vec<_> = shares.into_iter().map(|share| scope.spawn(move || sign_share(share))).collect();
@@ -233,14 +243,14 @@ impl Desk<'_, '_> {
     }
 }
 
-fn sign(cas: &Cas, plan: Planned) -> Signed {
-    let Planned { key, ca, order, public, is_in_use, approved_by } = plan;
-    let issued = cas.issuer(&ca).and_then(|ca| ca.issue(order));
+fn sign(cas: &Cas, identity: IntendedIdentity, plan: Planned) -> Signed {
+    let Planned { next, order, public, is_in_use, approved_by } = plan;
+    let issued = cas.issuer(&next.identity().issuer).and_then(|ca| ca.issue(order));
     let leaf = issued.and_then(|issued| {
         let leaf = issued.chain.into_iter().next();
         leaf.ok_or_else(|| Code::Internal.error("a CA issued nothing"))
     });
-    Signed { key, public, is_in_use, approved_by, result: leaf }
+    Signed { identity, public, is_in_use, approved_by, result: leaf }
 }
 
 /// Records all results together.
@@ -248,15 +258,14 @@ fn record(store: &mut Store, signed: &[(Call, Signed)]) -> Result<()> {
     store.ledger.transaction(|transaction| {
         // Asked once for all, because most services need no approval and have none.
         let has_requests = transaction.has_enrolment_requests()?;
-        for (_, Signed { key, public, is_in_use, result, .. }) in signed {
+        for (_, Signed { identity, public, is_in_use, result, .. }) in signed {
+            let key = &identity.key;
             match result {
                 Ok(leaf) => {
                     let credentials_id = Some(leaf.credentials_id());
-                    transaction
-                        .issued_pending(key, &IssuedRecord { fingerprint: leaf.fingerprint(), credentials_id })?;
-                    // Kept with its key: a client whose answer is lost gets this certificate again instead of another
-                    // one.
-                    transaction.sent(key, public, leaf.der())?;
+                    let issued = IssuedRecord { fingerprint: leaf.fingerprint(), credentials_id };
+                    // With its certificate: a client whose answer is lost gets this one again instead of another one.
+                    transaction.issued_and_sent(identity, &issued, public, leaf.der())?;
                     if has_requests {
                         transaction.request_served(&requester(key.kind, &key.name), public)?;
                     }
@@ -275,12 +284,13 @@ fn reply(signed: Signed) -> Reply {
     match signed.result {
         Ok(leaf) => {
             let serial = Some(leaf.serial_hex());
-            let device = Some(signed.key.name);
+            let device = Some(signed.identity.key.name);
             Reply { answer: Answer::issued([&leaf]), device, serial, approved_by: signed.approved_by }
         }
         Err(error) => {
-            tracing::error!(%error, device = signed.key.name, "not signed");
-            Reply { device: Some(signed.key.name), ..Reply::refused(&refusal_of(&error)) }
+            let device = signed.identity.key.name;
+            tracing::error!(%error, device, "not signed");
+            Reply { device: Some(device), ..Reply::refused(&refusal_of(&error)) }
         }
     }
 }

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use base::{Code, Error, Result, digest};
 use config::{ApprovalPolicy, Config, EnrolmentPolicy};
 use identity::lifecycle::enrol::{self, EnrolmentPlan, SERVERS, SignsWith};
-use ledger::{Entry, Key, Kind, NewRequest, RequestDecision, Role, SerialNumber, Transaction};
+use ledger::{
+    Entry, Key, Kind, NameHistory, NewRequest, NextIdentity, RequestDecision, Role, SerialNumber, Transaction,
+};
 use pki::Certificate;
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
@@ -24,6 +26,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) issuances: u32,
     /// Whether confirmed certificates are brought to a platform.
     pub(crate) registers: bool,
+    /// Whether a job is open, in which a name may wait. Asked once for a batch, because most services have none.
+    pub(crate) has_open_jobs: bool,
     pub(crate) now: OffsetDateTime,
 }
 
@@ -35,7 +39,7 @@ pub(crate) enum Decision {
         key: Key,
         certificate: Vec<u8>,
     },
-    /// A new certificate. Its row is in the ledger.
+    /// A new certificate. Its row is inserted when all requests of the batch are decided.
     Issue(Box<Planned>),
     /// A certificate is used. `waits` tells whether the platform has yet to take it.
     Confirmed {
@@ -63,8 +67,7 @@ enum Purpose {
 
 /// A certificate that is about to be signed.
 pub(crate) struct Planned {
-    pub(crate) key: Key,
-    pub(crate) ca: String,
+    pub(crate) next: NextIdentity,
     pub(crate) order: pki::issuer::Order,
     /// SHA-256 over the public key.
     pub(crate) public: [u8; 32],
@@ -134,7 +137,7 @@ impl Rules<'_> {
         let certificate = call.caller.certificate.as_ref().ok_or(Refusal::NoCertificate)?;
         let entry = self.known(transaction, certificate, Purpose::Use)?;
         self.check_label(&entry, call.label.as_deref())?;
-        self.used(transaction, &entry)?;
+        self.used(transaction, &mut history_of(transaction, &entry)?, &entry)?;
         let waits = is_swap_open(transaction, &entry.key)?;
         Ok(Decision::Confirmed { key: entry.key, waits })
     }
@@ -143,8 +146,8 @@ impl Rules<'_> {
     fn seen(&self, transaction: &Transaction<'_>, call: &Call) -> Result<Decision, End> {
         let certificate = call.caller.certificate.as_ref().ok_or(Refusal::NoCertificate)?;
         let entry = self.known(transaction, certificate, Purpose::Use)?;
-        let is_first =
-            self.policy(label_of(&entry)?.as_deref()) != EnrolmentPolicy::Confirm && self.used(transaction, &entry)?;
+        let is_first = self.policy(label_of(&entry)?.as_deref()) != EnrolmentPolicy::Confirm
+            && self.used(transaction, &mut history_of(transaction, &entry)?, &entry)?;
         let waits = is_first && is_swap_open(transaction, &entry.key)?;
         Ok(Decision::Seen { first: is_first.then_some(entry.key), waits })
     }
@@ -158,7 +161,7 @@ impl Rules<'_> {
 
     /// Records that a certificate is used. The first one of a device waits for the platform, which is to know the device.
     /// In chain mode the platform takes it by a login. Returns whether this is its first use.
-    fn used(&self, transaction: &Transaction<'_>, entry: &Entry) -> Result<bool> {
+    fn used(&self, transaction: &Transaction<'_>, history: &mut NameHistory, entry: &Entry) -> Result<bool> {
         let name = entry.key.name.as_str();
         let is_first = self.registers
             // No platform knows servers.
@@ -170,7 +173,7 @@ impl Rules<'_> {
                 .history(Kind::Device, name)?
                 .iter()
                 .all(|other| other.role == Role::Revoked || other.unregistered_at.is_none());
-        let is_changed = transaction.used(&entry.key)?;
+        let is_changed = transaction.used_in(history, &entry.key)?;
         if is_changed && is_first {
             transaction.open_swap(&entry.key)?;
         }
@@ -187,22 +190,23 @@ impl Rules<'_> {
         is_taken: &dyn Fn(&str) -> bool,
     ) -> Result<Decision, End> {
         self.check_label(entry, call.label.as_deref())?;
-        let (kind, name) = (entry.key.kind, entry.key.name.as_str());
+        let name = entry.key.name.as_str();
         if is_taken(name) {
             return Ok(Decision::Deferred);
         }
         // The connection proves that the certificate is used.
-        self.used(transaction, entry)?;
+        let mut history = history_of(transaction, entry)?;
+        self.used(transaction, &mut history, entry)?;
         let public = digest::sha256(csr.key().spki_der());
         // The same key again: the answer was lost on its way. The same certificate is sent, and no serial number is
         // used.
-        if let Some(sent) = sent_before(transaction, (kind, name), &public, Some(&entry.key), self.now)? {
+        if let Some(sent) = sent_before(transaction, &history, &public, Some(&entry.key), self.now)? {
             return Ok(sent);
         }
         // By the present certificate and not by the label: a label never decides which hierarchy signs.
         let ca = self.cas.of_name(&entry.issuer).ok_or(Refusal::OtherIssuer)?;
         let plan = enrol::again(ca, entry, certificate, csr, self.now).map_err(|error| refused(&error))?;
-        self.record(transaction, call, plan, public, false)
+        self.record(transaction, call, plan, (public, false), history)
     }
 
     fn first(
@@ -245,7 +249,8 @@ impl Rules<'_> {
             }
             name
         };
-        if let Some(sent) = sent_before(transaction, (Kind::Device, &name), &public, None, self.now)? {
+        let history = transaction.name_history(Kind::Device, &name)?;
+        if let Some(sent) = sent_before(transaction, &history, &public, None, self.now)? {
             return Ok(sent);
         }
         let device: DeviceName = name.parse().map_err(|error| refused(&error))?;
@@ -258,7 +263,7 @@ impl Rules<'_> {
             self.cas.check_name(label, &device).map_err(|error| refused(&error))?;
         }
         let plan = enrol::first(self.config, ca, &device, csr, self.now).map_err(|error| refused(&error))?;
-        let decision = self.record(transaction, call, plan, public, true)?;
+        let decision = self.record(transaction, call, plan, (public, true), history)?;
         if credentials.is_some() {
             // Bound to the key and not spent yet: a lost answer can be asked for again. The confirmation spends it. A request
             // that waits is bound too: the operator approves this key.
@@ -394,17 +399,18 @@ impl Rules<'_> {
         transaction: &Transaction<'_>,
         call: &Call,
         plan: EnrolmentPlan,
-        public: [u8; 32],
-        is_first: bool,
+        (public, is_first): ([u8; 32], bool),
+        mut history: NameHistory,
     ) -> Result<Decision, End> {
         let EnrolmentPlan { identity, order, .. } = plan;
         let (kind, name) = (identity.kind, identity.name.as_str());
         let day_ago = self.now - Duration::DAY;
         // Counted inside the transaction, so that two requests at the same time cannot both be the last one.
-        if transaction.enrolled_since(kind, name, day_ago)? >= u64::from(self.issuances) {
+        if history.sent_since(day_ago) >= u64::from(self.issuances) {
             return Err(Refusal::TooMany(self.issuances).into());
         }
-        match transaction.check_not_reserved(kind, name) {
+        let reserved = if self.has_open_jobs { transaction.check_not_reserved(kind, name) } else { Ok(()) };
+        match reserved {
             Err(error) if error.code() == Code::NameReserved => {
                 return Err(Refusal::Request("the name waits in a job".to_owned()).into());
             }
@@ -416,21 +422,19 @@ impl Rules<'_> {
             Approval::By(user) => user,
             Approval::Waits => return Ok(Decision::Waiting(identity.name)),
         };
-        if let Some(unfinished) = transaction.unfinished_of(kind, name)? {
+        if let Some((unfinished, since)) = history.unfinished() {
             // Without a server only this process writes, and it signs nothing now.
-            let since = unfinished.reached(ledger::State::Intended);
-            if transaction.is_shared() && since.is_some_and(|since| self.now - since < ABANDONED) {
+            if transaction.is_shared() && self.now - since < ABANDONED {
                 return Err(Refusal::Busy(2).into());
             }
-            transaction.void(&unfinished.key, "interrupted before it was sent")?;
+            transaction.void(&unfinished, "interrupted before it was sent")?;
+            history = transaction.name_history(kind, name)?;
         }
-        let generation = transaction.intend_checked(&identity)?;
-        let key = Key { kind, name: identity.name, generation };
-        transaction.stay_unregistered(&key)?;
+        let next = transaction.plan_next(identity, &history)?;
         // A platform that is to know the device gets the certificate at its first use, and the ledger follows it.
         let is_in_use = self.policy(call.label.as_deref()) == EnrolmentPolicy::Issuance
             && (call.label.is_some() || !self.registers);
-        Ok(Decision::Issue(Box::new(Planned { key, ca: identity.issuer, order, public, is_in_use, approved_by })))
+        Ok(Decision::Issue(Box::new(Planned { next, order, public, is_in_use, approved_by })))
     }
 
     /// Whether an operator has approved a certificate for this key; a request that is new is recorded.
@@ -480,6 +484,10 @@ pub(crate) fn requester(kind: Kind, name: &str) -> Cow<'_, str> {
     if kind == Kind::Server { format!("{SERVERS}/{name}").into() } else { name.into() }
 }
 
+fn history_of(transaction: &Transaction<'_>, entry: &Entry) -> Result<NameHistory> {
+    transaction.name_history(entry.key.kind, &entry.key.name)
+}
+
 fn is_swap_open(transaction: &Transaction<'_>, key: &Key) -> Result<bool> {
     Ok(transaction.enrolled(key)?.is_some_and(|sent| sent.is_swap_open))
 }
@@ -499,20 +507,20 @@ fn label_of(entry: &Entry) -> Result<Option<String>, Refusal> {
 /// that is being renewed, which may keep its key.
 fn sent_before(
     transaction: &Transaction<'_>,
-    (kind, name): (Kind, &str),
+    history: &NameHistory,
     public: &[u8; 32],
     renewed: Option<&Key>,
     now: OffsetDateTime,
 ) -> Result<Option<Decision>, End> {
-    let Some(entry) = transaction.sent_for_key(kind, name, public)? else { return Ok(None) };
-    let is_later = renewed.is_none_or(|renewed| renewed.generation < entry.generation());
+    let Some(last) = history.sent_for_key(public) else { return Ok(None) };
+    let is_later = renewed.is_none_or(|renewed| renewed.generation < last.key.generation);
     // A device that comes back after the end of what it never received gets another one: an expired certificate would let
     // it in nowhere, and it asks with the same key until it has an answer.
-    if !is_later || entry.not_after <= now {
+    if !is_later || last.not_after <= now {
         return Ok(None);
     }
-    let sent = transaction.enrolled(&entry.key)?;
-    Ok(sent.map(|sent| Decision::Again { key: entry.key, certificate: sent.certificate }))
+    let sent = transaction.enrolled(&last.key)?;
+    Ok(sent.map(|sent| Decision::Again { key: last.key, certificate: sent.certificate }))
 }
 
 /// The refusal for an error about a request.

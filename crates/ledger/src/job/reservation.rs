@@ -68,6 +68,11 @@ impl View {
         row.map(|row| Ok((JobId(row.get(0)?), row.get(1)?))).transpose()
     }
 
+    /// Whether a job is open: without one no name is reserved by a job.
+    pub fn has_open_jobs(&self) -> Result<bool> {
+        Ok(self.one("SELECT 1 FROM job WHERE state = 'open' LIMIT 1", &[])?.is_some())
+    }
+
     /// Fails if a name waits in a job.
     ///
     /// # Errors

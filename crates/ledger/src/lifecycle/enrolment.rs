@@ -1,13 +1,15 @@
 //! Enrolment over the network: one-time passwords, and the certificates that were sent.
 
+pub(crate) mod history;
 pub(crate) mod request;
 
 use base::Result;
 use time::OffsetDateTime;
 
-use crate::entry::Entry;
-use crate::key::{Key, Kind};
+use crate::entry::{Entry, IntendedIdentity, IssuedRecord};
+use crate::key::{Generation, Key};
 use crate::ledger::Ledger;
+use crate::lifecycle::enrolment::history::NameHistory;
 use crate::lifecycle::revocation::OpenStep;
 use crate::lifecycle::role::Role;
 use crate::state::State;
@@ -127,34 +129,12 @@ impl View {
         Ok(self.one(&sql, values![key.kind.as_str(), &key.name, key.generation.0])?.is_some())
     }
 
-    /// The last generation of a name that was sent for the public key with this SHA-256, and that its holder may begin to
-    /// use: a later one that is used has not replaced it, and it is not out of use.
-    pub fn sent_for_key(&self, kind: Kind, name: &str, public: &[u8; 32]) -> Result<Option<Entry>> {
-        // Not only the pending one: a generation before it that the platform took late supersedes it, and its answer may
-        // still be on its way.
-        let sql = "WHERE kind = ?1 AND name = ?2 AND role IN ('current', 'pending', 'superseded') AND EXISTS \
-            (SELECT 1 FROM enrolled WHERE enrolled.identity = identity.id AND enrolled.key = ?3) \
-            ORDER BY generation DESC LIMIT 1";
-        let last = self.entries(sql, values![kind.as_str(), name, public])?.pop();
-        match last {
-            Some(entry) if entry.role == Role::Superseded && self.is_later_one_used(&entry.key)? => Ok(None),
-            last => Ok(last),
-        }
-    }
-
     /// The time at which a later generation of the name was first used with the service; `None` if none was.
     pub fn first_use_of_later(&self, key: &Key) -> Result<Option<OffsetDateTime>> {
         let sql = "SELECT min(used_at) FROM identity JOIN enrolled ON enrolled.identity = identity.id \
             WHERE kind = ?1 AND name = ?2 AND generation > ?3";
         let row = self.one(sql, values![key.kind.as_str(), &key.name, key.generation.0])?;
         row.map(|row| row.get::<Option<i64>>(0)).transpose()?.flatten().map(at).transpose()
-    }
-
-    /// The number of certificates that were sent to a name since a time.
-    pub fn enrolled_since(&self, kind: Kind, name: &str, since: OffsetDateTime) -> Result<u64> {
-        let sql = "SELECT count(*) FROM identity JOIN enrolled ON enrolled.identity = identity.id \
-            WHERE kind = ?1 AND name = ?2 AND intended_at >= ?3";
-        self.one(sql, values![kind.as_str(), name, since.unix_timestamp()])?.map_or(Ok(0), |row| row.get(0))
     }
 
     /// The generations that the platform has yet to take, in the order of their use.
@@ -279,11 +259,41 @@ impl Transaction<'_> {
     /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row.
     pub fn sent(&self, key: &Key, public: &[u8; 32], certificate: &[u8]) -> Result<()> {
         let (row, _) = self.locate(key)?;
+        self.sent_in_row(row, public, certificate)
+    }
+
+    /// Records an intended identity as signed, waiting for its use, and the certificate that is sent to its holder. An
+    /// earlier pending generation is superseded. `public` is SHA-256 over the public key.
+    ///
+    /// # Errors
+    /// [`Code::Internal`](base::Code::Internal) if it is not intended any more.
+    pub fn issued_and_sent(
+        &self,
+        intended: &IntendedIdentity,
+        issued: &IssuedRecord,
+        public: &[u8; 32],
+        certificate: &[u8],
+    ) -> Result<()> {
+        let IntendedIdentity { key, row } = intended;
+        // First, because an index allows one pending generation for each name.
+        self.supersede(key, Role::Pending)?;
+        let changed = self.execute(
+            "UPDATE identity SET state = 'issued', issued_at = ?2, last_error = NULL, fingerprint = ?3, \
+             credentials_id = ?4, role = 'pending' WHERE id = ?1 AND state = 'intended'",
+            values![*row, self.now(), &issued.fingerprint, issued.credentials_id.as_ref()],
+        )?;
+        if changed != 1 {
+            return Err(self.bug(format!("{key} is not intended any more, and cannot become issued")));
+        }
+        self.sent_in_row(*row, public, certificate)
+    }
+
+    fn sent_in_row(&self, row: i64, public: &[u8; 32], certificate: &[u8]) -> Result<()> {
         self.execute(
             "INSERT INTO enrolled (identity, key, certificate) VALUES (?1, ?2, ?3)",
             values![row, public, certificate],
-        )?;
-        Ok(())
+        )
+        .map(drop)
     }
 
     /// Records that a generation was used by its holder, and spends the device's password. If the generation before it is
@@ -293,24 +303,43 @@ impl Transaction<'_> {
     /// # Errors
     /// Those of the database.
     pub fn used(&self, key: &Key) -> Result<bool> {
-        let (row, role) = self.role_of(key)?;
+        self.used_in(&mut self.name_history(key.kind, &key.name)?, key)
+    }
+
+    /// As [`Self::used`], for a name whose generations were read in this transaction. The history follows the change.
+    ///
+    /// # Errors
+    /// As [`Self::used`].
+    pub fn used_in(&self, history: &mut NameHistory, key: &Key) -> Result<bool> {
+        let Some(own) = history.of(key.generation) else {
+            return Err(self.unknown(key));
+        };
+        let Some(sent) = own.sent.filter(|sent| !sent.is_used) else { return Ok(false) };
         let sql = "UPDATE enrolled SET used_at = ?2 WHERE identity = ?1 AND used_at IS NULL";
-        if self.execute(sql, values![row, self.now()])? == 0 {
+        if self.execute(sql, values![own.row, self.now()])? == 0 {
             return Ok(false);
         }
-        // Only the password that this very key has used: an operator may have made a new one since.
-        let sql = "UPDATE enrolment_password SET spent_at = ?2 WHERE device = ?1 AND spent_at IS NULL AND \
-            key = (SELECT key FROM enrolled WHERE identity = ?3)";
-        self.execute(sql, values![&key.name, self.now(), row])?;
-        let before = self.current(key.kind, &key.name)?.filter(|before| before.key != *key);
-        if !self.becomes_pending((row, role), key, before.as_ref())? {
-            return Ok(true);
+        if history.has_passwords {
+            // Only the password that this very key has used: an operator may have made a new one since.
+            let sql = "UPDATE enrolment_password SET spent_at = ?2 WHERE device = ?1 AND spent_at IS NULL AND key = ?3";
+            self.execute(sql, values![&key.name, self.now(), &sent.key])?;
         }
+        let before = history.current().filter(|before| before.generation != key.generation);
+        let is_pending = self.becomes_pending((own.row, own.role), key, before.map(|before| before.generation))?;
         // A platform that knows the certificate before must get this one first. Else no login would work in between.
-        if before.is_some_and(|before| before.reached(State::Registered).is_some()) {
-            self.execute("UPDATE enrolled SET swap = 'open' WHERE identity = ?1", values![row])?;
+        let is_swapped = is_pending && before.is_some_and(|before| before.is_registered);
+        if is_swapped {
+            self.execute("UPDATE enrolled SET swap = 'open' WHERE identity = ?1", values![own.row])?;
+        } else if is_pending {
+            // First, because an index allows one current generation for each name.
+            before.map_or(Ok(()), |before| self.supersede_row(before.row, history.has_steps))?;
+            self.make_current(own.row, history.has_steps)?;
+        }
+        if is_pending && own.role != Role::Pending {
+            // A pending one has lost its role.
+            *history = self.name_history(key.kind, &key.name)?;
         } else {
-            self.promote_row(row, key)?;
+            history.follow_use(key.generation, is_pending && !is_swapped);
         }
         Ok(true)
     }
@@ -350,7 +379,7 @@ impl Transaction<'_> {
             // A later certificate was sent and superseded this one, but the device has used this one only.
             Role::Superseded if !self.is_later_one_used(key)? => {
                 let current = self.current(key.kind, &key.name)?;
-                self.becomes_pending((row, role), key, current.as_ref())
+                self.becomes_pending((row, role), key, current.as_ref().map(Entry::generation))
             }
             _ => Ok(false),
         }
@@ -358,8 +387,8 @@ impl Transaction<'_> {
 
     /// Makes a generation that is used the pending one, in place of a later one that was sent and never used. Returns
     /// whether it is pending: nothing takes the place of a current generation that is later.
-    fn becomes_pending(&self, (row, role): (i64, Role), key: &Key, current: Option<&Entry>) -> Result<bool> {
-        let is_newer = current.is_none_or(|current| current.generation() < key.generation);
+    fn becomes_pending(&self, (row, role): (i64, Role), key: &Key, current: Option<Generation>) -> Result<bool> {
+        let is_newer = current.is_none_or(|current| current < key.generation);
         match role {
             Role::Pending => Ok(true),
             Role::Superseded if is_newer => {

@@ -85,9 +85,17 @@ impl Transaction<'_> {
     pub(crate) fn promote_row(&self, row: i64, key: &Key) -> Result<()> {
         // First, because an index allows one current generation for each name.
         self.supersede(key, Role::Current)?;
+        self.make_current(row, true)
+    }
+
+    /// Gives the role current to the generation in this row. No other one of its name has it. `has_steps` is false if no
+    /// renewal has open steps.
+    pub(crate) fn make_current(&self, row: i64, has_steps: bool) -> Result<()> {
         self.execute("UPDATE identity SET role = 'current' WHERE id = ?1", values![row])?;
-        // Whatever was under way with the platform is done.
-        self.execute("DELETE FROM renewal_step WHERE identity = ?1 AND step IN ('swap', 'back')", values![row])?;
+        if has_steps {
+            // Whatever was under way with the platform is done.
+            self.execute("DELETE FROM renewal_step WHERE identity = ?1 AND step IN ('swap', 'back')", values![row])?;
+        }
         Ok(())
     }
 
@@ -120,12 +128,15 @@ impl Transaction<'_> {
         // memory first.
         let sql = format!("SELECT id FROM identity WHERE kind = ?1 AND name = ?2 AND role = '{role}'");
         let rows = self.query(&sql, values![key.kind.as_str(), &key.name])?;
-        for row in &rows {
-            let row = row.get::<i64>(0)?;
-            self.execute("DELETE FROM renewal_step WHERE identity = ?1", values![row])?;
-            self.execute("UPDATE identity SET role = 'superseded' WHERE id = ?1", values![row])?;
+        rows.iter().try_for_each(|row| self.supersede_row(row.get(0)?, true))
+    }
+
+    /// Gives the role superseded to the generation in this row. `has_steps` is false if no renewal has open steps.
+    pub(crate) fn supersede_row(&self, row: i64, has_steps: bool) -> Result<()> {
+        if has_steps {
+            self.end_steps(row)?;
         }
-        Ok(())
+        self.execute("UPDATE identity SET role = 'superseded' WHERE id = ?1", values![row]).map(drop)
     }
 
     /// The row number and the role of a key.

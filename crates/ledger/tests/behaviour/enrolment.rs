@@ -90,7 +90,9 @@ pub(crate) fn the_first_use_spends_the_password_and_makes_it_current<S: Station>
     assert_eq!(roles(&ledger, "a"), [Role::Current]);
     assert!(ledger.password_of("a").unwrap().unwrap().is_spent);
     assert!(ledger.enrolled(&key).unwrap().unwrap().used_at.is_some());
-    assert_eq!(ledger.enrolled_since(Kind::Device, "a", BEGIN).unwrap(), 1);
+    let history = ledger.name_history(Kind::Device, "a").unwrap();
+    assert_eq!(history.sent_since(BEGIN), 1);
+    assert_eq!(history.sent_since(OffsetDateTime::now_utc() + Duration::DAY), 0);
 }
 
 pub(crate) fn a_registered_one_stays_current_until_the_platform_has_the_next<S: Station>() {
@@ -260,8 +262,7 @@ pub(crate) fn the_same_key_finds_what_was_sent_for_it<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
     let found = |ledger: &Ledger, number: u8| {
-        let entry = ledger.sent_for_key(Kind::Device, "a", &[number; 32]).unwrap();
-        entry.map(|entry| entry.key)
+        ledger.name_history(Kind::Device, "a").unwrap().sent_for_key(&[number; 32]).map(|sent| sent.key)
     };
     let (_, second) = with_an_open_swap(&mut ledger);
     let third = send(&mut ledger, "a", 3);
@@ -272,12 +273,60 @@ pub(crate) fn the_same_key_finds_what_was_sent_for_it<S: Station>() {
     assert_eq!(found(&ledger, 3), Some(third.clone()));
     assert!(used(&mut ledger, &third) && ledger.swap_done(&third).unwrap());
     assert_eq!((found(&ledger, 2), found(&ledger, 3)), (None, Some(third.clone())));
-    assert_eq!(ledger.sent_for_key(Kind::Device, "b", &[3; 32]).unwrap(), None);
+    assert_eq!(ledger.name_history(Kind::Device, "b").unwrap().sent_for_key(&[3; 32]), None);
     // Two for one key: the later one.
     let fourth = send_for(&mut ledger, "a", 4, 3);
     assert_eq!(found(&ledger, 3), Some(fourth.clone()));
     assert!(ledger.revoke(&fourth, None, &[]).unwrap());
     assert_eq!(found(&ledger, 3), Some(third));
+}
+
+pub(crate) fn a_batch_of_renewals_is_recorded_as_one_by_one<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    // As many as make several statements: 16, 4 and 1.
+    let names: Vec<String> = (0..21).map(|number| format!("device {number:02}")).collect();
+    let firsts: Vec<Key> = names.iter().map(|name| issue(&mut ledger, name)).collect();
+    ledger.registered(&firsts[0]).unwrap();
+    ledger.unregistering(&firsts[0]).unwrap();
+    let renewal = |name: &str| NewIdentity { serial: serial(&format!("2 {name}")), ..device(name) };
+    let mut intend = || {
+        ledger.transaction(|transaction| {
+            let next = |name: &String| {
+                let history = transaction.name_history(Kind::Device, name)?;
+                transaction.plan_next(renewal(name), &history)
+            };
+            let all = names.iter().map(next).collect::<base::Result<Vec<_>>>()?;
+            transaction.intend_all(&all)
+        })
+    };
+    let recorded = intend().unwrap();
+    assert_eq!(intend().unwrap_err().code(), Code::Internal, "each is intended");
+    let rows: Vec<_> = recorded.iter().map(|one| (one.key.name.as_str(), one.key.generation.number())).collect();
+    assert_eq!(rows, names.iter().map(|name| (name.as_str(), 2)).collect::<Vec<_>>());
+    let (unfinished, since) = ledger.name_history(Kind::Device, &names[1]).unwrap().unfinished().unwrap();
+    assert_eq!((&unfinished, since <= OffsetDateTime::now_utc()), (&recorded[1].key, true));
+    let sign = |ledger: &mut Ledger| {
+        ledger.transaction(|transaction| {
+            recorded.iter().zip(0..).try_for_each(|(one, number)| {
+                transaction.issued_and_sent(one, &leaf(&one.key.name), &[number; 32], &[0x30, number])
+            })
+        })
+    };
+    sign(&mut ledger).unwrap();
+    for (one, number) in recorded.iter().zip(0..) {
+        let entry = ledger.entry(&one.key).unwrap().unwrap();
+        assert_eq!(
+            (entry.role, entry.state, entry.serial),
+            (Role::Pending, State::Issued, renewal(&one.key.name).serial)
+        );
+        assert_eq!(entry.fingerprint, Some(leaf(&one.key.name).fingerprint));
+        assert_eq!(entry.unregistered_at.is_some(), number == 0, "what was taken from the platform stays away");
+        let sent = ledger.enrolled(&one.key).unwrap().unwrap();
+        assert_eq!((sent.key, sent.certificate), ([number; 32], vec![0x30, number]));
+    }
+    assert_eq!(sign(&mut ledger).unwrap_err().code(), Code::Internal, "none is intended any more");
+    assert_eq!(ledger.name_history(Kind::Device, &names[1]).unwrap().unfinished(), None);
 }
 
 pub(crate) fn what_a_device_can_still_hold_is_not_revoked_as_superseded<S: Station>() {

@@ -420,6 +420,7 @@ macro_rules! behaviour {
             a_request_belongs_to_one_key_and_is_decided_by_its_name
             one_in_use_from_its_issuance_leaves_the_one_before_a_way_back
             the_same_key_finds_what_was_sent_for_it
+            a_batch_of_renewals_is_recorded_as_one_by_one
             what_a_device_can_still_hold_is_not_revoked_as_superseded
             a_renewal_that_another_replaced_can_still_be_held
             what_is_in_doubt_is_revoked_by_hand_alone
