@@ -31,6 +31,13 @@ const FLEET_WAL_BYTES: i64 = 32 << 20;
 /// read the file. A service writes a few pages again and again, and each folding waits for the disk.
 const SERVICE_WAL_PAGES: i64 = 1000;
 
+/// More than these pages have: a file that shrinks must be extended again, and the disk then has to write its size as well.
+const SERVICE_WAL_BYTES: i64 = 8 << 20;
+
+/// Kibibytes of `ledger.db` that are kept in memory there: certificates come in no order, so each changes other pages of the
+/// indexes.
+const SERVICE_CACHE: i64 = 8 << 10;
+
 /// The statements that stay prepared there: more than a service has, because each would be parsed again for each batch.
 const SERVICE_STATEMENTS: usize = 128;
 
@@ -103,6 +110,9 @@ impl File {
     pub(crate) fn stay_open(&self) -> Result<()> {
         self.run(|connection| {
             connection.set_prepared_statement_cache_capacity(SERVICE_STATEMENTS);
+            // A negative number is a size in KiB instead of a number of pages.
+            connection.pragma_update(None, "cache_size", -SERVICE_CACHE)?;
+            connection.pragma_update(None, "journal_size_limit", SERVICE_WAL_BYTES)?;
             connection.pragma_update(None, "wal_autocheckpoint", SERVICE_WAL_PAGES)
         })
     }
