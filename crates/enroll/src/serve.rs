@@ -138,6 +138,7 @@ pub fn serve(
         is_busy: false,
         cores: cores(),
         metrics: &metrics,
+        gate: service.gate.clone(),
         workspace,
     };
     // Before the listeners open, so that the first client and the first health check find the anchors and the state.
@@ -190,7 +191,9 @@ fn cores() -> usize {
 
 fn runtime() -> Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(cores().min(4))
+        // The other half decides, writes and signs. Threads that wake each other for single connections take more time than
+        // the connections.
+        .worker_threads((cores() / 2).clamp(1, 4))
         // Only reads of small files block: CA certificates and revocation lists.
         .max_blocking_threads(16)
         .thread_name("serve")
@@ -268,7 +271,8 @@ async fn accept<F>(
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot send small packets at once");
         }
-        let served = serve(stream, address, service.clone());
+        // In its place from the beginning: it is large, and would be moved several times before it runs.
+        let served = Box::pin(serve(stream, address, service.clone()));
         tokio::spawn(async move {
             served.await;
             drop(entered);

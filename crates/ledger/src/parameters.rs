@@ -81,7 +81,7 @@ fn write_sorted(value: &Value, text: &mut String) {
                     text.push(',');
                 }
                 // Written as a JSON string, which escapes quotes and control characters in the key.
-                text.push_str(&Value::String(key.clone()).to_string());
+                push_plain(key, text);
                 text.push(':');
                 write_sorted(value, text);
             }
@@ -97,8 +97,14 @@ fn write_sorted(value: &Value, text: &mut String) {
             }
             text.push(']');
         }
-        plain => text.push_str(&plain.to_string()),
+        plain => push_plain(plain, text),
     }
+}
+
+/// Appends a value that is neither an object nor a list. Not by its `Display`, which takes several times as long.
+fn push_plain(value: &(impl Serialize + ?Sized), text: &mut String) {
+    // Strings, numbers and the like can always be written.
+    text.push_str(&serde_json::to_string(value).unwrap_or_default());
 }
 
 fn compare(key: &str, recorded: Option<&Value>, wanted: Option<&Value>, found: &mut Vec<Difference>) {

@@ -8,6 +8,7 @@ use identity::lifecycle::enrol::{SERVERS, SignsWith};
 use identity::profile_ca::{self, name_pattern::NamePattern};
 use identity::request::crl_url;
 use pki::Certificate;
+use pki::certificate::PublicKeyKind;
 use pki::device_name::DeviceName;
 use store::Workspace;
 use store::ca::{Ca, KeyLocation, OpenCa};
@@ -25,11 +26,15 @@ pub(crate) struct Cas {
 
 struct ServedCa {
     ca: OpenCa,
+    /// The fingerprint of its certificate, which the parameters of each identity contain.
+    fingerprint: String,
     /// SHA-256 over its certificates, to notice that they were replaced.
     version: [u8; 32],
     /// The file of its certificate, before it was read.
     file: Option<Version>,
     pattern: Option<NamePattern>,
+    /// Whether one signature takes longer than starting a thread: RSA, and tokens.
+    is_slow: bool,
 }
 
 impl Cas {
@@ -86,7 +91,10 @@ impl Cas {
                         .fix("run the service where this key is, or without [serve] servers"),
                     _ => error,
                 })?;
-                self.open.insert(ca.name(), ServedCa { ca: open, version, file, pattern });
+                let is_in_file = matches!(ca.key_place(&dir)?, KeyLocation::File(_));
+                let is_slow = !is_in_file || matches!(open.certificate().public_key(), PublicKeyKind::Rsa(_));
+                let fingerprint = open.certificate().fingerprint_hex();
+                self.open.insert(ca.name(), ServedCa { ca: open, fingerprint, version, file, pattern, is_slow });
             }
         }
         Ok(())
@@ -114,7 +122,12 @@ impl Cas {
         let (name, ca) = self.open.get_key_value(name)?;
         // The lists that are published are those of the devices' CAs.
         let crl_url = self.crl_url.as_deref().filter(|_| *name != Ca::ServerIssuing.name());
-        Some(SignsWith { name, certificate: ca.ca.certificate(), crl_url })
+        Some(SignsWith { name, certificate: ca.ca.certificate(), fingerprint: &ca.fingerprint, crl_url })
+    }
+
+    /// Whether one of the CAs takes longer for a signature than a thread takes to start.
+    pub(crate) fn sign_slowly(&self) -> bool {
+        self.open.values().any(|ca| ca.is_slow)
     }
 
     /// Whether servers can renew their certificates.

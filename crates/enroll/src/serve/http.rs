@@ -28,7 +28,8 @@ use crate::est::{Answer, Credentials, Operation, Refusal, Route, request};
 
 /// Serves a connection over TLS.
 pub(crate) async fn over_tls(stream: TcpStream, address: IpAddr, acceptor: TlsAcceptor, service: Arc<Service>) {
-    let Ok(accepted) = timeout(service.limits.handshake, acceptor.accept(stream)).await else {
+    // Boxes, because a future that contains both would be moved as a whole.
+    let Ok(accepted) = timeout(service.limits.handshake, Box::pin(acceptor.accept(stream))).await else {
         service.metrics.rejected("handshake-time");
         return;
     };
@@ -49,10 +50,10 @@ pub(crate) async fn over_tls(stream: TcpStream, address: IpAddr, acceptor: TlsAc
         Some(Err(_)) => Peer::new(address, Presented::Unreadable),
     });
     let limits = service.limits;
-    serve_connection(stream, limits, move |request| {
+    Box::pin(serve_connection(stream, limits, move |request| {
         let (service, peer) = (service.clone(), peer.clone());
         async move { answer_in_time(request, &service, &peer).await }
-    })
+    }))
     .await;
 }
 

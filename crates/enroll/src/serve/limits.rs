@@ -65,7 +65,7 @@ impl Default for Limits {
 
 #[cfg(test)]
 mod tests {
-    use super::super::desk::BATCH;
+    use super::super::desk::{BATCH, GATHERING};
     use super::super::service::BUSY;
     use super::*;
 
@@ -89,6 +89,7 @@ mod tests {
             limits.longest().as_secs()
         ));
         has(&format!("takes up to {BATCH} requests at once"));
+        has(&format!("waits up to {} milliseconds for theirs", GATHERING.as_millis()));
         let batches = limits.queue.div_ceil(BATCH);
         has(&format!("With a full queue, {batches} such batches are served before the last request."));
         has(&format!(

@@ -12,7 +12,6 @@ use pki::serial::Serial;
 use pki::tbs::Contents;
 use pki::validity::{Lifetime, Validity};
 use pki::{Certificate, San, Subject};
-use serde::Deserialize;
 use store::ca::{Ca, Hierarchy};
 use time::OffsetDateTime;
 
@@ -40,14 +39,10 @@ pub struct SignsWith<'a> {
     pub name: &'a str,
     /// The certificate that leaves are verified with.
     pub certificate: &'a Certificate,
+    /// The fingerprint of that certificate ([`Certificate::fingerprint_hex`]).
+    pub fingerprint: &'a str,
     /// The base of the addresses of revocation lists.
     pub crl_url: Option<&'a str>,
-}
-
-/// The lifetime that the ledger has of an identity.
-#[derive(Debug, Deserialize)]
-struct Kept {
-    days: u32,
 }
 
 /// Plans the first certificate of a device. Subject and alternative names come from the configuration; the request may
@@ -76,7 +71,7 @@ pub fn first(
         san: sans.iter().map(ToString::to_string).collect(),
         alg: csr.key().algorithm().name(),
         days,
-        issuer: ca.certificate.fingerprint_hex(),
+        issuer: ca.fingerprint.to_owned(),
         // As for a request of the command line: the key is with the device, and a renewal needs a new request.
         csr: Some(csr.key().fingerprint_hex()),
         prefix,
@@ -106,19 +101,18 @@ pub fn again(
         return Err(Code::Internal.error(format!("{} does not issue the certificate of {}", ca.name, entry.key)));
     }
     let names = unchanged(present, csr)?;
-    let damaged = |error: serde_json::Error| {
-        Code::LedgerUnreadable.error("the parameters of an identity are damaged").caused_by(error).item(&entry.key.name)
-    };
-    let kept: Kept = serde_json::from_str(entry.parameters.as_str()).map_err(damaged)?;
+    let damaged = || Code::LedgerUnreadable.error("the parameters of an identity are damaged").item(&entry.key.name);
     let mut asked: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(entry.parameters.as_str()).map_err(damaged)?;
+        serde_json::from_str(entry.parameters.as_str()).map_err(|error| damaged().caused_by(error))?;
+    let days = asked.get("days").and_then(serde_json::Value::as_u64).and_then(|days| u32::try_from(days).ok());
+    let days = days.ok_or_else(|| damaged().because("they have no lifetime in days"))?;
     asked.insert("alg".to_owned(), csr.key().algorithm().name().into());
     asked.insert("csr".to_owned(), csr.key().fingerprint_hex().into());
-    asked.insert("issuer".to_owned(), ca.certificate.fingerprint_hex().into());
+    asked.insert("issuer".to_owned(), ca.fingerprint.into());
     asked.insert("subject".to_owned(), names.subject.to_string().into());
-    let plan = plan(ca, (entry.key.kind, &entry.key.name), names, kept.days, csr, Parameters::of(&asked)?, now)?;
+    let plan = plan(ca, (entry.key.kind, &entry.key.name), names, days, csr, Parameters::of(&asked)?, now)?;
     if plan.is_shortened {
-        check_lasts(kept.days, entry.not_after, plan.identity.not_after)?;
+        check_lasts(days, entry.not_after, plan.identity.not_after)?;
     }
     Ok(plan)
 }
