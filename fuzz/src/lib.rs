@@ -12,7 +12,7 @@ use pki::chain::Chain;
 use pki::crl::Crl;
 use pki::csr::Csr;
 use pki::pem_bundle::PemBundle;
-use pki::pkcs11::TokenUri;
+use pki::pkcs11::{KeyReference, TokenUri};
 use pki::verify::{self, Purpose, VerifyRequest};
 use pki::{Certificate, PrivateKey, inspect};
 use provision::PacketReader;
@@ -43,6 +43,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("fleet_names", names::fleet_names),
     ("inspect", inspect),
     ("jks", keystores::jks),
+    ("key_reference", key_reference),
     ("keygen_properties", keygen_properties),
     ("keygen_toml", keygen_toml),
     ("mqtt", mqtt),
@@ -115,6 +116,21 @@ fn pkcs11_uri(input: &[u8]) {
             // A PIN in a URI would be written into the store in the clear.
             assert!(!written.contains(";pin-") && !written.contains("&pin-"), "a PIN was taken: {written}");
         }
+        Err(error) => drop(format!("{error:?}")),
+    }
+}
+
+/// The file that names a key in a token.
+fn key_reference(input: &[u8]) {
+    match KeyReference::from_pem(input) {
+        Ok(Some(reference)) => {
+            let written = reference.to_pem();
+            let again = KeyReference::from_pem(&written).ok().flatten();
+            assert_eq!(again, Some(reference), "written and read again it names another key");
+            let text = String::from_utf8_lossy(&written);
+            assert!(!text.contains("pin-value="), "a PIN was taken: {text}");
+        }
+        Ok(None) => {}
         Err(error) => drop(format!("{error:?}")),
     }
 }

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use crate::asn1::blocks::{Block, blocks, looks_like_pem};
 use crate::keystore::find_keystore;
+use crate::pkcs11::REFERENCE_LABEL;
 use crate::read::crl::Crl;
 use crate::read::kind::StructureKind;
 use crate::read::pem_bundle::{KeyBlock, first_element, is_pkcs7};
@@ -108,6 +109,7 @@ fn of_block(block: &Block, passwords: &InspectPasswords, now: OffsetDateTime) ->
         "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => request::item(&block.der).map(one),
         "X509 CRL" => Crl::from_der(&block.der).map(|crl| one(revocation_list::item(&crl, now))),
         "PUBLIC KEY" => key::public_item(&block.der).map(one).ok_or_else(|| unknown(&block.der)),
+        REFERENCE_LABEL => token_key::block_item(&block.der).map(one),
         "PKCS12" => keystore::items(&block.der, passwords, now),
         label if is_pkcs7(label) => of_pkcs7(&block.der, now),
         label if label.ends_with("PRIVATE KEY") => Ok(one(key::item(&KeyBlock::from(block.clone()), passwords))),

@@ -15,9 +15,15 @@ mod mechanism;
 mod module;
 mod object;
 mod pool;
+mod pss;
+mod reference;
+mod replace;
 mod token;
 mod uri;
 
 pub use key::TokenKey;
 pub use module::LOADS_MODULES;
+pub use pss::PssMethod;
+pub use reference::KeyReference;
+pub(crate) use reference::LABEL as REFERENCE_LABEL;
 pub use uri::TokenUri;

@@ -21,6 +21,7 @@ mod tls;
 pub use actorcloud::ActorCloud;
 pub use anchor::Anchor;
 pub use check::{PacketReadError, PacketReader};
+pub use files::{LoginKey, TokenSigner};
 pub use fingerprint::Fingerprint;
 pub use http::ApiClientConfig;
 pub use mqtt;

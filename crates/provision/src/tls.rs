@@ -21,7 +21,7 @@ pub(crate) use verifier::ServerVerifier;
 /// A configuration without session resumption, so that every handshake shows certificates.
 pub(crate) fn client_config(verifier: Arc<ServerVerifier>, client: Arc<ClientKey>) -> Result<ClientConfig, Error> {
     let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_protocol_versions(rustls::ALL_VERSIONS)?
+        .with_protocol_versions(client.versions())?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_client_cert_resolver(client);

@@ -19,6 +19,10 @@ pub(crate) const CONFIG: &str = "keygen.toml";
 const OWN: &[(&str, &str)] = &[
     ("TBPKI_CONFIG", "The configuration to read instead of keygen.toml. `--config` overrides it."),
     ("TBPKI_TRUST_OWNER", "If `true`, a configuration and a store of another user are used, as with `--trust-owner`."),
+    (
+        "TBPKI_KEY_PIN",
+        "The PIN of the token with the key of this host, for `enroll fetch` and `renew --est`. `--pin-file` overrides it.",
+    ),
     ("TBPKI_FIRMWARE", "The directory of the applications for bundle-firmware, with CHIP.elf and CHIP.elf.sha256."),
     (
         "TBPKI_COMPLETE",

@@ -17,6 +17,7 @@ use crate::oracle::program;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The configuration of a TLS listener of mosquitto.
+#[derive(Clone)]
 pub struct Listener {
     lines: Vec<String>,
     clock: Option<Clock>,

@@ -41,6 +41,14 @@ impl SoftHsm {
         Self { directory }
     }
 
+    /// Adds a line to the configuration.
+    #[track_caller]
+    pub fn configure(&self, line: &str) {
+        let path = self.path("softhsm2.conf");
+        let configuration = fs::read_to_string(&path).unwrap() + line;
+        fs::write(path, configuration).unwrap();
+    }
+
     /// Lets a program see the tokens.
     #[must_use]
     pub fn seen_by(&self, tool: Tool) -> Tool {
@@ -66,6 +74,16 @@ impl SoftHsm {
     pub fn public_key(&self, uri: &str) -> String {
         let tool = Tool::new(program("p11tool")).args(["--batch", "--provider", MODULE, "--login", "--export-pubkey"]);
         self.seen_by(tool).arg(uri).env("GNUTLS_PIN", PIN).run().ok().stdout_text()
+    }
+
+    /// Makes an RSA key that decrypts and does not sign, with GnuTLS's `p11tool`.
+    #[track_caller]
+    pub fn make_key_that_decrypts(&self, token: &str, label: &str) {
+        let args =
+            ["--batch", "--provider", MODULE, "--login", "--generate-privkey=rsa", "--bits", "2048", "--label", label];
+        let tool =
+            self.seen_by(Tool::new(program("p11tool")).args(args).args(["--mark-decrypt", "--outfile", "/dev/null"]));
+        tool.arg(format!("pkcs11:token={token}")).env("GNUTLS_PIN", PIN).run().ok();
     }
 
     /// Changes the PIN of the token.

@@ -7,6 +7,11 @@ use tbpki_tests::est::{Service, password, serial, station};
 use tbpki_tests::oracle::openssl;
 use tbpki_tests::{Outcome, Sandbox};
 
+mod other_server;
+mod token;
+mod token_faults;
+mod token_interrupted;
+
 /// A host: a directory without a store, with the server's root.
 pub(super) struct Host {
     pub(super) sandbox: Sandbox,

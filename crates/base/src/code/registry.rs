@@ -610,7 +610,7 @@ codes! {
     284 Pkcs11Static User "This build of tbpki cannot load PKCS#11 modules"
         "A PKCS#11 module is a shared library, and the static build of tbpki (musl) cannot load one. The builds for glibc can: the .deb, the .rpm, and the archive whose name ends in linux-gnu. `tbpki --version --json` lists the feature pkcs11 if the build has it. A store is the same for all builds."
     285 Pkcs11Uri User "Invalid PKCS#11 URI"
-        "Keys in tokens are named by a URI (RFC 7512), such as `pkcs11:token=fleet;object=devices?module-path=/usr/lib/softhsm/libsofthsm2.so`. It names the module (module-path, absolute, or module-name), the token (token, serial, manufacturer, model, slot-id) and the key (object, id). A PIN in the URI is rejected (pin-value, pin-source), because other users can see command lines and URIs: store it as `[ca] pin` in keygen.toml, or `--ca-pin-file`."
+        "Keys in tokens are named by a URI (RFC 7512), such as `pkcs11:token=fleet;object=devices?module-path=/usr/lib/softhsm/libsofthsm2.so`. It names the module (module-path, absolute, or module-name), the token (token, serial, manufacturer, model, slot-id) and the key (object, id). A PIN in the URI is rejected (pin-value, pin-source), because other users can see command lines and URIs: store it as `[ca] pin` in keygen.toml, or `--ca-pin-file`. The key of a host (`enroll fetch`, `renew --est`) takes the PIN from `--pin-file`, and its URI can name the same file with pin-source."
     286 Pkcs11Module User "The PKCS#11 module cannot be used"
         "tbpki accesses a token with the library of its manufacturer, the module that the URI names. The module is missing, is not a PKCS#11 module, is for another kind of machine, or does not start. The message contains the error text of the system. Some modules need a setting, for example SOFTHSM2_CONF, to find their tokens."
     287 Pkcs11TokenMissing User "The token is not there"
@@ -758,6 +758,16 @@ codes! {
     // Certificates that were made elsewhere.
     365 NamesNotRenewed User "A renewal does not have all names of the certificate"
         "An imported certificate has alternative names of kinds that tbpki does not issue, for example names of directories. Lists, revocation and registration are not affected. A renewal has the other names. If a client depends on the missing names, renew the certificate where it was made, and import it again."
+
+    // Keys of hosts in tokens.
+    366 Pkcs11ObjectType User "The object in the token is not a private key"
+        "The label or the id of the URI belongs to a public key, a certificate, a secret key or a data object, and no private key has this name. Only a private key signs. `pkcs11-tool --login --list-objects` lists the objects of the token with their kinds."
+    367 TokenKeyTaken User "The token has a key of this name already"
+        "`tbpki enroll fetch` makes a new key in the token, and does not replace one that is there. Use the existing key with `--existing-key`, name another label with object=.. in the URI, or remove the key with the program of the token if nothing uses it."
+    368 TokenMakesNoKey User "The token does not make a key"
+        "The token is full or write-protected, the key of its maker is the only one, or it does not promise that the new key cannot leave it. The files and keys in use are as before. `tbpki renew --est --same-key` renews the certificate for the present key, and `tbpki enroll fetch --existing-key` uses a key that was made with the program of the token. A renewal for the same key does not help against someone who has used the key."
+    369 TokenKeyStays User "The key of an earlier certificate stays in the token"
+        "The renewal is complete, and the token did not remove the key of the certificate before. The key cannot leave the token, but it uses space there. Remove it with the program of the token, for example `pkcs11-tool --login --delete-object --type privkey --id ID`, and the public key with `--type pubkey`."
 
     // Requests that wait for an approval.
     370 UnknownRequest User "No request for a certificate has this name"

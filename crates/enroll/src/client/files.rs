@@ -5,57 +5,86 @@ use std::path::{Path, PathBuf};
 use base::file::{self, FileSet, Mode, WriteOutcome};
 use base::{Code, Error, Result};
 use identity::files::output::pem_of;
-use pki::key::KeyFormat;
+use pki::key::SigningKey as _;
 use pki::pem_bundle::PemBundle;
-use pki::{Algorithm, Certificate, PrivateKey};
-use zeroize::Zeroizing;
+use pki::pkcs11::TokenKey;
+use pki::{Algorithm, Certificate};
+use provision::LoginKey;
+use store::ca::KeyLocation;
 
+use super::keys::in_file::{self, KeysInFile};
+use super::keys::in_token::{AskForPin, KeysInToken};
+use super::keys::{EarlierKeys, HostKeys, StagedKey, staged_name};
 use super::server::Identity;
+use super::{HostKeyName, HostRequest};
 
 /// The largest file that is read, in bytes.
 const LIMIT: usize = 1 << 20;
 
 /// The files of a certificate and its key, in one directory, so that they change together.
-pub(super) struct Files {
+pub(super) struct Files<'a> {
     dir: PathBuf,
     cert: String,
-    key: String,
+    keys: Box<dyn HostKeys + 'a>,
+    /// Whether the next certificate is for a key that exists.
+    same_key: bool,
 }
 
-impl Files {
-    /// The files at these paths.
+impl<'a> Files<'a> {
+    /// The files of a request. `ask` is asked for the PIN of a token.
     ///
     /// # Errors
     /// [`Code::BadValue`] for paths in different directories.
-    pub(super) fn new(cert: &Path, key: &Path) -> Result<Self> {
-        let (dir, cert_name) = split(cert)?;
-        let (key_dir, key_name) = split(key)?;
-        if dir != key_dir || cert_name == key_name {
-            return Err(Code::BadValue
-                .error("certificate and key must be two files in one directory")
-                .because("they are replaced together, in one step")
-                .fix("name two files in one directory with --cert and --key"));
-        }
+    pub(super) fn new(request: &HostRequest, ask: &'a mut AskForPin<'a>) -> Result<Self> {
+        let (dir, cert) = split(&request.cert)?;
+        let keys: Box<dyn HostKeys + 'a> = match &request.key.location {
+            KeyLocation::File(path) => {
+                let (key_dir, key) = split(path)?;
+                if dir != key_dir || cert == key {
+                    return Err(Code::BadValue
+                        .error("certificate and key must be two files in one directory")
+                        .because("they are replaced together, in one step")
+                        .fix("name two files in one directory with --cert and --key"));
+                }
+                Box::new(KeysInFile::new(&dir, key, request.same_key))
+            }
+            KeyLocation::Token(uri) => {
+                let named = (uri.clone(), request.key.pin_source.clone());
+                Box::new(KeysInToken::new(&dir, &cert, named, request.same_key, ask))
+            }
+            KeyLocation::Elsewhere => return Err(no_key()),
+        };
         // A file set that was cut off is moved into place before its files are read.
         file::recover(&dir)?;
-        Ok(Self { dir, cert: cert_name, key: key_name })
+        Ok(Self { dir, cert, keys, same_key: request.same_key })
+    }
+
+    /// The name of the key's file: of the key itself, or of the file that names the key in its token.
+    pub(super) fn key_name(&self) -> &str {
+        self.keys.file()
+    }
+
+    fn key_file(&self) -> PathBuf {
+        self.dir.join(self.keys.file())
+    }
+
+    /// The URI of the key in place, if a token keeps it.
+    pub(super) fn key_uri(&self) -> Result<Option<String>> {
+        self.keys.uri()
     }
 
     /// The identity in place.
-    pub(super) fn present(&self) -> Result<Identity> {
-        let (cert, key) = (self.dir.join(&self.cert), self.dir.join(&self.key));
-        let chain = PemBundle::parse(&file::read(&cert, LIMIT)?).map_err(|error| error.at(&cert))?.certificates;
-        let leaf =
-            chain.first().ok_or_else(|| Code::CertificateUnreadable.error("there is no certificate").at(&cert))?;
-        let private =
-            PrivateKey::from_pem_or_der(&file::read_secret(&key, LIMIT)?, None).map_err(|error| error.at(&key))?;
-        private.check_belongs_to(leaf.spki_der()).map_err(|error| error.at(&key))?;
-        Ok(Identity { chain, key: private })
+    pub(super) fn present(&mut self) -> Result<Identity> {
+        let chain = read_chain(&self.dir.join(&self.cert))?;
+        let leaf = leaf_of(&chain, &self.dir.join(&self.cert))?;
+        Ok(Identity { key: self.keys.present(leaf)?, chain })
     }
 
     /// Fails if there is an identity in place: a first certificate replaces nothing.
     pub(super) fn check_absent(&self) -> Result<()> {
-        match [&self.cert, &self.key].into_iter().map(|name| self.dir.join(name)).find(|path| path.exists()) {
+        // A key file that is to be used has to exist.
+        let key = (!self.same_key).then(|| self.key_file());
+        match [Some(self.dir.join(&self.cert)), key].into_iter().flatten().find(|path| path.exists()) {
             None => Ok(()),
             Some(path) => Err(Code::TargetExists
                 .error("there is a file already")
@@ -65,64 +94,49 @@ impl Files {
     }
 
     /// The identity in place, if it is the staged one: a run was interrupted between the move and its end.
-    pub(super) fn moved(&self) -> Result<Option<Identity>> {
-        if !self.dir.join(&self.cert).exists() || !self.dir.join(&self.key).exists() {
+    pub(super) fn moved(&mut self) -> Result<Option<Identity>> {
+        if !self.dir.join(&self.cert).exists() || !self.key_file().exists() {
             return Ok(None);
         }
-        let (key, chain) = (self.staged_key()?, self.staged_chain()?);
+        let (key, chain) = (self.keys.staged()?, self.staged_chain()?);
         // Without staged files, those in place belong to a finished run or to another program, and are not read.
-        if key.is_none() && chain.is_empty() {
+        if key == StagedKey::Missing && chain.is_empty() {
             return Ok(None);
         }
-        let present = self.present()?;
+        let in_place = read_chain(&self.dir.join(&self.cert))?;
         // Either is enough: the end removes the staged files one by one.
-        let is_staged = key.is_some_and(|key| key.spki_der() == present.key.spki_der())
-            || chain.first().is_some_and(|leaf| leaf.der() == present.leaf().der());
-        Ok(is_staged.then_some(present))
+        let is_staged = key == StagedKey::InPlace
+            || chain.first().is_some_and(|staged| in_place.first().is_some_and(|leaf| staged.der() == leaf.der()));
+        if is_staged { self.present().map(Some) } else { Ok(None) }
     }
 
     /// The identity that an earlier run has fetched; `None` if it was interrupted before that.
-    pub(super) fn staged(&self) -> Result<Option<Identity>> {
+    pub(super) fn staged(&mut self) -> Result<Option<Identity>> {
         let chain = self.staged_chain()?;
-        Ok(match (self.staged_key()?, chain.first()) {
-            (Some(key), Some(leaf)) if key.check_belongs_to(leaf.spki_der()).is_ok() => Some(Identity { chain, key }),
-            _ => None,
-        })
-    }
-
-    /// The staged key; `None` if there is none, or none that can be read.
-    fn staged_key(&self) -> Result<Option<PrivateKey>> {
-        let bytes = file::read_optional(self.dir.join(staged(&self.key)), LIMIT)?.map(Zeroizing::new);
-        Ok(bytes.and_then(|bytes| PrivateKey::from_pem_or_der(&bytes, None).ok()))
+        let Some(leaf) = chain.first() else { return Ok(None) };
+        let key = self.keys.of_staged(leaf)?;
+        Ok(key.map(|key| Identity { chain, key }))
     }
 
     /// The staged chain; empty if there is none, or none that can be read.
     fn staged_chain(&self) -> Result<Vec<Certificate>> {
-        let bytes = file::read_optional(self.dir.join(staged(&self.cert)), LIMIT)?;
+        let bytes = file::read_optional(self.dir.join(staged_name(&self.cert)), LIMIT)?;
         Ok(bytes.and_then(|bytes| PemBundle::parse(&bytes).ok()).map(|bundle| bundle.certificates).unwrap_or_default())
     }
 
-    /// The new key: the one of an interrupted run, or one that is made and written now (mode 0600).
-    pub(super) fn new_key(&self, algorithm: Algorithm) -> Result<PrivateKey> {
-        let name = staged(&self.key);
-        let path = self.dir.join(&name);
-        if let Some(bytes) = file::read_optional(&path, LIMIT)? {
-            return PrivateKey::from_pem_or_der(&bytes, None).map_err(|error| {
-                error.at(&path).fix("remove the file: it is left of an interrupted run, and nothing uses it yet")
-            });
-        }
-        let key = PrivateKey::generate(algorithm)?;
-        let mut set = FileSet::new(&self.dir);
-        // On the disk before the request is sent: if the answer gets lost, the next run asks with the same key, and the
-        // service sends the same certificate again.
-        set.add(name, pem(&key)?, Mode::Private)?;
-        set.commit()?;
-        Ok(key)
+    /// The key for the next certificate: the one of an interrupted run, or one that is recorded and made now.
+    pub(super) fn next_key(
+        &mut self,
+        algorithm: Algorithm,
+        name: &str,
+        present: Option<&Identity>,
+    ) -> Result<LoginKey> {
+        self.keys.next(algorithm, name, present.map(Identity::leaf))
     }
 
     /// Writes the chain to its staged file.
     pub(super) fn stage_chain(&self, chain: &[Certificate]) -> Result<()> {
-        let name = staged(&self.cert);
+        let name = staged_name(&self.cert);
         // A chain of an interrupted run is replaced.
         file::remove(&self.dir, &name)?;
         let mut set = FileSet::new(&self.dir);
@@ -133,7 +147,7 @@ impl Files {
     /// Puts key and chain in their places together. The files before are kept as FILE.SERIAL of the new certificate.
     pub(super) fn move_into_place(&self, new: &Identity) -> Result<Vec<PathBuf>> {
         let mut set = FileSet::new(&self.dir).replacing(new.leaf().serial_hex());
-        set.add(&self.key, pem(&new.key)?, Mode::Private)?;
+        self.keys.add_to(&mut set, &new.key)?;
         set.add(&self.cert, pem_of(&new.chain).into_bytes(), Mode::Public)?;
         let written = set.commit()?;
         Ok(written
@@ -145,23 +159,48 @@ impl Files {
             .collect())
     }
 
-    /// Removes the staged files, whose content is in place now. The chain goes last: `tbpki needs-renewal CERT` sees by it
-    /// that a run was interrupted.
-    pub(super) fn remove_staged(&self) -> Result<()> {
-        for name in [&self.key, &self.cert] {
-            file::remove(&self.dir, &staged(name))?;
-        }
-        Ok(())
+    /// Removes keys of earlier certificates from the token, then the staged files, whose content is in place now. The chain
+    /// goes last: `tbpki needs-renewal CERT` sees by it that a run was interrupted. `loaded` tells whether the programs of the
+    /// host have the new files.
+    pub(super) fn clean_up(&mut self, leaf: &Certificate, loaded: bool) -> Result<EarlierKeys> {
+        let earlier = self.keys.remove_earlier(leaf, loaded)?;
+        self.keys.remove_staged()?;
+        file::remove(&self.dir, &staged_name(&self.cert))?;
+        Ok(earlier)
     }
-}
-
-fn staged(name: &str) -> String {
-    format!("{name}.new")
 }
 
 /// Whether a chain for this file is staged.
 pub(super) fn is_staged(cert: &Path) -> bool {
-    split(cert).is_ok_and(|(dir, name)| dir.join(staged(&name)).exists())
+    split(cert).is_ok_and(|(dir, name)| dir.join(staged_name(&name)).exists())
+}
+
+/// The identity with which a host proves itself for its first certificate.
+pub(super) fn proof(cert: &Path, key: &HostKeyName, ask: &mut AskForPin<'_>) -> Result<Identity> {
+    let chain = read_chain(cert)?;
+    let leaf = leaf_of(&chain, cert)?;
+    let key = match &key.location {
+        KeyLocation::File(path) => LoginKey::File(in_file::read(path)?),
+        KeyLocation::Token(uri) => {
+            let mut pin = || ask(key.pin_source.as_deref());
+            LoginKey::in_token(TokenKey::open(uri, &mut pin)?)?
+        }
+        KeyLocation::Elsewhere => return Err(no_key()),
+    };
+    key.check_belongs_to(leaf.spki_der()).map_err(|error| error.at(cert))?;
+    Ok(Identity { chain, key })
+}
+
+fn read_chain(path: &Path) -> Result<Vec<Certificate>> {
+    Ok(PemBundle::parse(&file::read(path, LIMIT)?).map_err(|error| error.at(path))?.certificates)
+}
+
+fn leaf_of<'c>(chain: &'c [Certificate], path: &Path) -> Result<&'c Certificate> {
+    chain.first().ok_or_else(|| Code::CertificateUnreadable.error("there is no certificate").at(path))
+}
+
+fn no_key() -> Error {
+    Code::BadValue.error("no key is named").fix("name a file or a pkcs11: URI with --key")
 }
 
 fn split(path: &Path) -> Result<(PathBuf, String)> {
@@ -169,8 +208,4 @@ fn split(path: &Path) -> Result<(PathBuf, String)> {
     let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(unusable)?;
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Ok((parent.to_owned(), name.to_owned()))
-}
-
-fn pem(key: &PrivateKey) -> Result<Zeroizing<Vec<u8>>> {
-    Ok(Zeroizing::new(key.to_pem(KeyFormat::Pkcs8)?.as_bytes().to_vec()))
 }

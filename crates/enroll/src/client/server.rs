@@ -9,10 +9,12 @@ use base::{Code, Error, Result, Secret, file};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pki::pem_bundle::PemBundle;
-use pki::{Certificate, PrivateKey, certs_only};
+use pki::{Certificate, certs_only};
+use provision::LoginKey;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::SingleCertAndKey;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use time::OffsetDateTime;
 
@@ -27,7 +29,7 @@ const PLATFORM_PATIENCE: Duration = Duration::from_secs(20);
 /// A certificate with its chain and its key.
 pub(super) struct Identity {
     pub(super) chain: Vec<Certificate>,
-    pub(super) key: PrivateKey,
+    pub(super) key: LoginKey,
 }
 
 impl Identity {
@@ -118,12 +120,19 @@ impl Server {
         certificates(&self.accepted(answer)?.body)
     }
 
-    /// The answer to a first request.
+    /// The answer to a first request with a one-time password.
     pub(super) fn enrol(&self, csr: &[u8], name: &str, password: &Secret) -> Result<Vec<Certificate>> {
         let url = format!("{}simpleenroll", self.base);
         let answer = self.send(&url, None, |client| {
             with_request(client.request(Method::POST, &url), csr).basic_auth(name, Some(password.reveal()))
         })?;
+        certificates(&self.accepted(answer)?.body)
+    }
+
+    /// The answer to a first request with a certificate of another CA, for example of a maker.
+    pub(super) fn enrol_with(&self, csr: &[u8], proof: &Identity) -> Result<Vec<Certificate>> {
+        let url = format!("{}simpleenroll", self.base);
+        let answer = self.send(&url, Some(proof), |client| with_request(client.request(Method::POST, &url), csr))?;
         certificates(&self.accepted(answer)?.body)
     }
 
@@ -199,6 +208,12 @@ impl Server {
     ) -> Result<Response> {
         let client = self.client(identity)?;
         let unreachable = |error: reqwest::Error| -> Error {
+            // The error of the token has a code and a remedy, which the one of the connection hides.
+            if let Some(Identity { key: LoginKey::Token(signer), .. }) = identity
+                && let Some(failure) = signer.take_failure()
+            {
+                return failure;
+            }
             if let Some(fault) = certificate_fault(&error) {
                 return self.untrusted(url, fault);
             }
@@ -266,13 +281,20 @@ impl Server {
     fn client(&self, identity: Option<&Identity>) -> Result<Client> {
         let internal = |what: &str, error: &dyn std::fmt::Display| Code::Internal.error(what).because(error);
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let versions = match identity {
+            Some(Identity { key: LoginKey::Token(signer), .. }) => signer.versions(),
+            _ => rustls::DEFAULT_VERSIONS,
+        };
         let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(versions)
             .map_err(|error| internal("TLS cannot be set up", &error))?
             .with_root_certificates(self.roots.clone());
         let config = match identity {
             None => builder.with_no_client_auth(),
-            Some(Identity { chain, key }) => {
+            Some(Identity { chain, key: LoginKey::Token(signer) }) => {
+                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(signer.certified(chain))))
+            }
+            Some(Identity { chain, key: LoginKey::File(key) }) => {
                 let chain = chain.iter().map(|certificate| CertificateDer::from(certificate.der().to_vec())).collect();
                 let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_pkcs8_der().to_vec()));
                 builder

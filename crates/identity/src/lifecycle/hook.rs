@@ -21,6 +21,8 @@ pub struct Hook {
     setting: &'static str,
     program: PathBuf,
     args: Vec<OsString>,
+    /// Variables besides those with the names.
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Hook {
@@ -33,7 +35,14 @@ impl Hook {
         let found = search
             .filter(|_| is_bare)
             .and_then(|path| std::env::split_paths(path).map(|dir| dir.join(program)).find(|path| path.is_file()));
-        Some(Self { setting, program: found.unwrap_or(named), args: args.to_vec() })
+        Some(Self { setting, program: found.unwrap_or(named), args: args.to_vec(), variables: Vec::new() })
+    }
+
+    /// Sets one more variable for the program.
+    #[must_use]
+    pub fn with_variable(mut self, name: &'static str, value: String) -> Self {
+        self.variables.push((name, value));
+        self
     }
 
     /// Fails if the program is missing, or if another user could put something else in its place.
@@ -61,6 +70,7 @@ impl Hook {
             command.env_remove(name);
         }
         command.env("TBPKI_SERVERS", servers.join("\n")).env("TBPKI_DEVICES", devices.join("\n"));
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         self.wait(command.spawn().map_err(|error| self.failed(&error))?)
     }
 

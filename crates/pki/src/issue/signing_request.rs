@@ -4,7 +4,7 @@ use base::Result;
 
 use crate::asn1::tlv::{BIT_STRING, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, push, tlv};
 use crate::issue::revocation_list::signature_algorithm;
-use crate::key::PrivateKey;
+use crate::key::SigningKey;
 use crate::names::san::San;
 
 /// extensionRequest (RFC 2985, section 5.4.2).
@@ -19,7 +19,7 @@ const ATTRIBUTES: u8 = 0xa0;
 ///
 /// # Errors
 /// Those of the key.
-pub fn write(key: &PrivateKey, subject: &[u8], sans: &[San]) -> Result<Vec<u8>> {
+pub fn write(key: &dyn SigningKey, subject: &[u8], sans: &[San]) -> Result<Vec<u8>> {
     let mut attributes = Vec::new();
     if !sans.is_empty() {
         let names: Vec<u8> = sans.iter().flat_map(general_name).collect();
@@ -33,12 +33,12 @@ pub fn write(key: &PrivateKey, subject: &[u8], sans: &[San]) -> Result<Vec<u8>> 
     // 0 means version 1, the only one.
     let mut info = tlv(INTEGER, &[0]);
     info.extend_from_slice(subject);
-    info.extend_from_slice(key.spki_der());
+    info.extend_from_slice(key.public().spki_der());
     // Also without any attribute: the field is not optional (RFC 2986, section 4.1).
     push(&mut info, ATTRIBUTES, &attributes);
     let mut request = tlv(SEQUENCE, &info);
     let signature = key.sign(&request)?;
-    push(&mut request, SEQUENCE, signature_algorithm(key.algorithm()).as_ref());
+    push(&mut request, SEQUENCE, signature_algorithm(key.public().algorithm()).as_ref());
     // The octet in front is the number of unused bits.
     push(&mut request, BIT_STRING, &[&[0], signature.as_slice()].concat());
     Ok(tlv(SEQUENCE, &request))
@@ -59,6 +59,7 @@ fn general_name(name: &San) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::algorithm::Algorithm;
+    use crate::key::PrivateKey;
     use crate::names::subject::Subject;
     use crate::read::csr::Csr;
 

@@ -13,7 +13,7 @@ use super::{encoding, fault, mechanism, object};
 use crate::algorithm::Algorithm;
 
 /// The octets of a key's id that was made up: nothing else in the token has the same.
-const ID_LENGTH: usize = 16;
+pub(super) const ID_LENGTH: usize = 16;
 
 impl TokenKey {
     /// Makes a key in the token: sensitive, not extractable, for signing alone. It gets the label of the URI, else
@@ -42,7 +42,7 @@ impl TokenKey {
             }
             Err(Code::Pkcs11KeyUnfit
                 .error("the token does not report that the new key cannot leave it")
-                .fix("use a token that keeps keys to itself, or a key in a file: leave --devices-key out"))
+                .fix("use a token that keeps keys to itself, or a key in a file"))
         });
         // The private half first, because the first failure ends the removal.
         opened.map_err(|error| match discard(&session, &[private, public]) {
@@ -125,7 +125,11 @@ fn there_already(uri: &TokenUri) -> Error {
 }
 
 /// A key pair with these names. The private half can do nothing but sign.
-fn generate_pair(session: &Session, names: &TokenUri, algorithm: Algorithm) -> Result<(ObjectHandle, ObjectHandle)> {
+pub(super) fn generate_pair(
+    session: &Session,
+    names: &TokenUri,
+    algorithm: Algorithm,
+) -> Result<(ObjectHandle, ObjectHandle)> {
     let (mechanism, kind) = match algorithm {
         Algorithm::EcP256 | Algorithm::EcP384 => {
             let params = encoding::ec_params(algorithm).ok_or_else(|| mechanism::unsupported(algorithm))?;
@@ -139,13 +143,14 @@ fn generate_pair(session: &Session, names: &TokenUri, algorithm: Algorithm) -> R
     let mut both = vec![Attribute::Token(true)];
     both.extend(names.object.as_ref().map(|label| Attribute::Label(label.clone().into_bytes())));
     both.extend(names.id.clone().map(Attribute::Id));
-    // Every use is named: an attribute that a template leaves out gets the default of the token's maker.
+    // Every use of the private half is named: an attribute that a template leaves out gets the default of the token's
+    // maker.
     let mut public = both.clone();
     public.extend([
         // Can be read without a PIN, as `public_without_pin` needs it.
+        // Without CKA_VERIFY and CKA_ENCRYPT: in tpm2-pkcs11 the rights of the private half decide about them, and it
+        // makes no key for other values. What is done with a public key needs no token.
         Attribute::Private(false),
-        Attribute::Verify(true),
-        Attribute::Encrypt(false),
         Attribute::Wrap(false),
     ]);
     public.extend(kind);

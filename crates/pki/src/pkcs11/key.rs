@@ -17,7 +17,7 @@ pub struct TokenKey {
     public: PublicKey,
     method: Method,
     stays: bool,
-    pool: Pool,
+    pub(super) pool: Pool,
 }
 
 impl TokenKey {
@@ -108,11 +108,7 @@ impl TokenKey {
 
     /// Has the token sign a text of ours: a key that does not is found out before anything depends on it.
     fn prove(&self) -> Result<()> {
-        // A text cannot be taken for a certificate, a request or a list, which begin with 0x30.
-        // The random end makes every proof another one, so that an old signature does not pass.
-        let mut message = *b"tbpki asks whether this key can sign ................";
-        let (_, end) = message.split_at_mut(37);
-        random::fill(end)?;
+        let message = challenge()?;
         let signature = self.sign(&message)?;
         if verifies(&self.public, &message, &signature) {
             return Ok(());
@@ -122,13 +118,25 @@ impl TokenKey {
     }
 }
 
+/// A text that a key signs to prove that it can.
+pub(super) fn challenge() -> Result<[u8; 53]> {
+    // A text cannot be taken for a certificate, a request or a list, which begin with 0x30.
+    // The random end makes every proof another one, so that an old signature does not pass.
+    let mut message = *b"tbpki asks whether this key can sign ................";
+    let (_, end) = message.split_at_mut(37);
+    random::fill(end)?;
+    Ok(message)
+}
+
 fn check(traits: KeyCapabilities) -> Result<()> {
     let what = match traits {
         KeyCapabilities { signs: false, .. } => "the key in the token is not allowed to sign",
         KeyCapabilities { asks_each_time: true, .. } => "the key in the token wants the PIN for every signature",
         KeyCapabilities { .. } => return Ok(()),
     };
-    Err(unfit(what).fix("make a key for the CA with `tbpki init --devices-key`"))
+    Err(unfit(what).fix(
+        "use a key that signs without a person: `tbpki init --devices-key` and `tbpki enroll fetch` make such keys",
+    ))
 }
 
 fn unfit(what: &str) -> Error {

@@ -50,6 +50,16 @@ pub(super) fn find(session: &Session, uri: &TokenUri, class: ObjectClass) -> Res
     session.find_objects(&template).map_err(|error| fault::failed("looking for the key", &error))
 }
 
+/// Whether no private and no public key has the label and the id of the URI.
+pub(super) fn is_absent(session: &Session, uri: &TokenUri) -> Result<bool> {
+    for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY] {
+        if !find(session, uri, class)?.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The label and the id of an object.
 pub(super) fn names(session: &Session, object: ObjectHandle) -> Result<KeyLabels> {
     let mut names = KeyLabels::default();
@@ -170,7 +180,13 @@ fn no_public_half() -> Error {
         .fix("write the public key into the token too, under the same id")
 }
 
-fn missing(session: &Session, uri: &TokenUri) -> Error {
+/// The error for a URI that fits no private key.
+pub(super) fn missing(session: &Session, uri: &TokenUri) -> Error {
+    if let Some(kind) = other_kind(session, uri) {
+        return Code::Pkcs11ObjectType
+            .error(format!("{} in the token is {kind}, and no private key has this name", uri.key_name()))
+            .fix("name the private key in object and id of the URI; `pkcs11-tool --login --list-objects` shows what there is");
+    }
     let all = TokenUri { object: None, id: None, ..uri.clone() };
     // The list only helps: without it the error still names the key.
     let others = find(session, &all, ObjectClass::PRIVATE_KEY).unwrap_or_default();
@@ -186,8 +202,27 @@ fn missing(session: &Session, uri: &TokenUri) -> Error {
         .fix("correct object and id in the URI; `pkcs11-tool --login --list-objects` shows what there is")
 }
 
+/// The kind of an object that has the names of a URI and is no private key.
+fn other_kind(session: &Session, uri: &TokenUri) -> Option<&'static str> {
+    // A URI without names fits every object.
+    if uri.object.is_none() && uri.id.is_none() {
+        return None;
+    }
+    let kinds = [
+        (ObjectClass::PUBLIC_KEY, "a public key"),
+        (ObjectClass::CERTIFICATE, "a certificate"),
+        (ObjectClass::SECRET_KEY, "a secret key"),
+        (ObjectClass::DATA, "a data object"),
+    ];
+    // The kind only helps: without it the error still names the key.
+    kinds
+        .into_iter()
+        .find(|(class, _)| find(session, uri, *class).is_ok_and(|found| !found.is_empty()))
+        .map(|(_, kind)| kind)
+}
+
 /// A key in a message.
-fn described(session: &Session, key: ObjectHandle) -> String {
+pub(super) fn described(session: &Session, key: ObjectHandle) -> String {
     let names = names(session, key).unwrap_or_default();
     let label = names.label.map_or_else(|| "without a label".to_owned(), |label| printable(&label).to_string());
     let id = names.id.map_or_else(|| "none".to_owned(), |id| hex::lower(&id));

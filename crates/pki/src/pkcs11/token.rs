@@ -108,7 +108,7 @@ impl Token {
             .error(what)
             .because(why)
             .item(described(self.slot, &self.info))
-            .fix("correct the PIN in the place that --ca-pin-file or `[ca] pin` names; it is not tried again by itself")
+            .fix("correct the PIN in the place that --ca-pin-file or `[ca] pin` names, or --pin-file for the key of a host; it is not tried again by itself")
     }
 }
 

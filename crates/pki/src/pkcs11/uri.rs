@@ -75,6 +75,17 @@ impl TokenUri {
         self.id.as_deref()
     }
 
+    /// The same token with the key of this label and id.
+    #[must_use]
+    pub fn with_key(&self, label: Option<&str>, id: Option<&[u8]>) -> Self {
+        Self { object: label.map(str::to_owned), id: id.map(<[u8]>::to_vec), ..self.clone() }
+    }
+
+    /// Whether a key with the names of `other` has the label and the id of this URI, as far as it has them.
+    pub fn names_key_of(&self, other: &Self) -> bool {
+        (self.object.is_none() || self.object == other.object) && (self.id.is_none() || self.id == other.id)
+    }
+
     /// The label of the token, if the URI has it.
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()
@@ -124,7 +135,7 @@ impl TokenUri {
             "id" if value.is_empty() || value.len() > 255 => return Err(bad("an id has 1 to 255 octets")),
             "id" => self.id = Some(value.to_vec()),
             "type" if value == b"private" => {}
-            "type" => return Err(bad(format!("a CA signs with a private key, and not with a {}", lossy(value)))),
+            "type" => return Err(bad(format!("tbpki signs with a private key, and not with a {}", lossy(value)))),
             _ => return Err(unknown(name)),
         }
         Ok(())
@@ -184,7 +195,7 @@ fn refuse_pin(name: &str) -> Result<()> {
             .fix("name the location of the PIN with --ca-pin-file FILE, or `[ca] pin = { file = \"..\" }` in keygen.toml")),
         name if name.starts_with("pin") => Err(bad("a PIN does not belong into a URI (pin-value)")
             .because("command lines, files and logs with it are seen by others")
-            .fix("remove it, change the PIN, and name its location: --ca-pin-file FILE, or `[ca] pin` in keygen.toml")),
+            .fix("remove it, change the PIN, and name its location: --ca-pin-file FILE, or `[ca] pin` in keygen.toml; --pin-file FILE for the key of a host")),
         _ => Ok(()),
     }
 }
@@ -222,6 +233,11 @@ const PATH_CHARACTERS: &str = "-._~:[]@!$'()*+,=&";
 /// The same in the query (pk11-query-res-avail).
 const QUERY_CHARACTERS: &str = "-._~:[]@!$'()*+,=/?|";
 
+/// The octets that a value of the query encodes.
+pub(super) fn decoded_query(name: &str, value: &str) -> Result<Vec<u8>> {
+    decoded(name, value, QUERY_CHARACTERS)
+}
+
 /// The octets that a value encodes.
 fn decoded(name: &str, value: &str, allowed: &str) -> Result<Vec<u8>> {
     let mut octets = Vec::with_capacity(value.len());
@@ -244,6 +260,11 @@ fn decoded(name: &str, value: &str, allowed: &str) -> Result<Vec<u8>> {
         }
     }
     Ok(octets)
+}
+
+/// A path in a query. Slashes may be there as they are, and paths are read by people.
+pub(super) fn encoded_path(path: &str) -> String {
+    encoded(path.as_bytes()).replace("%2F", "/")
 }
 
 fn encoded(octets: &[u8]) -> String {
@@ -309,7 +330,7 @@ fn unknown(name: &str) -> Error {
     }
 }
 
-fn bad(what: impl Into<String>) -> Error {
+pub(super) fn bad(what: impl Into<String>) -> Error {
     Code::Pkcs11Uri.error(what)
 }
 
@@ -334,8 +355,7 @@ impl fmt::Display for TokenUri {
             Module::Path(_) => "module-path",
             Module::Name(_) => "module-name",
         };
-        // Slashes may stand in a query as they are, and paths are read by people.
-        let module = encoded(self.module_name().as_bytes()).replace("%2F", "/");
+        let module = encoded_path(&self.module_name());
         write!(f, "{SCHEME}{}?{name}={module}", path.join(";"))
     }
 }

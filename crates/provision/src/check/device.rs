@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use base::{Code, Finding, Result, Secret, Severity, file};
-use pki::{Certificate, PrivateKey};
+use pki::Certificate;
+use pki::key::SigningKey as _;
 use rustls::crypto::aws_lc_rs;
 
 use super::layer::{Layer, LayerReport, Verdict};
@@ -14,12 +15,13 @@ use super::report::CheckReport;
 use super::tls_session::TlsSession;
 use super::wire::{self, ServerView};
 use super::{Announce, BrokerKind, CheckDepth, CheckedCredential, DeviceCheck, issuers, token_of};
+use crate::files::LoginKey;
 use crate::files::login::{Aspect, LoginFiles, LoginFindings};
 use crate::tls::{ClientKey, CloseReason, TrustPolicy};
 
 /// The credential that was read from the files.
 enum LoadedLogin {
-    Certificate { key: PrivateKey, chain: Vec<Certificate>, leaf: Certificate },
+    Certificate { key: LoginKey, chain: Vec<Certificate>, leaf: Certificate },
     Token(Secret),
     Nothing,
 }
@@ -77,15 +79,19 @@ fn hold(check: &DeviceCheck, report: &mut CheckReport) -> LoadedLogin {
 
 fn file_layers(check: &DeviceCheck, files: &LoginFiles, looked: &LoginFindings, token: bool, report: &mut CheckReport) {
     let names = [&files.key, &files.cert, &files.chain].into_iter().flatten();
-    let names = names.map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
+    let uri = files.token_key.iter().map(|signer| signer.key().uri().to_string());
+    let names = uri.chain(names.map(|path| path.display().to_string())).collect::<Vec<_>>().join(", ");
     let leaf = looked.leaf.as_ref();
-    let key = looked.key.as_ref().map(|key| format!("{}, belongs to the certificate", key.algorithm()));
+    let key = looked.key.as_ref().map(|key| format!("{}, belongs to the certificate", key.public().algorithm()));
     let chain = looked.chain.iter().map(Certificate::label).collect::<Vec<_>>().join(", then ");
     let dates = leaf.map(|leaf| format!("until {}", leaf.not_after().date()));
     let unseen = || "there is nothing to look at".to_owned();
     for (aspect, says) in [
         (Aspect::Files, Some(names)),
-        (Aspect::Permissions, Some("the key is private".to_owned())),
+        (
+            Aspect::Permissions,
+            Some(if files.token_key.is_some() { "the key is in a token" } else { "the key is private" }.to_owned()),
+        ),
         (Aspect::Key, key.or_else(|| looked.findings.iter().any(|(a, _)| *a == Aspect::Key).then(unseen))),
         (Aspect::Chain, (!chain.is_empty()).then_some(chain)),
         (Aspect::Dates, dates),

@@ -3,11 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use base::{Code, Finding, Result, Secret, Severity, file};
+use pki::Certificate;
 use pki::chain::Chain;
+use pki::key::SigningKey as _;
 use pki::pem_bundle::{KeyBlock, PemBundle};
 use pki::verify::{self, Purpose};
-use pki::{Certificate, PrivateKey};
 use time::OffsetDateTime;
+
+use super::login_key::LoginKey;
+use super::token_signer::TokenSigner;
 
 /// Larger files of this kind do not exist.
 const LIMIT: usize = 4 << 20;
@@ -17,6 +21,8 @@ const LIMIT: usize = 4 << 20;
 pub struct LoginFiles {
     /// The private key; it may stand in one of the other files instead.
     pub key: Option<PathBuf>,
+    /// The private key in a token, instead of one in a file.
+    pub token_key: Option<TokenSigner>,
     /// The leaf as it is registered.
     pub cert: Option<PathBuf>,
     /// The chain that is sent: the leaf, then its issuers. Without it, the content of `cert` is sent.
@@ -46,7 +52,7 @@ pub enum Aspect {
 #[derive(Debug, Default)]
 pub struct LoginFindings {
     /// The key, where it can be used.
-    pub key: Option<PrivateKey>,
+    pub key: Option<LoginKey>,
     /// The certificates that would be sent, in the order of the file.
     pub chain: Vec<Certificate>,
     /// The key's own certificate, else the first of the chain.
@@ -89,7 +95,10 @@ impl LoginFiles {
             .find_map(|(bundle, path)| Some((bundle.as_ref()?.keys.first()?.clone(), path.clone()?)))
             .unzip();
         looked.chain = chain.or(cert).map(|bundle| bundle.certificates).unwrap_or_default();
-        self.open_key(key.as_ref(), key_path.as_deref(), &mut looked);
+        match &self.token_key {
+            Some(signer) => looked.key = Some(LoginKey::Token(signer.clone())),
+            None => self.open_key(key.as_ref(), key_path.as_deref(), &mut looked),
+        }
         if looked.chain.is_empty() {
             if let Some(file) = sent_file.filter(|_| looked.findings.is_empty()) {
                 let fault = Code::CertificateUnreadable.fault("there is no certificate in the file").at(file);
@@ -122,7 +131,7 @@ impl LoginFiles {
             looked.note(Aspect::Permissions, finding);
         }
         let opened = key.open(self.passphrase.as_ref()).map_err(|error| error.at(path));
-        looked.key = looked.ok(Aspect::Key, opened);
+        looked.key = looked.ok(Aspect::Key, opened).map(LoginKey::File);
         if looked.key.is_some() && key.is_encrypted() {
             let warning = Code::KeyEncrypted
                 .warning("the key is encrypted, and opens with the passphrase that was given")
@@ -140,8 +149,8 @@ fn read(path: &Path) -> Result<PemBundle> {
 }
 
 /// The key's own certificate, else the first.
-fn own<'a>(chain: &'a [Certificate], key: Option<&PrivateKey>) -> Option<&'a Certificate> {
-    let owned = key.and_then(|key| chain.iter().find(|one| one.spki_der() == key.spki_der()));
+fn own<'a>(chain: &'a [Certificate], key: Option<&LoginKey>) -> Option<&'a Certificate> {
+    let owned = key.and_then(|key| chain.iter().find(|one| one.spki_der() == key.public().spki_der()));
     owned.or(chain.first())
 }
 
@@ -199,7 +208,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use pki::Algorithm;
+    use pki::{Algorithm, PrivateKey};
     use testkit::certificates::{self, TestCertificate};
 
     fn certificate(made: &TestCertificate) -> Certificate {
@@ -232,7 +241,8 @@ mod tests {
 
         fn files(&self) -> LoginFiles {
             let path = |name: &str| Some(self.dir.path().join(name));
-            LoginFiles { key: path("key.pem"), cert: path("cert.pem"), chain: path("chain.pem"), passphrase: None }
+            let (key, cert, chain) = (path("key.pem"), path("cert.pem"), path("chain.pem"));
+            LoginFiles { key, cert, chain, ..LoginFiles::default() }
         }
 
         fn look(&self, files: &LoginFiles) -> (LoginFindings, Vec<(Aspect, Code)>) {

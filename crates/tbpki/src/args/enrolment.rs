@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueHint};
 use config::Days;
+use enroll::client::HostKeyName;
 use pki::Algorithm;
 use pki::device_name::DeviceName;
 
@@ -33,10 +34,10 @@ pub enum EnrollVerb {
     Deny(RequestArgs),
     /// Fetch the first certificate of this host, without a store
     ///
-    /// Makes a key on this host (mode 0600), asks an EST server for a certificate with a one-time password, verifies the
-    /// answer, connects with it, and writes both files. If the command is interrupted, run it again: the same key gets
-    /// the same certificate. Renew with `tbpki renew --est`.
-    Fetch(FetchArgs),
+    /// Makes a key on this host (mode 0600) or in a token, asks an EST server for a certificate with a one-time password or
+    /// a certificate of the maker, verifies the answer, connects with it, and writes the files. If the command is
+    /// interrupted, run it again: the same key gets the same certificate. Renew with `tbpki renew --est`.
+    Fetch(Box<FetchArgs>),
 }
 
 /// The arguments of `tbpki enroll list`.
@@ -57,6 +58,7 @@ pub struct RequestArgs {
 
 /// The arguments of `tbpki enroll fetch`.
 #[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("proof").required(true).args(["password_file", "with_cert"]))]
 pub struct FetchArgs {
     /// The URL of the EST server, without /.well-known
     #[arg(long, value_name = "URL", value_parser = text())]
@@ -66,17 +68,26 @@ pub struct FetchArgs {
     pub device: DeviceName,
     /// Read the one-time password from FILE (`-` for standard input)
     #[arg(long, value_name = "FILE")]
-    pub password_file: PathBuf,
+    pub password_file: Option<PathBuf>,
+    /// Instead of a password, show this certificate with its chain, for example one of the hardware's maker
+    #[arg(long, value_name = "FILE", requires = "with_key")]
+    pub with_cert: Option<PathBuf>,
+    /// The private key of --with-cert: a file, or a pkcs11: URI
+    #[arg(long, value_name = "KEY", value_parser = parsed::<HostKeyName>(), value_hint = ValueHint::FilePath, requires = "with_cert")]
+    pub with_key: Option<HostKeyName>,
     /// The key algorithm
     #[arg(long, value_parser = algorithm(), value_name = "ALGORITHM", default_value = "ec-p256")]
     pub alg: Algorithm,
+    /// Make no key: use the one that --key names
+    #[arg(long, conflicts_with = "alg")]
+    pub existing_key: bool,
     /// The files of this host.
     #[command(flatten)]
     pub files: HostFileArgs,
     /// Run PROGRAM with all arguments that follow, without a shell, once the files are written
     ///
-    /// Must be the last option. The name is in TBPKI_DEVICES. If the program fails, the exit status is 4, and the same
-    /// command runs it again.
+    /// Must be the last option. The name is in TBPKI_DEVICES, and the URI of a key in a token in TBPKI_KEY_URI. If the
+    /// program fails, the exit status is 4, and the same command runs it again.
     #[arg(long, value_name = "PROGRAM", num_args = 1.., allow_hyphen_values = true)]
     pub after: Vec<OsString>,
 }
@@ -87,9 +98,16 @@ pub struct HostFileArgs {
     /// The file of the certificate with its chain
     #[arg(long, value_name = "FILE")]
     pub cert: PathBuf,
-    /// The file of the private key, in the same directory
+    /// The private key: a file in the same directory, or the pkcs11: URI of a key in a token
+    ///
+    /// The URI (RFC 7512) names the module, the token and the label of the key: pkcs11:token=gateway;object=mqtt?module-path=..
+    /// Its default label is the name of the host. CERT.key names the key in use, and OpenSSL's pkcs11-provider reads it like a
+    /// key file.
+    #[arg(long, value_name = "KEY", value_parser = parsed::<HostKeyName>(), value_hint = ValueHint::FilePath)]
+    pub key: HostKeyName,
+    /// Read the PIN of the token from FILE (`-` for standard input)
     #[arg(long, value_name = "FILE")]
-    pub key: PathBuf,
+    pub pin_file: Option<PathBuf>,
     /// The roots that the server's certificate leads to (PEM) [default: those of the system]
     #[arg(long, value_name = "FILE")]
     pub cafile: Option<PathBuf>,

@@ -5,8 +5,9 @@ pub(super) mod store;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use config::Days;
+use enroll::client::HostKeyName;
 use fleet::selection::Horizon;
 use ledger::SerialNumber;
 use pki::device_name::DeviceName;
@@ -21,14 +22,20 @@ use crate::completion;
 #[command(group = clap::ArgGroup::new("which").required(true).args(["device", "server", "all", "est"]))]
 pub struct RenewArgs {
     /// This host, without a store: renew the certificate in --cert at the EST server with this URL, without /.well-known
-    #[arg(long, value_name = "URL", value_parser = text(), requires = "cert", requires = "key", conflicts_with_all = ["due", "within", "same_key", "register", "keep"])]
+    #[arg(long, value_name = "URL", value_parser = text(), requires = "cert", requires = "key", conflicts_with_all = ["due", "within", "register", "keep"])]
     pub est: Option<String>,
     /// With --est: the file of the certificate with its chain
     #[arg(long, value_name = "FILE", requires = "est")]
     pub cert: Option<PathBuf>,
-    /// With --est: the file of the private key, in the same directory
+    /// With --est: the private key, a file in the same directory or the pkcs11: URI of a key in a token
+    ///
+    /// The next key is made in the token under the label LABEL.2, LABEL.3 and so on. CERT.key names the one in use. The key
+    /// before is removed when --after has succeeded, or else by the next renewal, if tbpki has made it.
+    #[arg(long, value_name = "KEY", value_parser = parsed::<HostKeyName>(), value_hint = ValueHint::FilePath, requires = "est")]
+    pub key: Option<HostKeyName>,
+    /// With --est: read the PIN of the token from FILE (`-` for standard input)
     #[arg(long, value_name = "FILE", requires = "est")]
-    pub key: Option<PathBuf>,
+    pub pin_file: Option<PathBuf>,
     /// With --est: the roots that the server's certificate leads to (PEM) [default: those of the system]
     #[arg(long, value_name = "FILE", requires = "est")]
     pub cafile: Option<PathBuf>,
@@ -52,6 +59,9 @@ pub struct RenewArgs {
     #[arg(long, value_name = "TIME", value_parser = parsed::<Horizon>(), conflicts_with = "due")]
     pub within: Option<Horizon>,
     /// Keep the key
+    ///
+    /// Someone who has copied or used the key can go on using it after the renewal. With --est, for example for a token that
+    /// makes no keys, or for programs that find the key by a fixed label.
     #[arg(long)]
     pub same_key: bool,
     /// Put the renewals of devices on the platform into use: register them, log in with them, and install their files
@@ -69,7 +79,8 @@ pub struct RenewArgs {
     /// Run PROGRAM with all arguments that follow, without a shell, once files were replaced
     ///
     /// Must be the last option. The names are in TBPKI_SERVERS and TBPKI_DEVICES, one on each line. If the program fails, the
-    /// exit status is 4, and the next run with --after runs it again, also with --est.
+    /// exit status is 4, and the next run with --after runs it again, also with --est. With --est, the URI of a key in a token is in
+    /// TBPKI_KEY_URI.
     #[arg(long, value_name = "PROGRAM", num_args = 1.., allow_hyphen_values = true)]
     pub after: Vec<OsString>,
     /// Print what would happen, and write nothing

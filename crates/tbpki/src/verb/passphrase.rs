@@ -1,5 +1,7 @@
 //! Passphrases and passwords from files, and the rules for new ones.
 
+pub(super) mod token_pin;
+
 use std::path::Path;
 
 use base::{Code, Result, Secret};

@@ -106,7 +106,7 @@ impl Broker {
             server.trust = AnchorSource::File(anchors);
         }
         let path = |name: &str| Some(dir.join(name));
-        let files = LoginFiles { key: path(KEY), cert: path(CERT), chain: path(CHAIN), passphrase: None };
+        let files = LoginFiles { key: path(KEY), cert: path(CERT), chain: path(CHAIN), ..LoginFiles::default() };
         let check = DeviceCheck {
             server,
             auth: CheckedCredential::Certificate { files, token: None },

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, ValueHint};
+use enroll::client::HostKeyName;
 use pki::device_name::DeviceName;
 
 use crate::args::value::{parsed, text, timeout};
@@ -23,9 +24,12 @@ pub struct CheckArgs {
     /// The registered leaf; its chain and its key can be in the same file
     #[arg(long, value_name = "FILE", conflicts_with = "device", help_heading = "Credentials")]
     pub cert: Option<PathBuf>,
-    /// The private key
-    #[arg(long, value_name = "FILE", conflicts_with = "device", help_heading = "Credentials")]
-    pub key: Option<PathBuf>,
+    /// The private key: a file, or the pkcs11: URI of a key in a token
+    #[arg(long, value_name = "KEY", value_parser = parsed::<HostKeyName>(), value_hint = ValueHint::FilePath, conflicts_with = "device", help_heading = "Credentials")]
+    pub key: Option<HostKeyName>,
+    /// Read the PIN of the token from FILE (`-` for standard input)
+    #[arg(long, value_name = "FILE", requires = "key", help_heading = "Credentials")]
+    pub pin_file: Option<PathBuf>,
     /// The chain to send, leaf first [default: the certificates of --cert]
     #[arg(long, value_name = "FILE", conflicts_with = "device", help_heading = "Credentials")]
     pub chain: Option<PathBuf>,

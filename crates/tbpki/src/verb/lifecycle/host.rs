@@ -1,18 +1,19 @@
 //! `tbpki enroll fetch`, and `tbpki renew --est`: hosts without a store.
 
 use std::io::{self, Write};
+use std::path::Path;
 
-use base::Result;
 use base::text::printable;
+use base::{Code, Result};
 use enroll::client::{HostReport, HostRequest, Proof};
 use fleet::lifecycle::renew::RenewReport;
-use identity::lifecycle::hook::Hook;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::passphrase;
+use super::super::passphrase::token_pin::Pins;
 use super::renew::hook;
-use crate::args::{FetchArgs, HostFileArgs, RenewArgs};
+use crate::args::{FetchArgs, RenewArgs};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::output::Report;
@@ -23,48 +24,63 @@ use crate::output::Report;
 #[serde(untagged)]
 pub(crate) enum RenewOutput {
     /// With `--est`.
-    Host(HostReport),
+    Host(Box<HostReport>),
     /// Without it.
     Store(Box<RenewReport>),
 }
 
 pub(crate) fn fetch(args: &FetchArgs, context: &mut Context) -> Result<Exit> {
-    let password = passphrase::read_from(&args.password_file, "the one-time password", context)?;
-    let proof = Proof::Password { name: args.device.as_str().to_owned(), password, algorithm: args.alg };
-    run(&args.est, &args.files, proof, hook(&args.after), false, context)
+    let (name, algorithm) = (args.device.as_str().to_owned(), args.alg);
+    let proof = match (&args.password_file, &args.with_cert, &args.with_key) {
+        (Some(file), ..) => {
+            let password = passphrase::read_from(file, "the one-time password", context)?;
+            Proof::Password { name, password, algorithm }
+        }
+        (None, Some(cert), Some(key)) => {
+            Proof::Certificate { name, cert: cert.clone(), key: Box::new(key.clone()), algorithm }
+        }
+        // clap requires one of them.
+        (None, ..) => {
+            return Err(Code::Usage.error("nothing proves the name").fix("use --password-file or --with-cert"));
+        }
+    };
+    let request = HostRequest {
+        url: args.est.clone(),
+        label: args.files.label.clone(),
+        cafile: args.files.cafile.clone(),
+        cert: args.files.cert.clone(),
+        key: args.files.key.clone(),
+        same_key: args.existing_key,
+        proof,
+        after: hook(&args.after),
+        dry_run: false,
+    };
+    run(&request, args.files.pin_file.as_deref(), context)
 }
 
 /// Renews the certificate of this host at the server of `--est`.
 pub(crate) fn renew(args: &RenewArgs, est: &str, context: &mut Context) -> Result<Exit> {
-    // clap requires both with --est.
-    let files = HostFileArgs {
-        cert: args.cert.clone().unwrap_or_default(),
-        key: args.key.clone().unwrap_or_default(),
-        cafile: args.cafile.clone(),
-        label: args.label.clone(),
+    let (Some(cert), Some(key)) = (&args.cert, &args.key) else {
+        // clap requires both with --est.
+        return Err(Code::Usage.error("no certificate or no key").fix("use --cert and --key"));
     };
-    run(est, &files, Proof::Present, hook(&args.after), args.dry_run, context)
-}
-
-fn run(
-    est: &str,
-    files: &HostFileArgs,
-    proof: Proof,
-    after: Option<Hook>,
-    dry_run: bool,
-    context: &mut Context,
-) -> Result<Exit> {
     let request = HostRequest {
         url: est.to_owned(),
-        label: files.label.clone(),
-        cafile: files.cafile.clone(),
-        cert: files.cert.clone(),
-        key: files.key.clone(),
-        proof,
-        after,
-        dry_run,
+        label: args.label.clone(),
+        cafile: args.cafile.clone(),
+        cert: cert.clone(),
+        key: key.clone(),
+        same_key: args.same_key,
+        proof: Proof::Present,
+        after: hook(&args.after),
+        dry_run: args.dry_run,
     };
-    let mut report = enroll::client::fetch(&request)?;
+    run(&request, args.pin_file.as_deref(), context)
+}
+
+fn run(request: &HostRequest, pin_file: Option<&Path>, context: &mut Context) -> Result<Exit> {
+    let mut pins = Pins::new(pin_file);
+    let mut report = enroll::client::fetch(request, &mut |source| pins.get(source, context))?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
     Ok(if report.open { Exit::Partly } else { Exit::Done })
@@ -81,6 +97,12 @@ impl Report for HostReport {
         }
         for path in &self.kept {
             writeln!(out, "  kept      {}", printable(&path.to_string_lossy()))?;
+        }
+        let keys = self.key_uri.iter().map(|uri| ("key      ", uri));
+        let removed = self.removed_keys.iter().map(|uri| ("removed  ", uri));
+        let earlier = self.earlier_keys.iter().map(|uri| ("in token ", uri));
+        for (what, uri) in keys.chain(removed).chain(earlier) {
+            writeln!(out, "  {what} {}", printable(uri))?;
         }
         Ok(())
     }

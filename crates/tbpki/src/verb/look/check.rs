@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base::text::printable;
 use base::{Code, Finding, Result, Severity};
@@ -10,14 +11,15 @@ use fleet::identity_files;
 use identity::broker::broker;
 use identity::lifecycle::rollover::gates::seen;
 use identity::server::name::server_name;
-use provision::Target;
+use pki::pkcs11::TokenKey;
 use provision::check::{
     AnchorSource, BrokerKind, CheckDepth, CheckReport, CheckedCredential, CheckedServer, DeviceCheck, IssuingProfile,
     Layer, Registered, RevokedLeaf, ServerCheck, TlsReport, Verdict, check_device, check_server,
 };
 use provision::files::LoginFiles;
 use provision::mqtt::Version;
-use store::ca::Hierarchy;
+use provision::{Target, TokenSigner};
+use store::ca::{Hierarchy, KeyLocation};
 use time::OffsetDateTime;
 
 use crate::args::{AuthArg, CheckArgs, KindArg, MqttArg};
@@ -26,6 +28,7 @@ use crate::exit::Exit;
 use crate::output::Report;
 use crate::output::terminal::{self, Mood};
 use crate::verb::passphrase;
+use crate::verb::passphrase::token_pin::Pins;
 
 pub(crate) fn run(args: &CheckArgs, context: &mut Context) -> Result<Exit> {
     // A check works without any store, with files from elsewhere.
@@ -169,8 +172,8 @@ impl Inputs<'_> {
             || args.key.is_some()
             || args.token_file.is_some() && args.device.is_none()
         {
-            let login =
-                LoginFiles { key: args.key.clone(), cert: args.cert.clone(), chain: args.chain.clone(), passphrase };
+            let (key, token_key) = self.key(context)?;
+            let login = LoginFiles { key, token_key, cert: args.cert.clone(), chain: args.chain.clone(), passphrase };
             return Ok(Files {
                 login,
                 token: args.token_file.clone(),
@@ -206,7 +209,8 @@ impl Inputs<'_> {
         let login = if wants_token || is_token && !any_there && args.auth.is_none() {
             LoginFiles::default()
         } else {
-            LoginFiles { key: Some(places.key), cert: Some(places.cert), chain: Some(places.chain), passphrase }
+            let (key, cert, chain) = (Some(places.key), Some(places.cert), Some(places.chain));
+            LoginFiles { key, cert, chain, passphrase, token_key: None }
         };
         Ok(Files {
             login,
@@ -219,6 +223,20 @@ impl Inputs<'_> {
                 .map(|(id, at, reason)| RevokedLeaf { credentials_id: id, at, reason })
                 .collect(),
         })
+    }
+
+    /// The file of the key, or the key in its token.
+    fn key(&self, context: &mut Context) -> Result<(Option<PathBuf>, Option<TokenSigner>)> {
+        let Some(name) = &self.args.key else { return Ok((None, None)) };
+        match &name.location {
+            KeyLocation::File(path) => Ok((Some(path.clone()), None)),
+            KeyLocation::Token(uri) => {
+                let mut pins = Pins::new(self.args.pin_file.as_deref());
+                let key = TokenKey::open(uri, &mut || pins.get(name.pin_source.as_deref(), context))?;
+                Ok((None, Some(TokenSigner::new(Arc::new(key))?)))
+            }
+            KeyLocation::Elsewhere => Ok((None, None)),
+        }
     }
 
     /// The server to connect to. `anchors` are those of the device's or the server's files.

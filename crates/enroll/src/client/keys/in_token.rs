@@ -1,0 +1,313 @@
+//! A key in a token. A file in the directory of the certificate names it: many tokens cannot rename a key, and none can do so
+//! in one step with the move of a file.
+//!
+//! Keys follow each other under the labels LABEL, LABEL.2, LABEL.3 and so on, each with a random id. The certificate tells
+//! by its public key which of them is in use. `CERT.key` names that key, `CERT.key.new` one that is about to be made, and
+//! `CERT.key.SERIAL` the one before the certificate with this serial number.
+
+use std::path::{Path, PathBuf};
+
+use base::file::{self, FileSet, Mode};
+use base::{Code, Error, Result, Secret};
+use pki::pkcs11::{KeyReference, TokenKey, TokenUri};
+use pki::{Algorithm, Certificate};
+use provision::LoginKey;
+
+use super::{EarlierKeys, HostKeys, StagedKey, staged_name};
+
+/// The largest file with a reference that is read, in bytes.
+const LIMIT: usize = 64 << 10;
+
+/// Fetches a PIN. The path is the `pin-source` of the URI. It is called once at most in a run for each path.
+pub type AskForPin<'a> = dyn FnMut(Option<&Path>) -> Result<Secret> + 'a;
+
+/// The keys of a host in a token.
+pub(crate) struct KeysInToken<'a> {
+    dir: PathBuf,
+    /// The file that names the key in use.
+    name: String,
+    uri: TokenUri,
+    pin_source: Option<PathBuf>,
+    /// Whether no key is made: the next certificate is for the present key, or for one that is in the token already.
+    same: bool,
+    ask: &'a mut AskForPin<'a>,
+    /// The key of the certificate in place, once it was opened.
+    current: Option<TokenUri>,
+}
+
+impl<'a> KeysInToken<'a> {
+    /// The keys that `uri` means, for the certificate in the file `cert`.
+    pub(crate) fn new(
+        dir: &Path,
+        cert: &str,
+        (uri, pin_source): (TokenUri, Option<PathBuf>),
+        same: bool,
+        ask: &'a mut AskForPin<'a>,
+    ) -> Self {
+        Self { dir: dir.to_owned(), name: reference_name(cert), uri, pin_source, same, ask, current: None }
+    }
+
+    /// The label that all keys of the certificate begin with.
+    fn label(&self, name: &str) -> String {
+        self.uri.object().unwrap_or(name).to_owned()
+    }
+
+    /// The key of a certificate.
+    fn open_for(&mut self, leaf: &Certificate) -> Result<TokenKey> {
+        let label = self.label(&leaf.common_name().unwrap_or_default());
+        let named = [self.reference(&self.name)?, self.reference(&staged_name(&self.name))?];
+        let uri = self.uri.clone();
+        let is_meant = move |key: &TokenUri| {
+            uri.names_key_of(key)
+                || key.object().is_some_and(|found| number_of(found, &label).is_some())
+                || named.iter().flatten().any(|reference| is_same(&reference.uri, key))
+        };
+        let (pin_source, ask) = (self.pin_source.as_deref(), &mut *self.ask);
+        TokenKey::open_for(&self.uri, leaf.spki_der(), &is_meant, &mut || ask(pin_source))
+    }
+
+    /// The reference in a file of this name; `None` if there is no such file, or if it is another kind of file.
+    fn reference(&self, name: &str) -> Result<Option<KeyReference>> {
+        let path = self.dir.join(name);
+        let Some(bytes) = file::read_optional(&path, LIMIT)? else { return Ok(None) };
+        KeyReference::from_pem(&bytes).map_err(|error| error.at(path))
+    }
+
+    /// The names for a new key, recorded: from now on, the next run knows that it makes this key.
+    fn record(&mut self, name: &str, is_first: bool) -> Result<KeyReference> {
+        let label = self.label(name);
+        let current = self.current.as_ref().and_then(|current| number_of(current.object()?, &label)).unwrap_or(1);
+        let uri = self.uri.with_key(None, None);
+        let (wanted, pin_source, ask) = (self.uri.clone(), self.pin_source.as_deref(), &mut *self.ask);
+        let mut pin = || ask(pin_source);
+        let named = if is_first {
+            // Apart, because label and id may belong to two different keys.
+            for one in [uri.with_key(Some(&label), None), uri.with_key(None, wanted.id())] {
+                if (one.object().is_some() || one.id().is_some()) && TokenKey::exists(&one, &mut pin)? {
+                    return Err(taken(&one));
+                }
+            }
+            let free = TokenKey::free_name(&uri, &label, 1, &mut pin)?;
+            uri.with_key(free.object(), wanted.id().or(free.id()))
+        } else {
+            TokenKey::free_name(&uri, &label, current.saturating_add(1), &mut pin)?
+        };
+        let reference = KeyReference { uri: named, pin_source: self.pin_source.clone(), made: true };
+        let mut set = FileSet::new(&self.dir);
+        set.add(staged_name(&self.name), reference.to_pem(), Mode::Public)?;
+        set.commit()?;
+        Ok(reference)
+    }
+
+    /// Files that name the keys of earlier certificates which tbpki has made, each with the serial number in its name.
+    fn earlier(&self, current: &TokenUri) -> Result<Vec<(String, KeyReference)>> {
+        let unreadable =
+            |error| Code::FileUnreadable.error("the directory cannot be read").caused_by(error).at(&self.dir);
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(&self.dir).map_err(unreadable)? {
+            let name = entry.map_err(unreadable)?.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let serial = name.strip_prefix(&self.name).and_then(|rest| rest.strip_prefix('.'));
+            if !serial.is_some_and(|serial| serial.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+                continue;
+            }
+            // A file that cannot be read names no key that could be removed.
+            let Ok(Some(reference)) = self.reference(name) else { continue };
+            if reference.made && !is_same(&reference.uri, current) {
+                found.push((name.to_owned(), reference));
+            }
+        }
+        found.sort_by(|one, other| one.0.cmp(&other.0));
+        Ok(found)
+    }
+
+    /// Removes a key that tbpki has made, and adds the result to the report. Returns whether the token is without it.
+    fn remove(&mut self, uri: &TokenUri, keys: &mut EarlierKeys) -> bool {
+        let (pin_source, ask) = (self.pin_source.as_deref(), &mut *self.ask);
+        match TokenKey::remove(uri, &mut || ask(pin_source)) {
+            Ok(true) => keys.removed.push(uri.to_string()),
+            Ok(false) => {}
+            Err(error) => {
+                keys.kept.push(uri.to_string());
+                keys.findings.push(
+                    Code::TokenKeyStays
+                        .warning("the token keeps the key of an earlier certificate")
+                        .item(uri.to_string())
+                        .because(error)
+                        .fix("remove the key with the program of the token; nothing uses it any more"),
+                );
+                return false;
+            }
+        }
+        true
+    }
+}
+
+impl HostKeys for KeysInToken<'_> {
+    fn file(&self) -> &str {
+        &self.name
+    }
+
+    fn present(&mut self, leaf: &Certificate) -> Result<LoginKey> {
+        let key = self.open_for(leaf)?;
+        self.current = Some(key.uri().clone());
+        LoginKey::in_token(key)
+    }
+
+    fn of_staged(&mut self, leaf: &Certificate) -> Result<Option<LoginKey>> {
+        match self.open_for(leaf) {
+            Ok(key) => LoginKey::in_token(key).map(Some),
+            // Half of a key is left where a run was interrupted.
+            Err(error)
+                if matches!(
+                    error.code(),
+                    Code::Pkcs11KeyMissing | Code::Pkcs11ObjectType | Code::Pkcs11KeyUnfit | Code::KeyMismatch
+                ) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn staged(&self) -> Result<StagedKey> {
+        let Some(staged) = self.reference(&staged_name(&self.name))? else { return Ok(StagedKey::Missing) };
+        let in_place = self.reference(&self.name)?;
+        Ok(if in_place.is_some_and(|in_place| is_same(&in_place.uri, &staged.uri)) {
+            StagedKey::InPlace
+        } else {
+            StagedKey::Other
+        })
+    }
+
+    fn next(&mut self, algorithm: Algorithm, name: &str, present: Option<&Certificate>) -> Result<LoginKey> {
+        if let (true, Some(leaf)) = (self.same, present) {
+            return self.present(leaf);
+        }
+        if self.same {
+            let is_named = self.uri.object().is_some() || self.uri.id().is_some();
+            let uri = if is_named { self.uri.clone() } else { self.uri.with_key(Some(name), None) };
+            let (pin_source, ask) = (self.pin_source.as_deref(), &mut *self.ask);
+            return LoginKey::in_token(TokenKey::open(&uri, &mut || ask(pin_source))?);
+        }
+        let reference = match self.reference(&staged_name(&self.name))? {
+            Some(reference) => reference,
+            None => self.record(name, present.is_none())?,
+        };
+        let (pin_source, ask) = (self.pin_source.as_deref(), &mut *self.ask);
+        let made = TokenKey::open_or_make(&reference.uri, algorithm, &mut || ask(pin_source));
+        LoginKey::in_token(made.map_err(|error| without_a_new_key(error, present.is_none()))?)
+    }
+
+    fn add_to(&self, set: &mut FileSet, key: &LoginKey) -> Result<()> {
+        let LoginKey::Token(signer) = key else { return Ok(()) };
+        let key = signer.key();
+        let uri = if key.uri().object().is_some() && key.uri().id().is_some() {
+            key.uri().clone()
+        } else {
+            key.lasting_uri()?
+        };
+        let named = [self.reference(&staged_name(&self.name))?, self.reference(&self.name)?];
+        let made = named.iter().flatten().any(|reference| reference.made && is_same(&reference.uri, &uri));
+        let reference = KeyReference { uri, pin_source: self.pin_source.clone(), made };
+        // Names that others have given to a key may hold what cannot be seen. They would not be read again.
+        reference.to_string().parse::<KeyReference>()?;
+        set.add(&self.name, reference.to_pem(), Mode::Public).map(drop)
+    }
+
+    fn uri(&self) -> Result<Option<String>> {
+        Ok(self.reference(&self.name)?.map(|reference| reference.to_string()))
+    }
+
+    fn remove_earlier(&mut self, leaf: &Certificate, loaded: bool) -> Result<EarlierKeys> {
+        let mut keys = EarlierKeys::default();
+        let Some(current) = self.reference(&self.name)? else { return Ok(keys) };
+        // A key that was made and is not the one in place: the run after it was told to keep the present key.
+        let staged = self.reference(&staged_name(&self.name))?;
+        if let Some(staged) = staged.filter(|staged| staged.made && !is_same(&staged.uri, &current.uri)) {
+            self.remove(&staged.uri, &mut keys);
+        }
+        let last = format!("{}.{}", self.name, leaf.serial_hex());
+        for (name, reference) in self.earlier(&current.uri)? {
+            // Without --after, nothing tells whether programs still sign with the key before.
+            if !loaded && name == last {
+                keys.kept.push(reference.uri.to_string());
+            } else if self.remove(&reference.uri, &mut keys) {
+                // It is the record that the token has the key.
+                file::remove(&self.dir, &name)?;
+            }
+        }
+        Ok(keys)
+    }
+
+    fn remove_staged(&self) -> Result<()> {
+        file::remove(&self.dir, &staged_name(&self.name)).map(drop)
+    }
+}
+
+/// The name of the file that names the key of a certificate.
+pub(crate) fn reference_name(cert: &str) -> String {
+    format!("{cert}.key")
+}
+
+/// The number of a label among those of a certificate: 1 for `label`, and N for `label.N`.
+fn number_of(found: &str, label: &str) -> Option<u32> {
+    match found.strip_prefix(label)? {
+        "" => Some(1),
+        rest => {
+            let digits = rest.strip_prefix('.')?;
+            // `parse` alone would take a plus sign, and zeros in front would be another label.
+            let is_number = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+            digits.parse().ok().filter(|number| is_number && *number > 1)
+        }
+    }
+}
+
+/// Whether two URIs name the same key of their token.
+fn is_same(one: &TokenUri, other: &TokenUri) -> bool {
+    one.object() == other.object() && one.id() == other.id()
+}
+
+fn taken(uri: &TokenUri) -> Error {
+    Code::TokenKeyTaken
+        .error("the token has a key of this name already")
+        .item(uri.to_string())
+        .because("tbpki replaces no key, and uses an existing one only on request")
+        .fix("use the key with --existing-key, or name another one with object=.. in the URI")
+}
+
+/// Adds the remedy to an error about a key that a token does not make.
+fn without_a_new_key(error: Error, is_first: bool) -> Error {
+    match (error.code(), is_first) {
+        (Code::TokenMakesNoKey, true) => {
+            error.fix("make the key with the program of the token, and use it with --existing-key")
+        }
+        (Code::TokenMakesNoKey, false) => error.fix(
+            "make room in the token; or renew for the present key with --same-key: who has used that key can go on using it",
+        ),
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_counted() {
+        for (found, number) in [
+            ("mqtt", Some(1)),
+            ("mqtt.2", Some(2)),
+            ("mqtt.17", Some(17)),
+            ("mqtt.1", None),
+            ("mqtt.02", None),
+            ("mqtt.+2", None),
+            ("mqtt.", None),
+            ("mqtt2", None),
+            ("mqtt.2.old", None),
+            ("other", None),
+        ] {
+            assert_eq!(number_of(found, "mqtt"), number, "{found}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! A host at an EST server that is not ours: Python's http.server and cryptography.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+use tbpki_tests::oracle::{openssl, python};
+use tbpki_tests::{Sandbox, SoftHsm};
+
+use super::Host;
+use super::token::{RENEW, TOKEN, TokenHost, uri};
+
+const PASSWORD: &str = "a password of the other server";
+
+/// The server. It is stopped when this is dropped.
+struct OtherServer {
+    child: Child,
+    directory: Sandbox,
+    url: String,
+}
+
+impl OtherServer {
+    #[track_caller]
+    fn start() -> Self {
+        let directory = Sandbox::new();
+        let tool = python("est_server.py").arg(directory.path()).args(["gateway-1", PASSWORD]);
+        let mut child = tool.command().stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut port = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        Self { child, directory, url: format!("https://localhost:{}", port.trim()) }
+    }
+
+    /// A host that knows its root.
+    fn host(&self) -> Host {
+        let sandbox = Sandbox::new();
+        sandbox.write("root.pem", self.directory.read("root.pem"));
+        Host { sandbox, url: self.url.clone() }
+    }
+}
+
+impl Drop for OtherServer {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Stops the test unless a certificate leads to the root of the server.
+#[track_caller]
+fn verifies(host: &Host, cert: &str) {
+    let verify = openssl().directory(host.sandbox.path()).args(["verify", "-purpose", "sslclient", "-CAfile"]);
+    verify.args(["root.pem", cert]).run().ok();
+}
+
+#[test]
+fn keys_in_files_and_in_a_token_are_enrolled_and_renewed() {
+    let server = OtherServer::start();
+    let host = server.host();
+    host.fetch("gateway-1", "wrong").ends(1).prints("TBPKI-0348").prints("401");
+    host.fetch("gateway-1", PASSWORD).ok();
+    let (first, key) = (host.serial(), host.sandbox.read("key.pem"));
+    let renewed = host.run(&["renew", "--json"]).ok().json();
+    assert!(host.serial() != first && host.sandbox.read("key.pem") != key);
+    assert_eq!(renewed["result"]["confirmed"], false, "{renewed}");
+    verifies(&host, "cert.pem");
+
+    let host = server.host();
+    let hsm = SoftHsm::new(&host.sandbox);
+    hsm.add(TOKEN);
+    let host = TokenHost { host, hsm };
+    let key = uri(";object=mqtt");
+    host.fetch("gateway-1", PASSWORD, &key, &[]).ok();
+    host.uses("mqtt");
+    let program = host.program();
+    host.host.sandbox.write("ready", "");
+    let first = host.serial();
+    host.tbpki(&[&RENEW[..], &[&key, "--pin-file", "pin", "--after", &program]].concat()).run().ok();
+    assert_ne!(host.serial(), first);
+    host.has_keys(&["mqtt.2"]);
+    host.uses("mqtt.2");
+    verifies(&host.host, "chain.pem");
+    host.renew(&["--same-key"]).ok();
+    host.has_keys(&["mqtt.2"]);
+    host.uses("mqtt.2");
+}
