@@ -8,7 +8,13 @@ use clap::Args;
 
 use crate::error::{Error, Result};
 use crate::run::cargo;
-use crate::setup::Setup;
+use crate::setup::{Setup, debian};
+
+/// The programs of the platform tests: each with its Debian package and its purpose.
+const PLATFORM_PROGRAMS: &[(&str, &str, &str)] = &[
+    ("cc", "build-essential", "aws-lc and SQLite are C"),
+    ("openssl", "openssl", "certificates that tbpki does not sign, and handshakes with them"),
+];
 
 /// Test every algorithm in every format with every reader, or run the platform tests against a real ThingsBoard
 #[derive(Args)]
@@ -18,7 +24,7 @@ use crate::setup::Setup;
     whose names begin with `life_`, one by one, and prints the time of each; `interop enroll` does the same for those of \
     enrolment (`enroll_`). --only takes a part of them.\n\n\
     With --thingsboard the platform tests run instead, unchanged, against that server. They make devices and profiles \
-    whose names begin with tbpki-test-, and delete them at their end.")]
+    whose names begin with tbpki-test-, and delete them at their end. They need only a C compiler and openssl.")]
 pub(crate) struct Interop {
     /// Only tests whose names contain this; `life` for those of an identity's life, `enroll` for those of enrolment
     filter: Option<String>,
@@ -60,12 +66,21 @@ impl Interop {
     pub(crate) fn run(&self) -> Result<()> {
         // Before the build of tests: it is quick if nothing is missing, and a missing reader would fail every case of its
         // matrix.
-        if !self.no_setup {
-            Setup {}.run()?;
-        }
+        let needs_setup = !self.no_setup;
         match &self.thingsboard {
-            Some(url) => self.platforms(url),
-            None => self.long(),
+            Some(url) => {
+                // A machine with a real server need not have the readers, brokers and runtimes of the other tests.
+                if needs_setup {
+                    debian::install_programs(PLATFORM_PROGRAMS)?;
+                }
+                self.platforms(url)
+            }
+            None => {
+                if needs_setup {
+                    Setup {}.run()?;
+                }
+                self.long()
+            }
         }
     }
 
@@ -98,5 +113,38 @@ impl Interop {
             .env("TBPKI_TEST_PASSWORD_FILE", absolute(&self.password_file))
             .env("TBPKI_TEST_MQTT_CA", absolute(&self.mqtt_ca))
             .show()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::workspace::root;
+
+    /// The other programs that tests run are behind functions of this module, or behind modules that are not here.
+    #[test]
+    fn platform_tests_run_no_program_but_openssl() {
+        let directory = root().join("tests/tests/platforms");
+        let files: Vec<_> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(files.len() > 5, "{files:?}");
+        for file in files {
+            let text = fs::read_to_string(&file).unwrap();
+            for line in text.lines().filter_map(|line| line.strip_prefix("use tbpki_tests::")) {
+                let (module, items) = line.split_once("::").unwrap_or((line, ""));
+                let known = match module {
+                    "certificates" | "foreign" | "mqtt" | "platform" | "wire" => true,
+                    "oracle" => items == "openssl;",
+                    _ => false,
+                };
+                assert!(
+                    known,
+                    "{}: {line} may need a program that `interop --thingsboard` does not install",
+                    file.display()
+                );
+            }
+        }
+        assert!(PLATFORM_PROGRAMS.iter().any(|(program, ..)| *program == "openssl"));
     }
 }
