@@ -25,7 +25,7 @@ use keys::LoadedKeys;
 pub use server_keys::ServerKeys;
 #[cfg(test)]
 pub(crate) use signature::links;
-pub(crate) use verifier::{ChainHandler, ClientCertificateVerifier, is_ignored};
+pub(crate) use verifier::{ChainHandler, ClientCertificateVerifier};
 
 /// The MQTT listener: 1.2 and 1.3; client certificates are wanted and not needed.
 pub(crate) fn mqtt(loaded: &LoadedKeys, present: ChainHandler) -> Result<TlsAcceptor> {

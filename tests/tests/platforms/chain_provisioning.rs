@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tbpki_tests::certificates::{Ca, Wanted, base64, pem};
 use tbpki_tests::mqtt::{Connect, connect};
-use tbpki_tests::platform::{Platform, Tenant, id, unique};
+use tbpki_tests::platform::{Platform, Tenant, eventually, id, unique};
 use tbpki_tests::wire::Shown;
 
 use crate::profiles::by_chain;
@@ -124,10 +124,12 @@ fn a_deleted_device_is_back_at_its_next_connection() {
     assert_eq!(log_in(&platform, &shown), ACCEPTED);
     let device = tenant.device_named(&name).unwrap();
     let path = format!("/api/plugins/telemetry/DEVICE/{}/values/attributes", id(&device));
-    let attributes = tenant.ok("GET", &path, None);
-    let keys: Vec<&str> = attributes.as_array().unwrap().iter().filter_map(|one| one["key"].as_str()).collect();
-    // provisionState is what a device that was made by hand does not have.
-    assert!(keys.contains(&"provisionState") && keys.contains(&"active"), "{keys:?}");
+    // provisionState is what a device that was made by hand does not have. Both are stored some time after the CONNACK.
+    eventually("the attributes of a new device are there", || {
+        let attributes = tenant.ok("GET", &path, None);
+        let keys: Vec<&str> = attributes.as_array().unwrap().iter().filter_map(|one| one["key"].as_str()).collect();
+        keys.contains(&"provisionState") && keys.contains(&"active")
+    });
     tenant.ok("DELETE", &format!("/api/device/{}", id(&device)), None);
     assert_eq!(log_in(&platform, &shown), ACCEPTED);
     let again = tenant.device_named(&name).expect("the profile creates it once more");

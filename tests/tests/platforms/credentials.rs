@@ -84,6 +84,11 @@ fn what_java_trips_over_changes_nothing() {
     } else {
         with_nul.is_refusal(500, 2, "");
     }
+    if !platform.is_4_3() {
+        let mut token = before.clone();
+        token["credentialsId"] = json!("a\u{0}b");
+        save(&tenant, &token).is_refusal(500, 46, "Database error");
+    }
     let mut unknown = before.clone();
     unknown["credentialsType"] = json!("NO_SUCH_TYPE");
     save(&tenant, &unknown).is_refusal(500, 2, "");
@@ -187,9 +192,49 @@ fn basic_credentials_have_ids_of_their_own() {
     assert_eq!(both.json()["credentialsId"].as_str().unwrap().len(), 64);
     for (value, message) in [
         ("no json", "Invalid credentials body for simple mqtt credentials!"),
+        (r#"{"userName":"u","more":1}"#, "Invalid credentials body for simple mqtt credentials!"),
         ("{}", "Both mqtt client id and user name are empty!"),
         (r#"{"clientId":"c","password":"p"}"#, "Password cannot be specified along with client id"),
     ] {
         basic(json!(value)).is_refusal(400, 31, message);
     }
+}
+
+#[test]
+fn control_characters_are_refused_by_4_3_alone() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let device = tenant.device(&unique("control"));
+    let token = json!(unique("a\u{1}b"));
+    if platform.is_4_3() {
+        let mut credentials = tenant.credentials(&device);
+        credentials["credentialsId"] = json!("a\u{0}b");
+        save(&tenant, &credentials).is_refusal(400, 31, "credentialsId must not contain control characters!");
+    }
+    let user = json!({ "userName": unique("a\nb") }).to_string();
+    for (kind, id, value, field) in [
+        ("ACCESS_TOKEN", token, Value::Null, "credentialsId"),
+        // The user name alone is the id.
+        ("MQTT_BASIC", Value::Null, json!(user), "credentialsId"),
+        (
+            "MQTT_BASIC",
+            Value::Null,
+            json!(json!({ "userName": unique("u"), "clientId": "a\u{7f}" }).to_string()),
+            "clientId",
+        ),
+    ] {
+        let mut credentials = tenant.credentials(&device);
+        credentials["credentialsType"] = json!(kind);
+        credentials["credentialsId"] = id;
+        credentials["credentialsValue"] = value;
+        let answer = save(&tenant, &credentials);
+        if platform.is_4_3() {
+            answer.is_refusal(400, 31, &format!("{field} must not contain control characters!"));
+        } else {
+            assert_eq!(answer.status, 200, "{}", answer.text());
+        }
+    }
+    // Any text is a certificate, also one with such characters.
+    let certificate = with_certificate(&tenant, &device, &json!(unique("a\u{1}b")));
+    assert_eq!(save(&tenant, &certificate).status, 200);
 }

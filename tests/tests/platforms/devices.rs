@@ -104,13 +104,14 @@ fn unknown_devices_and_malformed_ids_have_their_errors() {
     let platform = Platform::start();
     let tenant = platform.sign_in();
     let missing = format!("Device with id [{UNKNOWN_ID}] is not found");
+    let blank = if platform.is_4_3() { "Parameter 'deviceId' can't be empty!" } else { "Invalid UUID string:  " };
     for (method, path, status, code, message) in [
         ("GET", format!("/api/device/{UNKNOWN_ID}"), 404, 32, missing.as_str()),
         ("GET", format!("/api/device/{UNKNOWN_ID}/credentials"), 404, 32, &missing),
         ("DELETE", format!("/api/device/{UNKNOWN_ID}"), 404, 32, &missing),
         ("GET", "/api/device/xyz".to_owned(), 400, 31, "Invalid UUID string: xyz"),
         ("GET", format!("/api/tenant/devices?deviceName={}", unique("none")), 404, 32, "Requested item wasn't found!"),
-        ("GET", "/api/device/%20".to_owned(), 400, 31, "Invalid UUID string:  "),
+        ("GET", "/api/device/%20".to_owned(), 400, 31, blank),
         (
             "GET",
             "/api/device/13814000-1dd2-11b2-8080-80808080808g".to_owned(),
@@ -248,6 +249,12 @@ fn a_device_with_its_credentials_is_one_transaction() {
         (json!({ "credentialsType": "X509_CERTIFICATE", "credentialsValue": null }), 500, 2, ""),
         (json!({ "credentialsValue": "x" }), 400, 31, ""),
         (json!({ "credentialsType": "NO_SUCH_TYPE" }), 500, 2, ""),
+        (
+            json!({ "credentialsType": "X509_CERTIFICATE", "credentialsValue": "x", "id": { "id": UNKNOWN_ID } }),
+            400,
+            31,
+            "Unable to update non-existent device credentials!",
+        ),
     ] {
         half(json!({ "device": { "name": name, "type": kind }, "credentials": credentials }))
             .is_refusal(status, code, message);
@@ -305,13 +312,13 @@ fn server_side_attributes_are_cast_to_numbers() {
     let device = tenant.device(&unique("attributes"));
     let path = format!("/api/plugins/telemetry/DEVICE/{}/attributes/SERVER_SCOPE", id(&device));
     let sent = json!({
-        "zeros": "00012345", "price": "1.50", "ratio": "0.10", "space": " 12", "floor": "-1", "site": "cellar",
+        "zeros": "00012345", "price": "1.50", "ratio": "0.10", "space": " 12", "script": "１２", "below": "-0.0", "floor": "-1", "site": "cellar",
         "exponent": "1e3", "hex": "0x10", "nan": "NaN", "phone": "+49123", "long": "123456789012345678901234",
         "flag": "true", "object": { "serial": "00012345" },
     });
     tenant.ok("POST", &path, Some(&sent));
     tenant.ok("POST", &path, Some(&json!({ "site": "roof" })));
-    let keys = "zeros,price,ratio,space,floor,site,exponent,hex,nan,phone,long,flag,object";
+    let keys = "zeros,price,ratio,space,script,below,floor,site,exponent,hex,nan,phone,long,flag,object";
     let read = format!("/api/plugins/telemetry/DEVICE/{}/values/attributes?keys={keys}", id(&device));
     let attributes = tenant.ok("GET", &read, None);
     let stored: serde_json::Map<String, Value> = attributes
@@ -320,14 +327,31 @@ fn server_side_attributes_are_cast_to_numbers() {
         .iter()
         .map(|one| (one["key"].as_str().unwrap().to_owned(), one["value"].clone()))
         .collect();
-    // Java's parser of numbers takes the first five. An exponent, a plus sign, hexadecimal digits and 24 digits stay
-    // text, so that only inside an object a serial number with zeros before it is safe.
+    // Java takes digits of every script for numbers. A space, an exponent, a plus sign, hexadecimal digits and 24 digits
+    // keep a text, so that a serial number with zeros before it is safe only inside an object.
     let expected = json!({
-        "zeros": 12345, "price": 1.5, "ratio": 0.1, "space": 12, "floor": -1, "site": "roof",
+        "zeros": 12345, "price": 1.5, "ratio": 0.1, "space": " 12", "script": 12, "below": 0.0, "floor": -1, "site": "roof",
         "exponent": "1e3", "hex": "0x10", "nan": "NaN", "phone": "+49123", "long": "123456789012345678901234",
         "flag": "true", "object": { "serial": "00012345" },
     });
     assert_eq!(Value::Object(stored), expected);
+    for (body, text) in [
+        (r#"{"a":"#, "Invalid JSON"),
+        ("[]", "Request is not a JSON object"),
+        ("{}", "No attributes data found in request body!"),
+        (r#"{" ":1}"#, "Key cannot be blank"),
+        (r#"{"<b>x</b>":1}"#, "Validation error: key is malformed"),
+    ] {
+        let authorization = format!("Bearer {}", tenant.token);
+        let headers = [("X-Authorization", authorization.as_str()), ("Content-Type", "application/json")];
+        let answer = platform.request("POST", &path, &headers, body.as_bytes());
+        // Text, unlike the refusals of nearly all other calls.
+        assert_eq!((answer.status, answer.text().as_str()), (400, text));
+    }
+    let client = path.replace("SERVER_SCOPE", "CLIENT_SCOPE");
+    let answer = tenant.call("POST", &client, Some(&json!({ "a": 1 })));
+    assert_eq!((answer.status, answer.text().as_str()), (400, "Invalid scope: CLIENT_SCOPE"));
+    tenant.call("POST", &path, Some(&json!({ "a": null }))).is_refusal(500, 2, "Can't parse value: null");
     let nobody = path.replace(id(&device), "00000000-0000-1000-8000-000000000000");
     assert_eq!(tenant.call("POST", &nobody, Some(&json!({ "a": "b" }))).status, 404);
 }
@@ -351,6 +375,47 @@ fn labels_are_checked_like_names() {
     assert_eq!(tenant.device_named(&name), None);
     let longest = tenant.ok("POST", "/api/device", Some(&json!({ "name": name, "label": "x".repeat(255) })));
     tenant.forget(&format!("/api/device/{}", id(&longest)));
+}
+
+#[test]
+fn types_and_additional_information_are_checked_like_names() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let name = unique("texts");
+    let long = "x".repeat(256);
+    for (fields, message) in [
+        (json!({ "type": long }), "type length must be equal or less than 255"),
+        (json!({ "type": "<b>x</b>" }), "type is malformed"),
+        (json!({ "additionalInfo": { "description": "<b>x</b>" } }), "additionalInfo is malformed"),
+        // Not only the first fault, and sorted.
+        (
+            json!({ "type": "<b>x</b>", "label": long }),
+            "label length must be equal or less than 255, type is malformed",
+        ),
+    ] {
+        let mut device = json!({ "name": name });
+        device.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let message = format!("Validation error: {message}");
+        tenant.call("POST", "/api/device", Some(&device)).is_refusal(400, 31, &message);
+    }
+    assert_eq!(tenant.device_named(&name), None);
+}
+
+#[test]
+fn what_a_device_refers_to_has_to_exist() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let name = unique("refers");
+    for (field, kind, message) in [
+        ("customerId", "CUSTOMER", "Can't assign device to non-existent customer!"),
+        ("firmwareId", "OTA_PACKAGE", "Can't assign non-existent firmware!"),
+        ("softwareId", "OTA_PACKAGE", "Can't assign non-existent software!"),
+    ] {
+        let mut device = json!({ "name": name });
+        device[field] = json!({ "entityType": kind, "id": UNKNOWN_ID });
+        tenant.call("POST", "/api/device", Some(&device)).is_refusal(400, 31, message);
+    }
+    assert_eq!(tenant.device_named(&name), None);
 }
 
 #[test]

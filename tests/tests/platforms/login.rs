@@ -1,7 +1,7 @@
 //! Signing in, and what every other call wants to see of it.
 
-use serde_json::json;
-use tbpki_tests::platform::{Answer, Platform};
+use serde_json::{Value, json};
+use tbpki_tests::platform::{Answer, Platform, id};
 
 #[track_caller]
 fn login(platform: &Platform, body: &str) -> Answer {
@@ -40,6 +40,8 @@ fn every_fault_of_a_login_has_its_answer() {
     for (body, message) in [
         (json!({ "username": name, "password": "wrong" }).to_string(), wrong),
         (json!({ "username": "nobody@example.org", "password": password }).to_string(), wrong),
+        // The case of letters counts, although it is a mail address.
+        (json!({ "username": name.to_uppercase(), "password": password }).to_string(), wrong),
         (json!({ "username": name, "password": "" }).to_string(), failed),
         (json!({ "username": " ", "password": password }).to_string(), failed),
         (json!({ "username": name, "password": password, "more": 1 }).to_string(), failed),
@@ -119,4 +121,46 @@ fn tokens_are_refreshed_more_than_once_and_end_with_the_session() {
     gone.call("GET", "/api/auth/user", None).is_refusal(401, 11, "");
     refresh(&gone.refresh_token).is_refusal(401, 10, "");
     assert_eq!(tenant.call("GET", "/api/auth/user", None).status, 200, "another session goes on");
+}
+
+#[test]
+fn api_keys_came_with_4_3() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let wanted = json!({ "userId": tenant.ok("GET", "/api/auth/user", None)["id"], "description": "tbpki-test" });
+    let create = |more: Value| {
+        let mut wanted = wanted.clone();
+        wanted.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        tenant.call("POST", "/api/apiKey", Some(&wanted))
+    };
+    if !platform.is_4_3() {
+        create(json!({ "enabled": true })).is_refusal(404, 32, "");
+        return;
+    }
+    create(json!({ "description": " " })).is_refusal(400, 31, "Validation error: description must not be blank");
+    create(json!({ "userId": null })).is_refusal(400, 31, "Invalid entity id");
+    let log_in =
+        |key: &Value| user(&platform, "X-Authorization", &format!("ApiKey {}", key["value"].as_str().unwrap()));
+    let inactive = "User account is not active";
+    for (more, status, message) in [
+        (json!({ "enabled": true }), 200, ""),
+        // A key without the field is not enabled.
+        (json!({}), 401, inactive),
+        (json!({ "expirationTime": 1 }), 401, inactive),
+        (json!({ "enabled": true, "expirationTime": 1 }), 401, "API key is expired"),
+    ] {
+        let key = create(more).json();
+        let path = format!("/api/apiKey/{}", id(&key));
+        tenant.forget(&path);
+        let answer = log_in(&key);
+        if status == 200 {
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            tenant.ok("PUT", &format!("{path}/enabled/false"), None);
+            log_in(&key).is_refusal(401, 10, inactive);
+        } else {
+            answer.is_refusal(status, 10, message);
+        }
+        tenant.ok("DELETE", &path, None);
+        log_in(&key).is_refusal(401, 10, "Invalid username or password");
+    }
 }

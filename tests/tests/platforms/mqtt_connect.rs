@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tbpki_tests::certificates::{Wanted, base64};
 use tbpki_tests::mqtt::{Connect, PINGREQ, connect, publish, subscribe};
-use tbpki_tests::platform::{Platform, id, unique};
+use tbpki_tests::platform::{Platform, Tenant, id, unique};
 use tbpki_tests::wire::{Shown, Versions, Wire};
 
 use crate::profiles::plain;
@@ -85,6 +85,9 @@ fn without_a_certificate_the_table_decides() {
         ("", user, None, 5, 0x86),
         ("c", user, Some("p"), 5, 0x86),
         ("", user, Some("p"), 5, 0x86),
+        // An empty user name is a wrong one, not none.
+        ("c", Some(""), None, 5, 0x86),
+        ("", Some(""), None, 5, 0x86),
         // A client identifier alone is taken for a wrong one, which has a code of its own.
         (unique("client").as_str(), None, None, 2, 0x85),
         ("", None, None, 5, 0x87),
@@ -183,6 +186,18 @@ fn an_unknown_version_gets_no_answer() {
 }
 
 #[test]
+fn bytes_behind_the_fields_of_a_connect_end_the_connection() {
+    let platform = Platform::start();
+    let (host, port) = platform.mqtts();
+    let mut wire = Wire::tls(host, port, None, Versions::Tls13).unwrap();
+    let mut packet = Connect { user: Some("provision"), ..Connect::default() }.bytes();
+    packet[1] += 1;
+    packet.push(b'x');
+    wire.send(&packet);
+    assert!(wire.rest().is_empty());
+}
+
+#[test]
 fn a_device_is_known_as_soon_as_it_is_registered() {
     let platform = Platform::start();
     let tenant = platform.sign_in();
@@ -223,28 +238,58 @@ fn ask_the_device_actor(wire: &mut Wire, level: u8) {
     wire.read(usize::from(head[1])).unwrap();
 }
 
-#[test]
-fn saved_credentials_and_a_deleted_device_end_a_connection() {
-    let platform = Platform::start();
-    let tenant = platform.sign_in();
+/// A device with this connection, which the part of the server that closes sessions knows.
+#[track_caller]
+fn connected(platform: &Platform, tenant: &Tenant<'_>, level: u8) -> (Value, Wire) {
     let shown = Wanted::client("x").self_signed();
     let device = tenant.device_with_certificate(&unique("closed"), &base64(&shown.chain[0]));
-    let save = || {
-        let credentials: Value = tenant.credentials(&device);
+    let (mut wire, answer) = connect(platform, Some(&shown), &Connect { level, ..Connect::default() });
+    assert_eq!(answer[3], 0);
+    ask_the_device_actor(&mut wire, level);
+    (device, wire)
+}
+
+#[test]
+fn changed_credentials_and_a_deleted_device_end_a_connection() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let change = |device: &Value| {
+        let mut credentials = tenant.credentials(device);
+        credentials["credentialsValue"] = json!(unique("other"));
         tenant.ok("POST", "/api/device/credentials", Some(&credentials));
     };
-    let delete = || {
-        tenant.ok("DELETE", &format!("/api/device/{}", id(&device)), None);
+    let delete = |device: &Value| {
+        tenant.ok("DELETE", &format!("/api/device/{}", id(device)), None);
     };
-    type Change<'a> = &'a dyn Fn();
+    type Change<'a> = &'a dyn Fn(&Value);
     // MQTT 3.1.1 has no DISCONNECT of a server: its device sees only that the connection ends.
     let changes: [(u8, Change<'_>, &[u8]); 3] =
-        [(4, &save, &[]), (5, &save, &[0xe0, 2, 0x98, 0]), (5, &delete, &[0xe0, 2, 0x98, 0])];
+        [(4, &change, &[]), (5, &change, &[0xe0, 2, 0x98, 0]), (5, &delete, &[0xe0, 2, 0x98, 0])];
     for (level, change, farewell) in changes {
-        let (mut wire, answer) = connect(&platform, Some(&shown), &Connect { level, ..Connect::default() });
-        assert_eq!(answer[3], 0);
-        ask_the_device_actor(&mut wire, level);
-        change();
+        let (device, mut wire) = connected(&platform, &tenant, level);
+        change(&device);
         assert_eq!(wire.rest(), farewell, "level {level}");
     }
+}
+
+#[test]
+fn a_save_without_a_change_ends_a_connection_in_4_2_alone() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let (device, mut wire) = connected(&platform, &tenant, 5);
+    let credentials = tenant.credentials(&device);
+    let version = credentials["version"].as_i64().unwrap();
+    let saved = tenant.ok("POST", "/api/device/credentials", Some(&credentials));
+    assert_eq!(saved["version"], version + 1, "the save counts in both versions");
+    if platform.is_4_3() {
+        // A change afterwards ends it, so that the save before it has been heard of by then and ended nothing.
+        wire.send(&PINGREQ);
+        assert_eq!(wire.read(2).unwrap(), [0xd0, 0]);
+        let mut credentials = saved;
+        credentials["credentialsValue"] = json!(unique("other"));
+        wire.send(&publish(5, "v1/devices/me/telemetry", 1, 7, br#"{"a":1}"#));
+        assert_eq!(wire.read(4).unwrap(), [0x40, 2, 0, 7]);
+        tenant.ok("POST", "/api/device/credentials", Some(&credentials));
+    }
+    assert_eq!(wire.rest(), [0xe0, 2, 0x98, 0]);
 }

@@ -102,3 +102,75 @@ fn too_long_a_packet_ends_the_connection() {
         assert_eq!(wire.rest(), farewell);
     }
 }
+
+#[test]
+fn telemetry_without_values_is_never_acknowledged() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    for level in [4, 5] {
+        let mut wire = logged_in(&platform, &tenant, level);
+        wire.send(&publish(level, TELEMETRY, 1, 7, b"[]"));
+        // Nothing came before this answer, so that a device that waits for its PUBACK waits in vain.
+        answers(&mut wire, &PINGREQ, &[0xd0, 0]);
+    }
+}
+
+#[test]
+fn a_time_that_is_no_number_ends_the_connection() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    for (level, farewell) in [(4, &[][..]), (5, &[0xe0, 2, 0x8b, 0])] {
+        for time in ["\"x\"", "null"] {
+            let mut wire = logged_in(&platform, &tenant, level);
+            wire.send(&publish(level, TELEMETRY, 1, 7, format!(r#"{{"ts":{time},"values":{{"a":1}}}}"#).as_bytes()));
+            assert_eq!(wire.rest(), farewell, "level {level}, {time}");
+        }
+    }
+}
+
+#[test]
+fn other_topics_want_well_formed_messages_too() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    for (topic, payload) in [
+        ("v1/devices/me/claim", "junk"),
+        ("v1/devices/me/rpc/request/1", "junk"),
+        ("v1/devices/me/rpc/response/x", "{}"),
+        ("v1/devices/me/attributes/request/1", "junk"),
+        // Protocol Buffers.
+        ("v2/t/p", r#"{"a":1}"#),
+    ] {
+        let mut wire = logged_in(&platform, &tenant, 4);
+        wire.send(&publish(4, topic, 1, 7, payload.as_bytes()));
+        assert!(wire.rest().is_empty(), "{topic}");
+        let mut wire = logged_in(&platform, &tenant, 5);
+        answers(&mut wire, &publish(5, topic, 1, 7, payload.as_bytes()), &[0x40, 4, 0, 7, 0x99, 0]);
+        answers(&mut wire, &PINGREQ, &[0xd0, 0]);
+    }
+}
+
+#[test]
+fn a_ping_with_a_body_is_the_last() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    // 4.2 answers it first.
+    let pong = if platform.is_4_3() { &[][..] } else { &[0xd0, 0] };
+    for (level, farewell) in [(4, &[][..]), (5, &[0xe0, 2, 0x81, 0])] {
+        let mut wire = logged_in(&platform, &tenant, level);
+        wire.send(&[0xc0, 1, 0]);
+        assert_eq!(wire.rest(), [pong, farewell].concat(), "level {level}");
+    }
+    // AUTH came with version 5.
+    let mut wire = logged_in(&platform, &tenant, 4);
+    wire.send(&[0xf0, 0]);
+    assert!(wire.rest().is_empty());
+}
+
+#[test]
+fn a_device_without_a_firmware_to_fetch_is_disconnected() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let mut wire = logged_in(&platform, &tenant, 4);
+    wire.send(&publish(4, "v2/fw/request/1/chunk/0", 1, 7, b"1000"));
+    assert_eq!(wire.rest(), [b"\x32\x18\0\x0bv2/fw/error\0\x01".as_slice(), b"NOT_FOUND"].concat());
+}

@@ -73,6 +73,13 @@ fn what_java_reaches_into_has_to_be_there() {
     let mut without_transport = plain(&unique("transport"));
     without_transport["profileData"].as_object_mut().unwrap().remove("transportConfiguration");
     tenant.call("POST", "/api/deviceProfile", Some(&without_transport)).is_refusal(500, 2, "");
+    let ca = Ca::root(&unique("root"));
+    let mut no_flag = by_chain(&unique("flag"), &pem(&ca.chain[0]), &json!("(.*)"), true);
+    no_flag["profileData"]["provisionConfiguration"]["allowCreateNewDevicesByX509Certificate"] = json!("yes");
+    tenant.call("POST", "/api/deviceProfile", Some(&no_flag)).is_refusal(500, 2, "");
+    let mut no_kind = plain(&unique("kind"));
+    no_kind["profileData"]["provisionConfiguration"]["type"] = json!("NO_SUCH_TYPE");
+    tenant.call("POST", "/api/deviceProfile", Some(&no_kind)).is_refusal(500, 2, "");
 }
 
 #[test]
@@ -141,15 +148,40 @@ fn a_well_known_root_is_refused_and_no_certificate_is_not() {
     // The root of Let's Encrypt: under it everybody could make a certificate whose chain belongs to this profile.
     let root = include_str!("../../../crates/tb-sim/tests/data/isrg-root-x1.pem");
     let own = pem(&Ca::root(&unique("root")).chain[0]);
-    for certificates in [root.to_owned(), format!("{own}{root}")] {
-        let profile = by_chain(&unique("well-known"), &certificates, &json!("(.*)"), false);
-        tenant.call("POST", "/api/deviceProfile", Some(&profile)).is_refusal(
-            400,
-            31,
-            "Device profile certificate cannot be well known root CA!",
-        );
-    }
+    let alone = by_chain(&unique("well-known"), root, &json!("(.*)"), false);
+    tenant.call("POST", "/api/deviceProfile", Some(&alone)).is_refusal(
+        400,
+        31,
+        "Device profile certificate cannot be well known root CA!",
+    );
+    // Behind another one the root is not looked at, and has no effect: the first certificate is the key.
+    tenant.profile(&by_chain(&unique("behind"), &format!("{own}{root}"), &json!("(.*)"), false));
     let mut without = by_chain(&unique("null"), "", &json!("(.*)"), false);
     without["profileData"]["provisionConfiguration"]["provisionDeviceSecret"] = Value::Null;
     tenant.profile(&without);
+}
+
+#[test]
+fn what_a_profile_refers_to_has_to_exist() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let unknown = |kind: &str| json!({ "entityType": kind, "id": "13814000-1dd2-11b2-8080-808080808081" });
+    for (field, value, message) in [
+        ("default", json!(true), "Another default device profile is present in scope of current tenant!"),
+        ("defaultQueueName", json!("nothing"), "Device profile is referencing to non-existent queue!"),
+        ("defaultRuleChainId", unknown("RULE_CHAIN"), "Can't assign non-existent rule chain!"),
+        ("defaultEdgeRuleChainId", unknown("RULE_CHAIN"), "Can't assign non-existent rule chain!"),
+        ("defaultDashboardId", unknown("DASHBOARD"), "Can't assign non-existent dashboard!"),
+        ("firmwareId", unknown("OTA_PACKAGE"), "Can't assign non-existent firmware!"),
+        ("softwareId", unknown("OTA_PACKAGE"), "Can't assign non-existent software!"),
+        ("description", json!("<b>x</b>"), "Validation error: description is malformed"),
+        ("provisionDeviceKey", json!("<b>x</b>"), "Validation error: provisionDeviceKey is malformed"),
+    ] {
+        let mut profile = plain(&unique("refers"));
+        profile[field] = value;
+        tenant.call("POST", "/api/deviceProfile", Some(&profile)).is_refusal(400, 31, message);
+    }
+    let mut profile = plain(&unique("refers"));
+    profile["defaultQueueName"] = json!("Main");
+    assert_eq!(tenant.profile(&profile)["defaultQueueName"], "Main");
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tbpki_tests::certificates::{Ca, pem};
-use tbpki_tests::mqtt::{Connect, connect, publish, subscribe};
+use tbpki_tests::mqtt::{Connect, PINGREQ, connect, publish, subscribe};
 use tbpki_tests::platform::{Platform, Tenant, id, unique};
 
 use crate::profiles::{by_chain, plain};
@@ -137,4 +137,47 @@ fn newcomers_may_connect_and_do_nothing_else() {
     assert_eq!(answer, [0x20, 3, 0, 0, 0]);
     wire.send(&publish(5, "v1/devices/me/telemetry", 1, 3, br#"{"a":1}"#));
     assert_eq!(wire.rest(), [0x40, 4, 0, 3, 0x90, 0, 0xe0, 2, 0x90, 0]);
+}
+
+#[test]
+fn requests_that_cannot_be_read_end_or_wait() {
+    let platform = Platform::start();
+    let tenant = platform.sign_in();
+    let ca = Ca::root(&unique("root"));
+    let chain = tenant.profile(&by_chain(&unique("chain"), &pem(&ca.chain[0]), &json!("(.*)"), true));
+    let by_chain_key = json!({ "provisionDeviceKey": chain["provisionDeviceKey"], "provisionDeviceSecret": "x" });
+    let session = |level| {
+        let (wire, answer) =
+            connect(&platform, None, &Connect { level, user: Some("provision"), ..Connect::default() });
+        assert_eq!(answer[3], 0);
+        wire
+    };
+    let request = |level, payload: &[u8]| publish(level, "/provision/request", 1, 7, payload);
+    for (level, payload, answer) in [
+        (4, &b"junk"[..], &[][..]),
+        (4, b"{}", &[0x40, 2, 0, 7]),
+        (5, b"{}", &[0x40, 4, 0, 7, 0x83, 0, 0xe0, 2, 0x83, 0]),
+    ] {
+        let mut wire = session(level);
+        wire.send(&request(level, payload));
+        assert_eq!(wire.rest(), answer, "level {level}");
+    }
+    let mut wire = session(5);
+    wire.send(&request(5, b"junk"));
+    assert_eq!(wire.read(6).unwrap(), [0x40, 4, 0, 7, 0x99, 0]);
+    for level in [4, 5] {
+        let mut wire = session(level);
+        wire.send(&request(level, by_chain_key.to_string().as_bytes()));
+        wire.send(&PINGREQ);
+        assert_eq!(wire.read(2).unwrap(), [0xd0, 0], "no answer comes to the request");
+    }
+}
+
+#[test]
+fn an_unknown_type_of_credentials_is_noticed_before_the_key() {
+    let platform = Platform::start();
+    let request = json!({ "provisionDeviceKey": "x", "provisionDeviceSecret": "y", "credentialsType": "NONE" });
+    let headers = [("Content-Type", "application/json")];
+    let answer = platform.request("POST", "/api/v1/provision", &headers, request.to_string().as_bytes());
+    answer.is_refusal(500, 2, "");
 }

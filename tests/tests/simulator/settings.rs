@@ -14,7 +14,8 @@ fn version_4_3_has_keys_exact_prefixes_and_policies_for_names() {
     let platform = Platform::simulator(Settings { version: Version::V4_3, ..Settings::default() });
     let tenant = platform.sign_in();
     let user = tenant.ok("GET", "/api/auth/user", None);
-    let key = tenant.ok("POST", "/api/apiKey", Some(&json!({ "userId": user["id"], "description": "tests" })));
+    let key = json!({ "userId": user["id"], "description": "tests", "enabled": true });
+    let key = tenant.ok("POST", "/api/apiKey", Some(&key));
     let value = key["value"].as_str().unwrap().to_owned();
     assert!(value.starts_with("tb_"), "{value}");
     let listed = tenant.ok("GET", &format!("/api/apiKeys/{}?pageSize=5&page=0", id(&user)), None);
@@ -30,9 +31,12 @@ fn version_4_3_has_keys_exact_prefixes_and_policies_for_names() {
     tenant.ok("PUT", &format!("/api/apiKey/{}/enabled/false", id(&key)), None);
     ask(&format!("ApiKey {value}")).is_refusal(401, 10, "User account is not active");
     // A millisecond after 1970; 0 would be never.
-    let old = json!({ "userId": user["id"], "description": "old", "expirationTime": 1 });
+    let old = json!({ "userId": user["id"], "description": "old", "enabled": true, "expirationTime": 1 });
     let old = tenant.ok("POST", "/api/apiKey", Some(&old));
     ask(&format!("ApiKey {}", old["value"].as_str().unwrap())).is_refusal(401, 10, "API key is expired");
+    // Without the field a key is not enabled, and of no use until it is.
+    let disabled = json!({ "userId": user["id"], "description": "disabled" });
+    assert_eq!(tenant.ok("POST", "/api/apiKey", Some(&disabled))["enabled"], false);
     let unnamed = json!({ "userId": user["id"] });
     assert_eq!(tenant.call("POST", "/api/apiKey", Some(&unnamed)).status, 400);
 

@@ -29,6 +29,7 @@ pub(crate) mod kind {
     pub(crate) const UNSUBSCRIBE: u8 = 10;
     pub(crate) const PINGREQ: u8 = 12;
     pub(crate) const DISCONNECT: u8 = 14;
+    pub(crate) const AUTH: u8 = 15;
 }
 
 /// Packets from a stream. A read that is cancelled loses no bytes, so it can be used in a `select!`.

@@ -59,6 +59,9 @@ impl Connect {
         }
         let user_name = if flags & 0x80 != 0 { Some(reader.text()?) } else { None };
         let password = if flags & 0x40 != 0 { Some(reader.text()?) } else { None };
+        if !reader.rest().is_empty() {
+            return None;
+        }
         Some(Self { version, clean_session: flags & 0x02 != 0, client_id, user_name, password })
     }
 
@@ -92,6 +95,7 @@ mod tests {
             b"\0\x04MQTT\x04\x03\0\x3c\0\0",
             b"\0\x04MQTT\x04\x82\0\x3c\0\0",
             b"\0\x06MQIsdp\x03\x02\0\x3c\0\0",
+            b"\0\x04MQTT\x04\x02\0\x3c\0\x01cx",
         ] {
             assert_eq!(Connect::read(body), None, "{body:?}");
         }

@@ -7,3 +7,4 @@ pub(crate) mod device;
 pub(crate) mod entity_id;
 pub(crate) mod profile;
 pub(crate) mod telemetry;
+pub(crate) mod texts;

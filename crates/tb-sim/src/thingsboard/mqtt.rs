@@ -9,7 +9,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::controls::lock;
 use crate::net;
 use crate::thingsboard::core::Core;
-use crate::tls::{is_ignored, old_versions};
+use crate::tls::old_versions;
 
 mod connack;
 mod login;
@@ -31,6 +31,6 @@ async fn connection(mut stream: TcpStream, tls: Option<TlsAcceptor>, core: Arc<C
     // A handshake that fails or takes too long has already ended with an alert.
     let Ok(Some(stream)) = timeout(net::HANDSHAKE_TIMEOUT, handshake).await else { return };
     let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
-    let chain = if is_ignored(chain) { Vec::new() } else { chain.iter().map(|der| der.to_vec()).collect() };
+    let chain = chain.iter().map(|der| der.to_vec()).collect();
     session::run(stream, core, chain).await;
 }

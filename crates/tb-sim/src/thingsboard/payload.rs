@@ -21,10 +21,30 @@ pub(crate) fn telemetry(payload: &[u8]) -> Option<Vec<Telemetry>> {
     Some(samples)
 }
 
+/// True for JSON of any kind.
+pub(crate) fn is_json(payload: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(payload).is_ok()
+}
+
+/// True for telemetry without a single value in it, which the real server never answers.
+pub(crate) fn is_empty_array(payload: &[u8]) -> bool {
+    matches!(serde_json::from_slice(payload), Ok(Value::Array(items)) if items.is_empty())
+}
+
+/// True for values with a time that is no number.
+pub(crate) fn has_unreadable_time(payload: &[u8]) -> bool {
+    match serde_json::from_slice(payload) {
+        Ok(Value::Object(object)) => {
+            object.contains_key("values") && object.get("ts").is_some_and(|ts| !ts.is_number())
+        }
+        _ => false,
+    }
+}
+
 /// An object of values.
 pub(crate) fn attributes(payload: &[u8]) -> Option<Map<String, Value>> {
     match serde_json::from_slice(payload).ok()? {
-        Value::Object(object) => values(&object),
+        Value::Object(object) => Some(stored_values(&object)),
         _ => None,
     }
 }
@@ -35,12 +55,12 @@ fn push(object: &Map<String, Value>, samples: &mut Vec<Telemetry>) -> Option<()>
         // Only both fields together are the form with a time; `ts` alone is a value of that name.
         _ => (clock::milliseconds(), object),
     };
-    samples.extend(values(given)?.into_iter().map(|(key, value)| Telemetry { ts, key, value }));
+    samples.extend(stored_values(given).into_iter().map(|(key, value)| Telemetry { ts, key, value }));
     Some(())
 }
 
 /// Values as the server stores them: nulls are left out, and texts that parse as numbers become numbers.
-fn values(object: &Map<String, Value>) -> Option<Map<String, Value>> {
+pub(crate) fn stored_values(object: &Map<String, Value>) -> Map<String, Value> {
     let stored = object.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| {
         let stored = match value {
             Value::String(text) => number(text).unwrap_or_else(|| value.clone()),
@@ -49,16 +69,17 @@ fn values(object: &Map<String, Value>) -> Option<Map<String, Value>> {
         };
         (key.clone(), stored)
     });
-    Some(stored.collect())
+    stored.collect()
 }
 
 /// The number that a text is cast to (`JSON_TYPE_CAST_ENABLED`, by default on).
 ///
 /// The rule is that of Java's `NumberUtils.isParsable`: digits with at most one point, which is not last, after an
-/// optional minus sign. There is no plus sign, exponent or hexadecimal form. Spaces around the digits do not protect
-/// a text.
+/// optional minus sign. The digits may be those of any script. There is no plus sign, space, exponent or hexadecimal
+/// form.
 fn number(text: &str) -> Option<Value> {
-    let text = text.trim_matches(' ');
+    let text: String = text.chars().map(digit).collect();
+    let text = text.as_str();
     let digits = text.strip_prefix('-').unwrap_or(text);
     let is_parsable = digits.bytes().any(|byte| byte.is_ascii_digit())
         && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
@@ -66,6 +87,18 @@ fn number(text: &str) -> Option<Value> {
         && !digits.ends_with('.');
     if is_parsable { stored_number(text) } else { None }
 }
+
+/// The ASCII digit for a digit of another script.
+fn digit(c: char) -> char {
+    let value = DIGIT_ZEROS.iter().filter_map(|zero| u32::from(c).checked_sub(*zero)).find(|value| *value < 10);
+    value.and_then(|value| char::from_digit(value, 10)).unwrap_or(c)
+}
+
+/// The zeros of scripts with digits of their own: Arabic, Persian, those of India, Thai, Lao, Tibetan, full width.
+const DIGIT_ZEROS: &[u32] = &[
+    0x0660, 0x06f0, 0x0966, 0x09e6, 0x0a66, 0x0ae6, 0x0b66, 0x0be6, 0x0c66, 0x0ce6, 0x0d66, 0x0e50, 0x0ed0, 0x0f20,
+    0xff10,
+];
 
 /// A number as the server keeps it: 64 bits for integers, a double with at most 16 decimals. Others become texts,
 /// without leading zeros.
@@ -77,7 +110,8 @@ fn stored_number(text: &str) -> Option<Value> {
         // Beyond 64 bits a number becomes a text again, and has lost its zeros on the way.
         return text.parse::<i64>().map(Value::from).ok().or_else(|| plain(text));
     };
-    if decimals.len() > 16 { plain(text) } else { text.parse::<f64>().ok().map(Value::from) }
+    // BigDecimal has no negative zero.
+    if decimals.len() > 16 { plain(text) } else { text.parse::<f64>().ok().map(|value| Value::from(value + 0.0)) }
 }
 
 /// `BigDecimal.toPlainString`.
@@ -119,7 +153,9 @@ mod tests {
             ("00012345", json!(12345)),
             ("1.50", json!(1.5)),
             ("0.10", json!(0.1)),
-            (" 12", json!(12)),
+            ("-0.0", json!(0.0)),
+            ("１２", json!(12)),
+            ("٣.٥", json!(3.5)),
             ("-1", json!(-1)),
             (".5", json!(0.5)),
             ("1.0", json!(1.0)),
@@ -129,7 +165,7 @@ mod tests {
         ] {
             assert_eq!(number(text), Some(stored), "{text}");
         }
-        for text in ["1e3", "0x10", "NaN", "+49123", "true", "1.", "-", "", ".", "1.2.3", "{}"] {
+        for text in ["1e3", "0x10", "NaN", "+49123", "true", "1.", "-", "", ".", "1.2.3", "{}", " 12", "12 ", "½"] {
             assert_eq!(number(text), None, "{text}");
         }
     }

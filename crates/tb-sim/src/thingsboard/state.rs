@@ -12,7 +12,7 @@ use super::model::credentials::Credentials;
 use super::model::device::Device;
 use super::model::profile::Profile;
 use super::model::telemetry::Telemetry;
-use super::settings::Settings;
+use super::settings::{Settings, Version};
 use crate::clock;
 use crate::ids::Uuid;
 
@@ -37,6 +37,7 @@ pub(crate) enum Close {
 
 /// The data of one ThingsBoard.
 pub(crate) struct State {
+    version: Version,
     pub(crate) accounts: Accounts,
     pub(crate) keys: BTreeMap<Uuid, ApiKey>,
     devices: BTreeMap<Uuid, Device>,
@@ -65,6 +66,7 @@ impl State {
     pub(crate) fn new(settings: &Settings) -> Self {
         let accounts = Accounts::new(settings);
         let mut state = Self {
+            version: settings.version,
             keys: BTreeMap::new(),
             devices: BTreeMap::new(),
             device_names: HashMap::new(),

@@ -80,9 +80,6 @@ impl ClientCertVerifier for ClientCertificateVerifier {
         let parsed = parsed
             .filter(|parsed| !parsed.iter().any(has_no_name))
             .ok_or(Error::InvalidCertificate(CertificateError::BadEncoding))?;
-        if is_ignored(&chain) {
-            return Ok(ClientCertVerified::assertion());
-        }
         // Java's trust manager throws: alert 46.
         let broken = parsed.iter().zip(parsed.iter().skip(1)).any(|(child, parent)| !signature::links(child, parent));
         if broken || parsed.iter().any(is_too_weak) {
@@ -130,15 +127,7 @@ fn has_no_name(certificate: &X509Certificate<'_>) -> bool {
 const MD2: &str = "1.2.840.113549.1.1.2";
 const MD5: &str = "1.2.840.113549.1.1.4";
 
-/// True for a single certificate with its own MD5 signature: the real server goes on as if none had been sent.
-pub(crate) fn is_ignored(chain: &[impl AsRef<[u8]>]) -> bool {
-    let [leaf] = chain else { return false };
-    certificate::parse(leaf.as_ref()).is_some_and(|leaf| {
-        leaf.signature_algorithm.algorithm.to_id_string() == MD5 && leaf.issuer().as_raw() == leaf.subject().as_raw()
-    })
-}
-
-/// True for a certificate that Java's disabled algorithms exclude.
+/// True for a certificate that Java's disabled algorithms exclude. Its own signature on a certificate counts too.
 fn is_too_weak(certificate: &X509Certificate<'_>) -> bool {
     let algorithm = certificate.signature_algorithm.algorithm.to_id_string();
     let small = match certificate.public_key().parsed() {

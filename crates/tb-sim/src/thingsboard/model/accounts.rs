@@ -45,8 +45,8 @@ impl Accounts {
     }
 
     pub(crate) fn by_name(&self, name: &str) -> Option<&Account> {
-        // A mail address, in which the case of letters does not count.
-        self.accounts.iter().find(|account| account.user.name.eq_ignore_ascii_case(name))
+        // A mail address, but the case of its letters counts.
+        self.accounts.iter().find(|account| account.user.name == name)
     }
 
     pub(crate) fn by_id(&self, id: Uuid) -> Option<&Account> {

@@ -27,14 +27,10 @@ pub(crate) struct ApiKey {
 pub(crate) struct SentApiKey {
     pub(crate) user_id: Option<SentEntityId>,
     pub(crate) description: Option<String>,
-    #[serde(default = "yes")]
+    #[serde(default)]
     pub(crate) enabled: bool,
     #[serde(default)]
     pub(crate) expiration_time: i64,
-}
-
-fn yes() -> bool {
-    true
 }
 
 impl ApiKey {
@@ -44,7 +40,7 @@ impl ApiKey {
 
     pub(crate) fn to_json(&self) -> Value {
         json!({
-            "id": { "id": self.id },
+            "id": { "entityType": "API_KEY", "id": self.id },
             "createdTime": self.created,
             "tenantId": EntityId::tenant(self.tenant),
             "userId": EntityId::user(self.user),

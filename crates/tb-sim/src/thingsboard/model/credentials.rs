@@ -7,6 +7,7 @@ use super::entity_id::{EntityId, SentEntityId, SentId};
 use crate::ids::Uuid;
 use crate::thingsboard::hash::{sha3, strip_armor};
 use crate::thingsboard::refusal::{Refusal, Result};
+use crate::thingsboard::settings::Version;
 
 /// The kind of credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,13 +47,6 @@ pub(crate) struct SentCredentials {
     pub(crate) version: Option<i64>,
 }
 
-impl SentCredentials {
-    /// True for texts with NUL, which PostgreSQL cannot store.
-    pub(crate) fn has_nul(&self) -> bool {
-        [&self.credentials_id, &self.credentials_value].into_iter().flatten().any(|text| text.contains('\0'))
-    }
-}
-
 impl Credentials {
     /// The form of the REST API.
     pub(crate) fn to_json(&self) -> Value {
@@ -76,7 +70,7 @@ pub(crate) struct Formatted {
 
 /// The credentials as they are stored. The id is computed from the value, except for tokens. Certificates are not
 /// parsed.
-pub(crate) fn format(sent: &SentCredentials) -> Result<Formatted> {
+pub(crate) fn format(sent: &SentCredentials, version: Version) -> Result<Formatted> {
     let kind = sent.credentials_type.ok_or_else(|| Refusal::bad("Device credentials type should be specified"))?;
     let (credentials_id, value) = match kind {
         CredentialsType::AccessToken => (sent.credentials_id.clone(), sent.credentials_value.clone()),
@@ -98,10 +92,31 @@ pub(crate) fn format(sent: &SentCredentials) -> Result<Formatted> {
     let credentials_id = credentials_id
         .filter(|id| !id.is_empty())
         .ok_or_else(|| Refusal::bad("Device credentials id should be specified!"))?;
-    if credentials_id.contains('\0') || value.as_deref().is_some_and(|value| value.contains('\0')) {
+    if version == Version::V4_3 {
+        refuse_control_characters("credentialsId", Some(&credentials_id))?;
+        if kind == CredentialsType::MqttBasic {
+            let basic: Basic = value.as_deref().and_then(|value| serde_json::from_str(value).ok()).unwrap_or_default();
+            refuse_control_characters("clientId", basic.client_id.as_deref())?;
+            refuse_control_characters("userName", basic.user_name.as_deref())?;
+            refuse_control_characters("password", basic.password.as_deref())?;
+        }
+    }
+    // The id is looked up before anything is written, and the answer of 4.2 has the text of the database only then.
+    let in_value = value.as_deref().is_some_and(|value| value.contains('\0'));
+    if in_value && version == Version::V4_2 {
         return Err(Refusal::general("ERROR: invalid byte sequence for encoding \"UTF8\": 0x00"));
     }
+    if in_value || credentials_id.contains('\0') {
+        return Err(Refusal::database("Database error"));
+    }
     Ok(Formatted { kind, credentials_id, value })
+}
+
+fn refuse_control_characters(field: &str, text: Option<&str>) -> Result<()> {
+    match text.is_some_and(|text| text.chars().any(|c| c.is_ascii_control())) {
+        true => Err(Refusal::bad(format!("{field} must not contain control characters!"))),
+        false => Ok(()),
+    }
 }
 
 fn null_value() -> Refusal {
@@ -118,7 +133,7 @@ fn lwm2m_fault() -> Refusal {
 
 /// The value of MQTT basic credentials.
 #[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub(crate) struct Basic {
     pub(crate) client_id: Option<String>,
     pub(crate) user_name: Option<String>,

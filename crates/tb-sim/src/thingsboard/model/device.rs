@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::credentials::{CredentialsType, SentCredentials};
 use super::entity_id::{EntityId, SentEntityId};
 use crate::ids::{Uuid, alphanumeric};
+use crate::thingsboard::model::texts::{check_texts, required_name};
 use crate::thingsboard::refusal::{Refusal, Result};
 
 /// A device.
@@ -39,6 +40,9 @@ pub(crate) struct SentDevice {
     pub(crate) kind: Option<String>,
     pub(crate) label: Option<String>,
     pub(crate) device_profile_id: Option<SentEntityId>,
+    pub(crate) customer_id: Option<SentEntityId>,
+    pub(crate) firmware_id: Option<SentEntityId>,
+    pub(crate) software_id: Option<SentEntityId>,
     #[serde(default)]
     pub(crate) additional_info: Value,
     pub(crate) version: Option<i64>,
@@ -62,6 +66,26 @@ pub(crate) fn random_token(access_token: Option<&str>) -> SentCredentials {
     }
 }
 
+impl SentDevice {
+    /// Checks everything that needs no other device and no profile, in the order of the real server. Returns the name.
+    pub(crate) fn check(&self) -> Result<&str> {
+        let additional_info = (!self.additional_info.is_null()).then(|| self.additional_info.to_string());
+        let limited =
+            [("name", self.name.as_deref()), ("type", self.kind.as_deref()), ("label", self.label.as_deref())];
+        check_texts(&limited, &[("additionalInfo", additional_info.as_deref())])?;
+        let name = required_name(self.name.as_deref(), "Device")?;
+        if self.customer_id.is_some_and(|customer| customer.0 != Uuid::NULL) {
+            return Err(Refusal::bad("Can't assign device to non-existent customer!"));
+        }
+        for (package, what) in [(self.firmware_id, "firmware"), (self.software_id, "software")] {
+            if package.is_some() {
+                return Err(Refusal::bad(format!("Can't assign non-existent {what}!")));
+            }
+        }
+        Ok(name)
+    }
+}
+
 impl Device {
     pub(crate) fn id(&self) -> Uuid {
         self.id.id
@@ -76,44 +100,6 @@ impl Device {
     pub(crate) fn to_json(&self) -> Value {
         json!(self)
     }
-}
-
-/// A name as the validators want it. It is neither trimmed nor changed.
-pub(crate) fn checked_name<'a>(name: Option<&'a str>, what: &str) -> Result<&'a str> {
-    let name = name.filter(|name| !name.trim().is_empty());
-    let name = name.ok_or_else(|| Refusal::bad(format!("{what} name should be specified!")))?;
-    // Java counts UTF-16 units, so a character beyond the basic plane counts twice.
-    if name.encode_utf16().count() > 255 {
-        return Err(Refusal::bad("Validation error: name length must be equal or less than 255"));
-    }
-    // Names and labels are shown in web pages and put into templates.
-    if is_malformed(name) {
-        return Err(Refusal::bad("Validation error: name is malformed"));
-    }
-    if name.contains('\0') {
-        return Err(Refusal::bad(format!("{what} name should not contain 0x00 symbol!")));
-    }
-    Ok(name)
-}
-
-/// Checks a label as the validators do.
-pub(crate) fn check_label(label: Option<&str>) -> Result<()> {
-    let label = label.unwrap_or_default();
-    if label.encode_utf16().count() > 255 {
-        return Err(Refusal::bad("Validation error: label length must be equal or less than 255"));
-    }
-    if is_malformed(label) {
-        return Err(Refusal::bad("Validation error: label is malformed"));
-    }
-    Ok(())
-}
-
-/// Text in which a browser or a template engine would see more than text.
-fn is_malformed(text: &str) -> bool {
-    let template = text.find("{{").is_some_and(|start| text.get(start..).is_some_and(|rest| rest.contains("}}")));
-    let mut after_bracket = text.split('<').skip(1);
-    let tag = after_bracket.any(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic() || "/!?".contains(c)));
-    template || tag
 }
 
 /// `DeviceInfo`: a device, and further columns of the list in the user interface.

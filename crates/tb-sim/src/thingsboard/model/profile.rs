@@ -11,7 +11,7 @@ use crate::thingsboard::hash::{sha3, strip_armor};
 use crate::thingsboard::refusal::{Refusal, Result};
 
 /// Kinds of transport. Only the first two are for MQTT.
-const TRANSPORTS: &[&str] = &["DEFAULT", "MQTT", "COAP", "LWM2M", "SNMP"];
+pub(crate) const TRANSPORTS: &[&str] = &["DEFAULT", "MQTT", "COAP", "LWM2M", "SNMP"];
 
 /// Ways of provisioning.
 const PROVISIONING: &[&str] =
@@ -136,7 +136,20 @@ pub(crate) fn require_nested(sent: &Map<String, Value>) -> Result<()> {
             "Cannot invoke \"DeviceProfileTransportConfiguration.getType()\" because it is null",
         ));
     }
-    Ok(())
+    check_provisioning(data.get("provisionConfiguration"))
+}
+
+/// The kinds of values in the configuration of provisioning.
+fn check_provisioning(configuration: Option<&Value>) -> Result<()> {
+    let Some(configuration) = configuration.filter(|value| !value.is_null()) else { return Ok(()) };
+    let kind = configuration.get("type").and_then(Value::as_str).unwrap_or_default();
+    if !PROVISIONING.contains(&kind) {
+        return Err(Refusal::general(format!("JSON parse error: Could not resolve type id '{kind}'")));
+    }
+    match configuration.get("allowCreateNewDevicesByX509Certificate") {
+        None | Some(Value::Null | Value::Bool(_)) => Ok(()),
+        Some(value) => Err(Refusal::general(format!("JSON parse error: Cannot deserialize value {value} as boolean"))),
+    }
 }
 
 /// For a profile that provisions by chain: its key is the hash of the first certificate, and the certificates are
@@ -151,7 +164,8 @@ pub(crate) fn compute_key(sent: &mut Map<String, Value>) -> Result<()> {
     if kind == "X509_CERTIFICATE_CHAIN" {
         // Stored all the same; such a profile has no key, so no chain can match it.
         let Some(secret) = secret else { return Ok(()) };
-        if certificates(&secret).iter().any(|body| is_well_known(body)) {
+        // The whole text is compared with each root, so one behind another certificate is not found.
+        if is_well_known(&one_line_each(&secret).0) {
             return Err(Refusal::bad("Device profile certificate cannot be well known root CA!"));
         }
         let (stored, first) = one_line_each(&secret);

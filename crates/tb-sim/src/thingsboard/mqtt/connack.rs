@@ -19,8 +19,9 @@ pub(crate) enum ConnectDecision {
 impl ConnectDecision {
     /// The refusal of an unknown client without a certificate.
     pub(crate) fn unknown(connect: &Connect) -> Self {
-        let given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
-        let (user, password) = (given(&connect.user_name), given(&connect.password));
+        // An empty user name is one; an empty password is none.
+        let user = connect.user_name.is_some();
+        let password = connect.password.as_deref().is_some_and(|text| !text.is_empty());
         let client = !connect.client_id.trim().is_empty();
         match (user, password, client) {
             (true, ..) | (false, true, _) => Self::BadUserNameOrPassword,

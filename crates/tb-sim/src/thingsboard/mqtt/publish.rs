@@ -38,7 +38,19 @@ pub(super) fn from_device(core: &Core, device: Uuid, version: Version, message: 
         known.contains(&name) || own.as_deref().is_some_and(|filter| topic::matches(filter, name))
     };
     if is(topic::TELEMETRY, &own.telemetry) {
-        let Some(values) = payload::telemetry(message.payload) else { return invalid(&own, version, message) };
+        let Some(values) = payload::telemetry(message.payload) else {
+            // In front of the part of the real server that answers invalid values.
+            return match version {
+                Version::V5 if payload::has_unreadable_time(message.payload) => {
+                    PacketResponse::end(answers::disconnect(0x8b))
+                }
+                _ => invalid(&own, version, message),
+            };
+        };
+        // The real server answers when the last value is stored, and there is none.
+        if payload::is_empty_array(message.payload) {
+            return PacketResponse::default();
+        }
         core.state().add_telemetry(device, values);
         return PacketResponse::write(message.acknowledge(version, 0));
     }
@@ -50,7 +62,7 @@ pub(super) fn from_device(core: &Core, device: Uuid, version: Version, message: 
     let request = topic::REQUESTS.iter().find_map(|(asks, answers)| Some((name.strip_prefix(asks)?, answers)));
     if let Some((number, answer)) = request {
         // The number of a request is part of its topic.
-        if number.parse::<u32>().is_err() {
+        if number.parse::<u32>().is_err() || !payload::is_json(message.payload) {
             return invalid(&own, version, message);
         }
         let mut bytes = message.acknowledge(version, 0);
@@ -58,8 +70,28 @@ pub(super) fn from_device(core: &Core, device: Uuid, version: Version, message: 
         bytes.extend(answers::publish(version, &format!("{answer}{number}"), None, body.as_bytes()));
         return PacketResponse::write(bytes);
     }
-    if topic::HEARD.iter().any(|heard| name.starts_with(heard)) {
+    if let Some(number) = topic::HEARD.iter().find_map(|heard| name.strip_prefix(heard)) {
+        let is_request = name.contains("/request/");
+        if number.parse::<u32>().is_err() || (is_request && !payload::is_json(message.payload)) {
+            return invalid(&own, version, message);
+        }
         return PacketResponse::write(message.acknowledge(version, 0));
+    }
+    if name == topic::CLAIM {
+        if !message.payload.is_empty() && !payload::is_json(message.payload) {
+            return invalid(&own, version, message);
+        }
+        return PacketResponse::write(message.acknowledge(version, 0));
+    }
+    if topic::PROTOBUF.contains(&name) {
+        return invalid(&own, version, message);
+    }
+    if name.starts_with(topic::FIRMWARE_REQUEST) {
+        let mut bytes = answers::publish(version, topic::FIRMWARE_ERROR, Some(1), b"NOT_FOUND");
+        if version == Version::V5 {
+            bytes.extend(answers::disconnect(0x83));
+        }
+        return PacketResponse::end(bytes);
     }
     if name.starts_with(topic::GATEWAY) {
         // Messages of gateways are acknowledged and dropped. The real server does not answer other devices.

@@ -97,7 +97,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Incoming::Frame(frame) if frame.kind == kind::CONNECT => {
                     return Connect::read(&frame.body).map(|connect| (connect, early));
                 }
-                Incoming::Frame(frame) if early.len() < QUEUE => early.push(frame),
+                Incoming::Frame(frame) if frame.kind != kind::AUTH && early.len() < QUEUE => early.push(frame),
                 _ => return None,
             }
         }
@@ -193,7 +193,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 let codes: Vec<u8> = filters.iter().map(code).collect();
                 PacketResponse::write(answers::unsuback(self.version, id, &codes))
             }
+            // It has no body. The library of 4.2 answers all the same.
+            kind::PINGREQ if !frame.body.is_empty() => {
+                let mut bytes = if self.core.is_4_3() { Vec::new() } else { answers::PINGRESP.to_vec() };
+                if self.version == Version::V5 {
+                    bytes.extend(answers::disconnect(0x81));
+                }
+                PacketResponse::end(bytes)
+            }
             kind::PINGREQ => PacketResponse::write(answers::PINGRESP.to_vec()),
+            kind::AUTH if self.version != Version::V5 => return None,
             kind::CONNECT => self.connect_again(&Connect::read(&frame.body)?),
             // The server answers with the same packet, which the standard does not provide for.
             kind::DISCONNECT if self.version == Version::V5 => PacketResponse::end(vec![0xe0, 0]),
@@ -221,10 +230,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             return PacketResponse::end(bytes);
         }
         let repeats = if self.core.is_4_3() { Repeats::Refused } else { Repeats::Allowed };
-        let answer = serde_json::from_slice(message.payload)
-            .map_err(|_| ())
-            .and_then(|request| self.core.state().provision(&request, repeats).map_err(|_| ()));
-        let Ok(answer) = answer else { return PacketResponse::end(Vec::new()) };
+        let Ok(request) = serde_json::from_slice(message.payload) else {
+            return match self.version {
+                Version::V5 => PacketResponse::write(message.acknowledge(self.version, 0x99)),
+                _ => PacketResponse::end(Vec::new()),
+            };
+        };
+        let answer = self.core.state().provision(&request, repeats);
+        let answer = match answer {
+            Ok(answer) => answer,
+            // An exception in another part of the real server: the device waits in vain.
+            Err(refusal) if refusal.code == 0 => return PacketResponse::default(),
+            Err(_) => {
+                let mut bytes = message.acknowledge(self.version, 0x83);
+                if self.version == Version::V5 {
+                    bytes.extend(answers::disconnect(0x83));
+                }
+                return PacketResponse::end(bytes);
+            }
+        };
         let mut bytes = message.acknowledge(self.version, 0);
         let body = answer.to_string();
         self.last_id = self.last_id.checked_add(1).unwrap_or(1);

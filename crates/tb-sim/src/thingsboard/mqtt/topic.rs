@@ -4,9 +4,16 @@
 pub(crate) const TELEMETRY: &[&str] = &["v1/devices/me/telemetry", "v2/t", "v2/t/j"];
 /// Topics for values of the device itself.
 pub(crate) const ATTRIBUTES: &[&str] = &["v1/devices/me/attributes", "v2/a", "v2/a/j"];
-/// Topics that are acknowledged and ignored.
-pub(crate) const HEARD: &[&str] =
-    &["v1/devices/me/rpc/response/", "v1/devices/me/rpc/request/", "v1/devices/me/claim", "v2/r/res/"];
+/// The beginnings of topics that are acknowledged and ignored. The number of a request follows.
+pub(crate) const HEARD: &[&str] = &["v1/devices/me/rpc/response/", "v1/devices/me/rpc/request/", "v2/r/res/"];
+/// The topic for claiming, which is acknowledged and ignored.
+pub(crate) const CLAIM: &str = "v1/devices/me/claim";
+/// Topics for values in Protocol Buffers, which the simulator does not read.
+pub(crate) const PROTOBUF: &[&str] = &["v2/t/p", "v2/a/p"];
+/// The beginning of the topics for parts of a firmware, of which no device has one.
+pub(crate) const FIRMWARE_REQUEST: &str = "v2/fw/request/";
+/// The topic for the answer to them.
+pub(crate) const FIRMWARE_ERROR: &str = "v2/fw/error";
 /// Topics for requests of attributes, and for their answers.
 pub(crate) const REQUESTS: &[(&str, &str)] = &[
     ("v1/devices/me/attributes/request/", "v1/devices/me/attributes/response/"),

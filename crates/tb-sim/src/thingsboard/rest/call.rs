@@ -50,7 +50,8 @@ impl Call<'_> {
     /// A parameter of the path.
     pub(crate) fn parameter(&self, index: usize, name: &str) -> Result<&str> {
         let value = self.parameters.get(index).map(String::as_str).unwrap_or_default();
-        if value.is_empty() {
+        // 4.3 takes a blank for nothing, 4.2 for an id.
+        if value.is_empty() || (self.core.is_4_3() && value.trim().is_empty()) {
             return Err(Refusal::bad(format!("Parameter '{name}' can't be empty!")));
         }
         Ok(value)

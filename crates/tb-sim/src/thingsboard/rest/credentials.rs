@@ -21,11 +21,5 @@ pub(super) fn save(call: &Call<'_>) -> Result<Reply> {
     let mut state = call.state();
     // Devices of other tenants are unknown, not forbidden.
     state.device_of(tenant, device)?;
-    // 4.2 lets PostgreSQL's own text through; 4.3 hides it.
-    let saved =
-        state.replace_credentials(device, &sent).map_err(|refusal| match call.core.is_4_3() && sent.has_nul() {
-            true => Refusal::database("Database error"),
-            false => refusal,
-        })?;
-    Ok(ok(&saved.to_json()))
+    Ok(ok(&state.replace_credentials(device, &sent)?.to_json()))
 }

@@ -21,6 +21,10 @@ pub(super) fn provision(call: &Call<'_>) -> Result<Reply> {
 
 pub(super) fn telemetry(call: &Call<'_>) -> Result<Reply> {
     let Some(device) = device(call) else { return Ok(Reply::empty(401)) };
+    if payload::is_empty_array(&call.request.body) {
+        // The real server never answers.
+        return Err(Refusal::not_simulated(&call.request.method, &call.request.path));
+    }
     match payload::telemetry(&call.request.body) {
         Some(values) => {
             call.state().add_telemetry(device, values);

@@ -71,6 +71,12 @@ pub(super) fn tenant_devices(call: &Call<'_>) -> Result<Reply> {
 }
 
 pub(super) fn tenant_infos(call: &Call<'_>) -> Result<Reply> {
+    if let Some(active) = call.request.query.get("active").filter(|text| !matches!(*text, "" | "true" | "false")) {
+        return Err(Refusal::bad(format!(
+            "Method parameter 'active': Failed to convert value of type 'java.lang.String' to required type \
+             'java.lang.Boolean'; Invalid boolean value [{active}]"
+        )));
+    }
     list(call, |device| device_info(device, false))
 }
 

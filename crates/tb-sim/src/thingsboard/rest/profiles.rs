@@ -6,8 +6,8 @@ use super::call::{Call, ok};
 use super::page::Page;
 use crate::http::Reply;
 use crate::thingsboard::model::entity_id::EntityId;
-use crate::thingsboard::model::profile::Profile;
-use crate::thingsboard::refusal::Result;
+use crate::thingsboard::model::profile::{Profile, TRANSPORTS};
+use crate::thingsboard::refusal::{Refusal, Result};
 
 const SORTABLE: &[&str] = &["createdTime", "name", "type", "transportType", "description", "isDefault"];
 
@@ -63,6 +63,11 @@ pub(super) fn names(call: &Call<'_>) -> Result<Reply> {
 fn page(call: &Call<'_>, shown: fn(&Profile) -> Value) -> Result<Reply> {
     let page = Page::new(call, SORTABLE)?;
     let transport = call.request.query.get("transportType").filter(|text| !text.is_empty());
+    if let Some(unknown) = transport.filter(|transport| !TRANSPORTS.contains(transport)) {
+        return Err(Refusal::bad(format!(
+            "No enum constant org.thingsboard.server.common.data.DeviceTransportType.{unknown}"
+        )));
+    }
     let tenant = call.tenant()?;
     let state = call.state();
     let profiles =

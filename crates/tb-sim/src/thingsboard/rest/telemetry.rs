@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::call::{Call, ok};
 use super::devices::with_device;
 use crate::http::Reply;
+use crate::thingsboard::model::texts::check_texts;
 use crate::thingsboard::payload;
 use crate::thingsboard::refusal::{Refusal, Result};
 use crate::thingsboard::state::Scope;
@@ -32,14 +33,37 @@ pub(super) fn latest(call: &Call<'_>) -> Result<Reply> {
     })
 }
 
-/// Sets attributes that users may set. Others stay as they are.
+/// Sets attributes of the server's scope. Others stay as they are. Refusals are texts, unlike those of other calls.
 pub(super) fn set_attributes(call: &Call<'_>) -> Result<Reply> {
-    let scope = call.parameter(1, "scope")?;
-    if scope != "SERVER_SCOPE" {
-        return Err(Refusal::bad(format!("Invalid scope: {scope}")));
+    match call.parameter(1, "scope")? {
+        "SERVER_SCOPE" => {}
+        "SHARED_SCOPE" => return Err(Refusal::not_simulated(&call.request.method, &call.request.path)),
+        scope => return Ok(Reply::text(400, format!("Invalid scope: {scope}"))),
+    }
+    let Ok(sent) = serde_json::from_slice::<Value>(&call.request.body) else {
+        return Ok(Reply::text(400, "Invalid JSON"));
+    };
+    let Value::Object(sent) = sent else { return Ok(Reply::text(400, "Request is not a JSON object")) };
+    // Devices may send nulls, users may not.
+    if sent.values().any(Value::is_null) {
+        return Err(Refusal::general("Can't parse value: null"));
+    }
+    if sent.is_empty() {
+        return Ok(Reply::text(400, "No attributes data found in request body!"));
+    }
+    if sent.keys().any(|key| key.trim().is_empty()) {
+        return Ok(Reply::text(400, "Key cannot be blank"));
+    }
+    for key in sent.keys() {
+        if let Err(refusal) = check_texts(&[("key", Some(key))], &[]) {
+            return Ok(Reply::text(400, refusal.message));
+        }
+        if key.contains('\0') {
+            return Err(Refusal::silent());
+        }
     }
     // The same converter as for devices: texts that parse as numbers are stored as numbers.
-    let values = payload::attributes(&call.request.body).ok_or_else(|| Refusal::bad("Request is not a JSON object"))?;
+    let values = payload::stored_values(&sent);
     let (id, tenant) = (call.id(0, "deviceId")?, call.tenant()?);
     let mut state = call.state();
     state.device_of(tenant, id)?;

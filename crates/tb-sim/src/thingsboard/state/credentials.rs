@@ -6,6 +6,7 @@ use crate::ids::Uuid;
 use crate::thingsboard::model::credentials::{Credentials, CredentialsType, Formatted, SentCredentials, format};
 use crate::thingsboard::model::entity_id::SentId;
 use crate::thingsboard::refusal::{Refusal, Result};
+use crate::thingsboard::settings::Version;
 
 impl State {
     pub(crate) fn credentials_of(&self, device: Uuid) -> Option<&Credentials> {
@@ -26,7 +27,7 @@ impl State {
     pub(crate) fn replace_credentials(&mut self, device: Uuid, sent: &SentCredentials) -> Result<Credentials> {
         // In the order of the real server: the format first, then the id, then who has the certificate.
         let sent_id = sent.id;
-        let Formatted { kind, credentials_id, value } = format(sent)?;
+        let Formatted { kind, credentials_id, value } = format(sent, self.version)?;
         let holder = self.credentials_ids.get(&credentials_id).copied();
         let Some(SentId(id)) = sent_id else {
             let taken = holder.is_some_and(|holder| holder != device);
@@ -50,11 +51,14 @@ impl State {
             // The database's unique key on the device fails, whose message was written for the key on the certificate.
             return Err(Refusal::bad("Specified credentials are already registered!"));
         }
+        let is_same = before.kind == kind && before.credentials_id == credentials_id && before.value == value;
         // A save that changes nothing counts as well.
         let after = Credentials { kind, credentials_id, value, version: before.version + 1, ..before.clone() };
         self.put_credentials(after.clone());
-        // Also if nothing changed: the real server does not compare.
-        self.close_session(device);
+        // 4.2 does not compare.
+        if !is_same || self.version == Version::V4_2 {
+            self.close_session(device);
+        }
         Ok(after)
     }
 
@@ -72,7 +76,7 @@ impl State {
 
     /// The credentials of a device that has none yet.
     pub(crate) fn first_credentials(&mut self, device: Uuid, sent: &SentCredentials) -> Result<()> {
-        let Formatted { kind, credentials_id, value } = format(sent)?;
+        let Formatted { kind, credentials_id, value } = format(sent, self.version)?;
         if self.credentials_ids.contains_key(&credentials_id) {
             return Err(Refusal::bad("Device credentials are already assigned to another device!"));
         }

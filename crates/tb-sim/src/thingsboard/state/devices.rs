@@ -6,9 +6,10 @@ use super::State;
 use crate::clock;
 use crate::ids::{Uuid, alphanumeric};
 use crate::thingsboard::model::credentials::SentCredentials;
-use crate::thingsboard::model::device::{Device, NamePolicy, SentDevice, check_label, checked_name, random_token};
+use crate::thingsboard::model::device::{Device, NamePolicy, SentDevice, random_token};
 use crate::thingsboard::model::entity_id::{EntityId, SentEntityId, SentId};
 use crate::thingsboard::refusal::{Refusal, Result};
+use crate::thingsboard::settings::Version;
 
 impl State {
     pub(crate) fn device(&self, id: Uuid) -> Option<&Device> {
@@ -67,6 +68,10 @@ impl State {
         let Some(SentEntityId(id)) = sent.id else {
             // A type that is no profile creates one, which a refusal of the credentials must undo as well.
             let profiles = self.profile_ids();
+            // Looked up like the id of credentials that are to be replaced, which it cannot be.
+            if credentials.id.is_some() {
+                return Err(Refusal::bad("Unable to update non-existent device credentials!"));
+            }
             let device = self.create_device(tenant, sent, policy)?;
             self.first_credentials(device.id(), &credentials).map_err(|refusal| {
                 let refusal = self.undo(&device, refusal);
@@ -122,15 +127,20 @@ impl State {
     }
 
     fn create_device(&mut self, tenant: Uuid, sent: SentDevice, policy: &NamePolicy) -> Result<Device> {
-        let mut name = checked_name(sent.name.as_deref(), "Device")?.to_owned();
+        let mut name = sent.check()?.to_owned();
         if self.device_named(tenant, &name).is_some() {
             if !policy.uniquify {
                 return Err(Refusal::bad("Device with such name already exists!"));
             }
             name = self.unique_name(tenant, &name, policy);
         }
-        check_label(sent.label.as_deref())?;
         let (profile, kind, device_data) = self.profile_for(tenant, &sent)?;
+        if sent.label.as_deref().is_some_and(|label| label.contains('\0')) {
+            return Err(match self.version {
+                Version::V4_2 => Refusal::general("ERROR: invalid byte sequence for encoding \"UTF8\": 0x00"),
+                Version::V4_3 => Refusal::database("Database error"),
+            });
+        }
         let device = Device {
             id: EntityId::device(Uuid::new()),
             created_time: clock::milliseconds(),
@@ -156,11 +166,10 @@ impl State {
     fn update_device(&mut self, tenant: Uuid, sent: SentDevice) -> Result<Device> {
         let id = sent.id.map_or(Uuid::NULL, |id| id.0);
         let before = self.device_of(tenant, id)?.clone();
-        let name = checked_name(sent.name.as_deref(), "Device")?.to_owned();
+        let name = sent.check()?.to_owned();
         if self.device_named(tenant, &name).is_some_and(|device| device.id() != id) {
             return Err(Refusal::bad("Device with such name already exists!"));
         }
-        check_label(sent.label.as_deref())?;
         let (profile, kind, device_data) = self.profile_for(tenant, &sent)?;
         // A missing version overwrites: the optimistic lock is optional.
         if sent.version.is_some_and(|version| version != before.version) {
@@ -193,6 +202,10 @@ impl State {
                 }
                 id
             }
+            (None, Some(kind)) if kind.trim().is_empty() => {
+                return Err(Refusal::bad("Device profile name should be specified!"));
+            }
+            (None, Some(kind)) if kind.contains('\0') => return Err(Refusal::database("Database error")),
             (None, Some(kind)) => self.profile_named_or_new(tenant, kind),
             (None, None) => self.default_profile(tenant)?,
         };

@@ -10,10 +10,10 @@ use crate::thingsboard::refusal::{Refusal, Result};
 
 impl State {
     /// Makes a key. Its value is shown this once.
-    pub(crate) fn create_key(&mut self, caller: Uuid, wanted: SentApiKey) -> Result<Value> {
+    pub(crate) fn create_key(&mut self, wanted: SentApiKey) -> Result<Value> {
         let description = wanted.description.filter(|text| !text.trim().is_empty());
         let description = description.ok_or_else(|| Refusal::bad("Validation error: description must not be blank"))?;
-        let user = wanted.user_id.map_or(caller, |id| id.0);
+        let user = wanted.user_id.ok_or_else(|| Refusal::bad("Invalid entity id"))?.0;
         let account = self.account(user).ok_or_else(|| Refusal::unknown("User", user))?;
         let key = ApiKey {
             id: Uuid::new(),
@@ -39,14 +39,14 @@ impl State {
     }
 
     pub(crate) fn change_key(&mut self, id: Uuid, change: impl FnOnce(&mut ApiKey)) -> Result<Value> {
-        let key = self.keys.get_mut(&id).ok_or_else(|| Refusal::unknown("API key", id))?;
+        let key = self.keys.get_mut(&id).ok_or_else(|| Refusal::unknown("Api key", id))?;
         change(key);
         Ok(key.to_json())
     }
 
     /// Removes a key.
     pub(crate) fn delete_key(&mut self, id: Uuid) -> Result<()> {
-        self.keys.remove(&id).map(drop).ok_or_else(|| Refusal::unknown("API key", id))
+        self.keys.remove(&id).map(drop).ok_or_else(|| Refusal::unknown("Api key", id))
     }
 
     /// The owner of a key that may be used.

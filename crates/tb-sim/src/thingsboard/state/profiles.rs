@@ -7,9 +7,12 @@ use serde_json::{Map, Value, json};
 use super::State;
 use crate::clock;
 use crate::ids::Uuid;
-use crate::thingsboard::model::device::checked_name;
 use crate::thingsboard::model::profile::{Profile, compute_key, id_of, require_nested, stored_fields};
+use crate::thingsboard::model::texts::{check_texts, required_name};
 use crate::thingsboard::refusal::{Refusal, Result};
+
+/// The queues of every tenant.
+const QUEUES: &[&str] = &["Main", "HighPriority", "SequentialByOriginator"];
 
 impl State {
     pub(crate) fn profile(&self, id: Uuid) -> Option<&Profile> {
@@ -84,6 +87,10 @@ impl State {
         compute_key(&mut sent)?;
         // After the key was computed: it is one of the fields, and a client cannot choose it for a chain.
         let fields = stored_fields(&sent);
+        let default = sent.get("default").and_then(Value::as_bool).unwrap_or_default();
+        if default && self.profiles_of(tenant).any(|profile| profile.default && profile.id != id) {
+            return Err(Refusal::bad("Another default device profile is present in scope of current tenant!"));
+        }
         self.check_profile(tenant, id, before.as_ref(), &fields)?;
         // A missing version overwrites, as for devices.
         let version = sent.get("version").and_then(Value::as_i64);
@@ -97,7 +104,8 @@ impl State {
             tenant,
             created: before.as_ref().map_or_else(clock::milliseconds, |before| before.created),
             version: before.as_ref().map_or(1, |before| before.version + 1),
-            default: before.as_ref().is_some_and(|before| before.default),
+            // A field that is missing is false, which takes the default away.
+            default,
             fields,
         };
         let shown = profile.to_json();
@@ -118,12 +126,15 @@ impl State {
         fields: &Map<String, Value>,
     ) -> Result<()> {
         let text = |name: &str| fields.get(name).and_then(Value::as_str);
-        let name = checked_name(text("name"), "Device profile")?;
+        let field = |name: &'static str| (name, text(name));
+        check_texts(&[field("name")], &["description", "defaultQueueName", "provisionDeviceKey"].map(field))?;
+        let name = required_name(text("name"), "Device profile")?;
         if text("type") != Some("DEFAULT") {
             return Err(Refusal::bad("Device profile type should be specified!"));
         }
         let transport = text("transportType");
         let transport = transport.ok_or_else(|| Refusal::bad("Device profile transport type should be specified!"))?;
+        check_references(fields)?;
         if self.profiles_of(tenant).any(|profile| profile.id != id && profile.name() == name) {
             return Err(Refusal::bad("Device profile with such name already exists!"));
         }
@@ -163,4 +174,25 @@ impl State {
         self.profiles.insert(id, Profile { id, tenant, created, version: 1, default, fields });
         id
     }
+}
+
+/// Refuses references to what no simulated tenant has.
+fn check_references(fields: &Map<String, Value>) -> Result<()> {
+    let is_set = |name: &str| fields.get(name).is_some_and(|value| !value.is_null());
+    let queue = fields.get("defaultQueueName").and_then(Value::as_str).filter(|queue| !queue.is_empty());
+    if queue.is_some_and(|queue| !QUEUES.contains(&queue)) {
+        return Err(Refusal::bad("Device profile is referencing to non-existent queue!"));
+    }
+    for (name, what) in [
+        ("defaultRuleChainId", "rule chain"),
+        ("defaultEdgeRuleChainId", "rule chain"),
+        ("defaultDashboardId", "dashboard"),
+        ("firmwareId", "firmware"),
+        ("softwareId", "software"),
+    ] {
+        if is_set(name) {
+            return Err(Refusal::bad(format!("Can't assign non-existent {what}!")));
+        }
+    }
+    Ok(())
 }

@@ -80,6 +80,8 @@ impl State {
             field(name).ok_or_else(missing)
         };
         let (key, secret) = (required("provisionDeviceKey")?, required("provisionDeviceSecret")?);
+        // Read with the rest of the request, before the key is looked up.
+        let wanted = wanted_credentials(request)?;
         let not_found = json!({ "errorMsg": "Provision data was not found!", "status": "NOT_FOUND" });
         let failure = json!({ "errorMsg": "Failed to provision device!", "status": "FAILURE" });
         let Some(profile) = self.profile_with_key(key) else { return Ok(not_found) };
@@ -97,7 +99,6 @@ impl State {
             ("ALLOW_CREATE_NEW_DEVICES", None) => {
                 // The name of a device that asks without one.
                 let random = alphanumeric(20);
-                let wanted = wanted_credentials(request)?;
                 let device = match self.provision_device(tenant, profile_id, name.unwrap_or(&random), wanted.as_ref()) {
                     Ok(device) => device,
                     Err(_) => return Ok(failure),
