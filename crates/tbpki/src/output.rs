@@ -1,5 +1,6 @@
 //! Output: results on standard output, messages on standard error.
 
+mod finding;
 mod rows;
 mod stream;
 pub(crate) mod terminal;
@@ -7,13 +8,13 @@ pub(crate) mod terminal;
 use std::io::{self, Write};
 
 use anstream::{AutoStream, ColorChoice};
-use anstyle::{AnsiColor, Style};
 use base::{Code, Error, Finding, Result, Severity};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::args::{ColorWhen, Global};
 
+pub(crate) use finding::{FindingLayout, write_finding};
 pub use stream::{StreamError, StreamResult};
 
 /// The version of the JSON that `--json` prints. It is incremented if a field is removed or changes its meaning, but not
@@ -54,7 +55,7 @@ impl<T: Serialize> Envelope<T> {
 pub(crate) fn print_error(error: &Error) {
     let mut err = AutoStream::new(io::stderr().lock(), ColorChoice::Auto);
     // Standard error may be closed, and there is no other place for the message.
-    drop(write_finding(&mut err, error.finding()));
+    drop(write_finding(&mut err, error.finding(), FindingLayout::Block));
 }
 
 /// Prints the error of a rejected command line, and its usage.
@@ -107,7 +108,7 @@ impl Output {
     pub fn finding(&mut self, finding: Finding) {
         // Quiet leaves out warnings and notes, and never the reason for a failure.
         if !self.quiet || finding.severity == Severity::Fault {
-            self.print_message(|err| write_finding(err, &finding));
+            self.print_message(|err| write_finding(err, &finding, FindingLayout::Block));
         }
         self.findings.push(finding);
     }
@@ -149,14 +150,14 @@ impl Output {
     /// Prints the error of the verb.
     pub fn error(&mut self, error: Error) {
         let finding = error.into_finding();
-        self.print_message(|err| write_finding(err, &finding));
+        self.print_message(|err| write_finding(err, &finding, FindingLayout::Block));
         // A script that parses the output finds one document in every case.
         if self.json
             && !self.is_printed
             && let Ok(json) = self.envelope::<()>(None, Some(finding))
             && let Err(error) = self.print(|out| writeln!(out, "{json}"))
         {
-            self.print_message(|err| write_finding(err, error.finding()));
+            self.print_message(|err| write_finding(err, error.finding(), FindingLayout::Block));
         }
     }
 
@@ -214,33 +215,4 @@ impl Messages {
         // Standard error may be closed, and there is no other place for the message.
         drop(write(&mut err));
     }
-}
-
-/// Writes a finding as text: severity, code, what, where, why, and what to do.
-fn write_finding(out: &mut dyn Write, finding: &Finding) -> io::Result<()> {
-    let (word, color) = match finding.severity {
-        Severity::Note => ("note", AnsiColor::Cyan),
-        Severity::Warning => ("warning", AnsiColor::Yellow),
-        Severity::Fault => ("error", AnsiColor::Red),
-    };
-    let style = Style::new().bold().fg_color(Some(color.into()));
-    // Texts come from certificates, files and servers, which may contain control sequences for the terminal.
-    writeln!(out, "{style}{word}[{}]{style:#}: {}", finding.code, base::text::printable(&finding.what))?;
-    let mut line = |label: &str, text: &str| {
-        // A text of several lines keeps them; control characters in each line are escaped.
-        text.lines().enumerate().try_for_each(|(index, text)| {
-            let label = if index == 0 { label } else { "" };
-            writeln!(out, "  {label:<6} {}", base::text::printable(text))
-        })
-    };
-    if !finding.location.is_empty() {
-        line("where:", &finding.location.to_string())?;
-    }
-    if let Some(why) = &finding.why {
-        line("why:", why)?;
-    }
-    if let Some(fix) = &finding.fix {
-        line("help:", fix)?;
-    }
-    Ok(())
 }

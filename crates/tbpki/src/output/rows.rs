@@ -10,7 +10,7 @@ use base::{Code, Error, Finding, Result};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{JSON_VERSION, Messages, Output, stdout_fault, write_finding};
+use super::{FindingLayout, JSON_VERSION, Messages, Output, stdout_fault, write_finding};
 
 /// The spaces before a row in JSON.
 const INDENT: &str = "      ";
@@ -112,7 +112,7 @@ impl Rows {
     /// each of a million would not fit into memory.
     pub(crate) fn finding(&mut self, finding: Finding) {
         if !self.messages.is_quiet() || finding.severity == base::Severity::Fault {
-            self.messages.print_message(|err| write_finding(err, &finding));
+            self.messages.print_message(|err| write_finding(err, &finding, FindingLayout::Block));
         }
         if self.findings.len() < MOST_FINDINGS {
             self.findings.push(finding);

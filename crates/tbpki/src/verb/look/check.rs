@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base::text::printable;
-use base::{Code, Finding, Result, Severity};
+use base::{Code, Result, Severity};
 use config::{Anchors, Config, FilePath, PlatformKind};
 use fleet::identity_files;
 use identity::broker::broker;
@@ -25,8 +25,8 @@ use time::OffsetDateTime;
 use crate::args::{AuthArg, CheckArgs, KindArg, MqttArg};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
-use crate::output::Report;
 use crate::output::terminal::{self, Mood};
+use crate::output::{FindingLayout, Report, write_finding};
 use crate::verb::passphrase;
 use crate::verb::passphrase::token_pin::Pins;
 
@@ -317,14 +317,14 @@ impl Report for CheckReport {
             let worst = layer.worst();
             match worst {
                 None => terminal::write_wrapped(out, &printable(&layer.says).to_string(), TEXT, TEXT, width)?,
-                Some(finding) => write_layer_finding(out, finding, TEXT, width)?,
+                Some(finding) => write_finding(out, finding, FindingLayout::Cell { column: TEXT, width })?,
             }
             // The effects of the login were told before it.
             let rest = layer.findings.iter().filter(|finding| finding.code != Code::ConnectionEffects);
             for finding in rest.filter(|finding| Some(*finding) != worst) {
                 let word = if finding.severity == Severity::Note { "note, " } else { "" };
                 write!(out, "        {word}")?;
-                write_layer_finding(out, finding, 8 + word.len(), width)?;
+                write_finding(out, finding, FindingLayout::Cell { column: 8 + word.len(), width })?;
             }
             if let (Layer::Tls, Some(tls)) = (layer.layer, &self.tls) {
                 write_tls(out, tls, width)?;
@@ -344,18 +344,6 @@ impl Report for CheckReport {
 
 /// The column at which the text of a layer begins.
 const TEXT: usize = 28;
-
-fn write_layer_finding(out: &mut dyn Write, finding: &Finding, at: usize, width: Option<usize>) -> io::Result<()> {
-    let text = format!("{}: {}", finding.code, printable(&finding.to_string()));
-    terminal::write_wrapped(out, &text, at, 10, width)?;
-    match &finding.fix {
-        Some(fix) => {
-            write!(out, "          help: ")?;
-            terminal::write_wrapped(out, &printable(fix).to_string(), 16, 16, width)
-        }
-        None => Ok(()),
-    }
-}
 
 fn write_tls(out: &mut dyn Write, tls: &TlsReport, width: Option<usize>) -> io::Result<()> {
     let mut line = |text: &str| {
