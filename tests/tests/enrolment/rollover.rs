@@ -4,6 +4,8 @@ use tbpki_tests::Sandbox;
 use tbpki_tests::est::{Service, password, request, station};
 use tbpki_tests::oracle::openssl;
 
+use super::platform::Scene;
+
 /// The common names of `/cacerts`, each once and sorted.
 pub(super) fn names(service: &Service) -> Vec<String> {
     let printed = service.ask("/.well-known/est/cacerts", &[]).certificates();
@@ -70,4 +72,32 @@ fn both_generations_are_sent_while_both_are_trusted() {
     sandbox.ok(["ca", "retire", "devices-root"]);
     assert_eq!(names(&service), [issuing, &next_issuing, &next_root]);
     assert!(!accepts(&sandbox, &service, "old-root.pem", "second.pem"));
+}
+
+#[test]
+fn a_ca_that_cannot_be_read_keeps_its_own_devices_alone_waiting() {
+    let scene = Scene::new();
+    let sandbox = &scene.sandbox;
+    // The damaged one is the first of all profiles.
+    scene.create_profile("boilers");
+    scene.create_profile("pumps");
+    let service = scene.service_with(&[]);
+    let passwords = ["boilers", "pumps"].map(|profile| {
+        let made = sandbox.ok(["enroll", "password", "--device", &format!("{profile}-1"), "--profile", profile]);
+        request(sandbox, profile, &format!("/CN={profile}-1"));
+        format!("{profile}-1:{}", made.stdout_text().trim())
+    });
+    let ask = |index: usize, profile: &str| {
+        let user = passwords[index].as_str();
+        service.send(&format!("{profile}/simpleenroll"), &format!("{profile}.b64"), &["-u", user])
+    };
+    let certificate = sandbox.read("pki/ca/profile-boilers/cert.pem");
+    sandbox.write("pki/ca/profile-boilers/cert.pem", "damaged");
+    service.becomes_healthy(false);
+    ask(0, "boilers").is(500, "the service failed: its log has the reason");
+    ask(1, "pumps").save(sandbox, "pumps.pem");
+
+    sandbox.write("pki/ca/profile-boilers/cert.pem", certificate);
+    service.becomes_healthy(true);
+    ask(0, "boilers").save(sandbox, "boilers.pem");
 }

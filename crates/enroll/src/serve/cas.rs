@@ -1,9 +1,9 @@
 //! The CAs that sign: the devices' issuing CA, and by their labels those of profiles and the servers' issuing CA.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use base::{Code, Result, digest};
+use base::{Code, Error, Result, digest};
 use identity::lifecycle::enrol::{SERVERS, SignsWith};
 use identity::profile_ca::{self, name_pattern::NamePattern};
 use identity::request::crl_url;
@@ -20,6 +20,11 @@ use crate::est::Refusal;
 /// The CAs whose keys are in the store, open.
 pub(crate) struct Cas {
     open: BTreeMap<String, ServedCa>,
+    /// The names of CAs that could not be opened the last time. Nothing is signed by their earlier certificates, which may
+    /// have been replaced.
+    failed: BTreeSet<String>,
+    /// Whether servers can renew their certificates.
+    serves_servers: bool,
     /// The base of the addresses of revocation lists.
     crl_url: Option<String>,
 }
@@ -45,58 +50,79 @@ impl Cas {
     /// servers, and errors of keys and secrets.
     pub(crate) fn open(workspace: &mut Workspace<'_>) -> Result<Self> {
         let crl_url = crl_url(workspace.config, &Ca::DevicesIssuing);
-        let mut cas = Self { open: BTreeMap::new(), crl_url };
-        cas.refresh(workspace)?;
-        Ok(cas)
+        let mut cas = Self { open: BTreeMap::new(), failed: BTreeSet::new(), serves_servers: false, crl_url };
+        match cas.refresh(workspace)?.into_iter().next() {
+            Some(error) => Err(error),
+            None => Ok(cas),
+        }
     }
 
-    /// Opens CAs that are new, or that have another certificate or pattern than before.
+    /// Opens CAs that are new, or that have another certificate or pattern than before. Returns the errors of those that
+    /// cannot be opened: their devices wait, and those of the other CAs do not.
     ///
     /// # Errors
-    /// As [`Cas::open`]. What was open stays open.
-    pub(crate) fn refresh(&mut self, workspace: &mut Workspace<'_>) -> Result<()> {
-        let dir = workspace.store_dir().to_owned();
+    /// Those of the ledger.
+    pub(crate) fn refresh(&mut self, workspace: &mut Workspace<'_>) -> Result<Vec<Error>> {
         let mut all = vec![Ca::DevicesIssuing];
+        let mut errors = Vec::new();
         let view = workspace.view()?;
         let profiles = profile_ca::names(&view)?;
         drop(view);
         if workspace.config.serve.servers.value {
-            check_label_is_free(&profiles)?;
-            all.push(Ca::ServerIssuing);
+            let is_free = check_label_is_free(&profiles);
+            self.serves_servers = is_free.is_ok();
+            all.extend(self.serves_servers.then_some(Ca::ServerIssuing));
+            errors.extend(is_free.err());
         }
         all.extend(profiles.into_iter().map(Ca::Profile));
         for ca in all {
-            let pattern = match &ca {
-                // Another station can have the CA of a profile. Its label is unknown here, and the other labels go on.
-                Ca::Profile(profile) if ca.key_place(&dir)? == KeyLocation::Elsewhere => {
-                    tracing::debug!(%profile, "the key of the profile's CA is not here");
-                    continue;
+            let name = ca.name();
+            match self.refresh_one(workspace, &ca) {
+                Ok(()) => {
+                    self.failed.remove(&name);
                 }
-                Ca::Profile(profile) => Some(profile_ca::pattern(&dir, profile)?),
-                _ => None,
-            };
-            let file = version_of(&ca, &dir);
-            let mut text = Vec::new();
-            ca.certificates(&dir)?.iter().for_each(|certificate| text.extend_from_slice(certificate.der()));
-            text.extend(pattern.iter().flat_map(|pattern| pattern.to_string().into_bytes()));
-            let version = digest::sha256(&text);
-            // Opened again only after a change: opening derives a key from the passphrase, which is slow on purpose,
-            // and this runs every few seconds.
-            if let Some(open) = self.open.get_mut(&ca.name()).filter(|open| open.version == version) {
-                open.file = file;
-            } else {
-                let open = workspace.open_ca(&ca).map_err(|error| match ca {
-                    Ca::ServerIssuing if error.code() == Code::CaUnavailable => error
-                        .because("[serve] servers renews the certificates of servers with it")
-                        .fix("run the service where this key is, or without [serve] servers"),
-                    _ => error,
-                })?;
-                let is_in_file = matches!(ca.key_place(&dir)?, KeyLocation::File(_));
-                let is_slow = !is_in_file || matches!(open.certificate().public_key(), PublicKeyKind::Rsa(_));
-                let fingerprint = open.certificate().fingerprint_hex();
-                self.open.insert(ca.name(), ServedCa { ca: open, fingerprint, version, file, pattern, is_slow });
+                Err(error) => {
+                    self.open.remove(&name);
+                    self.failed.insert(name);
+                    errors.push(error);
+                }
             }
         }
+        Ok(errors)
+    }
+
+    fn refresh_one(&mut self, workspace: &mut Workspace<'_>, ca: &Ca) -> Result<()> {
+        let dir = workspace.store_dir().to_owned();
+        let pattern = match ca {
+            // Another station can have the CA of a profile. Its label is unknown here, and the other labels go on.
+            Ca::Profile(profile) if ca.key_place(&dir)? == KeyLocation::Elsewhere => {
+                tracing::debug!(%profile, "the key of the profile's CA is not here");
+                return Ok(());
+            }
+            Ca::Profile(profile) => Some(profile_ca::pattern(&dir, profile)?),
+            _ => None,
+        };
+        let file = version_of(ca, &dir);
+        let mut text = Vec::new();
+        ca.certificates(&dir)?.iter().for_each(|certificate| text.extend_from_slice(certificate.der()));
+        text.extend(pattern.iter().flat_map(|pattern| pattern.to_string().into_bytes()));
+        let version = digest::sha256(&text);
+        // Opened again only after a change: opening derives a key from the passphrase, which is slow on purpose, and this
+        // runs every few seconds.
+        if let Some(open) = self.open.get_mut(&ca.name()).filter(|open| open.version == version) {
+            open.file = file;
+            return Ok(());
+        }
+        let open = workspace.open_ca(ca).map_err(|error| match ca {
+            Ca::ServerIssuing if error.code() == Code::CaUnavailable => error
+                .because("[serve] servers renews the certificates of servers with it")
+                .fix("run the service where this key is, or without [serve] servers"),
+            _ => error,
+        })?;
+        let is_in_file = matches!(ca.key_place(&dir)?, KeyLocation::File(_));
+        let is_slow = !is_in_file || matches!(open.certificate().public_key(), PublicKeyKind::Rsa(_));
+        let fingerprint = open.certificate().fingerprint_hex();
+        self.open.insert(ca.name(), ServedCa { ca: open, fingerprint, version, file, pattern, is_slow });
         Ok(())
     }
 
@@ -109,12 +135,18 @@ impl Cas {
     }
 
     /// The CA of a label.
-    pub(crate) fn of_label(&self, label: Option<&str>) -> Option<SignsWith<'_>> {
-        self.of_name(&match label {
-            None => Ca::DevicesIssuing.name(),
-            Some(SERVERS) if self.serves_servers() => Ca::ServerIssuing.name(),
-            Some(label) => Ca::Profile(label.parse().ok()?).name(),
-        })
+    ///
+    /// # Errors
+    /// [`Refusal::Failed`] if it could not be opened, and [`without_ca`] for a label that has none.
+    pub(crate) fn of_label(&self, label: Option<&str>) -> Result<SignsWith<'_>, Refusal> {
+        let ca = match label {
+            None => Some(Ca::DevicesIssuing),
+            Some(SERVERS) if self.serves_servers => Some(Ca::ServerIssuing),
+            Some(label) => label.parse().ok().map(Ca::Profile),
+        };
+        let unknown = || label.map_or(Refusal::Failed, without_ca);
+        let name = ca.ok_or_else(unknown)?.name();
+        self.of_name(&name).ok_or_else(|| self.failure(&name).unwrap_or_else(unknown))
     }
 
     /// The CA of this name in the ledger, as an entry has it.
@@ -130,9 +162,14 @@ impl Cas {
         self.open.values().any(|ca| ca.is_slow)
     }
 
+    /// The refusal of a request for this CA, if it could not be opened the last time.
+    pub(crate) fn failure(&self, name: &str) -> Option<Refusal> {
+        self.failed.contains(name).then_some(Refusal::Failed)
+    }
+
     /// Whether servers can renew their certificates.
     pub(crate) fn serves_servers(&self) -> bool {
-        self.open.contains_key(&Ca::ServerIssuing.name())
+        self.serves_servers
     }
 
     /// Fails unless the expression of the profile finds the name.
@@ -156,7 +193,7 @@ impl Cas {
 
     /// The end of the devices' issuing CA, in Unix seconds.
     pub(crate) fn end(&self) -> Option<i64> {
-        self.of_label(None).map(|ca| ca.certificate.not_after().unix_timestamp())
+        self.of_label(None).ok().map(|ca| ca.certificate.not_after().unix_timestamp())
     }
 }
 

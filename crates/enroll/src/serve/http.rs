@@ -155,7 +155,10 @@ async fn checked(
             // Files are read, which must not hold up the threads that serve connections.
             let read =
                 tokio::task::spawn_blocking(move || (cas::hierarchy(&store, label.as_deref(), servers), label)).await;
-            let (found, label) = read.map_err(|_| Refusal::Failed)?;
+            let (found, label) = read.map_err(|error| {
+                tracing::error!(%error, "reading the certificates of the CAs did not end");
+                Refusal::Failed
+            })?;
             let certificates = found.map_err(|error| {
                 tracing::error!(%error, "the certificates of the CAs cannot be read");
                 Refusal::Failed
@@ -286,5 +289,9 @@ async fn decided(
     let (reply, result) = oneshot::channel();
     // A task that is malformed is refused here, after it is known that the caller has something to show.
     service.submit(Call { task: task?, label, caller, reply })?;
-    result.await.map_err(|_| Refusal::Failed)
+    result.await.map_err(|_| {
+        // The service is ending, or a bug has dropped the request.
+        tracing::error!("a request ended without an answer");
+        Refusal::Failed
+    })
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use base::{Code, Error, Result, digest};
 use config::{ApprovalPolicy, Config, EnrolmentPolicy};
-use identity::lifecycle::enrol::{self, EnrolmentPlan, SERVERS, SignsWith};
+use identity::lifecycle::enrol::{self, EnrolmentPlan, SERVERS};
 use ledger::{
     Entry, Key, Kind, NameHistory, NewRequest, NextIdentity, RequestDecision, Role, SerialNumber, Transaction,
 };
@@ -15,7 +15,7 @@ use store::ca::Ca;
 use time::{Duration, OffsetDateTime};
 
 use super::call::{Call, Caller, Task};
-use super::cas::{Cas, without_ca};
+use super::cas::Cas;
 use crate::est::Refusal;
 
 /// What rules know besides the ledger.
@@ -110,10 +110,10 @@ impl Rules<'_> {
         is_taken: &dyn Fn(&str) -> bool,
     ) -> Result<Decision> {
         if let Some(label) = call.label.as_deref().filter(|label| *label == SERVERS)
-            && self.cas.of_label(Some(label)).is_none()
+            && let Err(refusal) = self.cas.of_label(Some(label))
         {
             // Before anything about the caller: what it shows can change nothing.
-            return Ok(Decision::Refused(without_ca(label)));
+            return Ok(Decision::Refused(refusal));
         }
         let decided = match &call.task {
             Task::Confirm => self.confirm(transaction, call),
@@ -204,7 +204,8 @@ impl Rules<'_> {
             return Ok(sent);
         }
         // By the present certificate and not by the label: a label never decides which hierarchy signs.
-        let ca = self.cas.of_name(&entry.issuer).ok_or(Refusal::OtherIssuer)?;
+        let ca = self.cas.of_name(&entry.issuer);
+        let ca = ca.ok_or_else(|| self.cas.failure(&entry.issuer).unwrap_or(Refusal::OtherIssuer))?;
         let plan = enrol::again(ca, entry, certificate, csr, self.now).map_err(|error| refused(&error))?;
         self.record(transaction, call, plan, (public, false), history)
     }
@@ -258,7 +259,7 @@ impl Rules<'_> {
             // A certificate of the maker is for the first certificate alone.
             return Err(Refusal::UnknownCertificate.into());
         }
-        let ca = self.ca(label)?;
+        let ca = self.cas.of_label(label)?;
         if let Some(label) = label {
             self.cas.check_name(label, &device).map_err(|error| refused(&error))?;
         }
@@ -332,7 +333,7 @@ impl Rules<'_> {
             return Ok(());
         }
         // An unknown label is told apart from that of others.
-        self.ca(label)?;
+        self.cas.of_label(label)?;
         Err(Refusal::OtherLabel.into())
     }
 
@@ -386,11 +387,6 @@ impl Rules<'_> {
         }
         let unnamed = || Refusal::Request("the client certificate has no common name".to_owned());
         Ok(certificate.common_name().ok_or_else(unnamed)?)
-    }
-
-    fn ca(&self, label: Option<&str>) -> Result<SignsWith<'_>, Refusal> {
-        let unknown = || label.map_or(Refusal::Failed, without_ca);
-        self.cas.of_label(label).ok_or_else(unknown)
     }
 
     /// Records a certificate that is about to be signed.

@@ -9,7 +9,7 @@ use store::KeptStore;
 use store::ca::{Ca, KeyLocation};
 use time::OffsetDateTime;
 
-use super::desk::Desk;
+use super::desk::{Desk, log_failed_cas};
 use super::metrics::State;
 use super::service::Service;
 use super::tls::OwnCertificate;
@@ -36,11 +36,13 @@ impl Desk<'_, '_> {
         if let Err(error) = &looked {
             tracing::error!(%error, "the store cannot be read");
         }
-        service.set_healthy(looked.is_ok());
+        service.set_healthy(looked.unwrap_or(false));
     }
 
-    fn look_at_store(&mut self, service: &Service, own: &OwnCertificate) -> Result<()> {
-        self.cas.refresh(self.workspace)?;
+    /// Returns whether all CAs can be opened.
+    fn look_at_store(&mut self, service: &Service, own: &OwnCertificate) -> Result<bool> {
+        let errors = self.cas.refresh(self.workspace)?;
+        log_failed_cas(&errors);
         service.set_anchors(self.workspace.client_anchors()?);
         let view = self.workspace.view()?;
         let list = last_list(self.workspace.store_dir(), &view)?;
@@ -53,7 +55,8 @@ impl Desk<'_, '_> {
             ca_ends: self.cas.end(),
         });
         // Last, so that the figures are fresh even while an implausible clock makes the service unhealthy.
-        self.workspace.check_clock(&view)
+        self.workspace.check_clock(&view)?;
+        Ok(errors.is_empty())
     }
 
     /// Removes expired passwords, and writes revocation lists when half of their life has passed or a revocation waits
