@@ -232,8 +232,9 @@ impl Keystore {
         };
         for KeyEntry { alias, key, chain } in &self.keys {
             // A broken entry would make a keystore that only its reader finds fault with.
-            pkcs8::PrivateKeyInfoRef::try_from(key.as_slice())
-                .map_err(|_| Code::KeyUnreadable.error("this is not a key in PKCS#8").item(alias))?;
+            pkcs8::PrivateKeyInfoRef::try_from(key.as_slice()).map_err(|error| {
+                Code::KeyUnreadable.error("this is not a key in PKCS#8").item(alias).with_source(error)
+            })?;
             if chain.is_empty() {
                 return Err(Code::CertificateUnreadable.error("a key entry needs the key's certificate").item(alias));
             }

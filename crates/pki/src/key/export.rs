@@ -46,12 +46,12 @@ impl PrivateKey {
         let mut iv = [0u8; 16];
         let random = SystemRandom::new();
         random.fill(&mut salt).and_then(|()| random.fill(&mut iv)).map_err(|_| failed())?;
-        let parameters =
-            pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(rounds, &salt, iv).map_err(|_| failed())?;
+        let parameters = pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(rounds, &salt, iv)
+            .map_err(|error| failed().with_source(error))?;
         let document = PrivateKeyInfoRef::from_der(&self.pkcs8)
-            .map_err(|_| failed())?
+            .map_err(|error| failed().with_source(error))?
             .encrypt_with_params(parameters, passphrase.reveal())
-            .map_err(|_| failed())?;
+            .map_err(|error| failed().with_source(error))?;
         Ok(armor("ENCRYPTED PRIVATE KEY", document.as_bytes()))
     }
 

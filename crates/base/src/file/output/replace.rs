@@ -39,7 +39,7 @@ pub fn replace(path: &Path, contents: &[u8], mode: Mode, limit: usize, is_ours: 
         Err(errno) => return Err(failed(errno)),
         Ok(stat) if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile => return Err(taken()),
         Ok(_) => {
-            let before = crate::file::read(path, limit).map_err(|_| taken())?;
+            let before = crate::file::read(path, limit).map_err(|error| taken().with_source(error))?;
             if !is_ours(&before) {
                 return Err(taken());
             }
