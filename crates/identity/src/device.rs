@@ -4,9 +4,10 @@ use std::path::Path;
 
 use base::{Code, Finding, Result};
 use config::{ClientFormat, Setting};
-use ledger::{Entry, Kind, Parameters};
+use ledger::{Entry, Kind, Parameters, View};
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
+use pki::identity::Identity;
 use pki::profile::Profile;
 use pki::{Certificate, San, Subject, san};
 
@@ -23,6 +24,9 @@ use store::file_names::{ANCHORS, CHAIN};
 use store::identity_dir;
 use store::{SELF, Store, Workspace};
 
+/// The verb that makes devices.
+const VERB: &str = "client";
+
 /// Makes the identity of the device `name`, or completes it.
 ///
 /// # Errors
@@ -33,7 +37,16 @@ pub fn make_device(
     name: &DeviceName,
     request: &IdentityRequest,
 ) -> Result<IdentityReport> {
-    let (mut report, mut left) = with_plan(workspace, name, request, |plan, workspace| plan.carry_out(workspace))?;
+    store::check_exists(workspace.store_dir())?;
+    if !request.dry_run {
+        // Opened once: every connection to the ledger reads the whole of `ledger.db-wal`.
+        let mut store = workspace.open_store(VERB)?;
+        return make_in(workspace, &mut store, name, request).map(|(report, ..)| report);
+    }
+    let view = workspace.view()?;
+    let present = Present::of(workspace, &view, name)?;
+    let plan = |plan: IssueRequest<'_>, workspace: &mut Workspace<'_>| plan.dry_run(workspace, &view);
+    let (mut report, mut left) = with_plan(workspace, present, name, request, plan)?;
     report.findings.append(&mut left);
     Ok(report)
 }
@@ -59,21 +72,46 @@ pub fn make_device_in(
     name: &DeviceName,
     request: &IdentityRequest,
 ) -> Result<IssuedDevice> {
-    let ((mut report, identity, entry), mut left) =
-        with_plan(workspace, name, request, |plan, workspace| plan.carry_out_in(workspace, store))?;
-    report.findings.append(&mut left);
+    let (report, identity, entry) = make_in(workspace, store, name, request)?;
     let entry = entry.ok_or_else(|| Code::Internal.error("a device was made, and the ledger does not know it"))?;
     Ok(IssuedDevice { report, entry, leaf: identity.x509.leaf })
+}
+
+fn make_in(
+    workspace: &mut Workspace<'_>,
+    store: &mut Store,
+    name: &DeviceName,
+    request: &IdentityRequest,
+) -> Result<(IdentityReport, Identity, Option<Entry>)> {
+    let present = Present::of(workspace, &store.ledger, name)?;
+    let make = |plan: IssueRequest<'_>, workspace: &mut Workspace<'_>| plan.carry_out_in(workspace, store);
+    let ((mut report, identity, entry), mut left) = with_plan(workspace, present, name, request, make)?;
+    report.findings.append(&mut left);
+    Ok((report, identity, entry))
+}
+
+/// What the ledger and the store have before a device is made.
+struct Present {
+    earlier: Earlier,
+    anchors: Vec<Certificate>,
+}
+
+impl Present {
+    fn of(workspace: &Workspace<'_>, view: &View, name: &DeviceName) -> Result<Self> {
+        let earlier = Earlier::of(view, Kind::Device, name.as_str())?;
+        Ok(Self { earlier, anchors: workspace.client_anchors_in(view)? })
+    }
 }
 
 /// Plans the identity of a device, and passes the plan on. Returns its result and warnings about directories.
 fn with_plan<'w, T>(
     workspace: &mut Workspace<'w>,
+    present: Present,
     name: &DeviceName,
     request: &IdentityRequest,
     carry_out: impl FnOnce(IssueRequest<'_>, &mut Workspace<'w>) -> Result<T>,
 ) -> Result<(T, Vec<Finding>)> {
-    store::check_exists(workspace.store_dir())?;
+    let Present { earlier, anchors } = present;
     let settings = &workspace.config.client;
     let csr = request.read_csr()?;
     let base_subject = workspace.config.subject()?;
@@ -82,11 +120,9 @@ fn with_plan<'w, T>(
         Some(csr) => csr.device_subject(&base_subject, name)?,
         None => base_subject.with_common_name(name.as_str())?,
     };
-    let earlier = Earlier::of(workspace, Kind::Device, name.as_str())?;
     let kept_sans = earlier.sans(&settings.san)?;
     let sans = csr.as_ref().map(Csr::sans).filter(|sans| !sans.is_empty()).map_or(kept_sans, <[San]>::to_vec);
     san::check_count(&sans)?;
-    let anchors = workspace.client_anchors()?;
     let has_anchors = !anchors.is_empty();
     let ca = earlier.issuer(request, Ca::DevicesIssuing);
     if let Some(Ca::Profile(profile)) = &ca {
@@ -118,7 +154,7 @@ fn with_plan<'w, T>(
     let of_earlier_version = csr.as_ref().map(|csr| wanted(csr.subject())).transpose()?;
     let formats = formats(&settings.formats, csr.is_none());
     let plan = IssueRequest {
-        verb: "client",
+        verb: VERB,
         profile: Profile::Device,
         subject,
         sans,
@@ -128,7 +164,7 @@ fn with_plan<'w, T>(
         keystore: KeystoreRequest {
             settings: &workspace.config.client_keystore,
             section: "client.keystore",
-            trusted: workspace.named_anchors(workspace.config.server_keystore.alias.value.as_str())?,
+            trusted: workspace.named_anchors(workspace.config.server_keystore.alias.value.as_str(), &anchors)?,
         },
         out: earlier.destination(request, CHAIN),
         settings: None,

@@ -75,7 +75,8 @@ impl IssueRequest<'_> {
     /// Makes the identity, or reports what would be made.
     pub(crate) fn carry_out(self, workspace: &mut Workspace<'_>) -> Result<IdentityReport> {
         if self.dry_run {
-            return self.dry_run(workspace);
+            let view = workspace.view()?;
+            return self.dry_run(workspace, &view);
         }
         let mut store = workspace.open_store(self.verb)?;
         Ok(self.carry_out_in(workspace, &mut store)?.0)
@@ -207,15 +208,14 @@ impl IssueRequest<'_> {
     }
 
     /// The expected result. The store is only read.
-    fn dry_run(mut self, workspace: &mut Workspace<'_>) -> Result<IdentityReport> {
+    pub(crate) fn dry_run(mut self, workspace: &mut Workspace<'_>, view: &View) -> Result<IdentityReport> {
         let dir = workspace.store_dir().to_owned();
-        let view = workspace.view()?;
-        let finishes = self.issuance.is_half_delivered(&dir, &view, self.out_dir())?;
-        let standing = self.issuance.standing(&dir, &view, finishes)?;
-        let unread = self.check_key(&dir, &view)?;
+        let finishes = self.issuance.is_half_delivered(&dir, view, self.out_dir())?;
+        let standing = self.issuance.standing(&dir, view, finishes)?;
+        let unread = self.check_key(&dir, view)?;
         let (done, entry, files, mut findings) = match standing {
             CurrentState::Present(entry) => {
-                let files = self.expected_update(workspace, &dir, &view, &entry)?;
+                let files = self.expected_update(workspace, &dir, view, &entry)?;
                 let is_complete = files.iter().all(|file| file.done == FileOutcome::Unchanged);
                 let done = if is_complete { IdentityOutcome::Unchanged } else { IdentityOutcome::Planned };
                 let mut findings = workspace.secrets.take_findings();

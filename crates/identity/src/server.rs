@@ -41,6 +41,9 @@ pub struct ServerRequest {
     pub forms: Vec<SettingsForm>,
 }
 
+/// The verb that makes servers.
+const VERB: &str = "server";
+
 /// Makes the identity of the server that the configuration names, or completes it.
 ///
 /// # Errors
@@ -58,7 +61,12 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
     if let Some(dir) = &wanted_out {
         name::check_directory(workspace.config, &workspace.location, dir, host)?;
     }
-    let earlier = Earlier::of(workspace, Kind::Server, host.as_str())?;
+    // Opened once: every connection to the ledger reads the whole of `ledger.db-wal`.
+    let mut store = if request.dry_run { None } else { Some(workspace.open_store(VERB)?) };
+    let earlier = match &store {
+        Some(store) => Earlier::of(&store.ledger, Kind::Server, host.as_str())?,
+        None => Earlier::of(&workspace.view()?, Kind::Server, host.as_str())?,
+    };
     let csr = request.read_csr()?;
     let subject = match csr.as_ref().map(Csr::subject).filter(|subject| !subject.is_empty()) {
         Some(requested) => requested.clone(),
@@ -98,7 +106,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
     let out = out.or_else(|| earlier.destination(request, &chain_file));
     let is_self_signed = ca.is_none();
     let plan = IssueRequest {
-        verb: "server",
+        verb: VERB,
         profile: Profile::Server,
         subject,
         sans: sans.clone(),
@@ -147,7 +155,10 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
             hook: false,
         },
     };
-    let mut report = plan.carry_out(workspace)?;
+    let mut report = match &mut store {
+        Some(store) => plan.carry_out_in(workspace, store)?.0,
+        None => plan.carry_out(workspace)?,
+    };
     report.findings.extend(away);
     report.findings.extend(left_out);
     let changed = changed_names(&report, &sans);

@@ -14,7 +14,6 @@ use pki::profile::Profile;
 
 use crate::ca::Ca;
 use crate::ca::generations::{self, cross_name};
-use crate::ca::key_files;
 use crate::location::StoreLocation;
 use crate::paths::{holds_identities, kind_dir};
 use crate::rollback;
@@ -89,10 +88,11 @@ impl Store {
         file::recover(dir)?;
         for kind in [Kind::Server, Kind::Device] {
             let dir = kind_dir(dir, kind);
-            file::create_dir(&dir)?;
+            if !dir.is_dir() {
+                file::create_dir(&dir)?;
+            }
             file::recover(&dir)?;
         }
-        key_files::tidy(&self.dir)?;
         generations::settle(&self.dir, &self.ledger)?;
         self.ledger.count_change()?;
         self.record_cas()?;

@@ -169,7 +169,22 @@ impl Workspace<'_> {
 
     /// The trust anchors of clients: the root of our servers and our self-signed servers, or those of
     /// `server.anchors`. Empty if clients trust their system.
+    ///
+    /// # Errors
+    /// [`Code::CertificateUnreadable`], and those of the files and the ledger.
     pub fn client_anchors(&self) -> Result<Vec<Certificate>> {
+        self.anchors_with(|| self.view().and_then(|view| self.self_signed_servers(&view)))
+    }
+
+    /// As [`Self::client_anchors`], with a ledger that is open.
+    ///
+    /// # Errors
+    /// Those of [`Self::client_anchors`].
+    pub fn client_anchors_in(&self, view: &View) -> Result<Vec<Certificate>> {
+        self.anchors_with(|| self.self_signed_servers(view))
+    }
+
+    fn anchors_with(&self, self_signed_servers: impl FnOnce() -> Result<Vec<Certificate>>) -> Result<Vec<Certificate>> {
         match &self.config.server.anchors.value {
             Anchors::System => Ok(Vec::new()),
             Anchors::File(path) => {
@@ -185,7 +200,7 @@ impl Workspace<'_> {
             }
             Anchors::Ours => {
                 let mut anchors = Hierarchy::Server.root().trusted_certificates(self.store_dir())?;
-                anchors.extend(self.self_signed_servers()?);
+                anchors.extend(self_signed_servers()?);
                 Ok(anchors)
             }
         }
@@ -193,8 +208,10 @@ impl Workspace<'_> {
 
     /// The trust anchors of clients as entries of a keystore. Those of our root are called `alias`, from the second
     /// generation on with its number; others are numbered.
-    pub fn named_anchors(&self, alias: &str) -> Result<Vec<(String, Certificate)>> {
-        let anchors = self.client_anchors()?;
+    ///
+    /// # Errors
+    /// Those of the files of the CAs.
+    pub fn named_anchors(&self, alias: &str, anchors: &[Certificate]) -> Result<Vec<(String, Certificate)>> {
         let roots = match &self.config.server.anchors.value {
             Anchors::Ours => Hierarchy::Server.root().trusted_by_number(self.store_dir())?,
             Anchors::System | Anchors::File(_) => Vec::new(),
@@ -210,11 +227,10 @@ impl Workspace<'_> {
             (None, 0) => alias.to_owned(),
             (None, further) => format!("{alias}-{}", further + 1),
         };
-        Ok(anchors.into_iter().enumerate().map(|(index, anchor)| (alias_at(index), anchor)).collect())
+        Ok(anchors.iter().enumerate().map(|(index, anchor)| (alias_at(index), anchor.clone())).collect())
     }
 
-    fn self_signed_servers(&self) -> Result<Vec<Certificate>> {
-        let view = self.view()?;
+    fn self_signed_servers(&self, view: &View) -> Result<Vec<Certificate>> {
         let servers = ledger::Filter { kind: Some(Kind::Server), current_only: true, ..ledger::Filter::default() };
         let mut leaves = Vec::new();
         for entry in view.list(&servers) {

@@ -60,7 +60,9 @@ impl<'a> MovePlan<'a> {
         for new in &set.files {
             // `outer` is the new directory itself, when the base is its parent.
             let target = outer.map_or_else(|| Ok(new.name.clone()), |dir| new.name.below(dir))?;
-            let outcome = match (find(base, &target, new)?, new.old_suffix.as_ref().or(set.old_suffix.as_ref())) {
+            // The files of a new directory need no look at the disk each.
+            let found = if plan.new_dir_of(&target).is_some() { Found::Nothing } else { find(base, &target, new)? };
+            let outcome = match (found, new.old_suffix.as_ref().or(set.old_suffix.as_ref())) {
                 // Before any suffix is looked at: the same command run twice must not make a second backup.
                 (Found::Same, _) => WriteOutcome::Unchanged,
                 (Found::Nothing, _) => {
@@ -93,6 +95,12 @@ impl<'a> MovePlan<'a> {
             .fix(format!("{fix} and run the same command once more")))
     }
 
+    /// The directory that one of the moves brings into being, if the file is in it.
+    fn new_dir_of(&self, target: &Name) -> Option<&Name> {
+        let is_above = |step: &&Move| target.ancestors().any(|dir| dir == step.to.as_str());
+        self.moves.iter().find(is_above).map(|step| &step.to)
+    }
+
     /// True if no reader could see a part of it only, without a journal and without a lock.
     pub(super) fn is_one_new_directory(&self) -> bool {
         // Files inside of one new directory: its place differs from the targets of the files.
@@ -111,14 +119,10 @@ impl<'a> MovePlan<'a> {
     /// Adds a file to the move that brings its place into being: its own, or that of the outermost directory
     /// that is missing.
     fn put(&mut self, base: &Base, new: &'a NewFile, target: &Name, keep: Option<Name>) -> Result<()> {
-        let mut place = target.clone();
-        for dir in target.ancestors() {
-            // The outermost missing directory is moved as a whole, with everything inside.
-            if base.dir(dir)?.is_none() {
-                place = Name::new(dir)?;
-                break;
-            }
-        }
+        let place = match self.new_dir_of(target) {
+            Some(dir) => dir.clone(),
+            None => outermost_missing(base, target)?.unwrap_or_else(|| target.clone()),
+        };
         // Files of one new directory share its move.
         let index = self.moves.iter().position(|step| step.to == place).unwrap_or_else(|| {
             self.moves.push(Move { to: place.clone(), replaces: keep.is_some(), keep });
@@ -133,6 +137,16 @@ impl<'a> MovePlan<'a> {
         self.files.push(PlannedFile { new, before, target: target.clone(), staged });
         Ok(())
     }
+}
+
+/// The outermost directory above a file that is missing. It is moved as a whole, with everything inside.
+fn outermost_missing(base: &Base, target: &Name) -> Result<Option<Name>> {
+    for dir in target.ancestors() {
+        if base.dir(dir)?.is_none() {
+            return Name::new(dir).map(Some);
+        }
+    }
+    Ok(None)
 }
 
 /// The owner and the mode of a file; none for a symbolic link, because the file that takes its place is a new one.

@@ -41,14 +41,36 @@ pub fn recover(dir: impl AsRef<Path>) -> Result<Recovery> {
     }
 }
 
+/// As [`recover`], and returns the names in the directory afterwards, in no order; `None` if there is no such directory.
+/// Names that are not UTF-8 are left out.
+///
+/// # Errors
+/// Those of [`recover`], and [`Code::FileUnreadable`].
+pub fn recover_and_list(dir: impl AsRef<Path>) -> Result<Option<Vec<String>>> {
+    let Some(base) = Base::open(dir.as_ref())? else { return Ok(None) };
+    let names = list(&base)?;
+    if !names.iter().any(|name| is_left(name)) {
+        return Ok(Some(names));
+    }
+    let base = Rc::new(base);
+    settle(&base)?;
+    list(&base).map(Some)
+}
+
+fn list(base: &Base) -> Result<Vec<String>> {
+    let names = tree::names(base.fd.as_fd()).map_err(|errno| fault::reading(&base.path, errno))?;
+    // Our own names are ASCII, so a name of another encoding cannot be a leftover of ours.
+    Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
+}
+
+/// Whether the name is that of a directory which an operation leaves only if its process is killed.
+fn is_left(name: &str) -> bool {
+    name.starts_with(STAGED) || name.starts_with(COMMITTED)
+}
+
 pub(super) fn settle(base: &Rc<Base>) -> Result<Recovery> {
     let mut recovery = Recovery::default();
-    for name in tree::names(base.fd.as_fd()).map_err(|errno| fault::reading(&base.path, errno))? {
-        // Our own names are ASCII, so a name of another encoding cannot be a leftover of ours.
-        let Ok(name) = name.into_string() else { continue };
-        if !name.starts_with(STAGED) && !name.starts_with(COMMITTED) {
-            continue;
-        }
+    for name in list(base)?.into_iter().filter(|name| is_left(name)) {
         match claim(base, &name).map_err(|errno| fault::writing(&base.path_of(&name), errno))? {
             // A running process uses its staging directory right now.
             Claim::Live => {}

@@ -102,10 +102,11 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
     let mut report = RenewReport { dry_run, ..RenewReport::default() };
     // First: what an interrupted command has signed is finished and not signed once more.
     let complete = if dry_run { Vec::new() } else { settle(workspace, wish, &mut report)? };
+    // Open until the end: each further connection of this process finds the index of `ledger.db-wal` in memory, and does
+    // not read the file.
     let view = workspace.view()?;
     let begun = Begun { complete, open: view.open_renewals()?.into_iter().map(|open| open.key).collect() };
     let (entries, skipped) = entries(&view, &wish.which)?;
-    drop(view);
     report.revoked = skipped;
     let swapper = match &wish.register {
         Some(register) if !dry_run => swapper(workspace, register, &entries)?,
@@ -134,7 +135,6 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
     if !dry_run {
         run_hook(workspace, wish, &mut report)?;
     }
-    let view = workspace.view()?;
     // Last, so that the report has what is still open after this run and not what it found.
     report.look(&view, &wish.which)?;
     Ok(report)

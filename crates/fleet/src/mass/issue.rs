@@ -355,7 +355,7 @@ fn output(
     order: &JobOrder,
     place: ShardStore,
 ) -> Result<ShardOutput> {
-    let anchors = workspace.client_anchors()?;
+    let anchors = workspace.client_anchors_in(&store.ledger)?;
     let formats = order.formats()?;
     let mut keystore = None;
     if formats.iter().any(|format| matches!(format, ClientFormat::P12 | ClientFormat::Jks)) {
@@ -368,7 +368,7 @@ fn output(
         let alias = workspace.config.server_keystore.alias.value.as_str();
         keystore = Some(KeystorePlan {
             alias: settings.alias.value.as_str().to_owned(),
-            trusted: workspace.named_anchors(alias)?,
+            trusted: workspace.named_anchors(alias, &anchors)?,
             passwords,
             created: workspace.now,
         });

@@ -341,7 +341,7 @@ fn device(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, errand: Err
     let keystore = KeystoreRequest {
         settings: &workspace.config.client_keystore,
         section: "client.keystore",
-        trusted: workspace.named_anchors(workspace.config.server_keystore.alias.value.as_str())?,
+        trusted: workspace.named_anchors(workspace.config.server_keystore.alias.value.as_str(), &anchors)?,
     };
     carry_out(workspace, entry, same, errand, files, Some(anchors), keystore)
 }

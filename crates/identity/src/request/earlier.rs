@@ -4,12 +4,12 @@ use std::path::Path;
 
 use base::{Code, Result, file};
 use config::{Days, Origin, Setting};
-use ledger::{Entry, Kind};
+use ledger::{Entry, Kind, View};
 use pki::pem_bundle::PemBundle;
 use pki::{Algorithm, Certificate, San};
 use serde::Deserialize;
 use store::ca::Ca;
-use store::{FILE_LIMIT, SELF, Workspace};
+use store::{FILE_LIMIT, SELF};
 
 use crate::delivery::{CopyDestination, destination};
 use crate::request::IdentityRequest;
@@ -34,12 +34,7 @@ impl Earlier {
     ///
     /// # Errors
     /// Those of the ledger.
-    pub(crate) fn of(workspace: &Workspace<'_>, kind: Kind, name: &str) -> Result<Self> {
-        let view = match workspace.view() {
-            // A ledger without the CAs of this store has no identity of theirs.
-            Err(error) if error.code() == Code::StoreMissing => return Ok(Self::default()),
-            view => view?,
-        };
+    pub(crate) fn of(view: &View, kind: Kind, name: &str) -> Result<Self> {
         let entry = match view.current(kind, name)? {
             None => view.latest(kind, name)?.filter(|entry| entry.fingerprint.is_some()),
             current => current,

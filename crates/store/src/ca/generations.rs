@@ -19,6 +19,7 @@ use pki::pem_bundle::PemBundle;
 
 use super::Ca;
 use super::key::{KEY_FILE, KeyLocation, URI_FILE};
+use super::key_files;
 use crate::file_names::CERT;
 use crate::paths::FILE_LIMIT;
 
@@ -196,34 +197,44 @@ fn numbered(dir: &Path, prefix: &str, suffix: &str) -> Result<Vec<u32>> {
         }
         Err(error) => return Err(error),
     };
+    Ok(numbers(&names, prefix, suffix))
+}
+
+/// The numbers in those of the names that begin and end so, in their order.
+fn numbers(names: &[String], prefix: &str, suffix: &str) -> Vec<u32> {
     let number = |name: &String| name.strip_prefix(prefix)?.strip_suffix(suffix)?.parse().ok();
     let mut numbers: Vec<u32> = names.iter().filter_map(number).collect();
     numbers.sort_unstable();
-    Ok(numbers)
+    numbers
 }
 
 /// Brings the files of all CAs to what the ledger has: it is written first when a generation begins to sign, is retired
-/// or is revoked. What an interrupted rollover left over is removed.
+/// or is revoked. What an interrupted rollover or change of passphrases left over is removed.
 ///
 /// # Errors
 /// Those of the ledger and of the disk.
 pub fn settle(store: &Path, ledger: &Ledger) -> Result<()> {
     let ca = store.join("ca");
-    file::recover(&ca)?;
     let revoked = revoked_cas(ledger)?;
-    for name in file::BulkDir::open(&ca)?.names()? {
+    for name in file::recover_and_list(&ca)?.unwrap_or_default() {
         let dir = ca.join(&name);
         if !dir.is_dir() {
             continue;
         }
-        file::recover(&dir)?;
-        let others = numbered(&dir, "generation-", "")?;
-        for number in &others {
-            file::recover(dir.join(generation_dir(*number)))?;
+        let files = tidied(&dir)?;
+        if name == RETIRED {
+            files
+                .iter()
+                .map(|name| dir.join(name))
+                .filter(|dir| dir.is_dir())
+                .try_for_each(|dir| tidied(&dir).map(drop))?;
+            continue;
         }
+        let others = numbers(&files, "generation-", "");
+        others.iter().try_for_each(|number| tidied(&dir.join(generation_dir(*number))).map(drop))?;
         let is_revoked = revoked.iter().any(|entry| entry.key.name == name);
         // No rollover was ever begun here, as in most stores: nothing is read from the ledger.
-        if others.is_empty() && !dir.join(NUMBER_FILE).exists() && !is_revoked {
+        if others.is_empty() && !files.iter().any(|file| file == NUMBER_FILE) && !is_revoked {
             continue;
         }
         match ledger.current(Kind::Ca, &name)? {
@@ -237,6 +248,13 @@ pub fn settle(store: &Path, ledger: &Ledger) -> Result<()> {
         tidy(store, &name)?;
     }
     Ok(())
+}
+
+/// The files of a generation, after what interrupted commands left over of them is finished or removed.
+fn tidied(dir: &Path) -> Result<Vec<String>> {
+    let files = file::recover_and_list(dir)?.unwrap_or_default();
+    key_files::remove_left(dir, &files)?;
+    Ok(files)
 }
 
 /// The generations of CAs that are revoked.

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use base::file::{self, BulkDir, FileSet, Mode, WriteOutcome};
+use base::file::{self, FileSet, Mode, WriteOutcome};
 use base::{Code, Result};
 use zeroize::Zeroizing;
 
 use super::Ca;
-use super::generations::{RETIRED, all_dirs};
+use super::generations::all_dirs;
 use super::key::{KEY_FILE, KeyLocation};
 
 /// The suffix of a key file that is replaced, until it is removed.
@@ -59,27 +59,12 @@ pub fn replace(store: &Path, files: Vec<(PathBuf, Zeroizing<String>)>) -> Result
     Ok(())
 }
 
-/// Removes the earlier key files that an interrupted [`replace`] has left.
+/// Removes the earlier key files that an interrupted [`replace`] has left in the directory of a generation, which has
+/// these files.
 ///
 /// # Errors
 /// Those of the disk.
-pub(crate) fn tidy(store: &Path) -> Result<()> {
-    let cas = store.join("ca");
-    file::recover(&cas)?;
-    for name in BulkDir::open(&cas)?.names()?.into_iter().filter(|name| name != RETIRED) {
-        for (_, dir) in all_dirs(store, &name)? {
-            if dir.is_dir() {
-                remove_left(&dir)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn remove_left(dir: &Path) -> Result<()> {
+pub(super) fn remove_left(dir: &Path, files: &[String]) -> Result<()> {
     let left = format!("{KEY_FILE}.{REPLACED}");
-    for name in BulkDir::open(dir)?.names()?.iter().filter(|name| name.starts_with(&left)) {
-        file::remove(dir, name)?;
-    }
-    Ok(())
+    files.iter().filter(|name| name.starts_with(&left)).try_for_each(|name| file::remove(dir, name).map(drop))
 }
