@@ -2,6 +2,7 @@
 
 mod enroll;
 mod fleet;
+mod go_program;
 mod identities;
 mod images;
 mod life;
@@ -10,6 +11,7 @@ mod measure;
 mod peers;
 mod register;
 mod scratch;
+mod startup;
 
 use clap::{Args, ValueEnum};
 
@@ -52,6 +54,8 @@ enum What {
     Life,
     /// Renewals over the network, with bare handshakes and step-ca
     Enroll,
+    /// The size of the program and its start-up time, with step and mkcert
+    Startup,
 }
 
 impl Bench {
@@ -63,6 +67,7 @@ impl Bench {
             What::Images => images::compare(self.rounds, self.strict),
             What::Lists => lists::compare(self.strict),
             What::Enroll => enroll::compare(self.rounds, self.strict),
+            What::Startup => startup::compare(self.rounds, self.strict),
             What::Life if self.small => life::compare(self.rounds, self.strict, life::Sizes::SMALL),
             What::Life => life::compare(self.rounds, self.strict, life::Sizes::FULL),
         }

@@ -15,8 +15,11 @@ const CERTTOOL: &str = "certtool";
 const GENPKEY: &str = "openssl genpkey, the key alone";
 
 /// The required ratios.
-const IDENTITY: &[Target] =
-    &[Target { contender: SCRIPT, at_least: 50.0 }, Target { contender: OPENSSL, at_least: 1.0 }];
+const IDENTITY: &[Target] = &[
+    Target { contender: SCRIPT, at_least: 50.0 },
+    Target { contender: OPENSSL, at_least: 1.0 },
+    Target { contender: CERTTOOL, at_least: 0.9 },
+];
 const RSA: &[Target] = &[Target { contender: GENPKEY, at_least: 1.0 }];
 
 pub(super) fn compare(rounds: u32, strict: bool) -> Result<()> {

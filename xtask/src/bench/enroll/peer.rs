@@ -9,13 +9,15 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::server::busy_with;
+use crate::bench::go_program::GoProgram;
 use crate::error::{Doing, Error, Result};
 use crate::run::run;
 use crate::run::server::Server;
-use crate::workspace::{on_path, oracles, target};
+use crate::workspace::target;
 
-/// The module and version that is compared.
-const STEP_CA: &str = "github.com/smallstep/certificates/cmd/step-ca@v0.30.2";
+/// The version that is compared.
+const STEP_CA: GoProgram =
+    GoProgram { name: "step-ca", package: "github.com/smallstep/certificates/cmd/step-ca@v0.30.2" };
 
 /// How long the database may take to open.
 const START: Duration = Duration::from_secs(60);
@@ -29,7 +31,7 @@ pub(super) struct StepCa {
 impl StepCa {
     /// Starts it; `None` if it is not installed and cannot be.
     pub(super) fn start(scratch: &Path) -> Result<Option<Self>> {
-        let Some(program) = installed()? else { return Ok(None) };
+        let Some(program) = STEP_CA.installed()? else { return Ok(None) };
         let directory = scratch.join("step");
         fs::create_dir_all(&directory).doing(format!("make {}", directory.display()))?;
         make_certificates(&directory)?;
@@ -78,29 +80,6 @@ impl StepCa {
                 .map(drop)
         })
     }
-}
-
-/// The program, installed with Go if it is not there.
-fn installed() -> Result<Option<PathBuf>> {
-    if let Some(program) = on_path("step-ca") {
-        return Ok(Some(program));
-    }
-    let directory = oracles()?.join("step-ca");
-    let program = directory.join("step-ca");
-    if !program.is_file() {
-        if on_path("go").is_none() {
-            println!("step-ca is not installed, and is not measured: installing it needs Go");
-            return Ok(None);
-        }
-        println!("Installing step-ca with Go takes some minutes.");
-        // With cgo it wants the headers of a smart card library.
-        let install = run("go").args(["install", STEP_CA]).env("CGO_ENABLED", "0").env("GOBIN", &directory);
-        if let Err(error) = install.silent().read() {
-            println!("step-ca cannot be installed, and is not measured: {error}");
-            return Ok(None);
-        }
-    }
-    Ok(Some(program))
 }
 
 /// A root, an issuing CA, and a device's certificate with its key in device.pem.
