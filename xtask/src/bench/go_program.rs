@@ -15,7 +15,7 @@ pub(super) struct GoProgram {
 }
 
 impl GoProgram {
-    /// The program, installed with Go if it is not there; `None`, with a line that says why, if it cannot be.
+    /// The program, installed with Go if it is not there; `None`, with a printed reason, if it cannot be.
     pub(super) fn installed(&self) -> Result<Option<PathBuf>> {
         let name = self.name;
         if let Some(program) = on_path(name) {

@@ -18,8 +18,7 @@ use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 
 use super::Ca;
-use super::key::{KEY_FILE, KeyLocation, URI_FILE};
-use super::key_files;
+use super::key::{self, KEY_FILE, KeyLocation, URI_FILE};
 use crate::file_names::CERT;
 use crate::paths::FILE_LIMIT;
 
@@ -253,7 +252,7 @@ pub fn settle(store: &Path, ledger: &Ledger) -> Result<()> {
 /// The files of a generation, after what interrupted commands left over of them is finished or removed.
 fn tidied(dir: &Path) -> Result<Vec<String>> {
     let files = file::recover_and_list(dir)?.unwrap_or_default();
-    key_files::remove_left(dir, &files)?;
+    key::remove_left(dir, &files)?;
     Ok(files)
 }
 

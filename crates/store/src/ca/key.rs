@@ -13,6 +13,8 @@ use crate::secrets::{AskForCa, CaSecret, open_with};
 
 /// The file with the key.
 pub const KEY_FILE: &str = "key.pem";
+/// The suffix of a key file that is replaced, until it is removed.
+pub(super) const REPLACED: &str = "tbpki-replaced";
 /// The file that replaces the key file if a token keeps the key. It contains the PKCS#11 URI (RFC 7512), no secret.
 pub const URI_FILE: &str = "key.uri";
 
@@ -97,6 +99,16 @@ impl<F> KeyLocation<F> {
             KeyLocation::Elsewhere => Ok(()),
         }
     }
+}
+
+/// Removes the earlier key files that an interrupted change of passphrases has left in the directory of a generation, which
+/// has these files.
+///
+/// # Errors
+/// Those of the disk.
+pub(super) fn remove_left(dir: &Path, files: &[String]) -> Result<()> {
+    let left = format!("{KEY_FILE}.{REPLACED}");
+    files.iter().filter(|name| name.starts_with(&left)).try_for_each(|name| file::remove(dir, name).map(drop))
 }
 
 /// The URI in a file.

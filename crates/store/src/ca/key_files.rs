@@ -8,10 +8,7 @@ use zeroize::Zeroizing;
 
 use super::Ca;
 use super::generations::all_dirs;
-use super::key::{KEY_FILE, KeyLocation};
-
-/// The suffix of a key file that is replaced, until it is removed.
-const REPLACED: &str = "tbpki-replaced";
+use super::key::{KeyLocation, REPLACED};
 
 /// The place of the key of a generation of a CA.
 #[derive(Debug, Clone)]
@@ -57,14 +54,4 @@ pub fn replace(store: &Path, files: Vec<(PathBuf, Zeroizing<String>)>) -> Result
         }
     }
     Ok(())
-}
-
-/// Removes the earlier key files that an interrupted [`replace`] has left in the directory of a generation, which has
-/// these files.
-///
-/// # Errors
-/// Those of the disk.
-pub(super) fn remove_left(dir: &Path, files: &[String]) -> Result<()> {
-    let left = format!("{KEY_FILE}.{REPLACED}");
-    files.iter().filter(|name| name.starts_with(&left)).try_for_each(|name| file::remove(dir, name).map(drop))
 }

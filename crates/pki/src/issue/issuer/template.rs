@@ -46,7 +46,7 @@ impl<'a, K: SigningKey> LeafTemplate<'a, K> {
     /// for serial number, subject and alternative names, which every [`LeafOrder`] brings.
     ///
     /// # Errors
-    /// [`Code::OutlivesIssuer`], [`Code::PathLength`], [`Code::LintFailed`].
+    /// [`Code::OutlivesIssuer`](base::Code::OutlivesIssuer), [`Code::PathLength`](base::Code::PathLength), [`Code::LintFailed`](base::Code::LintFailed).
     pub fn new(ca: &'a LocalCa<K>, contents: &Contents, key: Algorithm) -> Result<Self> {
         Self::of_sample(ca, contents, PrivateKey::generate(key)?.public())
     }
@@ -62,7 +62,7 @@ impl<'a, K: SigningKey> LeafTemplate<'a, K> {
     /// Makes a key, and a leaf for it in DER. Several threads may do so at once.
     ///
     /// # Errors
-    /// [`Code::NameConstraint`], [`Code::BadSan`] and [`Code::LintFailed`], before anything is signed.
+    /// [`Code::NameConstraint`](base::Code::NameConstraint), [`Code::BadSan`](base::Code::BadSan) and [`Code::LintFailed`](base::Code::LintFailed), before anything is signed.
     pub fn issue(&self, leaf: &LeafOrder<'_>) -> Result<(PrivateKey, Vec<u8>)> {
         self.check_order(leaf)?;
         let key = PrivateKey::generate(self.key)?;
@@ -74,7 +74,7 @@ impl<'a, K: SigningKey> LeafTemplate<'a, K> {
     /// that were made.
     ///
     /// # Errors
-    /// [`Code::BadSignature`], [`Code::LintFailed`] and [`Code::CertificateUnreadable`] for one that is not what was
+    /// [`Code::BadSignature`](base::Code::BadSignature), [`Code::LintFailed`](base::Code::LintFailed) and [`Code::CertificateUnreadable`](base::Code::CertificateUnreadable) for one that is not what was
     /// ordered.
     pub fn check(&self, der: &[u8], leaf: &LeafOrder<'_>, key: &PublicKey) -> Result<Certificate> {
         let certificate = Certificate::from_der(der)?;
