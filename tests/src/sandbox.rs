@@ -23,6 +23,9 @@ pub struct Sandbox {
     clock: Option<Clock>,
 }
 
+/// The directories in which the stores of 0.1.0 were made.
+const MADE_IN: [&str; 2] = ["/tmp/fx/one", "/tmp/fx/doubled"];
+
 impl Sandbox {
     /// An empty one.
     #[track_caller]
@@ -78,6 +81,14 @@ impl Sandbox {
         // user.
         let unpack = ["--zstd", "--no-same-owner", "-xf"];
         Tool::new("tar").args(unpack).arg(path).directory(self.path()).run().ok();
+        // The store has recorded where its shards are: below the directory of which the archive was made, now this one.
+        if let Ok(places) = fs::read_dir(self.join("pki/places")) {
+            for place in places {
+                let path = place.unwrap().path();
+                let text = fs::read_to_string(&path).unwrap();
+                fs::write(&path, MADE_IN.iter().fold(text, |text, made_in| text.replace(made_in, ".."))).unwrap();
+            }
+        }
         self
     }
 
