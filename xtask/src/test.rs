@@ -176,9 +176,14 @@ fn docs() -> Result<()> {
         .show()
 }
 
+/// Builds everything at once: a part, for example the programs alone, is built with other features, and its dependencies a
+/// second time.
+fn build_all() -> Result<()> {
+    cargo().args(["build", "--quiet", "--workspace", "--all-targets"]).show()
+}
+
 fn tests() -> Result<()> {
-    // Everything at once: a single crate is built with other features, and its dependencies a second time.
-    cargo().args(["build", "--quiet", "--workspace", "--all-targets"]).show()?;
+    build_all()?;
     cargo().args(["test", "--workspace"]).env("TBPKI_TEST_BINARY", target()?.join("debug/tbpki")).show()
 }
 
@@ -189,7 +194,7 @@ fn session() -> Result<()> {
     let session = ["--workspace", "--features", "tbpki-tests/mbedtls", "--test", "device_session"];
     // Its unit tests have this feature only here.
     cargo().args(["test", "--package", "tbpki-device", "--features", "life", "--lib"]).show()?;
-    cargo().args(["build", "--quiet", "--workspace", "--bins"]).show()?;
+    build_all()?;
     cargo().arg("clippy").arg("--quiet").args(session).args(["--", "--deny", "warnings"]).show()?;
     cargo().arg("test").args(session).env("TBPKI_TEST_BINARY", target()?.join("debug/tbpki")).show()
 }
