@@ -17,9 +17,8 @@ const MKCERT: GoProgram = GoProgram { name: "mkcert", package: "filippo.io/mkcer
 const STEP_VERSION: &str = "step version";
 const MKCERT_VERSION: &str = "mkcert -version";
 
-/// The required ratio of the start-up times.
-const TARGETS: &[Target] =
-    &[Target { contender: STEP_VERSION, at_least: 1.0 }, Target { contender: MKCERT_VERSION, at_least: 1.0 }];
+/// The required ratio of the start-up times. mkcert, which has no ledger and no network, is there for comparison.
+const TARGETS: &[Target] = &[Target { contender: STEP_VERSION, at_least: 1.0 }];
 
 /// The most bytes of the program.
 const SIZE: u64 = 30_000_000;
