@@ -27,8 +27,8 @@ pub struct LocalCa<K = PrivateKey> {
     sent: Vec<Certificate>,
     key: K,
     validity: Validity,
-    /// The common parts of the leaves that it has issued.
-    known: Mutex<Vec<(LeafKind, Arc<Pieces>)>>,
+    /// The kinds of leaves that it has issued, each with the common part of such leaves from the second one on.
+    known: Mutex<Vec<(LeafKind, Option<Arc<Pieces>>)>>,
 }
 
 /// The values on which the common part of leaves depends.
@@ -106,30 +106,33 @@ impl<K: SigningKey> LocalCa<K> {
         &self.key
     }
 
-    /// Writes a TBSCertificate. What leaves have in common is encoded for the first one of a kind: that takes longer than all
-    /// that differs.
+    /// Writes a TBSCertificate. What leaves have in common is encoded once, for the second one of a kind: it takes longer than
+    /// all that differs, and longer than a whole leaf of which there is no other.
     pub(super) fn write(&self, contents: &Contents, key: &PublicKey) -> Result<Vec<u8>> {
+        let whole = || tbs::write(contents, key, &self.issued_by());
         if contents.profile.is_ca() || !contents.permitted_dns.is_empty() {
-            return tbs::write(contents, key, &self.issued_by());
+            return whole();
         }
+        let Some(pieces) = self.pieces_known(contents, key)? else { return whole() };
         contents.sans.iter().try_for_each(tbs::check_san)?;
         lint::check_varying(contents.profile, &contents.serial, &contents.subject, &contents.sans)?;
-        let kind = LeafKind { profile: contents.profile, key: key.algorithm(), crl_url: contents.crl_url.clone() };
-        // A lock that a panic has poisoned protects whole values only.
-        let known = |kind: &LeafKind| {
-            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.iter().find(|(one, _)| one == kind).map(|(_, pieces)| pieces.clone())
-        };
-        let pieces = match known(&kind) {
-            Some(pieces) => pieces,
-            None => {
-                let pieces = Arc::new(self.pieces_of_sample(contents, key)?);
-                self.known.lock().unwrap_or_else(PoisonError::into_inner).push((kind, pieces.clone()));
-                pieces
-            }
-        };
         let period = tbs::period(&contents.validity)?;
         Ok(pieces.write(&contents.serial, &period, contents.subject.to_der(), &contents.sans, key))
+    }
+
+    /// The common part of leaves as this one; `None` for the first one.
+    fn pieces_known(&self, contents: &Contents, key: &PublicKey) -> Result<Option<Arc<Pieces>>> {
+        let kind = LeafKind { profile: contents.profile, key: key.algorithm(), crl_url: contents.crl_url.clone() };
+        // A lock that a panic has poisoned protects whole values only.
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((_, pieces)) = known.iter_mut().find(|(one, _)| *one == kind) else {
+            known.push((kind, None));
+            return Ok(None);
+        };
+        if pieces.is_none() {
+            *pieces = Some(Arc::new(self.pieces_of_sample(contents, key)?));
+        }
+        Ok(pieces.clone())
     }
 
     /// The common part of the leaves that differ from `contents` in serial number, validity, subject, alternative names and

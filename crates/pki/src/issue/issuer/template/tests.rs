@@ -67,8 +67,10 @@ fn compare(ca: &LocalCa, contents: &Contents, key: &PublicKey) {
     template.check_order(&order).unwrap();
     let ordinary = tbs::write(contents, key, &ca.issued_by()).unwrap();
     assert_eq!(template.tbs(&order, key), ordinary, "{contents:?}");
-    // The CA has kept the common part of a leaf with other dates, if it has issued one before.
-    assert_eq!(ca.write(contents, key).unwrap(), ordinary, "{contents:?}");
+    // The first one of a kind is written as a whole, and the next ones with the common part, also if their dates differ.
+    for _ in 0..2 {
+        assert_eq!(ca.write(contents, key).unwrap(), ordinary, "{contents:?}");
+    }
     let leaf = template.sign(&order, key).unwrap();
     let certificate = template.check(&leaf, &order, key).unwrap();
     certificate.verify_signed_by(ca.certificate()).unwrap();
