@@ -7,13 +7,12 @@ use config::{ClientFormat, Setting};
 use ledger::{Entry, Kind, Parameters, View};
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
-use pki::identity::Identity;
 use pki::profile::Profile;
 use pki::{Certificate, San, Subject, san};
 
 use crate::files::device::DeviceFiles;
 use crate::issuance::Issuance;
-use crate::issue_request::{IssueRequest, KeystoreRequest, fingerprint_of};
+use crate::issue_request::{IssueRequest, IssueTarget, KeystoreRequest, fingerprint_of};
 use crate::parameters::{RequestedParameters, shared};
 use crate::profile_ca;
 use crate::report::IdentityReport;
@@ -23,9 +22,6 @@ use store::ca::Ca;
 use store::file_names::{ANCHORS, CHAIN};
 use store::identity_dir;
 use store::{SELF, Store, Workspace};
-
-/// The verb that makes devices.
-const VERB: &str = "client";
 
 /// Makes the identity of the device `name`, or completes it.
 ///
@@ -38,15 +34,10 @@ pub fn make_device(
     request: &IdentityRequest,
 ) -> Result<IdentityReport> {
     store::check_exists(workspace.store_dir())?;
-    if !request.dry_run {
-        // Opened once: every connection to the ledger reads the whole of `ledger.db-wal`.
-        let mut store = workspace.open_store(VERB)?;
-        return make_in(workspace, &mut store, name, request).map(|(report, ..)| report);
-    }
-    let view = workspace.view()?;
-    let present = Present::of(workspace, &view, name)?;
-    let plan = |plan: IssueRequest<'_>, workspace: &mut Workspace<'_>| plan.dry_run(workspace, &view);
-    let (mut report, mut left) = with_plan(workspace, present, name, request, plan)?;
+    let mut target = IssueTarget::open(workspace, "client", request.dry_run)?;
+    let present = Present::of(workspace, target.view(), name)?;
+    let make = |plan: IssueRequest<'_>, workspace: &mut Workspace<'_>| plan.carry_out(workspace, &mut target);
+    let (mut report, mut left) = with_plan(workspace, present, name, request, make)?;
     report.findings.append(&mut left);
     Ok(report)
 }
@@ -72,22 +63,12 @@ pub fn make_device_in(
     name: &DeviceName,
     request: &IdentityRequest,
 ) -> Result<IssuedDevice> {
-    let (report, identity, entry) = make_in(workspace, store, name, request)?;
-    let entry = entry.ok_or_else(|| Code::Internal.error("a device was made, and the ledger does not know it"))?;
-    Ok(IssuedDevice { report, entry, leaf: identity.x509.leaf })
-}
-
-fn make_in(
-    workspace: &mut Workspace<'_>,
-    store: &mut Store,
-    name: &DeviceName,
-    request: &IdentityRequest,
-) -> Result<(IdentityReport, Identity, Option<Entry>)> {
     let present = Present::of(workspace, &store.ledger, name)?;
     let make = |plan: IssueRequest<'_>, workspace: &mut Workspace<'_>| plan.carry_out_in(workspace, store);
     let ((mut report, identity, entry), mut left) = with_plan(workspace, present, name, request, make)?;
     report.findings.append(&mut left);
-    Ok((report, identity, entry))
+    let entry = entry.ok_or_else(|| Code::Internal.error("a device was made, and the ledger does not know it"))?;
+    Ok(IssuedDevice { report, entry, leaf: identity.x509.leaf })
 }
 
 /// What the ledger and the store have before a device is made.
@@ -154,7 +135,6 @@ fn with_plan<'w, T>(
     let of_earlier_version = csr.as_ref().map(|csr| wanted(csr.subject())).transpose()?;
     let formats = formats(&settings.formats, csr.is_none());
     let plan = IssueRequest {
-        verb: VERB,
         profile: Profile::Device,
         subject,
         sans,
@@ -168,7 +148,6 @@ fn with_plan<'w, T>(
         },
         out: earlier.destination(request, CHAIN),
         settings: None,
-        dry_run: request.dry_run,
         renews: None,
         issuance: Issuance {
             kind: Kind::Device,

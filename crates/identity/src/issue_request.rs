@@ -32,12 +32,13 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 mod key_in_use;
+mod target;
+
+pub(crate) use target::IssueTarget;
 
 /// One identity to be made.
 pub(crate) struct IssueRequest<'a> {
     pub(crate) issuance: Issuance<'a>,
-    /// The verb that holds the store's lock.
-    pub(crate) verb: &'static str,
     pub(crate) profile: Profile,
     pub(crate) subject: Subject,
     pub(crate) sans: Vec<San>,
@@ -49,7 +50,6 @@ pub(crate) struct IssueRequest<'a> {
     pub(crate) out: Option<CopyDestination>,
     /// The settings that go with the files, for a server.
     pub(crate) settings: Option<ServerSettings<'a>>,
-    pub(crate) dry_run: bool,
     /// The end of the certificate that this one renews; none for what is not a renewal.
     pub(crate) renews: Option<OffsetDateTime>,
 }
@@ -73,13 +73,11 @@ struct Made {
 
 impl IssueRequest<'_> {
     /// Makes the identity, or reports what would be made.
-    pub(crate) fn carry_out(self, workspace: &mut Workspace<'_>) -> Result<IdentityReport> {
-        if self.dry_run {
-            let view = workspace.view()?;
-            return self.dry_run(workspace, &view);
+    pub(crate) fn carry_out(self, workspace: &mut Workspace<'_>, target: &mut IssueTarget) -> Result<IdentityReport> {
+        match target {
+            IssueTarget::Store(store) => self.carry_out_in(workspace, store).map(|(report, ..)| report),
+            IssueTarget::DryRun(view) => self.dry_run(workspace, view),
         }
-        let mut store = workspace.open_store(self.verb)?;
-        Ok(self.carry_out_in(workspace, &mut store)?.0)
     }
 
     /// Makes the identity in an open store, and returns it with its row in the ledger.
@@ -208,7 +206,7 @@ impl IssueRequest<'_> {
     }
 
     /// The expected result. The store is only read.
-    pub(crate) fn dry_run(mut self, workspace: &mut Workspace<'_>, view: &View) -> Result<IdentityReport> {
+    fn dry_run(mut self, workspace: &mut Workspace<'_>, view: &View) -> Result<IdentityReport> {
         let dir = workspace.store_dir().to_owned();
         let finishes = self.issuance.is_half_delivered(&dir, view, self.out_dir())?;
         let standing = self.issuance.standing(&dir, view, finishes)?;

@@ -15,7 +15,7 @@ use crate::delivery::{CopyDestination, destination};
 use crate::files::server::ServerFiles;
 use crate::files::settings::ServerSettings;
 use crate::issuance::Issuance;
-use crate::issue_request::{IssueRequest, KeystoreRequest, fingerprint_of};
+use crate::issue_request::{IssueRequest, IssueTarget, KeystoreRequest, fingerprint_of};
 use crate::parameters::RequestedParameters;
 use crate::report::IdentityReport;
 use crate::request::earlier::Earlier;
@@ -41,9 +41,6 @@ pub struct ServerRequest {
     pub forms: Vec<SettingsForm>,
 }
 
-/// The verb that makes servers.
-const VERB: &str = "server";
-
 /// Makes the identity of the server that the configuration names, or completes it.
 ///
 /// # Errors
@@ -61,12 +58,8 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
     if let Some(dir) = &wanted_out {
         name::check_directory(workspace.config, &workspace.location, dir, host)?;
     }
-    // Opened once: every connection to the ledger reads the whole of `ledger.db-wal`.
-    let mut store = if request.dry_run { None } else { Some(workspace.open_store(VERB)?) };
-    let earlier = match &store {
-        Some(store) => Earlier::of(&store.ledger, Kind::Server, host.as_str())?,
-        None => Earlier::of(&workspace.view()?, Kind::Server, host.as_str())?,
-    };
+    let mut target = IssueTarget::open(workspace, "server", request.dry_run)?;
+    let earlier = Earlier::of(target.view(), Kind::Server, host.as_str())?;
     let csr = request.read_csr()?;
     let subject = match csr.as_ref().map(Csr::subject).filter(|subject| !subject.is_empty()) {
         Some(requested) => requested.clone(),
@@ -106,7 +99,6 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
     let out = out.or_else(|| earlier.destination(request, &chain_file));
     let is_self_signed = ca.is_none();
     let plan = IssueRequest {
-        verb: VERB,
         profile: Profile::Server,
         subject,
         sans: sans.clone(),
@@ -125,7 +117,6 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
             keystore: keystore_format(&formats),
             single_file: settings.single_file.value,
         }),
-        dry_run: request.dry_run,
         renews: None,
         issuance: Issuance {
             kind: Kind::Server,
@@ -155,10 +146,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
             hook: false,
         },
     };
-    let mut report = match &mut store {
-        Some(store) => plan.carry_out_in(workspace, store)?.0,
-        None => plan.carry_out(workspace)?,
-    };
+    let mut report = plan.carry_out(workspace, &mut target)?;
     report.findings.extend(away);
     report.findings.extend(left_out);
     let changed = changed_names(&report, &sans);

@@ -27,7 +27,7 @@ use crate::files::device::DeviceFiles;
 use crate::files::server::ServerFiles;
 use crate::files::table::FileTable;
 use crate::issuance::{Issuance, settle};
-use crate::issue_request::{IssueRequest, KeystoreRequest, fingerprint_of};
+use crate::issue_request::{IssueRequest, IssueTarget, KeystoreRequest, fingerprint_of};
 use crate::parameters::RequestedParameters;
 use crate::report::{FileReport, IdentityOutcome, IdentityReport};
 
@@ -396,7 +396,6 @@ fn carry_out(
         None => entry.issuer.clone(),
     };
     let plan = IssueRequest {
-        verb: "renew",
         profile: if *kind == Kind::Server { Profile::Server } else { Profile::Device },
         subject: same.subject.clone(),
         sans: same.sans.clone(),
@@ -408,7 +407,6 @@ fn carry_out(
         out: if pending { None } else { copies(entry) },
         // Settings name files and not generations. A renewal keeps the names, so the user's edits can stay.
         settings: None,
-        dry_run: matches!(&errand, Errand::Renew(request) if request.dry_run),
         // The end that another CA has chosen binds no renewal: ThingsBoard's scripts make certificates for 9,999 days. Nor
         // does that of a CA that was replaced, which can go only when nothing below it is in use.
         renews: matches!(errand, Errand::Renew(_)).then_some(match same.is_of_others || same.is_of_earlier_ca {
@@ -431,7 +429,10 @@ fn carry_out(
         },
     };
     match errand {
-        Errand::Renew(_) => plan.carry_out(workspace),
+        Errand::Renew(request) => {
+            let mut target = IssueTarget::open(workspace, "renew", request.dry_run)?;
+            plan.carry_out(workspace, &mut target)
+        }
         Errand::Refresh(store) => Ok(IdentityReport {
             kind: kind.as_str().to_owned(),
             name: name.clone(),
