@@ -46,11 +46,11 @@ impl<'a> Files<'a> {
                         .because("they are replaced together, in one step")
                         .fix("name two files in one directory with --cert and --key"));
                 }
-                Box::new(KeysInFile::new(&dir, key, request.same_key))
+                Box::new(KeysInFile::new(&dir, key))
             }
             KeyLocation::Token(uri) => {
                 let named = (uri.clone(), request.key.pin_source.clone());
-                Box::new(KeysInToken::new(&dir, &cert, named, request.same_key, ask))
+                Box::new(KeysInToken::new(&dir, &cert, named, ask))
             }
             KeyLocation::Elsewhere => return Err(no_key()),
         };
@@ -124,14 +124,19 @@ impl<'a> Files<'a> {
         Ok(bytes.and_then(|bytes| PemBundle::parse(&bytes).ok()).map(|bundle| bundle.certificates).unwrap_or_default())
     }
 
-    /// The key for the next certificate: the one of an interrupted run, or one that is recorded and made now.
+    /// The key for the next certificate: one that exists, if the request wants that; else the one of an interrupted run, or
+    /// one that is recorded and made now.
     pub(super) fn next_key(
         &mut self,
         algorithm: Algorithm,
         name: &str,
         present: Option<&Identity>,
     ) -> Result<LoginKey> {
-        self.keys.next(algorithm, name, present.map(Identity::leaf))
+        match (self.same_key, present.map(Identity::leaf)) {
+            (true, Some(leaf)) => self.keys.present(leaf),
+            (true, None) => self.keys.existing(name),
+            (false, leaf) => self.keys.next(algorithm, name, leaf),
+        }
     }
 
     /// Writes the chain to its staged file.

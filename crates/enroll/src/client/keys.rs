@@ -23,7 +23,10 @@ pub(super) trait HostKeys {
     /// The state of the staged key.
     fn staged(&self) -> Result<StagedKey>;
 
-    /// The key for the next certificate: the one of an interrupted run, or one that is recorded and made now. `present` is
+    /// A key for a first certificate that exists already. `name` is the common name of the certificate.
+    fn existing(&mut self, name: &str) -> Result<LoginKey>;
+
+    /// A new key for the next certificate: the one of an interrupted run, or one that is recorded and made now. `present` is
     /// the certificate in place, and `name` its common name or that of the first certificate.
     fn next(&mut self, algorithm: Algorithm, name: &str, present: Option<&Certificate>) -> Result<LoginKey>;
 

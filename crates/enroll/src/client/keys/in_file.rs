@@ -18,14 +18,12 @@ const LIMIT: usize = 1 << 20;
 pub(crate) struct KeysInFile {
     dir: PathBuf,
     name: String,
-    /// Whether the next certificate is for the key in place.
-    same: bool,
 }
 
 impl KeysInFile {
     /// The key file of this name, and the staged one.
-    pub(crate) fn new(dir: &Path, name: String, same: bool) -> Self {
-        Self { dir: dir.to_owned(), name, same }
+    pub(crate) fn new(dir: &Path, name: String) -> Self {
+        Self { dir: dir.to_owned(), name }
     }
 
     fn in_place(&self) -> Result<PrivateKey> {
@@ -64,13 +62,11 @@ impl HostKeys for KeysInFile {
         Ok(if staged.spki_der() == self.in_place()?.spki_der() { StagedKey::InPlace } else { StagedKey::Other })
     }
 
-    fn next(&mut self, algorithm: Algorithm, _name: &str, present: Option<&Certificate>) -> Result<LoginKey> {
-        if let (true, Some(leaf)) = (self.same, present) {
-            return self.present(leaf);
-        }
-        if self.same {
-            return self.in_place().map(LoginKey::File);
-        }
+    fn existing(&mut self, _name: &str) -> Result<LoginKey> {
+        self.in_place().map(LoginKey::File)
+    }
+
+    fn next(&mut self, algorithm: Algorithm, _name: &str, _present: Option<&Certificate>) -> Result<LoginKey> {
         let name = staged_name(&self.name);
         let path = self.dir.join(&name);
         if path.exists() {

@@ -27,12 +27,22 @@ pub(crate) struct KeysInToken<'a> {
     /// The file that names the key in use.
     name: String,
     uri: TokenUri,
-    pin_source: Option<PathBuf>,
-    /// Whether no key is made: the next certificate is for the present key, or for one that is in the token already.
-    same: bool,
-    ask: &'a mut AskForPin<'a>,
+    pin: Pin<'a>,
     /// The key of the certificate in place, once it was opened.
     current: Option<TokenUri>,
+}
+
+/// The PIN of the token.
+struct Pin<'a> {
+    /// The `pin-source` of the URI.
+    source: Option<PathBuf>,
+    ask: &'a mut AskForPin<'a>,
+}
+
+impl Pin<'_> {
+    fn get(&mut self) -> Result<Secret> {
+        (self.ask)(self.source.as_deref())
+    }
 }
 
 impl<'a> KeysInToken<'a> {
@@ -40,11 +50,10 @@ impl<'a> KeysInToken<'a> {
     pub(crate) fn new(
         dir: &Path,
         cert: &str,
-        (uri, pin_source): (TokenUri, Option<PathBuf>),
-        same: bool,
+        (uri, source): (TokenUri, Option<PathBuf>),
         ask: &'a mut AskForPin<'a>,
     ) -> Self {
-        Self { dir: dir.to_owned(), name: reference_name(cert), uri, pin_source, same, ask, current: None }
+        Self { dir: dir.to_owned(), name: reference_name(cert), uri, pin: Pin { source, ask }, current: None }
     }
 
     /// The label that all keys of the certificate begin with.
@@ -62,8 +71,7 @@ impl<'a> KeysInToken<'a> {
                 || key.object().is_some_and(|found| number_of(found, &label).is_some())
                 || named.iter().flatten().any(|reference| is_same(&reference.uri, key))
         };
-        let (pin_source, ask) = (self.pin_source.as_deref(), &mut *self.ask);
-        TokenKey::open_for(&self.uri, leaf.spki_der(), &is_meant, &mut || ask(pin_source))
+        TokenKey::open_for(&self.uri, leaf.spki_der(), &is_meant, &mut || self.pin.get())
     }
 
     /// The reference in a file of this name; `None` if there is no such file, or if it is another kind of file.
@@ -78,21 +86,20 @@ impl<'a> KeysInToken<'a> {
         let label = self.label(name);
         let current = self.current.as_ref().and_then(|current| number_of(current.object()?, &label)).unwrap_or(1);
         let uri = self.uri.with_key(None, None);
-        let (wanted, pin_source, ask) = (self.uri.clone(), self.pin_source.as_deref(), &mut *self.ask);
-        let mut pin = || ask(pin_source);
+        let mut pin = || self.pin.get();
         let named = if is_first {
             // Apart, because label and id may belong to two different keys.
-            for one in [uri.with_key(Some(&label), None), uri.with_key(None, wanted.id())] {
+            for one in [uri.with_key(Some(&label), None), uri.with_key(None, self.uri.id())] {
                 if (one.object().is_some() || one.id().is_some()) && TokenKey::exists(&one, &mut pin)? {
                     return Err(taken(&one));
                 }
             }
             let free = TokenKey::free_name(&uri, &label, 1, &mut pin)?;
-            uri.with_key(free.object(), wanted.id().or(free.id()))
+            uri.with_key(free.object(), self.uri.id().or(free.id()))
         } else {
             TokenKey::free_name(&uri, &label, current.saturating_add(1), &mut pin)?
         };
-        let reference = KeyReference { uri: named, pin_source: self.pin_source.clone(), made: true };
+        let reference = KeyReference { uri: named, pin_source: self.pin.source.clone(), made: true };
         let mut set = FileSet::new(&self.dir);
         set.add(staged_name(&self.name), reference.to_pem(), Mode::Public)?;
         set.commit()?;
@@ -123,8 +130,7 @@ impl<'a> KeysInToken<'a> {
 
     /// Removes a key that tbpki has made, and adds the result to the report. Returns whether the token is without it.
     fn remove(&mut self, uri: &TokenUri, keys: &mut EarlierKeys) -> bool {
-        let (pin_source, ask) = (self.pin_source.as_deref(), &mut *self.ask);
-        match TokenKey::remove(uri, &mut || ask(pin_source)) {
+        match TokenKey::remove(uri, &mut || self.pin.get()) {
             Ok(true) => keys.removed.push(uri.to_string()),
             Ok(false) => {}
             Err(error) => {
@@ -180,22 +186,18 @@ impl HostKeys for KeysInToken<'_> {
         })
     }
 
+    fn existing(&mut self, name: &str) -> Result<LoginKey> {
+        let is_named = self.uri.object().is_some() || self.uri.id().is_some();
+        let uri = if is_named { self.uri.clone() } else { self.uri.with_key(Some(name), None) };
+        LoginKey::in_token(TokenKey::open(&uri, &mut || self.pin.get())?)
+    }
+
     fn next(&mut self, algorithm: Algorithm, name: &str, present: Option<&Certificate>) -> Result<LoginKey> {
-        if let (true, Some(leaf)) = (self.same, present) {
-            return self.present(leaf);
-        }
-        if self.same {
-            let is_named = self.uri.object().is_some() || self.uri.id().is_some();
-            let uri = if is_named { self.uri.clone() } else { self.uri.with_key(Some(name), None) };
-            let (pin_source, ask) = (self.pin_source.as_deref(), &mut *self.ask);
-            return LoginKey::in_token(TokenKey::open(&uri, &mut || ask(pin_source))?);
-        }
         let reference = match self.reference(&staged_name(&self.name))? {
             Some(reference) => reference,
             None => self.record(name, present.is_none())?,
         };
-        let (pin_source, ask) = (self.pin_source.as_deref(), &mut *self.ask);
-        let made = TokenKey::open_or_make(&reference.uri, algorithm, &mut || ask(pin_source));
+        let made = TokenKey::open_or_make(&reference.uri, algorithm, &mut || self.pin.get());
         LoginKey::in_token(made.map_err(|error| without_a_new_key(error, present.is_none()))?)
     }
 
@@ -209,7 +211,7 @@ impl HostKeys for KeysInToken<'_> {
         };
         let named = [self.reference(&staged_name(&self.name))?, self.reference(&self.name)?];
         let made = named.iter().flatten().any(|reference| reference.made && is_same(&reference.uri, &uri));
-        let reference = KeyReference { uri, pin_source: self.pin_source.clone(), made };
+        let reference = KeyReference { uri, pin_source: self.pin.source.clone(), made };
         // Names that others have given to a key may hold what cannot be seen. They would not be read again.
         reference.to_string().parse::<KeyReference>()?;
         set.add(&self.name, reference.to_pem(), Mode::Public).map(drop)
