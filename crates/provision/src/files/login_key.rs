@@ -1,7 +1,5 @@
 //! The private key of a login: in this process, or in a token.
 
-use std::sync::Arc;
-
 use base::Result;
 use pki::PrivateKey;
 use pki::key::{PublicKey, SigningKey};
@@ -24,7 +22,7 @@ impl LoginKey {
     /// # Errors
     /// Those of a token that went away.
     pub fn in_token(key: TokenKey) -> Result<Self> {
-        TokenSigner::new(Arc::new(key)).map(Self::Token)
+        TokenSigner::new(key).map(Self::Token)
     }
 }
 

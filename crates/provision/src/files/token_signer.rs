@@ -26,8 +26,8 @@ impl TokenSigner {
     ///
     /// # Errors
     /// Those of a token that went away.
-    pub fn new(key: Arc<TokenKey>) -> Result<Self> {
-        Ok(Self { pss: key.pss()?, key, failure: Arc::default() })
+    pub fn new(key: TokenKey) -> Result<Self> {
+        Ok(Self { pss: key.pss()?, key: Arc::new(key), failure: Arc::default() })
     }
 
     /// The key.

@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use base::text::printable;
 use base::{Code, Result, Severity};
@@ -233,7 +232,7 @@ impl Inputs<'_> {
             KeyLocation::Token(uri) => {
                 let mut pins = Pins::new(self.args.pin_file.as_deref());
                 let key = TokenKey::open(uri, &mut || pins.get(name.pin_source.as_deref(), context))?;
-                Ok((None, Some(TokenSigner::new(Arc::new(key))?)))
+                Ok((None, Some(TokenSigner::new(key)?)))
             }
             KeyLocation::Elsewhere => Ok((None, None)),
         }
