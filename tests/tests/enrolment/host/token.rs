@@ -34,6 +34,14 @@ impl TokenHost {
         Self { host, hsm }
     }
 
+    /// A host with a certificate of gateway-1 for the key `mqtt` in its token.
+    #[track_caller]
+    pub(super) fn with_certificate(station: &Sandbox, service: &Service) -> Self {
+        let host = Self::new(station, service);
+        host.fetch("gateway-1", &password(station, "gateway-1"), &uri(";object=mqtt"), &[]).ok();
+        host
+    }
+
     /// tbpki with these arguments and those of the server.
     pub(super) fn tbpki(&self, args: &[&str]) -> Tool {
         let server = ["--est", &self.host.url, "--cafile", "root.pem"];
@@ -166,8 +174,7 @@ fn a_key_is_made_in_the_token_and_the_next_one_too() {
 fn the_program_that_loads_the_files_learns_the_key_and_the_one_before_goes() {
     let station = station();
     let service = Service::start(&station, &[]);
-    let host = TokenHost::new(&station, &service);
-    host.fetch("gateway-1", &password(&station, "gateway-1"), &uri(";object=mqtt"), &[]).ok();
+    let host = TokenHost::with_certificate(&station, &service);
     let program = host.program();
     let failed = host.renew(&["--after", &program]).ends(4);
     failed.prints("TBPKI-0311");
@@ -218,8 +225,7 @@ fn neither_the_key_nor_the_pin_is_in_a_file_or_in_a_message() {
 fn the_file_that_names_the_key_is_one_of_openssls_provider() {
     let station = station();
     let service = Service::start(&station, &[]);
-    let host = TokenHost::new(&station, &service);
-    host.fetch("gateway-1", &password(&station, "gateway-1"), &uri(";object=mqtt"), &[]).ok();
+    let host = TokenHost::with_certificate(&station, &service);
     let parsed =
         openssl().args(["asn1parse", "-strictpem", "-in"]).arg(host.host.sandbox.join("chain.pem.key")).run().ok();
     let parsed = parsed.stdout_text();
@@ -232,8 +238,7 @@ fn the_file_that_names_the_key_is_one_of_openssls_provider() {
 fn the_same_key_is_kept_on_request() {
     let station = station();
     let service = Service::start(&station, &[]);
-    let host = TokenHost::new(&station, &service);
-    host.fetch("gateway-1", &password(&station, "gateway-1"), &uri(";object=mqtt"), &[]).ok();
+    let host = TokenHost::with_certificate(&station, &service);
     let (first, key) = (host.serial(), host.key_in_use());
     let program = host.program();
     host.host.sandbox.write("ready", "");
@@ -332,8 +337,7 @@ fn a_token_without_the_rsa_signatures_of_tls_1_3_renews_over_tls_1_2() {
 fn a_dry_run_makes_no_key() {
     let station = station();
     let service = Service::start(&station, &[]);
-    let host = TokenHost::new(&station, &service);
-    host.fetch("gateway-1", &password(&station, "gateway-1"), &uri(";object=mqtt"), &[]).ok();
+    let host = TokenHost::with_certificate(&station, &service);
     let before = host.files();
     host.renew(&["--dry-run"]).ok().prints("would be renewed");
     host.has_keys(&["mqtt"]);

@@ -8,18 +8,11 @@ use tbpki_tests::softhsm::MODULE;
 
 use super::token::{RENEW, TOKEN, TokenHost, uri};
 
-/// A host with a certificate for the key `mqtt` in its token.
-#[track_caller]
-fn with_certificate(host: &TokenHost, password: &str) {
-    host.fetch("gateway-1", password, &uri(";object=mqtt"), &[]).ok();
-}
-
 #[test]
 fn a_wrong_pin_is_tried_once() {
     let station = station();
     let service = Service::start(&station, &[]);
-    let host = TokenHost::new(&station, &service);
-    with_certificate(&host, &password(&station, "gateway-1"));
+    let host = TokenHost::with_certificate(&station, &service);
     let before = (host.files(), host.serial());
     host.host.sandbox.write("wrong", "4711-is-wrong\n");
     fs::set_permissions(host.host.sandbox.join("wrong"), fs::Permissions::from_mode(0o600)).unwrap();
@@ -52,8 +45,7 @@ fn a_wrong_pin_is_tried_once() {
 fn what_is_no_usable_key_is_named() {
     let station = station();
     let service = Service::start(&station, &[]);
-    let host = TokenHost::new(&station, &service);
-    with_certificate(&host, &password(&station, "gateway-1"));
+    let host = TokenHost::with_certificate(&station, &service);
     let before = (host.files(), host.serial());
     let tool = |args: &[&str]| drop(host.hsm.pkcs11_tool(TOKEN, args).ok());
     let fails = |key: &str, code: &str, words: &[&str]| {
@@ -107,8 +99,7 @@ fn a_key_without_the_right_to_sign_is_refused_before_anything_is_asked() {
 fn a_token_that_makes_no_keys_leaves_the_same_key() {
     let station = station();
     let service = Service::start(&station, &[]);
-    let host = TokenHost::new(&station, &service);
-    with_certificate(&host, &password(&station, "gateway-1"));
+    let host = TokenHost::with_certificate(&station, &service);
     host.hsm.configure("slots.mechanisms = -CKM_DSA,CKM_EC_KEY_PAIR_GEN\n");
     let first = host.serial();
     let outcome = host.renew(&[]).ends(1);

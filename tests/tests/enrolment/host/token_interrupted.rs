@@ -40,8 +40,7 @@ fn a_first_certificate_that_is_interrupted_gets_the_same_key() {
 fn halves_of_a_key_are_replaced_under_the_recorded_names() {
     let station = station();
     let service = Service::start(&station, &MANY);
-    let host = TokenHost::new(&station, &service);
-    host.fetch("gateway-1", &password(&station, "gateway-1"), &uri(";object=mqtt"), &[]).ok();
+    let host = TokenHost::with_certificate(&station, &service);
     for (removed, label) in [(&["privkey"][..], "mqtt.2"), (&["pubkey"], "mqtt.3"), (&["privkey", "pubkey"], "mqtt.4")]
     {
         host.host.sandbox.write("root.pem.away", host.host.sandbox.read("root.pem"));
@@ -64,8 +63,7 @@ fn halves_of_a_key_are_replaced_under_the_recorded_names() {
 fn a_renewal_that_is_given_up_for_the_same_key_leaves_no_key_behind() {
     let station = station();
     let service = Service::start(&station, &[]);
-    let host = TokenHost::new(&station, &service);
-    host.fetch("gateway-1", &password(&station, "gateway-1"), &uri(";object=mqtt"), &[]).ok();
+    let host = TokenHost::with_certificate(&station, &service);
     let root = host.host.sandbox.read("root.pem");
     host.host.sandbox.write("root.pem", station.read("pki/ca/devices-root/cert.pem"));
     host.renew(&[]).ends(1).prints("TBPKI-0376");
@@ -80,8 +78,7 @@ fn a_renewal_that_is_given_up_for_the_same_key_leaves_no_key_behind() {
 fn a_renewal_is_killed_at_its_writes_and_those_of_the_token() {
     let station = station();
     let service = Service::start(&station, &MANY);
-    let host = TokenHost::new(&station, &service);
-    host.fetch("gateway-1", &password(&station, "gateway-1"), &uri(";object=mqtt"), &[]).ok();
+    let host = TokenHost::with_certificate(&station, &service);
     let program = host.program();
     host.host.sandbox.write("ready", "");
     let key = uri(";object=mqtt");
