@@ -9,14 +9,14 @@ use base::{Code, Result, file};
 use ledger::{Entry, View};
 use pki::identity::Identity;
 use pki::pem_bundle::PemBundle;
-use pki::{Algorithm, PrivateKey};
+use pki::{Algorithm, Certificate, PrivateKey};
 
 use crate::files::identity::IdentityView;
 use crate::files::output::OutputFile;
 use crate::files::settings::{ServerSettings, is_untouched};
 use crate::files::table::FileRow;
 use crate::issuance::is_same_path;
-use crate::issue_request::IssueRequest;
+use crate::issue_request::{IssueRequest, TrustedEntries};
 use crate::report::FileReport;
 use store::file_names::PENDING;
 use store::{FILE_LIMIT, identity_dir};
@@ -301,7 +301,11 @@ impl IssueRequest<'_> {
             // RSA, whose keys and signatures are as long as their moduli.
             _ => 8 << 10,
         };
-        let trusted = self.keystore.trusted.iter().map(|(_, certificate)| certificate.der().len());
+        let trusted: Vec<&Certificate> = match &self.keystore.trusted {
+            TrustedEntries::Anchors => self.issuance.anchors.iter().flatten().collect(),
+            TrustedEntries::Cas(cas) => cas.iter().map(|(_, certificate)| certificate).collect(),
+        };
+        let trusted = trusted.into_iter().map(|certificate| certificate.der().len());
         let names = self.sans.iter().map(|san| san.to_string().len());
         own + trusted.chain(names).sum::<usize>() * 3 / 2
     }

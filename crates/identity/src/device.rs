@@ -12,7 +12,7 @@ use pki::{Certificate, San, Subject, san};
 
 use crate::files::device::DeviceFiles;
 use crate::issuance::Issuance;
-use crate::issue_request::{IssueRequest, IssueTarget, KeystoreRequest, fingerprint_of};
+use crate::issue_request::{IssueRequest, IssueTarget, KeystoreRequest, TrustedEntries, fingerprint_of};
 use crate::parameters::{RequestedParameters, shared};
 use crate::profile_ca;
 use crate::report::IdentityReport;
@@ -144,7 +144,7 @@ fn with_plan<'w, T>(
         keystore: KeystoreRequest {
             settings: &workspace.config.client_keystore,
             section: "client.keystore",
-            trusted: workspace.named_anchors(workspace.config.server_keystore.alias.value.as_str(), &anchors)?,
+            trusted: TrustedEntries::Anchors,
         },
         out: earlier.destination(request, CHAIN),
         settings: None,

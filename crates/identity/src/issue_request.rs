@@ -59,8 +59,15 @@ pub(crate) struct KeystoreRequest<'a> {
     pub(crate) settings: &'a Keystore,
     /// The section of keygen.toml.
     pub(crate) section: &'static str,
-    /// The trusted entries, each with its alias.
-    pub(crate) trusted: Vec<(String, Certificate)>,
+    pub(crate) trusted: TrustedEntries,
+}
+
+/// The trusted entries of keystores.
+pub(crate) enum TrustedEntries {
+    /// The trust anchors of the issuance, with which clients verify the server.
+    Anchors,
+    /// CAs, each with its alias.
+    Cas(Vec<(String, Certificate)>),
 }
 
 /// The result, before it is reported.
@@ -334,10 +341,14 @@ impl IssueRequest<'_> {
         }
         let wish = &self.keystore;
         let name = format!("{}-{}.keystore-password", self.issuance.kind, self.issuance.name);
+        let trusted = match &wish.trusted {
+            TrustedEntries::Anchors => workspace.named_anchors(self.issuance.anchors.as_deref().unwrap_or_default())?,
+            TrustedEntries::Cas(cas) => cas.clone(),
+        };
         let (passwords, new) = workspace.secrets.keystore(wish.settings, wish.section, store, &name)?;
         files.keystore = Some(KeystorePlan {
             alias: wish.settings.alias.value.as_str().to_owned(),
-            trusted: wish.trusted.clone(),
+            trusted,
             passwords,
             created: workspace.now,
         });

@@ -15,7 +15,7 @@ use crate::delivery::{CopyDestination, destination};
 use crate::files::server::ServerFiles;
 use crate::files::settings::ServerSettings;
 use crate::issuance::Issuance;
-use crate::issue_request::{IssueRequest, IssueTarget, KeystoreRequest, fingerprint_of};
+use crate::issue_request::{IssueRequest, IssueTarget, KeystoreRequest, TrustedEntries, fingerprint_of};
 use crate::parameters::RequestedParameters;
 use crate::report::IdentityReport;
 use crate::request::earlier::Earlier;
@@ -105,7 +105,11 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
         days: &days,
         key,
         ca,
-        keystore: KeystoreRequest { settings: &workspace.config.server_keystore, section: "server.keystore", trusted },
+        keystore: KeystoreRequest {
+            settings: &workspace.config.server_keystore,
+            section: "server.keystore",
+            trusted: TrustedEntries::Cas(trusted),
+        },
         out,
         settings: Some(ServerSettings {
             services: &wish.services,

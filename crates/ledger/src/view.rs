@@ -350,7 +350,7 @@ pub struct EntryPages<'a> {
 }
 
 impl EntryPages<'_> {
-    const PAGE: i64 = 1000;
+    const PAGE: u16 = 1000;
 
     /// The size of a job from which its pages are read in the order of names. Sorting a smaller one for each page costs
     /// less than passing over all other devices.
@@ -370,10 +370,12 @@ impl EntryPages<'_> {
     fn next_page(&mut self) -> Result<Option<Entry>> {
         self.begin()?;
         let (condition, mut values) = self.filter.condition(self.last.as_ref(), self.by_name);
-        values.push(SqlValue::Int(Self::PAGE));
+        values.push(SqlValue::Int(Self::PAGE.into()));
         let sql = format!("WHERE {condition} ORDER BY kind, name, generation LIMIT ?{}", values.len());
         let page = self.view.entries(&sql, &values)?;
         drop(values);
+        // A page that is not full is the last one.
+        self.done = page.len() < usize::from(Self::PAGE);
         self.page = page.into_iter();
         self.last = self.page.as_slice().last().map(|entry| entry.key.clone());
         Ok(self.page.next())
@@ -392,7 +394,7 @@ impl Iterator for EntryPages<'_> {
         }
         let next = self.next_page().transpose();
         // After an error too: otherwise the iterator would return the same error without end.
-        self.done = !matches!(next, Some(Ok(_)));
+        self.done |= !matches!(next, Some(Ok(_)));
         next
     }
 }

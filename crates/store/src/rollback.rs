@@ -76,8 +76,14 @@ fn state_dir() -> Option<PathBuf> {
 
 /// The highest number of changes that the notes about a ledger name, and the path of that note.
 pub fn highest_note(store: &Path, uid: LedgerUid) -> Option<(u64, PathBuf)> {
-    let paths = [Some(store.join(IN_STORE)), state_dir().map(|dir| dir.join(uid.to_string()))];
-    let notes = paths.into_iter().flatten().filter_map(|path| Some((Note::read(&path)?, path)));
+    highest_with(note_in_store(store), store, uid)
+}
+
+/// As [`highest_note`], with the note in the store, which is read once.
+fn highest_with(of_store: Option<Note>, store: &Path, uid: LedgerUid) -> Option<(u64, PathBuf)> {
+    let of_user = state_dir().map(|dir| dir.join(uid.to_string()));
+    let of_user = of_user.and_then(|path| Some((Note::read(&path)?, path)));
+    let notes = of_store.map(|note| (note, store.join(IN_STORE))).into_iter().chain(of_user);
     notes
         .filter(|(note, _)| note.uid == uid)
         .map(|(note, path)| (note.changes, path))
@@ -91,7 +97,8 @@ pub fn highest_note(store: &Path, uid: LedgerUid) -> Option<(u64, PathBuf)> {
 pub fn check(store: &Path, view: &View) -> Result<()> {
     let uid = view.status()?.uid;
     // The notes first: another verb may count and note a change between the two.
-    let (of_store, highest) = (note_in_store(store), highest_note(store, uid));
+    let of_store = note_in_store(store);
+    let highest = highest_with(of_store, store, uid);
     compare(store, &view.status()?, of_store, highest)
 }
 
@@ -103,7 +110,7 @@ pub fn check(store: &Path, view: &View) -> Result<()> {
 pub(crate) fn check_older_layout(store: &Path, status: Option<&LedgerStatus>) -> Result<()> {
     let of_store = note_in_store(store);
     if let Some(status) = status {
-        return compare(store, status, of_store, highest_note(store, status.uid));
+        return compare(store, status, of_store, highest_with(of_store, store, status.uid));
     }
     // Versions that did not count changes wrote no notes, so the ledger of this store has had a later layout.
     match of_store.filter(|_| has_issued(store)) {
@@ -195,12 +202,14 @@ pub fn note_repaired(store: &Path, view: &View) -> Result<()> {
 fn write_notes(store: &Path, status: &LedgerStatus) {
     let text = Note::of(status).text();
     write(store, IN_STORE, &text);
-    if let Some(dir) = state_dir() {
-        match file::create_dir(&dir) {
-            Ok(()) => write(&dir, &status.uid.to_string(), &text),
-            Err(error) => tracing::debug!(%error, "there is no state directory"),
-        }
+    let Some(dir) = state_dir() else { return };
+    if !dir.is_dir()
+        && let Err(error) = file::create_dir(&dir)
+    {
+        tracing::debug!(%error, "there is no state directory");
+        return;
     }
+    write(&dir, &status.uid.to_string(), &text);
 }
 
 /// Notes the count of changes in a place. A note that cannot be written is no error.

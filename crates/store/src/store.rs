@@ -28,6 +28,8 @@ pub struct Store {
     pub ledger: Ledger,
     /// `None` only inside of [`kept::KeptStore`], while others may have it.
     lock: Option<Lock>,
+    /// Whether the ledger was compared with the notes about it after the store was locked.
+    is_compared: bool,
 }
 
 impl Store {
@@ -40,8 +42,9 @@ impl Store {
     pub fn open(location: &StoreLocation, verb: &str) -> Result<Self> {
         check_exists(location.dir())?;
         check_is_there(location)?;
-        let store = Self::open_in_any_state(location, verb, StoreLocation::ledger)?;
+        let mut store = Self::open_in_any_state(location, verb, StoreLocation::ledger)?;
         check_may_write(store.dir(), &store.ledger)?;
+        store.is_compared = true;
         store.complete()
     }
 
@@ -74,7 +77,7 @@ impl Store {
         let lock = Lock::acquire(dir, verb, PATIENCE)?;
         let ledger = ledger(location)?;
         check_is_not_moved(&ledger)?;
-        Ok(Self { dir: dir.to_owned(), ledger, lock: Some(lock) })
+        Ok(Self { dir: dir.to_owned(), ledger, lock: Some(lock), is_compared: false })
     }
 
     fn complete(mut self) -> Result<Self> {
@@ -132,10 +135,13 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        // Without the lock, another verb may write its own note now.
-        if self.lock.is_some() {
-            // At the end, when everything is committed: a note must never be ahead of its ledger.
-            rollback::note(&self.dir, &self.ledger);
+        // At the end, when everything is committed: a note must never be ahead of its ledger.
+        match self.lock {
+            // Other verbs write notes only under the lock.
+            Some(_) if self.is_compared => rollback::note_checked(&self.dir, &self.ledger),
+            Some(_) => rollback::note(&self.dir, &self.ledger),
+            // Without the lock, another verb may write its own note now.
+            None => {}
         }
     }
 }

@@ -206,12 +206,13 @@ impl Workspace<'_> {
         }
     }
 
-    /// The trust anchors of clients as entries of a keystore. Those of our root are called `alias`, from the second
-    /// generation on with its number; others are numbered.
+    /// The trust anchors of clients as entries of a keystore. Those of our root have the alias of the server's keystore, from
+    /// the second generation on with its number; others are numbered.
     ///
     /// # Errors
     /// Those of the files of the CAs.
-    pub fn named_anchors(&self, alias: &str, anchors: &[Certificate]) -> Result<Vec<(String, Certificate)>> {
+    pub fn named_anchors(&self, anchors: &[Certificate]) -> Result<Vec<(String, Certificate)>> {
+        let alias = self.config.server_keystore.alias.value.as_str();
         let roots = match &self.config.server.anchors.value {
             Anchors::Ours => Hierarchy::Server.root().trusted_by_number(self.store_dir())?,
             Anchors::System | Anchors::File(_) => Vec::new(),

@@ -4,6 +4,7 @@ mod bundle_firmware;
 mod ca;
 mod ca_passphrase;
 mod client;
+mod deferred;
 mod device;
 mod enrolment;
 mod flash;
@@ -26,6 +27,7 @@ pub use bundle_firmware::{AuthKind, BundleFirmwareArgs, EnrolArgs, FirmwareArgs}
 pub use ca::{CaActivateArgs, CaConfirmArgs, CaExportArgs, CaStepArgs, CaVerb, ChangePassphraseArgs, ExportedCa};
 pub use ca_passphrase::CaPassphrase;
 pub use client::ClientArgs;
+pub use deferred::Deferred;
 pub use device::DevicesArg;
 pub use enrolment::{EnrollVerb, FetchArgs, HostFileArgs, ListRequestsArgs, PasswordArgs, RequestArgs, ServeArgs};
 pub use flash::FlashArgs;
@@ -234,31 +236,31 @@ pub enum Verb {
     /// The CAs are a root and an issuing CA for servers, and another pair for devices. If keygen.toml exists, it is not
     /// changed, and the CAs are created as it specifies.
     #[command(after_long_help = INIT_EXAMPLES)]
-    Init(Box<InitArgs>),
+    Init(Deferred<InitArgs>),
     /// Issue the server's identity and write ThingsBoard's settings for it
     ///
     /// The certificate is for the host name, localhost, 127.0.0.1, ::1, the global addresses of the active network
     /// interfaces, and the names given with `--san`. The names are printed.
     #[command(after_long_help = SERVER_EXAMPLES)]
-    Server(Box<ServerArgs>),
+    Server(Deferred<ServerArgs>),
     /// Issue a device's identity
     ///
     /// Writes key.pem, cert.pem, chain.pem and tb-server-chain.pem to the device's directory in the store, and the files
     /// selected with `--format`.
     #[command(after_long_help = CLIENT_EXAMPLES)]
-    Client(Box<ClientArgs>),
+    Client(Deferred<ClientArgs>),
     /// Register devices and their certificates with the platform
     ///
     /// Creates devices that the platform does not have. A device that already has this certificate is not changed; to
     /// replace another credential, use `--replace`. The stored credential is read back and compared. If some of several
     /// devices fail, the exit status is 4; run the same command again to retry them.
     #[command(after_long_help = REGISTER_EXAMPLES)]
-    Register(Box<RegisterArgs>),
+    Register(Deferred<RegisterArgs>),
     /// Remove a device's certificate from the platform
     ///
     /// Replaces the certificate with a random token: the device keeps its history and can no longer log in. The files in
     /// the store are not changed. `tbpki register --again --replace` registers the certificate again.
-    Unregister(Box<UnregisterArgs>),
+    Unregister(Deferred<UnregisterArgs>),
     /// Renew certificates
     ///
     /// Issues the next generation with the same names, CA, algorithm and files, and a new key. The files in the store and
@@ -268,12 +270,12 @@ pub enum Verb {
     /// one and logs in with it. If the login is refused, the earlier certificate is registered again. What is not renewed
     /// and what is open is listed, and the exit status is 4; the same command continues.
     #[command(after_long_help = RENEW_EXAMPLES)]
-    Renew(Box<RenewArgs>),
+    Renew(Deferred<RenewArgs>),
     /// Tell a timer whether a certificate needs a renewal
     ///
     /// Exit status: 0 a renewal is needed, 1 it is not, 2 no such certificate, 255 any error. The rule is that of `tbpki
     /// renew --due`.
-    NeedsRenewal(Box<NeedsRenewalArgs>),
+    NeedsRenewal(Deferred<NeedsRenewalArgs>),
     /// Revoke certificates
     ///
     /// Revokes all generations that have not expired, and the ledger first: from then on no verb uses them. Then replaces
@@ -281,12 +283,12 @@ pub enum Verb {
     /// open, and the exit status is 4; `tbpki revoke --open` finishes them. A revocation is final: to put the device into
     /// service again, issue a new generation with `tbpki client`.
     #[command(after_long_help = REVOKE_EXAMPLES)]
-    Revoke(Box<RevokeArgs>),
+    Revoke(Deferred<RevokeArgs>),
     /// Write the revocation lists of the CAs
     ///
     /// The file is PEM with a list for each CA key below the devices' root. Run this again before the lists expire: a
     /// broker refuses every device once its list has expired.
-    Crl(Box<CrlArgs>),
+    Crl(Deferred<CrlArgs>),
     /// Run the enrolment service, from which devices fetch and renew their certificates
     ///
     /// Serves EST (RFC 7030) over TLS until it is stopped by a signal. A device proves itself with its present
@@ -294,16 +296,16 @@ pub enum Verb {
     /// CA and no root's: run it as a user of its own, with a station bundle (`tbpki ca export devices`). Other verbs can
     /// use the store meanwhile.
     #[command(after_long_help = SERVE_EXAMPLES)]
-    Serve(Box<ServeArgs>),
+    Serve(Deferred<ServeArgs>),
     /// Fetch a first certificate over the network, make one-time passwords, and approve requests
     #[command(subcommand)]
-    Enroll(Box<EnrollVerb>),
+    Enroll(Deferred<EnrollVerb>),
     /// Forget devices: revoke them, remove their files, and free their names
     ///
     /// Revokes certificates that have not expired (cessationOfOperation). The rows and serial numbers stay in the ledger.
     /// Files in shards and archives, and files that tbpki did not write, are left. If a step of a revocation is open, the
     /// exit status is 4; `tbpki revoke --open` finishes it.
-    Forget(Box<ForgetArgs>),
+    Forget(Deferred<ForgetArgs>),
     /// Import certificates of devices and servers that were made elsewhere
     ///
     /// Takes certificates of ThingsBoard's client.keygen.sh or of another CA into the ledger and the store, under their common
@@ -311,66 +313,66 @@ pub enum Verb {
     /// this store that issued the present certificate, or by the devices' issuing CA. Either all of them are imported, or
     /// none.
     #[command(after_long_help = IMPORT_EXAMPLES)]
-    Import(Box<ImportArgs>),
+    Import(Deferred<ImportArgs>),
     /// Move the ledger to a server
     #[command(subcommand)]
-    Ledger(Box<LedgerVerb>),
+    Ledger(Deferred<LedgerVerb>),
     /// Check, back up, restore and repair the store
     #[command(subcommand)]
-    Store(Box<StoreVerb>),
+    Store(Deferred<StoreVerb>),
     /// Fetch or set a device's access token, for TLS without a client certificate
     ///
     /// Writes the token (mode 0600) and tb-server-chain.pem to the device's directory in the store.
-    Token(Box<TokenArgs>),
+    Token(Deferred<TokenArgs>),
     /// Manage device profiles that provision devices by CA
     #[command(subcommand)]
-    Profile(Box<ProfileVerb>),
+    Profile(Deferred<ProfileVerb>),
     /// List, replace and export the CAs, and change their passphrase
     #[command(subcommand)]
-    Ca(Box<CaVerb>),
+    Ca(Deferred<CaVerb>),
     /// Manage the certificates that EMQ's ActorCloud issues
     ///
     /// ActorCloud does not accept keys, signing requests or certificates from outside. Its server generates the keys,
     /// keeps them, and compares only the common name that it has chosen.
     #[command(subcommand, name = "actorcloud")]
-    ActorCloud(Box<ActorCloudVerb>),
+    ActorCloud(Deferred<ActorCloudVerb>),
     /// Create flash images that contain devices' credentials
     ///
     /// Writes for each device flash.bin, its parts, and flash_args for esptool. The application is the same for all
     /// devices and contains no secret; the credentials are in an NVS partition. flash.bin and the credentials partition
     /// contain the device's private key and must be protected like it.
     #[command(after_long_help = BUNDLE_FIRMWARE_EXAMPLES)]
-    BundleFirmware(Box<BundleFirmwareArgs>),
+    BundleFirmware(Deferred<BundleFirmwareArgs>),
     /// Write an image of `bundle-firmware` to a board
     ///
     /// Writes the parts over a serial port. The rest of the flash is not changed. The chip verifies the written parts.
-    Flash(FlashArgs),
+    Flash(Deferred<FlashArgs>),
     /// Issue, register and bundle many devices
     #[command(subcommand)]
-    Fleet(Box<FleetVerb>),
+    Fleet(Deferred<FleetVerb>),
     /// Fetch the trust anchor of a server that another CA issued
     ///
     /// Shows the chain that the server sends and the trust anchor found for it. Writes the anchor only if the chain
     /// verifies against the roots of this system, or if its fingerprint is given.
-    Trust(TrustArgs),
+    Trust(Deferred<TrustArgs>),
     /// Show the contents of certificates, keys, signing requests, revocation lists and keystores
-    Inspect(InspectArgs),
+    Inspect(Deferred<InspectArgs>),
     /// Verify a chain, its key, names, dates and purpose
     ///
     /// Verifies as a TLS peer does, and names the certificate that fails. The exit status is 3 if a check fails.
-    Verify(VerifyArgs),
+    Verify(Deferred<VerifyArgs>),
     /// Find out why a device cannot log in
     ///
     /// Checks every layer from the files to the broker's answer, names the one that fails and what to do. It never sends
     /// a login to an untrusted server, and never sends a token together with a certificate. The exit status is 3 if a
     /// check fails.
     #[command(after_long_help = CHECK_EXAMPLES)]
-    Check(Box<CheckArgs>),
+    Check(Deferred<CheckArgs>),
     /// List the identities of the store and when they expire
     ///
     /// Rows are printed as they are read: a list of a million needs no more memory than a list of ten. An identity is
     /// shown if it meets all conditions.
-    List(ListArgs),
+    List(Deferred<ListArgs>),
     /// Write an HTML page about the fleet
     ///
     /// The page shows devices by state, expiry dates, failures by cause, and a table with a search field. It is one file
@@ -378,26 +380,26 @@ pub enum Verb {
     /// come first. `--metrics` writes figures for Prometheus: certificates by kind, the next dates of expiry, CAs, revocation
     /// lists, open steps and jobs. They contain no names of devices and no secrets.
     #[command(after_long_help = REPORT_EXAMPLES)]
-    Report(ReportArgs),
+    Report(Deferred<ReportArgs>),
     /// Show the configuration
     #[command(subcommand)]
-    Config(ConfigVerb),
+    Config(Deferred<ConfigVerb>),
     /// Explain an error code, for example TBPKI-0034
-    Explain(ExplainArgs),
+    Explain(Deferred<ExplainArgs>),
     /// Print or install a shell's completion script
     ///
     /// The script completes verbs, options and their values, and the names of devices, servers, CAs and jobs in the
     /// ledger.
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
-    Completions(CompletionsArgs),
+    Completions(Deferred<CompletionsArgs>),
     /// Print or install the man pages
     #[command(after_long_help = MAN_EXAMPLES)]
-    Man(ManArgs),
+    Man(Deferred<ManArgs>),
 }
 
 impl Verb {
     /// The name of the verb in JSON output and in locks.
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Verb::Init(_) => "init",
             Verb::Server(_) => "server",
@@ -448,7 +450,9 @@ impl Verb {
             Verb::Check(_) => "check",
             Verb::List(_) => "list",
             Verb::Report(_) => "report",
-            Verb::Config(ConfigVerb::Show { .. }) => "config show",
+            Verb::Config(verb) => match **verb {
+                ConfigVerb::Show { .. } => "config show",
+            },
             Verb::Explain(_) => "explain",
             Verb::Completions(_) => "completions",
             Verb::Man(_) => "man",

@@ -86,7 +86,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::Revoke(args) => verb::lifecycle::revoke::run(&args, context),
         Verb::Crl(args) => verb::lifecycle::crl::run(&args, context),
         Verb::Serve(args) => verb::lifecycle::serve::run(&args, context),
-        Verb::Enroll(verb) => match *verb {
+        Verb::Enroll(verb) => match verb.into_inner() {
             EnrollVerb::Password(args) => verb::lifecycle::enroll_password::run(&args, context),
             EnrollVerb::List(args) => verb::lifecycle::enroll_requests::list(&args, context),
             EnrollVerb::Approve(args) => verb::lifecycle::enroll_requests::approve(&args, context),
@@ -95,21 +95,21 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         },
         Verb::Forget(args) => verb::lifecycle::forget::run(&args, context),
         Verb::Import(args) => verb::lifecycle::import::run(&args, context),
-        Verb::Ledger(verb) => match *verb {
+        Verb::Ledger(verb) => match verb.into_inner() {
             LedgerVerb::Move(args) => verb::store::ledger_move::run(&args, context),
         },
-        Verb::Store(verb) => match *verb {
+        Verb::Store(verb) => match verb.into_inner() {
             StoreVerb::Check(args) => verb::store::check::run(&args, context),
             StoreVerb::Backup(args) => verb::store::backup::run(&args, context),
             StoreVerb::Restore(args) => verb::store::restore::run(&args, context),
             StoreVerb::Repair(args) => verb::store::repair::run(&args, context),
         },
         Verb::Token(args) => verb::platform::token::run(&args, context),
-        Verb::Profile(verb) => match *verb {
+        Verb::Profile(verb) => match verb.into_inner() {
             ProfileVerb::Create(args) => verb::platform::profile::create(&args, context),
             ProfileVerb::Show(args) => verb::platform::profile::show(&args, context),
         },
-        Verb::Ca(verb) => match *verb {
+        Verb::Ca(verb) => match verb.into_inner() {
             CaVerb::Export(args) => verb::ca::export(&args, context),
             CaVerb::List => verb::ca::rollover::list(context),
             CaVerb::Prepare(args) => verb::ca::rollover::prepare_ca(&args, context),
@@ -118,12 +118,12 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
             CaVerb::Retire(args) => verb::ca::rollover::retire_ca(&args, context),
             CaVerb::Passphrase(args) => verb::ca::passphrase::run(&args, context),
         },
-        Verb::ActorCloud(verb) => match *verb {
+        Verb::ActorCloud(verb) => match verb.into_inner() {
             ActorCloudVerb::Cert(verb) => verb::platform::actorcloud::run(&verb, context),
         },
         Verb::BundleFirmware(args) => verb::bundle_firmware::run(&args, context),
         Verb::Flash(args) => verb::flash::run(&args, context),
-        Verb::Fleet(verb) => match *verb {
+        Verb::Fleet(verb) => match verb.into_inner() {
             FleetVerb::Issue(args) => verb::fleet::issue::run(&args, context),
             FleetVerb::Register(args) => verb::fleet::register::run(&args, context),
             FleetVerb::Bundle(args) => verb::fleet::bundle::run(&args, context),
@@ -139,7 +139,9 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::Check(args) => verb::look::check::run(&args, context),
         Verb::List(args) => verb::look::list::run(&args, context),
         Verb::Report(args) => verb::look::report::run(&args, context),
-        Verb::Config(ConfigVerb::Show { origin }) => verb::config::show(origin, context),
+        Verb::Config(verb) => match *verb {
+            ConfigVerb::Show { origin } => verb::config::show(origin, context),
+        },
         Verb::Explain(args) => verb::about::explain::run(&args, context),
         Verb::Completions(args) => verb::about::completions::run(&args, context),
         Verb::Man(args) => verb::about::man::run(&args, context),

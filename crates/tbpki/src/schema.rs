@@ -142,7 +142,9 @@ mod tests {
 
     #[test]
     fn every_verb_has_a_schema() {
-        let mut verbs = verbs(&Cli::command(), "");
+        let mut command = Cli::command();
+        command.build();
+        let mut verbs = verbs(&command, "");
         verbs.push(VERSION.to_owned());
         verbs.sort();
         let mut schemas: Vec<&str> = schemas().into_iter().map(|(verb, _)| verb).collect();

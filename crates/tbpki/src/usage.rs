@@ -68,7 +68,9 @@ fn verb(args: &[OsString]) -> String {
         is_value = WITH_VALUE.iter().any(|option| arg == option);
         is_word
     });
-    let command = Cli::command();
+    let mut command = Cli::command();
+    // The verbs below a verb are not defined before.
+    command.build();
     let found = words.next().and_then(|word| command.find_subcommand(word));
     let inner = found.and_then(|found| words.next().and_then(|word| found.find_subcommand(word)));
     let names: Vec<&str> = found.into_iter().chain(inner).map(Command::get_name).collect();

@@ -365,10 +365,9 @@ fn output(
         // Written before the first keystore. A lost password would make all keystores of the job useless.
         // Kept before anything is closed with it, and for good: shards are.
         NewSecret::kept_for(new, store.dir(), || Ok(()))?;
-        let alias = workspace.config.server_keystore.alias.value.as_str();
         keystore = Some(KeystorePlan {
             alias: settings.alias.value.as_str().to_owned(),
-            trusted: workspace.named_anchors(alias, &anchors)?,
+            trusted: workspace.named_anchors(&anchors)?,
             passwords,
             created: workspace.now,
         });

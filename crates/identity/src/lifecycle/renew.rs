@@ -27,7 +27,7 @@ use crate::files::device::DeviceFiles;
 use crate::files::server::ServerFiles;
 use crate::files::table::FileTable;
 use crate::issuance::{Issuance, settle};
-use crate::issue_request::{IssueRequest, IssueTarget, KeystoreRequest, fingerprint_of};
+use crate::issue_request::{IssueRequest, IssueTarget, KeystoreRequest, TrustedEntries, fingerprint_of};
 use crate::parameters::RequestedParameters;
 use crate::report::{FileReport, IdentityOutcome, IdentityReport};
 
@@ -341,7 +341,7 @@ fn device(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, errand: Err
     let keystore = KeystoreRequest {
         settings: &workspace.config.client_keystore,
         section: "client.keystore",
-        trusted: workspace.named_anchors(workspace.config.server_keystore.alias.value.as_str(), &anchors)?,
+        trusted: TrustedEntries::Anchors,
     };
     carry_out(workspace, entry, same, errand, files, Some(anchors), keystore)
 }
@@ -365,7 +365,11 @@ fn server(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, errand: Err
         Some(_) => Some(Hierarchy::Server.root().trusted_certificates(workspace.store_dir())?),
         None => None,
     };
-    let keystore = KeystoreRequest { settings: &workspace.config.server_keystore, section: "server.keystore", trusted };
+    let keystore = KeystoreRequest {
+        settings: &workspace.config.server_keystore,
+        section: "server.keystore",
+        trusted: TrustedEntries::Cas(trusted),
+    };
     carry_out(workspace, entry, same, errand, files, anchors, keystore)
 }
 

@@ -57,9 +57,14 @@ impl Ca {
         let Some(last) = chain.last().filter(|last| !last.is_self_issued()).cloned() else { return Ok(chain) };
         let roots = self.root().trusted(store)?;
         let is_above = |root: &&CaGeneration| root.certificate().is_ok_and(|root| last.verify_signed_by(root).is_ok());
-        // If none of the roots signed it, the first one goes along, so
-        // that the error names the signature that does not fit.
-        if let Some(root) = roots.iter().find(is_above).or(roots.first()) {
+        let root = match roots.as_slice() {
+            // Not verified here: most stores have one root, and LocalCa verifies the chain once more.
+            [root] => Some(root),
+            // If none of the roots signed it, the first one goes along, so
+            // that the error names the signature that does not fit.
+            roots => roots.iter().find(is_above).or(roots.first()),
+        };
+        if let Some(root) = root {
             chain.extend(root.certificates.iter().cloned());
         }
         Ok(chain)
