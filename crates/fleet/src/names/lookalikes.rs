@@ -5,7 +5,6 @@
 //! it from a label, cannot tell such names apart.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use base::text::quote;
 use base::{Code, Finding};
@@ -24,13 +23,18 @@ const SHOWN: usize = 10;
 /// The look-alikes among accepted names (Unicode Technical Standard 39, sections 4 and 5).
 #[derive(Debug, Default)]
 pub struct Lookalikes {
-    /// The first name of each look, and its line.
-    looks: HashMap<String, (u64, String)>,
-    /// The first name of each spelling in small letters, and its line.
-    spellings: HashMap<String, (u64, String)>,
+    /// The first names, each with its line.
+    remembered: Vec<(u64, String)>,
+    /// The first of the remembered names of each look. Made for the first name that is not ASCII: most lists have none.
+    looks: Option<Index>,
+    /// The first of the remembered names of each spelling in small letters. Made for the first name with a capital letter.
+    spellings: Option<Index>,
     shown: Vec<(u64, String)>,
     total: u64,
 }
+
+/// The places of names in the list of the remembered ones.
+type Index = HashMap<String, usize>;
 
 impl Lookalikes {
     /// Lets names through, and looks at each.
@@ -63,11 +67,10 @@ impl Lookalikes {
     }
 
     fn look(&mut self, StagedName { line, name, .. }: &StagedName) {
-        if let Some(twin) = self.twin(*line, name) {
-            let (first, other) = twin;
+        if let Some((first, other)) = self.twin(name) {
             let how = if is_nfc(name) == is_nfc(&other) { "" } else { " in another Unicode normalization form" };
             self.note(*line, format!("the name {} looks like {}{how} on line {first}", shown(name), shown(&other)));
-        } else if let Some((first, other)) = self.in_other_case(*line, name) {
+        } else if let Some((first, other)) = self.in_other_case(name) {
             let (name, other) = (quote(name), quote(&other));
             self.note(*line, format!("the name {name} differs from {other} on line {first} in capital letters alone"));
         } else if let Some(c) = foreign_letter(name) {
@@ -80,43 +83,47 @@ impl Lookalikes {
                 ),
             );
         }
+        self.remember(*line, name);
     }
 
     /// An earlier name of the same look, of which at least one is not ASCII: `l` and `1` in serial numbers are common.
-    fn twin(&mut self, line: u64, name: &str) -> Option<(u64, String)> {
-        // A bound on memory for long lists. ASCII names are compared only with remembered ones.
-        let is_full = self.looks.len() >= REMEMBERED;
-        if is_full && name.is_ascii() {
+    fn twin(&mut self, name: &str) -> Option<(u64, String)> {
+        // Two ASCII names never look alike in the sense of this check: l and 1 are a matter of the font.
+        if name.is_ascii() && (self.looks.is_none() || self.is_full()) {
             return None;
         }
-        match self.looks.entry(skeleton(name).collect()) {
-            Entry::Occupied(first) => {
-                let (first_line, other) = first.get();
-                // Two ASCII names never look alike in the sense of this check: l and 1 are a matter of the font.
-                let is_twin = other != name && !(other.is_ascii() && name.is_ascii());
-                is_twin.then(|| (*first_line, other.clone()))
-            }
-            Entry::Vacant(new) => {
-                if !is_full {
-                    new.insert((line, name.to_owned()));
-                }
-                None
-            }
-        }
+        let looks = self.looks.get_or_insert_with(|| index(&self.remembered, look_of));
+        let first = self.remembered.get(*looks.get(&look_of(name))?)?;
+        let is_twin = first.1 != name && !(first.1.is_ascii() && name.is_ascii());
+        is_twin.then(|| first.clone())
     }
 
     /// An earlier name with the same letters, of which some are capital letters in one of the two.
-    fn in_other_case(&mut self, line: u64, name: &str) -> Option<(u64, String)> {
-        let is_full = self.spellings.len() >= REMEMBERED;
-        match self.spellings.entry(name.to_lowercase()) {
-            Entry::Occupied(first) => Some(first.get().clone()).filter(|(_, other)| other != name),
-            Entry::Vacant(new) => {
-                if !is_full {
-                    new.insert((line, name.to_owned()));
-                }
-                None
-            }
+    fn in_other_case(&mut self, name: &str) -> Option<(u64, String)> {
+        if self.spellings.is_none() && !has_capitals(name) {
+            return None;
         }
+        let spellings = self.spellings.get_or_insert_with(|| index(&self.remembered, str::to_lowercase));
+        let first = self.remembered.get(*spellings.get(&name.to_lowercase())?)?;
+        (first.1 != name).then(|| first.clone())
+    }
+
+    fn remember(&mut self, line: u64, name: &str) {
+        if self.is_full() {
+            return;
+        }
+        let place = self.remembered.len();
+        if let Some(looks) = &mut self.looks {
+            looks.entry(look_of(name)).or_insert(place);
+        }
+        if let Some(spellings) = &mut self.spellings {
+            spellings.entry(name.to_lowercase()).or_insert(place);
+        }
+        self.remembered.push((line, name.to_owned()));
+    }
+
+    fn is_full(&self) -> bool {
+        self.remembered.len() >= REMEMBERED
     }
 
     fn note(&mut self, line: u64, text: String) {
@@ -125,6 +132,24 @@ impl Lookalikes {
             self.shown.push((line, text));
         }
     }
+}
+
+/// The place of the first name of each `form`.
+fn index(names: &[(u64, String)], form: impl Fn(&str) -> String) -> Index {
+    let mut index = Index::new();
+    for (place, (_, name)) in names.iter().enumerate() {
+        index.entry(form(name)).or_insert(place);
+    }
+    index
+}
+
+fn look_of(name: &str) -> String {
+    skeleton(name).collect()
+}
+
+fn has_capitals(name: &str) -> bool {
+    // `to_lowercase` also changes letters that are not capital, such as U+01C5.
+    if name.is_ascii() { name.contains(|c: char| c.is_ascii_uppercase()) } else { name.to_lowercase() != name }
 }
 
 /// A letter of another script that looks like an ASCII letter, in a name that also has ASCII letters.

@@ -46,18 +46,18 @@ impl Transaction<'_> {
     /// # Errors
     /// [`Code::DuplicateNames`](base::Code::DuplicateNames) if a name of the shard has an identity in use: none of the rows may be kept then.
     pub(crate) fn insert_identities<'a>(&self, claim: &Claim, identities: &'a [FleetIdentity]) -> Result<()> {
-        // One statement for each database: SQLite has no arrays, and PostgreSQL pays for each round trip. The
-        // condition at the end makes a name that is in use insert no row, which the count below detects.
+        // One statement for each database: SQLite has no arrays, and PostgreSQL pays for each round trip. Both insert no row
+        // for a name that is in use, which the count below detects.
         let renews = self.job(claim.job)?.is_some_and(|job| job.renews);
         let (role, takes) = if renews { (Role::Pending, TAKES_RENEWAL) } else { (Role::Current, TAKES_NAME) };
+        // NULL is no generation, so that OR IGNORE passes over the row. With INSERT .. SELECT .. WHERE, SQLite would keep a
+        // copy of each page before it inserts a row, to undo the statement by itself.
         let one_by_one = format!(
-            "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, \
+            "INSERT OR IGNORE INTO identity (kind, name, generation, serial, profile, algorithm, parameters, \
                 issuer, not_before, not_after, fingerprint, credentials_id, state, intended_at, issued_at, job, \
-                number, role, issuer_generation) SELECT 'device', ?1, (SELECT coalesce(max(generation), 0) + 1 FROM identity AS earlier \
-                WHERE earlier.kind = 'device' AND earlier.name = ?1), \
-                ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'issued', ?11, ?12, ?13, ?14, '{role}', ?15 \
-                WHERE NOT EXISTS (SELECT 1 FROM identity AS used WHERE used.kind = 'device' AND used.name = ?1 \
-                AND used.{takes})"
+                number, role, issuer_generation) VALUES ('device', ?1, (SELECT CASE WHEN max(earlier.{takes}) THEN NULL \
+                ELSE coalesce(max(generation), 0) + 1 END FROM identity AS earlier WHERE earlier.kind = 'device' \
+                AND earlier.name = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'issued', ?11, ?12, ?13, ?14, '{role}', ?15)"
         );
         let by_columns = format!(
             "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, \
@@ -116,6 +116,11 @@ impl Transaction<'_> {
             return if renews { self.revoke_orphans(claim).and_then(|()| self.stay_away(claim)) } else { Ok(()) };
         }
         let in_use = self.in_use_elsewhere(claim.job, claim.first..claim.first + u64::from(claim.count), 1)?;
+        if in_use.total == 0 {
+            return Err(
+                self.bug(format!("shard {} of job {} has a serial number or a place twice", claim.shard, claim.job))
+            );
+        }
         Err(in_use.refusal(claim.job))
     }
 
