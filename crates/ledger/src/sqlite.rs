@@ -89,27 +89,16 @@ impl File {
         })
     }
 
-    /// Inserts rows with as few statements as their number allows, and returns their row numbers. For each statement SQLite
-    /// makes a table in memory for each list of a CHECK, which takes longer than inserting a row.
+    /// Inserts rows, and returns their row numbers. One by one: for a statement with several rows SQLite keeps a copy of each
+    /// page that it changes, to undo the statement by itself.
     pub(crate) fn insert_rows<'a, V: AsRef<[SqlValue<'a>]>>(&self, into: &str, rows: &[V]) -> Result<Vec<i64>> {
-        let mut numbers = Vec::with_capacity(rows.len());
-        let mut rest = rows;
-        while let Some(first) = rest.first() {
-            // Few sizes, because each is a statement that is parsed once.
-            let size = [16, 4].into_iter().find(|size| *size <= rest.len()).unwrap_or(1);
-            let (together, later) = rest.split_at_checked(size).unwrap_or((rest, &[]));
-            rest = later;
-            let places = format!("({})", vec!["?"; first.as_ref().len()].join(","));
-            let sql = format!("{into} VALUES {}", vec![places.as_str(); together.len()].join(","));
-            let last = self.run(|connection| {
-                let values = together.iter().flat_map(AsRef::as_ref);
-                connection.prepare_cached(&sql)?.execute(params_from_iter(values))?;
-                Ok(connection.last_insert_rowid())
-            })?;
-            // Each row gets the number behind the largest one, in the order of the statement.
-            numbers.extend((0..i64::try_from(together.len()).unwrap_or(i64::MAX)).rev().map(|back| last - back));
-        }
-        Ok(numbers)
+        let Some(first) = rows.first() else { return Ok(Vec::new()) };
+        let sql = format!("{into} VALUES ({})", vec!["?"; first.as_ref().len()].join(","));
+        self.run(|connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let insert = |row: &V| statement.insert(params_from_iter(row.as_ref()));
+            rows.iter().map(insert).collect()
+        })
     }
 
     /// The statement is looked up once: that costs as much as a small statement itself.

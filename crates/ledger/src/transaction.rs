@@ -94,7 +94,7 @@ impl<'a> Transaction<'a> {
         })
     }
 
-    /// Records identities of different names that are about to be signed, with fewer statements than one by one.
+    /// Records identities of different names that are about to be signed.
     ///
     /// # Errors
     /// As [`Transaction::intend`].
