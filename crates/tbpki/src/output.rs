@@ -5,7 +5,7 @@ mod rows;
 mod stream;
 pub(crate) mod terminal;
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use base::{Code, Error, Finding, Result, Severity};
@@ -169,7 +169,8 @@ impl Output {
 
     /// Writes to standard output. A closed pipe is not an error: `tbpki list | head` must succeed.
     fn print(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-        let mut out = AutoStream::new(io::stdout().lock(), self.color);
+        // Standard output by itself is flushed after each line.
+        let mut out = BufWriter::new(AutoStream::new(io::stdout().lock(), self.color));
         match write(&mut out).and_then(|()| out.flush()) {
             Err(error) => stdout_fault(error),
             Ok(()) => Ok(()),
@@ -211,8 +212,9 @@ impl Messages {
     }
 
     fn print_message(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
-        let mut err = AutoStream::new(io::stderr().lock(), self.color);
+        // Standard error by itself writes each part of a line, and other processes may write to the same terminal.
+        let mut err = BufWriter::new(AutoStream::new(io::stderr().lock(), self.color));
         // Standard error may be closed, and there is no other place for the message.
-        drop(write(&mut err));
+        drop(write(&mut err).and_then(|()| err.flush()));
     }
 }
