@@ -2,7 +2,6 @@
 
 mod bundle_firmware;
 mod ca;
-mod ca_passphrase;
 mod client;
 mod deferred;
 mod device;
@@ -24,8 +23,8 @@ use config::Days;
 use pki::{Algorithm, San};
 
 pub use bundle_firmware::{AuthKind, BundleFirmwareArgs, EnrolArgs, FirmwareArgs};
+pub use ca::passphrase::CaPassphrase;
 pub use ca::{CaActivateArgs, CaConfirmArgs, CaExportArgs, CaStepArgs, CaVerb, ChangePassphraseArgs, ExportedCa};
-pub use ca_passphrase::CaPassphrase;
 pub use client::ClientArgs;
 pub use deferred::Deferred;
 pub use device::DevicesArg;

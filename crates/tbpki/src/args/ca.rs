@@ -1,5 +1,7 @@
 //! Arguments of the verbs about CAs.
 
+pub(super) mod passphrase;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
