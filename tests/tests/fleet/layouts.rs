@@ -97,6 +97,25 @@ fn a_place_that_has_moved_is_found_when_it_is_named() {
 }
 
 #[test]
+fn a_job_that_is_issued_keeps_its_place() {
+    let sandbox = Sandbox::with_store();
+    for (names, one, two) in
+        [("a-{}", ["--out", "one"], ["--out", "two"]), ("b-{}", ["--archive", "b.tar"], ["--archive", "c.tar"])]
+    {
+        let issue = ["fleet", "issue", "--count", "3", "--name-pattern", names];
+        sandbox.ok([&issue[..], &one].concat());
+        for dry_run in [&["--dry-run"][..], &[]] {
+            sandbox.fails([&issue[..], &two, dry_run].concat(), 1, "TBPKI-0262").prints(one[1]);
+        }
+        assert!(!sandbox.join(two[1]).exists(), "nothing was made for {names}");
+        sandbox.ok([&issue[..], &one].concat()).prints("issued      3 of 3");
+    }
+    // The store still knows where the files are.
+    sandbox.ok(["client", "--device", "a-2"]);
+    sandbox.ok(["client", "--device", "b-2"]);
+}
+
+#[test]
 fn keystores_are_made_after_an_estimate_and_open_with_the_kept_password() {
     let sandbox = Sandbox::with_store();
     let issue = ["fleet", "issue", "--count", "4", "--name-pattern", "k-{}", "--out", "fleet", "--format", "p12,jks"];

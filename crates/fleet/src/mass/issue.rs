@@ -394,6 +394,12 @@ fn complete(report: &mut FleetReport, store: &Store, job: &Job, place: &ShardSto
             report.archive = whole.archive;
             report.index = Some(whole.index);
         }
+        None if !store.ledger.is_shared() => report.findings.push(
+            Code::PlaceMissing
+                .warning("some parts of the archive are not here, so it was not joined")
+                .at(&place.dir)
+                .fix("bring them back to where they were written"),
+        ),
         None => report.findings.push(
             Code::PlaceMissing
                 .note("some parts of the archive lie at other stations, so that those here stay by themselves")

@@ -2,6 +2,8 @@
 
 pub(crate) mod list;
 
+use std::path::Path;
+
 use base::file::{FileSet, Lock, Mode};
 use base::{Code, Result};
 use ledger::{Job, JobId, Phase};
@@ -94,7 +96,9 @@ pub(crate) fn place(
     let owner = OwningJob { job, view: &store.ledger };
     let named = destination.filter(|destination| destination.out.is_some() || destination.archive.is_some());
     if let Some(destination) = named {
-        return ShardStore::make(dir, &destination.directory(dir)?, order.layout, order.packing, &owner);
+        let named = destination.directory(dir)?;
+        check_keeps_place(store, job, order, &named)?;
+        return ShardStore::make(dir, &named, order.layout, order.packing, &owner);
     }
     if order.layout == Layout::Directories {
         return ShardStore::make(dir, dir, order.layout, order.packing, &owner);
@@ -114,6 +118,32 @@ pub(crate) fn place(
     }
 }
 
+/// Fails if a job would leave its place for `named`: one that is issued has nothing to write there, and the parts of an
+/// archive are joined in one place.
+fn check_keeps_place(store: &Store, job: &Job, order: &JobOrder, named: &Path) -> Result<()> {
+    // Other stations that share a ledger have places of their own. An unfinished job may go on where there is room.
+    if store.ledger.is_shared() || !(job.done || order.layout == Layout::Archive) || !job_has_shards(store, job)? {
+        return Ok(());
+    }
+    let holds_shard = |place: ShardStore| store.ledger.shard_in(job.id, place.id()).map(|shard| shard.is_some());
+    if ShardStore::open(named)?.map_or(Ok(false), holds_shard)? {
+        return Ok(());
+    }
+    let what = match job.done {
+        true => format!("job {} is issued, and none of its files are here", job.id),
+        false => format!("none of the parts of the archive of job {} are here", job.id),
+    };
+    let error = Code::PlaceMissing.error(what).at(named);
+    let error = match ShardStore::wished(store.dir(), job.id.number())? {
+        Some(present) => error.because(format!("they were written to {}", present.display())),
+        None => error,
+    };
+    Err(error.fix(format!(
+        "go on there with `tbpki fleet issue --resume {}`; new identities need other names, or `tbpki fleet renew`",
+        job.id
+    )))
+}
+
 /// The same where nothing may be made: none where nothing is there yet.
 pub(crate) fn place_if_known(
     store: &Store,
@@ -126,7 +156,9 @@ pub(crate) fn place_if_known(
         return ShardStore::open(dir);
     }
     if destination.out.is_some() || destination.archive.is_some() {
-        return ShardStore::open(&destination.directory(dir)?);
+        let named = destination.directory(dir)?;
+        check_keeps_place(store, job, order, &named)?;
+        return ShardStore::open(&named);
     }
     ShardStore::wished(dir, job.id.number())?.map_or(Ok(None), |dir| ShardStore::open(&dir))
 }
