@@ -18,8 +18,8 @@ const SECRET_FILES: &[&str] = &["thingsboard.env", "docker-compose.tls.yml", "ku
 /// Files whose certificates are those of others.
 const ANCHOR_FILES: &[&str] = &["cafile.pem", "clients-ca.pem", "tb-server-chain.pem"];
 
-/// Stops the test where anybody but the owner may read a secret below `root` or enter a directory in it. `root` itself
-/// is the user's affair.
+/// Stops the test if users other than the owner may read a secret below `root` or enter a directory in it. `root`
+/// itself is the user's affair.
 #[track_caller]
 pub fn assert_private(root: &Path, after: impl Display) {
     let found = Snapshot::of(root);

@@ -298,8 +298,8 @@ mod tests {
     #[test]
     fn an_error_keeps_its_cause() {
         let cause = std::io::Error::other("the disk is on fire");
-        let error = Code::FileUnreadable.error("this cannot be read").caused_by(cause).at("a");
-        assert_eq!(error.to_string(), "a: this cannot be read: the disk is on fire");
+        let error = Code::FileUnreadable.error("the file cannot be read").caused_by(cause).at("a");
+        assert_eq!(error.to_string(), "a: the file cannot be read: the disk is on fire");
         assert_eq!(error.source().unwrap().to_string(), "the disk is on fire");
         assert!(error.source().unwrap().downcast_ref::<std::io::Error>().is_some());
         assert!(Code::FileUnreadable.error("x").because("y").source().is_none());

@@ -20,8 +20,8 @@ pub fn is_invisible(c: char) -> bool {
 }
 
 /// A number with the noun that it counts: "1 device", "2 devices".
-pub fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
+pub fn counted<N: Copy + PartialEq + From<u8> + fmt::Display>(count: N, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == N::from(1) { one } else { many })
 }
 
 /// Text from outside as a terminal shows it: what could deceive is escaped, everything else stays.

@@ -130,7 +130,7 @@ impl Answer {
     }
 }
 
-/// The line of the file that was made for checking means nothing to anybody.
+/// The error without its line and column: they are those of a text that only this check has, so no user can look there.
 fn without_position(error: Error) -> Error {
     let mut finding = error.into_finding();
     finding.location.line = None;

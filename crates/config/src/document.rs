@@ -163,5 +163,5 @@ fn unknown(keys: &'static [KeyRow], prefix: &str, name: &str) -> Error {
         let sections: Vec<String> = elsewhere.iter().map(|section| format!("[{section}]")).collect();
         return error.fix(format!("{name} belongs into {}", sections.join(" or ")));
     }
-    error.fix("delete the line, or look the name up in keygen.toml.example")
+    error.fix("delete the line; `tbpki config show` lists all keys")
 }

@@ -110,7 +110,7 @@ macro_rules! sections {
 sections! {
     /// Settings for the whole file.
     define general: General at "" {
-        /// The layout of this file; later versions of tbpki may change what a key means.
+        /// The layout of this file; later versions of tbpki can change the meaning of a key.
         version: Version = default "1";
         /// The directory of CAs, identities, secrets and the ledger. Move it to where your backups look.
         store: FilePath = default "\"pki\"";
@@ -118,15 +118,15 @@ sections! {
 
     /// The ledger of several stations. Without it the ledger is a file in the store, for one station at a time.
     define ledger: LedgerSettings at "ledger." {
-        /// The PostgreSQL server that keeps the ledger. Outside of this machine it has to speak TLS.
+        /// The PostgreSQL server that keeps the ledger. It must use TLS unless it runs on this machine.
         url: Option<LedgerUrl> = unset "\"postgres://tbpki@db.example/fleet\"";
-        /// The place of the password of the user in the address.
+        /// The location of the ledger user's password.
         password: Option<SecretRef> = unset "{ env = \"LEDGER_PASSWORD\" }";
-        /// A PEM file with the roots that the server's certificate leads to. Unset, the system's are used.
+        /// A PEM file with the roots that the server's certificate leads to. If unset, the roots of the system are used.
         ca: Option<FilePath> = unset "\"ledger-ca.pem\"";
     }
 
-    /// The first part of every name in your certificates. Verifiers do not look at it; people do.
+    /// The first part of every name in your certificates. Verifiers ignore it.
     define subject: SubjectSettings at "subject." {
         /// The country, as the two letters of ISO 3166-1.
         country: Option<Country> = unset "\"US\"";
@@ -142,25 +142,25 @@ sections! {
 
     /// The CAs that `tbpki init` makes: a root and an issuing CA for servers, and the same for devices.
     define ca: Ca at "ca." {
-        /// The keys of the CAs. RSA where something old has to verify the chain.
+        /// The keys of the CAs. Use RSA if old software must verify the chain.
         alg: Algorithm = default "\"ec-p256\"";
         /// The lifetime of the roots. Replacing a root means touching every device.
         root_days: Days = default "10950";
         /// The lifetime of the issuing CAs; no certificate that they sign lives longer.
         issuing_days: Days = default "7300";
-        /// The place of the passphrase of the CA keys. Unset, the keys are not encrypted, or you are asked.
+        /// The location of the passphrase of the CA keys. If unset, the keys are not encrypted, or tbpki asks for it.
         passphrase: Option<SecretRef> = unset "{ prompt = true }";
-        /// The place of the PIN of the token that keeps a CA's key (PKCS#11). Unset, you are asked.
+        /// The location of the PIN of the token that keeps a CA's key (PKCS#11). If unset, tbpki asks for it.
         pin: Option<SecretRef> = unset "{ env = \"TOKEN_PIN\" }";
         /// The first word of the common names of the CAs. Change it when you run more than one fleet.
         name: CaName = default "\"tbpki\"";
-        /// The address below which brokers fetch the revocation lists of the devices' CAs, for example from `tbpki serve --crl`. Certificates issued from now on name the list of their CA's key there. Unset, they name none.
+        /// The address below which brokers fetch the revocation lists of the devices' CAs, for example from `tbpki serve --crl`. Certificates issued from now on name the list of their CA's key there. If unset, certificates name no list.
         crl_url: Option<CrlUrl> = unset "\"http://crl.example.org\"";
     }
 
     /// The revocation lists of the devices' CAs, which `tbpki crl` makes.
     define crl: CrlSettings at "crl." {
-        /// The PEM file with the lists, for the broker to read. Unset, it is devices-crl.pem in the store.
+        /// The PEM file with the lists, for the broker to read. If unset, it is devices-crl.pem in the store.
         out: Option<FilePath> = unset "\"/etc/mosquitto/certs/devices-crl.pem\"";
         /// The validity of a list in days. Brokers refuse every device once it has expired: make the next one earlier.
         days: Days = default "30";
@@ -172,7 +172,7 @@ sections! {
 
     /// Renewing certificates, which `tbpki renew` does.
     define renewal: Renewal at "renewal." {
-        /// The number of days before its end at which a certificate is due for renewal. Unset, a third of its lifetime.
+        /// The number of days before its end at which a certificate is due for renewal. If unset, a third of its lifetime.
         before: Option<Days> = unset "30";
     }
 
@@ -180,7 +180,7 @@ sections! {
     define serve: Serve at "serve." {
         /// A PEM file with CAs whose certificates a device may show once to get its first one, for example those of a chip's maker. The common name is the device's name.
         enroll_with: Option<FilePath> = unset "\"bootstrap-ca.pem\"";
-        /// How many days after its end a device may still renew its certificate. Unset, not at all.
+        /// How many days after its end a device may still renew its certificate. If unset, a device cannot renew an expired certificate.
         renew_expired: Option<Days> = unset "30";
         /// How many days a one-time password of `tbpki enroll password` can be used.
         password_days: Days = default "90";
@@ -204,17 +204,17 @@ sections! {
 
     /// The identity of your MQTT broker, which `tbpki server` makes.
     define server: Server at "server." {
-        /// The name that clients connect to: common name and first alternative name. Unset, it is the host name.
+        /// The name that clients connect to: common name and first alternative name. If unset, it is the host name.
         name: Option<HostName> = unset "\"broker.example\"";
         /// More names and addresses that clients may use, besides those that this machine has.
         san: Vec<San> = default "[]";
-        /// The server's key. RSA where clients are older than about 2014.
+        /// The server's key. Use RSA if clients are older than about 2014.
         alg: Algorithm = default "\"ec-p256\"";
         /// The lifetime of the certificate. Apple's clients refuse more than 825 days.
         days: Days = default "825";
         /// The prefix of the server's file names.
         prefix: FilePrefix = default "\"mqttserver\"";
-        /// Which files are written. Add jks for software that reads nothing else.
+        /// Which files are written. Add jks for software that reads only JKS.
         formats: Vec<ServerFormat> = default "[\"pem\", \"pub\", \"cer\", \"p12\"]";
         /// Which lines of thingsboard.env are active. With pem, Java and Go clients do not find their certificate.
         credentials: Credentials = default "\"keystore\"";
@@ -230,9 +230,9 @@ sections! {
     define server_keystore: Keystore at "server.keystore." {
         /// The name of the entry with the server's key.
         alias: Alias = default "\"serveralias\"";
-        /// The place of the keystore's password. Unset, tbpki makes one and keeps it under secrets/ in the store.
+        /// The location of the keystore's password. If unset, tbpki makes one and keeps it under secrets/ in the store.
         password: Option<SecretRef> = unset "{ file = \"pki/secrets/server-keystore\" }";
-        /// The place of the key's own password, which only JKS keeps apart. Unset, it is the keystore's.
+        /// The location of the key's own password, which only JKS keeps apart. If unset, it is the keystore's.
         key_password: Option<SecretRef> = unset "{ file = \"pki/secrets/server-key\" }";
     }
 
@@ -242,7 +242,7 @@ sections! {
         alg: Algorithm = default "\"ec-p256\"";
         /// The lifetime of the certificates. Shorten it when your devices can fetch new ones.
         days: Days = default "3650";
-        /// The prefix of the names of further files. Unset, it is the device's name.
+        /// The prefix of the names of further files. If unset, it is the device's name.
         prefix: Option<FilePrefix> = unset "\"mqttclient\"";
         /// Which files are written: add nopass, pub or jks for the clients of the old scripts.
         formats: Vec<ClientFormat> = default "[\"pem\"]";
@@ -254,9 +254,9 @@ sections! {
     reuse client_keystore: Keystore at "client.keystore." {
         /// The name of the entry with the device's key.
         alias: Alias = default "\"clientalias\"";
-        /// The place of the keystore's password. Unset, tbpki makes one and keeps it under secrets/ in the store.
+        /// The location of the keystore's password. If unset, tbpki makes one and keeps it under secrets/ in the store.
         password: Option<SecretRef> = unset "{ file = \"pki/secrets/client-keystore\" }";
-        /// The place of the key's own password, which only JKS keeps apart. Unset, it is the keystore's.
+        /// The location of the key's own password, which only JKS keeps apart. If unset, it is the keystore's.
         key_password: Option<SecretRef> = unset "{ file = \"pki/secrets/client-key\" }";
     }
 
@@ -268,15 +268,15 @@ sections! {
         url: Option<Url> = unset "\"https://thingsboard.example:8080\"";
         /// The user to log in as, a tenant administrator.
         user: Option<UserName> = unset "\"tenant@thingsboard.example\"";
-        /// The place of that user's password.
+        /// The location of the platform user's password.
         password: Option<SecretRef> = unset "{ env = \"TB_PASSWORD\" }";
-        /// The place of an API key, instead of user and password (ThingsBoard 4.3 or later).
+        /// The location of an API key, instead of user and password (ThingsBoard 4.3 or later).
         api_key: Option<SecretRef> = unset "{ env = \"TB_API_KEY\" }";
-        /// A PEM file with the roots that the REST API's own certificate leads to. Unset, the system's are used.
+        /// A PEM file with the roots that the REST API's own certificate leads to. If unset, the roots of the system are used.
         ca: Option<FilePath> = unset "\"tb-ca.pem\"";
         /// Allows passwords over http:// to another machine, for example inside a tunnel.
         allow_plain_http: bool = default "false";
-        /// The device profile that devices are created in. Unset, it is the tenant's default.
+        /// The device profile that devices are created in. If unset, it is the tenant's default.
         profile: Option<ProfileName> = unset "\"pumps\"";
         /// The longest time for one answer, in seconds.
         timeout: Seconds = default "30";
@@ -288,23 +288,23 @@ sections! {
     define firmware: Firmware at "firmware." {
         /// The wireless network.
         wifi_ssid: Option<Ssid> = unset "\"workshop\"";
-        /// The place of the password of this network.
+        /// The location of the password of this network.
         wifi_password: Option<SecretRef> = unset "{ prompt = true }";
-        /// The broker that devices connect to. Unset, it is server.name.
+        /// The broker that devices connect to. If unset, it is server.name.
         mqtt_host: Option<HostName> = unset "\"broker.example\"";
         /// The broker's port for MQTT over TLS.
         mqtt_port: Port = default "8883";
         /// The chip.
-        chip: Option<Chip> = unset "\"esp32-c3\"";
+        chip: Option<Chip> = unset "\"esp32c3\"";
         /// The size of its flash.
         flash_size: FlashSize = default "\"4MB\"";
         /// The server that gives devices the time, which they need to check certificates. Name your own in closed networks, or an empty text for none.
         ntp_server: TimeServer = default "\"pool.ntp.org\"";
-        /// The offset of the partition table, CONFIG_PARTITION_TABLE_OFFSET of an ESP-IDF project. Unset, it is 0x8000.
+        /// The offset of the partition table, CONFIG_PARTITION_TABLE_OFFSET of an ESP-IDF project. If unset, it is 0x8000.
         partition_table_offset: Option<FlashOffset> = unset "0xD000";
         /// The bootloader of your own project, for secure boot or another offset of the table.
         bootloader: Option<FilePath> = unset "\"build/bootloader/bootloader.bin\"";
-        /// The partition for the application. Unset, it is the one that the bootloader starts.
+        /// The partition for the application. If unset, it is the one that the bootloader starts.
         app_partition: Option<PartitionName> = unset "\"ota_0\"";
     }
 }

@@ -9,7 +9,7 @@ pub fn example() -> String {
     let heading = "\
 # Every key of keygen.toml, with its default and why one would change it. A key that has no default is a
 # comment and shows an example. `tbpki init` writes such a file for you, `tbpki config show --origin`
-# prints what is in force. Each key can also be given by a variable, TBPKI_SERVER_DAYS for server.days.
+# prints the values in use. Each key can also be given by a variable, TBPKI_SERVER_DAYS for server.days.
 #
 # A secret is a table that names its place: { file = \"path\" } (mode 0600, from this file's directory),
 # { env = \"NAME\" } or { prompt = true }.
@@ -20,21 +20,21 @@ pub fn example() -> String {
     })
 }
 
-/// The keygen.toml of these answers: answered keys stand in it with their values, all others as comments with
-/// their defaults.
+/// The keygen.toml of these answers: answered keys are in it with their values, all others as comments with their
+/// defaults.
 pub fn render(answers: &Answers) -> String {
     let heading = "\
-# Written by `tbpki init`. What is commented out shows its default, or an example where it has none;
-# `tbpki config show --origin` prints what is in force.
+# Written by `tbpki init`. A commented line shows the default of its key, or an example if the key has
+# no default. `tbpki config show --origin` prints the values in use.
 ";
     render_under(heading, answers)
 }
 
 /// The keygen.toml of a station bundle, in the same form.
-pub fn render_kit(answers: &Answers) -> String {
+pub fn render_station_bundle(answers: &Answers) -> String {
     let heading = "\
-# Written by `tbpki ca export`: a station that issues devices. What is commented out shows its default, or an
-# example where it has none; `tbpki config show --origin` prints what is in force.
+# Written by `tbpki ca export`: a station that issues devices. A commented line shows the default of its key, or
+# an example if the key has no default. `tbpki config show --origin` prints the values in use.
 ";
     render_under(heading, answers)
 }
@@ -53,7 +53,7 @@ fn layout(heading: &str, line: impl Fn(&KeyRow) -> String) -> String {
     // In the order of SECTIONS and not of the keys, because TOML puts every line under the last heading.
     for (prefix, about) in SECTIONS {
         text.push('\n');
-        // The keys without a section have the empty prefix and no heading; they stand first, as TOML demands.
+        // The keys without a section have the empty prefix and no heading; they come first, as TOML demands.
         if let Some(section) = prefix.strip_suffix('.') {
             text.push_str(&wrapped(about));
             text.push_str(&format!("[{section}]\n"));

@@ -140,7 +140,7 @@ fn unknown_keys_are_placed_and_answered() {
         ("[server.keystore]\nalia = \"x\"\n", 3, 1, "did you mean alias?"),
         ("[server]\n  wifi_ssid = \"x\"\n", 3, 3, "wifi_ssid belongs into [firmware]"),
         ("alg = \"ec\"\n", 2, 1, "alg belongs into [ca] or [server] or [client]"),
-        ("zzz = 1\nb = 2\n", 2, 1, "keygen.toml.example"),
+        ("zzz = 1\nb = 2\n", 2, 1, "`tbpki config show`"),
         ("[server.days.x]\ny = 1\n", 2, 13, ""),
         ("\u{e4}\u{e4} = 1", 2, 1, ""),
     ] {

@@ -151,8 +151,7 @@ pub fn no_files(location: &StoreLocation, name: &DeviceName) -> Result<Error> {
             .item(name.as_str())
             .fix("restore it from a backup, or issue a new generation with `tbpki client --force`"),
         None => Code::UnknownIdentity
-            .error(format!("the store has no device {name}"))
-            .item(name.as_str())
+            .error(format!("the store has no device {:?}", name.as_str()))
             .fix("issue it with `tbpki client --device NAME`; `tbpki list` shows what there is"),
     })
 }

@@ -133,12 +133,12 @@ impl IssueRequest<'_> {
         }
         let names = self.settings.iter().flat_map(ServerSettings::names);
         // Settings belong to the copies if there are any, because the server reads them there.
-        let beside = delivery.out.as_mut().unwrap_or(&mut delivery.store);
+        let settings_set = delivery.out.as_mut().unwrap_or(&mut delivery.store);
         if let Some(settings) = &self.settings {
-            settings.check_directory(beside.dir())?;
+            settings.check_directory(settings_set.dir())?;
         }
         for name in names {
-            beside.add_unknown(name, SETTINGS_ROOM, Mode::Private)?;
+            settings_set.add_unknown(name, SETTINGS_ROOM, Mode::Private)?;
         }
         // The ledger grows after the signature. If it is on the same disk, the files must leave it enough room to
         // record the result.
@@ -241,11 +241,11 @@ impl IssueRequest<'_> {
         for due in pending {
             put(&mut delivery.store, due.file, due.is_refreshed, old_suffix)?;
         }
-        let beside = delivery.out.as_mut().unwrap_or(&mut delivery.store);
+        let settings_set = delivery.out.as_mut().unwrap_or(&mut delivery.store);
         for file in settings {
             // A file that the user has edited is never replaced, not even with `--force`.
-            let may_replace = is_untouched(&beside.dir().join(&file.name))?;
-            put(beside, file, may_replace, old_suffix)?;
+            let may_replace = is_untouched(&settings_set.dir().join(&file.name))?;
+            put(settings_set, file, may_replace, old_suffix)?;
         }
         Ok(delivery)
     }

@@ -1,4 +1,4 @@
-//! Making a station: keygen.toml where there is none, the store, and the CAs in it.
+//! The creation of keygen.toml, the store and its CAs.
 
 pub mod devices_key;
 pub(crate) mod hierarchy;

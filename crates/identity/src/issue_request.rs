@@ -1,4 +1,4 @@
-//! From a plan to an identity in its places: what servers and devices have in common.
+//! [`IssueRequest`] issues the identity of a server or device and writes its files: the steps that both have in common.
 
 use std::path::Path;
 
@@ -99,7 +99,7 @@ impl IssueRequest<'_> {
         self.issuance.settle(store)?;
         let standing = self.issuance.standing(store.dir(), &store.ledger, finishes)?;
         let unread = self.check_key(store.dir(), &store.ledger)?;
-        let made = match standing {
+        let mut made = match standing {
             CurrentState::Present(entry) => {
                 let mut made = self.bring_up_to_date(workspace, store, &entry)?;
                 made.note = checks::due_warning(workspace, &entry);
@@ -107,8 +107,8 @@ impl IssueRequest<'_> {
             }
             CurrentState::Wanted { replaces } => self.issue(workspace, store, replaces.as_deref())?,
         };
-        let mut findings: Vec<Finding> = made.note.into_iter().chain(unread).collect();
-        findings.extend(self.findings(&made.identity, workspace)?);
+        let mut findings: Vec<Finding> = made.note.take().into_iter().chain(unread).collect();
+        findings.extend(self.findings(&made, workspace)?);
         // Read again: settling and issuing have changed the row.
         let entry = match self.issuance.pending {
             true => store.ledger.pending(self.issuance.kind, self.issuance.name)?,
@@ -161,7 +161,7 @@ impl IssueRequest<'_> {
 
     /// Issues a new generation. Whatever could stop it is looked for before it is recorded.
     fn issue(&mut self, workspace: &mut Workspace<'_>, store: &mut Store, replaces: Option<&Entry>) -> Result<Made> {
-        // What is in the way is found before anybody is asked for a passphrase.
+        // Obstacles are found before the user is asked for a passphrase.
         let expected = self.expected_delivery(store.dir(), replaces)?;
         expected.check()?;
         let issuer = self.open_issuer(workspace)?;
@@ -355,12 +355,14 @@ impl IssueRequest<'_> {
         Ok(new)
     }
 
-    fn findings(&self, identity: &Identity, workspace: &mut Workspace<'_>) -> Result<Vec<Finding>> {
+    fn findings(&self, made: &Made, workspace: &mut Workspace<'_>) -> Result<Vec<Finding>> {
         let mut findings = workspace.secrets.take_findings();
-        let held = IdentityView::of(identity);
+        let held = IdentityView::of(&made.identity);
         let files = &self.issuance.files;
         let formats: Vec<_> = files.written().filter_map(FileRow::keystore_format).collect();
-        if let Some(plan) = files.keystore.as_ref().filter(|_| !formats.is_empty()) {
+        // What keystores cannot do is told when they are written, not each time that nothing has changed.
+        let is_written = made.done != IdentityOutcome::Unchanged && !formats.is_empty();
+        if let Some(plan) = files.keystore.as_ref().filter(|_| is_written) {
             for format in &formats {
                 findings.extend(keystore::effective_passwords(*format, &plan.passwords).1);
             }

@@ -4,7 +4,7 @@ pub mod host;
 pub mod name;
 
 use base::{Code, Finding, Result};
-use config::{Config, Credentials, HostName, ServerFormat, Setting};
+use config::{Config, Credentials, FilePath, HostName, ServerFormat, Setting};
 use ledger::{Kind, Parameters};
 use pki::csr::Csr;
 use pki::keystore::KeystoreFormat;
@@ -97,6 +97,8 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
     let formats = formats(&settings.formats, settings.credentials.value, csr.is_none());
     let (out, away) = place_of_copies(workspace.config, request)?;
     let out = out.or_else(|| earlier.destination(request, &chain_file));
+    // The files go to another machine: their settings name the directory there.
+    let directory = away.as_ref().filter(|_| out.is_none()).and(settings.out.value.as_ref()).map(FilePath::resolved);
     let is_self_signed = ca.is_none();
     let plan = IssueRequest {
         profile: Profile::Server,
@@ -120,6 +122,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
             prefix,
             keystore: keystore_format(&formats),
             single_file: settings.single_file.value,
+            directory: directory.filter(|dir| dir.is_absolute()),
         }),
         renews: None,
         issuance: Issuance {
@@ -231,7 +234,10 @@ fn place_of_copies(config: &Config, request: &IdentityRequest) -> Result<(Option
     let note = Code::FileUnwritable
         .warning("server.out is not a directory of this machine, so the files are in the store only")
         .at(configured.resolved())
-        .fix("copy them to the server, or run `tbpki server --out DIR` there");
+        .fix(
+            "copy them to this directory of the server, which their settings name; for another one, run `tbpki server \
+             --out DIR` there",
+        );
     Ok((None, Some(note)))
 }
 

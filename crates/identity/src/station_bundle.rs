@@ -107,7 +107,7 @@ pub fn export_devices(
     check_same_ca(&request.out, certificate)?;
     let (mut answers, mut secrets_to_bring, mut findings) = settings(workspace.config)?;
     let place = ca.key_place(&store)?;
-    // What is in the way is found before anybody is asked for a passphrase.
+    // Obstacles are found before the user is asked for a passphrase.
     if let KeyLocation::File(_) = place {
         answers.set(key::ca::passphrase, SecretRef::Prompt)?;
     }
@@ -292,7 +292,7 @@ fn file_set(
     for (name, contents) in public {
         set.add(name, contents.clone(), Mode::Public)?;
     }
-    set.add("keygen.toml", config::render_kit(answers).into_bytes(), Mode::Public)?;
+    set.add("keygen.toml", config::render_station_bundle(answers).into_bytes(), Mode::Public)?;
     Ok(set)
 }
 

@@ -20,10 +20,10 @@ use base::{Code, Secret};
 use ledger::{EarlierUse, Filter, JobId, Kind, Ledger, Phase, PostgresServer, SinceSeen, StagedName, State};
 use testkit::postgres::{Certificates, Cluster, PASSWORD, TLS_USER, USER};
 
-mod behaviour;
+mod behavior;
 
-use behaviour::jobs::{new_job, signed, stage, wish};
-use behaviour::{Station, behaviour, device, intend, issue};
+use behavior::jobs::{new_job, signed, stage, wish};
+use behavior::{Station, behavior, device, intend, issue};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(3600);
@@ -72,7 +72,7 @@ impl Station for Postgres {
     }
 }
 
-behaviour!(Postgres);
+behavior!(Postgres);
 
 /// Without TLS, as on this machine.
 fn plain(url: &str) -> PostgresServer {

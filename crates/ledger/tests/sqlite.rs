@@ -21,8 +21,8 @@ use ledger::{Filter, Key, Kind, Ledger, SinceSeen, State};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-mod behaviour;
-use behaviour::{Station, behaviour, device, intend, issue, leaf};
+mod behavior;
+use behavior::{Station, behavior, device, intend, issue, leaf};
 
 struct Sqlite(TempDir);
 
@@ -62,7 +62,7 @@ impl Station for Sqlite {
     }
 }
 
-behaviour!(Sqlite);
+behavior!(Sqlite);
 
 /// Copies a file over another one, as `cp -p` does with an older one: the file itself stays, and gets an earlier time.
 fn copy_over(from: &Path, to: &Path) {

@@ -1,6 +1,6 @@
 //! Encoding: DER, BER and PEM, written and read.
 
-pub mod armour;
+pub mod armor;
 pub(crate) mod ber;
 pub(crate) mod blocks;
 pub(crate) mod canonical;

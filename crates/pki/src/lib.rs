@@ -20,7 +20,7 @@ mod read;
 pub mod verify;
 
 pub use algorithm::Algorithm;
-pub use asn1::armour;
+pub use asn1::armor;
 pub use certificate::Certificate;
 pub use issue::{certs_only, issuer, lint, profile, revocation_list, serial, signing_request, tbs, trial, validity};
 pub use key::PrivateKey;

@@ -266,8 +266,8 @@ pub enum Verb {
     /// their copies are replaced in one step after the new chain was verified; the files before them are kept as
     /// FILE.SERIAL. The platform has one certificate of a device, so the renewal of a registered device is pending: its
     /// files are in pending/ of its directory, and the present certificate stays in use until --register registers the new
-    /// one and logs in with it. If the login is refused, the earlier certificate is registered again. What is not renewed
-    /// and what is open is listed, and the exit status is 4; the same command continues.
+    /// one and logs in with it. If the login is refused, the earlier certificate is registered again. Certificates
+    /// that were not renewed and open steps are listed, and the exit status is 4; the same command continues.
     #[command(after_long_help = RENEW_EXAMPLES)]
     Renew(Deferred<RenewArgs>),
     /// Tell a timer whether a certificate needs a renewal
@@ -277,10 +277,10 @@ pub enum Verb {
     NeedsRenewal(Deferred<NeedsRenewalArgs>),
     /// Revoke certificates
     ///
-    /// Revokes all generations that have not expired, and the ledger first: from then on no verb uses them. Then replaces
-    /// the certificate with a random token in the platform, and writes revocation lists. Steps that fail are listed as
-    /// open, and the exit status is 4; `tbpki revoke --open` finishes them. A revocation is final: to put the device into
-    /// service again, issue a new generation with `tbpki client`.
+    /// Revokes all generations that have not expired. The ledger records this first: from then on no verb uses them.
+    /// Then replaces the certificate with a random token in the platform, and writes revocation lists. Steps that fail
+    /// are listed as open, and the exit status is 4; `tbpki revoke --open` finishes them. A revocation is final: to put
+    /// the device into service again, issue a new generation with `tbpki client`.
     #[command(after_long_help = REVOKE_EXAMPLES)]
     Revoke(Deferred<RevokeArgs>),
     /// Write the revocation lists of the CAs
@@ -362,9 +362,9 @@ pub enum Verb {
     Verify(Deferred<VerifyArgs>),
     /// Find out why a device cannot log in
     ///
-    /// Checks every layer from the files to the broker's answer, names the one that fails and what to do. It never sends
-    /// a login to an untrusted server, and never sends a token together with a certificate. The exit status is 3 if a
-    /// check fails.
+    /// Checks every layer from the files to the broker's answer, names the layer that fails, and prints how to fix it.
+    /// It never sends a login to an untrusted server, and never sends a token together with a certificate. The exit
+    /// status is 3 if a check fails.
     #[command(after_long_help = CHECK_EXAMPLES)]
     Check(Deferred<CheckArgs>),
     /// List the identities of the store and when they expire

@@ -11,7 +11,7 @@ use store::secrets::PASSPHRASE_AGAIN;
 /// Secrets of the configuration: the key, the text of the prompt, and the option with a file.
 const SECRETS: [(&str, &str, &str); 5] = [
     (key::ca::passphrase.path(), "passphrase of the CA keys", "--ca-passphrase-file"),
-    (PASSPHRASE_AGAIN, "not the right one; passphrase of the CA keys", "--ca-passphrase-file"),
+    (PASSPHRASE_AGAIN, "wrong passphrase; passphrase of the CA keys", "--ca-passphrase-file"),
     (key::ca::pin.path(), "PIN of the token", "--ca-pin-file"),
     (key::platform::password.path(), "password of the platform user", "--platform-password-file"),
     (key::platform::api_key.path(), "API key of the platform", "--platform-api-key-file"),

@@ -18,7 +18,7 @@ const WITH_VALUE: [&str; 2] = ["--config", "--color"];
 
 /// Prints the error like those of the verbs, with the usage that clap has for it. Help and version are results.
 pub(crate) fn reject(error: &clap::Error, args: &[OsString]) -> Exit {
-    let finding = explained(error);
+    let finding = explained(error, args);
     match error.kind() {
         // The output may be closed, and there is no other place for the text.
         ErrorKind::DisplayVersion if has_json(args) => return version(),
@@ -91,7 +91,7 @@ fn source(error: &clap::Error) -> Option<&Error> {
 }
 
 /// The error as a finding, from the context that clap keeps with it.
-fn explained(error: &clap::Error) -> Error {
+fn explained(error: &clap::Error, args: &[OsString]) -> Error {
     let argument = || list(error, ContextKind::InvalidArg).join(" ");
     let value = || list(error, ContextKind::InvalidValue).join(" ");
     // A value type of ours refused the text; its finding has a code and a hint, which clap's text lacks.
@@ -126,11 +126,11 @@ fn explained(error: &clap::Error) -> Error {
         },
         kind => format!("{} {}", kind.as_str().unwrap_or("invalid command line"), argument()).trim().to_owned(),
     };
-    Code::Usage.error(what).fix(advice(error))
+    Code::Usage.error(what).fix(advice(error, args))
 }
 
 /// The most specific advice that clap has.
-fn advice(error: &clap::Error) -> String {
+fn advice(error: &clap::Error, args: &[OsString]) -> String {
     let nearest = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
     // clap's lists end with the best match.
     let nearest: Vec<String> = nearest.into_iter().flat_map(|kind| list(error, kind).into_iter().rev()).collect();
@@ -142,11 +142,12 @@ fn advice(error: &clap::Error) -> String {
     if !valid.is_empty() {
         advice.push(format!("use one of {}", valid.join(", ")));
     }
-    if advice.is_empty() {
-        advice = list(error, ContextKind::Suggested);
-    }
+    // clap's other suggestion is to pass an unknown option as a value, which is never meant here.
     match advice.is_empty() {
-        true => "`tbpki help VERB` lists the arguments of a verb".to_owned(),
+        true => match verb(args).as_str() {
+            "tbpki" => "`tbpki help` lists the verbs".to_owned(),
+            verb => format!("`tbpki help {verb}` lists its arguments"),
+        },
         false => advice.join(" "),
     }
 }
@@ -198,17 +199,18 @@ mod tests {
         for (line, what, fix) in [
             ("tbpki clint", "unrecognized verb 'clint'", "did you mean client or "),
             ("tbpki client --devise pump-1", "unexpected argument '--devise'", "did you mean --device?"),
-            ("tbpki client", "missing required arguments: <NAME|--device <NAME>...>", "`tbpki help VERB`"),
-            ("tbpki client a --out b --out c", "'--out <DIR>' cannot be used more than once", "`tbpki help"),
+            ("tbpki client", "missing required arguments: <NAME|--device <NAME>...>", "`tbpki help client` lists"),
+            ("tbpki client a --out b --out c", "'--out <DIR>' cannot be used more than once", "`tbpki help client`"),
+            ("tbpki check --port 18883", "unexpected argument '--port'", "`tbpki help check` lists"),
             (
                 "tbpki client --device a --csr b --self-signed",
                 "'--csr <FILE>' cannot be used with --self-signed",
-                "`tbpki help VERB`",
+                "`tbpki help client`",
             ),
             (
                 "tbpki trust tb.example --timeout 0",
                 "invalid value '0' for '--timeout <N>': 0 is not in 1..=600",
-                "`tbpki help VERB`",
+                "`tbpki help trust`",
             ),
             (
                 "tbpki server --service mqqt",
@@ -216,7 +218,8 @@ mod tests {
                 "did you mean mqtt? use one of mqtt, http, coap, lwm2m, edge",
             ),
         ] {
-            let finding = explained(&Cli::try_parse_from(args(line)).unwrap_err()).into_finding();
+            let args = args(line);
+            let finding = explained(&Cli::try_parse_from(&args).unwrap_err(), &args).into_finding();
             assert_eq!(finding.what, what, "{line}");
             assert!(finding.fix.as_ref().unwrap().starts_with(fix), "{line}: {:?}", finding.fix);
         }

@@ -39,7 +39,7 @@ fn what_does_not_belong_together_or_does_not_hold() {
         (&["root.pem"], 31, &["no private key"]),
         (&["root.key"], 34, &["private key"]),
         (&["root.pem", "root.key", "other.key"], 31, &["more than one key", "there are 2 of them", "-srcalias NAME"]),
-        (&["garbage"], 40, &["garbage", "nothing in PEM or DER"]),
+        (&["garbage"], 40, &["garbage", "neither PEM nor DER"]),
         (&["missing.pem"], 80, &["missing.pem"]),
     ];
     for (files, code, words) in rows {

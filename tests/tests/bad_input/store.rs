@@ -76,7 +76,7 @@ fn identities_whose_files_were_swapped_or_edited() {
     // What is gone is written again.
     fs::remove_file(sandbox.join(&path)).unwrap();
     sandbox.ok([CLIENT, &formats].concat()).prints("missing files were added");
-    // What it cannot be read by is no certificate of anybody.
+    // A file that contains no certificate is refused.
     sandbox.write(format!("{one}/cert.pem"), "");
     refused(&sandbox, CLIENT, user(98, &["cert.pem"]));
 }

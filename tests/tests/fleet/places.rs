@@ -54,7 +54,7 @@ fn a_taken_place_is_found_out_before_the_job_is_staged() {
     sandbox.write("full/holiday.jpg", "");
     sandbox.write("f.tar", "");
     let taken = [
-        (["--out", "fleet"], "TBPKI-0261", "this belongs to job 1\n"),
+        (["--out", "fleet"], "TBPKI-0261", "the directory belongs to job 1\n"),
         (["--out", "full"], "TBPKI-0261", "holiday.jpg"),
         (["--archive", "f.tar"], "TBPKI-0082", "f.tar"),
     ];

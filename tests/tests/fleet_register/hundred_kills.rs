@@ -126,7 +126,7 @@ fn watch(out: &Path, over: &AtomicBool) {
 }
 
 fn private_below(directory: &Path) {
-    // What is gone again cannot be read by anybody.
+    // A directory that is gone again cannot be read by other users.
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries.filter_map(Result::ok) {
         let Ok(metadata) = entry.metadata() else { continue };

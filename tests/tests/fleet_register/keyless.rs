@@ -133,7 +133,7 @@ fn names_that_cannot_enrol_are_refused_with_their_lines() {
     refused("name\npump-1\npump-2\n", &[], "TBPKI-0", &["names.csv:3", "the store has the device \"pump-2\" already"]);
     refused("name\npump-1\npump-1\n", &[], "TBPKI-0", &["names.csv:3", "duplicate name \"pump-1\""]);
     refused("name,label\npump-1,x\n", &[], "TBPKI-0", &["names.csv:2", "the column label is not kept"]);
-    refused("name,attr.x\npump-1,x\n", &[], "TBPKI-0", &["names.csv:2", "the column attr is not kept"]);
+    refused("name,attr.x\npump-1,x\n", &[], "TBPKI-0", &["names.csv:2", "the column attr.x is not kept"]);
     let platform = Platform::simulator_in(&sandbox, Settings::default());
     let create = sandbox.tbpki(["profile", "create", "pumps", "--pattern", "(pump-.*)", "--example", "pump-1"]);
     platform.known_to(create, "password").run().ok();

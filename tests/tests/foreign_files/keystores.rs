@@ -52,9 +52,9 @@ fn every_scheme_of_certtool_is_read_also_in_pem() {
         by_certtool(&sandbox, &file, &[&password[..], &["--outder", "--pkcs-cipher", cipher]].concat());
         read(&sandbox, &file);
     }
-    by_certtool(&sandbox, "armoured.p12", &password);
-    assert!(sandbox.text("armoured.p12").contains("-----BEGIN PKCS12-----"));
-    read(&sandbox, "armoured.p12");
+    by_certtool(&sandbox, "armored.p12", &password);
+    assert!(sandbox.text("armored.p12").contains("-----BEGIN PKCS12-----"));
+    read(&sandbox, "armored.p12");
 }
 
 #[test]
@@ -245,8 +245,8 @@ fn a_chain_is_complete_whatever_string_types_its_names_have() {
 fn a_keystore_where_pem_is_read_is_named() {
     let sandbox = with_root();
     pkcs12(&sandbox, "default.p12", &["-passout", "pass:secret12"]);
-    by_certtool(&sandbox, "armoured.p12", &["--password", PASSWORD]);
-    for file in ["default.p12", "armoured.p12"] {
+    by_certtool(&sandbox, "armored.p12", &["--password", PASSWORD]);
+    for file in ["default.p12", "armored.p12"] {
         let outcome = sandbox.tbpki(["verify", "root.pem", "--anchors", "root.pem", "--key", file]).run().ends(1);
         crate::has_error(&outcome, 78, &["PKCS#12", "openssl pkcs12 -in FILE -nodes", file]);
     }

@@ -72,8 +72,8 @@ fn a_new_passphrase_has_a_minimum_that_the_prompt_states() {
     // A wrong one is asked for again, three times in all; a file is not.
     let prompt = "passphrase of the CA keys";
     let client = |name| ["client", "--device", name];
-    typed(&sandbox, &client("pump-1"), &[(prompt, "wrong word"), ("not the right one", "long enough")]).ok();
-    let wrong = [(prompt, "wrong word"), ("not the right one", "wrong word"), ("not the right one", "wrong word")];
+    typed(&sandbox, &client("pump-1"), &[(prompt, "wrong word"), ("wrong passphrase", "long enough")]).ok();
+    let wrong = [(prompt, "wrong word"), ("wrong passphrase", "wrong word"), ("wrong passphrase", "wrong word")];
     typed(&sandbox, &client("pump-2"), &wrong).ends(1).prints("TBPKI-0033");
     assert!(!sandbox.join("pki/devices/pump-2").exists());
     sandbox.write("wrong", "wrong word");

@@ -6,7 +6,7 @@ use pki::crl::Crl;
 use pki::issuer::LocalCa;
 use pki::pem_bundle::PemBundle;
 use pki::revocation_list::{ListHeader, sign};
-use pki::{PrivateKey, armour};
+use pki::{PrivateKey, armor};
 use tbpki_tests::Sandbox;
 use time::{Duration, OffsetDateTime};
 
@@ -115,7 +115,7 @@ fn a_clock_that_is_behind_makes_no_list() {
     let header = ListHeader { number: u64::MAX >> 1, this_update: later, next_update: later + Duration::DAY };
     let list = sign(&LocalCa::new(chain, key).unwrap(), &header, []).unwrap();
     let mut text = Vec::new();
-    armour::append("X509 CRL", list.der(), &mut text);
+    armor::append("X509 CRL", list.der(), &mut text);
     sandbox.write(LISTS, &text);
     sandbox.fails(["crl"], 1, "TBPKI-0302");
     assert_eq!(sandbox.read(LISTS), text);

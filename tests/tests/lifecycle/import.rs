@@ -41,9 +41,15 @@ fn keygen(sandbox: &Sandbox, dir: &str, name: &str, days: &str) {
 
 /// Makes in `other` a CA of others, and STEM.key and STEM.csr with a request for this name.
 pub(crate) fn ca_and_request(sandbox: &Sandbox, name: &str, stem: &str) {
+    ca_and_request_on(sandbox, name, stem, "prime256v1");
+}
+
+/// The same with keys on this curve.
+pub(crate) fn ca_and_request_on(sandbox: &Sandbox, name: &str, stem: &str, curve: &str) {
     let path = |file: &str| sandbox.join("other").join(file);
     fs::create_dir_all(sandbox.join("other")).unwrap();
-    let new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+    let curve = format!("ec_paramgen_curve:{curve}");
+    let new = ["-newkey", "ec", "-pkeyopt", &curve, "-nodes"];
     let ca = openssl().args(["req", "-x509"]).args(new).args(["-days", "900", "-subj", "/CN=Other CA", "-keyout"]);
     ca.arg(path("ca.key")).arg("-out").arg(path("ca.pem")).run().ok();
     let request = openssl().args(["req", "-new"]).args(new).args(["-subj", &format!("/CN={name}"), "-keyout"]);

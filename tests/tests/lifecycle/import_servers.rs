@@ -7,14 +7,18 @@ use serde_json::json;
 use tbpki_tests::oracle::{keytool, openssl};
 use tbpki_tests::{Sandbox, Snapshot};
 
-use crate::import::ca_and_request;
+use crate::import::ca_and_request_on;
 use crate::renew::leaf;
 use crate::scene::json;
 
 /// Makes a CA of others in `other`, and below it a certificate with these extensions, in the form of an OpenSSL file.
 fn issued_by_others(sandbox: &Sandbox, name: &str, extensions: &str) {
+    issued_by_others_on(sandbox, name, extensions, "prime256v1");
+}
+
+fn issued_by_others_on(sandbox: &Sandbox, name: &str, extensions: &str, curve: &str) {
     let path = |file: &str| sandbox.join("other").join(file);
-    ca_and_request(sandbox, name, "leaf");
+    ca_and_request_on(sandbox, name, "leaf", curve);
     sandbox.write("other/extensions", extensions);
     // All CAs of this function have one name, and a serial number is unique for its issuer.
     let serial = name.bytes().fold(1_u32, |sum, octet| sum * 31 % 65_521 + u32::from(octet)).to_string();
@@ -37,6 +41,16 @@ fn pkcs12(sandbox: &Sandbox, name: &str) {
 
 const SERVER: &str = "subjectAltName=DNS:tb.example,DNS:www.tb.example,IP:192.0.2.1\nextendedKeyUsage=serverAuth\n";
 const CHAIN: &str = "pki/servers/tb.example/mqttserver.pem";
+
+#[test]
+fn the_renewal_of_a_server_with_another_algorithm_takes_that_of_servers() {
+    let sandbox = Sandbox::with_store();
+    // tbpki makes no keys on P-521.
+    issued_by_others_on(&sandbox, "Old server", SERVER, "secp521r1");
+    sandbox.ok(["import", "--server", "--cert", "other/chain.pem"]);
+    sandbox.tbpki(["renew", "--server"]).env("TBPKI_SERVER_ALG", "ec-p384").run().ok();
+    assert_eq!(leaf(&sandbox, CHAIN).algorithm_name(), "ec-p384");
+}
 
 #[test]
 fn a_server_of_another_ca_is_imported_listed_and_renewed() {

@@ -9,7 +9,7 @@ use pki::revocation_list::{ListHeader, Reason, RevokedSerial, sign};
 use pki::serial::Serial;
 use pki::tbs::Contents;
 use pki::validity::Validity;
-use pki::{Algorithm, Certificate, Subject, armour};
+use pki::{Algorithm, Certificate, Subject, armor};
 use tbpki_tests::oracle::{certtool, openssl};
 use tbpki_tests::pkilint::findings_in_list;
 use time::{Duration, OffsetDateTime};
@@ -49,7 +49,7 @@ impl Files {
 
     fn write(&self, name: &str, label: &str, der: &[u8]) {
         let mut text = Vec::new();
-        armour::append(label, der, &mut text);
+        armor::append(label, der, &mut text);
         fs::write(self.path(name), text).unwrap();
     }
 

@@ -99,8 +99,7 @@ fn devices_stay_in_while_the_ca_of_their_profile_is_replaced_and_a_forged_chain_
     logs_in(&scene, "pump-1");
     let outcome = refused(&scene, &["ca", "activate", CA], "TBPKI-0323");
     outcome.prints("2 devices of profile-pumps").prints("pump-2").prints("pump-3").prints("--create");
-    refused(&scene, &["ca", "activate", CA, "--create", "--dry-run"], "TBPKI-0323")
-        .prints("1 devices of profile-pumps");
+    refused(&scene, &["ca", "activate", CA, "--create", "--dry-run"], "TBPKI-0323").prints("1 device of profile-pumps");
     // The real device takes its credential back.
     logs_in(&scene, "pump-2");
     scene.ok(&["ca", "activate", CA, "--create"]).prints("generation 2: signs");

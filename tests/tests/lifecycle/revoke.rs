@@ -56,6 +56,28 @@ fn a_stolen_device_is_out_everywhere() {
 }
 
 #[test]
+fn the_login_of_a_revoked_certificate_is_not_answered_with_its_registration() {
+    let scene = Scene::with_our_server();
+    scene.ok(&["client", "pump-1", "--register"]);
+    scene.ok(&["revoke", "pump-1", "--reason", "keyCompromise"]);
+    let check = scene.tbpki(&["check", &scene.broker(), "--device", "pump-1"]).run().ends(3);
+    let text = check.prints("the broker refuses the certificate, which is revoked").stdout_text();
+    assert!(!text.contains("register it"), "{text}");
+}
+
+#[test]
+fn the_end_of_a_revocation_tells_what_is_missing_and_what_is_done() {
+    let scene = Scene::new();
+    scene.ok(&["client", "pump-1", "--register"]);
+    // Without the platform's address, its step stays open.
+    let sandbox = &scene.sandbox;
+    let refused = sandbox.tbpki(["revoke", "--device", "pump-1"]).run().ends(4);
+    refused.prints("open:").prints("--platform-url");
+    sandbox.tbpki(["revoke", "--open"]).run().ends(4).prints("--platform-url");
+    scene.ok(&["revoke", "--open"]).prints("no step is open");
+}
+
+#[test]
 fn every_bulk_verb_skips_what_is_revoked_and_counts_it() {
     let scene = Scene::new();
     scene.ok(&["fleet", "issue", "--count", "3", "--name-pattern", "s-{}", "--out", "fleet"]);

@@ -70,8 +70,8 @@ fn a_root_is_replaced_and_each_client_accepts_the_path_that_it_can_follow() {
     for (anchors, is_accepted) in [("old-anchors.pem", true), ("conf/cafile.pem", true), ("new-anchors.pem", false)] {
         assert_eq!(accepts(&sandbox, anchors, chain), is_accepted, "{anchors} before");
     }
-    refused(&sandbox, &["ca", "activate", "server-root"], "TBPKI-0320", "1 of 1 devices");
-    sandbox.ok(["ca", "confirm", "server-root", "--device", "pump-1"]).prints("1 of 1 devices have it");
+    refused(&sandbox, &["ca", "activate", "server-root"], "TBPKI-0320", "1 of 1 device is not known");
+    sandbox.ok(["ca", "confirm", "server-root", "--device", "pump-1"]).prints("1 of 1 device has it");
     let before = certificates(&sandbox, chain);
     let report = json(&sandbox.ok(["ca", "activate", "server-root", "--json"]));
     assert_eq!((&report["done"], &report["restart"]), (&"activated".into(), &serde_json::json!(["localhost"])));
@@ -167,7 +167,7 @@ fn each_wrong_order_is_refused_with_its_count_and_changes_nothing() {
     sandbox.ok(["ca", "prepare", "devices-issuing"]);
     refused(&sandbox, &["ca", "activate", "devices-issuing"], "TBPKI-0321", "generation 2 of devices-issuing");
     sandbox.ok(["crl"]);
-    refused(&sandbox, &["ca", "activate", "devices-issuing"], "TBPKI-0320", "1 of 1 brokers");
+    refused(&sandbox, &["ca", "activate", "devices-issuing"], "TBPKI-0320", "1 of 1 broker is not known");
     sandbox
         .fails(["ca", "confirm", "devices-issuing", "--device", "pump-1"], 2, "TBPKI-0011")
         .prints("--server or --all");
@@ -184,7 +184,7 @@ fn each_wrong_order_is_refused_with_its_count_and_changes_nothing() {
         "2 certificates in use depend on generation 1",
     );
     sandbox.ok(["client", "--device", "pump-1", "--force"]);
-    refused(&sandbox, &["ca", "retire", "devices-issuing"], "TBPKI-0319", "1 certificates in use");
+    refused(&sandbox, &["ca", "retire", "devices-issuing"], "TBPKI-0319", "1 certificate in use");
     sandbox.ok(["revoke", "--device", "pump-2"]);
     sandbox.ok(["ca", "retire", "devices-issuing"]);
     sandbox.ok(["ca", "retire", "devices-issuing"]).prints("was done before");
@@ -277,7 +277,7 @@ fn a_broker_that_names_the_prepared_ca_is_seen_by_check_and_revoked_devices_do_n
     fs::copy(sandbox.join("conf/mqttserver.p12"), sandbox.join("old.p12")).unwrap();
     sandbox.ok(["ca", "prepare", "devices-issuing"]);
     check("old.p12", false);
-    refused(&sandbox, &["ca", "activate", "devices-issuing"], "TBPKI-0320", "1 of 1 brokers");
+    refused(&sandbox, &["ca", "activate", "devices-issuing"], "TBPKI-0320", "1 of 1 broker is not known");
     check("conf/mqttserver.p12", true);
     sandbox.ok(["ca", "activate", "devices-issuing"]);
 

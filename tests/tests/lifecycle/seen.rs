@@ -93,7 +93,7 @@ fn the_progress_of_a_rollover_is_shown() {
     sandbox.ok(["ca", "prepare", "devices-issuing"]);
     assert_eq!(
         progress(&sandbox),
-        ("0 of 1 servers have generation 2".to_owned(), json!([row("devices-issuing", true, "server", 0, 1)]))
+        ("0 of 1 server has generation 2".to_owned(), json!([row("devices-issuing", true, "server", 0, 1)]))
     );
     sandbox.ok(["crl"]);
     sandbox.ok(["ca", "confirm", "devices-issuing", "--all"]);

@@ -97,7 +97,7 @@ fn new_leaves_of_a_stolen_station_are_refused_once_its_ca_is_revoked() {
     are_let_in(&home, &[(&home, "pump-1", true), (&thief, "forged-1", true)]);
 
     let outcome = home.ok(["revoke", "--ca", "devices-issuing", "--reason", "cACompromise", "--out", LISTS]);
-    outcome.prints("restart the services that use the files of localhost").prints("1 certificates in use depend");
+    outcome.prints("restart the services that use the files of localhost").prints("1 certificate in use depends");
     forge(&thief, "forged-2");
     // Honest devices are out as well: a broker cannot tell the leaves of the owner from those of the thief.
     are_let_in(&home, &[(&home, "pump-1", false), (&thief, "forged-1", false), (&thief, "forged-2", false)]);
@@ -287,5 +287,5 @@ fn a_job_that_can_issue_more_is_reported() {
     let open = format!("UPDATE job SET state = 'open', done_at = NULL, size = 3; {names}");
     sql(&sandbox.join("pki/ledger.db"), &open);
     let outcome = sandbox.ok(["revoke", "--job", "1"]);
-    outcome.prints("TBPKI-0326").prints("1 names of job 1 are not issued yet").prints("tbpki fleet cancel 1");
+    outcome.prints("TBPKI-0326").prints("1 name of job 1 is not issued yet").prints("tbpki fleet cancel 1");
 }

@@ -11,7 +11,7 @@ use crate::Scene;
 #[test]
 fn from_nothing_to_a_device_that_publishes_in_three_commands() {
     let scene = Scene::with_our_server();
-    scene.ok(&["client", "--device", "MyDevice", "--register"]).prints("on the platform created");
+    scene.ok(&["client", "--device", "MyDevice", "--register"]).prints("platform        created");
     // The leaf alone: the platform compares this one certificate, and needs no chain.
     scene.publishes("MyDevice", "cert.pem").succeeds();
     scene.has_arrived("MyDevice", 1);
@@ -29,7 +29,7 @@ fn asked_again_it_changes_nothing_and_another_certificate_has_to_be_allowed() {
     let first = scene.listed(&device);
     assert_eq!((&first["state"], first.get("last_error")), (&"registered".into(), None));
     scene.publishes(&device, "chain.pem").succeeds();
-    scene.ok(&client).prints("on the platform unchanged");
+    scene.ok(&client).prints("platform        unchanged");
     scene.ok(&["register", "--device", &device]).prints("unchanged");
 
     // A new generation: the old certificate stays in force until the user replaces it.
@@ -61,7 +61,7 @@ fn asked_again_it_changes_nothing_and_another_certificate_has_to_be_allowed() {
 fn a_dry_run_changes_nothing() {
     let (scene, device) = (Scene::new(), unique("dry"));
     let tenant = scene.platform.sign_in();
-    scene.ok(&["client", "--device", &device, "--register", "--dry-run"]).prints("on the platform planned");
+    scene.ok(&["client", "--device", &device, "--register", "--dry-run"]).prints("platform        planned");
     assert!(!scene.file(&device, "cert.pem").exists());
     scene.ok(&["client", "--device", &device]);
     scene.ok(&["client", "--device", &device, "--register", "--dry-run"]).prints("would be created");
@@ -120,7 +120,7 @@ fn names_are_taken_exactly() {
     for device in
         [base.clone(), base.to_lowercase(), format!("{base} ä+b&c=d%"), format!("{base}_"), format!("{base}%")]
     {
-        scene.ok(&["client", "--device", &device, "--register"]).prints("on the platform created");
+        scene.ok(&["client", "--device", &device, "--register"]).prints("platform        created");
         scene.ok(&["register", "--device", &device]).prints("unchanged");
         scene.publishes(&device, "cert.pem").succeeds();
         // Every byte, since the names have what a query would take for its own: spaces, &, =, + and %.

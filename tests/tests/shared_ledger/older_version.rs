@@ -100,6 +100,6 @@ fn one_that_is_older_than_the_store_is_refused_as_it_is() {
         sandbox.fails(args, 1, "TBPKI-0258").prints("the layout of an earlier version");
     }
     assert_eq!(shape(&database), before);
-    sandbox.ok(["store", "repair"]).prints("1 certificates");
+    sandbox.ok(["store", "repair"]).prints("1 certificate,");
     sandbox.ok(["client", "--device", "new"]).prints("is up to date");
 }

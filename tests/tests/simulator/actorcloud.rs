@@ -146,7 +146,7 @@ fn a_bound_certificate_logs_in_on_the_two_way_port_until_it_is_switched_off() {
     let (id, port) = (cert["id"].as_u64().unwrap(), scene.cloud.two_way_port());
     let shown = shown(&cert);
     // On this port only the certificate and the client identifier count; name and password may be any.
-    let log_in = || scene.connack(port, Some(&shown), "device-identifier", "anybody", "anything");
+    let log_in = || scene.connack(port, Some(&shown), "device-identifier", "any-user", "anything");
     assert_eq!(log_in(), 5, "not bound yet");
     let bind = format!("/certs/{id}/devices");
     let devices = json!({ "devices": [device["id"]] });

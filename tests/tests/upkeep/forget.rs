@@ -15,7 +15,7 @@ fn a_forgotten_device_is_revoked_and_its_name_is_free() {
     let serial = sandbox.ok(["list", "--name", "pump-1", "--json"]).json()["result"]["identities"][0]["serial"].clone();
     scene.ok(&["forget", "--device", "pump-1", "--dry-run"]).prints("would be forgotten");
     assert!(sandbox.join("pki/devices/pump-1/key.pem").exists());
-    scene.ok(&["forget", "--device", "pump-1"]).prints("1 generations revoked");
+    scene.ok(&["forget", "--device", "pump-1"]).prints("1 generation revoked");
     assert!(!sandbox.join("pki/devices/pump-1").exists());
     // The serial number stays, on the list too.
     let listed = sandbox.ok(["list", "--all", "--name", "pump-1", "--json"]).json();

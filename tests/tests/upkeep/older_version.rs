@@ -36,7 +36,7 @@ fn a_doubled_name_is_reported_and_settled_by_its_serial_number() {
         let outcome = sandbox.tbpki(["store", "repair"]).run().ends(4);
         outcome.prints(&before[0].1).prints(&before[1].1).prints("--use");
         sandbox.fails(["store", "repair", "--use", "0A0B0C"], 1, "TBPKI-0096");
-        sandbox.tbpki(["store", "repair", "--use", &before[used].1]).run().prints("1 names with two certificates");
+        sandbox.tbpki(["store", "repair", "--use", &before[used].1]).run().prints("1 name with two certificates");
         let after: Vec<_> = roles(&sandbox).into_iter().map(|(role, _)| role).collect();
         let expected = if used == 0 { ["current", "retired"] } else { ["retired", "current"] };
         assert_eq!(after, expected);
@@ -63,7 +63,7 @@ fn a_doubled_name_is_settled_by_a_revocation_and_its_lists_revoke_neither() {
     let before = roles(&sandbox);
     sandbox.ok(["revoke", "--serial", &before[1].1]);
     sandbox.fails(["store", "repair", "--use", &before[1].1], 1, "TBPKI-0062");
-    sandbox.tbpki(["store", "repair", "--use", &before[0].1]).run().prints("1 names with two certificates");
+    sandbox.tbpki(["store", "repair", "--use", &before[0].1]).run().prints("1 name with two certificates");
     assert_eq!(roles(&sandbox).iter().map(|(role, _)| role.as_str()).collect::<Vec<_>>(), ["current", "revoked"]);
 }
 
@@ -119,7 +119,7 @@ fn a_ledger_of_the_older_version_that_is_older_than_the_store_is_refused_as_it_i
 fn a_repair_brings_such_a_ledger_up_to_date_and_takes_over_what_it_lacks() {
     let (sandbox, old) = copied_back();
     let new = sandbox.text("pki/devices/new/cert.pem");
-    sandbox.ok(["store", "repair"]).prints("1 certificates");
+    sandbox.ok(["store", "repair"]).prints("1 certificate,");
     assert!(LedgerContents::of(&sandbox.join("pki/ledger.db")).layout() > old.layout());
     sandbox.ok(["store", "check"]);
     sandbox.ok(["client", "--device", "new"]).prints("is up to date");

@@ -120,7 +120,7 @@ fn a_ledger_without_the_last_shards_gets_them_back() {
     // The index of the newer journal does not fit the older one; SQLite makes it when it is missing.
     let _ = fs::remove_file(sandbox.join("pki/ledger.db-shm"));
     sandbox.fails(["client", "--device", "n"], 1, "TBPKI-0258");
-    sandbox.ok(["store", "repair"]).prints("6 certificates, 1 jobs");
+    sandbox.ok(["store", "repair"]).prints("6 certificates, 1 job,");
     assert_eq!(shown(&sandbox), before);
     sandbox.ok(["store", "check"]);
     sandbox.ok(["client", "--device", "n"]);

@@ -90,7 +90,7 @@ fn a_ledger_of_another_store_is_noticed() {
 #[test]
 fn a_repair_takes_over_what_the_older_ledger_lacks() {
     let sandbox = older();
-    sandbox.ok(["store", "repair"]).prints("1 certificates");
+    sandbox.ok(["store", "repair"]).prints("1 certificate,");
     sandbox.ok(["store", "check"]);
     sandbox.ok(["client", "--device", "b"]).prints("is up to date");
     sandbox.ok(["client", "--device", "n"]);

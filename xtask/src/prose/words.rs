@@ -12,6 +12,7 @@ pub(super) struct Word {
 pub(super) const WORDS: &[Word] = &[
     word("nobody", "name the subject: no user, no caller, not; or no one"),
     word("somebody", "name the subject: the user, the caller; or someone"),
+    word("anybody", "name the subject: any user, any caller; or anyone"),
     word("whoever", "name the subject: the user who; or anyone who"),
     // These leave open who knows or who acts, which is what the reader wants to know.
     word("it is not known", "no .. is configured; .. is unknown"),

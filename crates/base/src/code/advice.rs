@@ -14,7 +14,7 @@ impl Code {
             Code::CertificateUnreadable => "restore the file from a backup, or issue it again with `--force`",
             Code::NotACa => "find out who made the chain: this certificate may not issue others",
             Code::NotYetValid => "look at the clock first; otherwise wait, or issue a new certificate",
-            Code::Expired => "issue a new certificate: `tbpki client` or `tbpki server` with `--force`",
+            Code::Expired => "renew it: `tbpki renew --device NAME` or `tbpki renew --server NAME`",
             Code::ChainOrder => "put the leaf first, and each certificate's issuer behind it",
             Code::BadSignature => {
                 "find out who made the chain: a certificate was changed, or its issuer is another one"
@@ -28,7 +28,7 @@ impl Code {
             Code::DuplicateInChain => "remove the second copy",
             Code::VersionOne => "use a client that takes such certificates, or have the platform make another one",
             Code::WeakSignature => "issue the certificate again with SHA-256",
-            Code::Revoked => "issue a new certificate with `--force`",
+            Code::Revoked => "issue a new generation with `tbpki client --device NAME`",
             Code::NotSelfSigned => "add the root behind the certificates that are trusted",
             Code::LegacyName => "issue the server's certificate again: `tbpki server` includes every name of the host",
             Code::SignatureUnsupported => "have the certificate issued with RSA, ECDSA on a NIST curve, or Ed25519",

@@ -106,9 +106,9 @@ macro_rules! reach {
 codes! {
     // Configuration and command line.
     1 ConfigSyntax User "The configuration is not valid TOML"
-        "keygen.toml is read as TOML 1.0. The message contains the line and the column at which the parser stopped; the mistake is there or just before it. `keygen.toml.example` shows every key in its place."
+        "keygen.toml is read as TOML 1.0. The message contains the line and the column at which the parser stopped; the mistake is there or just before it. `tbpki config show` lists all keys."
     2 UnknownKey User "Unknown key in the configuration"
-        "Unknown keys are refused, because a mistyped key would otherwise be ignored and its default used. Compare the name with `keygen.toml.example`, or delete the line."
+        "Unknown keys are refused, because a mistyped key would otherwise be ignored and its default used. Correct the name or delete the line; `tbpki config show` lists all keys."
     3 BadValue User "Invalid value in the configuration"
         "The message contains the value and the values that the key accepts. Numbers of days are whole numbers from 1; formats, algorithms and kinds are taken from fixed lists."
     4 ConfigMissing User "There is no keygen.toml"

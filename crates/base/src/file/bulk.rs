@@ -154,7 +154,7 @@ impl BulkDir {
     pub fn check(&self, name: &str, bytes: &[u8], scratch: &mut Zeroizing<Vec<u8>>) -> Result<()> {
         let mut file = self.open_file(name)?;
         let unreadable = |error: std::io::Error| {
-            Code::FileUnreadable.error("this cannot be read").at(self.path.join(name)).caused_by(error)
+            Code::FileUnreadable.error("the file cannot be read").at(self.path.join(name)).caused_by(error)
         };
         // The file is compared piece by piece, so that no second copy of a whole archive is in memory.
         // By pieces that stay in the processor's cache: a fleet is read back whole.
@@ -249,7 +249,7 @@ impl BulkDir {
     /// # Errors
     /// [`Code::FileUnreadable`].
     pub fn names(&self) -> Result<Vec<String>> {
-        let names = tree::names(self.fd.as_fd()).map_err(|errno| fault::reading(&self.path, errno))?;
+        let names = tree::names(self.fd.as_fd()).map_err(|errno| fault::reading_dir(&self.path, errno))?;
         // Names that are not UTF-8 are not ours, and nothing is done with them.
         Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
     }

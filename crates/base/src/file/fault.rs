@@ -38,11 +38,21 @@ pub fn code_of_write(error: &io::Error) -> Code {
     }
 }
 
-/// An error from a system call that was to read `path`.
+/// An error from a system call that was to read the file `path`.
 pub(super) fn reading(path: &Path, errno: Errno) -> Error {
-    let error = Code::FileUnreadable.error("this cannot be read").at(path).because(io::Error::from(errno));
+    unreadable("file", path, errno)
+}
+
+/// An error from a system call that was to read the directory `path`.
+pub(super) fn reading_dir(path: &Path, errno: Errno) -> Error {
+    unreadable("directory", path, errno)
+}
+
+fn unreadable(kind: &str, path: &Path, errno: Errno) -> Error {
+    let error = Code::FileUnreadable.error(format!("the {kind} cannot be read"));
+    let error = error.at(path).because(io::Error::from(errno));
     match errno {
-        Errno::NOENT | Errno::NOTDIR => error.fix("check the path: the file does not exist"),
+        Errno::NOENT | Errno::NOTDIR => error.fix(format!("check the path: the {kind} does not exist")),
         Errno::ACCESS | Errno::PERM => error.fix("run tbpki as a user who may read it, or change its mode or owner"),
         _ => error,
     }

@@ -46,7 +46,7 @@ impl Ownership {
         let mut owner = self.asked()?;
         // Only root can choose the owner of files.
         if process::geteuid().is_root() {
-            let dir = sys::fstat(&base.fd).map_err(|errno| super::fault::reading(&base.path, errno))?;
+            let dir = sys::fstat(&base.fd).map_err(|errno| super::fault::reading_dir(&base.path, errno))?;
             let server = if self.of_server { server_of(base)? } else { None };
             // New files have our own group, or the one that the directory hands down: either way that of the directory.
             let has_group_anyway = server.is_none() && Gid::from_raw(dir.st_gid) == process::getegid();

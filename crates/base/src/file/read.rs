@@ -135,7 +135,7 @@ fn open(path: &Path) -> Result<Opened> {
                 Ok(0) => return Err(unfit("this pipe has no writer").at(path)),
                 Ok(got) => got,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-                Err(error) => return Err(unfit("this cannot be read").caused_by(error).at(path)),
+                Err(error) => return Err(unfit("the file cannot be read").caused_by(error).at(path)),
             };
             // With a writer, the following reads may wait for it.
             sys::fcntl_setfl(&file, OFlags::empty()).map_err(|errno| fault::reading(path, errno))?;
@@ -169,7 +169,7 @@ fn take(mut source: impl Read, expected: usize, limit: usize) -> Result<Zeroizin
             Ok(0) => break,
             Ok(got) => filled += got,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(unfit("this cannot be read").caused_by(error)),
+            Err(error) => return Err(unfit("the file cannot be read").caused_by(error)),
         }
     }
     if filled > limit {

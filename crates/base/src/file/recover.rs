@@ -58,7 +58,7 @@ pub fn recover_and_list(dir: impl AsRef<Path>) -> Result<Option<Vec<String>>> {
 }
 
 fn list(base: &Base) -> Result<Vec<String>> {
-    let names = tree::names(base.fd.as_fd()).map_err(|errno| fault::reading(&base.path, errno))?;
+    let names = tree::names(base.fd.as_fd()).map_err(|errno| fault::reading_dir(&base.path, errno))?;
     // Our own names are ASCII, so a name of another encoding cannot be a leftover of ours.
     Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
 }

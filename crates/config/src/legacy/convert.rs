@@ -166,7 +166,7 @@ impl Conversion<'_> {
             }
         }
         if self.properties.variables.contains_key("SERVER_KEYSTORE_DIR") {
-            let what = "`tbpki server` copies all of the server's files there, without asking";
+            let what = "`tbpki server` copies all files of the server to DIR, without asking";
             self.note(
                 Code::LegacyConverted.note(what).because("the old script asked, and copied only the .jks"),
                 "SERVER_KEYSTORE_DIR",
@@ -315,15 +315,18 @@ impl Conversion<'_> {
             format!("the passwords are kept, in files of mode 0600 under {}/secrets: {}", self.store, files.join(", "));
         let is_published = |file| self.secret(file).is_some_and(|secret| PUBLISHED.contains(&secret.reveal()));
         let published: Vec<_> = PASSWORDS.iter().filter(|(_, _, file)| is_published(file)).collect();
-        let Some((_, _, first)) = published.first() else {
+        if published.is_empty() {
             return Some(Code::LegacyConverted.note(what).fix("delete keygen.properties once all is well"));
-        };
+        }
         let names: Vec<&str> = published.iter().map(|(name, ..)| *name).collect();
         let why = format!("ThingsBoard's documentation contains these, and everyone knows them: {}", names.join(", "));
+        // All of them: a keystore that is opened with a published key password is no better than one with both.
+        let files: Vec<&str> = published.iter().map(|(.., file)| *file).collect();
         let fix = format!(
             // 18 bytes are 24 characters in base64, without padding.
-            "to replace one, run `(umask 077; head -c 18 /dev/urandom | base64 > {}/secrets/{first})` before `tbpki server` \
-             and `tbpki client`; delete keygen.properties once all is well",
+            "to replace them, run `for f in {}; do (umask 077; head -c 18 /dev/urandom | base64 > {}/secrets/$f); done` \
+             before `tbpki server` and `tbpki client`; delete keygen.properties once all is well",
+            files.join(" "),
             self.store
         );
         Some(Code::LegacyConverted.warning(what).because(why).fix(fix))
@@ -344,7 +347,7 @@ impl Conversion<'_> {
         let changes = [
             (
                 "certificates are signed by CAs of your own instead of by themselves",
-                "what clients trust no longer changes when the server's certificate does",
+                "clients trust the root, which does not change with the server certificate",
             ),
             (
                 "a device's common name is its own name",
@@ -356,10 +359,10 @@ impl Conversion<'_> {
             ),
             (
                 "the .jks files are true JKS",
-                "the keytool of Java 9 and later writes PKCS#12 under that name; what reads JKS reads both",
+                "the keytool of Java 9 and later writes PKCS#12 under that name; programs that read JKS read both",
             ),
             (
-                "the .pem of the server holds its chain alone, and the key is not encrypted in the file with _key in its name",
+                "the .pem of the server contains only the chain, and the key is not encrypted in the file with _key in its name",
                 "the old file held an encrypted key, which ThingsBoard ignores; .pk8.pem was the plain one",
             ),
         ];

@@ -52,7 +52,7 @@ impl LegacyValue {
 impl fmt::Debug for LegacyValue {
     // A password may be in the pieces.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Value(..)")
+        f.write_str("LegacyValue(..)")
     }
 }
 

@@ -250,7 +250,7 @@ macro_rules! numbers {
 
 numbers! {
     /// A lifetime in days. A hundred years is the most: far less than where X.509 dates end (year 9999),
-    /// and more than anybody means.
+    /// and more than any user needs.
     Days(u32), 1..=36_500, "a whole number of days";
     /// A time to wait, in seconds.
     Seconds(u32), 1..=3_600, "a whole number of seconds";

@@ -70,6 +70,14 @@ fn certificate_fault<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option
     }
 }
 
+/// When to try again: `Retry-After` is a number of seconds or a date (RFC 9110, section 10.2.3).
+fn after(value: &str) -> String {
+    match value.trim().parse::<u64>() {
+        Ok(seconds) => format!(" after {seconds} seconds"),
+        Err(_) => format!(" after {}", printable(&value.chars().take(40).collect::<String>())),
+    }
+}
+
 /// The roots of a file, or those of the system.
 fn roots(cafile: Option<&Path>) -> Result<RootCertStore> {
     let ders: Vec<Vec<u8>> = match cafile {
@@ -80,11 +88,18 @@ fn roots(cafile: Option<&Path>) -> Result<RootCertStore> {
         }
         None => provision::Roots::system()?.into_der(),
     };
+    if ders.is_empty()
+        && let Some(path) = cafile
+    {
+        return Err(Code::CertificateUnreadable.error("the file contains no certificate").at(path));
+    }
     let mut roots = RootCertStore::empty();
     // Roots that rustls does not parse are left out: one odd root of a system must not stop every connection.
     let (added, _) = roots.add_parsable_certificates(ders.into_iter().map(CertificateDer::from));
     match cafile {
-        Some(path) if added == 0 => Err(Code::CertificateUnreadable.error("the file contains no certificate").at(path)),
+        Some(path) if added == 0 => Err(Code::CertificateUnreadable
+            .error("no certificate in the file can be a root of TLS connections")
+            .at(path)),
         _ => Ok(roots),
     }
 }
@@ -95,7 +110,7 @@ impl Server {
         let roots = roots(cafile)?;
         let url = url.trim_end_matches('/');
         if !url.starts_with("https://") {
-            return Err(Code::BadValue
+            return Err(Code::EnrolmentUrl
                 .error("the URL of an enrolment server begins with https://")
                 .item(url)
                 .fix("name the URL without /.well-known, for example https://enroll.example.org:9443"));
@@ -186,7 +201,7 @@ impl Server {
         match answer.status {
             StatusCode::OK => Ok(answer),
             StatusCode::ACCEPTED | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-                let after = answer.retry_after.map(|after| format!(" after {after} seconds")).unwrap_or_default();
+                let after = answer.retry_after.as_deref().map(after).unwrap_or_default();
                 Err(Code::EnrolmentLater
                     .error(format!("the enrolment server is not ready; try again{after}"))
                     .item(&self.base)
@@ -224,11 +239,12 @@ impl Server {
                 why = next.to_string();
                 source = next.source();
             }
-            Code::EnrolmentUnreachable
-                .error("the enrolment server cannot be reached")
-                .item(url)
-                .because(why)
-                .fix("check the URL, and name the roots of the server with --cafile")
+            Code::EnrolmentUnreachable.error("the enrolment server cannot be reached").item(url).because(why).fix(
+                match self.cafile {
+                    Some(_) => "check the URL, and whether the server runs",
+                    None => "check the URL, and name the roots of the server with --cafile",
+                },
+            )
         };
         self.runtime.block_on(async {
             let mut answer = request(&client).send().await.map_err(unreachable)?;
@@ -346,4 +362,16 @@ fn encoded(label: &str) -> String {
 /// The error for an answer that cannot be used.
 pub(super) fn unexpected(why: impl std::fmt::Display) -> Error {
     Code::EnrolmentAnswer.error("the enrolment server sent an answer that cannot be used").because(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_the_next_attempt_is_a_number_of_seconds_or_a_date() {
+        assert_eq!(after("120"), " after 120 seconds");
+        assert_eq!(after("Wed, 21 Oct 2026 07:28:00 GMT"), " after Wed, 21 Oct 2026 07:28:00 GMT");
+        assert!(!after("\u{1b}[2J").contains('\u{1b}'));
+    }
 }

@@ -114,6 +114,7 @@ fn finish(
         platform.take_from(workspace, ledger, &open, &mut progress)?;
         platform.distrust_cas(workspace, ledger, &open, report)?;
     }
+    report.findings.extend(platform.take_finding());
     if parts.are_listed() && has_open_lists(ledger, parts)? {
         steps::lists(workspace, ledger, report)?;
     }

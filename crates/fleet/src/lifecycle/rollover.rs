@@ -194,7 +194,10 @@ fn not_set(ca: &Ca, missing: &[NotRefreshed]) -> Error {
     let first: Vec<String> = missing.iter().take(5).map(|left| format!("{}: {}", left.name, left.why.what)).collect();
     let more = if missing.len() > first.len() { "; .." } else { "" };
     Code::ProfileCaInUse
-        .error(format!("{} devices of {} do not have their certificate as their credential", missing.len(), ca.name()))
+        .error(match missing.len() {
+            1 => format!("1 device of {} does not have its certificate as its credential", ca.name()),
+            count => format!("{count} devices of {} do not have their certificate as their credential", ca.name()),
+        })
         .item(ca.name())
         .because(format!("{}{more}", first.join("; ")))
         .fix("--create makes devices that are not there; --leave-behind goes on without them")

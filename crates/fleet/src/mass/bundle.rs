@@ -186,9 +186,7 @@ pub(crate) fn bundle_job(
     let Run { now, failed, stop, findings, .. } = run;
     whole.findings.extend(findings);
     whole.findings.append(&mut end.findings);
-    // The ledger does not know the failures of devices that keep an earlier bundle, so the count of this run may be
-    // higher.
-    // Those that have an earlier bundle do not lack one.
+    // The ledger keeps no failure of a device that has an earlier bundle, so the count of this run may be higher.
     let failed = counts.failed.max(failed);
     whole.stopped = end.stopped_to_go_on(stop, now == 0, "bundling")?;
     whole.phases.push(PhaseReport::new(PhaseName::Bundle, job.size, counts, now, failed, begun));
@@ -345,16 +343,16 @@ impl Run<'_> {
     ) -> Result<Option<Vec<Key>>> {
         let mut keys: Vec<Key> = Vec::with_capacity(shard.entries.len());
         for (index, entry) in shard.entries.iter().enumerate() {
-            if !entry.is_for_job() || !(self.whole || phase::lacks(entry, Phase::Bundle)?) {
-                continue;
-            }
-            // Every 64 devices: a check for each one would ask the ledger too often.
+            // Every 64 devices: a check for each one would ask the ledger too often. Also where the device is skipped.
             if index.is_multiple_of(STEP) {
                 if self.stop.is_asked() {
                     return Ok(None);
                 }
                 lease.keep(runner.ledger)?;
                 self.progress.tick();
+            }
+            if !entry.is_for_job() || !(self.whole || phase::lacks(entry, Phase::Bundle)?) {
+                continue;
             }
             let key = &entry.key;
             let refused = match self.device(shard, index, &key.name) {

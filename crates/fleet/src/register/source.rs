@@ -272,7 +272,6 @@ pub(crate) fn issued_entry(view: &View, name: &str) -> Result<Entry> {
     let entry = view.latest(Kind::Device, name)?.ok_or_else(|| {
         Code::UnknownIdentity
             .error(format!("the store has no device {name:?}"))
-            .item(name)
             .fix("issue it with `tbpki client --device NAME`; `tbpki list` shows what there is")
     })?;
     match entry.role {

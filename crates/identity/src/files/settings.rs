@@ -36,8 +36,10 @@ pub(crate) struct ServerSettings<'a> {
     pub(crate) prefix: &'a str,
     /// The format of the keystore that the lines name, where there is one.
     pub(crate) keystore: Option<KeystoreFormat>,
-    /// True if key and chain stand in one PEM file.
+    /// True if key and chain are in one PEM file.
     pub(crate) single_file: bool,
+    /// The directory of the files on ThingsBoard's machine; `None` where they are written to it.
+    pub(crate) directory: Option<&'a Path>,
 }
 
 impl ServerSettings<'_> {
@@ -51,7 +53,7 @@ impl ServerSettings<'_> {
     /// # Errors
     /// [`Code::SettingsCharacter`].
     pub(crate) fn check_directory(&self, dir: &Path) -> Result<()> {
-        let dir = absolute(dir)?;
+        let dir = self.directory_for(dir)?;
         // A path that is not UTF-8 would be written with other characters, and lead nowhere.
         let is_plain = dir.to_str().is_some_and(|dir| !dir.chars().any(is_deceptive));
         if is_plain || self.forms.is_empty() { Ok(()) } else { Err(refused("the path of the directory").at(dir)) }
@@ -70,12 +72,17 @@ impl ServerSettings<'_> {
         let write = |form: &SettingsForm| {
             let text = match form {
                 SettingsForm::EnvFile => env_file(&settings),
-                SettingsForm::Compose => compose(&settings, &absolute(dir)?),
+                SettingsForm::Compose => compose(&settings, &self.directory_for(dir)?),
                 SettingsForm::Kubernetes => kubernetes(&settings, &mounted(files, &settings)),
             };
             Ok(OutputFile::private(form.file_name(), into_bytes(sealed(text))))
         };
         self.forms.iter().map(write).collect()
+    }
+
+    /// The directory that the settings name, for files that are written to `dir`.
+    fn directory_for(&self, dir: &Path) -> Result<PathBuf> {
+        self.directory.map_or_else(|| absolute(dir), |directory| Ok(directory.to_owned()))
     }
 
     fn settings(&self, dir: &Path, keystore: Option<&KeystorePlan>) -> Result<ThingsBoardSettings> {
@@ -108,7 +115,7 @@ impl ServerSettings<'_> {
             mqtt_port: self.mqtt_port,
             // ThingsBoard loads a bare name from its configuration directory, and watches the file of this name in its
             // working directory for changes: it would not notice a replaced certificate.
-            directory: format!("{}/", absolute(dir)?.display()),
+            directory: format!("{}/", self.directory_for(dir)?.display()),
         })
     }
 }

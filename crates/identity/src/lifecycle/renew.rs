@@ -257,7 +257,11 @@ fn of_others(workspace: &Workspace<'_>, entry: &Entry, leaf: Certificate, asked:
 
 /// The algorithm of the next key: that of the present one, unless tbpki makes none of that.
 fn algorithm(workspace: &Workspace<'_>, entry: &Entry) -> Algorithm {
-    entry.algorithm.parse().unwrap_or(workspace.config.client.alg.value)
+    let configured = match entry.key.kind {
+        Kind::Server => workspace.config.server.alg.value,
+        Kind::Device | Kind::Ca => workspace.config.client.alg.value,
+    };
+    entry.algorithm.parse().unwrap_or(configured)
 }
 
 /// The parameters of the next generation: those of the present one, by the CA that signs now. A device of a fleet gets

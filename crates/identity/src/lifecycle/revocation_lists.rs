@@ -12,7 +12,7 @@ use base::{Code, Finding, Result, digest};
 use config::Config;
 use ledger::{Entry, Generation, NewList};
 use pki::Certificate;
-use pki::armour;
+use pki::armor;
 use pki::crl::Crl;
 use pki::device_name::DeviceName;
 use pki::pem_bundle::PemBundle;
@@ -231,7 +231,7 @@ impl Writer<'_, '_> {
                 }
             };
             if let Some(list) = list {
-                armour::append("X509 CRL", list.der(), &mut pem);
+                armor::append("X509 CRL", list.der(), &mut pem);
             }
         }
         if self.dry_run {

@@ -32,7 +32,7 @@ impl Confirmation {
     }
 }
 
-/// Those that do not have a generation as far as is known.
+/// Those that are not confirmed to have a generation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unconfirmed {
     /// All that count: current, and not expired.

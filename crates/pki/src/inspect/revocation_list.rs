@@ -14,7 +14,7 @@ pub(super) fn item(crl: &Crl, now: OffsetDateTime) -> InspectedItem {
         findings.push(Code::NotYetValid.fault("the list was made later than now"));
     }
     if crl.next_update().is_some_and(|next| next < now) {
-        findings.push(Code::Expired.fault("the list is out of date"));
+        findings.push(Code::Expired.fault("the list is out of date").fix("write the next list: `tbpki crl`"));
     }
     if crl.signature_algorithm().is_weak() {
         findings.push(Code::WeakSignature.fault(format!("it is signed with {}", crl.signature_algorithm())));

@@ -6,7 +6,7 @@ use base::{Code, Result};
 
 use super::{KeyEntry, Keystore, TrustedEntry};
 
-/// The longest alias that is written, in bytes of UTF-8: far beyond what anybody types, far within what JKS can hold.
+/// The longest alias that is written, in bytes of UTF-8: far beyond what users type, far within what JKS can hold.
 const MAX_LENGTH: usize = 1024;
 
 /// The alias as Java looks it up.

@@ -82,7 +82,7 @@ fn start(path: &Path) -> Result<Pkcs11> {
         Err(error) => Err(refused("the PKCS#11 module does not start")
             .because(fault::words(&error))
             .at(path)
-            .fix("see to what it is configured with: SoftHSM reads the file that SOFTHSM2_CONF names")),
+            .fix("check its configuration: SoftHSM reads the file that SOFTHSM2_CONF names")),
     }
 }
 

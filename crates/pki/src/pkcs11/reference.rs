@@ -14,7 +14,7 @@ use der::asn1::{AnyRef, Utf8StringRef};
 use der::{Decode, Sequence, Tag, Tagged};
 
 use super::uri::{self, TokenUri, encoded_path};
-use crate::asn1::armour;
+use crate::asn1::armor;
 use crate::asn1::blocks::blocks;
 use crate::asn1::tlv::{SEQUENCE, UTF8_STRING, push, tlv};
 
@@ -49,7 +49,7 @@ impl KeyReference {
         if self.made {
             text.extend_from_slice(format!("{MADE}\n").as_bytes());
         }
-        armour::append(LABEL, &tlv(SEQUENCE, &content), &mut text);
+        armor::append(LABEL, &tlv(SEQUENCE, &content), &mut text);
         text
     }
 
@@ -212,7 +212,7 @@ mod tests {
             [tlv(UTF8_STRING, b"pkcs11:"), [tlv(VISIBLE_STRING, b"v2"), tlv(UTF8_STRING, URI.as_bytes())].concat()]
         {
             damaged.clear();
-            armour::append(LABEL, &tlv(SEQUENCE, &content), &mut damaged);
+            armor::append(LABEL, &tlv(SEQUENCE, &content), &mut damaged);
             assert_eq!(KeyReference::from_pem(&damaged).unwrap_err().code(), Code::Pkcs11Uri);
         }
     }

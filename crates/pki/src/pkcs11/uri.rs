@@ -186,7 +186,7 @@ impl FromStr for TokenUri {
     }
 }
 
-/// Refuses a PIN, and what may be one mistyped, before anybody looks at how it is written.
+/// Refuses a PIN, and what may be a mistyped one, before the value is parsed.
 fn refuse_pin(name: &str) -> Result<()> {
     match name.to_ascii_lowercase() {
         // Case is folded, because a misspelled attribute would otherwise put its value into a message.
@@ -325,7 +325,7 @@ fn unknown(name: &str) -> Error {
     match closest(name, &KNOWN) {
         Some(known) => error.fix(format!("did you mean {known}?")),
         None => error
-            .because("what is not understood could mean another key")
+            .because("an unknown attribute could select another key")
             .fix(format!("remove it; tbpki accepts {}", KNOWN.join(", "))),
     }
 }

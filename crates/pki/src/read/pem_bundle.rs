@@ -53,7 +53,7 @@ impl PemBundle {
         let blocks = blocks(bytes)?;
         if blocks.is_empty() {
             let error = Code::CertificateUnreadable
-                .error("there is nothing in PEM or DER in it")
+                .error("the file contains neither PEM nor DER")
                 .fix("a PEM file has lines such as `-----BEGIN CERTIFICATE-----`");
             return Err(if bytes.trim_ascii().is_empty() { error.because("the file is empty") } else { error });
         }

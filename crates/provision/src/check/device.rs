@@ -14,7 +14,7 @@ use super::rejection::LoginContext;
 use super::report::CheckReport;
 use super::tls_session::TlsSession;
 use super::wire::{self, ServerView};
-use super::{Announce, BrokerKind, CheckDepth, CheckedCredential, DeviceCheck, issuers, token_of};
+use super::{Announce, BrokerKind, CheckDepth, CheckedCredential, DeviceCheck, RevokedLeaf, issuers, token_of};
 use crate::files::LoginKey;
 use crate::files::login::{Aspect, LoginFiles, LoginFindings};
 use crate::tls::{ClientKey, CloseReason, TrustPolicy};
@@ -121,12 +121,16 @@ fn file_layers(check: &DeviceCheck, files: &LoginFiles, looked: &LoginFindings, 
 
 /// The fault of a leaf that the ledger knows as revoked, whatever the broker makes of it.
 fn revocation(check: &DeviceCheck, leaf: &Certificate) -> Option<Finding> {
-    let id = leaf.credentials_id();
-    let revoked = check.revoked.iter().find(|revoked| revoked.credentials_id == id)?;
+    let revoked = revoked(check, leaf)?;
     // From the ledger: what the broker knows of the revocation is shown by the login itself.
     let reason = revoked.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
     let finding = Code::Revoked.fault(format!("the ledger has it as revoked on {}{reason}", revoked.at.date()));
     Some(finding.fix("issue a new generation: `tbpki client --device NAME`"))
+}
+
+fn revoked<'a>(check: &'a DeviceCheck, leaf: &Certificate) -> Option<&'a RevokedLeaf> {
+    let id = leaf.credentials_id();
+    check.revoked.iter().find(|revoked| revoked.credentials_id == id)
 }
 
 /// Lowers the severity of findings that are normal for this platform.
@@ -211,6 +215,10 @@ impl LoginAttempt<'_> {
             shown: if let LoadedLogin::Certificate { leaf, .. } = self.held { Some(leaf) } else { None },
             registered: self.check.registered.as_ref(),
             profile: self.check.profile.as_ref(),
+            is_revoked: match self.held {
+                LoadedLogin::Certificate { leaf, .. } => revoked(self.check, leaf).is_some(),
+                LoadedLogin::Token(_) | LoadedLogin::Nothing => false,
+            },
             client_id: &words.client_id,
             now: server.now,
         };

@@ -18,6 +18,8 @@ pub(super) struct LoginContext<'a> {
     pub(super) shown: Option<&'a Certificate>,
     pub(super) registered: Option<&'a Registered>,
     pub(super) profile: Option<&'a IssuingProfile>,
+    /// Whether the ledger has the certificate as revoked.
+    pub(super) is_revoked: bool,
     pub(super) client_id: &'a str,
     pub(super) now: OffsetDateTime,
 }
@@ -102,6 +104,14 @@ impl LoginContext<'_> {
                 .because(format!("{said}; it begins on {}", leaf.not_before().date()))
                 .item(label)
                 .fix("check the clocks of this machine and of the one that issued it");
+        }
+        // Before the advice to register it: this certificate must not come back.
+        if self.is_revoked {
+            return Code::CertificateUnknown
+                .fault("the broker refuses the certificate, which is revoked")
+                .because(said)
+                .item(label)
+                .fix("issue a new generation: `tbpki client --device NAME`");
         }
         if let (BrokerKind::ThingsBoard, Some(profile), None) = (self.kind, self.profile, self.registered) {
             return unknown_of_profile(profile, said).item(label);
@@ -223,5 +233,5 @@ fn dropped(said: &str) -> Finding {
     Code::CertificateDropped
         .fault("the certificate does not reach ThingsBoard")
         .because(format!("{said}, as for clients that show none"))
-        .fix("let the balancer pass TCP through to port 8883 instead of reason TLS")
+        .fix("let the load balancer pass TCP through to port 8883 instead of terminating TLS")
 }

@@ -1,4 +1,4 @@
-//! The files that a device logs in with, and what is wrong with them before any of them is shown to anybody.
+//! The files that a device logs in with, and their faults, found before any of them is sent to a server.
 
 use std::path::{Path, PathBuf};
 

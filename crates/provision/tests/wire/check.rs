@@ -223,7 +223,7 @@ fn the_token_is_the_password_where_it_belongs_there() {
 fn a_server_that_does_not_ask_is_sent_nothing() {
     let scene = Scene::new();
     // One connection: after the look there is no reason for a second one.
-    let (target, server) = tls_for(1, Show { clients: Clients::Anybody, ..scene.show() });
+    let (target, server) = tls_for(1, Show { clients: Clients::Anonymous, ..scene.show() });
     let report = run(&scene.check(&target));
     assert_eq!(faults(&report), [(Layer::ClientCertificate, Code::CertificateNotAsked)]);
     assert_eq!(report.layer(Layer::Login).unwrap().verdict, Verdict::Skipped);

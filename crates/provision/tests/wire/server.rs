@@ -82,7 +82,8 @@ pub(crate) struct Show {
 
 /// The demands of a server on its clients.
 pub(crate) enum Clients {
-    Anybody,
+    /// No certificate is requested.
+    Anonymous,
     Asked(Ca),
     Required(Ca),
     /// Whose keys are of RSA.
@@ -92,7 +93,7 @@ pub(crate) enum Clients {
 impl Show {
     pub(crate) fn new(chain: impl IntoIterator<Item = Vec<u8>>, key: KeyPair) -> Self {
         let chain = chain.into_iter().collect();
-        Self { chain, key, versions: rustls::ALL_VERSIONS, clients: Clients::Anybody, answers: Vec::new() }
+        Self { chain, key, versions: rustls::ALL_VERSIONS, clients: Clients::Anonymous, answers: Vec::new() }
     }
 }
 
@@ -161,7 +162,7 @@ fn configured(show: Show) -> (Arc<ServerConfig>, Vec<Vec<u8>>) {
     };
     let verifier = |ca: Ca| verifier_with(ca, provider.clone());
     let builder = match show.clients {
-        Clients::Anybody => builder.with_no_client_auth(),
+        Clients::Anonymous => builder.with_no_client_auth(),
         Clients::Asked(ca) => builder.with_client_cert_verifier(verifier(ca).allow_unauthenticated().build().unwrap()),
         Clients::Required(ca) => builder.with_client_cert_verifier(verifier(ca).build().unwrap()),
         Clients::AskedForRsa(ca) => {

@@ -119,9 +119,9 @@ impl ShardStore {
         }
         if let Some(place) = Self::open(dir)? {
             let what = match place.mark.job {
-                Some(job) if place.is_known_to(view)? => format!("this belongs to job {job}"),
-                Some(job) => format!("this belongs to job {job} of another store"),
-                None => "this is a store".to_owned(),
+                Some(job) if place.is_known_to(view)? => format!("the directory belongs to job {job}"),
+                Some(job) => format!("the directory belongs to job {job} of another store"),
+                None => "the directory is a store".to_owned(),
             };
             let taken = Code::PlaceTaken.error(what).at(&place.dir);
             return Err(taken.fix("name another directory, or go on with the job that is there"));
@@ -161,13 +161,13 @@ impl ShardStore {
         match (self.mark.job, owner) {
             // The order of the arms matters: the job's number is compared before its random identifier, because the
             // message can name it.
-            (Some(there), None) => taken(format!("this belongs to job {there}")),
-            (None, Some(_)) => taken("this is a store".to_owned()),
+            (Some(there), None) => taken(format!("the directory belongs to job {there}")),
+            (None, Some(_)) => taken("the directory is a store".to_owned()),
             (Some(there), Some(owner)) if there != owner.job.id.number() => {
-                taken(format!("this belongs to job {there}, not to job {}", owner.job.id))
+                taken(format!("the directory belongs to job {there}, not to job {}", owner.job.id))
             }
             (Some(there), Some(owner)) if !self.is_of(store, owner)? => {
-                taken(format!("this belongs to job {there} of another store"))
+                taken(format!("the directory belongs to job {there} of another store"))
             }
             _ if (self.mark.layout, self.mark.packing) != (layout, packing) => {
                 taken(format!("the job is written here as {}, and in another way", self.mark.layout))

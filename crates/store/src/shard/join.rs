@@ -136,7 +136,7 @@ pub fn join(place: &ShardStore, attempts: &[Attempt]) -> Result<JoinResult> {
     let archive = place.archive().ok_or_else(|| Code::Internal.error("a place without an archive is joined"))?;
     let sealed = place.packing().sealed;
     let whole = JoinResult { index: index_of(&archive), archive: (!sealed).then_some(archive) };
-    let mut joining = JoinAttempts::open(place)?;
+    let mut joining = GrowingArchive::open(place)?;
     if joining.state.done {
         // An earlier run may have been killed after the last state and before it removed all that this replaces.
         joining.sweep()?;
@@ -159,7 +159,7 @@ pub fn join(place: &ShardStore, attempts: &[Attempt]) -> Result<JoinResult> {
 }
 
 /// An archive that grows.
-struct JoinAttempts<'a> {
+struct GrowingArchive<'a> {
     place: &'a ShardStore,
     dir: BulkDir,
     state: JoinProgress,
@@ -168,7 +168,7 @@ struct JoinAttempts<'a> {
     end: u64,
 }
 
-impl<'a> JoinAttempts<'a> {
+impl<'a> GrowingArchive<'a> {
     fn open(place: &'a ShardStore) -> Result<Self> {
         let dir = BulkDir::open(&place.dir)?;
         let mut state = JoinProgress::read(place)?;
@@ -206,8 +206,8 @@ impl<'a> JoinAttempts<'a> {
     fn is_published(&self) -> Result<bool> {
         let Some(archive) = self.place.archive() else { return Ok(false) };
         // The exact length: a file of another job with this name must not be taken for ours.
-        let at_least = self.state.starts.last().copied().unwrap_or_default().saturating_add(self.end);
-        let there = archive.metadata().is_ok_and(|file| file.is_file() && file.len() == at_least);
+        let expected = self.state.starts.last().copied().unwrap_or_default().saturating_add(self.end);
+        let there = archive.metadata().is_ok_and(|file| file.is_file() && file.len() == expected);
         Ok(there && self.state.starts.len() > 1 && !self.dir.holds(GROWING)?)
     }
 

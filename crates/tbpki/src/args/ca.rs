@@ -125,7 +125,7 @@ pub struct CaConfirmArgs {
 pub struct CaActivateArgs {
     #[command(flatten)]
     pub(crate) step: CaStepArgs,
-    /// Go on without the devices and brokers that do not have the new generation as far as is known
+    /// Go on without the devices and brokers that are not confirmed to have the new generation
     #[arg(long)]
     pub leave_behind: bool,
     /// Create the devices of a profile that the platform does not have

@@ -70,6 +70,24 @@ mod tests {
     }
 
     #[test]
+    fn devices_are_renewed_revoked_and_forgotten_with_or_without_the_flag() {
+        for verb in ["renew", "revoke", "forget"] {
+            for line in [format!("tbpki {verb} a b"), format!("tbpki {verb} --device a,b")] {
+                let names = match parsed(&line) {
+                    Ok(Verb::Renew(args)) => [&args.name[..], &args.device].concat(),
+                    Ok(Verb::Revoke(args)) => [&args.name[..], &args.device].concat(),
+                    Ok(Verb::Forget(args)) => [&args.name[..], &args.device].concat(),
+                    other => panic!("{line}: {other:?}"),
+                };
+                let names: Vec<&str> = names.iter().map(super::DeviceName::as_str).collect();
+                assert_eq!(names, ["a", "b"], "{line}");
+            }
+            assert!(parsed(&format!("tbpki {verb}")).is_err(), "{verb}");
+        }
+        assert!(parsed("tbpki revoke a --open").is_err() && parsed("tbpki renew a --all").is_err());
+    }
+
+    #[test]
     fn several_devices_are_registered_with_or_without_the_flag() {
         for line in [
             "tbpki register a b",

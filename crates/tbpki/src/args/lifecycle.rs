@@ -19,8 +19,12 @@ use crate::completion;
 
 /// The arguments of `tbpki renew`.
 #[derive(Debug, Clone, Args)]
-#[command(group = clap::ArgGroup::new("which").required(true).args(["device", "server", "all", "est"]))]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["name", "device", "server", "all", "est"]))]
 pub struct RenewArgs {
+    /// The devices
+    // Without a delimiter: a name may contain a comma.
+    #[arg(value_name = "NAME", value_parser = parsed::<DeviceName>(), add = completion::devices())]
+    pub name: Vec<DeviceName>,
     /// This host, without a store: renew the certificate in --cert at the EST server with this URL, without /.well-known
     #[arg(long, value_name = "URL", value_parser = text(), requires = "cert", requires = "key", conflicts_with_all = ["due", "within", "register", "keep"])]
     pub est: Option<String>,
@@ -42,7 +46,7 @@ pub struct RenewArgs {
     /// With --est: the label, if the server has several
     #[arg(long, value_name = "LABEL", value_parser = text(), requires = "est")]
     pub label: Option<String>,
-    /// The devices (repeat or separate by commas)
+    /// The same as NAME (repeat or separate by commas)
     #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), value_delimiter = ',', add = completion::devices())]
     pub device: Vec<DeviceName>,
     /// The server; without NAME, the only one of the store
@@ -113,9 +117,13 @@ pub struct NeedsRenewalArgs {
 
 /// The arguments of `tbpki revoke`.
 #[derive(Debug, Clone, Args)]
-#[command(group = clap::ArgGroup::new("targets").required(true).args(["device", "server", "serial", "file", "job", "station", "ca", "open"]))]
+#[command(group = clap::ArgGroup::new("targets").required(true).args(["name", "device", "server", "serial", "file", "job", "station", "ca", "open"]))]
 pub struct RevokeArgs {
-    /// The devices (repeat or separate by commas)
+    /// The devices
+    // Without a delimiter: a name may contain a comma.
+    #[arg(value_name = "NAME", value_parser = parsed::<DeviceName>(), add = completion::devices())]
+    pub name: Vec<DeviceName>,
+    /// The same as NAME (repeat or separate by commas)
     #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), value_delimiter = ',', add = completion::devices())]
     pub device: Vec<DeviceName>,
     /// The servers (repeat or separate by commas)
@@ -127,10 +135,10 @@ pub struct RevokeArgs {
     /// The devices that FILE names, one on each line
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// What this job has issued
+    /// The certificates that this job has issued
     #[arg(long, value_name = "JOB", add = completion::jobs())]
     pub job: Option<u64>,
-    /// What the station with this host name has issued
+    /// The certificates that the station with this host name has issued
     #[arg(long, value_name = "STATION", value_parser = text())]
     pub station: Option<String>,
     /// This CA, because its key can be known to others: the generations that the present one has replaced, or the present
@@ -138,13 +146,13 @@ pub struct RevokeArgs {
     #[arg(long, value_name = "CA", value_parser = text(), add = completion::cas())]
     pub ca: Option<String>,
     /// Revoke this generation of the CA
-    #[arg(long, value_name = "N", requires = "ca", conflicts_with_all = ["device", "server", "serial", "file", "job", "station", "open"])]
+    #[arg(long, value_name = "N", requires = "ca", conflicts_with_all = ["name", "device", "server", "serial", "file", "job", "station", "open"])]
     pub generation: Option<u32>,
     /// Finish the steps of earlier revocations that are open
     #[arg(long, conflicts_with = "reason")]
     pub open: bool,
     /// The CA that issued the certificate, by its name in `tbpki list`
-    #[arg(long, value_name = "CA", value_parser = text(), requires = "serial", add = completion::cas(), conflicts_with_all = ["device", "server", "file", "job", "station", "ca", "open"])]
+    #[arg(long, value_name = "CA", value_parser = text(), requires = "serial", add = completion::cas(), conflicts_with_all = ["name", "device", "server", "file", "job", "station", "ca", "open"])]
     pub issuer: Option<String>,
     /// The reason: unspecified, keyCompromise, cACompromise, affiliationChanged, superseded, cessationOfOperation or
     /// privilegeWithdrawn
@@ -217,9 +225,14 @@ pub struct ImportArgs {
 
 /// The arguments of `tbpki forget`.
 #[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("targets").required(true).args(["name", "device"]))]
 pub struct ForgetArgs {
-    /// The devices (repeat or separate by commas)
-    #[arg(long, required = true, value_name = "NAME", value_parser = parsed::<DeviceName>(), value_delimiter = ',', add = completion::devices())]
+    /// The devices
+    // Without a delimiter: a name may contain a comma.
+    #[arg(value_name = "NAME", value_parser = parsed::<DeviceName>(), add = completion::devices())]
+    pub name: Vec<DeviceName>,
+    /// The same as NAME (repeat or separate by commas)
+    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), value_delimiter = ',', add = completion::devices())]
     pub device: Vec<DeviceName>,
     /// Do not revoke certificates that have not expired
     #[arg(long)]

@@ -47,7 +47,11 @@ impl<'a> ImportedSecrets<'a> {
             // A file gives the same wrong secret again and again.
             return Ok(secret.clone().filter(|_| !again));
         }
-        let question = if again { format!("not the right one; {}", source.what) } else { source.what.to_owned() };
+        let question = match (again, which) {
+            (false, _) => source.what.to_owned(),
+            (true, ImportedSecret::Passphrase) => format!("wrong passphrase; {}", source.what),
+            (true, ImportedSecret::KeyPassword) => format!("wrong password; {}", source.what),
+        };
         self.prompter.secret(&question, source.option).map(Some)
     }
 }

@@ -142,7 +142,7 @@ pub fn check_own(path: &Path) -> Result<()> {
         Err(Errno::NOENT) => return Ok(()),
         Err(errno) => return Err(fault::reading(path, errno)),
     };
-    let dir = sys::stat(parent).map_err(|errno| fault::reading(parent, errno))?;
+    let dir = sys::stat(parent).map_err(|errno| fault::reading_dir(parent, errno))?;
     check_stat(path, &file, dir.st_uid)
 }
 

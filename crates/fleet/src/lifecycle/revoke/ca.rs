@@ -3,6 +3,7 @@
 //! A revoked CA has no revocation list of its own: brokers that ask for the list of the CA of a leaf then refuse every leaf
 //! below it. It is taken out of the files that brokers trust, and the list of its root has its certificate.
 
+use base::text::counted;
 use base::{Code, Error, Result};
 use identity::lifecycle::rollover::{cross_generations, named};
 use ledger::{Entry, Kind, OpenStep, Role};
@@ -39,9 +40,10 @@ pub(super) fn revoke(
         report.add(entry, done, true);
         let depending = view.count_issued_by(&ca.name(), entry.generation(), now)?;
         if !ca.is_root() && depending > 0 && entry.role != Role::Retired {
+            let depending = counted(depending, "certificate in use depends", "certificates in use depend");
             report.findings.push(
                 Code::CaInUse
-                    .warning(format!("{depending} certificates in use depend on generation {} of {}", entry.generation(), ca.name()))
+                    .warning(format!("{depending} on generation {} of {}", entry.generation(), ca.name()))
                     .because("brokers that read the revocation lists refuse them from now on")
                     .fix("issue them again below the next generation: `tbpki renew`, `tbpki fleet renew` or `tbpki client --force`"),
             );

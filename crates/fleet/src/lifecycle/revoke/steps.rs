@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use base::{Code, Result};
+use base::{Code, Finding, Result};
 use identity::lifecycle::revocation_lists;
 use identity::lifecycle::rollover::drop_revoked;
 use ledger::{Entry, Key, Kind, Ledger, OpenRevocation, OpenStep, Role, View};
@@ -22,6 +22,8 @@ pub(super) struct Platform {
     connection: Option<Connection>,
     /// Why there is none. It is not tried again for each device.
     fault: Option<String>,
+    /// The same with what to do about it, for the report.
+    finding: Option<Finding>,
 }
 
 impl Platform {
@@ -29,10 +31,18 @@ impl Platform {
         if let (None, None) = (&self.connection, &self.fault) {
             match Connection::of_fleet(workspace, None) {
                 Ok(connection) => self.connection = Some(connection),
-                Err(error) => self.fault = Some(error.to_string()),
+                Err(error) => {
+                    self.fault = Some(error.to_string());
+                    self.finding = Some(error.into_finding());
+                }
             }
         }
         self.connection.as_ref().filter(|_| self.fault.is_none()).ok_or_else(|| self.fault.clone().unwrap_or_default())
+    }
+
+    /// Why there is no connection, once.
+    pub(super) fn take_finding(&mut self) -> Option<Finding> {
+        self.finding.take()
     }
 
     /// Takes the certificates of devices from the platform, several at once. What fails is recorded and stays open. A failure

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use base::text::counted;
 use base::{Code, Error, Finding, Result, file};
 use ledger::{Entry, Filter, JobId, Kind, Role, SerialNumber, View};
 use pki::device_name::DeviceName;
@@ -78,9 +79,10 @@ fn of_job(view: &View, id: JobId, findings: &mut Vec<Finding>) -> Result<Parts> 
     if !job.done {
         let issued = view.count(&Filter { job: Some(id), ..Filter::default() })?;
         let waiting = job.size.saturating_sub(issued);
+        let (names, are) = (counted(waiting, "name", "names"), if waiting == 1 { "is" } else { "are" });
         findings.push(
             Code::JobNotFinished
-                .warning(format!("{waiting} names of job {id} are not issued yet"))
+                .warning(format!("{names} of job {id} {are} not issued yet"))
                 .because("what a resumed run issues is not revoked")
                 .fix(format!("run `tbpki fleet cancel {id}`, then the same command again")),
         );

@@ -204,11 +204,12 @@ fn names(source: &NamesSource, faults: &mut Faults) -> Result<Vec<ListedName>> {
 
 /// A name without anything else: the rest would be lost, because the ledger has no row of a device before it enrols.
 fn usable(name: StagedName) -> Result<StagedName, NameFault> {
+    let attribute = name.attributes.keys().next().map(|key| format!("attr.{key}"));
     let more = [
         ("label", name.label.is_some()),
         ("profile", name.profile.is_some()),
         ("san", !name.sans.is_empty()),
-        ("attr", !name.attributes.is_empty()),
+        (attribute.as_deref().unwrap_or_default(), attribute.is_some()),
     ];
     match more.into_iter().find(|(_, is_given)| *is_given) {
         None => Ok(name),

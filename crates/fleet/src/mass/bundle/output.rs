@@ -178,7 +178,7 @@ impl BundleOutput {
             scratch: Zeroizing::new(Vec::new()),
         };
         if self.layout == Layout::Shards {
-            let name = format!("bundle-{attempt}");
+            let name = Self::published(self.layout, attempt, self.packer.packing());
             let partial = format!("{PARTIAL}{name}.{turn}");
             // A killed process may have left the same turn of the same attempt.
             self.dir.remove(&partial)?;
@@ -223,8 +223,9 @@ impl BundleOutput {
             return Ok(None);
         }
         let path = self.dir.path().join(INDEX);
-        let failed =
-            |error: std::io::Error| Code::FileUnwritable.error("this cannot be written").at(&path).caused_by(error);
+        let failed = |error: std::io::Error| {
+            Code::FileUnwritable.error("the index cannot be written").at(&path).caused_by(error)
+        };
         let partial = format!("{PARTIAL}{INDEX}");
         self.dir.remove(&partial)?;
         let mut whole = CsvWriter::new(self.dir.create(&partial)?);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pki::{Certificate, PrivateKey, armour};
+use pki::{Certificate, PrivateKey, armor};
 use zeroize::Zeroizing;
 
 /// The label of PKCS#8 in PEM.
@@ -48,20 +48,20 @@ impl IssuerChain {
 impl IssuedLeaf {
     /// The number of bytes that [`combined`](Self::combined) appends.
     pub(crate) fn combined_length(&self) -> usize {
-        let key = armour::length(KEY, &self.key.to_pkcs8_der());
-        key + armour::length(CERTIFICATE, &self.leaf) + self.issuer.pem.len()
+        let key = armor::length(KEY, &self.key.to_pkcs8_der());
+        key + armor::length(CERTIFICATE, &self.leaf) + self.issuer.pem.len()
     }
 
     /// Appends key, leaf and the CAs above it in PEM: all that a device sends and signs with, in one file.
     pub(crate) fn combined(&self, to: &mut Zeroizing<Vec<u8>>) {
-        armour::append(KEY, &self.key.to_pkcs8_der(), to);
-        armour::append(CERTIFICATE, &self.leaf, to);
+        armor::append(KEY, &self.key.to_pkcs8_der(), to);
+        armor::append(CERTIFICATE, &self.leaf, to);
         to.extend_from_slice(&self.issuer.pem);
     }
 
     /// The leaf in PEM.
     pub(crate) fn leaf_text(&self) -> String {
-        let mut text = Vec::with_capacity(armour::length(CERTIFICATE, &self.leaf));
+        let mut text = Vec::with_capacity(armor::length(CERTIFICATE, &self.leaf));
         self.leaf_pem(&mut text);
         // PEM is ASCII.
         String::from_utf8(text).unwrap_or_default()
@@ -69,6 +69,6 @@ impl IssuedLeaf {
 
     /// Appends the leaf in PEM.
     pub(crate) fn leaf_pem(&self, to: &mut Vec<u8>) {
-        armour::append(CERTIFICATE, &self.leaf, to);
+        armor::append(CERTIFICATE, &self.leaf, to);
     }
 }

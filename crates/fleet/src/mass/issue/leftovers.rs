@@ -105,7 +105,7 @@ fn older(job: JobId, what: &str, path: PathBuf) -> Error {
         .error(format!("the ledger does not know {what} of job {job}, so it is older than the files"))
         .at(path)
         .fix(
-            "restore the newest backup of the ledger; if these identities were never given to anybody, move the \
+            "restore the newest backup of the ledger; if these identities were never delivered, move the \
              directory away and run the same command again",
         )
 }

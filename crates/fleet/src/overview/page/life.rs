@@ -51,13 +51,14 @@ pub(super) fn rollovers(overview: &Overview, out: &mut String) -> Result {
 
 fn progress(rollover: &RolloverSummary) -> String {
     let RolloverSummary { ca, generation, kind, done, total, .. } = rollover;
+    let have = if *total == 1 { " has" } else { "s have" };
     let (done, total, ca) = (grouped(*done), grouped(*total), text(ca));
     match rollover.prepared {
         true => {
-            format!("{done} of {total} {kind}s have generation {generation} of <bdi>{ca}</bdi>, which is prepared.")
+            format!("{done} of {total} {kind}{have} generation {generation} of <bdi>{ca}</bdi>, which is prepared.")
         }
         false => format!(
-            "{done} of {total} {kind}s have a certificate of generation {generation} of <bdi>{ca}</bdi>, which signs."
+            "{done} of {total} {kind}{have} a certificate of generation {generation} of <bdi>{ca}</bdi>, which signs."
         ),
     }
 }

@@ -38,7 +38,7 @@ pub(crate) fn check_lasts(days: u32, present_end: OffsetDateTime, next_end: Offs
             next_end.date(),
             present_end.date()
         ))
-        .because(format!("that is less than a quarter of its lifetime of {days} days longer"))
+        .because(format!("a renewal must extend it by at least a quarter of its lifetime of {days} days"))
         .fix("renew later; if the issuing CA expires, replace it first: `tbpki ca prepare`"))
 }
 

@@ -1,5 +1,6 @@
 //! The prepared generation of a CA begins to sign.
 
+use base::text::counted;
 use base::{Code, Error, Result};
 use ledger::Kind;
 use store::ca::{Ca, generations};
@@ -16,7 +17,7 @@ use crate::report::CertificateReport;
 /// How a generation is activated.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Activation {
-    /// Go on without the devices and brokers that do not have it as far as is known.
+    /// Go on without the devices and brokers that are not confirmed to have it.
     pub leave_behind: bool,
     /// Say what would happen, and write nothing.
     pub dry_run: bool,
@@ -107,6 +108,10 @@ fn check_certified(store: &Store, ca: &Ca, number: u32) -> Result<()> {
         return Ok(());
     }
     Err(Code::NotPrepared
-        .error(format!("the root has not certified {without} generations of {}", hierarchy.issuing()))
+        .error(format!(
+            "the root has not certified {} of {}",
+            counted(without, "generation", "generations"),
+            hierarchy.issuing()
+        ))
         .fix(format!("run `tbpki ca prepare {ca}` again, with the keys of the roots in the store")))
 }

@@ -2,6 +2,7 @@
 
 use base::digest::hex;
 use base::file::{self, FileSet, Mode, current_user};
+use base::text::counted;
 use base::{Code, Result};
 use config::Anchors;
 use ledger::{Confirmation, Entry, Filter, JobId, Kind};
@@ -69,13 +70,21 @@ pub(super) fn check(
     let name = ca.name();
     let (what, fix) = match kind {
         Kind::Device => (
-            format!("{count} of {total} devices are not known to trust generation {} of {name}", next.number),
+            format!(
+                "{count} of {} known to trust generation {} of {name}",
+                are_not(total, "device", "devices"),
+                next.number
+            ),
             format!(
                 "bring the new trust anchors to them, then run `tbpki ca confirm {name}` with --device, --job or --all"
             ),
         ),
         _ => (
-            format!("{count} of {total} brokers are not known to accept generation {} of {name}", next.number),
+            format!(
+                "{count} of {} known to accept generation {} of {name}",
+                are_not(total, "broker", "brokers"),
+                next.number
+            ),
             format!(
                 "restart them with the new files, then run `tbpki check --server` or `tbpki ca confirm {name} --server NAME`"
             ),
@@ -85,6 +94,11 @@ pub(super) fn check(
         .error(what)
         .because(format!("for example {}{more}", first.join(", ")))
         .fix(format!("{fix}; --leave-behind goes on without them")))
+}
+
+/// "1 broker is not", "2 brokers are not": the middle of a sentence about the peers of a generation.
+fn are_not(total: u64, one: &str, many: &str) -> String {
+    format!("{} {} not", counted(total, one, many), if total == 1 { "is" } else { "are" })
 }
 
 /// Writes the names of those who are left behind to a file of the store, and records them.

@@ -28,7 +28,7 @@ pub struct RolloverReport {
     pub devices: u64,
     /// Identities whose files could not be brought up to date.
     pub left: Vec<NotRefreshed>,
-    /// Devices and brokers that do not have the new generation as far as is known, and were left behind.
+    /// Devices and brokers that are not confirmed to have the new generation, and were left behind.
     pub left_behind: Vec<String>,
     /// What was noticed.
     #[serde(skip)]

@@ -1,5 +1,6 @@
 //! The generations that a CA no longer signs with go out of service.
 
+use base::text::counted;
 use base::{Code, Error, Result};
 use ledger::{Entry, Filter, Kind, Role, View};
 use store::ca::{Ca, generations};
@@ -57,10 +58,11 @@ fn nothing_replaced(ca: &Ca) -> Error {
 
 /// Fails if certificates in use depend on a generation.
 fn check_unused(workspace: &Workspace<'_>, store: &Store, ca: &Ca, entry: &Entry) -> Result<()> {
-    let (count, what) = if ca.is_root() {
-        (cas_below(store, &store.ledger, ca, entry)?, "CAs")
+    let (count, one, many) = if ca.is_root() {
+        (cas_below(store, &store.ledger, ca, entry)?, "CA depends", "CAs depend")
     } else {
-        (store.ledger.count_issued_by(&ca.name(), entry.generation(), workspace.now)?, "certificates in use")
+        let count = store.ledger.count_issued_by(&ca.name(), entry.generation(), workspace.now)?;
+        (count, "certificate in use depends", "certificates in use depend")
     };
     if count == 0 {
         return Ok(());
@@ -71,7 +73,7 @@ fn check_unused(workspace: &Workspace<'_>, store: &Store, ca: &Ca, entry: &Entry
         "renew them first (`tbpki renew`, `tbpki list` shows them), or revoke those that are not used".to_owned()
     };
     Err(Code::CaInUse
-        .error(format!("{count} {what} depend on generation {} of {}", entry.generation(), ca.name()))
+        .error(format!("{} on generation {} of {}", counted(count, one, many), entry.generation(), ca.name()))
         .because("peers would refuse them")
         .fix(fix))
 }

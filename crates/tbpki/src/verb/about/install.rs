@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use base::file::{self, FileSet, Mode, WriteOutcome};
-use base::text::printable;
+use base::text::{counted, printable};
 use base::{Code, Error, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -154,7 +154,8 @@ impl Report for InstallReport {
                 writeln!(out, "{done:<10} {directory}/{}", printable(&file.file))?;
             }
             files => {
-                writeln!(out, "{written} files written, {} unchanged, in {directory}", files.len() - written)?;
+                let unchanged = files.len() - written;
+                writeln!(out, "{} written, {unchanged} unchanged, in {directory}", counted(written, "file", "files"))?;
             }
         }
         writeln!(out, "next       {}", self.next)

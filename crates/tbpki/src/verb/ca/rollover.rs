@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use base::Result;
-use base::text::printable;
+use base::text::{counted, printable};
 use fleet::lifecycle::rollover::activate_profile;
 use identity::lifecycle::rollover::gates::{ConfirmReport, Peers, confirm};
 use identity::lifecycle::rollover::{
@@ -68,15 +68,16 @@ pub(crate) fn confirm_ca(args: CaConfirmArgs, context: &mut Context) -> Result<E
 impl Report for ConfirmReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         let (ca, kind) = (printable(&self.ca), &self.kind);
-        writeln!(
-            out,
-            "{ca}, generation {}: {} {kind}s confirmed by {}",
-            self.generation,
-            self.confirmed,
-            printable(&self.user)
-        )?;
-        writeln!(out, "{} of {} {kind}s have it", self.total.saturating_sub(self.missing), self.total)
+        let confirmed = counted(self.confirmed, kind, &format!("{kind}s"));
+        writeln!(out, "{ca}, generation {}: {confirmed} confirmed by {}", self.generation, printable(&self.user))?;
+        writeln!(out, "{} it", share_that_has(self.total.saturating_sub(self.missing), self.total, kind))
     }
+}
+
+/// The beginning of a sentence about a share of the peers: "1 of 2 devices have", "0 of 1 server has".
+fn share_that_has(count: u64, total: u64, kind: &str) -> String {
+    let have = if total == 1 { "has" } else { "have" };
+    format!("{count} of {} {have}", counted(total, kind, &format!("{kind}s")))
 }
 
 fn step(args: &CaStepArgs, step: &Step, platform: Option<&PlatformArgs>, context: &mut Context) -> Result<Exit> {
@@ -127,18 +128,12 @@ impl Report for CasReport {
                 ca.in_use
             )?;
             if let Some(peers) = &ca.peers {
-                writeln!(
-                    out,
-                    "  {} of {} {}s have generation {}",
-                    peers.confirmed, peers.total, peers.kind, ca.generation
-                )?;
+                let share = share_that_has(peers.confirmed, peers.total, &peers.kind);
+                writeln!(out, "  {share} generation {}", ca.generation)?;
             }
             if let Some(below) = &ca.below {
-                writeln!(
-                    out,
-                    "  {} of {} {}s have a certificate of generation {}",
-                    below.below, below.total, below.kind, ca.generation
-                )?;
+                let share = share_that_has(below.below, below.total, &below.kind);
+                writeln!(out, "  {share} a certificate of generation {}", ca.generation)?;
             }
         }
         Ok(())
@@ -170,7 +165,8 @@ impl Report for RolloverReport {
             writeln!(out, "restart the services that use the files of {}", printable(server))?;
         }
         if !self.left.is_empty() {
-            writeln!(out, "{} identities not brought up to date: run the same command again", self.left.len())?;
+            let left = counted(self.left.len(), "identity", "identities");
+            writeln!(out, "{left} not brought up to date: run the same command again")?;
         }
         for name in &self.left_behind {
             writeln!(out, "left behind: {}", printable(name))?;

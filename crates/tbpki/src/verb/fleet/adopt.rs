@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use base::Result;
-use base::text::printable;
+use base::text::{counted, printable};
 use fleet::lifecycle::upkeep::adopt::{AdoptReport, adopt};
 
 use crate::args::FleetAdoptArgs;
@@ -20,10 +20,11 @@ pub(crate) fn run(args: &FleetAdoptArgs, context: &mut Context) -> Result<Exit> 
 
 impl Report for AdoptReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
-        let (directory, identities) = (printable(&self.directory), self.identities);
+        let (directory, identities) =
+            (printable(&self.directory), counted(self.identities, "certificate", "certificates"));
         match self.job {
-            Some(job) => writeln!(out, "adopted: {directory} as job {job}, {identities} certificates"),
-            None => writeln!(out, "would be adopted: {directory}, {identities} certificates"),
+            Some(job) => writeln!(out, "adopted: {directory} as job {job}, {identities}"),
+            None => writeln!(out, "would be adopted: {directory}, {identities}"),
         }
     }
 }

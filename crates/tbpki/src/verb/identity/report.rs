@@ -42,7 +42,7 @@ impl Report for DeviceReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         self.identity.render(out)?;
         if let Some(registration) = &self.registration {
-            writeln!(out, "  on the platform {}", platform::done(registration.done, registration.dry_run))?;
+            writeln!(out, "  platform        {}", platform::done(registration.done, registration.dry_run))?;
         }
         Ok(())
     }

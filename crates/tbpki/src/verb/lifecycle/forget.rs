@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use base::Result;
-use base::text::printable;
+use base::text::{counted, printable};
 use fleet::lifecycle::upkeep::forget::{ForgetReport, ForgetRequest, forget};
 
 use crate::args::ForgetArgs;
@@ -16,7 +16,11 @@ pub(crate) fn run(args: &ForgetArgs, context: &mut Context) -> Result<Exit> {
     overrides.lists(&args.lists);
     overrides.platform(&args.platform);
     let config = context.config(&overrides)?;
-    let request = ForgetRequest { devices: args.device.clone(), keep_valid: args.keep_valid, dry_run: args.dry_run };
+    let request = ForgetRequest {
+        devices: args.name.iter().chain(&args.device).cloned().collect(),
+        keep_valid: args.keep_valid,
+        dry_run: args.dry_run,
+    };
     let mut report = context.in_workspace(&config, |workspace| forget(workspace, &request))?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
@@ -27,13 +31,15 @@ impl Report for ForgetReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         for device in &self.devices {
             let done = if self.dry_run { "would be forgotten" } else { "forgotten" };
-            writeln!(out, "device {}: {done}, {} generations revoked", printable(&device.name), device.revoked)?;
+            let revoked = counted(device.revoked, "generation", "generations");
+            writeln!(out, "device {}: {done}, {revoked} revoked", printable(&device.name))?;
             for left in &device.files_left {
                 writeln!(out, "  left: {}", printable(left))?;
             }
         }
         match self.open {
             0 => Ok(()),
+            1 => writeln!(out, "1 step of a revocation is open: run `tbpki revoke --open` to finish"),
             open => writeln!(out, "{open} steps of revocations are open: run `tbpki revoke --open` to finish"),
         }
     }

@@ -30,10 +30,10 @@ pub(crate) fn run(args: &RenewArgs, context: &mut Context) -> Result<Exit> {
     };
     let which = if args.all {
         RenewSelection::All
-    } else if args.device.is_empty() {
-        RenewSelection::Server(args.server.clone().flatten())
+    } else if let Some(name) = &args.server {
+        RenewSelection::Server(name.clone())
     } else {
-        RenewSelection::Devices(args.device.clone())
+        RenewSelection::Devices(args.name.iter().chain(&args.device).cloned().collect())
     };
     let wish = RenewManyRequest {
         which,

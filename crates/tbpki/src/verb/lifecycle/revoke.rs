@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use base::Result;
 use base::text::printable;
-use fleet::lifecycle::revoke::{CaTarget, RevokeOutcome, RevokeReport, RevokeRequest, Targets, revoke};
+use fleet::lifecycle::revoke::{CaTarget, RevokeCounts, RevokeOutcome, RevokeReport, RevokeRequest, Targets, revoke};
 use ledger::JobId;
 
 use crate::args::RevokeArgs;
@@ -55,7 +55,7 @@ fn targets(args: &RevokeArgs) -> Targets {
     if args.open {
         Targets::Open
     } else if args.server.is_empty() {
-        Targets::Devices(args.device.clone())
+        Targets::Devices(args.name.iter().chain(&args.device).cloned().collect())
     } else {
         Targets::Servers(args.server.clone())
     }
@@ -81,8 +81,10 @@ impl Report for RevokeReport {
                 (counts.unchanged, "were revoked before"),
                 (counts.expired, "have expired: nothing to revoke"),
             ] {
-                if count > 0 {
-                    writeln!(out, "{count} certificates: {done}")?;
+                match count {
+                    0 => {}
+                    1 => writeln!(out, "1 certificate: {done}")?,
+                    _ => writeln!(out, "{count} certificates: {done}")?,
                 }
             }
         }
@@ -93,7 +95,12 @@ impl Report for RevokeReport {
             lists.render(out)?;
         }
         if self.open_steps == 0 {
-            return Ok(());
+            // `--open` revokes nothing by itself, so that without this it would print nothing.
+            return if self.revoked.is_empty() && self.counts == RevokeCounts::default() {
+                writeln!(out, "no step is open")
+            } else {
+                Ok(())
+            };
         }
         writeln!(out, "open:")?;
         for open in &self.open {

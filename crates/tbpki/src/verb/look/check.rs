@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use base::text::printable;
+use base::text::{printable, quote};
 use base::{Code, Result, Severity};
 use config::{Anchors, Config, FilePath, PlatformKind};
 use fleet::identity_files;
@@ -30,6 +30,12 @@ use crate::verb::passphrase;
 use crate::verb::passphrase::token_pin::Pins;
 
 pub(crate) fn run(args: &CheckArgs, context: &mut Context) -> Result<Exit> {
+    if let (true, Some(broker), None) = (args.offline, &args.server, &args.server_side) {
+        // The word may be meant as a device, as other verbs take it.
+        return Err(Code::Usage
+            .error(format!("{} is a broker, and --offline connects to none", quote(broker)))
+            .fix("name a device with --device NAME, or leave --offline out"));
+    }
     // A check works without any store, with files from elsewhere.
     let config = if context.config_path().exists() { Some(context.config(&Overrides::default())?) } else { None };
     let inputs = Inputs { args, config: config.as_ref(), now: OffsetDateTime::now_utc() };
@@ -153,13 +159,9 @@ impl Inputs<'_> {
             Some(self.server(self.kind(), true, anchors, context)?)
         };
         // Without a store, the CAs come from the server's files.
-        let devices_ca = self.config.map(|config| identity_files::devices_ca(config.general.store.resolved()));
-        Ok(ServerCheck {
-            dir: places.dir,
-            server,
-            devices_ca: devices_ca.and_then(Result::ok).unwrap_or_default(),
-            now: self.now,
-        })
+        let store = self.config.map(|config| config.general.store.resolved()).filter(|store| store.is_dir());
+        let devices_ca = store.map(identity_files::devices_ca).transpose()?.unwrap_or_default();
+        Ok(ServerCheck { dir: places.dir, server, devices_ca, now: self.now })
     }
 
     fn files(&self, context: &mut Context) -> Result<Files> {

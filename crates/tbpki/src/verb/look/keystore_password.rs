@@ -37,7 +37,7 @@ pub(super) fn open<T>(
         Err(_) if context.prompter.is_available() => {
             let what = format!("password of {}", path.display());
             let mut ask = |again: bool| {
-                let question = if again { format!("not the right one; {what}") } else { what.clone() };
+                let question = if again { format!("wrong password; {what}") } else { what.clone() };
                 context.prompter.secret(&question, flag).map(Some)
             };
             open_with(&mut ask, &mut |secret| open(Some(secret)))

@@ -93,14 +93,14 @@ impl Report for ProfileReport {
             writeln!(out, "  creates devices {}", if self.creates_devices { "yes" } else { "no" })?;
         }
         match &self.platform {
-            Some(theirs) if theirs.as_in_store => writeln!(out, "  on the platform same as in the store")?,
+            Some(theirs) if theirs.as_in_store => writeln!(out, "  platform        same as in the store")?,
             Some(theirs) => {
                 let pattern = theirs.pattern.as_deref().unwrap_or("none");
-                writeln!(out, "  on the platform {}", printable(&theirs.provision_type))?;
+                writeln!(out, "  platform        {}", printable(&theirs.provision_type))?;
                 writeln!(out, "    expression    {}", printable(pattern))?;
                 writeln!(out, "    creates devices {}", if theirs.creates_devices { "yes" } else { "no" })?;
             }
-            None if self.done.is_none() => writeln!(out, "  on the platform missing")?,
+            None if self.done.is_none() => writeln!(out, "  platform        missing")?,
             None => {}
         }
         write_files(out, &self.files)

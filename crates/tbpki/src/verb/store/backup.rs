@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use base::text::printable;
+use base::text::{counted, printable};
 use base::{Code, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -82,7 +82,7 @@ pub(crate) fn run(args: &StoreBackupArgs, context: &mut Context) -> Result<Exit>
 
 impl Report for StoreBackupReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "backup: {} ({} files)", printable(&self.file), self.files)?;
+        writeln!(out, "backup: {} ({})", printable(&self.file), counted(self.files, "file", "files"))?;
         writeln!(out, "  ledger    {}, {} changes", self.ledger, self.changes)?;
         if let Some(kept) = &self.kept {
             writeln!(out, "  earlier   {}", printable(kept))?;

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use base::Result;
+use base::text::counted;
 use fleet::lifecycle::upkeep::check::{CheckRequest, PlatformCompared, StoreCheckReport, check};
 
 use super::write_problems;
@@ -25,10 +26,12 @@ pub(crate) fn run(args: &StoreCheckArgs, context: &mut Context) -> Result<Exit> 
 impl Report for StoreCheckReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         write_problems(out, &self.problems)?;
-        let Self { in_ledger, in_files, places, .. } = self;
-        writeln!(out, "compared: {in_ledger} certificates of the ledger, {in_files} in files, {places} places")?;
+        let in_ledger = counted(self.in_ledger, "certificate", "certificates");
+        let places = counted(self.places, "place", "places");
+        writeln!(out, "compared: {in_ledger} of the ledger, {} in files, {places}", self.in_files)?;
         if self.elsewhere > 0 {
-            writeln!(out, "out of reach: {} certificates whose files are elsewhere", self.elsewhere)?;
+            let elsewhere = counted(self.elsewhere, "certificate", "certificates");
+            writeln!(out, "out of reach: {elsewhere} whose files are elsewhere")?;
         }
         match self.platform {
             PlatformCompared::Compared => writeln!(out, "the platform was compared")?,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base::Result;
 use base::file::Lock;
-use base::text::printable;
+use base::text::{counted, printable};
 use config::key;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -58,10 +58,11 @@ pub(crate) fn run(args: &LedgerMoveArgs, context: &mut Context) -> Result<Exit> 
 
 impl Report for LedgerMoveReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
+        let rows = counted(self.rows, "row", "rows");
         if self.dry_run {
-            return writeln!(out, "would be moved: {} rows to {}", self.rows, printable(&self.to));
+            return writeln!(out, "would be moved: {rows} to {}", printable(&self.to));
         }
-        writeln!(out, "moved: {} rows to {}", self.rows, printable(&self.to))?;
+        writeln!(out, "moved: {rows} to {}", printable(&self.to))?;
         writeln!(out, "closed: {}", printable(&self.closed))?;
         writeln!(out, "next: set `[ledger] url` and `[ledger] password` in keygen.toml, then run `tbpki store check`")
     }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use base::Result;
+use base::text::counted;
 use fleet::lifecycle::upkeep::repair::{RepairReport, RepairRequest, repair};
 
 use super::write_problems;
@@ -28,8 +29,13 @@ impl Report for RepairReport {
         if self.dry_run {
             writeln!(out, "dry run: nothing was written")?;
         }
-        writeln!(out, "taken over: {identities} certificates, {jobs} jobs, {revocations} revocations")?;
-        writeln!(out, "corrected:  {registrations} registrations, {settled} names with two certificates")?;
+        let identities = counted(*identities, "certificate", "certificates");
+        let jobs = counted(*jobs, "job", "jobs");
+        let revocations = counted(*revocations, "revocation", "revocations");
+        writeln!(out, "taken over: {identities}, {jobs}, {revocations}")?;
+        let registrations = counted(*registrations, "registration", "registrations");
+        let settled = counted(*settled, "name", "names");
+        writeln!(out, "corrected:  {registrations}, {settled} with two certificates")?;
         for unknown in &self.unknown {
             writeln!(out, "unknown:    {unknown}")?;
         }

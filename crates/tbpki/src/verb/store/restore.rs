@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use base::text::printable;
+use base::text::{counted, printable};
 use base::{Code, Finding, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -77,7 +77,8 @@ fn lost(changes: u64, made_at: time::OffsetDateTime) -> Finding {
 impl Report for StoreRestoreReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         let done = if self.dry_run { "would be restored" } else { "restored" };
-        writeln!(out, "{done}: {} ({} files, backup of {})", printable(&self.store), self.files, self.made_at)?;
+        let files = counted(self.files, "file", "files");
+        writeln!(out, "{done}: {} ({files}, backup of {})", printable(&self.store), self.made_at)?;
         if self.has_ledger && !self.dry_run {
             writeln!(out, "  ledger    {}, {} changes", self.ledger, self.changes)?;
             writeln!(out, "next: run `tbpki store check`; until it finds no differences, verbs that write stop")?;

@@ -96,7 +96,16 @@ fn read(path: &Path, kind: Kind, is_named: bool, ask: &mut AskForImported<'_>) -
     if leaf.is_ca() && !(may_have_mark && leaf.is_self_signed() && certificates.len() == 0) {
         return refused(
             "the certificate is that of a CA",
-            "put the device's or server's certificate first; if this one is self-signed and a device's, give the device a name with --name",
+            match kind {
+                Kind::Server => {
+                    "put the server's certificate first; one that is marked as a CA cannot be imported: issue another with \
+                     `tbpki server --name NAME`"
+                }
+                Kind::Device | Kind::Ca => {
+                    "put the device's certificate first; if this one is self-signed and the device's, give the device a \
+                     name with --name"
+                }
+            },
         );
     }
     match kind {

@@ -1,4 +1,4 @@
-//! The behavior that every kind of ledger shares. A backend runs all of it with `behaviour!(Station)`.
+//! The behavior that every kind of ledger shares. A backend runs all of it with `behavior!(Station)`.
 
 use std::collections::BTreeSet;
 
@@ -346,9 +346,9 @@ pub(crate) fn another_handle_sees_what_was_kept<S: Station>() {
     ledger.check().unwrap();
 }
 
-macro_rules! behaviour {
+macro_rules! behavior {
     ($station:ty) => {
-        $crate::behaviour!($station:
+        $crate::behavior!($station:
             an_identity_is_intended_then_issued_then_used
             registering_and_bundling_come_in_any_order_and_again
             what_the_platform_has_forgotten_may_be_registered_again
@@ -439,32 +439,32 @@ macro_rules! behaviour {
      $($of_life:ident)*; $($of_enrolment:ident)*; $($of_renewal:ident)*) => {
         $(#[test]
         fn $test() {
-            $crate::behaviour::$test::<$station>();
+            $crate::behavior::$test::<$station>();
         })*
         $(#[test]
         fn $of_staging() {
-            $crate::behaviour::staging::$of_staging::<$station>();
+            $crate::behavior::staging::$of_staging::<$station>();
         })*
         $(#[test]
         fn $of_jobs() {
-            $crate::behaviour::jobs::$of_jobs::<$station>();
+            $crate::behavior::jobs::$of_jobs::<$station>();
         })*
         $(#[test]
         fn $of_reservation() {
-            $crate::behaviour::reservation::$of_reservation::<$station>();
+            $crate::behavior::reservation::$of_reservation::<$station>();
         })*
         $(#[test]
         fn $of_life() {
-            $crate::behaviour::lifecycle::$of_life::<$station>();
+            $crate::behavior::lifecycle::$of_life::<$station>();
         })*
         $(#[test]
         fn $of_enrolment() {
-            $crate::behaviour::enrolment::$of_enrolment::<$station>();
+            $crate::behavior::enrolment::$of_enrolment::<$station>();
         })*
         $(#[test]
         fn $of_renewal() {
-            $crate::behaviour::renewal::$of_renewal::<$station>();
+            $crate::behavior::renewal::$of_renewal::<$station>();
         })*
     };
 }
-pub(crate) use behaviour;
+pub(crate) use behavior;
