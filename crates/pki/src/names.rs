@@ -3,3 +3,4 @@
 pub mod device_name;
 pub mod san;
 pub mod subject;
+pub(crate) mod uri;

@@ -8,6 +8,8 @@ use base::text::quote;
 use base::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 
+use super::uri;
+
 /// A subject alternative name (RFC 5280, section 4.2.1.6), of the four kinds that matter for TLS.
 ///
 /// Made from text it is what a verifier compares: DNS names in lower case, internationalized ones in
@@ -79,10 +81,12 @@ impl San {
     ///
     /// # Errors
     ///
-    /// `BadSan` when there is no scheme, when `//` is followed by no host, or for characters that RFC 3986
-    /// wants percent-encoded.
+    /// `BadSan` when there is no scheme, when `//` is followed by anything but a host and a port, or for characters that
+    /// RFC 3986 wants percent-encoded.
     pub fn uri(text: &str) -> Result<Self> {
-        check_uri(text).map_err(|why| bad(text, why))?;
+        // Before it is parsed, because the length bounds the work.
+        let checked = if text.len() > MAX_BYTES { Err("is too long") } else { uri::check(text) };
+        checked.map_err(|why| bad(text, why))?;
         Ok(Self::Uri(text.to_owned()))
     }
 
@@ -219,45 +223,6 @@ fn dns_name(text: &str) -> Result<String, &'static str> {
     Ok(format!("{wildcard}{ascii}"))
 }
 
-fn check_uri(text: &str) -> Result<(), &'static str> {
-    if text.len() > MAX_BYTES {
-        return Err("is too long");
-    }
-    let (scheme, rest) = text.split_once(':').ok_or("has no scheme such as https:")?;
-    let mut letters = scheme.bytes();
-    if !letters.next().is_some_and(|b| b.is_ascii_alphabetic())
-        || !letters.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
-    {
-        return Err("has no scheme such as https:");
-    }
-    if rest.is_empty() {
-        return Err("ends after its scheme");
-    }
-    let mut bytes = rest.bytes();
-    while let Some(byte) = bytes.next() {
-        let fine = match byte {
-            b'%' => {
-                // A percent sign alone is not a URI (RFC 3986, 2.1).
-                let mut hex = || bytes.next().is_some_and(|b| b.is_ascii_hexdigit());
-                hex() && hex()
-            }
-            _ => byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=".contains(&byte),
-        };
-        if !fine {
-            return Err("holds characters that a URI has only percent-encoded");
-        }
-    }
-    if let Some(after) = rest.strip_prefix("//") {
-        // The host is behind the last `@`, because the user part may contain one.
-        let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
-        let host = authority.rsplit('@').next().unwrap_or_default();
-        if host.is_empty() || host.starts_with(':') {
-            return Err("has no host after its `//` (RFC 5280 wants one)");
-        }
-    }
-    Ok(())
-}
-
 fn mailbox(text: &str) -> Result<String, &'static str> {
     // The last `@`: a quoted local part may contain more of them, which is refused below.
     let (local, domain) = text.rsplit_once('@').ok_or("has no @")?;
@@ -341,6 +306,9 @@ mod tests {
             "https:///path",
             "https://a b",
             "https://a/%zz",
+            "http://[bad",
+            "uri:http://a:b:c/",
+            "uri:http://..a/",
             "email:a",
             "@a.example",
             "a@",

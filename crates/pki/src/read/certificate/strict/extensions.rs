@@ -7,7 +7,7 @@ use crate::asn1::canonical;
 use crate::asn1::oid;
 use crate::asn1::reader::{DerReader, Element};
 use crate::asn1::tlv::{BIT_STRING, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE};
-use crate::names::san::San;
+use crate::names::uri;
 
 const BOOLEAN: u8 = 0x01;
 /// subjectAltName (RFC 5280, section 4.2.1.6).
@@ -254,7 +254,7 @@ fn is_general_name(element: &Element<'_>, place: NameContext) -> bool {
     match element.tag {
         // rfc822Name, dNSName and uniformResourceIdentifier are IA5String.
         0x81 | 0x82 => element.content.is_ascii(),
-        0x86 if place == NameContext::Name => is_uri(element.content),
+        0x86 if place == NameContext::Name => str::from_utf8(element.content).is_ok_and(uri::is_readable),
         0x86 => element.content.is_ascii(),
         // An address and its mask: 4 + 4 octets for IPv4, 16 + 16 for IPv6.
         0x87 if place == NameContext::Constraint => matches!(element.content.len(), 8 | 32),
@@ -273,14 +273,6 @@ fn is_general_name(element: &Element<'_>, place: NameContext) -> bool {
         0xa3 | 0xa5 => true,
         _ => false,
     }
-}
-
-/// An absolute URI, or a text that Go takes for a relative one.
-fn is_uri(content: &[u8]) -> bool {
-    let Ok(text) = str::from_utf8(content) else { return false };
-    let is_harmless = |c: char| c.is_ascii_graphic() && !matches!(c, ':' | '%' | '[' | ']' | '\\' | '^' | '`');
-    // Go parses URIs with net/url, which accepts relative references. These characters would make it fail.
-    San::uri(text).is_ok() || text.chars().all(is_harmless)
 }
 
 /// Fails unless the element is a SEQUENCE of one or more elements of this tag that pass the check.

@@ -130,6 +130,9 @@ fn each_extension_is_checked() {
         // An `ä` in Latin-1; a DNS name is ASCII.
         (&[0x55, 29, 17], sequence(&element(0x82, &[0xe4])), "subjectAltName"),
         (&[0x55, 29, 17], sequence(&element(0x86, b"https://pump.example/\0")), "a name that its kind does not allow"),
+        (&[0x55, 29, 17], sequence(&element(0x86, b"http://[bad")), "a name that its kind does not allow"),
+        (&[0x55, 29, 17], sequence(&element(0x86, b"http://a:b:c/")), "a name that its kind does not allow"),
+        (&[0x55, 29, 17], sequence(&element(0x86, b"//..a")), "a name that its kind does not allow"),
         (&[0x55, 29, 17], sequence(&element(0x89, b"x")), "a name that its kind does not allow"),
         (&[0x55, 29, 19], sequence(&element(2, &[3])), "a path length and is not of a CA"),
         (&[0x55, 29, 19], sequence(&[&flag[..], &element(2, &[0xff])].concat()), "basicConstraints"),
