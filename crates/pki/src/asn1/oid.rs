@@ -11,6 +11,23 @@ pub(crate) fn text(content: &[u8]) -> String {
     })
 }
 
+/// True if a number of the identifier is above 2^31 - 1, as in identifiers of UUIDs (`2.25`). Go reads no such types of
+/// attributes, extensions, purposes and algorithms; it does read such policies.
+pub(crate) fn has_large_arc(content: &[u8]) -> bool {
+    let mut arc: u32 = 0;
+    content.iter().any(|byte| {
+        // Seven bits of each octet count, so that 31 bits are left below this bound.
+        if arc >= 1 << 24 {
+            return true;
+        }
+        arc = arc << 7 | u32::from(byte & 0x7f);
+        if byte & 0x80 == 0 {
+            arc = 0;
+        }
+        false
+    })
+}
+
 fn dotted(content: &[u8]) -> Option<String> {
     if content.is_empty() || content.len() > 64 {
         return None;
@@ -43,7 +60,7 @@ fn dotted(content: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::text;
+    use super::{has_large_arc, text};
 
     #[test]
     fn identifiers_are_dotted() {
@@ -58,5 +75,24 @@ mod tests {
         assert_eq!(text(&[]), "oid:");
         assert_eq!(text(&[0x55, 0x84]), "oid:5584");
         assert!(text(&[0x81; 4096]).ends_with(".."));
+    }
+
+    #[test]
+    fn numbers_that_go_reads_end_at_31_bits() {
+        for (content, is_large) in [
+            (&[][..], false),
+            (&[0x55, 0x04, 0x03], false),
+            // 2.25.(2^31 - 1) and 2.25.2^31.
+            (&[0x69, 0x87, 0xff, 0xff, 0xff, 0x7f], false),
+            (&[0x69, 0x88, 0x80, 0x80, 0x80, 0x00], true),
+            // The first two arcs share one number.
+            (&[0x87, 0xff, 0xff, 0xff, 0x7f], false),
+            (&[0x88, 0x80, 0x80, 0x80, 0x00], true),
+            (&[0x69, 0x81, 0x80, 0x80, 0x80, 0x80, 0x00], true),
+            // Several large numbers that are each in the range.
+            (&[0x2a, 0x87, 0xff, 0xff, 0xff, 0x7f, 0x87, 0xff, 0xff, 0xff, 0x7f], false),
+        ] {
+            assert_eq!(has_large_arc(content), is_large, "{content:02x?}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Distinguished names of foreign certificates, which may be anything that the parser let through.
 
 use crate::asn1::canonical::type_name;
+use crate::asn1::oid;
 use crate::asn1::reader::DerReader;
 use crate::asn1::tlv::{OBJECT_IDENTIFIER, SEQUENCE, SET};
 use crate::names::subject::Subject;
@@ -36,7 +37,13 @@ pub(crate) fn fault(der: &[u8]) -> Option<String> {
             let mut parts = DerReader::new(attribute.content);
             let (kind, value) = (parts.optional(OBJECT_IDENTIFIER), parts.next());
             match (kind, value) {
-                (Some(_), Ok(value)) if parts.is_empty() => {
+                (Some(kind), Ok(value)) if parts.is_empty() => {
+                    if oid::has_large_arc(kind.content) {
+                        return Some(format!(
+                            "has an attribute of the type {}, whose number Go cannot read",
+                            oid::text(kind.content)
+                        ));
+                    }
                     // UTF8String, NumericString, PrintableString, TeletexString, IA5String and BMPString: Go has no others.
                     if !matches!(value.tag, 12 | 18 | 19 | 20 | 22 | 30) {
                         return Some(format!(
@@ -68,6 +75,7 @@ mod tests {
             (b"\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x02\x01a", "type INTEGER as a value"),
             (b"\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x1a\x01a", "type VisibleString as a value"),
             (b"\x30\x09\x31\x07\x30\x05\x06\x03\x55\x04\x03", "not a type and a value"),
+            (b"\x30\x0f\x31\x0d\x30\x0b\x06\x06\x69\x88\x80\x80\x80\x00\x0c\x01a", "type 2.25.2147483648, whose"),
         ] {
             let fault = fault(der).unwrap_or_default();
             assert!(fault.contains(said), "{der:02x?}: {fault}");

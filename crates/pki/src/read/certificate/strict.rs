@@ -67,6 +67,7 @@ impl Strict {
         if fields.algorithm.whole != outer.whole {
             found.fault("it names two different signature algorithms".to_owned());
         }
+        found.algorithms(&fields);
         found.version(&fields);
         found.serial(&fields);
         found.validity(&fields.validity);
@@ -93,6 +94,19 @@ impl Strict {
     fn oddity(&mut self, text: &str) {
         if !self.oddities.iter().any(|other| other == text) {
             self.oddities.push(text.to_owned());
+        }
+    }
+
+    /// Go reads the type of an algorithm as a list of numbers of 31 bits, whether it knows the algorithm or not.
+    fn algorithms(&mut self, fields: &Fields<'_>) {
+        let key = DerReader::new(fields.spki.content).optional(SEQUENCE);
+        for (which, algorithm) in [("signature", Some(fields.algorithm)), ("key", key)] {
+            let Some(algorithm) = algorithm else { continue };
+            let kind = DerReader::new(algorithm.content).optional(OBJECT_IDENTIFIER);
+            if let Some(kind) = kind.filter(|kind| oid::has_large_arc(kind.content)) {
+                let kind = oid::text(kind.content);
+                self.fault(format!("its {which} algorithm is {kind}, whose number Go cannot read"));
+            }
         }
     }
 

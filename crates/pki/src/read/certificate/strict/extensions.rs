@@ -48,7 +48,11 @@ pub(super) fn check(content: &[u8], found: &mut Strict) -> ExtensionSummary {
         if critical.is_some_and(|critical| critical.content == [0]) {
             found.oddity("it spells out that an extension is not critical, which DER leaves out");
         }
+        let has_large_arc = oid::has_large_arc(kind.content);
         let kind = oid::text(kind.content);
+        if has_large_arc {
+            found.fault(format!("it has the extension {kind}, whose number Go cannot read"));
+        }
         summary.has_critical_names |= kind == ALTERNATIVE_NAMES && critical.is_some_and(|mark| mark.content != [0]);
         check_value(&kind, value.content, found);
     }
@@ -133,7 +137,12 @@ fn authority_key_id(element: &Element<'_>, _: &mut Strict) -> Option<&'static st
 }
 
 fn purposes(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
-    is_list_of(element, OBJECT_IDENTIFIER, |_| true).err()
+    let mut has_large_arc = false;
+    let checked = is_list_of(element, OBJECT_IDENTIFIER, |purpose| {
+        has_large_arc |= oid::has_large_arc(purpose.content);
+        true
+    });
+    checked.err().or_else(|| has_large_arc.then_some("has a purpose whose number Go cannot read"))
 }
 
 /// RFC 5280, section 4.2.1.13.
@@ -183,7 +192,9 @@ fn information_access(element: &Element<'_>, _: &mut Strict) -> Option<&'static 
     is_list_of(element, SEQUENCE, |access| {
         let mut parts = DerReader::new(access.content);
         let (method, place) = (parts.optional(OBJECT_IDENTIFIER), parts.next());
-        method.is_some() && parts.is_empty() && place.is_ok_and(|place| is_general_name(&place, NameContext::Locator))
+        method.is_some_and(|method| !oid::has_large_arc(method.content))
+            && parts.is_empty()
+            && place.is_ok_and(|place| is_general_name(&place, NameContext::Locator))
     })
     .err()
 }
@@ -276,7 +287,7 @@ fn is_general_name(element: &Element<'_>, place: NameContext) -> bool {
 }
 
 /// Fails unless the element is a SEQUENCE of one or more elements of this tag that pass the check.
-fn is_list_of(element: &Element<'_>, tag: u8, check: impl Fn(&Element<'_>) -> bool) -> Result<(), &'static str> {
+fn is_list_of(element: &Element<'_>, tag: u8, mut check: impl FnMut(&Element<'_>) -> bool) -> Result<(), &'static str> {
     if element.tag != SEQUENCE {
         return Err("is not a list");
     }

@@ -31,6 +31,9 @@ const SUBJECT: usize = 5;
 const SPKI: usize = 6;
 const EXTENSIONS: usize = 7;
 
+/// `2.25.2147483648`, whose last number has 32 bits.
+const LARGE: &[u8] = &[0x69, 0x88, 0x80, 0x80, 0x80, 0x00];
+
 /// The findings for the certificate with other octets at a place below the TBSCertificate: faults, key, oddities.
 fn found(below: &[usize], raw: Vec<u8>) -> (String, String) {
     let der = LEAF.with(&[&[0], below].concat(), raw);
@@ -106,6 +109,8 @@ fn each_field_is_checked() {
         // The right length, and numbers that do not satisfy the equation.
         (&[SPKI, 1], element(0x03, &[&[0, 4][..], &[1; 64]].concat()), "not a point of its curve"),
         (&[SPKI, 1], element(0x03, &[&[0, 4][..], &[1; 60]].concat()), "not written as a point"),
+        (&[ALGORITHM], element(0x30, &element(6, LARGE)), "its signature algorithm is 2.25.2147483648"),
+        (&[SPKI, 0], element(0x30, &element(6, LARGE)), "its key algorithm is 2.25.2147483648"),
         (&[EXTENSIONS, 0], element(0x30, &[]), "its extensions are not one list, or an empty one"),
     ];
     for (place, raw, said) in rows {
@@ -143,6 +148,7 @@ fn each_extension_is_checked() {
         (&[0x55, 29, 35], sequence(&element(0x83, &[1])), "authorityKeyIdentifier"),
         (&[0x55, 29, 37], sequence(&[]), "extKeyUsage (2.5.29.37) is empty"),
         (&[0x55, 29, 37], sequence(&element(2, &[1])), "extKeyUsage"),
+        (&[0x55, 29, 37], sequence(&element(6, LARGE)), "has a purpose whose number Go cannot read"),
         (&[0x55, 29, 37], [&sequence(&element(6, &[0x2a, 3]))[..], &[0]].concat(), "octets follow"),
     ];
     for (id, value, said) in rows {
@@ -150,6 +156,20 @@ fn each_extension_is_checked() {
         let (faults, _) = found(&place, sequence(&[&id[..], &element(4, &value)].concat()));
         assert!(faults.contains(said), "{id:02x?} {value:02x?}: {faults:?} lacks {said:?}");
     }
+}
+
+#[test]
+fn an_unknown_extension_with_a_number_of_32_bits_is_a_fault_and_such_a_policy_is_not() {
+    let (place, _) = extension(&[0x55, 29, 37]);
+    let unknown = element(0x30, &[element(6, LARGE), element(4, &[5, 0])].concat());
+    assert_eq!(
+        found(&place, unknown),
+        ("it has the extension 2.25.2147483648, whose number Go cannot read".to_owned(), String::new())
+    );
+    let (place, id) = extension(&[0x55, 29, 32]);
+    let policies = element(0x30, &element(0x30, &element(6, LARGE)));
+    let extension = element(0x30, &[id, element(4, &policies)].concat());
+    assert_eq!(found(&place, extension), (String::new(), String::new()));
 }
 
 #[test]
