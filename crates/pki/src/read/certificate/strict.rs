@@ -10,6 +10,7 @@ use crate::asn1::oid;
 use crate::asn1::reader::{DerReader, Element};
 use crate::asn1::tlv::{BIT_STRING, INTEGER, OBJECT_IDENTIFIER, SEQUENCE};
 
+mod constraints;
 mod extensions;
 
 /// id-ecPublicKey (RFC 5480, section 2.1.1).

@@ -2,7 +2,7 @@
 
 use super::super::extensions::label;
 use super::super::name;
-use super::Strict;
+use super::{Strict, constraints};
 use crate::asn1::canonical;
 use crate::asn1::oid;
 use crate::asn1::reader::{DerReader, Element};
@@ -53,7 +53,12 @@ pub(super) fn check(content: &[u8], found: &mut Strict) -> ExtensionSummary {
         if has_large_arc {
             found.fault(format!("it has the extension {kind}, whose number Go cannot read"));
         }
-        summary.has_critical_names |= kind == ALTERNATIVE_NAMES && critical.is_some_and(|mark| mark.content != [0]);
+        let is_critical = critical.is_some_and(|mark| mark.content != [0]);
+        // RFC 5280, sections 4.2.1.1, 4.2.1.2 and 4.2.2.1.
+        if is_critical && matches!(kind.as_str(), "2.5.29.14" | "2.5.29.35" | "1.3.6.1.5.5.7.1.1") {
+            found.fault(format!("extension {} is marked as critical, which Go refuses", label(&kind)));
+        }
+        summary.has_critical_names |= kind == ALTERNATIVE_NAMES && is_critical;
         check_value(&kind, value.content, found);
     }
     summary
@@ -65,7 +70,7 @@ fn check_value(kind: &str, value: &[u8], found: &mut Strict) {
         "2.5.29.15" => key_usage,
         ALTERNATIVE_NAMES | "2.5.29.18" => general_names,
         "2.5.29.19" => basic_constraints,
-        "2.5.29.30" => name_constraints,
+        "2.5.29.30" => |element, _| constraints::fault(element),
         "2.5.29.31" => distribution_points,
         POLICIES => policies,
         "2.5.29.35" => authority_key_id,
@@ -221,34 +226,6 @@ fn are_general_names(content: &[u8], place: NameContext) -> bool {
     !content.is_empty()
 }
 
-fn name_constraints(element: &Element<'_>, _: &mut Strict) -> Option<&'static str> {
-    const OTHER: &str = "is not two lists of names";
-    let mut parts = DerReader::new(element.content);
-    let lists = [parts.optional(0xa0), parts.optional(0xa1)];
-    if element.tag != SEQUENCE || !parts.is_empty() || lists.iter().all(Option::is_none) {
-        return Some(OTHER);
-    }
-    for list in lists.into_iter().flatten() {
-        let mut subtrees = DerReader::new(list.content);
-        // An empty list of subtrees is not allowed: an absent list must be left out instead.
-        if subtrees.is_empty() {
-            return Some(OTHER);
-        }
-        while !subtrees.is_empty() {
-            let Some(subtree) = subtrees.optional(SEQUENCE) else { return Some(OTHER) };
-            let mut parts = DerReader::new(subtree.content);
-            if !parts.next().is_ok_and(|base| is_general_name(&base, NameContext::Constraint)) {
-                return Some("has a name that its kind does not allow");
-            }
-            // minimum and maximum (RFC 5280, section 4.2.1.10), which nothing reads.
-            if !parts.is_empty() {
-                return Some("limits the depth of its names, which no reader supports");
-            }
-        }
-    }
-    None
-}
-
 /// The place of a general name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum NameContext {
@@ -256,8 +233,6 @@ enum NameContext {
     Name,
     /// The place of a published list or of an answer; the URI is a text.
     Locator,
-    /// In a name constraint, where an address has a mask.
-    Constraint,
 }
 
 /// A GeneralName (RFC 5280, section 4.2.1.6) whose content fits its kind.
@@ -267,14 +242,8 @@ fn is_general_name(element: &Element<'_>, place: NameContext) -> bool {
         0x81 | 0x82 => element.content.is_ascii(),
         0x86 if place == NameContext::Name => str::from_utf8(element.content).is_ok_and(uri::is_readable),
         0x86 => element.content.is_ascii(),
-        // An address and its mask: 4 + 4 octets for IPv4, 16 + 16 for IPv6.
-        0x87 if place == NameContext::Constraint => matches!(element.content.len(), 8 | 32),
         0x87 => matches!(element.content.len(), 4 | 16),
-        // directoryName is a choice and therefore explicit.
-        0xa4 => {
-            let mut inner = DerReader::new(element.content);
-            inner.optional(SEQUENCE).is_some_and(|name| name::fault(name.whole).is_none()) && inner.is_empty()
-        }
+        0xa4 => is_directory_name(element),
         0xa0 => {
             let mut parts = DerReader::new(element.content);
             parts.optional(OBJECT_IDENTIFIER).is_some() && parts.optional(0xa0).is_some() && parts.is_empty()
@@ -284,6 +253,12 @@ fn is_general_name(element: &Element<'_>, place: NameContext) -> bool {
         0xa3 | 0xa5 => true,
         _ => false,
     }
+}
+
+/// directoryName is a choice and therefore explicit.
+pub(super) fn is_directory_name(element: &Element<'_>) -> bool {
+    let mut inner = DerReader::new(element.content);
+    inner.optional(SEQUENCE).is_some_and(|name| name::fault(name.whole).is_none()) && inner.is_empty()
 }
 
 /// Fails unless the element is a SEQUENCE of one or more elements of this tag that pass the check.

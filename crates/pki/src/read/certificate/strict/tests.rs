@@ -173,6 +173,26 @@ fn an_unknown_extension_with_a_number_of_32_bits_is_a_fault_and_such_a_policy_is
 }
 
 #[test]
+fn extensions_that_must_not_be_critical_are_checked() {
+    let id = |id: &[u8]| element(6, id);
+    let (place, _) = extension(&[0x55, 29, 37]);
+    let key_id = element(0x30, &element(0x80, &[7; 20]));
+    let access = element(
+        0x30,
+        &element(0x30, &[id(&[0x2b, 6, 1, 5, 5, 7, 0x30, 1]), element(0x86, b"http://ocsp.example")].concat()),
+    );
+    for (kind, value, name) in [
+        (&[0x55, 29, 14][..], element(4, &[7; 20]), "subjectKeyIdentifier"),
+        (&[0x55, 29, 35], key_id, "authorityKeyIdentifier"),
+        (&[0x2b, 6, 1, 5, 5, 7, 1, 1], access, "authorityInfoAccess"),
+    ] {
+        let critical = element(0x30, &[id(kind), element(1, &[0xff]), element(4, &value)].concat());
+        let (faults, _) = found(&place, critical);
+        assert!(faults.contains(name) && faults.contains("is marked as critical, which Go refuses"), "{faults}");
+    }
+}
+
+#[test]
 fn what_all_readers_overlook_is_an_oddity() {
     let (place, id) = extension(&[0x55, 29, 19]);
     let explicit = |value: &[u8]| element(0x30, &[&id[..], &element(1, &[0]), &element(4, value)].concat());
