@@ -166,6 +166,18 @@ fn purpose_finding(leaf: &Certificate, purpose: Purpose) -> Option<Finding> {
                 .because(format!("its extended key usage is {usages}")),
         );
     }
+    if let Some(usage) = leaf.netscape_usage()
+        && !match purpose {
+            Purpose::Server => usage.server(),
+            Purpose::Device => usage.client(),
+        }
+    {
+        return Some(
+            Code::WrongPurpose
+                .fault(format!("the certificate is not for a {purpose}"))
+                .because(format!("its Netscape certificate type (nsCertType) is {usage}, which OpenSSL applies")),
+        );
+    }
     let usage = leaf.key_usage()?;
     // RSA key exchange and static ECDH of TLS 1.2 need no signature.
     if !usage.digital_signature() && !usage.key_encipherment() && !usage.key_agreement() {

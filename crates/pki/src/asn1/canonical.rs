@@ -94,7 +94,7 @@ fn is_bit_string(content: &[u8]) -> bool {
 }
 
 /// Arcs in as few octets as possible, the last one complete (X.690, section 8.19.2).
-fn is_identifier(content: &[u8]) -> bool {
+pub(crate) fn is_identifier(content: &[u8]) -> bool {
     let mut is_start = true;
     for octet in content {
         if is_start && *octet == 0x80 {

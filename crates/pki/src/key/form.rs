@@ -44,12 +44,19 @@ pub(crate) fn ed25519_fault(bits: &[u8]) -> Option<String> {
     (bits.len() != 32).then(|| format!("the Ed25519 key has {} octets and not 32", bits.len()))
 }
 
+/// The largest RSA key that Java and OpenSSL use.
+const MAX_RSA_BITS: usize = 16_384;
+
 /// The fault of an RSAPublicKey (RFC 8017, appendix A.1.1).
 pub(crate) fn rsa_fault(bits: &[u8]) -> Option<String> {
     let Ok(key) = <pkcs1::RsaPublicKeyRef<'_> as der::Decode>::from_der(bits) else {
         return Some("the RSA key cannot be read".to_owned());
     };
     let is_odd = |octets: &[u8]| octets.last().is_some_and(|last| last & 1 == 1);
+    let size = bits_of(key.modulus.as_bytes());
+    if size > MAX_RSA_BITS {
+        return Some(format!("the RSA key has {size} bits, and Java reads at most {MAX_RSA_BITS}"));
+    }
     if !is_odd(key.modulus.as_bytes()) {
         return Some("the modulus of the RSA key is even".to_owned());
     }
@@ -57,7 +64,7 @@ pub(crate) fn rsa_fault(bits: &[u8]) -> Option<String> {
         return Some("the exponent of the RSA key is even, or 1".to_owned());
     }
     // aws-lc reads no other sizes, and would refuse them here for the wrong reason.
-    let is_checked = (1024..=8192).contains(&bits_of(key.modulus.as_bytes()));
+    let is_checked = (1024..=8192).contains(&size);
     let is_refused = is_checked && ParsedPublicKey::new(&RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, bits).is_err();
     is_refused.then(|| "the RSA key has an exponent that TLS libraries refuse".to_owned())
 }
@@ -81,5 +88,30 @@ fn form_fault(bits: &[u8], size: usize) -> Option<String> {
         Some(6 | 7) => Some(format!("the EC key is written as a hybrid point, {reader}")),
         Some(4) if bits.len() == 1 + 2 * size => None,
         _ => Some("the EC key is not written as a point".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use testkit::der::element;
+
+    use super::*;
+
+    #[test]
+    fn java_reads_rsa_keys_up_to_16384_bits() {
+        // Odd, and with the highest bit of so many octets.
+        let key = |octets: usize, first: u8| {
+            let mut modulus = vec![first];
+            modulus.resize(octets, 1);
+            if first & 0x80 != 0 {
+                modulus.insert(0, 0);
+            }
+            element(0x30, &[element(2, &modulus), element(2, &[1, 0, 1])].concat())
+        };
+        assert_eq!(rsa_fault(&key(2048, 0x80)), None);
+        assert_eq!(
+            rsa_fault(&key(2049, 1)),
+            Some("the RSA key has 16385 bits, and Java reads at most 16384".to_owned())
+        );
     }
 }

@@ -50,7 +50,7 @@ pub(crate) use serial::serial_text;
 pub use signature::SignatureAlgorithm;
 pub(crate) use signature::{SignatureFailure, verify_with_spki_der};
 use strict::Strict;
-pub use usage::{ExtendedKeyUsage, KeyUsage};
+pub use usage::{ExtendedKeyUsage, KeyUsage, NetscapeUsage};
 
 /// An X.509 certificate (RFC 5280), parsed once and owned. Two are equal when their DER is. Cloning is cheap: the CAs
 /// above a fleet stand in every device's chain.
@@ -297,6 +297,11 @@ impl Certificate {
     /// The extendedKeyUsage extension. Without one, every purpose is allowed.
     pub fn extended_key_usages(&self) -> Option<&[ExtendedKeyUsage]> {
         self.0.extensions.extended_key_usages.as_deref()
+    }
+
+    /// The uses that nsCertType allows, if it is there.
+    pub fn netscape_usage(&self) -> Option<NetscapeUsage> {
+        self.0.extensions.netscape_usage
     }
 
     /// The subject alternative names that are of the kinds and in the form that tbpki writes; the others are only in

@@ -231,6 +231,35 @@ fn name_constraints_bind_what_is_below() {
 }
 
 #[test]
+fn the_netscape_type_restricts_a_leaf_as_in_openssl() {
+    let root = testing::root("Root");
+    let anchors = [root.certificate.clone()];
+    // The number of unused bits, then client, server, email, objsign, reserved, sslCA.
+    for (bits, good) in [
+        (&[7, 0x80][..], [true, false]),
+        (&[6, 0x40], [false, true]),
+        (&[6, 0xc0], [true, true]),
+        (&[5, 0x20], [false, false]),
+        (&[2, 0x04], [false, false]),
+        (&[0], [false, false]),
+    ] {
+        let mut params = testing::server(&["a.example"]);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        let id = [2, 16, 840, 1, 113_730, 1, 1];
+        let value = testkit::der::element(3, bits);
+        params.custom_extensions.push(rcgen::CustomExtension::from_oid_content(&id, value));
+        let chain = [root.issue(&params).certificate];
+        let accepted = [Purpose::Device, Purpose::Server].map(|purpose| {
+            let report = verify(&VerifyRequest { purpose: Some(purpose), ..request(&chain, &anchors) });
+            let wrong = found(&report).iter().any(|(code, _)| *code == Code::WrongPurpose);
+            assert_eq!(report.is_ok(), !wrong, "{report:?}");
+            !wrong
+        });
+        assert_eq!(accepted, good, "{bits:02x?}");
+    }
+}
+
+#[test]
 fn our_firmware_knows_no_ed25519() {
     let root = testing::root("Root");
     let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();

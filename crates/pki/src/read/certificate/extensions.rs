@@ -3,15 +3,17 @@
 use x509_parser::asn1_rs::Oid;
 use x509_parser::extensions::{GeneralName as Parsed, GeneralSubtree, ParsedExtension, X509Extension};
 use x509_parser::oid_registry::{
-    OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERTIFICATE_POLICIES, OID_X509_EXT_CRL_DISTRIBUTION_POINTS,
-    OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE, OID_X509_EXT_NAME_CONSTRAINTS,
-    OID_X509_EXT_SUBJECT_ALT_NAME,
+    OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERT_TYPE, OID_X509_EXT_CERTIFICATE_POLICIES,
+    OID_X509_EXT_CRL_DISTRIBUTION_POINTS, OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE,
+    OID_X509_EXT_NAME_CONSTRAINTS, OID_X509_EXT_SUBJECT_ALT_NAME,
 };
 
 use super::distribution::DistributionPoint;
 use super::general_name::GeneralName;
-use super::usage::{ExtendedKeyUsage, KeyUsage};
+use super::usage::{ExtendedKeyUsage, KeyUsage, NetscapeUsage};
 use crate::asn1::oid;
+use crate::asn1::reader::DerReader;
+use crate::asn1::tlv::BIT_STRING;
 
 /// Critical extensions that [`verify`](crate::verify) acts upon. A critical certificatePolicies is among them:
 /// a user who asks for no policy accepts each (RFC 5280, section 6.1.1 (c), any-policy), and what could demand one,
@@ -43,6 +45,7 @@ pub(super) struct Extensions {
     pub(super) path_len: Option<u32>,
     pub(super) key_usage: Option<KeyUsage>,
     pub(super) extended_key_usages: Option<Vec<ExtendedKeyUsage>>,
+    pub(super) netscape_usage: Option<NetscapeUsage>,
     pub(super) subject_key_id: Option<Vec<u8>>,
     pub(super) authority_key_id: Option<Vec<u8>>,
     /// The issuer of the issuer's certificate, as a Name in DER, and the serial number of that certificate.
@@ -106,6 +109,14 @@ impl Extensions {
                     critical: extension.critical,
                 });
             }
+            _ if extension.oid == OID_X509_EXT_CERT_TYPE => {
+                // Read here, because what x509-parser makes of it depends on the number of octets.
+                let bits = DerReader::new(extension.value).optional(BIT_STRING);
+                match bits {
+                    Some(bits) => self.netscape_usage = Some(NetscapeUsage::from_bits(bits.content)),
+                    None => self.faults.push(format!("extension {} cannot be read", id(extension))),
+                }
+            }
             // Before ParseError: names relative to the issuer are read here, whatever x509-parser makes of them.
             _ if extension.oid == OID_X509_EXT_CRL_DISTRIBUTION_POINTS => {
                 match DistributionPoint::list_from_der(extension.value, issuer) {
@@ -143,6 +154,7 @@ pub(super) fn label(dotted: &str) -> String {
         "2.5.29.37" => "extKeyUsage",
         "2.5.29.54" => "inhibitAnyPolicy",
         "1.3.6.1.5.5.7.1.1" => "authorityInfoAccess",
+        "2.16.840.1.113730.1.1" => "nsCertType",
         _ => return dotted.to_owned(),
     };
     format!("{name} ({dotted})")

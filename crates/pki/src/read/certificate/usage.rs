@@ -72,6 +72,40 @@ impl fmt::Display for KeyUsage {
     }
 }
 
+/// The bits of a nsCertType extension, with which Netscape restricted certificates before extendedKeyUsage existed. OpenSSL
+/// still applies it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NetscapeUsage(u8);
+
+impl NetscapeUsage {
+    /// The names of the bits as OpenSSL writes them in configurations.
+    const NAMES: [&'static str; 8] = ["client", "server", "email", "objsign", "reserved", "sslCA", "emailCA", "objCA"];
+
+    /// From the BIT STRING, its first octet the number of unused bits.
+    pub(crate) fn from_bits(content: &[u8]) -> Self {
+        Self(content.get(1).copied().unwrap_or(0))
+    }
+
+    /// May be a TLS client.
+    pub fn client(self) -> bool {
+        self.0 & 0x80 != 0
+    }
+
+    /// May be a TLS server.
+    pub fn server(self) -> bool {
+        self.0 & 0x40 != 0
+    }
+}
+
+impl fmt::Display for NetscapeUsage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> =
+            (0..8).zip(Self::NAMES).filter(|(bit, _)| self.0 << bit & 0x80 != 0).map(|(_, name)| name).collect();
+        f.write_str(if names.is_empty() { "empty" } else { "" })?;
+        f.write_str(&names.join(", "))
+    }
+}
+
 /// One purpose of an extendedKeyUsage extension (RFC 5280, section 4.2.1.12).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

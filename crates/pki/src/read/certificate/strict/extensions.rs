@@ -248,9 +248,11 @@ fn is_general_name(element: &Element<'_>, place: NameContext) -> bool {
             let mut parts = DerReader::new(element.content);
             parts.optional(OBJECT_IDENTIFIER).is_some() && parts.optional(0xa0).is_some() && parts.is_empty()
         }
-        0x88 => !element.content.is_empty(),
-        // x400Address and ediPartyName, into which readers do not look.
-        0xa3 | 0xa5 => true,
+        0x88 => canonical::is_identifier(element.content),
+        // x400Address, into which readers do not look.
+        0xa3 => true,
+        // ediPartyName. Java throws an exception when a program asks for the alternative names.
+        0xa5 => place != NameContext::Name,
         _ => false,
     }
 }

@@ -139,6 +139,14 @@ fn each_extension_is_checked() {
         (&[0x55, 29, 17], sequence(&element(0x86, b"http://a:b:c/")), "a name that its kind does not allow"),
         (&[0x55, 29, 17], sequence(&element(0x86, b"//..a")), "a name that its kind does not allow"),
         (&[0x55, 29, 17], sequence(&element(0x89, b"x")), "a name that its kind does not allow"),
+        (&[0x55, 29, 17], sequence(&element(0x88, &[0x80, 1])), "a name that its kind does not allow"),
+        (&[0x55, 29, 17], sequence(&element(0x88, &[0x2a, 0x81])), "a name that its kind does not allow"),
+        // ediPartyName with a party.
+        (
+            &[0x55, 29, 17],
+            sequence(&element(0xa5, &element(0xa1, &element(12, b"x")))),
+            "a name that its kind does not allow",
+        ),
         (&[0x55, 29, 19], sequence(&element(2, &[3])), "a path length and is not of a CA"),
         (&[0x55, 29, 19], sequence(&[&flag[..], &element(2, &[0xff])].concat()), "basicConstraints"),
         // True is 0xff in DER.
