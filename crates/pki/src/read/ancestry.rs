@@ -26,7 +26,7 @@ const MAX_CHAINS: usize = 40;
 /// # Errors
 /// [`Code::KeyMismatch`] if no certificate belongs to the key, [`Code::NotACa`] if none of them is a CA's,
 /// [`Code::SignatureUnsupported`] or [`Code::BadSignature`] if an issuer has the right name only, [`Code::ChainGap`] if it is
-/// missing.
+/// missing, [`Code::CaUseless`] if the search reaches a limit before it finds a root.
 pub fn chains_of_key(spki: &[u8], certificates: &[Certificate], now: OffsetDateTime) -> Result<Vec<Vec<Certificate>>> {
     // One key may have several certificates: cross-signed ones, or an old and a renewed one.
     let owned: Vec<&Certificate> = certificates.iter().filter(|one| is_same_key(one.spki_der(), spki)).collect();
@@ -71,7 +71,17 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     fn extend(&mut self, chain: &mut Vec<&'a Certificate>) {
         let Some(last) = chain.last().copied() else { return };
-        if chain.len() > MAX_LENGTH || self.chains.len() == MAX_CHAINS {
+        if self.chains.len() == MAX_CHAINS {
+            return;
+        }
+        if chain.len() > MAX_LENGTH {
+            let ca = chain.first().map_or_else(String::new, |ca| ca.label());
+            self.failure.get_or_insert_with(|| {
+                Code::CaUseless
+                    .error(format!("the chain from {ca} to its root is too long"))
+                    .because(format!("it has more than {MAX_LENGTH} certificates; Java accepts five CAs by default"))
+                    .fix("bring a CA that is nearer to its root")
+            });
             return;
         }
         if last.self_signature().is_possible() {
@@ -89,7 +99,17 @@ impl<'a> Search<'a> {
                 continue;
             }
             // Signatures cost most, and a file can be made so that the number of paths explodes.
-            let Some(left) = self.signatures.checked_sub(1) else { return };
+            let Some(left) = self.signatures.checked_sub(1) else {
+                self.failure.get_or_insert_with(|| {
+                    Code::CaUseless
+                        .error(format!("too many certificates could be the issuer of {}", last.label()))
+                        .because(format!(
+                            "{MAX_SIGNATURES} signatures were checked, which is the limit, and no root was found"
+                        ))
+                        .fix("bring the certificates of one CA alone, each up to its root, and leave out all others")
+                });
+                return;
+            };
             self.signatures = left;
             match last.signed_by(issuer) {
                 Ok(()) => {
@@ -191,6 +211,35 @@ mod tests {
         found.dedup();
         assert_eq!(found.len(), 1, "one answer for all orders");
         assert_eq!(found[0].len(), 2);
+    }
+
+    #[test]
+    fn a_search_that_reaches_a_limit_names_it() {
+        let mut cas = vec![testing::root("Root")];
+        for number in 0..20 {
+            let below = cas[number].issue(&testing::ca(&format!("CA {number}"), None));
+            cas.push(below);
+        }
+        let files: Vec<Certificate> = cas.iter().map(|ca| ca.certificate.clone()).collect();
+        // 20 certificates are followed, and the one above them is not.
+        assert_eq!(chains_of_key(files[19].spki_der(), &files, NOW).unwrap()[0].len(), 20);
+        let error = chains_of_key(files[20].spki_der(), &files, NOW).unwrap_err();
+        assert_eq!(error.code(), Code::CaUseless);
+        assert!(error.finding().why.as_deref().unwrap().contains("more than 20 certificates"), "{error:?}");
+        assert!(error.finding().fix.is_some());
+
+        let issuing = testing::root("Many").issue(&testing::ca("Issuing", None)).certificate;
+        // Copies of one namesake: each costs a check of the signature.
+        let namesake = testing::root("Many").certificate;
+        let files: Vec<Certificate> =
+            std::iter::once(issuing.clone()).chain(std::iter::repeat_n(namesake, MAX_SIGNATURES + 1)).collect();
+        let error = chains_of_key(issuing.spki_der(), &files, NOW).unwrap_err();
+        assert_eq!(error.code(), Code::CaUseless);
+        assert!(error.finding().why.as_deref().unwrap().contains("400 signatures"), "{error:?}");
+        assert!(error.finding().fix.is_some());
+        // One fewer is still compared, and the reason is the signature.
+        let error = chains_of_key(issuing.spki_der(), &files[..MAX_SIGNATURES], NOW).unwrap_err();
+        assert_eq!(error.code(), Code::BadSignature);
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub(super) enum PathEnd {
     SelfIssued,
     /// At a certificate whose issuer is not there.
     IssuerMissing,
+    /// At a certificate behind which the search was given up, and why.
+    Limit(String),
     /// At a certificate whose signature none of its namesake issuers made; the first of them, and why.
     Forged(String, SignatureFailure),
 }
@@ -60,7 +62,7 @@ impl Path<'_> {
         let rank = |path: &Path<'_>| {
             let reach = match path.end {
                 PathEnd::Anchor => 1,
-                PathEnd::SelfIssued | PathEnd::IssuerMissing | PathEnd::Forged(..) => 0,
+                PathEnd::SelfIssued | PathEnd::IssuerMissing | PathEnd::Limit(_) | PathEnd::Forged(..) => 0,
             };
             (reach, std::cmp::Reverse(if reach == 1 { path.faults() } else { 0 }), path.certificates.len())
         };
@@ -105,7 +107,15 @@ impl<'a> Search<'_, 'a> {
         for candidate in self.candidates(last, path) {
             // Bounds on signatures and lengths: a hostile chain of cross-signed CAs could otherwise take exponential
             // time.
-            if self.is_over() || self.signatures == 0 || path.len() == MAX_LENGTH {
+            if self.is_over() {
+                break;
+            }
+            if path.len() == MAX_LENGTH {
+                end = PathEnd::Limit(format!("tbpki follows at most {MAX_LENGTH} certificates"));
+                break;
+            }
+            if self.signatures == 0 {
+                end = PathEnd::Limit(format!("tbpki checks at most {MAX_SIGNATURES} signatures for a path"));
                 break;
             }
             self.signatures -= 1;
@@ -177,6 +187,10 @@ fn end_finding(request: &VerifyRequest<'_>, length: usize, last: &Certificate, e
         _ if request.anchors.is_empty() => {
             Code::Untrusted.fault("nothing is trusted").because("no trust anchors were given")
         }
+        PathEnd::Limit(why) => Code::Untrusted
+            .fault(format!("the search for a trust anchor ended at {label}"))
+            .because(why.clone())
+            .fix("give the certificates of one chain alone, or use a CA that is nearer to its root"),
         PathEnd::SelfIssued => Code::Untrusted
             .fault(format!("{label} is not among the trust anchors"))
             .because("it is its own issuer, so that no other certificate can verify it"),

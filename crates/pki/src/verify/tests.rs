@@ -260,6 +260,21 @@ fn the_netscape_type_restricts_a_leaf_as_in_openssl() {
 }
 
 #[test]
+fn a_path_that_is_too_long_is_not_reported_as_a_gap() {
+    let mut cas = vec![testing::root("Root")];
+    for number in 0..25 {
+        let below = cas[number].issue(&testing::ca(&format!("CA {number}"), None));
+        cas.push(below);
+    }
+    let leaf = cas[25].issue(&testing::leaf("device-1"));
+    let chain: Vec<Certificate> =
+        std::iter::once(leaf.certificate).chain(cas.iter().skip(1).rev().map(|ca| ca.certificate.clone())).collect();
+    let report = verify(&device(&chain, &[cas[0].certificate.clone()]));
+    let untrusted = report.findings.iter().find(|finding| finding.code == Code::Untrusted).unwrap();
+    assert!(untrusted.why.as_deref().unwrap().contains("at most 20 certificates"), "{untrusted:?}");
+}
+
+#[test]
 fn our_firmware_knows_no_ed25519() {
     let root = testing::root("Root");
     let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
