@@ -136,6 +136,7 @@ mod tests {
     use super::*;
     use crate::issue::profile::Profile;
     use crate::issue::validity::Lifetime;
+    use crate::read::certificate::testing;
 
     fn contents(profile: Profile, name: &str, sans: &[&str], issuer: Option<Validity>) -> Contents {
         let lifetime = Lifetime { days: 30, explicit: false };
@@ -197,6 +198,28 @@ mod tests {
         let (root, _) = hierarchy(Algorithm::EcP256);
         let error = LocalCa::new(vec![root], PrivateKey::generate(Algorithm::EcP256).unwrap()).unwrap_err();
         assert_eq!(error.code(), Code::KeyMismatch);
+    }
+
+    #[test]
+    fn a_ca_without_a_subject_signs_nothing() {
+        let nameless = || {
+            let mut params = testing::ca("x", None);
+            params.distinguished_name = rcgen::DistinguishedName::new();
+            params.subject_alt_names = vec![rcgen::SanType::DnsName("ca.example".try_into().unwrap())];
+            params
+        };
+        let key = |ca: &testing::TestCa| PrivateKey::from_pem_or_der(ca.key_pem().as_bytes(), None).unwrap();
+        let root = testing::self_signed(&nameless());
+        let error = LocalCa::new(vec![root.certificate.clone()], key(&root)).unwrap_err();
+        assert_eq!(error.code(), Code::CaUseless);
+        // Below a root with a name, and above a CA with one.
+        let named = testing::root("Root");
+        let issuing = named.issue(&nameless());
+        let chain = vec![issuing.certificate.clone(), named.certificate];
+        assert_eq!(LocalCa::new(chain, key(&issuing)).unwrap_err().code(), Code::CaUseless);
+        let below = root.issue(&testing::ca("Issuing", None));
+        let chain = vec![below.certificate.clone(), root.certificate];
+        assert_eq!(LocalCa::new(chain, key(&below)).unwrap_err().code(), Code::CaUseless);
     }
 
     #[test]

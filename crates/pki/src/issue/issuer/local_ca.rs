@@ -44,7 +44,8 @@ impl<K: SigningKey> LocalCa<K> {
     ///
     /// # Errors
     /// [`Code::NotACa`] unless the first certificate may sign others, [`Code::KeyMismatch`] unless the key is
-    /// its own, [`Code::BadSignature`] or [`Code::ChainGap`] unless each certificate is signed by the next.
+    /// its own, [`Code::BadSignature`] or [`Code::ChainGap`] unless each certificate is signed by the next,
+    /// [`Code::CaUseless`] if one of them has an empty subject.
     pub fn new(chain: Vec<Certificate>, key: K) -> Result<Self> {
         let mut chain = chain.into_iter();
         let certificate =
@@ -222,7 +223,17 @@ impl<K: SigningKey> LocalCa<K> {
     }
 }
 
+/// A Name without attributes, in DER.
+const EMPTY_NAME: &[u8] = &[0x30, 0x00];
+
 fn check_may_sign(certificate: &Certificate) -> Result<()> {
+    // RFC 5280, section 4.1.2.6: its subject is the issuer of what it signs, which must not be empty.
+    if certificate.subject_der() == EMPTY_NAME {
+        return Err(Code::CaUseless
+            .error(format!("the CA certificate with {} has an empty subject", certificate.label()))
+            .because("the certificates that it signs would name no issuer, and OpenSSL, Java and Go refuse them")
+            .fix("bring a CA certificate with a subject, such as a common name"));
+    }
     let usage_allows = certificate.key_usage().is_none_or(KeyUsage::key_cert_sign);
     if certificate.is_ca() && usage_allows { Ok(()) } else { Err(not_a_ca(certificate)) }
 }
