@@ -1,6 +1,7 @@
 //! From when until when a certificate holds.
 
 use base::{Code, Finding, Result};
+use time::format_description::well_known::Rfc3339;
 use time::{Date, Duration, Month, OffsetDateTime, Time};
 
 /// The longest lifetime in days that is not taken for a typing error: 100 years.
@@ -99,17 +100,24 @@ impl Validity {
     pub fn check_issuing(&self, now: OffsetDateTime) -> Result<()> {
         let error = if now > self.not_after {
             Code::IssuerExpired
-                .error(format!("the issuing CA expired on {}", self.not_after.date()))
-                .fix("replace it: `tbpki ca prepare`, then `tbpki ca activate`; `tbpki ca list` shows the CAs")
+                .error(format!("the CA expired on {}", text(self.not_after)))
+                .fix(
+                    "use a CA that is valid: its owner renews an imported one; `tbpki ca list` shows those of the store, and \
+                     `tbpki ca prepare` with `tbpki ca activate` replaces one",
+                )
         } else if now < self.not_before {
             Code::IssuerExpired
-                .error(format!("the issuing CA is not valid before {}", self.not_before))
-                .fix("check the clock of this machine")
+                .error(format!("the CA is not valid before {}", text(self.not_before)))
+                .fix("check the clock of this machine; if it is right, wait until then or use another CA")
         } else {
             return Ok(());
         };
         Err(error)
     }
+}
+
+fn text(time: OffsetDateTime) -> String {
+    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
 }
 
 /// 9999-12-31 23:59:59 UTC, the last moment that a certificate can name.
@@ -169,7 +177,12 @@ mod tests {
         let error = Validity::starting(NOW, days(1, true), Some(&ca)).unwrap_err();
         assert_eq!(error.code(), Code::IssuerExpired);
         let future = Validity::new(NOW + Duration::DAY, NOW + Duration::WEEK).unwrap();
-        assert_eq!(future.check_issuing(NOW).unwrap_err().code(), Code::IssuerExpired);
+        let early = future.check_issuing(NOW).unwrap_err();
+        assert_eq!(early.code(), Code::IssuerExpired);
+        assert_eq!(error.finding().what, "the CA expired on 2026-05-31T00:00:00Z");
+        assert_eq!(early.finding().what, "the CA is not valid before 2026-06-02T12:00:00Z");
+        // The same words during `init`, when there is no CA in the store that could be replaced.
+        assert!(error.finding().fix.as_deref().unwrap().starts_with("use a CA that is valid: its owner renews"));
     }
 
     #[test]
