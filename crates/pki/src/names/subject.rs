@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
-use base::text::is_deceptive;
+use base::text::{is_deceptive, is_invisible};
 use base::{Code, Result};
 use serde::Serialize;
 use x509_parser::prelude::{FromDer, RelativeDistinguishedName, X509Name};
@@ -196,7 +196,7 @@ fn write_escaped(f: &mut dyn fmt::Write, text: &str) -> fmt::Result {
             '#' | ' ' if i == 0 => write!(f, "\\{c}")?,
             ' ' if i == last => f.write_str("\\ ")?,
             // As its bytes: a character that is invisible or turns the direction of the text would show another name.
-            c if is_deceptive(c) => {
+            c if is_deceptive(c) || is_invisible(c) => {
                 c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(f, "\\{byte:02X}"))?;
             }
             c => f.write_char(c)?,
@@ -277,6 +277,18 @@ mod tests {
     }
 
     #[test]
+    fn invisible_characters_are_shown_as_their_octets() {
+        let foreign = |text: &str| {
+            let body = [tlv(OBJECT_IDENTIFIER, &[0x55, 4, 10]), tlv(12, text.as_bytes())].concat();
+            Subject::from_der(&tlv(SEQUENCE, &tlv(SET, &tlv(SEQUENCE, &body)))).unwrap().to_string()
+        };
+        assert_eq!(foreign("a\u{202e}b"), r"O=a\E2\80\AEb");
+        assert_eq!(foreign("a\u{200b}b"), r"O=a\E2\80\8Bb");
+        assert_eq!(foreign("a\u{3164}b"), r"O=a\E3\85\A4b");
+        assert_eq!(foreign("a\u{ad}b"), r"O=a\C2\ADb");
+    }
+
+    #[test]
     fn the_common_name_is_replaced_or_added_at_the_end() {
         assert_eq!(keygen().with_common_name("d1").unwrap(), {
             let mut attributes: Vec<_> = keygen().attributes().map(|(kind, text)| (kind, text.to_owned())).collect();
@@ -298,6 +310,10 @@ mod tests {
             (Locality, &"n".repeat(129), Code::NameTooLong),
             (CommonName, "a\0b", Code::NameAlphabet),
             (State, "a\u{202e}b", Code::NameAlphabet),
+            (Organization, "a\u{200b}b", Code::NameAlphabet),
+            (CommonName, "a\u{3164}b", Code::NameAlphabet),
+            (Locality, "a\u{ad}b", Code::NameAlphabet),
+            (OrganizationalUnit, "a\u{e0041}b", Code::NameAlphabet),
             (Country, "USA", Code::CountryCode),
             (Country, "U1", Code::CountryCode),
             (Country, "ü", Code::CountryCode),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use base::text::{is_deceptive, quote};
+use base::text::{is_deceptive, is_invisible, quote};
 use base::{Code, Result};
 
 use crate::asn1::tlv::{OBJECT_IDENTIFIER, PRINTABLE_STRING, SEQUENCE, UTF8_STRING, tlv};
@@ -99,9 +99,10 @@ impl AttributeKind {
             }
             return Ok(text.to_ascii_uppercase());
         }
-        if let Some(c) = text.chars().find(|c| is_deceptive(*c)) {
+        if let Some(c) = text.chars().find(|c| is_deceptive(*c) || is_invisible(*c)) {
             return Err(Code::NameAlphabet
-                .error(format!("the {name} {} contains the control character {c:?}", quote(text)))
+                .error(format!("the {name} {} contains the character U+{:04X}", quote(text), u32::from(c)))
+                .because("it is invisible or changes how the text is shown, so that two names could look the same")
                 .fix("remove it"));
         }
         let count = text.chars().count();
