@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use base::text::variant_words;
 use base::{Code, Finding};
 use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use webpki::{
@@ -30,9 +29,48 @@ pub(super) fn ask(request: &VerifyRequest<'_>, path: &[&Certificate]) -> Option<
                 certificate.label()
             ))
             .fix("have the CA certified again with one encoding of its name if rustls or Go must accept the chain"),
-        _ => Code::SecondOpinion.fault("rustls refuses the chain").because(variant_words(&refusal)),
+        _ => Code::SecondOpinion.fault("rustls refuses the chain").because(reason(&refusal)),
     };
     Some(about(finding, leaf))
+}
+
+/// A sentence for a refusal of webpki. Refusals about revocation lists are not among them, because it gets none.
+fn reason(refusal: &Error) -> &'static str {
+    match refusal {
+        Error::BadDer | Error::BadDerTime | Error::TrailingData(_) => {
+            "a certificate of the chain is not encoded as DER requires"
+        }
+        Error::CaUsedAsEndEntity => "the leaf is a CA certificate",
+        Error::EndEntityUsedAsCa => "a certificate that is not a CA's signed another one",
+        Error::CertExpired { .. } => "a certificate of the chain has expired",
+        Error::CertNotValidYet { .. } => "a certificate of the chain is not valid yet",
+        Error::InvalidCertValidity => "a certificate of the chain ends before it begins",
+        Error::CertNotValidForName(_) => "the certificate is for another name",
+        Error::MalformedDnsIdentifier => "a DNS name in the request or in the certificate is malformed",
+        Error::EmptyEkuExtension => "an extended key usage of the chain is empty",
+        Error::RequiredEkuNotFoundContext(_) => "an extended key usage of the chain lacks the purpose",
+        Error::ExtensionValueInvalid | Error::MalformedExtensions => "an extension of the chain is malformed",
+        Error::UnsupportedCriticalExtension => "rustls does not know a critical extension of the chain",
+        Error::InvalidNetworkMaskConstraint => "a name constraint has a network mask with gaps",
+        Error::MalformedNameConstraint => "a name constraint of the chain is malformed",
+        Error::NameConstraintViolation => "a name is outside the name constraints of a CA",
+        Error::UnsupportedNameType => "a name is of a kind that rustls does not compare",
+        Error::InvalidSerialNumber => "a serial number is not a positive number of at most 20 octets",
+        Error::InvalidSignatureForPublicKey => "a signature of the chain was not made by its issuer",
+        Error::SignatureAlgorithmMismatch => "a certificate names two different signature algorithms",
+        Error::UnsupportedSignatureAlgorithmContext(_) | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+            "rustls does not verify the signature algorithm of a certificate, or not with the key of its issuer"
+        }
+        Error::PathLenConstraintViolated => "the chain is longer than one of its CAs allows",
+        Error::MaximumPathDepthExceeded => "the chain has more CAs than rustls follows",
+        Error::MaximumNameConstraintComparisonsExceeded
+        | Error::MaximumPathBuildCallsExceeded
+        | Error::MaximumSignatureChecksExceeded => "the chain takes more work than rustls spends on one",
+        Error::UnsupportedCertVersion => "a certificate of the chain is not of version 3",
+        Error::UnknownIssuer => "rustls does not find the issuer of a certificate of the chain",
+        // The list of webpki grows, and names of its variants are not for people.
+        _ => "rustls gives a reason that tbpki has no words for; `openssl verify` may show more",
+    }
 }
 
 /// The first certificate whose issuer is the subject of the next one by its meaning and not by its octets. webpki compares
@@ -84,6 +122,34 @@ impl ExtendedKeyUsageValidator for Usage {
             Some(Purpose::Server) => KeyUsage::server_auth().validate(usages),
             Some(Purpose::Device) => KeyUsage::client_auth().validate(usages),
             None => usages.try_for_each(|usage| usage.map(|_| ())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_sentences_and_not_names_of_variants() {
+        for (refusal, text) in [
+            (Error::EmptyEkuExtension, "an extended key usage of the chain is empty"),
+            (Error::UnknownIssuer, "rustls does not find the issuer of a certificate of the chain"),
+            (Error::MaximumPathDepthExceeded, "the chain has more CAs than rustls follows"),
+            (
+                Error::RequiredEkuNotFoundContext(webpki::RequiredEkuNotFoundContext {
+                    required: KeyUsage::client_auth(),
+                    present: Vec::new(),
+                }),
+                "an extended key usage of the chain lacks the purpose",
+            ),
+            // One of revocation lists, which are not given to webpki.
+            (
+                Error::UnsupportedDeltaCrl,
+                "rustls gives a reason that tbpki has no words for; `openssl verify` may show more",
+            ),
+        ] {
+            assert_eq!(reason(&refusal), text);
         }
     }
 }
