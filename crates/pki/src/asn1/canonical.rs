@@ -29,7 +29,7 @@ fn element_fault(element: &Element<'_>, depth: usize) -> Option<String> {
         // Only SEQUENCE and SET are constructed in DER (X.690, section 10.2). BER allows a string in pieces, which Go
         // and Java refuse.
         if element.is_universal() && !matches!(element.number(), 16 | 17) {
-            return Some(format!("a {} is written in pieces", type_name(element.number())));
+            return Some(format!("{} is written in pieces", with_article(type_name(element.number()))));
         }
         let mut reader = DerReader::new(element.content);
         while !reader.is_empty() {
@@ -70,7 +70,7 @@ fn primitive_fault(number: u8, content: &[u8]) -> Option<String> {
         0 => return Some("it has an element of the reserved type 0".to_owned()),
         _ => true,
     };
-    (!is_legal).then(|| format!("a {} has a content that the type does not allow", type_name(number)))
+    (!is_legal).then(|| format!("{} has a content that the type does not allow", with_article(type_name(number))))
 }
 
 /// Two's complement in as few octets as possible (X.690, section 8.3.2).
@@ -129,6 +129,12 @@ fn is_bmp_string(content: &[u8]) -> bool {
     let units: Result<Vec<u16>, _> =
         content.chunks(2).map(|unit| <[u8; 2]>::try_from(unit).map(u16::from_be_bytes)).collect();
     units.is_ok_and(|units| char::decode_utf16(units).all(|unit| unit.is_ok()))
+}
+
+/// `an INTEGER`, `a SET`. Names are read aloud, so that a UTCTime has no vowel in front.
+fn with_article(name: &str) -> String {
+    let article = if name.starts_with(['A', 'E', 'I', 'O']) { "an" } else { "a" };
+    format!("{article} {name}")
 }
 
 /// The name of a universal type (X.680, section 8.4).
@@ -235,6 +241,22 @@ mod tests {
             deep = super::super::tlv::tlv(0x30, &deep);
         }
         assert!(fault(&deep).is_some_and(|fault| fault.contains("too deeply")));
+    }
+
+    #[test]
+    fn types_have_their_article() {
+        for (der, text) in [
+            (&b"\x06\x00"[..], "an OBJECT IDENTIFIER has a content that the type does not allow"),
+            (b"\x16\x01\x80", "an IA5String has a content that the type does not allow"),
+            (b"\x02\x00", "an INTEGER has a content that the type does not allow"),
+            (b"\x0a\x00", "an ENUMERATED has a content that the type does not allow"),
+            (b"\x0c\x01\xff", "a UTF8String has a content that the type does not allow"),
+            (b"\x17\x01a", "a UTCTime has a content that the type does not allow"),
+            (b"\x1c\x01a", "a UniversalString has a content that the type does not allow"),
+            (b"\x24\x03\x04\x01a", "an OCTET STRING is written in pieces"),
+        ] {
+            assert_eq!(fault(der).as_deref(), Some(text));
+        }
     }
 
     proptest::proptest! {

@@ -7,7 +7,7 @@ use x509_parser::prelude::FromDer as _;
 
 use super::item::{Content, InspectedItem};
 use super::view::RequestView;
-use crate::read::certificate::{GeneralName, PublicKeyKind, SignatureAlgorithm, name, parser_text, sha256};
+use crate::read::certificate::{GeneralName, PublicKeyKind, SignatureAlgorithm, name, parser_text, sha256, trailing};
 use crate::read::csr::Csr;
 
 /// A request in DER. What `tbpki client --csr` would refuse it for is a finding.
@@ -15,7 +15,7 @@ pub(super) fn item(der: &[u8]) -> Result<InspectedItem> {
     let unreadable = |why: String| Code::CsrUnreadable.error("this is not a request").because(why);
     let (rest, parsed) = X509CertificationRequest::from_der(der).map_err(|error| unreadable(parser_text(error)))?;
     if !rest.is_empty() {
-        return Err(unreadable(format!("{} octets follow its end", rest.len())));
+        return Err(unreadable(trailing(rest)));
     }
     let info = &parsed.certification_request_info;
     let mut view = RequestView {

@@ -89,7 +89,7 @@ impl Certificate {
         let unreadable = |why: String| Code::CertificateUnreadable.error("this is not a certificate").because(why);
         let (rest, parsed) = X509Certificate::from_der(der).map_err(|error| unreadable(parser_text(error)))?;
         if !rest.is_empty() {
-            return Err(unreadable(format!("{} octets follow its end", rest.len())));
+            return Err(unreadable(trailing(rest)));
         }
         // The parser returns slices of `der`. Positions are kept, because
         // a certificate owns its octets and cannot borrow from itself.
@@ -455,6 +455,11 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
         hash = digest;
     }
     hash
+}
+
+/// The reason against octets behind a certificate or a request.
+pub(crate) fn trailing(rest: &[u8]) -> String {
+    if rest.len() == 1 { "1 octet follows its end".to_owned() } else { format!("{} octets follow its end", rest.len()) }
 }
 
 /// The part at which the parser gave up, in words.

@@ -3,6 +3,15 @@ use rcgen::{KeyPair, SanType};
 use time::macros::datetime;
 
 #[test]
+fn octets_behind_a_certificate_are_counted() {
+    let der = testing::root("Root").certificate.der().to_vec();
+    for (behind, text) in [(&[0][..], "1 octet follows its end"), (&[0, 0], "2 octets follow its end")] {
+        let error = Certificate::from_der(&[&der[..], behind].concat()).unwrap_err();
+        assert_eq!(error.finding().why.as_deref(), Some(text));
+    }
+}
+
+#[test]
 fn a_device_certificate_tells_all_about_itself() {
     let root = testing::root("Root");
     let made = root.issue(&testing::leaf("device-1"));

@@ -86,7 +86,7 @@ fn each_field_is_checked() {
         (&[SERIAL], element(2, &[0xff]), "its serial number is negative"),
         (&[SERIAL], element(2, &[0x12; 21]), "its serial number has 21 octets"),
         // A zero that the sign does not need.
-        (&[SERIAL], element(2, &[0, 0x12]), "a INTEGER has a content"),
+        (&[SERIAL], element(2, &[0, 0x12]), "an INTEGER has a content"),
         (&[ALGORITHM], element(0x30, &element(6, &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3])), "two different signature"),
         (&[ISSUER], element(0x30, &[]), "its issuer is empty"),
         (&[SUBJECT], element(0x30, &[]), "its subject is empty, and it has no critical alternative names"),
