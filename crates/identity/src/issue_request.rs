@@ -232,7 +232,8 @@ impl IssueRequest<'_> {
                 // The key is not opened: a dry run must not ask for a passphrase.
                 let issuer = self.ca.as_ref().map(|ca| ca.check_usable(&dir, workspace.now)).transpose()?;
                 let (subject, sans) = (self.subject.clone(), self.sans.clone());
-                let (contents, note) = contents(self.profile, subject, sans, self.days, issuer, workspace.now)?;
+                let (contents, note) =
+                    contents(self.profile, subject, sans, self.days, issuer.as_ref(), workspace.now)?;
                 self.check_lasts(&contents)?;
                 (IdentityOutcome::Planned, None, files, note.into_iter().collect())
             }
@@ -310,14 +311,8 @@ impl IssueRequest<'_> {
     }
 
     fn order(&mut self, workspace: &Workspace<'_>, issuer: &dyn Issuer) -> Result<(Order, Option<Finding>)> {
-        let (mut contents, note) = contents(
-            self.profile,
-            self.subject.clone(),
-            self.sans.clone(),
-            self.days,
-            issuer.validity(),
-            workspace.now,
-        )?;
+        let (mut contents, note) =
+            contents(self.profile, self.subject.clone(), self.sans.clone(), self.days, issuer.period(), workspace.now)?;
         contents.crl_url = self.ca.as_ref().and_then(|ca| crl_url(workspace.config, ca));
         self.check_lasts(&contents)?;
         // The key moves into the order: a private key must not be generated twice for one request.

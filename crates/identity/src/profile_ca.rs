@@ -134,7 +134,7 @@ pub fn make(
     root.check_may_have_cas()?;
     let days = workspace.config.ca.issuing_days.value.number();
     let lifetime = Lifetime { days, explicit: false };
-    let (validity, note) = Validity::starting(workspace.now, lifetime, root.validity().as_ref())?;
+    let (validity, note) = Validity::starting(workspace.now, lifetime, root.period())?;
     let contents = Contents {
         profile: Profile::IssuingCa,
         serial: Serial::random()?,

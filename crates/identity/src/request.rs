@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use base::file::{self, Ownership};
 use base::{Finding, Result};
 use config::{Config, Days, Origin, Setting};
+use pki::chain_period::ChainPeriod;
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
 use pki::issuer::KeySource;
@@ -63,11 +64,11 @@ pub(crate) fn contents(
     subject: Subject,
     sans: Vec<San>,
     days: &Setting<Days>,
-    issuer: Option<Validity>,
+    issuer: Option<&ChainPeriod>,
     now: OffsetDateTime,
 ) -> Result<(Contents, Option<Finding>)> {
     let lifetime = Lifetime { days: days.value.number(), explicit: is_named_now(days) };
-    let (validity, note) = Validity::starting(now, lifetime, issuer.as_ref())?;
+    let (validity, note) = Validity::starting(now, lifetime, issuer)?;
     let contents = Contents {
         profile,
         serial: Serial::random()?,

@@ -12,6 +12,7 @@ use std::time::Duration;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 use base::digest;
+use pki::chain_period::ChainPeriod;
 use pki::issuer::{Issuer, KeySource, LeafOrder, LeafTemplate, LocalCa, Order, SelfSigned};
 use pki::profile::Profile;
 use pki::serial::Serial;
@@ -93,14 +94,14 @@ struct Bench {
 impl Bench {
     fn new() -> Outcome<Self> {
         let now = OffsetDateTime::now_utc();
-        let contents = |profile, name: &str, days, within: Option<Validity>| -> Outcome<Contents> {
+        let contents = |profile, name: &str, days, within: Option<&ChainPeriod>| -> Outcome<Contents> {
             let subject = Subject::new(vec![
                 (AttributeKind::Country, "US".to_owned()),
                 (AttributeKind::Organization, "ThingsBoard".to_owned()),
                 (AttributeKind::OrganizationalUnit, "ThingsBoard".to_owned()),
                 (AttributeKind::CommonName, name.to_owned()),
             ])?;
-            let validity = Validity::starting(now, Lifetime { days, explicit: true }, within.as_ref())?.0;
+            let validity = Validity::starting(now, Lifetime { days, explicit: true }, within)?.0;
             let serial = Serial::random()?;
             Ok(Contents {
                 profile,
@@ -115,10 +116,10 @@ impl Bench {
         let order = |contents| Order { contents, key: KeySource::Generate(Algorithm::EcP256) };
         let root = SelfSigned.issue(order(contents(Profile::Root, "root", 10_000, None)?))?;
         let root = LocalCa::new(root.chain, root.key.ok_or("no key")?)?;
-        let issuing = root.issue(order(contents(Profile::IssuingCa, "issuing", 9_000, root.validity())?))?;
+        let issuing = root.issue(order(contents(Profile::IssuingCa, "issuing", 9_000, root.period())?))?;
         // Leaked, because the template borrows the CA and the threads share both until the end of the process.
         let ca: &'static LocalCa = Box::leak(Box::new(LocalCa::new(issuing.chain, issuing.key.ok_or("no key")?)?));
-        let contents = contents(Profile::Device, "sensor", 3650, ca.validity())?;
+        let contents = contents(Profile::Device, "sensor", 3650, ca.period())?;
         let template = LeafTemplate::new(ca, &contents, Algorithm::EcP256)?;
         Ok(Self { bare: EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)?, ca, template, contents })
     }

@@ -1,6 +1,7 @@
 //! Issuing: the contents of a certificate by profile, encoded, checked, then signed.
 
 pub mod certs_only;
+pub mod chain_period;
 pub mod issuer;
 pub mod lint;
 pub mod profile;

@@ -22,7 +22,9 @@ pub mod verify;
 pub use algorithm::Algorithm;
 pub use asn1::armor;
 pub use certificate::Certificate;
-pub use issue::{certs_only, issuer, lint, profile, revocation_list, serial, signing_request, tbs, trial, validity};
+pub use issue::{
+    certs_only, chain_period, issuer, lint, profile, revocation_list, serial, signing_request, tbs, trial, validity,
+};
 pub use key::PrivateKey;
 pub use names::{device_name, san, subject};
 pub use read::{ancestry, certificate, chain, crl, csr, pem_bundle};

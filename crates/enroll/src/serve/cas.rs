@@ -10,6 +10,7 @@ use identity::request::crl_url;
 use pki::Certificate;
 use pki::certificate::PublicKeyKind;
 use pki::device_name::DeviceName;
+use pki::issuer::Issuer as _;
 use store::Workspace;
 use store::ca::{Ca, KeyLocation, OpenCa};
 use store::file_names::CERT;
@@ -154,7 +155,8 @@ impl Cas {
         let (name, ca) = self.open.get_key_value(name)?;
         // The lists that are published are those of the devices' CAs.
         let crl_url = self.crl_url.as_deref().filter(|_| *name != Ca::ServerIssuing.name());
-        Some(SignsWith { name, certificate: ca.ca.certificate(), fingerprint: &ca.fingerprint, crl_url })
+        let period = ca.ca.period()?;
+        Some(SignsWith { name, certificate: ca.ca.certificate(), period, fingerprint: &ca.fingerprint, crl_url })
     }
 
     /// Whether one of the CAs takes longer for a signature than a thread takes to start.

@@ -3,6 +3,7 @@
 
 use base::{Code, Finding, Result};
 use config::Config;
+use pki::chain_period::ChainPeriod;
 use pki::issuer::{Issuer, KeySource, LocalCa, Order, SelfSigned};
 use pki::key::{SigningKey, is_same_key};
 use pki::profile::Profile;
@@ -56,7 +57,7 @@ pub(crate) fn make_hierarchy(
     // A root with a path length of 0 may not have a CA below it.
     root.check_may_have_cas()?;
     let days = config.ca.issuing_days.value.number();
-    let contents = dated_contents(config, &issuing_ca, days, root.validity(), now, findings)?;
+    let contents = dated_contents(config, &issuing_ca, days, root.period(), now, findings)?;
     let alg = config.ca.alg.value;
     let source = in_token.map_or(KeySource::Generate(alg), |key| key.source(alg));
     let issued = root.issue(Order { contents, key: source })?;
@@ -166,12 +167,12 @@ fn dated_contents(
     config: &Config,
     ca: &Ca,
     days: u32,
-    issuer: Option<Validity>,
+    issuer: Option<&ChainPeriod>,
     now: OffsetDateTime,
     findings: &mut Vec<Finding>,
 ) -> Result<Contents> {
     // Not explicit: below an imported root that ends earlier, the issuing CA ends with it instead of being refused.
-    let (validity, note) = Validity::starting(now, Lifetime { days, explicit: false }, issuer.as_ref())?;
+    let (validity, note) = Validity::starting(now, Lifetime { days, explicit: false }, issuer)?;
     findings.extend(note.map(|note| note.item(ca.name())));
     let contents = ca_contents(config, ca, validity, &format!("{} {}", config.ca.name.value.as_str(), ca.title()))?;
     if !contents.permitted_dns.is_empty() {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use base::{Code, Result, file};
 use pki::ancestry::chains_of_key;
+use pki::chain_period::ChainPeriod;
 use pki::key::PublicKey;
 use pki::keystore::find_keystore;
 use pki::pem_bundle::PemBundle;
-use pki::validity::Validity;
 use pki::{Certificate, PrivateKey};
 use time::OffsetDateTime;
 
@@ -50,9 +50,8 @@ impl ImportedCa {
         }
         let imported = found.assemble(in_token, now)?;
         // Only the best chain has to hold now; the others are for verifiers that lack its root.
-        for ca in imported.chains.iter().take(1).flatten() {
-            let validity = Validity::new(ca.not_before(), ca.not_after())?;
-            validity.check_issuing(now).map_err(|error| error.item(ca.subject()))?;
+        if let Some(chain) = imported.chains.first() {
+            ChainPeriod::of(chain)?.check_issuing(now)?;
         }
         Ok(imported)
     }

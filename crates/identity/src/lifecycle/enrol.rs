@@ -4,6 +4,7 @@
 use base::{Code, Result};
 use config::Config;
 use ledger::{Entry, Kind, NewIdentity, Parameters};
+use pki::chain_period::ChainPeriod;
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
 use pki::issuer::{KeySource, Order};
@@ -39,6 +40,8 @@ pub struct SignsWith<'a> {
     pub name: &'a str,
     /// The certificate that leaves are verified with.
     pub certificate: &'a Certificate,
+    /// The period in which it and those above it are valid.
+    pub period: &'a ChainPeriod,
     /// The fingerprint of that certificate ([`Certificate::fingerprint_hex`]).
     pub fingerprint: &'a str,
     /// The base of the addresses of revocation lists.
@@ -151,9 +154,8 @@ fn plan(
     parameters: Parameters,
     now: OffsetDateTime,
 ) -> Result<EnrolmentPlan> {
-    let issuer = Validity::new(ca.certificate.not_before(), ca.certificate.not_after())?;
     // Not explicit: a certificate that would outlive its CA ends with the CA instead of being refused.
-    let (validity, shortened) = Validity::starting(now, Lifetime { days, explicit: false }, Some(&issuer))?;
+    let (validity, shortened) = Validity::starting(now, Lifetime { days, explicit: false }, Some(ca.period))?;
     let serial = Serial::random()?;
     let profile = if kind == Kind::Server { Profile::Server } else { Profile::Device };
     let identity = NewIdentity {

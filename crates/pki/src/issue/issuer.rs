@@ -7,10 +7,10 @@ mod template;
 use base::{Code, Result};
 
 use crate::algorithm::Algorithm;
+use crate::issue::chain_period::ChainPeriod;
 use crate::issue::lint;
 use crate::issue::serial::Serial;
 use crate::issue::tbs::{self, Contents, IssuedBy};
-use crate::issue::validity::Validity;
 use crate::key::{PrivateKey, PublicKey, SigningKey};
 use crate::names::subject::Subject;
 use crate::read::certificate::Certificate;
@@ -22,7 +22,7 @@ pub use template::{LeafOrder, LeafTemplate};
 /// Turns an [`Order`] into a certificate.
 pub trait Issuer {
     /// The period in which everything that it issues has to lie; none for an issuer that is not a certificate.
-    fn validity(&self) -> Option<Validity>;
+    fn period(&self) -> Option<&ChainPeriod>;
 
     /// Makes the certificate, and the key where the order asks for one.
     ///
@@ -135,15 +135,15 @@ mod tests {
 
     use super::*;
     use crate::issue::profile::Profile;
-    use crate::issue::validity::Lifetime;
+    use crate::issue::validity::{Lifetime, Validity};
     use crate::read::certificate::testing;
 
-    fn contents(profile: Profile, name: &str, sans: &[&str], issuer: Option<Validity>) -> Contents {
+    fn contents(profile: Profile, name: &str, sans: &[&str], issuer: Option<&ChainPeriod>) -> Contents {
         let lifetime = Lifetime { days: 30, explicit: false };
         Contents {
             profile,
             serial: Serial::random().unwrap(),
-            validity: Validity::starting(OffsetDateTime::now_utc(), lifetime, issuer.as_ref()).unwrap().0,
+            validity: Validity::starting(OffsetDateTime::now_utc(), lifetime, issuer).unwrap().0,
             subject: Subject::default().with_common_name(name).unwrap(),
             sans: sans.iter().map(|san| san.parse().unwrap()).collect(),
             permitted_dns: Vec::new(),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     fn issue(issuer: &dyn Issuer, profile: Profile, algorithm: Algorithm, sans: &[&str]) -> Result<Issued> {
-        let contents = contents(profile, &format!("a {profile}"), sans, issuer.validity());
+        let contents = contents(profile, &format!("a {profile}"), sans, issuer.period());
         issuer.issue(Order { contents, key: KeySource::Generate(algorithm) })
     }
 
@@ -201,6 +201,30 @@ mod tests {
     }
 
     #[test]
+    fn nothing_outlives_a_root_that_ends_before_its_issuing_ca() {
+        let now = OffsetDateTime::now_utc();
+        let until = |days| now + time::Duration::days(days);
+        let dated = |name, days| {
+            let mut params = testing::ca(name, None);
+            (params.not_before, params.not_after) = (until(-1), until(days));
+            params
+        };
+        let root = testing::self_signed(&dated("Root", 10));
+        let issuing = root.issue(&dated("Issuing", 100));
+        let key = PrivateKey::from_pem_or_der(issuing.key_pem().as_bytes(), None).unwrap();
+        let ca = LocalCa::new(vec![issuing.certificate, root.certificate.clone()], key).unwrap();
+        let issued = issue(&ca, Profile::Device, Algorithm::EcP256, &[]).unwrap();
+        assert_eq!(issued.chain[0].not_after(), root.certificate.not_after());
+        // The dates of an order are checked again before it is signed.
+        let mut late = contents(Profile::Device, "late", &[], ca.period());
+        late.validity = Validity::new(now, until(20)).unwrap();
+        let order = Order { contents: late, key: KeySource::Generate(Algorithm::EcP256) };
+        let error = ca.issue(order).unwrap_err();
+        assert_eq!(error.code(), Code::OutlivesIssuer);
+        assert_eq!(error.finding().what, "the certificate would outlive CN=Root");
+    }
+
+    #[test]
     fn a_ca_without_a_subject_signs_nothing() {
         let nameless = || {
             let mut params = testing::ca("x", None);
@@ -226,7 +250,7 @@ mod tests {
     fn constraints_of_the_ca_hold_for_its_leaves() {
         let root = issue(&SelfSigned, Profile::Root, Algorithm::EcP256, &[]).unwrap();
         let root = LocalCa::new(root.chain, root.key.unwrap()).unwrap();
-        let mut wanted = contents(Profile::IssuingCa, "constrained", &[], root.validity());
+        let mut wanted = contents(Profile::IssuingCa, "constrained", &[], root.period());
         wanted.permitted_dns = vec!["example.org".to_owned()];
         let issued = root.issue(Order { contents: wanted, key: KeySource::Generate(Algorithm::EcP256) }).unwrap();
         let ca = LocalCa::new(issued.chain, issued.key.unwrap()).unwrap();

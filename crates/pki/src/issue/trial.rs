@@ -46,7 +46,7 @@ impl<K: SigningKey> Trial<'_, K> {
                 Purpose::Device => Profile::Device,
             },
             serial: Serial::random()?,
-            validity: Validity::starting(now, Lifetime { days: 1, explicit: false }, ca.validity().as_ref())?.0,
+            validity: Validity::starting(now, Lifetime { days: 1, explicit: false }, ca.period())?.0,
             subject: self.subject.with_common_name("trial")?,
             sans: self.san().into_iter().collect(),
             permitted_dns: Vec::new(),

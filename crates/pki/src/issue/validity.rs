@@ -1,8 +1,9 @@
 //! From when until when a certificate holds.
 
 use base::{Code, Finding, Result};
-use time::format_description::well_known::Rfc3339;
 use time::{Date, Duration, Month, OffsetDateTime, Time};
+
+use super::chain_period::ChainPeriod;
 
 /// The longest lifetime in days that is not taken for a typing error: 100 years.
 pub const MAX_DAYS: u32 = 36_525;
@@ -45,16 +46,16 @@ impl Validity {
         Ok(Self { not_before, not_after })
     }
 
-    /// A lifetime that begins now (an hour ago, to be exact) and ends no later than `issuer` does. The finding
-    /// contains the number of days by which a default lifetime was shortened.
+    /// A lifetime that begins now (an hour ago, to be exact) and ends no later than `issuer` and all CAs above it. The
+    /// finding contains the number of days to which a default lifetime was shortened, and the CA that limits it.
     ///
     /// # Errors
-    /// [`Code::BadValidity`] for 0 days and for more than [`MAX_DAYS`], [`Code::IssuerExpired`] where the issuer
-    /// does not hold now, [`Code::OutlivesIssuer`] where an explicit lifetime does not fit.
+    /// [`Code::BadValidity`] for 0 days and for more than [`MAX_DAYS`], [`Code::IssuerExpired`] where the issuer or a CA
+    /// above it does not hold now, [`Code::OutlivesIssuer`] where an explicit lifetime does not fit.
     pub fn starting(
         now: OffsetDateTime,
         lifetime: Lifetime,
-        issuer: Option<&Validity>,
+        issuer: Option<&ChainPeriod>,
     ) -> Result<(Self, Option<Finding>)> {
         let Lifetime { days, explicit } = lifetime;
         if days == 0 || days > MAX_DAYS {
@@ -70,20 +71,23 @@ impl Validity {
         };
         issuer.check_issuing(now)?;
         // A chain in which the leaf begins before its CA is refused by some verifiers.
-        let not_before = not_before.max(issuer.not_before);
-        if not_after <= issuer.not_after {
+        let not_before = not_before.max(issuer.not_before());
+        if not_after <= issuer.not_after() {
             return Ok((Self::new(not_before, not_after)?, None));
         }
-        let left = (issuer.not_after - now).whole_days();
+        let left = (issuer.not_after() - now).whole_days();
         if explicit {
             return Err(Code::OutlivesIssuer
-                .error(format!("{days} days from now the issuing CA will have expired"))
-                .fix(format!("name at most {left} days, or replace the issuing CA first: `tbpki ca prepare`")));
+                .error(format!("{days} days from now the CA {} will have expired", issuer.ends_with()))
+                .fix(format!("name at most {left} days, or replace that CA first: `tbpki ca prepare`")));
         }
         let shortened = Code::Shortened
-            .note(format!("the lifetime was shortened from {days} to {left} days, when the issuing CA expires"))
-            .fix("replace the issuing CA: `tbpki ca prepare`, then `tbpki ca activate`");
-        Ok((Self::new(not_before, issuer.not_after)?, Some(shortened)))
+            .note(format!(
+                "the lifetime was shortened from {days} to {left} days, when the CA {} expires",
+                issuer.ends_with()
+            ))
+            .fix("replace that CA: `tbpki ca prepare`, then `tbpki ca activate`; an imported one is renewed by its owner");
+        Ok((Self::new(not_before, issuer.not_after())?, Some(shortened)))
     }
 
     /// The first second at which the certificate holds.
@@ -95,29 +99,6 @@ impl Validity {
     pub fn not_after(&self) -> OffsetDateTime {
         self.not_after
     }
-
-    /// Fails with [`Code::IssuerExpired`] unless a CA with this validity holds at `now`.
-    pub fn check_issuing(&self, now: OffsetDateTime) -> Result<()> {
-        let error = if now > self.not_after {
-            Code::IssuerExpired
-                .error(format!("the CA expired on {}", text(self.not_after)))
-                .fix(
-                    "use a CA that is valid: its owner renews an imported one; `tbpki ca list` shows those of the store, and \
-                     `tbpki ca prepare` with `tbpki ca activate` replaces one",
-                )
-        } else if now < self.not_before {
-            Code::IssuerExpired
-                .error(format!("the CA is not valid before {}", text(self.not_before)))
-                .fix("check the clock of this machine; if it is right, wait until then or use another CA")
-        } else {
-            return Ok(());
-        };
-        Err(error)
-    }
-}
-
-fn text(time: OffsetDateTime) -> String {
-    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
 }
 
 /// 9999-12-31 23:59:59 UTC, the last moment that a certificate can name.
@@ -135,8 +116,12 @@ mod tests {
 
     const NOW: OffsetDateTime = datetime!(2026-06-01 12:00:00 UTC);
 
-    fn ca_until(not_after: OffsetDateTime) -> Validity {
-        Validity::new(datetime!(2026-01-01 00:00:00 UTC), not_after).unwrap()
+    fn ca(not_before: OffsetDateTime, not_after: OffsetDateTime) -> ChainPeriod {
+        ChainPeriod::of_dates([(not_before, not_after, "CN=Issuing".to_owned())]).unwrap()
+    }
+
+    fn ca_until(not_after: OffsetDateTime) -> ChainPeriod {
+        ca(datetime!(2026-01-01 00:00:00 UTC), not_after)
     }
 
     fn days(days: u32, explicit: bool) -> Lifetime {
@@ -156,7 +141,9 @@ mod tests {
         let ca = ca_until(datetime!(2026-06-11 12:00:00 UTC));
         let (validity, note) = Validity::starting(NOW, days(3650, false), Some(&ca)).unwrap();
         assert_eq!(validity.not_after(), ca.not_after());
-        assert_eq!(note.unwrap().code, Code::Shortened);
+        let note = note.unwrap();
+        assert_eq!(note.code, Code::Shortened);
+        assert_eq!(note.what, "the lifetime was shortened from 3650 to 10 days, when the CA CN=Issuing expires");
 
         let error = Validity::starting(NOW, days(11, true), Some(&ca)).unwrap_err();
         assert_eq!(error.code(), Code::OutlivesIssuer);
@@ -165,24 +152,34 @@ mod tests {
     }
 
     #[test]
+    fn a_root_that_ends_before_its_issuing_ca_limits_the_lifetime() {
+        let [start, end] = [datetime!(2026-01-01 00:00:00 UTC), datetime!(2026-06-11 12:00:00 UTC)];
+        let issuing = (start, end.replace_year(2040).unwrap(), "CN=Issuing".to_owned());
+        let chain = ChainPeriod::of_dates([issuing, (start, end, "CN=Root".to_owned())]).unwrap();
+        let (validity, note) = Validity::starting(NOW, days(3650, false), Some(&chain)).unwrap();
+        assert_eq!(validity.not_after(), end);
+        let note = note.unwrap();
+        assert_eq!(note.what, "the lifetime was shortened from 3650 to 10 days, when the CA CN=Root expires");
+        let error = Validity::starting(NOW, days(11, true), Some(&chain)).unwrap_err();
+        assert_eq!(error.code(), Code::OutlivesIssuer);
+        assert_eq!(error.finding().what, "11 days from now the CA CN=Root will have expired");
+    }
+
+    #[test]
     fn nothing_begins_before_its_issuer() {
-        let ca = Validity::new(NOW - Duration::MINUTE, NOW + Duration::days(100)).unwrap();
+        let ca = ca(NOW - Duration::MINUTE, NOW + Duration::days(100));
         let (validity, _) = Validity::starting(NOW, days(1, true), Some(&ca)).unwrap();
         assert_eq!(validity.not_before(), ca.not_before());
     }
 
     #[test]
     fn an_expired_ca_signs_nothing() {
-        let ca = ca_until(datetime!(2026-05-31 00:00:00 UTC));
-        let error = Validity::starting(NOW, days(1, true), Some(&ca)).unwrap_err();
+        let expired = ca_until(datetime!(2026-05-31 00:00:00 UTC));
+        let error = Validity::starting(NOW, days(1, true), Some(&expired)).unwrap_err();
         assert_eq!(error.code(), Code::IssuerExpired);
-        let future = Validity::new(NOW + Duration::DAY, NOW + Duration::WEEK).unwrap();
-        let early = future.check_issuing(NOW).unwrap_err();
-        assert_eq!(early.code(), Code::IssuerExpired);
-        assert_eq!(error.finding().what, "the CA expired on 2026-05-31T00:00:00Z");
-        assert_eq!(early.finding().what, "the CA is not valid before 2026-06-02T12:00:00Z");
-        // The same words during `init`, when there is no CA in the store that could be replaced.
-        assert!(error.finding().fix.as_deref().unwrap().starts_with("use a CA that is valid: its owner renews"));
+        let future = ca(NOW + Duration::DAY, NOW + Duration::WEEK);
+        let error = Validity::starting(NOW, days(1, true), Some(&future)).unwrap_err();
+        assert_eq!(error.code(), Code::IssuerExpired);
     }
 
     #[test]

@@ -227,7 +227,8 @@ mod tests {
         let root = SelfSigned.issue(Order { contents: root, key: KeySource::Generate(Algorithm::EcP256) }).unwrap();
         let ca = crate::issue::issuer::LocalCa::new(root.chain, root.key.unwrap()).unwrap();
         let mut leaf = contents(Profile::Device, csr.subject(), csr.sans());
-        leaf.validity = ca.validity().unwrap();
+        let period = ca.period().unwrap();
+        leaf.validity = Validity::new(period.not_before(), period.not_after()).unwrap();
         let issued = ca.issue(Order { contents: leaf, key: KeySource::Public(csr.key().clone()) }).unwrap();
         let leaf = issued.chain.first().unwrap();
         assert!(!leaf.is_ca());

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use base::{Code, Error, Result};
 use pki::Certificate;
+use pki::chain_period::ChainPeriod;
 use pki::issuer::LocalCa;
 use pki::key::SigningKey;
-use pki::validity::Validity;
 use time::OffsetDateTime;
 
 use super::Ca;
@@ -84,21 +84,18 @@ impl Ca {
         }
     }
 
-    /// The validity of the certificate. The key is not opened.
+    /// The period in which the certificate and those above it are valid. The key is not opened.
     ///
     /// # Errors
     /// [`Code::CaUnavailable`] if the key is not in the store, and those of a certificate that does not hold at `now`.
-    pub fn check_usable(&self, store: &Path, now: OffsetDateTime) -> Result<Validity> {
+    pub fn check_usable(&self, store: &Path, now: OffsetDateTime) -> Result<ChainPeriod> {
         check_not_revoked(&self.dir(store))?;
         if self.key_place(store)? == KeyLocation::Elsewhere {
             return Err(unavailable(&self.key_path(store), self));
         }
-        let certificates = self.certificates(store)?;
-        let certificate =
-            certificates.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
-        let validity = Validity::new(certificate.not_before(), certificate.not_after())?;
-        validity.check_issuing(now)?;
-        Ok(validity)
+        let period = ChainPeriod::of(&self.chain(store)?)?;
+        period.check_issuing(now)?;
+        Ok(period)
     }
 }
 

@@ -63,7 +63,7 @@ impl<K: SigningKey> Signer<K> {
         now: OffsetDateTime,
     ) -> Result<(Self, Option<Finding>)> {
         let lifetime = Lifetime { days: order.days, explicit: order.exact_days };
-        let (validity, note) = Validity::starting(now, lifetime, ca.validity().as_ref())?;
+        let (validity, note) = Validity::starting(now, lifetime, ca.period())?;
         // The validity is fixed for the whole run, so that devices of one job expire together.
         let contents = Contents {
             profile: Profile::Device,

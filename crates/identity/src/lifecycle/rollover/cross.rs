@@ -94,7 +94,7 @@ fn sign(
     let subject = of
         .subject_name()
         .ok_or_else(|| Code::CertificateUnreadable.error("the subject of the CA cannot be read").item(of.subject()))?;
-    let bounds = issuer.validity();
+    let bounds = issuer.period();
     // An hour back, for verifiers whose clocks are slow.
     let now = workspace.now - Duration::HOUR;
     let not_before = bounds.map_or(now, |bounds| bounds.not_before().max(now));

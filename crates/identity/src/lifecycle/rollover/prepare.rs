@@ -157,8 +157,8 @@ fn contents(
 ) -> Result<Contents> {
     let config = workspace.config;
     let days = if ca.is_root() { config.ca.root_days.value.number() } else { config.ca.issuing_days.value.number() };
-    let bounds = signer.and_then(Issuer::validity);
-    let (validity, note) = Validity::starting(workspace.now, Lifetime { days, explicit: false }, bounds.as_ref())?;
+    let bounds = signer.and_then(Issuer::period);
+    let (validity, note) = Validity::starting(workspace.now, Lifetime { days, explicit: false }, bounds)?;
     findings.extend(note.map(|note| note.item(ca.name())));
     // A name of its own for each key: verifiers find revocation lists by the issuer's name (RFC 5280, section 6.3.3),
     // and with one name for two keys they would take the wrong one.

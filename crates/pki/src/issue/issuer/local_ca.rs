@@ -6,11 +6,11 @@ use base::{Code, Error, Result};
 
 use super::{Issued, Issuer, Order, sign_tbs};
 use crate::algorithm::Algorithm;
+use crate::issue::chain_period::ChainPeriod;
 use crate::issue::lint;
 use crate::issue::profile::Profile;
 use crate::issue::serial::Serial;
 use crate::issue::tbs::{self, Contents, IssuedBy, Pieces};
-use crate::issue::validity::Validity;
 use crate::key::{PrivateKey, PublicKey, SigningKey};
 use crate::names::san::San;
 use crate::names::subject::Subject;
@@ -26,7 +26,7 @@ pub struct LocalCa<K = PrivateKey> {
     /// Those that go along with a leaf: without the root, which peers that trust it have, and others ignore.
     sent: Vec<Certificate>,
     key: K,
-    validity: Validity,
+    period: ChainPeriod,
     /// The kinds of leaves that it has issued, each with the common part of such leaves from the second one on.
     known: Mutex<Vec<(LeafKind, Option<Arc<Pieces>>)>>,
 }
@@ -47,6 +47,7 @@ impl<K: SigningKey> LocalCa<K> {
     /// its own, [`Code::BadSignature`] or [`Code::ChainGap`] unless each certificate is signed by the next,
     /// [`Code::CaUseless`] if one of them has an empty subject.
     pub fn new(chain: Vec<Certificate>, key: K) -> Result<Self> {
+        let period = ChainPeriod::of(&chain)?;
         let mut chain = chain.into_iter();
         let certificate =
             chain.next().ok_or_else(|| Code::CertificateUnreadable.error("a CA needs its certificate"))?;
@@ -59,11 +60,9 @@ impl<K: SigningKey> LocalCa<K> {
             check_may_sign(issuer)?;
             issued.verify_signed_by(issuer)?;
         }
-        let validity = Validity::new(certificate.not_before(), certificate.not_after())
-            .map_err(|error| error.item(certificate.subject()))?;
         let sent = std::iter::once(&certificate).chain(&above).filter(|ca| !ca.is_self_issued()).cloned().collect();
         let public = key.public().clone();
-        Ok(Self { public, certificate, above, sent, key, validity, known: Mutex::default() })
+        Ok(Self { public, certificate, above, sent, key, period, known: Mutex::default() })
     }
 
     /// The CA's own certificate.
@@ -83,8 +82,8 @@ impl<K: SigningKey> LocalCa<K> {
 }
 
 impl<K: SigningKey> Issuer for LocalCa<K> {
-    fn validity(&self) -> Option<Validity> {
-        Some(self.validity)
+    fn period(&self) -> Option<&ChainPeriod> {
+        Some(&self.period)
     }
 
     fn issue(&self, order: Order) -> Result<Issued> {
@@ -169,12 +168,12 @@ impl<K: SigningKey> LocalCa<K> {
         IssuedBy { name_der: self.certificate.subject_der(), key_id, key: &self.public }
     }
 
-    /// Fails for a certificate that would outlive this CA, and for a CA that may not stand below it.
+    /// Fails for a certificate that would outlive this CA or one above it, and for a CA that may not stand below it.
     pub(super) fn check_period_and_place(&self, contents: &Contents) -> Result<()> {
-        if contents.validity.not_after() > self.validity.not_after() {
+        if contents.validity.not_after() > self.period.not_after() {
             return Err(Code::OutlivesIssuer
-                .error(format!("the certificate would outlive {}", self.certificate.subject()))
-                .fix("name fewer days, or renew the issuing CA first"));
+                .error(format!("the certificate would outlive {}", self.period.ends_with()))
+                .fix("name fewer days, or renew that CA first"));
         }
         if contents.profile.is_ca() { self.check_may_have_cas() } else { Ok(()) }
     }

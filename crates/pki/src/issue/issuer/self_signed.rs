@@ -3,15 +3,15 @@
 use base::{Code, Result};
 
 use super::{Issued, Issuer, Order, sign};
+use crate::issue::chain_period::ChainPeriod;
 use crate::issue::tbs::IssuedBy;
-use crate::issue::validity::Validity;
 
 /// Signs every certificate with the certificate's own key.
 #[derive(Debug, Clone, Copy)]
 pub struct SelfSigned;
 
 impl Issuer for SelfSigned {
-    fn validity(&self) -> Option<Validity> {
+    fn period(&self) -> Option<&ChainPeriod> {
         None
     }
 
