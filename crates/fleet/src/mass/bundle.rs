@@ -15,7 +15,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::control::RunControl;
-use super::job::JobSelector;
+use super::job::{self, JobSelector};
 use super::phase;
 use super::progress::ProgressCounter;
 use super::report::{FleetReport, PhaseName, PhaseReport};
@@ -189,7 +189,8 @@ pub(crate) fn bundle_job(
     // The ledger keeps no failure of a device that has an earlier bundle, so the count of this run may be higher.
     let failed = counts.failed.max(failed);
     whole.stopped = end.stopped_to_go_on(stop, now == 0, "bundling")?;
-    whole.phases.push(PhaseReport::new(PhaseName::Bundle, job.size, counts, now, failed, begun));
+    whole.names = job::device_count(&store.ledger, job)?;
+    whole.phases.push(PhaseReport::new(PhaseName::Bundle, whole.names, counts, now, failed, begun));
     whole.write_results(&store.ledger, job, request.results.as_deref(), failed)?;
     Ok(whole)
 }

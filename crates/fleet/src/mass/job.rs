@@ -6,7 +6,7 @@ use std::path::Path;
 
 use base::file::{FileSet, Lock, Mode};
 use base::{Code, Result};
-use ledger::{Job, JobId, Phase};
+use ledger::{Job, JobId, Phase, View};
 
 use crate::job_order::{Destination, JobOrder};
 use identity::files::output::pem_of;
@@ -167,6 +167,14 @@ fn job_has_shards(store: &Store, job: &Job) -> Result<bool> {
     Ok(store.ledger.job_progress(job.id)?.phase(Phase::Issue).done > 0)
 }
 
+/// The number of devices that a job has or will have. A canceled job has freed the names that it had not issued.
+pub(crate) fn device_count(view: &View, job: &Job) -> Result<u64> {
+    match job.canceled_at {
+        Some(_) => Ok(view.job_progress(job.id)?.issued()),
+        None => Ok(job.size),
+    }
+}
+
 /// Keeps others from the place, and writes the trust anchors of devices next to the shards.
 pub(crate) fn prepare(place: &ShardStore, workspace: &Workspace<'_>, verb: &str) -> Result<Option<Lock>> {
     // Under the lock, because two stations could write different anchors.
@@ -181,4 +189,27 @@ pub(crate) fn prepare(place: &ShardStore, workspace: &Workspace<'_>, verb: &str)
         }
     }
     Ok(lock)
+}
+
+#[cfg(test)]
+mod tests {
+    use ledger::{Ledger, NewJob, Parameters, StagedName, StagingOutcome};
+
+    use super::*;
+
+    #[test]
+    fn names_that_a_canceled_job_has_freed_are_not_among_its_devices() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(dir.path().join("ledger.db")).unwrap();
+        let new = NewJob { parameters: Parameters::of(&[("days", 1)]).unwrap(), shard_size: 1000, renews: false };
+        let mut staging = ledger.stage(&new).unwrap();
+        for line in 1..=3 {
+            staging.add(&StagedName { line, name: format!("n{line}"), ..StagedName::default() }).unwrap();
+        }
+        let StagingOutcome::New(job) = staging.keep().unwrap() else { panic!("a new job") };
+        assert_eq!(device_count(&ledger, &job).unwrap(), 3);
+        assert_eq!(ledger.cancel(job.id).unwrap(), 3);
+        let job = ledger.job(job.id).unwrap().unwrap();
+        assert_eq!(device_count(&ledger, &job).unwrap(), 0);
+    }
 }

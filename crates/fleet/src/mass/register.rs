@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::control::RunControl;
-use super::job::JobSelector;
+use super::job::{self, JobSelector};
 use super::phase;
 use super::progress::ProgressCounter;
 use super::report::{FleetReport, PhaseName, PhaseReport};
@@ -167,9 +167,11 @@ pub(crate) fn register_job(
     let worked = report.created + report.replaced + report.unchanged;
     findings.append(&mut end.findings);
     let failed = if request.dry_run { failed } else { counts.failed };
+    let names = job::device_count(&store.ledger, job)?;
     let mut whole = FleetReport {
+        names,
         dry_run: request.dry_run,
-        phases: vec![PhaseReport::new(PhaseName::Register, job.size, counts, now, failed, begun)],
+        phases: vec![PhaseReport::new(PhaseName::Register, names, counts, now, failed, begun)],
         registration: Some(report),
         stopped: end.stopped_to_go_on(&stop, worked == 0, "registering")?,
         findings,

@@ -168,7 +168,9 @@ impl Report for FleetReport {
             (None, _) if self.phases.iter().any(|phase| phase.phase == PhaseName::Bundle) => {
                 writeln!(out, "without certificates: {}", devices(self.names))?;
             }
-            (None, _) => writeln!(out, "dry run of a new job: {}", devices(self.names))?,
+            (None, true) => writeln!(out, "dry run of a new job: {}", devices(self.names))?,
+            // A renewal of devices of which none is due.
+            (None, false) => writeln!(out, "no new job: {}", devices(self.names))?,
         }
         if !self.out.as_os_str().is_empty() {
             writeln!(out, "  {:<10}  {} ({})", "in", path(&self.out), self.layout)?;
