@@ -27,7 +27,7 @@ pub use ca::passphrase::CaPassphrase;
 pub use ca::{CaActivateArgs, CaConfirmArgs, CaExportArgs, CaStepArgs, CaVerb, ChangePassphraseArgs, ExportedCa};
 pub use client::ClientArgs;
 pub use deferred::Deferred;
-pub use device::DevicesArg;
+pub use device::{DeviceWord, DevicesArg};
 pub use enrolment::{EnrollVerb, FetchArgs, HostFileArgs, ListRequestsArgs, PasswordArgs, RequestArgs, ServeArgs};
 pub use flash::FlashArgs;
 pub use fleet::bundle::{BundleArgs, FleetBundleArgs, KeylessArgs};

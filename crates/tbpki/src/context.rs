@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use base::file::OwnerTrust;
 use base::{Result, Secret};
 use config::{Config, Environment, KeyName, Override, key};
+use ledger::Kind;
+use pki::device_name::DeviceName;
 use store::StoreLocation;
 use store::Workspace;
 use store::secrets::Secrets;
 use time::OffsetDateTime;
 
-use crate::args::{CaPassphrase, CreateArgs, CrlListArgs, Global, IdentityArgs, PlatformArgs};
+use crate::args::{CaPassphrase, CreateArgs, CrlListArgs, DeviceWord, Global, IdentityArgs, PlatformArgs};
 use crate::environment::CONFIG;
 use crate::output::Output;
 use crate::prompt::Prompter;
@@ -62,6 +64,31 @@ impl Context {
         let findings = secrets.take_findings();
         self.output.findings(findings);
         location
+    }
+
+    /// The devices that words of the command line name. A word with a comma is one name if the ledger has it.
+    pub(crate) fn devices<'w>(
+        &mut self,
+        config: &Config,
+        words: impl IntoIterator<Item = &'w DeviceWord>,
+    ) -> Result<Vec<DeviceName>> {
+        let mut ledger = None;
+        let mut names = Vec::new();
+        for DeviceWord { whole, parts } in words {
+            let Some(whole) = whole else {
+                names.extend_from_slice(parts);
+                continue;
+            };
+            if ledger.is_none() {
+                ledger = Some(store::view(&self.store_location(config)?)?);
+            }
+            let entry = ledger.as_ref().map(|ledger| ledger.latest(Kind::Device, whole.as_str())).transpose()?;
+            match entry.flatten().filter(|entry| entry.forgotten_at.is_none()) {
+                Some(_) => names.push(whole.clone()),
+                None => names.extend_from_slice(parts),
+            }
+        }
+        Ok(names)
     }
 
     /// Fails if a configuration belongs to another user who is not trusted.

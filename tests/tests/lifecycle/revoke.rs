@@ -78,6 +78,19 @@ fn the_end_of_a_revocation_tells_what_is_missing_and_what_is_done() {
 }
 
 #[test]
+fn a_name_with_a_comma_is_one_device_if_there_is_such_a_device() {
+    let sandbox = Sandbox::with_store();
+    for name in ["a,b", "a", "b"] {
+        sandbox.ok(["client", name]);
+    }
+    sandbox.ok(["revoke", "--device", "a,b"]).prints("device a,b, generation 1");
+    assert_eq!([roles(&sandbox, "a"), roles(&sandbox, "b")], [["issued"], ["issued"]]);
+    sandbox.ok(["forget", "a,b"]).prints("device a,b: ");
+    // There is no such device any more.
+    sandbox.ok(["forget", "a,b", "--dry-run"]).prints("device a: ").prints("device b: ");
+}
+
+#[test]
 fn every_bulk_verb_skips_what_is_revoked_and_counts_it() {
     let scene = Scene::new();
     scene.ok(&["fleet", "issue", "--count", "3", "--name-pattern", "s-{}", "--out", "fleet"]);

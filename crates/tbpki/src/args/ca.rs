@@ -5,10 +5,9 @@ pub(super) mod passphrase;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use pki::device_name::DeviceName;
 
 use super::value::{parsed, text};
-use super::{CaPassphrase, PlatformArgs};
+use super::{CaPassphrase, DeviceWord, PlatformArgs};
 use crate::completion;
 
 /// The verbs of `tbpki ca`.
@@ -107,8 +106,8 @@ pub struct CaConfirmArgs {
     #[arg(value_name = "CA", value_parser = text(), add = completion::cas())]
     pub ca: String,
     /// The devices (repeat or separate by commas)
-    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), value_delimiter = ',', add = completion::devices())]
-    pub device: Vec<DeviceName>,
+    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceWord>(), add = completion::devices())]
+    pub device: Vec<DeviceWord>,
     /// The servers (repeat or separate by commas)
     #[arg(long, value_name = "NAME", value_parser = text(), value_delimiter = ',', add = completion::servers())]
     pub server: Vec<String>,

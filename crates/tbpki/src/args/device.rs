@@ -1,5 +1,8 @@
 //! The devices that a verb is about.
 
+use std::str::FromStr;
+
+use base::{Error, Result};
 use clap::Args;
 use pki::device_name::DeviceName;
 
@@ -32,11 +35,42 @@ impl DevicesArg {
     }
 }
 
+/// A word that names devices: one, or several separated by commas. The name of a device may contain a comma itself, and
+/// then only the ledger tells what is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceWord {
+    /// The word as one name, if it has a comma.
+    pub(crate) whole: Option<DeviceName>,
+    /// The names between its commas.
+    pub(crate) parts: Vec<DeviceName>,
+}
+
+impl FromStr for DeviceWord {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let parts: Result<Vec<DeviceName>> = text.split(',').map(str::parse).collect();
+        let whole = if text.contains(',') { text.parse().ok() } else { None };
+        match (whole, parts) {
+            (whole, Ok(parts)) => Ok(Self { whole, parts }),
+            // For example a name that ends with a comma.
+            (Some(whole), Err(_)) => Ok(Self { whole: None, parts: vec![whole] }),
+            (None, Err(error)) => Err(error),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
 
+    use super::DeviceWord;
     use crate::args::{Cli, Verb};
+
+    /// The names in words, split at their commas.
+    fn names(words: &[DeviceWord]) -> Vec<&str> {
+        words.iter().flat_map(|word| &word.parts).map(super::DeviceName::as_str).collect()
+    }
 
     fn parsed(line: &str) -> Result<Verb, clap::Error> {
         Cli::try_parse_from(line.split(' ')).map(|cli| cli.verb)
@@ -73,14 +107,13 @@ mod tests {
     fn devices_are_renewed_revoked_and_forgotten_with_or_without_the_flag() {
         for verb in ["renew", "revoke", "forget"] {
             for line in [format!("tbpki {verb} a b"), format!("tbpki {verb} --device a,b")] {
-                let names = match parsed(&line) {
+                let words = match parsed(&line) {
                     Ok(Verb::Renew(args)) => [&args.name[..], &args.device].concat(),
                     Ok(Verb::Revoke(args)) => [&args.name[..], &args.device].concat(),
                     Ok(Verb::Forget(args)) => [&args.name[..], &args.device].concat(),
                     other => panic!("{line}: {other:?}"),
                 };
-                let names: Vec<&str> = names.iter().map(super::DeviceName::as_str).collect();
-                assert_eq!(names, ["a", "b"], "{line}");
+                assert_eq!(names(&words), ["a", "b"], "{line}");
             }
             assert!(parsed(&format!("tbpki {verb}")).is_err(), "{verb}");
         }
@@ -97,8 +130,7 @@ mod tests {
             "tbpki register a --device b",
         ] {
             let Ok(Verb::Register(args)) = parsed(line) else { panic!("{line}") };
-            let names: Vec<&str> = args.name.iter().chain(&args.device).map(super::DeviceName::as_str).collect();
-            assert_eq!(names, ["a", "b"], "{line}");
+            assert_eq!(names(&[&args.name[..], &args.device].concat()), ["a", "b"], "{line}");
         }
         assert!(parsed("tbpki register").is_err() && parsed("tbpki register a --all").is_err());
         assert!(parsed("tbpki register --all").is_ok());

@@ -14,7 +14,7 @@ use pki::device_name::DeviceName;
 use pki::revocation_list::Reason;
 
 use super::value::{parsed, reasons, text};
-use super::{CaPassphrase, PlatformArgs};
+use super::{CaPassphrase, DeviceWord, PlatformArgs};
 use crate::completion;
 
 /// The arguments of `tbpki renew`.
@@ -22,9 +22,8 @@ use crate::completion;
 #[command(group = clap::ArgGroup::new("which").required(true).args(["name", "device", "server", "all", "est"]))]
 pub struct RenewArgs {
     /// The devices
-    // Without a delimiter: a name may contain a comma.
-    #[arg(value_name = "NAME", value_parser = parsed::<DeviceName>(), add = completion::devices())]
-    pub name: Vec<DeviceName>,
+    #[arg(value_name = "NAME", value_parser = parsed::<DeviceWord>(), add = completion::devices())]
+    pub name: Vec<DeviceWord>,
     /// This host, without a store: renew the certificate in --cert at the EST server with this URL, without /.well-known
     #[arg(long, value_name = "URL", value_parser = text(), requires = "cert", requires = "key", conflicts_with_all = ["due", "within", "register", "keep"])]
     pub est: Option<String>,
@@ -47,8 +46,8 @@ pub struct RenewArgs {
     #[arg(long, value_name = "LABEL", value_parser = text(), requires = "est")]
     pub label: Option<String>,
     /// The same as NAME (repeat or separate by commas)
-    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), value_delimiter = ',', add = completion::devices())]
-    pub device: Vec<DeviceName>,
+    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceWord>(), add = completion::devices())]
+    pub device: Vec<DeviceWord>,
     /// The server; without NAME, the only one of the store
     #[arg(long, value_name = "NAME", value_parser = text(), num_args = 0..=1, add = completion::servers())]
     #[allow(clippy::option_option, reason = "the flag with and without a value differs from no flag")]
@@ -120,12 +119,11 @@ pub struct NeedsRenewalArgs {
 #[command(group = clap::ArgGroup::new("targets").required(true).args(["name", "device", "server", "serial", "file", "job", "station", "ca", "open"]))]
 pub struct RevokeArgs {
     /// The devices
-    // Without a delimiter: a name may contain a comma.
-    #[arg(value_name = "NAME", value_parser = parsed::<DeviceName>(), add = completion::devices())]
-    pub name: Vec<DeviceName>,
+    #[arg(value_name = "NAME", value_parser = parsed::<DeviceWord>(), add = completion::devices())]
+    pub name: Vec<DeviceWord>,
     /// The same as NAME (repeat or separate by commas)
-    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), value_delimiter = ',', add = completion::devices())]
-    pub device: Vec<DeviceName>,
+    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceWord>(), add = completion::devices())]
+    pub device: Vec<DeviceWord>,
     /// The servers (repeat or separate by commas)
     #[arg(long, value_name = "NAME", value_parser = text(), value_delimiter = ',', add = completion::servers())]
     pub server: Vec<String>,
@@ -228,12 +226,11 @@ pub struct ImportArgs {
 #[command(group = clap::ArgGroup::new("targets").required(true).args(["name", "device"]))]
 pub struct ForgetArgs {
     /// The devices
-    // Without a delimiter: a name may contain a comma.
-    #[arg(value_name = "NAME", value_parser = parsed::<DeviceName>(), add = completion::devices())]
-    pub name: Vec<DeviceName>,
+    #[arg(value_name = "NAME", value_parser = parsed::<DeviceWord>(), add = completion::devices())]
+    pub name: Vec<DeviceWord>,
     /// The same as NAME (repeat or separate by commas)
-    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), value_delimiter = ',', add = completion::devices())]
-    pub device: Vec<DeviceName>,
+    #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceWord>(), add = completion::devices())]
+    pub device: Vec<DeviceWord>,
     /// Do not revoke certificates that have not expired
     #[arg(long)]
     pub keep_valid: bool,

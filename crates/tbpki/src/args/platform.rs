@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use pki::device_name::DeviceName;
 
 use super::value::{parsed, text};
-use super::{CaPassphrase, DevicesArg};
+use super::{CaPassphrase, DeviceWord, DevicesArg};
 use crate::completion;
 
 /// The platform and its user.
@@ -54,13 +54,13 @@ pub struct CreateArgs {
 #[derive(Debug, Clone, Args)]
 pub struct RegisterArgs {
     /// The devices
-    #[arg(value_parser = parsed::<DeviceName>(), value_name = "NAME", value_delimiter = ',')]
+    #[arg(value_parser = parsed::<DeviceWord>(), value_name = "NAME")]
     #[arg(required_unless_present_any = ["all", "device", "job"], add = completion::devices())]
-    pub name: Vec<DeviceName>,
+    pub name: Vec<DeviceWord>,
     /// More devices (repeat or separate by commas)
-    #[arg(long, value_parser = parsed::<DeviceName>(), value_name = "NAME", value_delimiter = ',')]
+    #[arg(long, value_parser = parsed::<DeviceWord>(), value_name = "NAME")]
     #[arg(num_args = 1.., add = completion::devices())]
-    pub device: Vec<DeviceName>,
+    pub device: Vec<DeviceWord>,
     /// All devices of the store
     #[arg(long, conflicts_with_all = ["device", "name", "job", "pending"])]
     pub all: bool,

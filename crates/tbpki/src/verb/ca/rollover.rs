@@ -51,7 +51,7 @@ pub(crate) fn confirm_ca(args: CaConfirmArgs, context: &mut Context) -> Result<E
     } else if let Some(job) = args.job {
         Peers::Job(JobId::new(job))
     } else if args.server.is_empty() {
-        Peers::Devices(args.device)
+        Peers::Devices(context.devices(&config, &args.device)?)
     } else {
         Peers::Servers(args.server)
     };

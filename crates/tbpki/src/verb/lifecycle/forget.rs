@@ -17,7 +17,7 @@ pub(crate) fn run(args: &ForgetArgs, context: &mut Context) -> Result<Exit> {
     overrides.platform(&args.platform);
     let config = context.config(&overrides)?;
     let request = ForgetRequest {
-        devices: args.name.iter().chain(&args.device).cloned().collect(),
+        devices: context.devices(&config, args.name.iter().chain(&args.device))?,
         keep_valid: args.keep_valid,
         dry_run: args.dry_run,
     };

@@ -33,7 +33,7 @@ pub(crate) fn run(args: &RenewArgs, context: &mut Context) -> Result<Exit> {
     } else if let Some(name) = &args.server {
         RenewSelection::Server(name.clone())
     } else {
-        RenewSelection::Devices(args.name.iter().chain(&args.device).cloned().collect())
+        RenewSelection::Devices(context.devices(&config, args.name.iter().chain(&args.device))?)
     };
     let wish = RenewManyRequest {
         which,

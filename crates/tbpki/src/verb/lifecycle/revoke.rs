@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use base::Result;
 use base::text::printable;
+use config::Config;
 use fleet::lifecycle::revoke::{CaTarget, RevokeCounts, RevokeOutcome, RevokeReport, RevokeRequest, Targets, revoke};
 use ledger::JobId;
 
@@ -18,7 +19,8 @@ pub(crate) fn run(args: &RevokeArgs, context: &mut Context) -> Result<Exit> {
     overrides.lists(&args.lists);
     overrides.platform(&args.platform);
     let config = context.config(&overrides)?;
-    let request = RevokeRequest { targets: targets(args), reason: args.reason, dry_run: args.dry_run };
+    let targets = targets(args, &config, context)?;
+    let request = RevokeRequest { targets, reason: args.reason, dry_run: args.dry_run };
     let mut progress = Progress::new(context.output.messages());
     let result = context.in_workspace(&config, |workspace| {
         revoke(workspace, &request, &mut |status| {
@@ -36,29 +38,29 @@ pub(crate) fn run(args: &RevokeArgs, context: &mut Context) -> Result<Exit> {
     Ok(if report.open_steps == 0 && !is_hook_open { Exit::Done } else { Exit::Partly })
 }
 
-fn targets(args: &RevokeArgs) -> Targets {
+fn targets(args: &RevokeArgs, config: &Config, context: &mut Context) -> Result<Targets> {
     if let Some(path) = &args.file {
-        return Targets::File(path.clone());
+        return Ok(Targets::File(path.clone()));
     }
     if let Some(serial) = &args.serial {
-        return Targets::Serial { serial: serial.clone(), issuer: args.issuer.clone() };
+        return Ok(Targets::Serial { serial: serial.clone(), issuer: args.issuer.clone() });
     }
     if let Some(job) = args.job {
-        return Targets::Job(JobId::new(job));
+        return Ok(Targets::Job(JobId::new(job)));
     }
     if let Some(station) = &args.station {
-        return Targets::Station(station.clone());
+        return Ok(Targets::Station(station.clone()));
     }
     if let Some(name) = &args.ca {
-        return Targets::Ca(CaTarget { name: name.clone(), generation: args.generation });
+        return Ok(Targets::Ca(CaTarget { name: name.clone(), generation: args.generation }));
     }
-    if args.open {
+    Ok(if args.open {
         Targets::Open
     } else if args.server.is_empty() {
-        Targets::Devices(args.name.iter().chain(&args.device).cloned().collect())
+        Targets::Devices(context.devices(config, args.name.iter().chain(&args.device))?)
     } else {
         Targets::Servers(args.server.clone())
-    }
+    })
 }
 
 impl Report for RevokeReport {

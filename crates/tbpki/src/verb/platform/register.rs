@@ -29,15 +29,15 @@ pub(crate) struct RegisteredDevices {
 }
 
 pub(crate) fn run(args: &RegisterArgs, context: &mut Context) -> Result<Exit> {
-    let names = match (args.all, args.job) {
-        (true, _) => DeviceSelection::All,
-        (false, Some(job)) => DeviceSelection::OfJob(JobId::new(job)),
-        (false, None) => DeviceSelection::These([args.name.as_slice(), &args.device].concat()),
-    };
     let mut overrides = Overrides::default();
     overrides.platform(&args.platform);
     overrides.create(&args.create);
     let config = context.config(&overrides)?;
+    let names = match (args.all, args.job) {
+        (true, _) => DeviceSelection::All,
+        (false, Some(job)) => DeviceSelection::OfJob(JobId::new(job)),
+        (false, None) => DeviceSelection::These(context.devices(&config, args.name.iter().chain(&args.device))?),
+    };
     let request = RegisterRequest {
         names,
         pending: args.pending,
