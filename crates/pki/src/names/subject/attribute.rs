@@ -100,8 +100,9 @@ impl AttributeKind {
             return Ok(text.to_ascii_uppercase());
         }
         if let Some(c) = text.chars().find(|c| is_deceptive(*c) || is_invisible(*c)) {
+            let sort = if c.is_control() { "control" } else { "invisible" };
             return Err(Code::NameAlphabet
-                .error(format!("the {name} {} contains the character U+{:04X}", quote(text), u32::from(c)))
+                .error(format!("the {name} {} contains the {sort} character U+{:04X}", quote(text), u32::from(c)))
                 .because("it is invisible or changes how the text is shown, so that two names could look the same")
                 .fix("remove it"));
         }
