@@ -106,7 +106,30 @@ fn a_ca_below_which_nothing_would_be_accepted() {
     certificate(&sandbox, "policy", Some("root"), &ca("policyConstraints=critical,requireExplicitPolicy:0\n"), NOW);
     certificate(&sandbox, "mail-root", None, &ca("extendedKeyUsage=emailProtection\n"), NOW);
     certificate(&sandbox, "below-mail", Some("mail-root"), CA, NOW);
+    // Java and Go cannot read a CA with such constraints or names.
+    for (name, constraint) in [
+        ("gaps", "IP:10.0.0.0/255.0.255.0"),
+        ("mailbox", "email:@"),
+        ("number", "RID:1.2.3"),
+        ("scheme", "URI:http://a"),
+    ] {
+        certificate(
+            &sandbox,
+            name,
+            Some("root"),
+            &ca(&format!("nameConstraints=critical,permitted;{constraint}\n")),
+            NOW,
+        );
+    }
+    certificate(&sandbox, "authority", Some("root"), &ca("subjectAltName=URI:http://[bad\n"), NOW);
+    certificate(&sandbox, "uuid", Some("root"), &ca("2.25.4294967296=ASN1:NULL\n"), NOW);
     let rows: &[(&[&str], u16, &[&str])] = &[
+        (&["gaps.pem", "gaps.key", "root.pem"], 114, &["TBPKI-0068", "nameConstraints"]),
+        (&["mailbox.pem", "mailbox.key", "root.pem"], 114, &["TBPKI-0068", "nameConstraints"]),
+        (&["number.pem", "number.key", "root.pem"], 114, &["TBPKI-0068", "nameConstraints"]),
+        (&["scheme.pem", "scheme.key", "root.pem"], 114, &["TBPKI-0068", "nameConstraints"]),
+        (&["authority.pem", "authority.key", "root.pem"], 114, &["TBPKI-0068", "subjectAltName"]),
+        (&["uuid.pem", "uuid.key", "root.pem"], 114, &["TBPKI-0068", "2.25.4294967296"]),
         (&["below-limited.pem", "below-limited.key", "limited.pem"], 114, &["TBPKI-0057", "CN=limited"]),
         (&["below-middle.pem", "below-middle.key", "middle.pem", "root.pem"], 114, &["TBPKI-0057", "CN=middle"]),
         (&["unfit.pem", "unfit.key", "root.pem"], 44, &["unfit", "keyCertSign"]),
