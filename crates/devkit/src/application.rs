@@ -5,6 +5,7 @@ mod checkout;
 mod elf;
 pub(crate) mod esp_image;
 mod find;
+pub(crate) mod private_key;
 pub(crate) mod secrets;
 
 pub use app_image::check as check_image;

@@ -2,6 +2,7 @@
 
 mod bootloader;
 mod description;
+mod device_key;
 mod parts;
 
 pub use bootloader::{BOOTLOADER_FILE_LIMIT, OwnBootloader};
@@ -11,11 +12,15 @@ pub use parts::{
     SECURE_CERT as SECURE_CERT_FILE,
 };
 
+use std::sync::OnceLock;
+
 use base::{Code, Error, Result};
 use config::FlashSize;
 use espflash::flasher::{FlashData, FlashMode, FlashSettings, FlashSize as EspSize};
 use espflash::image_format::idf::IdfBootloaderFormat;
 use espflash::target::{Chip as EspChip, XtalFrequency};
+
+use device_key::WindowIndex;
 
 use crate::application::secrets::{self, FoundSecret};
 use crate::application::{Application, esp_image};
@@ -52,6 +57,8 @@ pub struct Firmware {
     application: Vec<u8>,
     /// The offset of the application in the flash, in bytes.
     application_offset: u32,
+    /// The index in which the keys of devices are looked up, made for the first of them.
+    windows: OnceLock<[WindowIndex; 2]>,
 }
 
 impl Firmware {
@@ -104,7 +111,30 @@ impl Firmware {
                 .fix("use the bootloader and the --partition-table-offset of the same project"));
         }
         let table = board.table.to_binary();
-        Ok(Self { table, bootloader, application: application_bytes, application_offset: place.offset, board })
+        Ok(Self {
+            table,
+            bootloader,
+            application: application_bytes,
+            application_offset: place.offset,
+            board,
+            windows: OnceLock::new(),
+        })
+    }
+
+    /// Checks that the parts for all devices do not contain the private key of one of them, given as PKCS#8 in PEM: neither
+    /// its secret number nor the base64 or the hexadecimal digits of it.
+    ///
+    /// # Errors
+    /// [`Code::ApplicationHoldsKey`] with the name of the device.
+    pub fn check_without_key(&self, device: &str, key: &str) -> Result<()> {
+        let parts = [("application", &self.application), ("bootloader", &self.bootloader)];
+        let windows = self.windows.get_or_init(|| parts.map(|(_, bytes)| WindowIndex::new(bytes)));
+        let forms = device_key::forms(key);
+        match parts.iter().zip(windows).find(|((_, bytes), windows)| forms.iter().any(|form| windows.find(bytes, form)))
+        {
+            None => Ok(()),
+            Some(((what, _), _)) => Err(holds_key(what, "the private key of a device").item(device)),
+        }
     }
 
     /// The board that the image is for.
@@ -188,12 +218,17 @@ fn check_public(what: &str, bytes: &[u8]) -> Result<()> {
     let found = match secrets::find(bytes) {
         None => return Ok(()),
         Some(FoundSecret::PrivateKey) => "a private key in PEM",
+        Some(FoundSecret::DerKey) => "a private key in DER",
         Some(FoundSecret::Credentials) => "the credentials of a device",
     };
-    Err(Code::ApplicationHoldsKey
+    Err(holds_key(what, found))
+}
+
+fn holds_key(what: &str, found: &str) -> Error {
+    Code::ApplicationHoldsKey
         .error(format!("the {what} contains {found}"))
         .because("the file is the same for all devices and readable for every user")
-        .fix("build the program without it, and read the key from the credentials record or another partition"))
+        .fix("build the program without it, and read the key from the credentials record or another partition")
 }
 
 fn no_place(what: &str, kind: &str) -> Error {
@@ -382,6 +417,30 @@ pub(crate) mod tests {
         let error = Firmware::new(&application, board(Chip::Esp32C3)).unwrap_err();
         assert_eq!(error.code(), Code::ApplicationHoldsKey);
         assert!(!format!("{error:?}").contains("MHcC"), "{error:?}");
+    }
+
+    /// In each form that `application.bin`, which every user may read, could contain it.
+    #[test]
+    fn a_private_key_in_der_and_the_key_of_a_device_are_refused() {
+        let chip = Chip::Esp32C3;
+        let with = |bytes: &[u8]| {
+            let mut elf = Sample::new(chip.name());
+            elf.rodata = [b"data 0", bytes, b"\0more"].concat();
+            Application::read(elf.elf(), chip).unwrap()
+        };
+        for (name, der) in crate::application::private_key::tests::keys() {
+            let error = Firmware::new(&with(&der), board(chip)).unwrap_err();
+            assert!(error.to_string().contains("contains a private key in DER"), "{name}: {error}");
+        }
+        for (pem, forms) in device_key::tests::written() {
+            for (name, form) in forms {
+                let firmware = Firmware::new(&with(&form), board(chip)).unwrap();
+                let error = firmware.check_without_key("pump-1", &pem).unwrap_err();
+                assert_eq!(error.code(), Code::ApplicationHoldsKey, "{name}");
+                assert_eq!(error.finding().location.item.as_deref(), Some("pump-1"), "{error:?}");
+            }
+            Firmware::new(&sample(chip), board(chip)).unwrap().check_without_key("pump-1", &pem).unwrap();
+        }
     }
 
     fn moved(chip: Chip, bootloader: Option<OwnBootloader>) -> Board {

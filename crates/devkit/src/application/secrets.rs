@@ -3,6 +3,8 @@
 use device::record::NAMESPACE;
 use memchr::memmem;
 
+use super::private_key;
+
 /// The characters of base64 after which a text is taken for a key and not for a label that a program compares with.
 const ENOUGH: usize = 40;
 
@@ -11,6 +13,8 @@ const ENOUGH: usize = 40;
 pub(crate) enum FoundSecret {
     /// An unencrypted private key in PEM (RFC 7468, section 10).
     PrivateKey,
+    /// An unencrypted private key in DER.
+    DerKey,
     /// The beginning of a credentials record in NVS.
     Credentials,
 }
@@ -19,6 +23,9 @@ pub(crate) enum FoundSecret {
 pub(crate) fn find(bytes: &[u8]) -> Option<FoundSecret> {
     if memmem::find_iter(bytes, b"PRIVATE KEY-----").any(|at| is_private_key(bytes, at)) {
         return Some(FoundSecret::PrivateKey);
+    }
+    if private_key::is_in(bytes) {
+        return Some(FoundSecret::DerKey);
     }
     let mut key = [0; 16];
     key.iter_mut().zip(NAMESPACE.bytes()).for_each(|(to, from)| *to = from);

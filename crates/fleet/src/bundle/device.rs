@@ -257,14 +257,20 @@ pub(crate) struct DeviceCredentials {
 }
 
 impl DeviceCredentials {
-    /// Fails where something does not fit into its partition. Nothing is kept.
+    /// Fails if something does not fit into its partition, or if the application contains the key of the device. Nothing is
+    /// kept.
     pub(super) fn check_fits(&self, firmware: &Firmware, request: &BundleRequest) -> Result<()> {
         // Built once and thrown away: only the real data shows whether it fits.
         self.partition(firmware, None)?;
         if request.secure_cert {
             self.secure_cert(firmware)?;
         }
-        Ok(())
+        match &self.identity {
+            None => Ok(()),
+            Some(identity) => {
+                firmware.check_without_key(self.record.device_name(), &identity.key_pem(KeyFormat::Pkcs8)?)
+            }
+        }
     }
 
     /// The NVS partition.

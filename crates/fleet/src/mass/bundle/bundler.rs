@@ -120,9 +120,11 @@ impl Bundler {
     /// It is read again as the device will.
     ///
     /// # Errors
-    /// [`Code::BadRecord`] and [`Code::RecordTooLarge`] for what the device could not hold, [`Code::ReadBack`].
+    /// [`Code::BadRecord`] and [`Code::RecordTooLarge`] for what the device could not hold, [`Code::ReadBack`],
+    /// [`Code::ApplicationHoldsKey`] for an application with this key in it.
     pub(crate) fn bundle(&self, name: &str, anchors: &str, chain: String, key: &str) -> Result<Zeroizing<Vec<u8>>> {
         self.check_factory(name, &chain)?;
+        self.firmware.check_without_key(name, key)?;
         let login = Login::Certificate { chain, key: device::Secret::from(key) };
         let record = self.wanted.record(name, anchors.to_owned(), login, None)?;
         self.partition(&record)
