@@ -13,6 +13,7 @@ use crate::asn1::tlv::{SEQUENCE, SET, push_header, tlv};
 mod attribute;
 mod comparison;
 mod requested;
+mod server;
 pub use attribute::AttributeKind;
 use attribute::{Attribute, AttributeValue};
 pub(crate) use comparison::comparison_key;

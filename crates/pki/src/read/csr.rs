@@ -9,12 +9,20 @@ use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer;
 
 use crate::asn1::canonical;
+use crate::asn1::reader::DerReader;
+use crate::asn1::tlv::SET;
 use crate::key::PublicKey;
 use crate::names::device_name::DeviceName;
 use crate::names::san::{self, San};
-use crate::names::subject::{AttributeKind, Subject};
+use crate::names::subject::Subject;
 use crate::read::certificate::{GeneralName, SignatureAlgorithm, SignatureFailure, name, parser_text};
 use crate::read::pem_bundle::PemBundle;
+
+/// extensionRequest (RFC 2985, section 5.4.2).
+const EXTENSION_REQUEST: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x0E];
+
+/// szOID_CERT_EXTENSIONS, which Microsoft had before.
+const MICROSOFT_EXTENSIONS: &[u8] = &[0x2B, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x01, 0x0E];
 
 /// A request whose signature was made with its own key.
 #[derive(Debug, Clone)]
@@ -86,15 +94,21 @@ impl Csr {
     /// Checks that a server may have each name that the request asks for.
     ///
     /// # Errors
-    /// [`Code::CsrRefused`] for an alternative name, or a host as a common name, that is not among `allowed`.
+    /// [`Code::CsrRefused`] for an alternative name that is not among `allowed`, and for a subject that could be taken for
+    /// another server's.
     pub fn check_server_names(&self, allowed: &[San]) -> Result<()> {
-        // Old clients read a host from the common name, so that it must be as allowed as an alternative name.
-        let hosts = self.subject.values(AttributeKind::CommonName).filter_map(host);
-        match self.sans.iter().cloned().chain(hosts).find(|name| !allowed.contains(name)) {
-            None => Ok(()),
-            Some(name) => Err(Code::CsrRefused
+        if let Some(name) = self.sans.iter().find(|name| !allowed.contains(name)) {
+            return Err(Code::CsrRefused
                 .error(format!("the request asks for the name {name}, which the server does not have"))
-                .fix("give each name of the server with --name or --san, or make a request without the name")),
+                .fix("give each name of the server with --name or --san, or make a request without the name"));
+        }
+        // Old clients read a host from the common name, so that it must be as allowed as an alternative name.
+        match self.subject.server_fault(allowed) {
+            None => Ok(()),
+            Some(fault) => Err(Code::CsrRefused
+                .error("the request asks for a subject that the server cannot have")
+                .because(fault)
+                .fix("make the request with one of the server's names as its only common name, or without any")),
         }
     }
 
@@ -147,12 +161,8 @@ fn subject(der: &[u8]) -> Result<Subject> {
     Subject::from_der(der).map_err(|error| refused(error.to_string()))
 }
 
-/// The host in a common name, as clients without alternative names read it; none for other texts.
-fn host(text: &str) -> Option<San> {
-    San::ip(text).or_else(|_| San::dns(text)).ok()
-}
-
 fn requested_names(request: &X509CertificationRequest<'_>) -> Result<Vec<San>> {
+    check_one_extension_request(request)?;
     let mut sans = Vec::new();
     for extension in request.requested_extensions().into_iter().flatten() {
         // A request for something that cannot be read must not get a certificate without it.
@@ -172,6 +182,32 @@ fn requested_names(request: &X509CertificationRequest<'_>) -> Result<Vec<San>> {
     }
     san::check_count(&sans)?;
     Ok(sans)
+}
+
+/// Fails if the request has extensions at a place where they are not read: their names would be left out of the certificate.
+fn check_one_extension_request(request: &X509CertificationRequest<'_>) -> Result<()> {
+    let attributes = request.certification_request_info.attributes();
+    if attributes.iter().any(|attribute| attribute.oid.as_bytes() == MICROSOFT_EXTENSIONS) {
+        return Err(unreadable("the request has its extensions in an attribute of old Microsoft programs"));
+    }
+    let requests: Vec<&[u8]> = attributes
+        .iter()
+        .filter(|attribute| attribute.oid.as_bytes() == EXTENSION_REQUEST)
+        .map(|attribute| attribute.value)
+        .collect();
+    // Both the attribute and its value are single (RFC 2985, section 5.4.2).
+    let is_one = |set: &[u8]| {
+        let values = DerReader::new(set).optional(SET);
+        values.is_some_and(|values| {
+            let mut values = DerReader::new(values.content);
+            values.next().is_ok() && values.is_empty()
+        })
+    };
+    match requests.as_slice() {
+        [] => Ok(()),
+        [set] if is_one(set) => Ok(()),
+        _ => Err(unreadable("the request asks for extensions more than once")),
+    }
 }
 
 fn unreadable(what: &str) -> Error {
@@ -234,6 +270,65 @@ mod tests {
         assert!(!leaf.is_ca());
         assert!(leaf.key_usage().is_some_and(|usage| !usage.key_cert_sign()));
         assert!(issued.key.is_none());
+    }
+
+    /// The second of them would be left out of the certificate without a word.
+    #[test]
+    fn extensions_at_a_second_place_are_refused() {
+        use crate::asn1::tlv::{BIT_STRING, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, tlv};
+        use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
+
+        let key = KeyPair::generate().unwrap();
+        let signer = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, key.serialize_der().as_slice()).unwrap();
+        let extensions = |host: &[u8]| {
+            let san = tlv(SEQUENCE, &tlv(0x82, host));
+            let extension = [tlv(OBJECT_IDENTIFIER, &[0x55, 0x1D, 0x11]), tlv(OCTET_STRING, &san)].concat();
+            tlv(SEQUENCE, &tlv(SEQUENCE, &extension))
+        };
+        let attribute =
+            |oid: &[u8], values: &[u8]| tlv(SEQUENCE, &[tlv(OBJECT_IDENTIFIER, oid), tlv(SET, values)].concat());
+        let signed = |attributes: &[u8]| {
+            let spki = rcgen::PublicKeyData::subject_public_key_info(&key);
+            let info = tlv(SEQUENCE, &[&[2, 1, 0, 0x30, 0][..], &spki, &tlv(0xA0, attributes)].concat());
+            let signature = signer.sign(&aws_lc_rs::rand::SystemRandom::new(), &info).unwrap();
+            let algorithm = tlv(SEQUENCE, &tlv(OBJECT_IDENTIFIER, &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 3, 2]));
+            let signature = tlv(BIT_STRING, &[&[0][..], signature.as_ref()].concat());
+            tlv(SEQUENCE, &[info, algorithm, signature].concat())
+        };
+        let (one, other) = (extensions(b"a.example.org"), extensions(b"b.example.org"));
+        let single = attribute(EXTENSION_REQUEST, &one);
+        assert_eq!(Csr::from_der(&signed(&single)).unwrap().sans(), ["dns:a.example.org".parse().unwrap()]);
+        assert!(Csr::from_der(&signed(&[])).unwrap().sans().is_empty());
+        for (attributes, why) in [
+            ([single.clone(), attribute(EXTENSION_REQUEST, &other)].concat(), "more than once"),
+            ([single.clone(), single.clone()].concat(), "more than once"),
+            (attribute(EXTENSION_REQUEST, &[one.clone(), other.clone()].concat()), "more than once"),
+            (attribute(MICROSOFT_EXTENSIONS, &other), "Microsoft"),
+            ([single.clone(), attribute(MICROSOFT_EXTENSIONS, &other)].concat(), "Microsoft"),
+        ] {
+            let error = Csr::from_der(&signed(&attributes)).unwrap_err();
+            assert_eq!(error.code(), Code::CsrUnreadable);
+            assert!(error.to_string().contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_server_gets_no_name_but_its_own() {
+        let key = KeyPair::generate().unwrap();
+        let allowed: [San; 2] = ["dns:tb.example.org".parse().unwrap(), "ip:10.0.0.1".parse().unwrap()];
+        let asked = |common_name: &str| {
+            let der = request(&key, |params| params.distinguished_name.push(DnType::CommonName, common_name));
+            Csr::from_der(&der).unwrap().check_server_names(&allowed)
+        };
+        asked("tb.example.org").unwrap();
+        asked("ThingsBoard server").unwrap();
+        for name in ["evil.example.org", "evil.example.org ", "evil.example.org:8883", "127.1"] {
+            assert_eq!(asked(name).unwrap_err().code(), Code::CsrRefused, "{name}");
+        }
+        let csr =
+            Csr::from_der(&request(&key, |params| params.distinguished_name.push(DnType::CommonName, "a b"))).unwrap();
+        let error = csr.check_server_names(&allowed[..1]).unwrap_err();
+        assert!(error.to_string().contains("10.0.0.1"), "{error}");
     }
 
     #[test]
