@@ -87,8 +87,11 @@ pub(crate) mod tests {
         base64.as_bytes().chunks(width).collect::<Vec<_>>().join(&b"\r\n"[..])
     }
 
-    /// Keys as PKCS#8 in PEM, each with the forms that a program can have of it, and their names.
-    pub(crate) fn written() -> Vec<(String, Vec<(String, Vec<u8>)>)> {
+    /// A form of a key in a program, with its name.
+    type NamedForm = (String, Vec<u8>);
+
+    /// Keys as PKCS#8 in PEM, each with the forms that a program can have of it.
+    pub(crate) fn written() -> Vec<(String, Vec<NamedForm>)> {
         let keys = keys();
         let mut written = Vec::new();
         for (of, pkcs8, other) in [(0, 0, 1), (2, 2, 3), (7, 7, 8)] {
