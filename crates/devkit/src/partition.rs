@@ -97,13 +97,21 @@ impl PartitionTable {
         let slots = if extras.identity_slots { device::slots::PARTITION } else { 0 };
         // The flash functions of the chips' ROM, with which a device writes its slots, have addresses of 24 bits.
         let app_end = flash_size.min(if extras.identity_slots { LARGEST_APP } else { u32::MAX }).saturating_sub(slots);
+        if app_end <= offset {
+            return Err(Code::PartitionTable
+                .error(format!("a flash of {} KiB has no space for an application", flash_size >> 10))
+                .because(format!(
+                    "with the partition table at {:#x}, the application would begin at {offset:#x}",
+                    start.table()
+                ))
+                .fix("name the flash of the board with --flash-size, or a lower --partition-table-offset"));
+        }
         partitions.push(Partition {
             name: "factory".to_owned(),
             kind: PartitionType::APP,
             subtype: Subtype::FACTORY,
             offset,
-            // A flash that is too small gives a size of 0, which the check refuses with the reason.
-            size: app_end.saturating_sub(offset).min(LARGEST_APP),
+            size: (app_end - offset).min(LARGEST_APP),
             flags: Flags::NONE,
         });
         if extras.identity_slots {
@@ -247,6 +255,12 @@ mod tests {
         }
         let error = PartitionTable::standard(0x8000, OptionalPartitions::default(), start()).unwrap_err();
         assert_eq!(error.code(), Code::PartitionTable);
+        // The table is in the last sector of the flash.
+        let last = FlashStart::with_table(Chip::Esp32C3, 0x3F_F000).unwrap();
+        let error = PartitionTable::standard(4 << 20, OptionalPartitions::default(), last).unwrap_err();
+        assert!(error.to_string().contains("a flash of 4096 KiB has no space for an application"), "{error}");
+        assert!(error.to_string().contains("table at 0x3ff000"), "{error}");
+        assert!(error.finding().fix.is_some(), "{error:?}");
         let moved = FlashStart::with_table(Chip::Esp32C3, 0xD000).unwrap();
         let table = PartitionTable::standard(4 << 20, OptionalPartitions::default(), moved).unwrap();
         // The application moves by 64 KiB although the table moves by 20 KiB: it can begin only there.

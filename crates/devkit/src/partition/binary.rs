@@ -69,7 +69,12 @@ impl PartitionTable {
     }
 
     fn entries(bytes: &[u8], start: FlashStart) -> Result<Self> {
-        let damaged = |what: &str| Code::PartitionTable.error(format!("the binary partition table is damaged: {what}"));
+        let damaged = |why: &str| {
+            Code::PartitionTable
+                .error("the binary partition table is damaged")
+                .because(why)
+                .fix("copy it again from where it was built: in ESP-IDF, build/partition_table/partition-table.bin")
+        };
         let mut partitions = Vec::new();
         let mut sum = Md5::new();
         for entry in bytes.chunks(ENTRY) {

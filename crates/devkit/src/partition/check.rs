@@ -47,17 +47,20 @@ pub(super) fn partitions(partitions: &[Partition], start: FlashStart) -> Result<
 fn partition(partition: &Partition, start: FlashStart) -> Result<()> {
     let name = &partition.name;
     if name.is_empty() || name.len() > 16 || name.chars().any(|c| c.is_control() || c == '\0') {
-        return Err(wrong(format!("{name:?} is no name of a partition: 1 to 16 bytes")));
+        return Err(wrong(format!("{name:?} is no name of a partition"))
+            .because("names have 1 to 16 bytes, without control characters")
+            .fix("give the partition such a name"));
     }
     place(partition, start)?;
     let (is_app, size) = (partition.kind == PartitionType::APP, partition.size);
     if size == 0 {
-        return Err(wrong(format!("the partition {name} has 0 bytes")));
+        return Err(wrong(format!("the partition {name} has 0 bytes")).fix("give it a size, such as 24K or 1M"));
     }
     // The flash is mapped by pages for execution, and the bootloader verifies whole sectors.
     if is_app && !size.is_multiple_of(SECTOR) {
         return Err(wrong(format!("the partition {name} has {size:#x} bytes"))
-            .because(format!("sizes of application partitions are multiples of {SECTOR:#x}")));
+            .because(format!("sizes of application partitions are multiples of {SECTOR:#x}"))
+            .fix(format!("give it {:#x} bytes", size.checked_next_multiple_of(SECTOR).unwrap_or(SECTOR))));
     }
     if partition.kind == PartitionType::DATA { data(partition) } else { Ok(()) }
 }
@@ -77,7 +80,9 @@ fn place(partition: &Partition, start: FlashStart) -> Result<()> {
             true => error
                 .because(format!("it is the table itself, and the table is written at {expected:#x}"))
                 .fix(format!("add `--partition-table-offset {offset:#x}`, if the project has the table there")),
-            false => error.because(format!("the ROM of the chip starts the bootloader at {expected:#x}")),
+            false => error
+                .because(format!("the ROM of the chip starts the bootloader at {expected:#x}"))
+                .fix("use the partition table of a project for this chip"),
         });
     }
     if *offset < start.first() {
@@ -86,7 +91,8 @@ fn place(partition: &Partition, start: FlashStart) -> Result<()> {
     // Applications begin at multiples of 64 KiB, because the chip's cache maps the flash in pages of that size.
     if !offset.is_multiple_of(kind.alignment()) {
         return Err(wrong(format!("the partition {name} begins at {offset:#x}"))
-            .because(format!("partitions of type {kind} begin at multiples of {:#x}", kind.alignment())));
+            .because(format!("partitions of type {kind} begin at multiples of {:#x}", kind.alignment()))
+            .fix("move it, or leave its offset empty"));
     }
     Ok(())
 }
@@ -105,12 +111,14 @@ fn data(partition: &Partition) -> Result<()> {
     let is_written = [Subtype::OTA_DATA, Subtype::CORE_DUMP].contains(&partition.subtype);
     if is_written && is_read_only {
         return Err(wrong(format!("the partition {name} cannot be read-only"))
-            .because("the chip writes to partitions with the subtypes ota and coredump"));
+            .because("the chip writes to partitions with the subtypes ota and coredump")
+            .fix("remove the flag readonly"));
     }
     // A read-only NVS partition never needs the free page that garbage collection requires.
     if partition.subtype == Subtype::NVS && (partition.size as usize) < nvs::MIN_SIZE && !is_read_only {
         return Err(wrong(format!("the NVS partition {name} has {:#x} bytes", partition.size))
-            .because(format!("it needs at least {:#x}, unless it is readonly", nvs::MIN_SIZE)));
+            .because(format!("it needs at least {:#x}, unless it is readonly", nvs::MIN_SIZE))
+            .fix("give it another size; 0x6000 is enough for certificates with EC keys"));
     }
     Ok(())
 }
@@ -127,7 +135,8 @@ fn ota_data(partitions: &[Partition], subtype: Subtype, word: &str) -> Result<()
         }
         (Some(only), None) if only.size != OTA_DATA_SIZE => {
             Err(wrong(format!("the partition {} has {:#x} bytes", only.name, only.size))
-                .because(format!("partitions of the type data, {word} have {OTA_DATA_SIZE:#x} bytes")))
+                .because(format!("partitions of the type data, {word} have {OTA_DATA_SIZE:#x} bytes"))
+                .fix(format!("give it {OTA_DATA_SIZE:#x} bytes")))
         }
         _ => Ok(()),
     }

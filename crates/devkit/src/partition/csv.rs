@@ -30,7 +30,9 @@ impl PartitionTable {
             partitions.push(partition);
         }
         if partitions.is_empty() {
-            return Err(Code::PartitionTable.error("the partition table is empty"));
+            return Err(Code::PartitionTable
+                .error("the partition table is empty")
+                .fix("name a table with an application and an NVS partition"));
         }
         Self::new(partitions, start)
     }
@@ -43,7 +45,8 @@ fn row(line: &str, end: u64, start: FlashStart) -> Result<Partition> {
     let (name, kind, subtype, offset, size, flags) = (field(), field(), field(), field(), field(), field());
     // A trailing comma is usual in ESP-IDF's own examples.
     if fields.any(|field| !field.is_empty()) {
-        return Err(wrong("the line has more than six fields".to_owned()));
+        return Err(wrong("the line has more than six fields".to_owned())
+            .fix("write name, type, subtype, offset, size and flags, with a colon between two flags"));
     }
     let kind = self::kind(kind)?;
     let subtype = self::subtype(kind, subtype)?;
@@ -87,8 +90,9 @@ fn offset(name: &str, kind: PartitionType, subtype: Subtype, text: &str, end: u6
     }
     if text.is_empty() {
         // The next free offset, rounded up to the alignment of the type.
-        return u32::try_from(end.next_multiple_of(kind.alignment().into()))
-            .map_err(|_| wrong("the partition would begin behind 4 GiB".to_owned()));
+        return u32::try_from(end.next_multiple_of(kind.alignment().into())).map_err(|_| {
+            wrong("the partition would begin behind 4 GiB".to_owned()).fix("shorten the partitions before it")
+        });
     }
     let offset = number(text)
         .ok_or_else(|| wrong(format!("{text:?} is no offset")).fix("write bytes, such as 0x9000, or nothing"))?;
@@ -116,7 +120,9 @@ fn size(kind: PartitionType, text: &str, offset: u32, start: FlashStart) -> Resu
     }
     let is_no_size = || wrong(format!("{text:?} is no size")).fix("write bytes, or K or M, such as 0x6000 or 24K");
     match text.strip_prefix('-') {
-        _ if text.is_empty() => Err(wrong("the size is missing".to_owned())),
+        _ if text.is_empty() => {
+            Err(wrong("the size is missing".to_owned()).fix("write bytes, or K or M, such as 0x6000 or 24K"))
+        }
         None => number(text).ok_or_else(is_no_size),
         // A negative size is an extension of gen_esp32part: the offset of the end.
         Some(end) => {

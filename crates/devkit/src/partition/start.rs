@@ -14,6 +14,9 @@ pub const DEFAULT_TABLE_OFFSET: u32 = 0x8000;
 /// The size of a partition table with its signature, in bytes.
 pub const TABLE_SIZE: u32 = SECTOR;
 
+/// The highest offset of a table in bytes: the last sector of the largest flash that addresses of 28 bits reach.
+const MAX_TABLE: u32 = 0x0FFF_F000;
+
 /// The offsets of bootloader and partition table, which no table changes: the first follows from the chip, and the
 /// second is compiled into the bootloader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +51,7 @@ impl FlashStart {
             return Err(refused(format!("the bootloader of the {chip} begins at {bootloader:#x}")));
         }
         // An offset near the end of 32 bits would overflow later additions.
-        if table.checked_add(TABLE_SIZE).is_none() {
+        if table > MAX_TABLE {
             return Err(refused("no flash is so large".to_owned()));
         }
         Ok(Self { bootloader, table })
@@ -90,6 +93,8 @@ mod tests {
             (0, "begins at 0x1000"),
             // The end of the table would not fit in 32 bits.
             (0xFFFF_F000, "no flash is so large"),
+            // And that of the partitions after it.
+            (0xFFFF_E000, "no flash is so large"),
         ] {
             let error = FlashStart::with_table(Chip::Esp32, offset).unwrap_err();
             assert_eq!(error.code(), Code::PartitionTable);
