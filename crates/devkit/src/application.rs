@@ -139,9 +139,20 @@ pub(crate) fn check_bootloader(bytes: &[u8], chip: Chip) -> Result<()> {
             .because(why)
             .fix("name the bootloader alone: in ESP-IDF, build/bootloader/bootloader.bin")
     };
-    let image = esp_image::EspImage::parse(bytes, chip).map_err(|error| match error.code() {
-        Code::ApplicationUnreadable => refused(error.to_string()),
-        _ => error,
+    if bytes.is_empty() {
+        return Err(refused("the file is empty".to_owned()));
+    }
+    let image = esp_image::EspImage::parse(bytes, chip).map_err(|error| {
+        // The parser reads applications too, and its own messages speak of them.
+        let why = error.finding().why.clone().unwrap_or_default();
+        match error.code() {
+            Code::ApplicationUnreadable => refused(why),
+            Code::WrongChip => Code::WrongChip
+                .error(format!("this bootloader is not for the {chip}"))
+                .because(why)
+                .fix(format!("name a bootloader that was built for the {chip}, or the right chip with --chip")),
+            _ => error,
+        }
     })?;
     // What follows would be written behind the bootloader, where the partition table is.
     if let esp_image::Trailer::Foreign(at) = image.trailer {

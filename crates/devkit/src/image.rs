@@ -90,26 +90,13 @@ impl Firmware {
         check_public("application", &application_bytes)?;
         let start = board.table.start();
         let bootloader = match &board.bootloader {
-            Some(own) => {
-                check_public("bootloader", own.bytes())?;
-                own.bytes().to_vec()
-            }
+            Some(own) => own.bytes().to_vec(),
             None => {
                 bootloader::check_needed(start, application.is_signed(board.chip) || board.table.is_signed())?;
                 espflashs
             }
         };
-        let room = start.bootloader_size();
-        if bootloader.len() as u64 > u64::from(room) {
-            return Err(Code::ImageTooLarge
-                .error(format!("the bootloader has {} bytes, and {room} are free for it", bootloader.len()))
-                .because(format!(
-                    "it begins at {:#x}, and the partition table at {:#x}",
-                    start.bootloader(),
-                    start.table()
-                ))
-                .fix("use the bootloader and the --partition-table-offset of the same project"));
-        }
+        bootloader::check_size(&bootloader, start)?;
         let table = board.table.to_binary();
         Ok(Self {
             table,
@@ -497,8 +484,16 @@ pub(crate) mod tests {
         }
         let error = OwnBootloader::read(firmware.bootloader.clone(), Chip::Esp32C3).unwrap_err();
         assert_eq!(error.code(), Code::WrongChip);
+        assert!(error.to_string().contains("this bootloader is not for the ESP32-C3"), "{error}");
+        for (bytes, words) in [(&b""[..], "the file is empty"), (b"a text that is no bootloader\n", "as images do")] {
+            let error = OwnBootloader::read(bytes.to_vec(), chip).unwrap_err();
+            assert_eq!(error.code(), Code::Bootloader);
+            assert!(error.to_string().contains(words) && !error.to_string().contains("application"), "{error}");
+        }
         let large = [vec![0xFF; 0], firmware.bootloader, vec![0xFF; 0x1_0000]].concat();
-        let board = Board { bootloader: Some(OwnBootloader::read(large, chip).unwrap()), ..board(chip) };
+        let own = OwnBootloader::read(large, chip).unwrap();
+        assert_eq!(own.check_fits(FlashStart::of(chip)).unwrap_err().code(), Code::ImageTooLarge);
+        let board = Board { bootloader: Some(own), ..board(chip) };
         assert_eq!(Firmware::new(&sample(chip), board).unwrap_err().code(), Code::ImageTooLarge);
     }
 }

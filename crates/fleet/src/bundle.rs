@@ -147,7 +147,8 @@ pub(crate) fn prepare(
             .error("our application does not read an encrypted NVS")
             .fix("leave --nvs-encryption out, or name an application that reads it with --app"));
     }
-    let firmware = Firmware::new(&application, board).map_err(|error| error.at(source.path()))?;
+    let firmware =
+        Firmware::new(&application, board).map_err(|error| board::located(workspace.config, source.path(), error))?;
     if request.enrolment.is_some() && application.is_ours() && !application.enrolls() {
         return Err(Code::NoEnrolmentInFirmware
             .error("this application does not fetch certificates")

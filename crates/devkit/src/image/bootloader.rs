@@ -18,16 +18,37 @@ impl OwnBootloader {
     ///
     /// # Errors
     /// [`Code::Bootloader`] for an application, a merged image or a damaged file, [`Code::WrongChip`],
-    /// [`Code::ChipUnsupported`].
+    /// [`Code::ChipUnsupported`], [`Code::ApplicationHoldsKey`].
     pub fn read(bytes: Vec<u8>, chip: Chip) -> Result<Self> {
         check_bootloader(&bytes, chip)?;
+        super::check_public("bootloader", &bytes)?;
         Ok(Self(bytes))
+    }
+
+    /// Checks that it ends before the partition table begins.
+    ///
+    /// # Errors
+    /// [`Code::ImageTooLarge`] with the sizes.
+    pub fn check_fits(&self, start: FlashStart) -> Result<()> {
+        check_size(&self.0, start)
     }
 
     /// The file's contents, with a signature if it has one.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// Fails if a bootloader is larger than the space before the partition table.
+pub(super) fn check_size(bootloader: &[u8], start: FlashStart) -> Result<()> {
+    let room = start.bootloader_size();
+    if bootloader.len() as u64 <= u64::from(room) {
+        return Ok(());
+    }
+    Err(Code::ImageTooLarge
+        .error(format!("the bootloader has {} bytes, and {room} are free for it", bootloader.len()))
+        .because(format!("it begins at {:#x}, and the partition table at {:#x}", start.bootloader(), start.table()))
+        .fix("use the bootloader and the --partition-table-offset of the same project"))
 }
 
 /// Fails if only the bootloader of the project can start what is signed, or finds the table where it is.

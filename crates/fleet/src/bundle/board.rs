@@ -1,5 +1,7 @@
 //! The target of images: chip, flash and partitions, from the configuration and the request.
 
+use std::path::Path;
+
 use base::{Code, Error, Finding, Result, file};
 use config::{Config, Origin};
 use devkit::chip::Chip;
@@ -41,7 +43,12 @@ pub(super) fn board(config: &Config, request: &BundleRequest, chip: Chip) -> Res
                 nvs_keys: request.nvs_encryption,
                 identity_slots: request.enrolment.is_some(),
             };
-            PartitionTable::standard(flash_size.bytes(), extras, start)?
+            // The layout of the table is ours, so that only the offset or the flash can be wrong.
+            let setting = match settings.partition_table_offset.value {
+                Some(_) => &settings.partition_table_offset.origin,
+                None => &settings.flash_size.origin,
+            };
+            PartitionTable::standard(flash_size.bytes(), extras, start).map_err(|error| placed(setting, error))?
         }
         Some(path) => read_table(&file::read(path, TABLE_LIMIT)?, start)
             .and_then(|table| table.check_fits(flash_size.bytes()).map(|()| table))
@@ -52,12 +59,22 @@ pub(super) fn board(config: &Config, request: &BundleRequest, chip: Chip) -> Res
         crystal: chip.crystal(request.crystal)?,
         flash_size,
         table,
-        bootloader: bootloader(config, chip)?,
+        bootloader: bootloader(config, chip, start)?,
         app_partition: settings.app_partition.value.as_ref().map(ToString::to_string),
     };
+    // Checked before the application is read, so that messages name the table and not the application.
+    let in_table = |error: Error| match &request.partitions {
+        Some(path) => error.at(path),
+        None => error,
+    };
+    board.app().map_err(|error| match board.app_partition {
+        Some(_) => placed(&settings.app_partition.origin, error),
+        None => in_table(error),
+    })?;
+    board.credentials().map_err(in_table)?;
     // A device without its slots could fetch a certificate, and would lose it with the power.
     if request.enrolment.is_some() {
-        board.identity_slots()?;
+        board.identity_slots().map_err(in_table)?;
     }
     Ok(board)
 }
@@ -72,18 +89,32 @@ fn start(config: &Config, chip: Chip) -> Result<FlashStart> {
 }
 
 /// The bootloader of the project, if one was named.
-fn bootloader(config: &Config, chip: Chip) -> Result<Option<OwnBootloader>> {
+fn bootloader(config: &Config, chip: Chip, start: FlashStart) -> Result<Option<OwnBootloader>> {
     let Some(path) = &config.firmware.bootloader.value else { return Ok(None) };
     let bytes = file::read(path, BOOTLOADER_FILE_LIMIT)?;
-    OwnBootloader::read(bytes, chip).map(Some).map_err(|error| error.at(path))
+    let read = OwnBootloader::read(bytes, chip).and_then(|own| own.check_fits(start).map(|()| own));
+    read.map(Some).map_err(|error| error.at(path))
+}
+
+/// Adds its source to an error about an application and the board that it is for.
+pub(super) fn located(config: &Config, application: &Path, error: Error) -> Error {
+    let setting = &config.firmware.partition_table_offset;
+    // Only the project's own bootloader finds a table at another offset.
+    match (error.code(), &setting.value) {
+        (Code::Bootloader, Some(_)) => placed(&setting.origin, error),
+        _ => error.at(application),
+    }
 }
 
 fn read_table(bytes: &[u8], start: FlashStart) -> Result<PartitionTable> {
     if PartitionTable::is_binary(bytes) {
         return PartitionTable::from_binary(bytes, start);
     }
-    let text = std::str::from_utf8(bytes)
-        .map_err(|_| Code::PartitionTable.error("the partition table is neither CSV in UTF-8 nor a binary table"))?;
+    let text = std::str::from_utf8(bytes).map_err(|_| {
+        Code::PartitionTable
+            .error("the partition table is neither CSV in UTF-8 nor a binary table")
+            .fix("name the CSV of the project, or build/partition_table/partition-table.bin of ESP-IDF")
+    })?;
     PartitionTable::from_csv(text, start)
 }
 
