@@ -207,6 +207,7 @@ impl Conversion<'_> {
                 .because(format!("a file without {alg} made RSA keys of 2,048 bits"))
                 .fix(format!("write {key} = \"rsa-2048\" into keygen.toml if something old needs RSA"));
             self.note(finding, &alg);
+            self.report_ignored(&alg, &[size, group])?;
             return Ok(());
         };
         let bits = match self.text(&size)? {
@@ -247,6 +248,17 @@ impl Conversion<'_> {
             }
         };
         self.set(&alg, key, algorithm.name())
+    }
+
+    /// Warns about size and curve of a key without an algorithm.
+    fn report_ignored(&mut self, alg: &str, names: &[String]) -> Result<()> {
+        for name in names {
+            let Some(text) = self.text(name)? else { continue };
+            let what = format!("{name} = {} is ignored, because {alg} is not set", quote(&text));
+            let fix = format!("set {alg} to RSA or EC, or remove {name}");
+            self.note(Code::LegacyConverted.warning(what).fix(fix), name);
+        }
+        Ok(())
     }
 
     /// The RSA size at hand that is not weaker than what was asked for, as far as there is one.

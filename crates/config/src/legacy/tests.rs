@@ -258,6 +258,24 @@ fn rsa_of_odd_sizes_becomes_the_next_that_there_is() {
     assert_eq!(shown(&config, "client.alg"), "\"ec-p384\"");
 }
 
+/// The new key of `DOMAIN_SUFFIX` came without algorithms, and old files kept the sizes.
+#[test]
+fn sizes_and_curves_without_an_algorithm_are_told_as_ignored() {
+    let text =
+        "DOMAIN_SUFFIX=tb.example.org\nCLIENT_KEY_SIZE=4096\nSERVER_KEY_SIZE=3072\nSERVER_KEY_GROUP_NAME=secp384r1\n";
+    let (config, converted) = configured(text);
+    assert_eq!(shown(&config, "client.alg"), "\"ec-p256\"");
+    for (name, line) in [("CLIENT_KEY_SIZE", 2), ("SERVER_KEY_SIZE", 3), ("SERVER_KEY_GROUP_NAME", 4)] {
+        let about = |finding: &&base::Finding| finding.location.item.as_deref() == Some(name);
+        let finding = converted.findings.iter().find(about).unwrap();
+        assert_eq!((finding.code, finding.severity), (Code::LegacyConverted, base::Severity::Warning));
+        assert_eq!(finding.location.line, Some(line), "{name}");
+        assert!(finding.what.contains("is ignored"), "{finding}");
+    }
+    let (_, converted) = configured("SERVER_KEY_ALG=EC\nSERVER_KEY_SIZE=384\nCLIENT_KEY_ALG=RSA\nCLIENT_KEY_SIZE=\n");
+    assert!(!converted.findings.iter().any(|finding| finding.what.contains("is ignored")));
+}
+
 #[test]
 fn values_that_cannot_be_are_refused_by_the_variable_s_name() {
     for (line, code) in [
