@@ -153,18 +153,19 @@ pub(super) fn title(column: &Column) -> String {
 fn nameless(header: &[&str], is_espressif: bool) -> Error {
     let error = header_error("no column is called \"name\"");
     if is_espressif {
-        return error
-            .because("its first column is \"id\", as in the values CSV of Espressif's mfg_gen")
-            .fix("select the column with the names, for example --name-column id");
+        let error = error.because("its first column is \"id\", as in the values CSV of Espressif's mfg_gen");
+        // With the numbers of the lines as names, devices of two lists would have the same names.
+        let is_other = |title: &&&str| !title.is_empty() && !title.eq_ignore_ascii_case(VALUES_ID);
+        return match header.iter().find(is_other) {
+            Some(other) => error.fix(format!("select the column with the names, for example {}", name_column(other))),
+            None => error.fix("add a column called name, with a name for each device"),
+        };
     }
     // A device in the place of the title is the most frequent mistake, so the example uses it only if nothing fits
     // better.
     let likely = closest("name", header).or_else(|| header.iter().copied().find(|title| !title.is_empty()));
     let example = match likely {
-        Some(title) if title.contains(|c: char| !c.is_ascii_alphanumeric() && !"_-.".contains(c)) => {
-            format!("--name-column {}", quote(title))
-        }
-        Some(title) => format!("--name-column {title}"),
+        Some(title) => name_column(title),
         None => "--name-column COLUMN".to_owned(),
     };
     let fix = format!(
@@ -172,6 +173,14 @@ fn nameless(header: &[&str], is_espressif: bool) -> Error {
          `name` in front"
     );
     error.because(format!("the first line must name the columns, and there are {}", list(header))).fix(fix)
+}
+
+/// The option that selects a column, as a shell takes it.
+fn name_column(title: &str) -> String {
+    if title.contains(|c: char| !c.is_ascii_alphanumeric() && !"_-.".contains(c)) {
+        return format!("--name-column {}", quote(title));
+    }
+    format!("--name-column {title}")
 }
 
 fn unknown_columns(first: &str, unknown: &[&str]) -> Error {

@@ -29,7 +29,10 @@ pub(super) enum StopReason {
     /// Something with NUL in it.
     Binary,
     /// A row is longer than its limit.
-    RowTooLong,
+    RowTooLong {
+        /// True if the limit is within a text in quotes.
+        is_quoted: bool,
+    },
     /// There are more rows than the limit.
     TooManyRows,
     /// The list is longer than its limit.
@@ -119,7 +122,9 @@ impl Scan {
             _ if begins && self.rows >= self.limits.rows => Err(StopReason::TooManyRows),
             // A line break outside of quotes ends the row, and needs no room in it.
             b'\n' if self.state != State::Quoted => Ok(()),
-            _ if self.row_length >= self.limits.row => Err(StopReason::RowTooLong),
+            _ if self.row_length >= self.limits.row => {
+                Err(StopReason::RowTooLong { is_quoted: self.state == State::Quoted })
+            }
             _ => Ok(()),
         }
     }
@@ -204,8 +209,8 @@ mod tests {
     fn what_is_too_long_is_stopped_at_the_octet() {
         for (text, stop) in [
             ("12345678\n1\n", None),
-            ("1\n123456789\n", Some((2, StopReason::RowTooLong))),
-            ("\"345\n678\n", Some((1, StopReason::RowTooLong))),
+            ("1\n123456789\n", Some((2, StopReason::RowTooLong { is_quoted: false }))),
+            ("\"345\n678\n", Some((1, StopReason::RowTooLong { is_quoted: true }))),
             ("1\n2\n\n3\n\n", None),
             ("1\n2\n3\n4\n", Some((4, StopReason::TooManyRows))),
             ("1\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n", None),

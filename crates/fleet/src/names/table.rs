@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::Read;
 
-use base::text::quote;
+use base::text::{counted, quote};
 use base::{Code, Error, Finding, Result};
 use csv::{ByteRecord, Reader, ReaderBuilder};
 use ledger::StagedName;
@@ -176,9 +176,10 @@ impl<R: Read> CsvTable<R> {
         if fields == columns || (fields > columns && empty_ones_alone()) {
             return None;
         }
-        let count = |number, of: &str| format!("{number} {of}{}", if number == 1 { "" } else { "s" });
-        let what = format!("the line has {} and not {}", count(fields, "field"), columns);
-        Some(Code::NamesRow.error(what).because(format!("there are {}", count(columns, "column"))))
+        let what = format!("the line has {} and not {columns}", counted(fields as u64, "field", "fields"));
+        let are = if columns == 1 { "is" } else { "are" };
+        let why = format!("there {are} {}", counted(columns as u64, "column", "columns"));
+        Some(Code::NamesRow.error(what).because(why))
     }
 
     /// Reads the next row, or nothing at the end. After an error, which has its line, nothing follows.
@@ -219,9 +220,14 @@ fn failure(stop: Option<StopReason>, limits: ListLimits, error: csv::Error) -> E
         Some(StopReason::Utf16) => unreadable("the list is UTF-16, not UTF-8").fix(save),
         Some(StopReason::Zip) => unreadable("this is a spreadsheet or another archive, not a CSV").fix(save),
         Some(StopReason::Binary) => unreadable("this is not text").because("it contains a NUL").fix(save),
-        Some(StopReason::RowTooLong) => {
-            let why = "a quote is opened here, or further down, and not closed for a long time";
-            unreadable(format!("a row takes more than {} KiB", limits.row >> 10)).because(why)
+        Some(StopReason::RowTooLong { is_quoted }) => {
+            let error = unreadable(format!("a row takes more than {} KiB", limits.row >> 10));
+            match is_quoted {
+                true => error
+                    .because("a quote is opened here, or further down, and not closed for a long time")
+                    .fix("close the quote, or double it if it is a part of the text"),
+                false => error.because("the line does not end").fix("end the line after the last column"),
+            }
         }
         Some(StopReason::TooManyRows) => too_long(format!("the list has more than {} rows", limits.rows)),
         Some(StopReason::TooLong) => too_long(format!("the list takes more than {} MiB", limits.bytes >> 20)),

@@ -227,8 +227,14 @@ fn a_list_is_not_read_without_end() {
     let [(line, code, _)] = &faults(&format!("name\na{}", "\n".repeat(100)), limits)[..] else { panic!() };
     assert_eq!((*line, *code), (36, Code::NamesTooMany));
     let limits = ListLimits { row: 4, rows: 100, bytes: 400 };
-    let [(line, code, _)] = &faults("name\nabcd\nabcde\nb\n", limits)[..] else { panic!() };
-    assert_eq!((*line, *code), (3, Code::NamesUnreadable));
+    for (row, is_quoted) in [("abcde", false), ("\"a\nb\n\n", true)] {
+        let [(line, code, text)] = &faults(&format!("name\nabcd\n{row}\nb\n"), limits)[..] else { panic!() };
+        assert_eq!((*line, *code), (3, Code::NamesUnreadable));
+        assert_eq!(text.contains("a quote is opened here"), is_quoted, "{text}");
+        assert_eq!(text.contains("the line does not end"), !is_quoted, "{text}");
+    }
+    let error = read(io::Cursor::new(b"name\na\nb\0\n"), &ColumnSelection::default()).unwrap_err();
+    assert_eq!(error.finding().location.line, Some(3));
 }
 
 #[test]
@@ -296,7 +302,13 @@ fn the_values_of_mfg_gen_are_read_if_a_column_for_names_is_given() {
     let csv = "id,serial,u8key,label\n\n1,A0:B0,127,\n\n2,A0:B1,126,x\n";
     let (code, said) = refusal(csv, &ColumnSelection::default());
     assert_eq!(code, Code::NamesHeader);
-    assert!(said.contains("--name-column id"), "{said}");
+    assert!(said.contains("--name-column serial"), "{said}");
+    let (_, said) = refusal("id,,attr.hall\n1,,2\n", &ColumnSelection::default());
+    assert!(said.contains("--name-column attr.hall"), "{said}");
+    for header in ["id", "id,"] {
+        let (_, said) = refusal(format!("{header}\n1\n"), &ColumnSelection::default());
+        assert!(said.contains("add a column called name") && !said.contains("--name-column"), "{said}");
+    }
 
     let names = |wish| read(csv.as_bytes(), &wish).unwrap();
     let reader = names(wish(Some("serial"), &["u8key"]));

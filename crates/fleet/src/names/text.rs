@@ -26,6 +26,8 @@ pub(super) struct NormalizedText<R> {
     /// The bytes of [`END`] that were given.
     ending: usize,
     stop: Option<StopReason>,
+    /// The line of a NUL that was found before the first row was read, from 1.
+    nul_line: Option<u64>,
 }
 
 const END: &[u8] = b"\n\n";
@@ -53,6 +55,7 @@ impl<R: Read> NormalizedText<R> {
             given: 0,
             ending: 0,
             stop: None,
+            nul_line: None,
         };
         text.begin(limits);
         text
@@ -70,7 +73,7 @@ impl<R: Read> NormalizedText<R> {
 
     /// The line on which the row begins that was last begun, from 1.
     pub(super) fn row_line(&self) -> u64 {
-        self.scan.row_line()
+        self.nul_line.unwrap_or_else(|| self.scan.row_line())
     }
 
     /// The misplaced quote in front of `end`, counted in bytes that were given. It is told once.
@@ -87,7 +90,9 @@ impl<R: Read> NormalizedText<R> {
     fn begin(&mut self, limits: ListLimits) {
         self.fill_head(|head| head.len() >= BEGINNING);
         // Only these: how much more there is depends on the pieces of the input.
-        self.stop = format_of(first(self.head.make_contiguous(), BEGINNING));
+        let beginning = first(self.head.make_contiguous(), BEGINNING);
+        self.stop = format_of(beginning);
+        self.nul_line = (self.stop == Some(StopReason::Binary)).then(|| nul_line(beginning));
         let mut marks = 0;
         // Concatenated files have a mark for each of their parts.
         while self.stop.is_none() && self.head.make_contiguous().starts_with(BOM) {
@@ -180,6 +185,16 @@ fn format_of(bytes: &[u8]) -> Option<StopReason> {
         _ if bytes.contains(&0) => Some(StopReason::Binary),
         _ => None,
     }
+}
+
+/// The line of the first NUL in a text, from 1. In a file of another format lines have no meaning, and it is the first one.
+fn nul_line(bytes: &[u8]) -> u64 {
+    let before = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    let Ok(text) = std::str::from_utf8(before) else { return 1 };
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
+        return 1;
+    }
+    1 + text.replace("\r\n", "\n").matches(['\n', '\r']).count() as u64
 }
 
 impl<R: Read> Read for NormalizedText<R> {
@@ -280,10 +295,27 @@ mod tests {
     }
 
     #[test]
+    fn a_nul_is_on_its_line_and_other_formats_have_no_lines() {
+        let late = ["name\n", &"pump\n".repeat(200), "p\0\n"].concat();
+        for (bytes, line) in [
+            (&b"name\npump\0\n"[..], 2),
+            (b"name\r\na\rb\n\0", 4),
+            (b"\xef\xbb\xbfname\0", 1),
+            (late.as_bytes(), 202),
+            (b"\x7fELF\n\n\x01\0\0", 1),
+            (b"\x89PNG\r\n\x1a\n\0", 1),
+        ] {
+            let mut reader = text(bytes);
+            reader.read_to_end(&mut Vec::new()).unwrap_err();
+            assert_eq!(reader.row_line(), line, "{bytes:?}");
+        }
+    }
+
+    #[test]
     fn nothing_is_read_without_end() {
         let small = ListLimits { row: 100, rows: 1000, bytes: 10_000 };
         for (piece, limits, stop) in [
-            (&b"x"[..], ListLimits::DEFAULT, StopReason::RowTooLong),
+            (&b"x"[..], ListLimits::DEFAULT, StopReason::RowTooLong { is_quoted: false }),
             (b"\n", small, StopReason::TooLong),
             (BOM, small, StopReason::TooLong),
             (b"x\n", small, StopReason::TooManyRows),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use base::{Code, Result, file};
 use pki::ancestry::chains_of_key;
 use pki::chain_period::ChainPeriod;
-use pki::key::PublicKey;
+use pki::key::{PublicKey, is_same_key};
 use pki::keystore::find_keystore;
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
@@ -99,6 +99,14 @@ impl Found {
     }
 
     fn assemble(mut self, in_token: Option<&PublicKey>, now: OffsetDateTime) -> Result<ImportedCa> {
+        // A keystore and a file often have the same key, which is no second one.
+        let mut distinct: Vec<PrivateKey> = Vec::new();
+        for key in std::mem::take(&mut self.keys) {
+            if !distinct.iter().any(|known| is_same_key(known.spki_der(), key.spki_der())) {
+                distinct.push(key);
+            }
+        }
+        self.keys = distinct;
         // With one key it is certain which CA is meant.
         let key = match (self.keys.pop(), self.keys.is_empty()) {
             (Some(key), true) => Some(key),
