@@ -8,6 +8,7 @@
 
 use std::fmt;
 
+use base::text::quote;
 use base::{Code, Finding, Result, Secret};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
@@ -54,7 +55,9 @@ impl KeystoreFormat {
         Self::detect(bytes).ok_or_else(|| match foreign::recognize(bytes) {
             Some(kind) => kind.error(),
             None => {
-                let error = Code::KeystoreUnreadable.error("this is neither PKCS#12 nor JKS");
+                let error = Code::KeystoreUnreadable
+                    .error("this is neither PKCS#12 nor JKS")
+                    .fix("name a keystore: a .p12, .pfx or .jks file");
                 if looks_like_pem(bytes) { error.because("it is PEM") } else { error }
             }
         })
@@ -216,7 +219,7 @@ impl Keystore {
                 // Java compares aliases without case.
                 entries.iter().find(|entry| alias::fold(&entry.alias) == alias::fold(alias)).ok_or_else(|| {
                     Code::EntryMissing
-                        .error(format!("the keystore contains no private key of the alias {alias:?}"))
+                        .error(format!("the keystore contains no private key of the alias {}", quote(alias)))
                         .fix(format!("it holds: {}", aliases()))
                 })
             }
@@ -228,7 +231,10 @@ impl Keystore {
         let certificate = |alias: &str, der: &[u8]| match x509_parser::parse_x509_certificate(der) {
             // Nothing may follow the certificate: readers differ in what they make of a rest.
             Ok(([], _)) => Ok(()),
-            _ => Err(Code::CertificateUnreadable.error("this is not one X.509 certificate in DER").item(alias)),
+            _ => Err(Code::CertificateUnreadable
+                .error("this is not one X.509 certificate in DER")
+                .item(alias)
+                .fix("export the keystore again, with X.509 certificates only")),
         };
         for KeyEntry { alias, key, chain } in &self.keys {
             // A broken entry would make a keystore that only its reader finds fault with.
@@ -236,7 +242,10 @@ impl Keystore {
                 Code::KeyUnreadable.error("this is not a key in PKCS#8").item(alias).with_source(error)
             })?;
             if chain.is_empty() {
-                return Err(Code::CertificateUnreadable.error("a key entry needs the key's certificate").item(alias));
+                return Err(Code::CertificateUnreadable
+                    .error("a key entry needs the key's certificate")
+                    .item(alias)
+                    .fix("export the keystore again, with the certificate of the key"));
             }
             chain.iter().try_for_each(|der| certificate(alias, der))?;
         }

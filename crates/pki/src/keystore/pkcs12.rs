@@ -110,9 +110,9 @@ pub(super) fn open(bytes: &[u8], passwords: Option<&Passwords>) -> Result<Keysto
     // Without a MAC the only proof of a password is that a safe decrypts to DER.
     let opened = first_success(forms.iter().map(|password| file.open(*password, false)));
     opened.unwrap_or_else(|| Err(wrong_password())).map_err(|error| match passwords {
-        None if error.code() == Code::KeystorePassword => {
-            Code::KeystorePassword.error("the PKCS#12 keystore needs a password")
-        }
+        None if error.code() == Code::KeystorePassword => Code::KeystorePassword
+            .error("the PKCS#12 keystore needs a password")
+            .fix("give the password that the keystore was created with"),
         _ => error,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use base::{Code, Result, Secret};
+use base::{Code, Error, Result, Secret};
 use der::Decode as _;
 use der::asn1::AnyRef;
 use zeroize::Zeroizing;
@@ -80,7 +80,9 @@ impl PemBundle {
             StructureKind::Pkcs12 => return Err(foreign::PKCS12.error()),
             StructureKind::PublicKey => bundle.others.push("PUBLIC KEY".to_owned()),
             // What is not recognized is read as a certificate too, because that reader gives the exact reason.
-            StructureKind::Certificate | StructureKind::Other => bundle.certificates.push(Certificate::from_der(der)?),
+            StructureKind::Certificate | StructureKind::Other => {
+                bundle.certificates.push(Certificate::from_der(der).map_err(helped)?);
+            }
         }
         Ok(bundle)
     }
@@ -99,12 +101,12 @@ impl PemBundle {
         match block.label.as_str() {
             "CERTIFICATE" | "X509 CERTIFICATE" => {
                 let parsed = Certificate::from_der(&block.der);
-                self.certificates.push(parsed.map_err(|error| error.position(block.line, 1))?);
+                self.certificates.push(parsed.map_err(|error| helped(error).position(block.line, 1))?);
             }
             "TRUSTED CERTIFICATE" => {
                 // OpenSSL appends its own trust settings behind the certificate of such a block.
                 let parsed = Certificate::from_der(first_element(&block.der));
-                self.certificates.push(parsed.map_err(|error| error.position(block.line, 1))?);
+                self.certificates.push(parsed.map_err(|error| helped(error).position(block.line, 1))?);
             }
             "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => self.csrs.push(block.der.to_vec()),
             "X509 CRL" => self.crls.push(block.der.to_vec()),
@@ -117,6 +119,16 @@ impl PemBundle {
             _ => self.others.push(block.label),
         }
         Ok(())
+    }
+}
+
+/// Adds a help to the error of a certificate that has none.
+fn helped(error: Error) -> Error {
+    match (error.code(), &error.finding().fix) {
+        (Code::CertificateUnreadable, None) => {
+            error.fix("copy the certificate again from its CA, or convert it: `openssl x509 -in FILE -out NEW.pem`")
+        }
+        _ => error,
     }
 }
 
@@ -202,6 +214,17 @@ pub(crate) fn first_element(der: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
     use crate::read::certificate::testing;
+
+    #[test]
+    fn an_unreadable_certificate_has_a_help() {
+        for bytes in
+            [&b"\x30\x03\x02\x01\x05"[..], b"-----BEGIN CERTIFICATE-----\nMAMCAQU=\n-----END CERTIFICATE-----\n"]
+        {
+            let error = PemBundle::parse(bytes).unwrap_err();
+            assert_eq!(error.code(), Code::CertificateUnreadable);
+            assert!(error.finding().fix.is_some(), "{error:?}");
+        }
+    }
 
     #[test]
     fn a_bundle_holds_each_kind_in_its_order() {

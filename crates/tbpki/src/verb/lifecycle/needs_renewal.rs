@@ -106,7 +106,9 @@ fn leaf(path: &Path) -> Result<Certificate> {
     let missing = || Code::UnknownIdentity.error("there is no such file").at(path);
     let bytes = file::read_optional(path, LIMIT)?.ok_or_else(missing)?;
     let bundle = PemBundle::parse(&bytes).map_err(|error| error.at(path))?;
-    let none = || Code::CertificateUnreadable.error("the file has no certificate").at(path);
+    let none = || {
+        Code::CertificateUnreadable.error("the file has no certificate").at(path).fix("name a file with a certificate")
+    };
     bundle.certificates.into_iter().next().ok_or_else(none)
 }
 

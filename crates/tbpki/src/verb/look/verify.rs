@@ -140,9 +140,10 @@ fn read_certificates(
         None => PemBundle::parse(&bytes).map(of_bundle),
     };
     match certificates.map_err(|error| error.at(path))? {
-        certificates if certificates.is_empty() => {
-            Err(Code::CertificateUnreadable.error("no certificate in the file").at(path))
-        }
+        certificates if certificates.is_empty() => Err(Code::CertificateUnreadable
+            .error("no certificate in the file")
+            .at(path)
+            .fix("name a file with a certificate")),
         certificates => Ok(certificates),
     }
 }
@@ -191,7 +192,10 @@ fn read_crls(path: &Path) -> Result<Vec<Crl>> {
         _ => PemBundle::parse(&bytes).map_err(|error| error.at(path))?.crls,
     };
     if ders.is_empty() {
-        return Err(Code::CertificateUnreadable.error("no revocation list in the file").at(path));
+        return Err(Code::CertificateUnreadable
+            .error("no revocation list in the file")
+            .at(path)
+            .fix("name a file with a revocation list"));
     }
     ders.iter().map(|der| Crl::from_der(der).map_err(|error| error.at(path))).collect()
 }
