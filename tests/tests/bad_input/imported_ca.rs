@@ -42,6 +42,11 @@ fn what_does_not_belong_together_or_does_not_hold() {
         (&["garbage"], 40, &["garbage", "neither PEM nor DER"]),
         (&["missing.pem"], 80, &["missing.pem"]),
     ];
+    // The same key twice is one key.
+    let twice = Sandbox::new();
+    certificate(&twice, "root", None, CA, NOW);
+    twice.write("copy.key", twice.text("root.key"));
+    twice.ok(["init", OPEN, "--devices-ca", "root.pem", "root.key", "copy.key", "root.key"]);
     for (files, code, words) in rows {
         for flag in ["--server-ca", "--devices-ca"] {
             refused(&sandbox, &[&["init", OPEN, flag], *files].concat(), user(*code, words));
@@ -140,6 +145,9 @@ fn a_ca_below_which_nothing_would_be_accepted() {
         (&["limited.pem", "limited.key"], 57, &["CN=limited", "bring a root without this limit"]),
         (&["mail-root.pem", "mail-root.key"], 114, &["TBPKI-0053", "CN=mail-root"]),
     ];
+    // The same key twice is one key.
+    sandbox.write("copy.key", sandbox.text("root.key"));
+    sandbox.ok(["init", OPEN, "--devices-ca", "root.pem", "root.key", "copy.key", "root.key", "--dir", "twice"]);
     for (files, code, words) in rows {
         for flag in ["--server-ca", "--devices-ca"] {
             refused(&sandbox, &[&["init", OPEN, flag], *files].concat(), user(*code, words));

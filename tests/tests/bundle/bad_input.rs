@@ -81,6 +81,12 @@ fn files_that_are_no_application() {
     with_key.rodata = sandbox.read("pki/devices/pump-1/key.pem");
     sandbox.write("with-key.elf", with_key.elf());
     refused(&sandbox, &args("esp32c3", "with-key.elf", &[]), 1, 228, &["contains a private key", "with-key.elf"]);
+    // The device's own key without the labels of PEM, between other text.
+    let pem = sandbox.text("pki/devices/pump-1/key.pem");
+    let body: Vec<&str> = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    with_key.rodata = format!("key={};", body.concat()).into_bytes();
+    sandbox.write("with-key.elf", with_key.elf());
+    refused(&sandbox, &args("esp32c3", "with-key.elf", &[]), 1, 228, &["the private key of a device", "pump-1"]);
 }
 
 #[test]
@@ -166,7 +172,7 @@ fn partition_tables() {
         let args = args("esp32c3", "esp32c3.elf", &["--partitions", "partitions.csv", "--dry-run"]);
         match code {
             0 => drop(sandbox.ok(args)),
-            code => refused(&sandbox, &args, 1, code, &[words]),
+            code => refused(&sandbox, &args, 1, code, &[words, "where: partitions.csv", "help:"]),
         }
     }
 }
@@ -193,10 +199,16 @@ fn offsets_and_bootloaders_of_another_project() {
     let sandbox = sandbox();
     let c3 = |more: &[&'static str]| args("esp32c3", "esp32c3.elf", more);
     let moved = ["--partition-table-offset", "0xD000"];
-    refused(&sandbox, &c3(&moved), 1, 229, &["a partition table at 0xd000", "--bootloader"]);
+    let words = ["a partition table at 0xd000", "where: --partition-table-offset", "--bootloader"];
+    refused(&sandbox, &c3(&moved), 1, 229, &words);
+    let words = ["a flash of 4096 KiB has no space", "where: --partition-table-offset", "0x3ff000", "help:"];
+    refused(&sandbox, &c3(&["--partition-table-offset", "0x3ff000"]), 2, 202, &words);
     refused(&sandbox, &c3(&["--partition-table-offset", "0xD100"]), 2, 3, &["0xD100", "a multiple of 0x1000"]);
     refused(&sandbox, &c3(&["--bootloader", "nowhere.bin"]), 1, 80, &["nowhere.bin"]);
-    refused(&sandbox, &c3(&["--app-partition", "ota_7"]), 1, 202, &["\"ota_7\"", "use one of factory"]);
+    let words = ["\"ota_7\"", "where: --app-partition", "use one of factory"];
+    refused(&sandbox, &c3(&["--app-partition", "ota_7"]), 2, 202, &words);
+    sandbox.write("empty.bin", "");
+    refused(&sandbox, &c3(&["--bootloader", "empty.bin"]), 1, 229, &["not a bootloader", "empty.bin", "is empty"]);
     bundled(&sandbox, &["--out", "out"]);
     for (file, words) in [("application", "it is an application"), ("flash", "bytes follow")] {
         let bootloader = format!("out/pump-1/{file}.bin");

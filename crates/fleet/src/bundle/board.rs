@@ -99,9 +99,10 @@ fn bootloader(config: &Config, chip: Chip, start: FlashStart) -> Result<Option<O
 /// Adds its source to an error about an application and the board that it is for.
 pub(super) fn located(config: &Config, application: &Path, error: Error) -> Error {
     let setting = &config.firmware.partition_table_offset;
-    // Only the project's own bootloader finds a table at another offset.
-    match (error.code(), &setting.value) {
-        (Code::Bootloader, Some(_)) => placed(&setting.origin, error),
+    match (error.code(), &setting.value, &setting.origin) {
+        // Only the project's own bootloader finds a table at another offset, which itself is not wrong.
+        (Code::Bootloader, Some(_), Origin::Flag(name)) => error.item(name),
+        (Code::Bootloader, Some(_), origin) => placed(origin, error),
         _ => error.at(application),
     }
 }
