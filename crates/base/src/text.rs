@@ -42,7 +42,8 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
-/// Text from outside as a message shows it: in quotes, escaped, cut where it is long.
+/// Text from outside as a message shows it: in quotes, as it was typed, cut where it is long. Only characters that cannot be
+/// seen are escaped.
 pub fn quote(text: &str) -> Quoted<'_> {
     Quoted(text)
 }
@@ -60,12 +61,15 @@ impl fmt::Display for Quoted<'_> {
             Some((end, _)) => (self.0.get(..end).unwrap_or_default(), "..."),
             None => (self.0, ""),
         };
-        // Rust's own form leaves some characters as they are that no terminal shows.
-        format!("{shown:?}").chars().try_for_each(|c| match c {
-            c if is_deceptive(c) || is_invisible(c) => write!(f, "{}", c.escape_unicode()),
-            c => write!(f, "{c}"),
+        f.write_str("\"")?;
+        shown.chars().try_for_each(|c| match c {
+            '\'' | '"' | '\\' => write!(f, "{c}"),
+            // Rust's own form leaves some characters as they are that no terminal shows.
+            c if is_invisible(c) || (is_deceptive(c) && !c.is_control()) => write!(f, "{}", c.escape_unicode()),
+            // It escapes combining marks at the beginning of a text only, so that they are put behind a letter.
+            c => ['a', c].iter().collect::<String>().escape_debug().skip(1).try_for_each(|c| write!(f, "{c}")),
         })?;
-        f.write_str(end)
+        write!(f, "\"{end}")
     }
 }
 
@@ -121,7 +125,10 @@ mod tests {
     #[test]
     fn messages_show_what_cannot_be_seen_and_stay_short() {
         assert_eq!(quote("a\0b\u{202e}").to_string(), r#""a\0b\u{202e}""#);
-        assert_eq!(quote("a\u{3164}\u{200b}ä\"").to_string(), r#""a\u{3164}\u{200b}ä\"""#);
+        assert_eq!(quote("a\u{3164}\u{200b}ä\"").to_string(), r#""a\u{3164}\u{200b}ä"""#);
+        // As they were typed, with combining marks: names are looked up as messages show them.
+        assert_eq!(quote("a\\b 'c' u\u{308}").to_string(), "\"a\\b 'c' u\u{308}\"");
+        assert_eq!(quote("\u{308}\n\t\u{feff}\u{7f}").to_string(), "\"\u{308}\\n\\t\\u{feff}\\u{7f}\"");
         assert_eq!(quote(&"ä".repeat(300)).to_string(), format!("\"{}\"...", "ä".repeat(80)));
     }
 }

@@ -9,6 +9,7 @@ mod start;
 pub use partition_type::{Flags, PartitionType, Subtype};
 pub use start::{DEFAULT_TABLE_OFFSET, FlashStart, SECTOR, TABLE_SIZE};
 
+use base::text::quote;
 use base::{Code, Result};
 
 /// The alignment of application partitions in bytes: the page size of the flash mapping.
@@ -160,7 +161,7 @@ impl PartitionTable {
         self.apps().find(|partition| partition.name == name).ok_or_else(|| {
             let names: Vec<&str> = self.apps().map(|partition| partition.name.as_str()).collect();
             Code::PartitionTable
-                .error(format!("the partition table has no application partition {name:?}"))
+                .error(format!("the partition table has no application partition {}", quote(name)))
                 .fix(format!("use one of {}", names.join(", ")))
         })
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use base::file::{FileSet, Mode};
+use base::text::quote;
 use base::{Code, Finding, Result};
 use pki::Certificate;
 use provision::actorcloud::{ActorCloudCertificate, CertificateBundle};
@@ -203,7 +204,7 @@ fn write(name: &str, bundle: &CertificateBundle, out: &Path) -> Result<Vec<FileR
 fn check_name(name: &str) -> Result<()> {
     name.parse::<pki::device_name::DeviceName>().map(drop).map_err(|_| {
         Code::BadValue
-            .error(format!("no file can be called {name:?}"))
+            .error(format!("no file can be called {}", quote(name)))
             .fix("give the certificate a name without slashes that does not begin with a dot")
     })
 }

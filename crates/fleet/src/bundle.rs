@@ -23,6 +23,7 @@ pub use report::{
 };
 pub use request::{BundleRequest, DeviceLogin, Devices, EnrolmentRequest};
 
+use base::text::quote;
 use base::{Code, Finding, Result};
 use devkit::application::{Application, ApplicationSource, Dates};
 use devkit::image::Firmware;
@@ -215,7 +216,7 @@ fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<Bund
             Ok(BundleTarget { name: name.as_str().to_owned(), key: None, is_registered: true, renewal: None })
         }
         None => Err(Code::UnknownIdentity
-            .error(format!("the store has no device {:?} with a certificate", name.as_str()))
+            .error(format!("the store has no device {} with a certificate", quote(name.as_str())))
             .argument("--device")
             .fix(format!(
                 "make it with `tbpki client --device {}`, or let the device fetch one with --enroll",

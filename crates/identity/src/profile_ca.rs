@@ -5,6 +5,7 @@ pub mod name_pattern;
 use std::path::Path;
 
 use base::file::{FileSet, Mode};
+use base::text::quote;
 use base::{Code, Finding, Result, Secret, file};
 use ledger::{IssuedRecord, Key, Kind, NewIdentity, Parameters, SerialNumber};
 use pki::device_name::DeviceName;
@@ -62,7 +63,7 @@ pub fn pattern(store: &Path, profile: &DeviceName) -> Result<NamePattern> {
 /// The error for a profile without a CA in the store.
 pub fn unknown(profile: &DeviceName) -> base::Error {
     Code::UnknownProfile
-        .error(format!("the store has no issuing CA for the profile {:?}", profile.as_str()))
+        .error(format!("the store has no issuing CA for the profile {}", quote(profile.as_str())))
         .item(profile.as_str())
         .fix("make one with `tbpki profile create NAME`")
 }

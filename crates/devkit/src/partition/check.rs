@@ -1,5 +1,6 @@
 //! The checks of a partition table.
 
+use base::text::quote;
 use base::{Code, Error, Result};
 
 use super::{Flags, FlashStart, Partition, PartitionTable, PartitionType, SECTOR, Subtype};
@@ -47,7 +48,7 @@ pub(super) fn partitions(partitions: &[Partition], start: FlashStart) -> Result<
 fn partition(partition: &Partition, start: FlashStart) -> Result<()> {
     let name = &partition.name;
     if name.is_empty() || name.len() > 16 || name.chars().any(|c| c.is_control() || c == '\0') {
-        return Err(wrong(format!("{name:?} is no name of a partition"))
+        return Err(wrong(format!("{} is no name of a partition", quote(name)))
             .because("names have 1 to 16 bytes, without control characters")
             .fix("give the partition such a name"));
     }

@@ -2,6 +2,7 @@
 //!
 //! Written by hand because the format is not CSV in the sense of RFC 4180: it has comments, padding and no quotes.
 
+use base::text::quote;
 use base::{Code, Error, Result};
 
 use super::{Flags, FlashStart, Partition, PartitionTable, PartitionType, Subtype, TABLE_SIZE};
@@ -60,7 +61,7 @@ fn kind(word: &str) -> Result<PartitionType> {
     let folded = word.to_ascii_lowercase();
     let listed = PartitionType::WORDS.iter().find(|(name, _)| *name == folded).map(|(_, number)| *number);
     listed.or_else(|| byte(&folded)).map(PartitionType).ok_or_else(|| {
-        wrong(format!("there is no partition type {word:?}"))
+        wrong(format!("there is no partition type {}", quote(word)))
             .fix("use app, data, bootloader, partition_table, or a number up to 254")
     })
 }
@@ -71,7 +72,7 @@ fn subtype(kind: PartitionType, word: &str) -> Result<Subtype> {
         // ESP-IDF leaves the subtype of data partitions open, and never that of applications.
         "" if kind != PartitionType::APP => Ok(Subtype::UNDEFINED),
         folded => Subtype::with_word(kind, folded).or_else(|| byte(folded).map(Subtype)).ok_or_else(|| {
-            wrong(format!("there is no subtype {word:?} of {kind}")).fix(format!("use {}", Subtype::words(kind)))
+            wrong(format!("there is no subtype {} of {kind}", quote(word))).fix(format!("use {}", Subtype::words(kind)))
         }),
     }
 }
@@ -95,7 +96,7 @@ fn offset(name: &str, kind: PartitionType, subtype: Subtype, text: &str, end: u6
         });
     }
     let offset = number(text)
-        .ok_or_else(|| wrong(format!("{text:?} is no offset")).fix("write bytes, such as 0x9000, or nothing"))?;
+        .ok_or_else(|| wrong(format!("{} is no offset", quote(text))).fix("write bytes, such as 0x9000, or nothing"))?;
     // gen_esp32part requires ascending offsets as well.
     if u64::from(offset) < end {
         let error = if end == u64::from(start.first()) {
@@ -118,7 +119,8 @@ fn size(kind: PartitionType, text: &str, offset: u32, start: FlashStart) -> Resu
         PartitionType::PARTITION_TABLE => return Ok(TABLE_SIZE),
         _ => {}
     }
-    let is_no_size = || wrong(format!("{text:?} is no size")).fix("write bytes, or K or M, such as 0x6000 or 24K");
+    let is_no_size =
+        || wrong(format!("{} is no size", quote(text))).fix("write bytes, or K or M, such as 0x6000 or 24K");
     match text.strip_prefix('-') {
         _ if text.is_empty() => {
             Err(wrong("the size is missing".to_owned()).fix("write bytes, or K or M, such as 0x6000 or 24K"))
@@ -138,7 +140,7 @@ fn size(kind: PartitionType, text: &str, offset: u32, start: FlashStart) -> Resu
 fn flags(text: &str) -> Result<Flags> {
     text.split(':').map(str::trim).filter(|word| !word.is_empty()).try_fold(Flags::NONE, |flags, word| {
         Flags::with_word(&word.to_ascii_lowercase()).map(|flag| flags.with(flag)).ok_or_else(|| {
-            wrong(format!("there is no flag {word:?}")).fix("use encrypted, readonly or both with a colon")
+            wrong(format!("there is no flag {}", quote(word))).fix("use encrypted, readonly or both with a colon")
         })
     })
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use base::text::quote;
 use base::{Code, Error, Finding, Result, Secret, file};
 use config::Anchors;
 use device::Record;
@@ -99,7 +100,7 @@ impl BundleSettings {
         if let Some((ssid, None)) = &self.wifi {
             findings.push(
                 Code::OpenNetwork
-                    .note(format!("no password is set for the network {ssid:?}"))
+                    .note(format!("no password is set for the network {}", quote(ssid)))
                     .because("the devices join it only if it is open")
                     .fix("name the file with the password with --wifi-password-file, unless it is an open network"),
             );

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use base::text::quote;
 use base::{Code, Error, Result, Secret, digest, file};
 use config::HostName;
 use device::record::{EnrolmentSettings, SALT};
@@ -135,7 +136,7 @@ impl Enrolment {
                 None => ("its certificate was issued for no profile".to_owned(), "leave out --label".to_owned()),
             };
             return Err(Code::EnrolmentLabel
-                .error(format!("the service would not renew the certificate of {name:?} with this label"))
+                .error(format!("the service would not renew the certificate of {} with this label", quote(name)))
                 .item(name)
                 .because(what)
                 .fix(fix));
@@ -144,7 +145,7 @@ impl Enrolment {
         let days = chain.first().map_or(0, |leaf| (leaf.not_after() - leaf.not_before()).whole_days());
         if own.is_some() && days > LONGEST_IN_CHAIN_MODE && !self.accept_long_certificates {
             return Err(Code::LongFactoryCertificate
-                .error(format!("the factory certificate of {name:?} is valid for {days} days"))
+                .error(format!("the factory certificate of {} is valid for {days} days", quote(name)))
                 .item(name)
                 .because(
                     "the platform accepts each valid certificate of the profile's CA, so the factory certificate stays \

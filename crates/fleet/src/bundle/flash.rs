@@ -2,6 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use base::text::quote;
 use base::{Code, Error, Result, file};
 use devkit::chip::Chip;
 use devkit::flash::{ConnectedBoard, SerialTarget};
@@ -179,7 +180,7 @@ fn read(directory: &Path) -> Result<(Chip, Vec<Part>)> {
         let offset = number.ok_or_else(|| damaged(format!("{offset:?} is no offset")))?;
         // The file may come from elsewhere: it must not make us read, and send to a board, any file of this machine.
         if !Path::new(&name).components().all(|component| matches!(component, Component::Normal(_))) {
-            return Err(damaged(format!("{name:?} leads out of the directory")));
+            return Err(damaged(format!("{} leads out of the directory", quote(&name))));
         }
         parts.push(Part { offset, bytes: file::read_secret(directory.join(&name), PART_LIMIT)?, file: name });
     }

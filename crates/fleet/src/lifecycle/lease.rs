@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use base::host::host_name;
+use base::text::quote;
 use base::{Code, Error, Result};
 use ledger::{Kind, Ledger};
 
@@ -170,7 +171,7 @@ fn texts(names: &[String]) -> Vec<&str> {
 /// The error for a device whose lease another process has.
 pub(crate) fn leased(name: &str) -> Error {
     Code::IdentityLeased
-        .error(format!("another tbpki changes the device {name:?} at the moment"))
+        .error(format!("another tbpki changes the device {} at the moment", quote(name)))
         .item(name)
         .fix("run the same command again when the other one has ended")
 }

@@ -7,6 +7,7 @@ mod swap;
 
 use std::collections::HashSet;
 
+use base::text::quote;
 use base::{Code, Result};
 use identity::lifecycle::hook::Hook;
 use identity::lifecycle::renew::{PendingFiles, RenewRequest, RenewalRule, prune, renew, settle_interrupted};
@@ -342,7 +343,7 @@ fn entries(view: &View, which: &RenewSelection) -> Result<(Vec<Entry>, usize)> {
 pub fn named(view: &View, kind: Kind, name: &str) -> Result<Entry> {
     let unknown = || {
         Code::UnknownIdentity
-            .error(format!("the store has no {kind} {name:?} with a certificate"))
+            .error(format!("the store has no {kind} {} with a certificate", quote(name)))
             .item(name)
             .fix("`tbpki list` shows the identities of the store")
     };
@@ -352,7 +353,7 @@ pub fn named(view: &View, kind: Kind, name: &str) -> Result<Entry> {
         Role::Pending if kind == Kind::Device => Err(only_pending(name)),
         Role::Revoked if kind == Kind::Device => Err(revoked(name)),
         Role::Revoked => Err(Code::Revoked
-            .error(format!("the certificate of the {kind} {name:?} was revoked"))
+            .error(format!("the certificate of the {kind} {} was revoked", quote(name)))
             .item(name)
             .fix(format!("issue a new generation: `tbpki server --name {name} --force`"))),
         _ => Err(unknown()),

@@ -4,6 +4,7 @@
 //! certificate as its credential before: it then logs in by that, whatever its chain leads to.
 
 use base::code::FailureScope;
+use base::text::quote;
 use base::{Code, Error, Result};
 use identity::lifecycle::rollover::{Activation, NotRefreshed, RolloverReport, activate, leave_devices_behind};
 use identity::profile_ca;
@@ -100,7 +101,7 @@ fn check_profile(workspace: &Workspace<'_>, connection: &Connection, profile: &D
         return Ok(());
     }
     Err(Code::ProfileDiffers
-        .error(format!("the platform has another CA for the profile {:?}", profile.as_str()))
+        .error(format!("the platform has another CA for the profile {}", quote(profile.as_str())))
         .item(profile.as_str())
         .fix("see `tbpki profile show`; `tbpki profile create --replace` restores the profile"))
 }
@@ -160,7 +161,7 @@ impl ProfileDevices<'_, '_> {
         let name = entry.key.name.as_str();
         if store.ledger.pending(Kind::Device, name)?.is_some() || self.is_unproven(&store.ledger, entry)? {
             return Err(Code::RenewalUnproven
-                .error(format!("a renewal of the device {name:?} is not in use yet"))
+                .error(format!("a renewal of the device {} is not in use yet", quote(name)))
                 .item(name)
                 .fix("finish it with `tbpki renew --register` or `tbpki fleet register --pending`"));
         }

@@ -1,5 +1,6 @@
 //! Making the platform forget a device's certificate, or the device.
 
+use base::text::quote;
 use base::{Code, Result};
 use ledger::{Kind, View};
 use pki::device_name::DeviceName;
@@ -62,7 +63,7 @@ pub fn unregister(
     });
     match outcome {
         Ok(PlatformChange::Absent) if entry.is_none() => Err(Code::PlatformNotFound
-            .error(format!("neither the platform nor the store knows a device {name:?}"))
+            .error(format!("neither the platform nor the store knows a device {}", quote(name)))
             .item(name)
             .fix("compare the name, capitals included")),
         Ok(done) => {

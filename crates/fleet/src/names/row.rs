@@ -33,7 +33,11 @@ pub(super) fn put(name: &mut StagedName, column: &Column, field: &str) -> Result
             // Line breaks and tabs are legal in attributes, whose values are free text.
             let is_bad = |c: &char| c.is_control() && !matches!(c, '\n' | '\t');
             if let Some(c) = field.chars().find(is_bad) {
-                return Err(bad(&title(column), field, format!("it contains the character {c:?}")));
+                return Err(bad(
+                    &title(column),
+                    field,
+                    format!("it contains the character {}", quote(c.encode_utf8(&mut [0; 4]))),
+                ));
             }
             name.attributes.insert(key.clone(), field.to_owned());
         }
@@ -53,7 +57,7 @@ pub(super) fn put(name: &mut StagedName, column: &Column, field: &str) -> Result
 /// [`Code::NamesField`].
 pub(super) fn check_text(what: &str, text: &str) -> Result<String> {
     if let Some(c) = text.chars().find(|c| is_deceptive(*c)) {
-        return Err(bad(what, text, format!("it contains the character {c:?}")));
+        return Err(bad(what, text, format!("it contains the character {}", quote(c.encode_utf8(&mut [0; 4])))));
     }
     match text.chars().count() {
         0..=MAX_TEXT => Ok(text.to_owned()),

@@ -69,7 +69,11 @@ impl<R: Read> CsvTable<R> {
                 .map(str::trim)
                 .ok_or_else(|| unreadable("the first line is not UTF-8").fix("save the list as \"CSV UTF-8\""))?;
             if let Some(c) = title.chars().find(|c| c.is_control() && *c != '\t') {
-                return Err(unreadable(format!("the first line names no columns: it holds {c:?}")).fix(FIRST_LINE));
+                return Err(unreadable(format!(
+                    "the first line names no columns: it holds {}",
+                    quote(c.encode_utf8(&mut [0; 4]))
+                ))
+                .fix(FIRST_LINE));
             }
             if let Some(c) = invisible_in(title) {
                 let code = u32::from(c);

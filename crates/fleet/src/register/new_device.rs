@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
+use base::text::quote;
 use base::{Code, Error, Finding, Result};
 use identity::device::{IssuedDevice, make_device, make_device_in};
 use identity::report::{IdentityOutcome, IdentityReport};
@@ -97,7 +98,10 @@ fn check_would_be_taken(
     match connection.runtime.wait(connection.board.examine(&wanted))?.done {
         PlatformChange::Created => Ok(()),
         _ => Err(Code::OtherCredential
-            .error(format!("the device {:?} logs in with the certificate that `--force` would replace", name.as_str()))
+            .error(format!(
+                "the device {} logs in with the certificate that `--force` would replace",
+                quote(name.as_str())
+            ))
             .because("nothing was changed, in the store and on the platform")
             .item(name.as_str())
             .fix("use --replace if the platform may replace it, too")),

@@ -1,5 +1,6 @@
 //! The pending renewals of devices that were reflashed: which certificate is registered, and which one it replaces.
 
+use base::text::quote;
 use base::{Code, Error, Finding, Result};
 use identity::lifecycle::renew::{is_fetched, prune};
 use ledger::{Entry, JobId, Kind, RenewalStep, Role, View};
@@ -71,7 +72,7 @@ pub(crate) fn check_not_fetched(view: &View, pending: &Entry) -> Result<()> {
         return Ok(());
     }
     Err(Code::NotRenewable
-        .error(format!("the device {name:?} has fetched its renewal over the network"))
+        .error(format!("the device {} has fetched its renewal over the network", quote(name)))
         .item(name)
         .because("such a renewal comes into use when the device confirms it")
         .fix("leave it to the device and to `tbpki serve`"))
@@ -80,7 +81,7 @@ pub(crate) fn check_not_fetched(view: &View, pending: &Entry) -> Result<()> {
 /// The error for a device without a pending renewal.
 pub(crate) fn nothing_pending(name: &str) -> Error {
     Code::NothingPending
-        .error(format!("no renewal of the device {name:?} is pending"))
+        .error(format!("no renewal of the device {} is pending", quote(name)))
         .item(name)
         .fix(format!("`tbpki list --pending` lists those that are; `tbpki renew --device {name}` makes one"))
 }

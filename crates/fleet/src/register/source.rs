@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::vec::IntoIter;
 
+use base::text::quote;
 use base::{Code, Error, Result};
 use ledger::{Entry, Filter, JobId, Key, Kind, Role, StagedName, View};
 use provision::platform::NewDevice;
@@ -262,7 +263,7 @@ pub(crate) fn check_not_unregistered(entry: &Entry, again: bool) -> Result<()> {
         return Ok(());
     }
     Err(Code::DeviceUnregistered
-        .error(format!("the device {name:?} was unregistered"))
+        .error(format!("the device {} was unregistered", quote(name)))
         .item(name)
         .fix("use --again if it is to log in again with the same certificate"))
 }
@@ -271,7 +272,7 @@ pub(crate) fn check_not_unregistered(entry: &Entry, again: bool) -> Result<()> {
 pub(crate) fn issued_entry(view: &View, name: &str) -> Result<Entry> {
     let entry = view.latest(Kind::Device, name)?.ok_or_else(|| {
         Code::UnknownIdentity
-            .error(format!("the store has no device {name:?}"))
+            .error(format!("the store has no device {}", quote(name)))
             .fix("issue it with `tbpki client --device NAME`; `tbpki list` shows what there is")
     })?;
     match entry.role {
@@ -279,7 +280,7 @@ pub(crate) fn issued_entry(view: &View, name: &str) -> Result<Entry> {
         Role::Revoked => Err(revoked(name)),
         Role::Pending => Err(only_pending(name)),
         role => Err(Code::UnknownIdentity
-            .error(format!("the certificate of the device {name:?} is {role}"))
+            .error(format!("the certificate of the device {} is {role}", quote(name)))
             .item(name)
             .fix(format!("run `tbpki client --device {name}` first"))),
     }
@@ -288,7 +289,7 @@ pub(crate) fn issued_entry(view: &View, name: &str) -> Result<Entry> {
 /// The error for a device whose present certificate was revoked, and whose renewal was not.
 pub(crate) fn only_pending(name: &str) -> Error {
     Code::Revoked
-        .error(format!("the present certificate of the device {name:?} was revoked, and its renewal is pending"))
+        .error(format!("the present certificate of the device {} was revoked, and its renewal is pending", quote(name)))
         .item(name)
         .fix(format!(
             "if the device has the renewal, run `tbpki register --pending --device {name} --replace`; if not, issue a new \
@@ -299,7 +300,7 @@ pub(crate) fn only_pending(name: &str) -> Error {
 /// The error for a device whose last certificate was revoked.
 pub(crate) fn revoked(name: &str) -> Error {
     Code::Revoked
-        .error(format!("the certificate of the device {name:?} was revoked"))
+        .error(format!("the certificate of the device {} was revoked", quote(name)))
         .item(name)
         .fix(format!("if the device is to be used again, issue a new generation with `tbpki client --device {name}`"))
 }

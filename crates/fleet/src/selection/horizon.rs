@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use base::text::quote;
 use base::{Code, Error, Result};
 use time::macros::datetime;
 use time::{Date, Duration, OffsetDateTime, util};
@@ -58,7 +59,7 @@ impl FromStr for Horizon {
         };
         horizon.ok_or_else(|| {
             Code::BadValue
-                .error(format!("{text:?} is no time"))
+                .error(format!("{} is no time", quote(text)))
                 .fix("write a number of days, weeks, months or years: 90d, 12w, 6m, 2y")
         })
     }

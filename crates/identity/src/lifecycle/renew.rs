@@ -8,6 +8,7 @@ mod prune;
 mod rule;
 
 use base::file::{self, Ownership};
+use base::text::quote;
 use base::{Code, Error, Result};
 use config::{Days, Origin, Setting};
 use ledger::{Entry, Key, Kind, Parameters};
@@ -330,7 +331,7 @@ fn key(
 }
 
 fn not_renewable(name: &str) -> Error {
-    Code::NotRenewable.error(format!("{name:?} cannot be renewed")).item(name)
+    Code::NotRenewable.error(format!("{} cannot be renewed", quote(name))).item(name)
 }
 
 fn device(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, errand: Errand<'_>) -> Result<IdentityReport> {

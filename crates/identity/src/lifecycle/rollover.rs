@@ -14,6 +14,7 @@ mod retire;
 mod revoked;
 mod trust;
 
+use base::text::quote;
 use base::{Code, Result};
 use ledger::{Entry, IssuedRecord, Kind, SerialNumber, View};
 use pki::Certificate;
@@ -36,7 +37,7 @@ pub use revoked::{cross_generations, drop_revoked};
 pub fn named(view: &View, name: &str) -> Result<Ca> {
     let unknown = || {
         Code::UnknownIdentity
-            .error(format!("the store has no CA {name:?}"))
+            .error(format!("the store has no CA {}", quote(name)))
             .item(name)
             .fix("`tbpki ca list` shows the CAs of the store")
     };

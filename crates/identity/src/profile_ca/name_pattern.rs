@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base::text::quote;
 use base::{Code, Error, Result};
 use regex_lite::Regex;
 
@@ -50,7 +51,7 @@ impl NamePattern {
                 .item(name)
                 .fix("put the whole name into the first group of the expression")),
             None => Err(Code::ProfilePattern
-                .error(format!("the profile's expression does not find a name in {name:?}"))
+                .error(format!("the profile's expression does not find a name in {}", quote(name)))
                 .because(format!("it is {}", self.text))
                 .item(name)
                 .fix("give the device a name that matches, or give the profile another expression")),
@@ -67,8 +68,8 @@ fn check_common_name(name: &str) -> Result<()> {
     match name.chars().find(|c| ESCAPED.contains(c)) {
         None => Ok(()),
         Some(c) => Err(Code::ProfilePattern
-            .error(format!("ThingsBoard would not find the name {name:?} as it is"))
-            .because(format!("it writes a backslash before {c:?} in common names"))
+            .error(format!("ThingsBoard would not find the name {} as it is", quote(name)))
+            .because(format!("it writes a backslash before {} in common names", quote(c.encode_utf8(&mut [0; 4]))))
             .item(name)
             .fix("leave the character out of the name, or register the device by itself")),
     }

@@ -47,7 +47,7 @@ impl TryFrom<String> for DeviceName {
             let shown = if is_invisible(c) {
                 format!("invisible character U+{:04X}", u32::from(c))
             } else {
-                format!("character {c:?}")
+                format!("character {}", quote(c.encode_utf8(&mut [0; 4])))
             };
             format!("the device name {} contains the {shown}", quote(&text))
             // `.` and `..` are directories already, and listings hide other names that begin with a dot.

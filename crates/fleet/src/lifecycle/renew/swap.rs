@@ -8,6 +8,7 @@
 //!
 //! Whatever interrupts it, the ledger has the step, and the platform tells which of the two certificates it has.
 
+use base::text::quote;
 use base::{Code, Error, Finding, Result};
 use identity::lifecycle::renew::PendingFiles;
 use ledger::{Entry, Kind, Ledger, RenewalStep, Role};
@@ -224,7 +225,7 @@ fn check_in_use(view: &ledger::View, present: &Entry, pending: &Entry) -> Result
         (Some(Role::Current), Some(Role::Pending)) => Ok(()),
         (Some(Role::Revoked), _) | (_, Some(Role::Revoked)) => Err(crate::register::revoked(name)),
         _ => Err(Code::RevokedMeanwhile
-            .error(format!("another command has changed the generations of the device {name:?}"))
+            .error(format!("another command has changed the generations of the device {}", quote(name)))
             .item(name)
             .fix("list them with `tbpki list --all`")),
     }
@@ -235,7 +236,7 @@ fn check_by_itself(pending: &Entry) -> Result<()> {
     let Some((job, _)) = pending.job else { return Ok(()) };
     let name = &pending.key.name;
     Err(Code::NotRenewable
-        .error(format!("the renewal of {name:?} is of job {job}, whose devices are reflashed"))
+        .error(format!("the renewal of {} is of job {job}, whose devices are reflashed", quote(name)))
         .item(name)
         .fix(format!("run `tbpki fleet register --pending --job {job}` once they are")))
 }

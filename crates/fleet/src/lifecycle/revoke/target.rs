@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use base::text::counted;
+use base::text::{counted, quote};
 use base::{Code, Error, Finding, Result, file};
 use ledger::{Entry, Filter, JobId, Kind, Role, SerialNumber, View};
 use pki::device_name::DeviceName;
@@ -98,7 +98,7 @@ fn of_station(view: &View, station: &str) -> Result<Parts> {
     let mut others = view.list(&of_host).filter(|entry| !matches!(entry, Ok(entry) if entry.key.kind == Kind::Ca));
     if shards.is_empty() && others.next().transpose()?.is_none() {
         return Err(Code::UnknownIdentity
-            .error(format!("the ledger has nothing that a station {station:?} has issued"))
+            .error(format!("the ledger has nothing that a station {} has issued", quote(station)))
             .item(station)
             .because("nothing was revoked")
             .fix("name the station by its host name, as `hostname` prints it there"));
@@ -189,7 +189,7 @@ fn names(path: &Path) -> Result<Vec<DeviceName>> {
 
 /// The error for names that the ledger does not have.
 fn unknown(kind: Kind, names: &[String]) -> Error {
-    let first: Vec<String> = names.iter().take(10).map(|name| format!("{name:?}")).collect();
+    let first: Vec<String> = names.iter().take(10).map(|name| format!("{}", quote(name))).collect();
     let count = names.len();
     let what = if count == 1 {
         format!("the store has no {kind} {}", first.concat())

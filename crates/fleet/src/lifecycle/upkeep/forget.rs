@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use base::file::{self, BulkDir};
+use base::text::quote;
 use base::{Code, Finding, Result};
 use ledger::{Kind, Role, View};
 use pki::device_name::DeviceName;
@@ -111,7 +112,7 @@ fn check(view: &View, name: &str) -> Result<()> {
     view.check_not_reserved(Kind::Device, name)?;
     if view.history(Kind::Device, name)?.is_empty() {
         return Err(Code::UnknownIdentity
-            .error(format!("the ledger has no device {name:?}"))
+            .error(format!("the ledger has no device {}", quote(name)))
             .item(name)
             .fix("`tbpki list --kind device` lists the devices"));
     }

@@ -9,6 +9,7 @@ mod report;
 
 use std::path::{Path, PathBuf};
 
+use base::text::quote;
 use base::{Code, Error, Finding, Result};
 use ledger::{Entry, Key, Kind, Role, Transaction, View};
 use store::secrets::imported_keystore::{AskForImported, ImportedSecret};
@@ -124,7 +125,7 @@ fn check(view: &View, candidate: &Candidate) -> Result<Option<Entry>> {
     match holder {
         None => Ok(None),
         Some(holder) => Err(Code::DuplicateNames
-            .error(format!("the name {name:?} is in use in this store"))
+            .error(format!("the name {} is in use in this store", quote(name)))
             .because(format!("its certificate has the serial number {}", holder.serial))
             .at(path)
             .item(name)

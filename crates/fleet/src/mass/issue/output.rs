@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use base::csv_writer::CsvWriter;
 use base::file::{BulkDir, Mode};
+use base::text::quote;
 use base::{Code, Result};
 use config::ClientFormat;
 use ledger::JobUid;
@@ -71,7 +72,7 @@ impl ShardOutput {
         // The other layouts write into a directory of the job alone, where nothing can be in the way.
         if self.place.layout() == Layout::Directories && self.dir.holds(name)? {
             return Err(Code::TargetExists
-                .error(format!("the ledger has no identity of the device {name:?}, but its directory exists"))
+                .error(format!("the ledger has no identity of the device {}, but its directory exists", quote(name)))
                 .at(self.dir.path().join(name))
                 .fix("move it away first"));
         }

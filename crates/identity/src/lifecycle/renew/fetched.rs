@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use base::file::{FileSet, Mode, Ownership};
+use base::text::quote;
 use base::{Code, Error, Finding, Result};
 use ledger::{Entry, Kind, View};
 use store::ca::Hierarchy;
@@ -26,7 +27,7 @@ pub fn is_fetched(view: &View, entry: &Entry) -> Result<bool> {
 pub fn with_holder(entry: &Entry) -> Error {
     let (kind, name) = (entry.key.kind, &entry.key.name);
     Code::FilesWithHolder
-        .error(format!("the files of the present certificate of the {kind} {name:?} are not in the store"))
+        .error(format!("the files of the present certificate of the {kind} {} are not in the store", quote(name)))
         .item(name)
         .because("its holder has made the key and fetched the certificate over the network")
 }
@@ -71,7 +72,7 @@ pub(crate) fn bring_to_host(store: &Path, entry: &Entry) -> Finding {
     let name = &entry.key.name;
     let dir = identity_dir(store, Kind::Server, name);
     Code::FilesWithHolder
-        .warning(format!("the host of the server {name:?} does not have the CAs that are trusted now"))
+        .warning(format!("the host of the server {} does not have the CAs that are trusted now", quote(name)))
         .item(name)
         .because("the server renews its certificate over the network, and its other files stay as they are")
         .fix(format!("copy {CA_FILE} and {CLIENTS_CA} from {} to its host", dir.display()))

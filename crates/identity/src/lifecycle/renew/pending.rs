@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use base::file::{self, FileSet, Ownership, WrittenFile};
+use base::text::quote;
 use base::{Code, Result};
 use ledger::{Entry, Kind, Role};
 use pki::Certificate;
@@ -34,7 +35,7 @@ impl PendingFiles {
         let leaf = first_in(&dir.join(chain_file(Kind::Device, &RecordedRequest::default())))?;
         let leaf = leaf.filter(|leaf| entry.fingerprint == Some(leaf.fingerprint())).ok_or_else(|| {
             Code::IdentityChanged
-                .error(format!("the files of the pending renewal of {:?} are not there", entry.key.name))
+                .error(format!("the files of the pending renewal of {} are not there", quote(&entry.key.name)))
                 .at(&dir)
                 .fix(format!("restore them from a backup, or renew again: `tbpki renew --device {}`", entry.key.name))
         })?;

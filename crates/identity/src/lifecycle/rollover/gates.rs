@@ -2,7 +2,7 @@
 
 use base::digest::hex;
 use base::file::{self, FileSet, Mode, current_user};
-use base::text::counted;
+use base::text::{counted, quote};
 use base::{Code, Result};
 use config::Anchors;
 use ledger::{Confirmation, Entry, Filter, JobId, Kind};
@@ -221,7 +221,8 @@ fn state<'a>(
     // All names before the first is recorded: a typing error in the last one must not leave half a statement.
     for name in names.clone() {
         store.ledger.current(kind, name)?.ok_or_else(|| {
-            let error = Code::UnknownIdentity.error(format!("the store has no {kind} {name:?} with a certificate"));
+            let error =
+                Code::UnknownIdentity.error(format!("the store has no {kind} {} with a certificate", quote(name)));
             error.because("nothing was recorded").fix("`tbpki list` shows the identities of the store")
         })?;
         count += 1;

@@ -1,5 +1,6 @@
 //! Requests for certificates over the network that wait for an operator.
 
+use base::text::quote;
 use base::{Code, Result, hex};
 use time::OffsetDateTime;
 
@@ -175,7 +176,7 @@ fn decide(
 ) -> Result<EnrolmentRequest> {
     let request = all.iter().find(|request| request.id() == id).ok_or_else(|| {
         Code::UnknownRequest
-            .error(format!("no request has the name {id:?}"))
+            .error(format!("no request has the name {}", quote(id)))
             .because("a request ends when its certificate is issued, and when the device asks with another key")
             .fix("`tbpki enroll list` shows the requests")
     })?;
