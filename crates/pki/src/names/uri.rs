@@ -6,6 +6,11 @@ use std::net::Ipv6Addr;
 
 /// The reason for which the text is not a URI for a certificate, as the end of "it ..".
 pub(crate) fn check(text: &str) -> Result<(), &'static str> {
+    parse(text, false)
+}
+
+/// Go and Java read brackets behind a `?` or a `#`, and behind a scheme without a path, where RFC 3986 has none.
+fn parse(text: &str, has_late_brackets: bool) -> Result<(), &'static str> {
     let (scheme, rest) = text.split_once(':').ok_or("has no scheme such as https:")?;
     let mut letters = scheme.bytes();
     if !letters.next().is_some_and(|b| b.is_ascii_alphabetic())
@@ -18,7 +23,11 @@ pub(crate) fn check(text: &str) -> Result<(), &'static str> {
     }
     let (authority, path) = split_authority(rest);
     check_characters(authority.unwrap_or_default(), true)?;
+    let is_opaque = authority.is_none() && !path.starts_with('/');
+    let end = if is_opaque { 0 } else { path.find(['?', '#']).unwrap_or(path.len()) };
+    let (path, query) = path.split_at(end);
     check_characters(path, false)?;
+    check_characters(query, has_late_brackets)?;
     authority.map_or(Ok(()), check_authority)
 }
 
@@ -30,7 +39,7 @@ pub(crate) fn is_readable(text: &str) -> bool {
         let host = split_authority(text).0.map_or("", host_and_port);
         text.chars().all(is_harmless) && (host.is_empty() || check_name(host).is_ok())
     };
-    check(text).is_ok() || is_relative()
+    parse(text, true).is_ok() || is_relative()
 }
 
 /// The part after `//` up to the path, if there is one, and the part behind it.
@@ -195,7 +204,10 @@ mod tests {
         for text in ["pump.example", "/a/b", "//a/b", "///x", ""] {
             assert!(check(text).is_err() && is_readable(text), "{text}");
         }
-        for text in ["//..a", "//a./b", "a b", "a%zz", ":x", "//[::1]", "http://[bad"] {
+        for text in ["http://a/?[x]", "http://a#[x]", "urn:[x]"] {
+            assert!(check(text).is_err() && is_readable(text), "{text}");
+        }
+        for text in ["http://a/[x]", "x:/[x]", "//..a", "//a./b", "a b", "a%zz", ":x", "//[::1]", "http://[bad"] {
             assert!(!is_readable(text), "{text}");
         }
     }
