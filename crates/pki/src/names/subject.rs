@@ -98,6 +98,15 @@ impl Subject {
         })
     }
 
+    /// The first character of a text that is invisible or changes how the text is shown.
+    pub(crate) fn hidden_character(&self) -> Option<char> {
+        let texts = self.rdns.iter().flat_map(|rdn| rdn.iter()).filter_map(|attribute| match &attribute.value {
+            AttributeValue::Text(text) => Some(text),
+            AttributeValue::Der(_) => None,
+        });
+        texts.flat_map(|text| text.chars()).find(|c| is_deceptive(*c) || is_invisible(*c))
+    }
+
     /// True if there is no attribute at all.
     pub fn is_empty(&self) -> bool {
         self.rdns.is_empty()

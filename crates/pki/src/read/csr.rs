@@ -158,7 +158,14 @@ fn subject(der: &[u8]) -> Result<Subject> {
     if let Some(fault) = name::fault(der) {
         return Err(refused(format!("it {fault}")));
     }
-    Subject::from_der(der).map_err(|error| refused(error.to_string()))
+    let subject = Subject::from_der(der).map_err(|error| refused(error.to_string()))?;
+    match subject.hidden_character() {
+        None => Ok(subject),
+        Some(c) => Err(Code::CsrRefused
+            .error(format!("the subject {subject} of the request contains the character U+{:04X}", u32::from(c)))
+            .because("it is invisible or changes how the text is shown, so that two names could look the same")
+            .fix("make the request again without this character")),
+    }
 }
 
 fn requested_names(request: &X509CertificationRequest<'_>) -> Result<Vec<San>> {
@@ -235,6 +242,34 @@ mod tests {
         assert_eq!(csr.subject().common_name(), Some("pump-1"));
         assert_eq!(csr.sans(), ["dns:tb.example.org".parse().unwrap(), "ip:10.0.0.1".parse().unwrap()]);
         assert_eq!(csr.key().algorithm(), Algorithm::EcP256);
+    }
+
+    #[test]
+    fn a_subject_with_hidden_characters_is_refused() {
+        let key = KeyPair::generate().unwrap();
+        for (text, number) in [("a\u{200b}b", "U+200B"), ("a\u{202e}b", "U+202E"), ("a\u{0}b", "U+0000")] {
+            // The attribute is one that tbpki does not write itself, or one that it does.
+            for kind in [DnType::OrganizationName, DnType::CustomDnType(vec![2, 5, 4, 5])] {
+                let der = request(&key, |params| params.distinguished_name.push(kind.clone(), text));
+                let error = Csr::from_der(&der).unwrap_err();
+                assert_eq!(error.code(), Code::CsrRefused, "{error:?}");
+                assert!(error.finding().what.contains(number), "{error:?}");
+            }
+        }
+        let der = request(&key, |params| params.distinguished_name.push(DnType::OrganizationName, "Müller 中文"));
+        assert!(Csr::from_der(&der).is_ok());
+    }
+
+    #[test]
+    fn a_name_that_go_cannot_read_is_refused() {
+        let key = KeyPair::generate().unwrap();
+        // The identifier of a UUID, whose last number has 32 bits.
+        let large = DnType::CustomDnType(vec![2, 25, 1 << 31]);
+        let der = request(&key, |params| params.distinguished_name.push(large, "x"));
+        assert_eq!(Csr::from_der(&der).unwrap_err().code(), Code::CsrUnreadable);
+        let uri = rcgen::SanType::URI("http://[bad".try_into().unwrap());
+        let der = request(&key, |params| params.subject_alt_names.push(uri));
+        assert_eq!(Csr::from_der(&der).unwrap_err().code(), Code::BadSan);
     }
 
     #[test]
