@@ -144,7 +144,7 @@ fn device_names_cannot_lead_out_of_the_store() {
         ("..", "dot"),
         (".", "dot"),
         (".hidden", "dot"),
-        ("a\\b", "'\\\\'"),
+        ("a\\b", "'\\'"),
         (" ", "space"),
         ("pump-1 ", "space"),
         ("pump\n1", "'\\n'"),

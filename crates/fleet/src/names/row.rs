@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use base::text::{is_deceptive, is_invisible, quote};
+use base::text::{is_deceptive, is_invisible, printable, quote};
 use base::{Code, Error, Result};
 use ledger::StagedName;
 use pki::San;
@@ -36,7 +36,7 @@ pub(super) fn put(name: &mut StagedName, column: &Column, field: &str) -> Result
                 return Err(bad(
                     &title(column),
                     field,
-                    format!("it contains the character {}", quote(c.encode_utf8(&mut [0; 4]))),
+                    format!("it contains the character '{}'", printable(c.encode_utf8(&mut [0; 4]))),
                 ));
             }
             name.attributes.insert(key.clone(), field.to_owned());
@@ -57,7 +57,7 @@ pub(super) fn put(name: &mut StagedName, column: &Column, field: &str) -> Result
 /// [`Code::NamesField`].
 pub(super) fn check_text(what: &str, text: &str) -> Result<String> {
     if let Some(c) = text.chars().find(|c| is_deceptive(*c)) {
-        return Err(bad(what, text, format!("it contains the character {}", quote(c.encode_utf8(&mut [0; 4])))));
+        return Err(bad(what, text, format!("it contains the character '{}'", printable(c.encode_utf8(&mut [0; 4])))));
     }
     match text.chars().count() {
         0..=MAX_TEXT => Ok(text.to_owned()),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use base::text::{is_deceptive, is_invisible, quote};
+use base::text::{is_deceptive, is_invisible, printable, quote};
 use base::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,7 @@ impl TryFrom<String> for DeviceName {
             let shown = if is_invisible(c) {
                 format!("invisible character U+{:04X}", u32::from(c))
             } else {
-                format!("character {}", quote(c.encode_utf8(&mut [0; 4])))
+                format!("character '{}'", printable(c.encode_utf8(&mut [0; 4])))
             };
             format!("the device name {} contains the {shown}", quote(&text))
             // `.` and `..` are directories already, and listings hide other names that begin with a dot.
@@ -96,6 +96,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn messages_show_names_as_they_were_typed() {
+        for (name, shown) in [
+            ("a\\b", "\"a\\b\" contains the character '\\'"),
+            ("u\u{308}/1", "\"u\u{308}/1\" contains the character '/'"),
+            ("a\n", "\"a\\n\" contains the character '\\n'"),
+        ] {
+            let error = name.parse::<DeviceName>().unwrap_err().to_string();
+            assert!(error.contains(shown), "{error}");
+        }
+    }
 
     #[test]
     fn what_people_call_devices_is_accepted() {
