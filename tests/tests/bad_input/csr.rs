@@ -200,6 +200,19 @@ fn a_server_gets_no_names_but_those_that_were_given() {
         let args = ["server", "--name", "tb.example", "--only-given-names", "--csr", "tb.csr"];
         refused(&sandbox, &args, user(55, &[said, "--san"]));
     }
+    // Texts that are no host, and that clients can take for one.
+    for (subject, said) in [
+        ("/CN=evil.example ", "white space"),
+        ("/CN=evil.example:8883", "clients can take it for one"),
+        ("/CN=root@evil.example", "clients can take it for one"),
+        ("/CN=127.1", "clients can take it for one"),
+        ("/CN=tb.example+serialNumber=evil.example", "in one set of attributes"),
+    ] {
+        let more: &[&str] = if subject.contains('+') { &["-multivalue-rdn"] } else { &[] };
+        request(&sandbox, "tb", subject, &[EC, more].concat());
+        let args = ["server", "--name", "tb.example", "--only-given-names", "--csr", "tb.csr"];
+        refused(&sandbox, &args, user(55, &[said, "help:"]));
+    }
     request(&sandbox, "tb", "/CN=tb.example", &[EC, &["-addext", &san("DNS:tb.example,IP:192.0.2.7")]].concat());
     sandbox.ok(["server", "--name", "tb.example", "--san", "ip:192.0.2.7", "--csr", "tb.csr", "--out", "conf"]);
 }

@@ -17,6 +17,7 @@ mod server;
 pub use attribute::AttributeKind;
 use attribute::{Attribute, AttributeValue};
 pub(crate) use comparison::comparison_key;
+pub(crate) use server::host_in;
 
 /// A distinguished name (RFC 5280, section 4.1.2.4): of our making, or read from somewhere and kept byte
 /// for byte, because verifiers compare the bytes.

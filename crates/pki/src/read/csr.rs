@@ -14,7 +14,7 @@ use crate::asn1::tlv::SET;
 use crate::key::PublicKey;
 use crate::names::device_name::DeviceName;
 use crate::names::san::{self, San};
-use crate::names::subject::Subject;
+use crate::names::subject::{AttributeKind, Subject, host_in};
 use crate::read::certificate::{GeneralName, SignatureAlgorithm, SignatureFailure, name, parser_text};
 use crate::read::pem_bundle::PemBundle;
 
@@ -97,12 +97,14 @@ impl Csr {
     /// [`Code::CsrRefused`] for an alternative name that is not among `allowed`, and for a subject that could be taken for
     /// another server's.
     pub fn check_server_names(&self, allowed: &[San]) -> Result<()> {
-        if let Some(name) = self.sans.iter().find(|name| !allowed.contains(name)) {
+        // Old clients read a host from the common name, so that it must be as allowed as an alternative name.
+        let hosts = self.subject.values(AttributeKind::CommonName).filter_map(host_in);
+        if let Some(name) = self.sans.iter().cloned().chain(hosts).find(|name| !allowed.contains(name)) {
             return Err(Code::CsrRefused
                 .error(format!("the request asks for the name {name}, which the server does not have"))
                 .fix("give each name of the server with --name or --san, or make a request without the name"));
         }
-        // Old clients read a host from the common name, so that it must be as allowed as an alternative name.
+        // Some clients also read a host from a text that is no host to others.
         match self.subject.server_fault(allowed) {
             None => Ok(()),
             Some(fault) => Err(Code::CsrRefused

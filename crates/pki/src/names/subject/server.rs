@@ -68,8 +68,7 @@ fn common_name_fault(text: &str, allowed: &[San]) -> Option<String> {
     if text.trim() != text {
         return fault(&"begins or ends with white space");
     }
-    let host = San::ip(text).or_else(|_| San::dns(text)).ok();
-    match host {
+    match host_in(text) {
         Some(host) if allowed.contains(&host) => None,
         Some(_) => fault(&"is a host name or an address that the server does not have"),
         None if text.contains(OF_HOSTS) || is_number(text) => {
@@ -77,6 +76,11 @@ fn common_name_fault(text: &str, allowed: &[San]) -> Option<String> {
         }
         None => None,
     }
+}
+
+/// The host in a common name, as clients without alternative names read it; none for other texts.
+pub(crate) fn host_in(common_name: &str) -> Option<San> {
+    San::ip(common_name).or_else(|_| San::dns(common_name)).ok()
 }
 
 /// True for an IPv4 address as one number, which many resolvers accept.
