@@ -8,4 +8,5 @@ mod large;
 mod older_version;
 mod repair;
 mod rollback;
+mod rolled_over;
 mod scene;

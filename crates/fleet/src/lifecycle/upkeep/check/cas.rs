@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use base::{Code, Result, file};
+use base::{Code, Error, Result, file};
+use identity::lifecycle::rollover::cross_generations;
 use ledger::{Filter, Kind, View};
 use pki::PrivateKey;
 use store::FILE_LIMIT;
@@ -24,7 +25,7 @@ pub(super) fn check(store: &Path, view: &View, problems: &mut Vec<Problem>) -> R
             // A station that makes devices alone has no CAs of servers.
             continue;
         }
-        let problem = |error: &base::Error| Problem::of_error(ProblemKind::Ca, error).entry(&entry).at(&dir);
+        let problem = |error: &Error| Problem::of_error(ProblemKind::Ca, error).entry(&entry).at(&dir);
         let certificates = match ca.certificates(store) {
             Ok(certificates) => certificates,
             Err(error) => {
@@ -33,7 +34,14 @@ pub(super) fn check(store: &Path, view: &View, problems: &mut Vec<Problem>) -> R
             }
         };
         let Some(certificate) = certificates.first() else { continue };
-        if entry.fingerprint != Some(certificate.fingerprint()) {
+        // Once another generation of the root signs, `cert.pem` has the certificate of the same key by that root.
+        let fingerprint = Some(certificate.fingerprint());
+        let is_cross = || {
+            Ok::<_, Error>(
+                cross_generations(view, &ca, entry.generation())?.iter().any(|row| row.fingerprint == fingerprint),
+            )
+        };
+        if entry.fingerprint != fingerprint && !is_cross()? {
             let what = "the store has another certificate of this CA than the ledger";
             problems.push(Problem::new(ProblemKind::Ca, what).entry(&entry).at(dir.join("cert.pem")));
         }
