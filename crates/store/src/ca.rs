@@ -16,6 +16,7 @@ pub mod generations;
 pub mod key;
 pub mod key_files;
 mod open;
+pub mod recorded;
 
 use generations::CaGeneration;
 pub use generations::certificates_in;

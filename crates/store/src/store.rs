@@ -14,6 +14,7 @@ use pki::profile::Profile;
 
 use crate::ca::Ca;
 use crate::ca::generations::{self, cross_name};
+use crate::ca::recorded::{record_generations, was_rolled_over};
 use crate::location::StoreLocation;
 use crate::paths::{holds_identities, kind_dir};
 use crate::rollback;
@@ -45,7 +46,9 @@ impl Store {
         let mut store = Self::open_in_any_state(location, verb, StoreLocation::ledger)?;
         check_may_write(store.dir(), &store.ledger)?;
         store.is_compared = true;
-        store.complete()
+        let store = store.complete()?;
+        generations::check_not_behind(store.dir(), &store.ledger)?;
+        Ok(store)
     }
 
     /// As [`open`](Self::open) for the verbs that check a store: also with a ledger that was restored, or that is older
@@ -122,6 +125,7 @@ impl Store {
             unknown.iter().try_for_each(|ca| match transaction.current(Kind::Ca, &ca.name())? {
                 // Another station was quicker.
                 Some(entry) => is_the_same(transaction, &entry, ca, dir),
+                None if was_rolled_over(dir, ca)? => record_generations(transaction, dir, ca),
                 None => record(transaction, ca, dir),
             })
         })

@@ -113,6 +113,15 @@ impl Transaction<'_> {
     /// # Errors
     /// Those of the database.
     pub fn record_known(&self, known: &KnownIdentity) -> Result<Key> {
+        self.record_known_as(known, None)
+    }
+
+    /// As [`record_known`](Self::record_known), as the generation with this number: the directories of a CA name its
+    /// generations. The caller has found that number free.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn record_known_as(&self, known: &KnownIdentity, number: Option<u32>) -> Result<Key> {
         let new = &known.identity;
         let key = |generation| Key { kind: new.kind, name: new.name.clone(), generation: Generation(generation) };
         if known.role.is_in_use() {
@@ -134,7 +143,7 @@ impl Transaction<'_> {
                 }
                 (row.get(0)?, row.get(1)?)
             }
-            None => self.insert_known(known)?,
+            None => self.insert_known(known, number)?,
         };
         let state = if known.role == Role::Revoked { State::Revoked } else { State::Issued };
         let revocation = known.revocation.as_ref();
@@ -161,14 +170,14 @@ impl Transaction<'_> {
     }
 
     /// Inserts the row of an identity, for now as void, and returns its row number and its generation.
-    fn insert_known(&self, known: &KnownIdentity) -> Result<(i64, u32)> {
+    fn insert_known(&self, known: &KnownIdentity, number: Option<u32>) -> Result<(i64, u32)> {
         let new = &known.identity;
         let last = self.one(
             "SELECT max(generation) FROM identity WHERE kind = ?1 AND name = ?2",
             values![new.kind.as_str(), &new.name],
         )?;
         let last: Option<u32> = last.map_or(Ok(None), |row| row.get(0))?;
-        let generation = last.unwrap_or_default().saturating_add(1);
+        let generation = number.unwrap_or_else(|| last.unwrap_or_default().saturating_add(1));
         let parameters = self.parameters(&new.parameters)?;
         let row = self.one(
             "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, issuer, not_before, \

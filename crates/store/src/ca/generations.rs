@@ -5,15 +5,16 @@
 //! ca/server-root/generation             its number; 1 if there is no such file
 //! ca/server-root/generation-2/..        another generation that is trusted: prepared, or replaced and not retired
 //! ca/server-issuing/cross-2.pem         the same key, certified by generation 2 of the root
-//! ca/retired/server-root-1/..           a generation that is out of service
+//! ca/retired/server-root-1/..           a generation that is out of service, with a file `revoked` if it is revoked
 //! ca/server-issuing/revoked             the number of the generation that signed, once it is revoked
 //! ```
 
+use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
 use base::file::{self, FileSet, Mode};
 use base::{Code, Result};
-use ledger::{Entry, Filter, Kind, Ledger, Role, ca_revoked};
+use ledger::{Entry, Filter, Kind, Ledger, Role, View, ca_revoked};
 use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 
@@ -151,6 +152,77 @@ pub(super) fn all_dirs(store: &Path, name: &str) -> Result<Vec<(u32, PathBuf)>> 
     Ok(dirs)
 }
 
+/// A generation of a CA, in service or not, with the role that the place of its files shows.
+#[derive(Debug, Clone)]
+pub struct PlacedGeneration {
+    /// The generation.
+    pub generation: CaGeneration,
+    /// The role.
+    pub role: Role,
+}
+
+/// The generations of a CA in the store, those out of service included, by number.
+///
+/// # Errors
+/// Those of reading the files.
+pub fn placed(store: &Path, name: &str) -> Result<Vec<PlacedGeneration>> {
+    let dir = store.join("ca").join(name);
+    let (signing, retired) = (signing_number(&dir)?, store.join("ca").join(RETIRED));
+    let mut all: Vec<PlacedGeneration> = Vec::new();
+    for (number, of) in all_dirs(store, name)? {
+        let is_out = of.starts_with(&retired);
+        // A rollover that was interrupted has a generation in two places. The place of the one that signs, and that of
+        // those out of service, are written from the ledger and count.
+        let earlier = all.iter().position(|one| one.generation.number == number);
+        if earlier.is_some() && !(is_out && number != signing) || !of.join(CERT).exists() {
+            continue;
+        }
+        let is_revoked = if is_out { of.join(REVOKED_FILE).exists() } else { number == signing && is_revoked(&of)? };
+        let role = match number.cmp(&signing) {
+            _ if is_revoked => Role::Revoked,
+            _ if is_out => Role::Retired,
+            Ordering::Equal => Role::Current,
+            Ordering::Greater => Role::Pending,
+            Ordering::Less => Role::Superseded,
+        };
+        if let Some(earlier) = earlier {
+            all.remove(earlier);
+        }
+        let certificates = certificates_in(&of.join(CERT))?;
+        all.push(PlacedGeneration { generation: CaGeneration { number, dir: of, certificates }, role });
+    }
+    all.sort_by_key(|one| one.generation.number);
+    Ok(all)
+}
+
+/// Fails if the files of a CA are of a later generation than the one that the ledger has as the one that signs: the ledger
+/// is an older one, and a certificate would be recorded below the wrong generation.
+///
+/// # Errors
+/// [`Code::LedgerOlder`], and those of the ledger and of reading the files.
+pub fn check_not_behind(store: &Path, ledger: &View) -> Result<()> {
+    let ca = store.join("ca");
+    for name in file::BulkDir::open(&ca)?.names()? {
+        let dir = ca.join(&name);
+        let Some(number) = number_in(&dir.join(NUMBER_FILE))? else { continue };
+        let Some(current) = ledger.current(Kind::Ca, &name)?.filter(|one| one.generation().number() < number) else {
+            continue;
+        };
+        let certificates = certificates_in(&dir.join(CERT))?;
+        let is_it = |row: &Entry| certificates.iter().any(|one| row.fingerprint == Some(one.fingerprint()));
+        // A store that was made with a later generation, as that of a station, can count from 1.
+        if is_it(&current) || ledger.history(Kind::Ca, &cross_name(&name))?.iter().any(is_it) {
+            continue;
+        }
+        return Err(Code::LedgerOlder
+            .error(format!("the ledger is older than the files: it has lost a generation of {name}"))
+            .at(&dir)
+            .because(format!("generation {number} signs here, and generation {} in the ledger", current.generation()))
+            .fix("put the newest ledger back; if it is lost, run `tbpki store repair`"));
+    }
+    Ok(())
+}
+
 /// Whether the generation in the place of the one that signs is revoked.
 fn is_revoked(dir: &Path) -> Result<bool> {
     // The file may still be there when another generation signs already; then its number is an earlier one.
@@ -282,7 +354,8 @@ fn sign_with(store: &Path, name: &str, current: &Entry) -> Result<()> {
     // The ledger decides; the number in the file tells how far an interrupted run has come.
     let (before, next) = (signing_number(&dir)?, current.generation().number());
     let from = dir.join(generation_dir(next));
-    if before == next || !from.exists() {
+    // A later one in the files than in the ledger: the ledger is an older one, and the generation that it has was replaced.
+    if before >= next || !from.exists() {
         return Ok(());
     }
     // One set for both generations and for the CA below, so that no reader finds a key without its certificate.
@@ -335,6 +408,10 @@ fn put_away(store: &Path, name: &str, retired: &Entry) -> Result<()> {
     for (file, mode) in files_of(&dir)? {
         let bytes = file::read(dir.join(&file), FILE_LIMIT)?;
         set.add(format!("{RETIRED}/{name}-{number}/{file}"), bytes.to_vec(), mode)?;
+    }
+    if retired.role == Role::Revoked {
+        // For a ledger that is rebuilt from the files.
+        set.add(format!("{RETIRED}/{name}-{number}/{REVOKED_FILE}"), format!("{number}\n").into_bytes(), Mode::Public)?;
     }
     set.commit()?;
     for generation in certified_by(store, name)? {

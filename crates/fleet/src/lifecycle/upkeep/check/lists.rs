@@ -8,6 +8,7 @@ use identity::lifecycle::published_lists;
 use ledger::{Filter, Kind, Role, SerialNumber, View};
 use store::Workspace;
 use store::ca::Ca;
+use store::ca::generations::placed;
 use time::OffsetDateTime;
 
 use crate::lifecycle::upkeep::parts::{Problem, ProblemKind};
@@ -48,9 +49,11 @@ pub(in crate::lifecycle::upkeep) fn listed(workspace: &Workspace<'_>, view: &Vie
     let mut cas = Vec::new();
     for entry in view.list(&filter) {
         let name = entry?.key.name;
-        // A CA that is not in the store is a difference of its own.
-        let certificates = Ca::named(&name).and_then(|ca| ca.certificates(store).ok());
-        cas.extend(certificates.into_iter().flatten().next().map(|certificate| (name, certificate)));
+        // A CA that is not in the store is a difference of its own. Each generation has a list of its own.
+        let generations = Ca::named(&name).and_then(|ca| placed(store, &ca.name()).ok());
+        let certificates =
+            generations.into_iter().flatten().filter_map(|one| one.generation.certificate().ok().cloned());
+        cas.extend(certificates.map(|certificate| (name.clone(), certificate)));
     }
     let mut found = Vec::new();
     for (path, list) in published_lists::read(workspace.config, store)? {

@@ -9,7 +9,7 @@ use ledger::{Ledger, View};
 use pki::serial::Serial;
 use store::Workspace;
 
-use super::issuers::{Issuers, cas_in, known_ca};
+use super::issuers::{Issuers, record_cas};
 use super::report::RepairReport;
 use super::{PlatformCompared, RepairRequest, doubt, gather, listed, platform};
 
@@ -27,11 +27,7 @@ impl EmptyLedger {
         file::create_dir(dir.join(&name))?;
         let ledger = Ledger::open(dir.join(&name).join("ledger.db"))?;
         let mut empty = Self { dir, name, ledger };
-        for ca in cas_in(store)? {
-            if let Some(known) = known_ca(store, &ca, None)? {
-                empty.ledger.transaction(|transaction| transaction.record_known(&known).map(drop))?;
-            }
-        }
+        record_cas(&mut empty.ledger, store)?;
         Ok(empty)
     }
 }

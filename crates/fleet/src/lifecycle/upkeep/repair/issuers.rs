@@ -4,13 +4,12 @@ use std::path::Path;
 
 use base::Result;
 use base::file::{self, BulkDir};
-use ledger::{
-    Filter, Generation, IssuedRecord, Kind, KnownIdentity, NewIdentity, Origin, Parameters, Role, SerialNumber, View,
-};
+use ledger::{Entry, Filter, Generation, Kind, Ledger, Role, View};
 use pki::Certificate;
 use pki::pem_bundle::PemBundle;
-use pki::profile::Profile;
 use store::ca::Ca;
+use store::ca::generations::placed;
+use store::ca::recorded::record_generations;
 use store::{FILE_LIMIT, SELF, Store, Workspace};
 
 /// A CA that issues: its name in the ledger, and a certificate of it.
@@ -33,17 +32,13 @@ pub(in crate::lifecycle::upkeep) struct IssuedBy {
 pub(in crate::lifecycle::upkeep) struct Issuers(Vec<KnownCa>);
 
 impl Issuers {
-    /// Finds the CAs, and records those of profiles that the ledger does not have.
+    /// Finds the CAs, and records the generations that the ledger does not have.
     ///
     /// # Errors
     /// Those of the ledger and of the disk.
     pub(in crate::lifecycle::upkeep) fn record(workspace: &Workspace<'_>, store: &mut Store) -> Result<Self> {
         let dir = workspace.store_dir().to_owned();
-        for ca in cas_in(&dir)? {
-            if let Ca::Profile(_) = &ca {
-                record_profile(store, &ca)?;
-            }
-        }
+        record_cas(&mut store.ledger, &dir)?;
         Self::of_store(&dir, &store.ledger)
     }
 
@@ -54,12 +49,21 @@ impl Issuers {
     pub(in crate::lifecycle::upkeep) fn of_store(store: &Path, view: &View) -> Result<Self> {
         let mut cas = Vec::new();
         for ca in cas_in(store)? {
-            for certificate in certificates_in(&ca.dir(store))? {
-                cas.push(KnownCa { name: ca.name(), certificate, generation: None });
+            let (name, history) = (ca.name(), view.history(Kind::Ca, &ca.name())?);
+            let mut placed = placed(store, &name)?;
+            // The one that signs first, as it has issued most of them.
+            placed.sort_by_key(|one| (one.role != Role::Current, one.generation.number));
+            for one in placed {
+                let number = one.generation.number;
+                let generation = history.iter().map(Entry::generation).find(|row| row.number() == number);
+                let mut certificates: Vec<Certificate> = one.generation.certificates.into_iter().take(1).collect();
+                certificates.extend(certificates_in(&one.generation.dir)?);
+                cas.extend(certificates.into_iter().map(|certificate| KnownCa {
+                    name: name.clone(),
+                    certificate,
+                    generation,
+                }));
             }
-        }
-        for ca in &mut cas {
-            ca.generation = generation_of(view, ca)?;
         }
         Ok(Self(cas))
     }
@@ -85,13 +89,13 @@ impl Issuers {
 }
 
 /// The CAs that have a directory in the store.
-pub(super) fn cas_in(store: &Path) -> Result<Vec<Ca>> {
+fn cas_in(store: &Path) -> Result<Vec<Ca>> {
     let mut names = BulkDir::open(store.join("ca"))?.names()?;
     names.sort();
     Ok(names.iter().filter_map(|name| Ca::named(name).filter(|ca| ca.name() == *name)).collect())
 }
 
-/// The certificates of a CA: those of earlier generations are in files of their own.
+/// The certificates of a generation of a CA: those by other roots, and those that were replaced, are in files of their own.
 fn certificates_in(dir: &Path) -> Result<Vec<Certificate>> {
     let mut names = BulkDir::open(dir)?.names()?;
     // The present one first.
@@ -107,52 +111,34 @@ fn certificates_in(dir: &Path) -> Result<Vec<Certificate>> {
     Ok(certificates)
 }
 
-fn generation_of(view: &View, ca: &KnownCa) -> Result<Option<Generation>> {
-    let rows = view.history(Kind::Ca, &ca.name)?;
-    let row = rows.into_iter().find(|row| row.fingerprint == Some(ca.certificate.fingerprint()));
-    Ok(row.map(|row| row.generation()))
+/// Records the CAs of a store, roots before the CAs below them, with every generation that is in the files.
+///
+/// # Errors
+/// Those of the ledger and of reading the files.
+pub(super) fn record_cas(ledger: &mut Ledger, store: &Path) -> Result<()> {
+    let mut cas = cas_in(store)?;
+    cas.sort_by_key(|ca| !ca.is_root());
+    ledger.transaction(|transaction| {
+        for ca in &cas {
+            if !is_recorded_otherwise(transaction, store, ca)? {
+                record_generations(transaction, store, ca)?;
+            }
+        }
+        Ok(())
+    })
 }
 
-/// Records the CA of a profile if the ledger does not have it.
-fn record_profile(store: &mut Store, ca: &Ca) -> Result<()> {
-    let certificates = ca.certificates(store.dir())?;
-    let Some(certificate) = certificates.first() else { return Ok(()) };
+/// Whether the CA of a profile is one that the ledger has by another name.
+fn is_recorded_otherwise(view: &View, store: &Path, ca: &Ca) -> Result<bool> {
+    let Ca::Profile(_) = ca else { return Ok(false) };
+    let certificates = ca.certificates(store)?;
+    let Some(certificate) = certificates.first() else { return Ok(false) };
     let filter = Filter { kind: Some(Kind::Ca), current_only: true, ..Filter::default() };
-    for row in store.ledger.list(&filter) {
-        if row?.fingerprint == Some(certificate.fingerprint()) {
-            return Ok(());
+    for row in view.list(&filter) {
+        let row = row?;
+        if row.fingerprint == Some(certificate.fingerprint()) {
+            return Ok(row.key.name != ca.name());
         }
     }
-    let root = store.ledger.current(Kind::Ca, &Ca::DevicesRoot.name())?.map(|root| root.generation());
-    match known_ca(store.dir(), ca, root)? {
-        Some(known) => store.ledger.transaction(|transaction| transaction.record_known(&known)).map(drop),
-        None => Ok(()),
-    }
-}
-
-/// The row of a CA in the store; `None` without a certificate.
-pub(super) fn known_ca(store: &Path, ca: &Ca, root: Option<Generation>) -> Result<Option<KnownIdentity>> {
-    let certificates = ca.certificates(store)?;
-    let Some(certificate) = certificates.first() else { return Ok(None) };
-    Ok(Some(KnownIdentity {
-        identity: NewIdentity {
-            kind: Kind::Ca,
-            name: ca.name(),
-            serial: SerialNumber::new(certificate.serial())?,
-            profile: if ca.is_root() { Profile::Root } else { Profile::IssuingCa }.name().to_owned(),
-            algorithm: certificate.algorithm_name(),
-            parameters: Parameters::of(&certificate.subject())?,
-            issuer: ca.root().name(),
-            not_before: certificate.not_before(),
-            not_after: certificate.not_after(),
-        },
-        issued: IssuedRecord { fingerprint: certificate.fingerprint(), credentials_id: None },
-        role: Role::Current,
-        issuer_generation: root,
-        // The certificate does not show when it was entered; its beginning is the nearest to that.
-        issued_at: certificate.not_before(),
-        origin: Origin::Repaired,
-        job: None,
-        revocation: None,
-    }))
+    Ok(false)
 }
