@@ -41,10 +41,23 @@ impl Store {
     /// [`Code::StoreMissing`], [`Code::StoreLocked`] naming who holds it, and the ledger's own;
     /// [`Code::IdentityChanged`] where the stations that share a ledger have different CAs.
     pub fn open(location: &StoreLocation, verb: &str) -> Result<Self> {
+        Self::open_if(location, verb, check_may_write)
+    }
+
+    /// As [`open`](Self::open) for the verbs that only take away, as a revocation does: also with a ledger that was
+    /// restored and not compared yet. A stolen device must be out at once, also while the platform cannot be asked.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_to_withdraw(location: &StoreLocation, verb: &str) -> Result<Self> {
+        Self::open_if(location, verb, rollback::check)
+    }
+
+    fn open_if(location: &StoreLocation, verb: &str, check: fn(&Path, &View) -> Result<()>) -> Result<Self> {
         check_exists(location.dir())?;
         check_is_there(location)?;
         let mut store = Self::open_in_any_state(location, verb, StoreLocation::ledger)?;
-        check_may_write(store.dir(), &store.ledger)?;
+        check(store.dir(), &store.ledger)?;
         store.is_compared = true;
         let store = store.complete()?;
         generations::check_not_behind(store.dir(), &store.ledger)?;
@@ -159,7 +172,7 @@ pub(crate) fn check_may_write(dir: &Path, ledger: &View) -> Result<()> {
     Err(Code::LedgerRestored
         .error("the ledger was restored from a backup, and not compared with the files yet")
         .at(dir)
-        .fix("run `tbpki store check`; if it finds differences, run `tbpki store repair` and check again"))
+        .fix("run `tbpki store check`; if verbs stay closed after it, run `tbpki store repair` and check again"))
 }
 
 /// Fails if another ledger has taken the place of this one.

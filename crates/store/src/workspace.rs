@@ -14,6 +14,7 @@ use crate::ca::{Ca, Hierarchy, OpenCa};
 use crate::clock;
 use crate::location::StoreLocation;
 use crate::paths::{FILE_LIMIT, identity_dir};
+use crate::rollback;
 use crate::secrets::{CaSecret, Secrets};
 use crate::store::kept::{KeptStore, ReopenedStore};
 use crate::store::{self, Store};
@@ -56,6 +57,16 @@ impl Workspace<'_> {
         Ok(store)
     }
 
+    /// As [`Self::open_store`] for verbs that only take away: also with a restored ledger that was not compared yet.
+    ///
+    /// # Errors
+    /// Those of [`Self::open_store`].
+    pub fn open_store_to_withdraw(&self, verb: &str) -> Result<Store> {
+        let mut store = Store::open_to_withdraw(&self.location, verb)?;
+        self.check_clock_to_write(&mut store.ledger)?;
+        Ok(store)
+    }
+
     /// As [`Self::open_store`], with the connection to the ledger of the opening before.
     ///
     /// # Errors
@@ -72,10 +83,22 @@ impl Workspace<'_> {
     /// # Errors
     /// Those of [`crate::view`]; [`Code::LedgerOlder`], [`Code::LedgerRestored`], [`Code::ClockImplausible`].
     pub fn open_ledger(&self) -> Result<Ledger> {
+        self.open_ledger_if(store::check_may_write)
+    }
+
+    /// As [`Self::open_ledger`] for verbs that only take away: also if it was restored and not compared yet.
+    ///
+    /// # Errors
+    /// Those of [`Self::open_ledger`].
+    pub fn open_ledger_to_withdraw(&self) -> Result<Ledger> {
+        self.open_ledger_if(rollback::check)
+    }
+
+    fn open_ledger_if(&self, check: fn(&Path, &View) -> Result<()>) -> Result<Ledger> {
         // The checks of a store, for example that it exists: opening the ledger alone would create one.
         drop(self.view()?);
         let mut ledger = self.location.ledger()?;
-        store::check_may_write(self.store_dir(), &ledger)?;
+        check(self.store_dir(), &ledger)?;
         ledger.count_change()?;
         self.check_clock_to_write(&mut ledger)?;
         Ok(ledger)

@@ -34,7 +34,7 @@ fn a_store_comes_back_as_it_was() {
     let mode = |file: &str| fs::metadata(sandbox.join("pki").join(file)).unwrap().mode() & 0o777;
     assert_eq!((mode("devices/a/key.pem"), mode("devices/a/chain.pem"), mode("ledger.db")), (0o600, 0o644, 0o600));
     // Verbs that write stop until the files were compared.
-    for args in [&["client", "--device", "n"][..], &["crl"], &["fleet", "issue", "--resume", "1"]] {
+    for args in [&["client", "--device", "n"][..], &["renew", "--device", "a"], &["fleet", "issue", "--resume", "1"]] {
         sandbox.fails(args, 1, "TBPKI-0330").prints("store check");
     }
     assert!(!sandbox.join("pki/devices/n").exists());
@@ -192,4 +192,61 @@ fn a_restore_tells_that_the_ledger_has_lost_changes() {
             .prints("revoke again what was revoked after");
     }
     sandbox.ok(["store", "check"]);
+}
+
+/// A difference that no repair can remove is listed and does not keep verbs closed.
+#[test]
+fn a_place_that_is_lost_does_not_close_a_restored_store_for_ever() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["fleet", "issue", "--count", "3", "--name-pattern", "d-{}", "--out", "fleet"]);
+    sandbox.ok(["store", "backup", "b.tar"]);
+    lose_store(&sandbox);
+    fs::remove_dir_all(sandbox.join("fleet")).unwrap();
+    sandbox.ok(["store", "restore", "b.tar"]);
+    sandbox.fails(["client", "--device", "n"], 1, "TBPKI-0330");
+    let outcome = sandbox.tbpki(["store", "check"]).run().ends(3);
+    outcome.prints("1 difference").prints("verbs that write can be used again");
+    sandbox.ok(["client", "--device", "n"]);
+    sandbox.tbpki(["store", "check"]).run().ends(3).prints("1 difference");
+}
+
+#[test]
+fn a_generation_that_is_not_registered_yet_does_not_close_a_restored_store() {
+    let scene = Scene::new();
+    scene.ok(&["client", "--device", "a", "--register"]);
+    scene.ok(&["client", "--device", "a", "--force"]);
+    scene.ok(&["store", "backup", "b.tar"]);
+    lose_store(&scene.sandbox);
+    scene.ok(&["store", "restore", "b.tar"]);
+    // The platform was not asked: the comparison is not complete.
+    scene.ok(&["store", "check", "--offline"]).prints("TBPKI-0330");
+    scene.tbpki(&["client", "--device", "n"]).run().ends(1).prints("TBPKI-0330");
+    let outcome = scene.tbpki(&["store", "check"]).run().ends(3);
+    outcome.prints("generation 1").prints("verbs that write can be used again");
+    scene.ok(&["client", "--device", "n"]);
+}
+
+#[test]
+fn a_stolen_device_is_revoked_before_a_restored_ledger_is_compared() {
+    let sandbox = Sandbox::with_store();
+    for device in ["first", "stolen", "kept"] {
+        sandbox.ok(["client", "--device", device]);
+    }
+    sandbox.ok(["store", "backup", "b.tar"]);
+    sandbox.ok(["revoke", "--device", "first", "--out", "crl.pem"]);
+    lose_store(&sandbox);
+    sandbox.ok(["store", "restore", "b.tar"]);
+    sandbox.ok(["revoke", "--device", "stolen", "--out", "crl.pem"]);
+    let revoked = |sandbox: &Sandbox| {
+        let pem = PemBundle::parse(&sandbox.read("crl.pem")).unwrap();
+        pem.crls.iter().map(|list| Crl::from_der(list).unwrap().revoked().len()).sum::<usize>()
+    };
+    // The first one too: only the published list knows of it.
+    assert_eq!(revoked(&sandbox), 2);
+    sandbox.ok(["crl", "--out", "crl.pem"]);
+    assert_eq!(revoked(&sandbox), 2);
+    // Nothing new is issued all the same.
+    sandbox.fails(["client", "--device", "n"], 1, "TBPKI-0330");
+    sandbox.ok(["store", "check"]);
+    sandbox.ok(["client", "--device", "n"]);
 }

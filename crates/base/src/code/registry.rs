@@ -685,7 +685,7 @@ codes! {
 
     // The store and its ledger.
     330 LedgerRestored User "The ledger was restored and not checked"
-        "A restored ledger does not know what happened after its backup was made: identities may exist that it lacks, and it may have lost revocations. Verbs that write therefore stop until `tbpki store check` has compared it with the files and, if `[platform] url` is configured, with the platform. `tbpki store repair` takes over what the files and the platform show."
+        "A restored ledger does not know what happened after its backup was made: identities may exist that it lacks, and it may have lost revocations. Verbs that write therefore stop until `tbpki store check` has compared it with the files and, if `[platform] url` is configured, with the platform; `revoke`, `crl` and `unregister` only take away and work before that. `tbpki store repair` takes over what the files and the platform show. Differences that no repair can remove, such as missing files, are listed and do not keep verbs closed."
     331 LedgerMoved User "The ledger was moved"
         "`tbpki ledger move` copied this ledger to another database and closed it. Two ledgers for one store would issue the same names twice, so nothing is read from or written to the closed one. Set `[ledger] url` to the address in the message."
     332 StoreDiffers User "The store and its ledger differ"

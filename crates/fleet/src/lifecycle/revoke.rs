@@ -68,7 +68,7 @@ pub fn revoke(
         return Ok(report);
     }
     // Without the lock of the store: another verb may have it for hours, and a stolen device must be out at once.
-    let mut ledger = workspace.open_ledger()?;
+    let mut ledger = workspace.open_ledger_to_withdraw()?;
     let parts = request.targets.parts(&ledger, workspace.now, &mut report.findings)?;
     let mut of_others = Vec::new();
     let mut walk = parts.walk();

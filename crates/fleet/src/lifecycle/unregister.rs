@@ -38,7 +38,7 @@ pub fn unregister(
     if request.dry_run {
         return Ok(report(name, PlatformOutcome::Planned));
     }
-    let mut store = workspace.open_store("unregister")?;
+    let mut store = workspace.open_store_to_withdraw("unregister")?;
     let leases = Leases::of_locked_store(&mut store.ledger)?;
     // Recorded first: a bulk verb after an interruption would register the device again.
     let entry = store.ledger.latest(Kind::Device, name)?;

@@ -68,7 +68,7 @@ pub(super) fn revoke(
     }
     drop(view);
     // Without the lock of the store, as for devices.
-    let mut ledger = workspace.open_ledger()?;
+    let mut ledger = workspace.open_ledger_to_withdraw()?;
     // RFC 5280, section 5.3.1: a list leaves the reason out instead of giving `unspecified`.
     let reason = (request.reason != Reason::Unspecified).then(|| request.reason.as_str());
     ledger.transaction(|transaction| {

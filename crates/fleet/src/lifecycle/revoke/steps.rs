@@ -13,6 +13,7 @@ use store::ca::generations::retired_certificates;
 
 use super::withdrawal;
 use crate::lifecycle::revoke::report::RevokeReport;
+use crate::lifecycle::upkeep::repair::take_over_listed;
 use crate::mass::ProgressCounter;
 use crate::platform::Connection;
 
@@ -135,8 +136,10 @@ pub(super) fn devices_of(open: &[OpenRevocation]) -> BTreeMap<&str, Vec<&Key>> {
 /// Writes the revocation lists. The ledger then has no open step for a certificate that is on one; the others stay open.
 /// A store that another verb has locked is no reason to wait with the revocation: then the lists follow later.
 pub(super) fn lists(workspace: &mut Workspace<'_>, ledger: &mut Ledger, report: &mut RevokeReport) -> Result<()> {
-    let written =
-        workspace.open_store("revoke").and_then(|mut store| revocation_lists::write(workspace, &mut store, false));
+    let written = workspace.open_store_to_withdraw("revoke").and_then(|mut store| {
+        take_over_listed(workspace, &mut store)?;
+        revocation_lists::write(workspace, &mut store, false)
+    });
     match written {
         Ok(mut lists) => {
             report.findings.append(&mut lists.findings);

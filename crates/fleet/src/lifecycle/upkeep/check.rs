@@ -70,7 +70,7 @@ pub struct StoreCheckReport {
 }
 
 /// Compares the ledger of a store with the files, and with the platform if that is asked for or the ledger was restored
-/// from a backup. Nothing is changed but for the mark of a restored ledger, which goes if no difference is found.
+/// from a backup. Nothing is changed but for the mark of a restored ledger, which goes if no difference is found that a repair could remove.
 ///
 /// # Errors
 /// Those of the ledger and of the disk. Differences are in the report.
@@ -123,7 +123,8 @@ pub fn check(workspace: &mut Workspace<'_>, request: CheckRequest) -> Result<Sto
     }
     // Opening the store below takes the same lock.
     drop((view, lock));
-    if status.restored_at.is_some() && report.problems.is_empty() {
+    // What no repair can remove must not keep verbs closed for ever: it was compared, and it is listed.
+    if status.restored_at.is_some() && report.problems.iter().all(|problem| problem.stays) {
         if report.platform == PlatformCompared::Skipped {
             report.findings.push(
                 Code::LedgerRestored

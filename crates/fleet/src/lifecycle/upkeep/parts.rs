@@ -77,11 +77,21 @@ pub struct Problem {
     pub path: Option<String>,
     /// The difference.
     pub what: String,
+    /// Whether `store repair` cannot remove it, because the ledger is right about it.
+    #[serde(skip)]
+    pub(super) stays: bool,
 }
 
 impl Problem {
     pub(super) fn new(problem: ProblemKind, what: impl Into<String>) -> Self {
-        Self { problem, kind: None, name: None, serial: None, path: None, what: what.into() }
+        let stays = matches!(problem, ProblemKind::Missing | ProblemKind::Place);
+        Self { problem, kind: None, name: None, serial: None, path: None, what: what.into(), stays }
+    }
+
+    /// Marks it as one that no repair removes.
+    pub(super) fn staying(mut self, stays: bool) -> Self {
+        self.stays = stays;
+        self
     }
 
     pub(super) fn of(mut self, kind: Kind, name: &str) -> Self {

@@ -195,6 +195,18 @@ fn name(
     Ok(candidates.len().try_into().unwrap_or(u64::MAX))
 }
 
+/// Takes over revocations from published lists into a restored ledger that was not compared yet: a list that is written
+/// from it would otherwise lack what was revoked after the backup.
+///
+/// # Errors
+/// Those of the ledger and of the files.
+pub fn take_over_listed(workspace: &Workspace<'_>, store: &mut Store) -> Result<()> {
+    if store.ledger.status()?.restored_at.is_none() {
+        return Ok(());
+    }
+    revocations(workspace, store, &mut RepairReport::default())
+}
+
 /// Takes over revocations from published lists.
 fn revocations(workspace: &Workspace<'_>, store: &mut Store, report: &mut RepairReport) -> Result<()> {
     let lost = listed(workspace, &store.ledger)?;

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use base::Result;
 use base::text::printable;
+use fleet::lifecycle::upkeep::repair::take_over_listed;
 use identity::lifecycle::revocation_lists::{self, RevocationListsReport};
 
 use super::super::identity::report::write_files;
@@ -18,7 +19,10 @@ pub(crate) fn run(args: &CrlArgs, context: &mut Context) -> Result<Exit> {
     let config = context.config(&overrides)?;
     let mut report = context.in_workspace(&config, |workspace| {
         store::check_exists(workspace.store_dir())?;
-        let mut store = workspace.open_store("crl")?;
+        let mut store = workspace.open_store_to_withdraw("crl")?;
+        if !args.dry_run {
+            take_over_listed(workspace, &mut store)?;
+        }
         revocation_lists::write_scheduled(workspace, &mut store, args.dry_run)
     })?;
     context.output.findings(std::mem::take(&mut report.findings));

@@ -39,7 +39,9 @@ impl Report for StoreCheckReport {
             PlatformCompared::NotConfigured => writeln!(out, "no platform URL is configured")?,
         }
         if self.restored_ledger_confirmed {
-            writeln!(out, "the restored ledger fits the files; verbs that write can be used again")?;
+            let fits =
+                if self.problems.is_empty() { "fits the files" } else { "was compared with all that is in reach" };
+            writeln!(out, "the restored ledger {fits}; verbs that write can be used again")?;
         }
         match self.problems.len() {
             0 => writeln!(out, "no differences"),

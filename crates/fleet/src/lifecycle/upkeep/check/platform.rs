@@ -35,7 +35,9 @@ impl Difference {
             (_, Some(key)) => format!("the platform has the certificate of generation {}", key.generation),
             (_, None) => "the platform has a certificate that the ledger does not have".to_owned(),
         };
-        Problem::new(ProblemKind::Platform, what).entry(&self.entry)
+        // The next generation is not registered yet: the verb that registers it ends the difference.
+        let is_earlier = self.generation.as_ref().is_some_and(|key| key.generation < self.entry.key.generation);
+        Problem::new(ProblemKind::Platform, what).entry(&self.entry).staying(is_earlier)
     }
 }
 
