@@ -5,7 +5,7 @@ use std::path::Path;
 use base::file::{self, WriteOutcome, WrittenFile};
 use base::{Code, Finding, Result};
 use config::{Days, Keystore, Setting};
-use ledger::{Entry, Key, View};
+use ledger::{Entry, Key, Kind, View};
 use pki::identity::Identity;
 use pki::issuer::{Issuer, KeySource, Order, SelfSigned};
 use pki::key::PublicKey;
@@ -21,7 +21,7 @@ use crate::files::keystore::KeystorePlan;
 use crate::files::settings::ServerSettings;
 use crate::files::table::FileRow;
 use crate::issuance::{CurrentState, Issuance};
-use crate::lifecycle::renew::checks;
+use crate::lifecycle::renew::{checks, remove_outdated};
 use crate::report::{CertificateReport, FileOutcome, FileReport, IdentityOutcome, IdentityReport};
 use crate::request::{contents, crl_url};
 use store::ca::Ca;
@@ -191,6 +191,13 @@ impl IssueRequest<'_> {
             Ok((identity, delivery.stage()?.into_store()?))
         });
         let (identity, (written, copies)) = self.issuance.conclude(store, &key, delivered)?;
+        if self.issuance.kind == Kind::Device
+            && !self.issuance.pending
+            // The identity is issued. What is left is reported by `store check`, and no reason to fail.
+            && let Err(error) = remove_outdated(&dir, &store.ledger, self.issuance.name)
+        {
+            tracing::warn!(%error, name = self.issuance.name, "the files of an earlier renewal stay");
+        }
         let files = reports(written, copies)?;
         Ok(Made { done: IdentityOutcome::Issued, identity, files, note })
     }

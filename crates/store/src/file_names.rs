@@ -17,6 +17,16 @@ pub const PENDING: &str = "pending";
 /// The access token of a device.
 pub const TOKEN: &str = "token";
 
+/// Whether a file in the directory of a device is one that tbpki writes there, by its name.
+pub fn is_of_identity(file: &str) -> bool {
+    // Stricter than what `store check` reads, because `forget` removes what this accepts: `notes.pem.20` is a file of the user.
+    let name = match file.rsplit_once('.') {
+        Some((name, serial)) if serial.len() >= 8 && serial.bytes().all(|byte| byte.is_ascii_hexdigit()) => name,
+        _ => file,
+    };
+    name == TOKEN || [".pem", ".cer", ".p12", ".jks"].iter().any(|end| name.ends_with(end))
+}
+
 /// The private key of a server, in PEM, in a file with this prefix.
 pub fn server_key(prefix: &str) -> String {
     format!("{prefix}_key.pem")

@@ -155,3 +155,43 @@ fn renewals_that_wait_are_no_difference() {
     }
     assert_eq!(check(&scene.sandbox, 3), [problem("missing", "a")]);
 }
+
+/// A device whose renewal was revoked while it waited.
+#[track_caller]
+fn revoked_while_waiting() -> Scene {
+    let scene = Scene::new();
+    scene.ok(&["client", "--device", "p", "--days", "90", "--register"]);
+    age(&scene.sandbox.join("pki/ledger.db"), "p", 80);
+    scene.ok(&["renew", "--device", "p"]);
+    assert!(scene.sandbox.join("pki/devices/p/pending/key.pem").exists());
+    scene.ok(&["revoke", "--device", "p"]);
+    scene
+}
+
+#[test]
+fn the_files_of_a_revoked_renewal_go_with_the_next_certificate() {
+    for again in [&["client", "--device", "p"][..], &["client", "--device", "p", "--register", "--replace"]] {
+        let scene = revoked_while_waiting();
+        scene.ok(again);
+        assert!(!scene.sandbox.join("pki/devices/p/pending").exists(), "{again:?}");
+        assert_eq!(check(&scene.sandbox, 0), []);
+    }
+}
+
+#[test]
+fn a_repair_removes_the_files_of_a_revoked_renewal_and_no_others() {
+    let scene = revoked_while_waiting();
+    let pending = scene.sandbox.join("pki/devices/p/pending");
+    let kept = scene.sandbox.join("kept");
+    fs::rename(&pending, &kept).unwrap();
+    scene.ok(&["client", "--device", "p"]);
+    // As versions left it that did not remove it.
+    fs::rename(&kept, &pending).unwrap();
+    fs::write(pending.join("notes.txt"), "of the user").unwrap();
+    assert_eq!(check(&scene.sandbox, 3), [problem("changed", "p")]);
+    scene.ok(&["store", "repair"]);
+    assert_eq!(check(&scene.sandbox, 0), []);
+    let left: Vec<_> = fs::read_dir(&pending).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|file| file.to_string_lossy().ends_with(".pem")), "{left:?}");
+    assert!(pending.join("notes.txt").exists());
+}

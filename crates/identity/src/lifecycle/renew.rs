@@ -3,7 +3,7 @@
 
 pub(crate) mod checks;
 pub(crate) mod fetched;
-mod pending;
+pub(crate) mod pending;
 mod prune;
 mod rule;
 
@@ -33,7 +33,7 @@ use crate::parameters::RequestedParameters;
 use crate::report::{FileReport, IdentityOutcome, IdentityReport};
 
 pub use fetched::{earlier_copies, is_fetched, with_holder};
-pub use pending::{PendingFiles, install};
+pub use pending::{PendingFiles, install, outdated, remove_outdated};
 pub use prune::prune;
 pub use rule::{RenewalRule, due_from};
 

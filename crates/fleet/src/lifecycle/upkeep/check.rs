@@ -5,11 +5,12 @@ mod lists;
 pub(super) mod platform;
 
 use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
 
 use base::file::Lock;
 use base::{Code, Error, Finding, Result};
 use identity::lifecycle::published_lists;
-use identity::lifecycle::renew::is_fetched;
+use identity::lifecycle::renew::{is_fetched, outdated};
 use ledger::{Entry, Filter, Kind, View};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -149,7 +150,7 @@ pub fn check(workspace: &mut Workspace<'_>, request: CheckRequest) -> Result<Sto
 }
 
 /// Compares the files with the ledger, and the ledger with the files.
-fn files(dir: &std::path::Path, view: &View, report: &mut StoreCheckReport) -> Result<()> {
+fn files(dir: &Path, view: &View, report: &mut StoreCheckReport) -> Result<()> {
     let places = Places::of(dir, view)?;
     report.places = places.known.len();
     // In a shared ledger, the places of other stations are out of reach and not lost.
@@ -168,7 +169,7 @@ fn files(dir: &std::path::Path, view: &View, report: &mut StoreCheckReport) -> R
         match item {
             Seen::Identity(found) => {
                 in_files += 1;
-                problems.extend(compare(view, &found)?);
+                problems.extend(compare(dir, view, &found)?);
                 seen.insert(found.leaf.fingerprint());
             }
             Seen::WrongKey { kind, name, path, error } => {
@@ -195,7 +196,7 @@ fn files(dir: &std::path::Path, view: &View, report: &mut StoreCheckReport) -> R
 }
 
 /// The difference between a file and the ledger, if there is one.
-fn compare(view: &View, found: &Found) -> Result<Option<Problem>> {
+fn compare(dir: &Path, view: &View, found: &Found) -> Result<Option<Problem>> {
     let foreign = |what: &str| {
         Problem::new(ProblemKind::Foreign, what).of(found.kind, &found.name).serial(&found.leaf).at(&found.path)
     };
@@ -215,7 +216,14 @@ fn compare(view: &View, found: &Found) -> Result<Option<Problem>> {
     if is_replaced || !current.as_ref().map_or(Ok(false), is_present)? {
         return Ok(None);
     }
-    let what = format!("the file holds generation {}, which is {}", row.key.generation, row.role);
+    let what = if found.files_of == FilesOf::Pending {
+        if outdated(dir, view, &found.name)?.is_none() {
+            return Ok(None);
+        }
+        format!("files of generation {}, which is {}: `tbpki store repair` removes them", row.key.generation, row.role)
+    } else {
+        format!("the file holds generation {}, which is {}", row.key.generation, row.role)
+    };
     Ok(Some(Problem::new(ProblemKind::Changed, what).entry(&row).at(&found.path)))
 }
 

@@ -10,11 +10,10 @@ use pki::device_name::DeviceName;
 use pki::revocation_list::Reason;
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::file_names::PENDING;
+use store::file_names::{PENDING, is_of_identity};
 use store::shard::{Layout, ShardStore};
 use store::{Workspace, identity_dir};
 
-use super::scan::is_of_identity;
 use crate::lifecycle::revoke::{RevokeRequest, Targets, revoke};
 
 /// What is to be forgotten.

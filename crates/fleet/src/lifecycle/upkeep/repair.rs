@@ -13,9 +13,12 @@ mod report;
 use std::path::Path;
 
 use base::Result;
+use base::file::BulkDir;
+use identity::lifecycle::renew::remove_outdated;
 use ledger::{Kind, KnownIdentity, Revocation, Role, SerialNumber, State, Transaction, View};
 use provision::thingsboard::StoredCredential;
-use store::{Store, Workspace, rollback};
+use store::file_names::PENDING;
+use store::{Store, Workspace, kind_dir, rollback};
 
 use super::check::{Listed, PlatformCompared, listed, platform};
 use super::parts::{Known, Problem, ProblemKind, look_up};
@@ -37,7 +40,7 @@ pub struct RepairRequest {
 }
 
 /// Takes over into the ledger what the files, the published lists and the platform show. Nothing of the ledger is removed,
-/// and no file is changed. May be repeated.
+/// and no file is changed, except that those of renewals that are not pending any more are removed. May be repeated.
 ///
 /// # Errors
 /// Those of the ledger, of the disk and of the platform. What cannot be settled is in the report.
@@ -59,6 +62,7 @@ pub fn repair(workspace: &mut Workspace<'_>, request: &RepairRequest) -> Result<
         report.platform = PlatformCompared::Compared;
     }
     doubt::settle(&mut store, &request.in_use, &mut report)?;
+    remove_outdated_renewals(&store)?;
     // The ledger knows by now what the files know, so that it is no longer behind the notes.
     let uid = store.ledger.status()?.uid;
     if let Some((changes, _)) = rollback::highest_note(store.dir(), uid) {
@@ -193,6 +197,17 @@ fn name(
         }
     }
     Ok(candidates.len().try_into().unwrap_or(u64::MAX))
+}
+
+/// Removes the files of renewals that were revoked or replaced before they were used.
+fn remove_outdated_renewals(store: &Store) -> Result<()> {
+    let dir = kind_dir(store.dir(), Kind::Device);
+    for name in BulkDir::open(&dir)?.names()?.iter().filter(|name| dir.join(name).join(PENDING).is_dir()) {
+        if remove_outdated(store.dir(), &store.ledger, name)? {
+            tracing::info!(name, "removed the files of a renewal that is not pending any more");
+        }
+    }
+    Ok(())
 }
 
 /// Takes over revocations from published lists into a restored ledger that was not compared yet: a list that is written

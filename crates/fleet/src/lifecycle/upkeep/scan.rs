@@ -291,16 +291,6 @@ fn is_private(file: &str) -> bool {
         || name == "token"
 }
 
-/// Whether a file in the directory of a device is one that tbpki writes there, by its name.
-pub(super) fn is_of_identity(file: &str) -> bool {
-    // Stricter than `is_certificate`, because `forget` removes what this accepts: `notes.pem.20` is a file of the user.
-    let name = match file.rsplit_once('.') {
-        Some((name, serial)) if serial.len() >= 8 && serial.bytes().all(|byte| byte.is_ascii_hexdigit()) => name,
-        _ => file,
-    };
-    name == "token" || [".pem", ".cer", ".p12", ".jks"].iter().any(|end| name.ends_with(end))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
