@@ -195,3 +195,24 @@ fn a_repair_removes_the_files_of_a_revoked_renewal_and_no_others() {
     assert!(!left.iter().any(|file| file.to_string_lossy().ends_with(".pem")), "{left:?}");
     assert!(pending.join("notes.txt").exists());
 }
+
+/// As a run leaves them that is killed after the ledger has recorded a shard and before its files have their name.
+#[test]
+fn shards_that_are_recorded_and_not_published_are_not_missing() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["fleet", "issue", "--count", "3", "--name-pattern", "s-{}", "--out", "fleet"]);
+    sandbox.ok(["fleet", "issue", "--count", "2", "--name-pattern", "z-{}", "--out", "other"]);
+    let shard = |dir: &str| {
+        let names =
+            fs::read_dir(sandbox.join(dir)).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.into_iter().find(|name| name.starts_with("shard-")).unwrap()
+    };
+    let name = shard("fleet");
+    fs::rename(sandbox.join("fleet").join(&name), sandbox.join("fleet").join(format!(".partial-{name}"))).unwrap();
+    let outcome = sandbox.ok(["store", "check", "--json"]);
+    assert_eq!(differences(&outcome), []);
+    assert_eq!(outcome.json()["result"]["in_files"], 5);
+    // Without the files they are.
+    fs::remove_dir_all(sandbox.join("fleet").join(format!(".partial-{name}"))).unwrap();
+    assert_eq!(check(&sandbox, 3), ["s-1", "s-2", "s-3"].map(|name| problem("missing", name)));
+}

@@ -71,6 +71,27 @@ impl ShardStore {
         Ok(attempts)
     }
 
+    /// Those of `recorded` that are here under the names that they have before they are published: a run was killed after
+    /// the ledger had recorded them.
+    ///
+    /// # Errors
+    /// Those of reading the directory.
+    pub fn not_published(&self, recorded: &[Attempt]) -> Result<Vec<Attempt>> {
+        if self.layout() == Layout::Directories || recorded.is_empty() {
+            return Ok(Vec::new());
+        }
+        let part = |attempt: Attempt| match self.layout() {
+            Layout::Archive => attempt.part(self.packing()),
+            _ => attempt.directory(),
+        };
+        let names = BulkDir::open(&self.dir)?.names()?;
+        let published = self.published()?;
+        let is_partial = |attempt: &&Attempt| names.contains(&Attempt::partial(&part(**attempt)));
+        let mut found: Vec<Attempt> = recorded.iter().filter(is_partial).copied().collect();
+        found.retain(|attempt| !published.iter().any(|other| other.shard == attempt.shard));
+        Ok(found)
+    }
+
     /// The identities of a shard here, in the order of their names; in that of the archive in an archive.
     ///
     /// # Errors

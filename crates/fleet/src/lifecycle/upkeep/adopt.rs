@@ -47,11 +47,11 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
     })?;
     let issuers = Issuers::record(workspace, &mut store)?;
     let known = BTreeMap::from([(place.id().to_owned(), place.clone())]);
-    let places = Places { known, missing: BTreeMap::new() };
+    let places = Places { known, missing: BTreeMap::new(), recorded: BTreeMap::new() };
     let mut jobs = Jobs::new(workspace, &places)?;
     let mut candidates = Vec::new();
     let mut adopted = Vec::new();
-    shards(store.dir(), place.id(), &place, &mut |seen| {
+    shards(store.dir(), place.id(), &place, &[], &mut |seen| {
         let found = match seen {
             Seen::Identity(found) => found,
             Seen::WrongKey { name, path, error, .. } | Seen::Unreadable { name, path, error, .. } => {

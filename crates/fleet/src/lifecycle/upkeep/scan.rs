@@ -81,6 +81,8 @@ pub(super) struct Places {
     pub(super) known: BTreeMap<String, ShardStore>,
     /// Places that the ledger names and that are not where the store last saw them.
     pub(super) missing: BTreeMap<String, Error>,
+    /// The attempts that the ledger has recorded, by place.
+    pub(super) recorded: BTreeMap<String, Vec<Attempt>>,
 }
 
 impl Places {
@@ -91,12 +93,15 @@ impl Places {
     pub(super) fn of(store: &Path, view: &View) -> Result<Self> {
         let mut ids: BTreeSet<String> = ShardStore::remembered(store)?.into_iter().collect();
         let of_store = ShardStore::open(store)?.map(|place| place.id().to_owned());
+        let mut recorded: BTreeMap<String, Vec<Attempt>> = BTreeMap::new();
         for job in view.jobs()? {
             for shard in 0..job.shards {
-                ids.extend(view.committed(job.id, shard)?.map(|committed| committed.place));
+                let Some(committed) = view.committed(job.id, shard)? else { continue };
+                ids.insert(committed.place.clone());
+                recorded.entry(committed.place).or_default().push(Attempt { shard, fence: committed.fence });
             }
         }
-        let mut places = Self { known: BTreeMap::new(), missing: BTreeMap::new() };
+        let mut places = Self { known: BTreeMap::new(), missing: BTreeMap::new(), recorded };
         // The store is a place of its own jobs too, whose devices the scan finds by their directories.
         for id in ids.into_iter().filter(|id| of_store.as_ref() != Some(id)) {
             match ShardStore::find(store, &id) {
@@ -138,7 +143,8 @@ pub(super) fn scan(store: &Path, places: &Places, take: &mut dyn FnMut(Seen) -> 
         }
     }
     for (id, place) in &places.known {
-        shards(store, id, place, take)?;
+        let recorded = places.recorded.get(id).map_or(&[][..], Vec::as_slice);
+        shards(store, id, place, recorded, take)?;
     }
     Ok(())
 }
@@ -147,9 +153,10 @@ pub(super) fn shards(
     store: &Path,
     id: &str,
     place: &ShardStore,
+    recorded: &[Attempt],
     take: &mut dyn FnMut(Seen) -> Result<()>,
 ) -> Result<()> {
-    for attempt in place.published()? {
+    for attempt in place.published()?.into_iter().chain(place.not_published(recorded)?) {
         let items = match place.contents(store, attempt) {
             Ok(items) => items,
             Err(error) => {
