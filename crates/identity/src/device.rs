@@ -147,6 +147,7 @@ fn with_plan<'w, T>(
             trusted: TrustedEntries::Anchors,
         },
         out: earlier.destination(request, CHAIN),
+        missing_out: None,
         settings: None,
         renews: None,
         issuance: Issuance {

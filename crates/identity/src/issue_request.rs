@@ -5,7 +5,7 @@ use std::path::Path;
 use base::file::{self, WriteOutcome, WrittenFile};
 use base::{Code, Finding, Result};
 use config::{Days, Keystore, Setting};
-use ledger::{Entry, Key, Kind, View};
+use ledger::{Entry, Key, Kind, RenewalStep, View};
 use pki::identity::Identity;
 use pki::issuer::{Issuer, KeySource, Order, SelfSigned};
 use pki::key::PublicKey;
@@ -48,6 +48,8 @@ pub(crate) struct IssueRequest<'a> {
     pub(crate) ca: Option<Ca>,
     pub(crate) keystore: KeystoreRequest<'a>,
     pub(crate) out: Option<CopyDestination>,
+    /// The directory that must get copies and is not there: the generation waits for it with an open step.
+    pub(crate) missing_out: Option<String>,
     /// The settings that go with the files, for a server.
     pub(crate) settings: Option<ServerSettings<'a>>,
     /// The end of the certificate that this one renews; none for what is not a renewal.
@@ -156,6 +158,10 @@ impl IssueRequest<'_> {
         };
         let files = reports(written, copies)?;
         self.record_copies(store, &entry.key)?;
+        if self.out.is_some() {
+            // The copies that a renewal could not write are there now, or in the directory that takes the place of theirs.
+            store.ledger.end_step(&entry.key, RenewalStep::Install)?;
+        }
         Ok(Made { done, identity, files, note: None })
     }
 
@@ -179,6 +185,13 @@ impl IssueRequest<'_> {
         let key = self.issuance.record(store, &order)?;
         // Recorded ahead of the copies, so that the same command finds what an interrupted one has left open.
         self.record_copies(store, &key)?;
+        if let Some(dir) = &self.missing_out {
+            store.ledger.transaction(|transaction| {
+                transaction.copied(&key, dir)?;
+                transaction.begin_step(&key, RenewalStep::Install)?;
+                transaction.fail_step(&key, RenewalStep::Install, &format!("{dir} is not there"))
+            })?;
+        }
         // Once the files are in the store the password of their keystores stays there too, whatever fails afterwards.
         let delivered = NewSecret::kept_for(new, &dir, || {
             let identity = self.issuance.sign(issuer.as_ref(), order)?;

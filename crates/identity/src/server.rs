@@ -113,6 +113,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
             trusted: TrustedEntries::Cas(trusted),
         },
         out,
+        missing_out: None,
         settings: Some(ServerSettings {
             services: &wish.services,
             forms: &wish.forms,

@@ -10,6 +10,7 @@ mod hook;
 mod import;
 mod import_servers;
 mod large_lists;
+mod late_copies;
 mod lists;
 mod metrics;
 mod profile_ca;

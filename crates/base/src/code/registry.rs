@@ -782,6 +782,8 @@ codes! {
         "The enrolment service renews the certificates of servers at the label `servers`, and a profile of this name would have the same label. `tbpki profile create` makes no such profile. If an earlier version has made one, its devices keep the label, and `[serve] servers` stays off."
     378 FilesWithHolder User "The present files are not in the store"
         "The holder of this identity has made a key and fetched the present certificate for it from the enrolment service. The store has files of a generation before at most, and no key of the present one. Renew such an identity on its host with `tbpki renew --est`, and check a server there with `tbpki check --server DIR`. If the holder is gone, `--force` with the verb that issued the identity makes a new generation in the store, and the one of the holder is refused from then on."
+    379 CopiesMissing User "The directory with copies is missing"
+        "A server or device was issued with `--out`, and its files are copied to that directory with each renewal. The directory is not there, for example because a disk is not mounted. The renewal was made in the store, and the step `install` is open until the directory has its files: the program that reads them goes on with the earlier certificate until that expires. Run the same `tbpki renew` again when the directory is there. If another directory takes its place, name it: `tbpki server --name NAME --out DIR`, or `tbpki client --device NAME --out DIR`."
 
     // Mistakes of ours.
     900 Internal Bug "Internal error"

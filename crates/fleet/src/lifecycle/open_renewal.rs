@@ -1,7 +1,7 @@
 //! Steps of renewals that are begun and not done: their report, and the one that needs no platform.
 
 use base::Result;
-use identity::lifecycle::renew::install;
+use identity::lifecycle::renew::{Installed, install};
 use ledger::{Entry, OpenRenewal, RenewalStep};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -17,7 +17,7 @@ pub struct OpenRenewalReport {
     /// The generation, from 1.
     pub generation: u32,
     /// `swap`: the platform gets the new certificate. `back`: the platform gets the earlier certificate again. `install`:
-    /// the files are moved to their places. `hook`: the program runs that makes a service load the files.
+    /// the files are moved to their places, and copied to the directory of their copies. `hook`: the program runs that makes a service load the files.
     pub step: String,
     /// Why the step failed last; `null` if it was interrupted.
     pub error: Option<String>,
@@ -36,9 +36,9 @@ impl From<OpenRenewal> for OpenRenewalReport {
 }
 
 /// Installs the files of a generation that has become current.
-pub(crate) fn finish_install(store: &mut Store, entry: &Entry) -> Result<()> {
+pub(crate) fn finish_install(store: &mut Store, entry: &Entry) -> Result<Installed> {
     match install(store, entry) {
-        Ok(_) => store.ledger.end_step(&entry.key, RenewalStep::Install),
+        Ok(installed) => store.ledger.end_step(&entry.key, RenewalStep::Install).map(|()| installed),
         Err(error) => {
             store.ledger.fail_step(&entry.key, RenewalStep::Install, &error.to_string())?;
             Err(error)

@@ -10,7 +10,9 @@ use std::collections::HashSet;
 use base::text::quote;
 use base::{Code, Result};
 use identity::lifecycle::hook::Hook;
-use identity::lifecycle::renew::{PendingFiles, RenewRequest, RenewalRule, prune, renew, settle_interrupted};
+use identity::lifecycle::renew::{
+    Installed, PendingFiles, RenewRequest, RenewalRule, prune, renew, settle_interrupted,
+};
 use ledger::{Entry, Filter, Key, Kind, RenewalStep, Role, State, View};
 use pki::device_name::DeviceName;
 use store::file_names::TOKEN;
@@ -102,11 +104,11 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
     }
     let mut report = RenewReport { dry_run, ..RenewReport::default() };
     // First: what an interrupted command has signed is finished and not signed once more.
-    let complete = if dry_run { Vec::new() } else { settle(workspace, wish, &mut report)? };
+    let begun = if dry_run { Begun::default() } else { settle(workspace, wish, &mut report)? };
     // Open until the end: each further connection of this process finds the index of `ledger.db-wal` in memory, and does
     // not read the file.
     let view = workspace.view()?;
-    let begun = Begun { complete, open: view.open_renewals()?.into_iter().map(|open| open.key).collect() };
+    let begun = Begun { open: view.open_renewals()?.into_iter().map(|open| open.key).collect(), ..begun };
     let (entries, skipped) = entries(&view, &wish.which)?;
     report.revoked = skipped;
     let swapper = match &wish.register {
@@ -142,9 +144,12 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
 }
 
 /// The generations that earlier commands have begun.
+#[derive(Default)]
 struct Begun {
     /// Those that this run has settled.
     complete: Vec<Key>,
+    /// Those whose files this run could not bring to their places.
+    not_installed: Vec<Key>,
     /// Those with a step that is not done.
     open: HashSet<Key>,
 }
@@ -167,7 +172,9 @@ fn make(
         report.not_due += usize::from(pending.is_none());
         return Ok(());
     }
-    if begun.complete.contains(&entry.key) || !is_due(entry) {
+    // Another generation without a rule would not reach the missing directory either.
+    let waits_for_files = wish.due.is_none() && begun.not_installed.contains(&entry.key);
+    if begun.complete.contains(&entry.key) || waits_for_files || !is_due(entry) {
         report.not_due += 1;
         return Ok(());
     }
@@ -254,7 +261,11 @@ fn run_hook(workspace: &Workspace<'_>, wish: &RenewManyRequest, report: &mut Ren
     let Some(hook) = &wish.after else { return Ok(()) };
     let view = workspace.view()?;
     let mut due = Vec::new();
-    for open in view.open_renewals()?.into_iter().filter(|open| open.step == RenewalStep::Hook) {
+    let open = view.open_renewals()?;
+    // A service that loaded its files now would get the earlier ones again.
+    let waits: HashSet<Key> =
+        open.iter().filter(|open| open.step == RenewalStep::Install).map(|open| open.key.clone()).collect();
+    for open in open.into_iter().filter(|open| open.step == RenewalStep::Hook && !waits.contains(&open.key)) {
         if wish.which.includes(&open.key) && view.entry(&open.key)?.is_some_and(|entry| entry.is_current()) {
             due.push(open.key);
         }
@@ -280,16 +291,17 @@ fn run_hook(workspace: &Workspace<'_>, wish: &RenewManyRequest, report: &mut Ren
     Ok(())
 }
 
-/// Settles what interrupted commands have left of the identities. Returns the generations that are complete by this.
-fn settle(workspace: &Workspace<'_>, wish: &RenewManyRequest, report: &mut RenewReport) -> Result<Vec<Key>> {
+/// Settles what interrupted commands have left of the identities.
+fn settle(workspace: &Workspace<'_>, wish: &RenewManyRequest, report: &mut RenewReport) -> Result<Begun> {
     let mut unfinished = workspace.view()?.unfinished()?;
     unfinished.retain(|entry| wish.which.includes(&entry.key));
     let mut installs = workspace.view()?.open_renewals()?;
     installs.retain(|open| open.step == RenewalStep::Install && wish.which.includes(&open.key));
     if unfinished.is_empty() && installs.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Begun::default());
     }
     let mut store = workspace.open_store("renew")?;
+    let mut not_installed = Vec::new();
     let mut complete: Vec<Key> = unfinished
         .iter()
         .filter_map(|entry| settle_interrupted(&mut store, entry).transpose())
@@ -297,14 +309,22 @@ fn settle(workspace: &Workspace<'_>, wish: &RenewManyRequest, report: &mut Renew
     for open in installs {
         let Some(entry) = store.ledger.entry(&open.key)? else { continue };
         match finish_install(&mut store, &entry) {
-            Ok(()) => {
-                report.registered.push(entry.key.name.clone());
+            Ok(installed) => {
+                match installed {
+                    Installed::Copies(dir) => report.copied.push(dir),
+                    // A server is not registered: the copies of its files were all that was left to do.
+                    Installed::Nothing if entry.key.kind == Kind::Server => {}
+                    Installed::Renewal | Installed::Nothing => report.registered.push(entry.key.name.clone()),
+                }
                 complete.push(open.key);
             }
-            Err(error) => report.left.push(NotRenewed::of(entry.key.kind, &entry.key.name, error)),
+            Err(error) => {
+                report.left.push(NotRenewed::of(entry.key.kind, &entry.key.name, error));
+                not_installed.push(open.key);
+            }
         }
     }
-    Ok(complete)
+    Ok(Begun { complete, not_installed, ..Begun::default() })
 }
 
 /// The identities that are meant, and how many are skipped because they were revoked.

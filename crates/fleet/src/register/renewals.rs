@@ -103,7 +103,7 @@ pub(super) fn install(
             continue;
         }
         match finish_install(store, &entry) {
-            Ok(()) => {
+            Ok(_) => {
                 let current = store.ledger.entry(&entry.key)?.unwrap_or(entry);
                 prune(workspace, &current, KEEP)?;
             }

@@ -3,13 +3,14 @@
 
 pub(crate) mod checks;
 pub(crate) mod fetched;
+mod late_copies;
 pub(crate) mod pending;
 mod prune;
 mod rule;
 
 use base::file::{self, Ownership};
 use base::text::quote;
-use base::{Code, Error, Result};
+use base::{Code, Error, Finding, Result, Severity};
 use config::{Days, Origin, Setting};
 use ledger::{Entry, Key, Kind, Parameters};
 use pki::issuer::KeySource;
@@ -33,7 +34,7 @@ use crate::parameters::RequestedParameters;
 use crate::report::{FileReport, IdentityOutcome, IdentityReport};
 
 pub use fetched::{earlier_copies, is_fetched, with_holder};
-pub use pending::{PendingFiles, install, outdated, remove_outdated};
+pub use pending::{Installed, PendingFiles, install, outdated, remove_outdated};
 pub use prune::prune;
 pub use rule::{RenewalRule, due_from};
 
@@ -111,6 +112,11 @@ pub fn renew(workspace: &mut Workspace<'_>, entry: &Entry, request: RenewRequest
                     _ => "brokers that verify chains must trust this CA before the device uses the renewal",
                 }),
         );
+    }
+    if let Some(dir) = late_copies::missing(entry).filter(|_| !request.pending) {
+        report
+            .findings
+            .push(Finding { severity: Severity::Warning, ..late_copies::error(&entry.key, dir).into_finding() });
     }
     // Each attempt at a pending renewal would otherwise leave the files of the attempt before it.
     if request.pending && !request.dry_run {
@@ -414,6 +420,7 @@ fn carry_out(
         keystore,
         // A program reads the copies, and it must not meet a generation that the platform does not accept yet.
         out: if pending { None } else { copies(entry) },
+        missing_out: late_copies::missing(entry).filter(|_| !pending).map(str::to_owned),
         // Settings name files and not generations. A renewal keeps the names, so the user's edits can stay.
         settings: None,
         // The end that another CA has chosen binds no renewal: ThingsBoard's scripts make certificates for 9,999 days. Nor

@@ -1,5 +1,7 @@
 //! The report of renewals.
 
+use std::path::PathBuf;
+
 use base::{Error, Finding, Result, Severity};
 use identity::report::{IdentityReport, rfc3339};
 use ledger::{Entry, Kind, View};
@@ -18,6 +20,8 @@ pub struct RenewReport {
     pub renewed: Vec<IdentityReport>,
     /// Devices whose renewal is registered with the platform and in use since this run.
     pub registered: Vec<String>,
+    /// Directories that have the files of a renewal since this run, because they were missing when it was made.
+    pub copied: Vec<PathBuf>,
     /// Renewals that wait for their use.
     pub pending: Vec<PendingReport>,
     /// How many need no renewal yet.

@@ -98,7 +98,7 @@ impl Swapper {
             LoginResult::Accepted => promote(&mut store.ledger, present, &pending, hook)?,
             LoginResult::Refused(error) => return Err(self.refused(&mut store.ledger, &swap, error)),
         }
-        finish_install(store, &pending)
+        finish_install(store, &pending).map(drop)
     }
 
     /// Gives the platform the new certificate. A device of a chain profile gets it by its login.

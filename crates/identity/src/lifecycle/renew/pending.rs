@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use base::file::{self, FileSet, Ownership, WrittenFile, BulkDir};
+use base::file::{self, BulkDir, FileSet, Ownership};
 use base::text::quote;
 use base::{Code, Result};
 use ledger::{Entry, Kind, Role, State, View};
@@ -10,10 +10,9 @@ use pki::Certificate;
 use store::file_names::{CHAIN, PENDING, is_of_identity};
 use store::{FILE_LIMIT, Store, Workspace, identity_dir};
 
-use super::{RecordedRequest, chain_file, copies, recorded};
+use super::{RecordedRequest, chain_file, copies, late_copies, recorded};
 use crate::files::device::DeviceFiles;
 use crate::issuance::first_in;
-use crate::report::FileReport;
 
 /// The files of a pending generation, in the store.
 #[derive(Debug, Clone)]
@@ -43,19 +42,31 @@ impl PendingFiles {
     }
 }
 
+/// What [`install`] has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Installed {
+    /// The files of a pending renewal are in their places.
+    Renewal,
+    /// A directory with copies was missing when the renewal was made, and has its files now.
+    Copies(PathBuf),
+    /// Everything was in its place.
+    Nothing,
+}
+
 /// Moves the files of a renewal, which is current by now, to the places of the files before it, and to the directory with
 /// copies. Does nothing if they are there. May be repeated: killed in between, the next run finishes it.
 ///
 /// # Errors
+/// [`Code::CopiesMissing`] if the directory with copies is not there: the files in the store are in their places then.
 /// Those of the disk.
-pub fn install(store: &mut Store, entry: &Entry) -> Result<Vec<FileReport>> {
+pub fn install(store: &mut Store, entry: &Entry) -> Result<Installed> {
     let own = identity_dir(store.dir(), entry.key.kind, &entry.key.name);
     let pending = pending_dir(store.dir(), entry);
     file::recover(&own)?;
     file::recover(&pending)?;
     let arrived = first_in(&pending.join(chain_file(Kind::Device, &RecordedRequest::default())))?;
     if arrived.is_none_or(|leaf| entry.fingerprint != Some(leaf.fingerprint())) {
-        return Ok(Vec::new());
+        return late_copies::deliver(store, entry);
     }
     let before = before(store, entry)?;
     let suffix = before.as_ref().map_or_else(|| "old".to_owned(), |before| before.serial.to_string());
@@ -65,16 +76,18 @@ pub fn install(store: &mut Store, entry: &Entry) -> Result<Vec<FileReport>> {
     }
     // Store and copies are both on the disk before the first file moves, so a full disk leaves both as they were.
     let staged = sets.iter().map(FileSet::stage).collect::<Result<Vec<_>>>()?;
-    let mut written: Vec<WrittenFile> = Vec::new();
     for staged in staged {
-        written.extend(staged.commit()?);
+        staged.commit()?;
     }
-    if let Some(dir) = before.and_then(|before| before.copies) {
-        store.ledger.copied(&entry.key, &dir)?;
+    if let Some(dir) = before.as_ref().and_then(|before| before.copies.as_ref()) {
+        store.ledger.copied(&entry.key, dir)?;
     }
     // Last: while this directory exists, the next call finds what an interrupted one has left to do.
     file::remove(&own, PENDING)?;
-    Ok(written.into_iter().map(FileReport::from).collect())
+    match before.as_ref().and_then(late_copies::missing) {
+        Some(dir) => Err(late_copies::error(&entry.key, dir)),
+        None => Ok(Installed::Renewal),
+    }
 }
 
 /// Removes what earlier pending generations have left in the directory of the pending one.

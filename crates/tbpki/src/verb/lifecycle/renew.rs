@@ -79,6 +79,9 @@ impl Report for RenewReport {
         for name in &self.registered {
             writeln!(out, "device {}: the renewed certificate is in use", printable(name))?;
         }
+        for dir in &self.copied {
+            writeln!(out, "{}: the files of the renewal were copied", printable(&dir.display().to_string()))?;
+        }
         for pending in &self.pending {
             let name = printable(&pending.name);
             writeln!(out, "device {name}: generation {} is pending: --register puts it into use", pending.generation)?;
