@@ -184,6 +184,15 @@ fn all_lists_what_it_cannot_renew() {
 }
 
 #[test]
+fn a_prepared_ca_is_no_pending_renewal_of_a_device() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["client", "--device", "pump-1"]);
+    sandbox.ok(["ca", "prepare", "devices-root"]);
+    let report = json(&sandbox.ok(["renew", "--all", "--due", "--json"]));
+    assert_eq!(report["pending"].as_array().unwrap().len(), 0, "{report}");
+}
+
+#[test]
 fn the_exit_status_tells_a_timer_what_to_do() {
     let sandbox = Sandbox::with_store();
     sandbox.ok(["client", "--device", "pump-1", "--days", "90"]);

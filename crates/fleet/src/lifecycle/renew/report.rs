@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use base::{Error, Finding, Result, Severity};
 use identity::report::{IdentityReport, rfc3339};
-use ledger::{Entry, Kind, View};
+use ledger::{Entry, Filter, Kind, View};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -97,7 +97,8 @@ impl RenewReport {
             RenewSelection::Devices(devices) => names.extend(devices.iter().map(|name| name.as_str().to_owned())),
             RenewSelection::Server(_) => {}
             RenewSelection::All => {
-                let pending = ledger::Filter { pending_only: true, ..ledger::Filter::default() };
+                // A prepared CA is pending, too, and comes into use by `tbpki ca activate`.
+                let pending = Filter { kind: Some(Kind::Device), pending_only: true, ..Filter::default() };
                 for entry in view.list(&pending) {
                     let entry = entry?;
                     // Those of a job have a list of their own.
