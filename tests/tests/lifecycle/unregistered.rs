@@ -90,3 +90,31 @@ fn the_renewal_of_a_job_leaves_out_who_was_unregistered_before_the_devices_were_
     assert_eq!(generations(&scene, "s-1").last().unwrap(), &("current".to_owned(), false));
     assert_ne!(credential(&scene, "s-1"), token);
 }
+
+#[test]
+fn the_renewal_of_a_device_that_was_unregistered_is_not_put_into_use_and_the_reason_is_told() {
+    let scene = Scene::with_our_server();
+    scene.ok(&["client", "--device", "pump-1", "--days", "90", "--register"]);
+    age(&scene.sandbox.join(LEDGER), "pump-1", 80);
+    scene.ok(&["renew", "--device", "pump-1"]);
+    scene.ok(&["unregister", "--device", "pump-1"]);
+    let token = credential(&scene, "pump-1");
+    let broker = scene.broker();
+    let renew = ["renew", "--device", "pump-1", "--register", "--broker", &broker];
+    let outcome = scene.tbpki(&renew).run().ends(4);
+    for part in ["TBPKI-0259", "tbpki register --device pump-1 --again --replace"] {
+        assert!(outcome.stderr_text().contains(part), "{outcome}");
+    }
+    assert!(!outcome.stdout_text().contains("--register puts"), "{outcome}");
+    assert_eq!(credential(&scene, "pump-1"), token);
+    // A timer for all devices goes on, as with other verbs for all.
+    let report =
+        json(&scene.tbpki(&["renew", "--all", "--due", "--register", "--broker", &broker, "--json"]).run().ok());
+    assert_eq!((&report["pending"][0]["unregistered"], &report["left"]), (&json!(true), &json!([])));
+    // The advice works.
+    scene.ok(&["register", "--device", "pump-1", "--again", "--replace"]);
+    scene.ok(&renew);
+    let present = leaf(&scene.sandbox, "pki/devices/pump-1/cert.pem");
+    assert_eq!(credential(&scene, "pump-1"), Some(present.credentials_id()));
+    assert_eq!(generations(&scene, "pump-1").last().unwrap(), &("current".to_owned(), false));
+}

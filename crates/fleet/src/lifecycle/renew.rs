@@ -133,6 +133,9 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
         }
         if let Some(swapper) = swapper.as_ref().filter(|_| is_on_platform(&entry)) {
             put_into_use(workspace, swapper, &entry, wish, &mut report)?;
+        } else if wish.register.is_some() && !matches!(wish.which, RenewSelection::All) {
+            // A timer for all devices skips it, as all bulk verbs do.
+            report.left.extend(stays_away(workspace, &entry)?);
         }
     }
     if !dry_run {
@@ -237,6 +240,21 @@ fn put_into_use(
             Ok(())
         }
     }
+}
+
+/// Why the pending renewal of a device does not come into use: the device was taken from the platform.
+fn stays_away(workspace: &Workspace<'_>, entry: &Entry) -> Result<Option<NotRenewed>> {
+    let (kind, name) = (entry.key.kind, &entry.key.name);
+    if kind != Kind::Device || entry.unregistered_at.is_none() || workspace.view()?.pending(kind, name)?.is_none() {
+        return Ok(None);
+    }
+    let error = Code::DeviceUnregistered
+        .error(format!("the device {name:?} was unregistered, so its renewal stays pending"))
+        .item(name)
+        .fix(format!(
+            "if it is to log in again, run `tbpki register --device {name} --again --replace`, then the same command"
+        ));
+    Ok(Some(NotRenewed::of(kind, name, error)))
 }
 
 /// What puts renewals into use; `None` if none of the devices is known to the platform.

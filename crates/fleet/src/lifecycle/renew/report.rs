@@ -50,6 +50,8 @@ pub struct PendingReport {
     pub serial: String,
     /// The last second of its validity (RFC 3339, UTC).
     pub not_after: String,
+    /// Whether the device was unregistered: then no renewal brings it to the platform.
+    pub unregistered: bool,
 }
 
 /// An identity that was not renewed.
@@ -70,6 +72,7 @@ impl PendingReport {
             generation: entry.generation().number(),
             serial: entry.serial.to_string(),
             not_after: rfc3339(entry.not_after),
+            unregistered: entry.unregistered_at.is_some(),
         }
     }
 }

@@ -84,7 +84,8 @@ impl Report for RenewReport {
         }
         for pending in &self.pending {
             let name = printable(&pending.name);
-            writeln!(out, "device {name}: generation {} is pending: --register puts it into use", pending.generation)?;
+            let next = if pending.unregistered { "the device was unregistered" } else { "--register puts it into use" };
+            writeln!(out, "device {name}: generation {} is pending: {next}", pending.generation)?;
         }
         for open in &self.open {
             let error = open.error.as_deref().unwrap_or("interrupted");
