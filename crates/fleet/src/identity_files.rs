@@ -13,6 +13,7 @@ use pki::device_name::DeviceName;
 use pki::pem_bundle::PemBundle;
 use time::OffsetDateTime;
 
+use provision::check::RevokedServer;
 use store::ca::Ca;
 use store::file_names::{ANCHORS, CA_FILE, CERT, CHAIN, KEY, TOKEN};
 use store::identity_dir;
@@ -168,6 +169,23 @@ pub fn revocations(
             Some((entry.credentials_id?, revocation.at, revocation.reason))
         })
         .collect())
+}
+
+/// The revoked certificates of servers.
+///
+/// # Errors
+/// Those of the ledger.
+pub fn server_revocations(location: &StoreLocation) -> Result<Vec<RevokedServer>> {
+    let view = store::view(location)?;
+    let revoked = Filter { kind: Some(Kind::Server), states: vec![State::Revoked], ..Filter::default() };
+    let mut found = Vec::new();
+    for entry in view.list(&revoked) {
+        let entry = entry?;
+        if let (Some(fingerprint), Some(revocation)) = (entry.fingerprint, entry.revocation) {
+            found.push(RevokedServer { fingerprint, at: revocation.at, reason: revocation.reason });
+        }
+    }
+    Ok(found)
 }
 
 /// The CAs that issue devices, the issuing CA first.

@@ -168,6 +168,17 @@ pub struct RevokedLeaf {
     pub reason: Option<String>,
 }
 
+/// A revoked certificate of a server according to the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevokedServer {
+    /// SHA-256 over the certificate.
+    pub fingerprint: [u8; 32],
+    /// The time of the revocation.
+    pub at: OffsetDateTime,
+    /// The reason by its name in RFC 5280, if one was given.
+    pub reason: Option<String>,
+}
+
 /// The check of a server's files, and of the server itself.
 #[derive(Debug, Clone)]
 pub struct ServerCheck {
@@ -177,6 +188,8 @@ pub struct ServerCheck {
     pub server: Option<CheckedServer>,
     /// The CAs of the devices, if known. The last one issues their leaves.
     pub devices_ca: Vec<Certificate>,
+    /// The revoked certificates of servers, if a ledger knows them.
+    pub revoked: Vec<RevokedServer>,
     /// The time of the verification.
     pub now: OffsetDateTime,
 }

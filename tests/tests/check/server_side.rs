@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use rcgen::{ExtendedKeyUsagePurpose as Usage, KeyPair};
 
+use tbpki_tests::Sandbox;
+
 use crate::scene::{Scene, params};
 
 /// One breakage of `conf`: what it is called, what breaks, and all that is found.
@@ -178,4 +180,18 @@ fn the_lines_that_tbpki_writes_for_a_conf_fit_it() {
     // Without a keygen.toml the CAs come from the directory itself.
     let outcome = scene.sandbox.ok(["--config", "none.toml", "check", "--server", "conf", "--offline"]);
     outcome.prints("all checks passed").prints("tbpki devices issuing CA");
+}
+
+#[test]
+fn a_server_with_a_revoked_certificate_does_not_pass() {
+    let sandbox = Sandbox::with_store();
+    let server = ["server", "--name", "tb.example", "--only-given-names", "--out", "conf"];
+    sandbox.ok(server);
+    let check = ["check", "--server", "conf", "--offline"];
+    sandbox.ok(check);
+    sandbox.tbpki(["revoke", "--server", "tb.example", "--reason", "keyCompromise"]).run();
+    sandbox.tbpki(check).run().ends(3).prints("TBPKI-0062").prints("keyCompromise");
+    // The next generation takes its place.
+    sandbox.ok(server.iter().chain(&["--force"]));
+    sandbox.ok(check);
 }

@@ -101,6 +101,12 @@ fn chain_findings(
     found: &mut Vec<(Layer, Finding)>,
 ) {
     let Some(leaf) = loaded.chain.first() else { return };
+    if let Some(revoked) = check.revoked.iter().find(|revoked| revoked.fingerprint == leaf.fingerprint()) {
+        let reason = revoked.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
+        let fault = Code::Revoked.fault(format!("the ledger has it as revoked on {}{reason}", revoked.at.date()));
+        let fault = fault.fix("issue a new generation: `tbpki server --name NAME --force`");
+        found.push((layer_of(fault.code), fault));
+    }
     let host = mqtt.host.as_deref().and_then(|host| host.parse().ok());
     let judged = match host {
         Some(host) if !anchors.is_empty() => {
