@@ -1,5 +1,6 @@
 //! Changing the passphrase of the key files of CAs.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use base::{Code, Finding, Result, Secret, file};
@@ -22,6 +23,9 @@ use crate::profile_ca;
 pub struct CaPassphraseRequest {
     /// The CAs; empty for all that have a key file in the store.
     pub cas: Vec<Ca>,
+    /// The new passphrase, if it is known before the keys are open. With all CAs, keys that have it already are opened with
+    /// it: those that were changed by themselves before.
+    pub new: Option<Secret>,
     /// Say what would happen, and write nothing.
     pub dry_run: bool,
 }
@@ -93,7 +97,8 @@ pub fn change(
     let store = workspace.open_store("ca passphrase")?;
     // Read again: another verb may have replaced a CA until the store was locked.
     let (keys, _) = self::keys(workspace, request)?;
-    let opened = open_all(workspace, &keys)?;
+    let present = request.new.as_ref().filter(|_| request.cas.is_empty());
+    let opened = open_all(workspace, &keys, present)?;
     let new = passphrase()?;
     let mut files = Vec::new();
     for (place, OpenedKey { key, is_encrypted }) in keys.iter().zip(&opened) {
@@ -153,20 +158,30 @@ fn check(ca: &Ca, keys: &[GenerationKey]) -> Result<()> {
     }
 }
 
-/// Opens every key. A passphrase that has opened one is tried on the next one before another is asked for.
-fn open_all(workspace: &mut Workspace<'_>, keys: &[GenerationKey]) -> Result<Vec<OpenedKey>> {
+/// Opens every key. A passphrase that has opened one is tried on the next one before another is asked for, and `present`
+/// last of all that are known.
+fn open_all(workspace: &mut Workspace<'_>, keys: &[GenerationKey], present: Option<&Secret>) -> Result<Vec<OpenedKey>> {
     let settings = &workspace.config.ca;
     let secrets = &mut workspace.secrets;
-    let mut known: Option<Secret> = None;
+    let (mut known, mut asked): (Option<Secret>, Option<Secret>) = (None, None);
     let mut opened = Vec::new();
     for place in keys {
         let path = place.dir.join(KEY_FILE);
         let bytes = file::read_secret(&path, FILE_LIMIT)?;
         let mut given = None;
-        let key = open_key(&bytes, &mut |again| {
-            given = match &known {
-                Some(known) if !again => Some(known.clone()),
-                _ => secrets.of_ca(settings, if again { CaSecret::PassphraseAgain } else { CaSecret::Passphrase })?,
+        let mut untried: VecDeque<Secret> = known.iter().chain(&asked).cloned().collect();
+        let mut present = present.cloned();
+        let key = open_key(&bytes, &mut |_| {
+            given = match untried.pop_front() {
+                None if asked.is_none() => {
+                    asked = secrets.of_ca(settings, CaSecret::Passphrase)?;
+                    asked.clone()
+                }
+                None => match present.take() {
+                    None => secrets.of_ca(settings, CaSecret::PassphraseAgain)?,
+                    present => present,
+                },
+                untried => untried,
             };
             Ok(given.clone())
         });

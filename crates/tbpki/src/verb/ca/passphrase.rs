@@ -47,7 +47,7 @@ pub(crate) fn run(args: &ChangePassphraseArgs, context: &mut Context) -> Result<
         let view = workspace.view()?;
         let cas = args.ca.iter().map(|name| rollover::named(&view, name)).collect::<Result<_>>()?;
         drop(view);
-        change(workspace, &CaPassphraseRequest { cas, dry_run: args.dry_run }, &mut passphrase)
+        change(workspace, &CaPassphraseRequest { cas, new: given.clone(), dry_run: args.dry_run }, &mut passphrase)
     })?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
