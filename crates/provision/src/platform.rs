@@ -43,6 +43,8 @@ pub enum Replace {
     Nothing,
     /// The certificates with these credentials ids.
     OneOf(Vec<String>),
+    /// These certificates, and a random token that has taken the place of a revoked one.
+    OneOfOrRandomToken(Vec<String>),
     /// One of the same type.
     SameKind,
     /// Any.

@@ -365,3 +365,66 @@ fn a_service_that_is_killed_during_the_swap_is_continued_by_the_next_one() {
     assert_eq!((scene.credential(), scene.roles()), (scene.x509("b"), roles(["superseded", "current"])));
     assert_eq!(saves(sim), before, "nothing is written twice");
 }
+
+#[test]
+fn a_device_that_was_revoked_comes_back_with_a_new_password_and_other_tokens_stay() {
+    let scene = Scene::new();
+    let service = scene.service();
+    scene.fetch(&service, "a", None);
+    confirm(&service, "a");
+    scene.ok(&["revoke", "--device", "pump-1"]);
+    assert!(matches!(scene.credential(), Some((CredentialsType::AccessToken, _))), "{:?}", scene.credential());
+    // The revoked certificate stays away.
+    service.confirm("a.pem", "a.key").is(403, "the client certificate is revoked");
+    scene.ok(&["register", "--all"]);
+    assert!(matches!(scene.credential(), Some((CredentialsType::AccessToken, _))), "{:?}", scene.credential());
+    scene.fetch(&service, "b", None);
+    confirm(&service, "b");
+    assert_eq!((scene.credential(), scene.roles()), (scene.x509("b"), roles(["revoked", "current"])));
+    // Once more, and now an operator has set a token of another form meanwhile: it is not ours.
+    scene.ok(&["revoke", "--device", "pump-1"]);
+    let tenant = scene.platform.sign_in();
+    let mut credentials = tenant.credentials(&tenant.device_named("pump-1").unwrap());
+    credentials["credentialsId"] = "chosen-by-an-operator".into();
+    tenant.ok("POST", "/api/device/credentials", Some(&credentials));
+    scene.fetch(&service, "c", None);
+    let sim = scene.platform.sim().unwrap();
+    let reads = || sim.requests().iter().filter(|one| one.path.ends_with("/credentials")).count();
+    let before = reads();
+    let waits = "confirmed; the platform does not have the certificate yet";
+    service.confirm("c.pem", "c.key").is(202, waits);
+    until("looked at", || reads() > before);
+    service.confirm("c.pem", "c.key").is(202, waits);
+    let other = "chosen-by-an-operator".to_owned();
+    assert_eq!(scene.credential(), Some((CredentialsType::AccessToken, other)));
+}
+
+#[test]
+fn a_device_that_was_unregistered_or_deleted_is_registered_again_with_the_certificate_that_it_fetched() {
+    let scene = Scene::new();
+    let service = scene.service();
+    scene.fetch(&service, "a", None);
+    confirm(&service, "a");
+    let undo = scene.ok(&["unregister", "--device", "pump-1"]).stdout_text();
+    assert!(undo.contains("tbpki register --device pump-1 --again --replace"), "{undo}");
+    // Without --again it stays away.
+    let known = |args: &[&str]| scene.platform.known_to(scene.sandbox.tbpki(args), &scene.secret).run();
+    known(&["register", "--device", "pump-1", "--replace"]).ends(1).prints("TBPKI-0259");
+    known(&["register", "--all", "--replace"]).ok();
+    assert!(matches!(scene.credential(), Some((CredentialsType::AccessToken, _))), "{:?}", scene.credential());
+    known(&["register", "--device", "pump-1", "--again", "--replace"]).ok();
+    assert_eq!(scene.credential(), scene.x509("a"));
+
+    // Deleted on the platform, where the ledger does not see it: a renewal waits until it is registered again.
+    let tenant = scene.platform.sign_in();
+    tenant.device_named("pump-1").unwrap();
+    drop(tenant);
+    assert_eq!(scene.credential(), None);
+    scene.fetch(&service, "b", Some("a"));
+    service.confirm("b.pem", "b.key").is(202, "confirmed; the platform does not have the certificate yet");
+    known(&["register", "--all"]).ok();
+    confirm(&service, "b");
+    assert_eq!((scene.credential(), scene.roles()), (scene.x509("b"), roles(["superseded", "current"])));
+    known(&["register", "--all"]).ok();
+    assert_eq!(scene.credential(), scene.x509("b"));
+}

@@ -144,7 +144,10 @@ impl EnrolledSwaps {
     fn wanted(&self, ledger: &Ledger, key: &Key, certificate: Certificate) -> Result<DesiredDevice> {
         let mut expected = Vec::new();
         let mut is_known = false;
+        let mut is_taken_away = false;
         for other in ledger.history(Kind::Device, &key.name)? {
+            // A revocation that has reached the platform has left a random token there.
+            is_taken_away |= other.role == Role::Revoked && other.unregistered_at.is_some();
             // Not revoked ones: if the platform still has such a certificate, its revocation is open, and puts a token
             // there.
             if other.key == *key || matches!(other.role, Role::Revoked | Role::Intended | Role::Void) {
@@ -156,7 +159,13 @@ impl EnrolledSwaps {
         Ok(DesiredDevice {
             name: key.name.clone(),
             credential: DeviceCredential::X509(Box::new(certificate)),
-            replace: if expected.is_empty() { Replace::Nothing } else { Replace::OneOf(expected) },
+            replace: match expected.is_empty() {
+                // After its revocation, a device has this certificate because an operator has made a new one-time password
+                // for it. A device of which another certificate is registered has no token.
+                _ if is_taken_away && !is_known => Replace::OneOfOrRandomToken(expected),
+                true => Replace::Nothing,
+                false => Replace::OneOf(expected),
+            },
             create: (!is_known).then(|| self.create.clone()),
         })
     }

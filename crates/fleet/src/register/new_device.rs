@@ -18,7 +18,7 @@ use super::candidate::{Candidate, RegisterOptions};
 use super::engine::RegisterEngine;
 use super::recorder::{Records, StoreRecorder};
 use super::report::DeviceRegistration;
-use super::source::{Lines, check_not_unregistered, issued_entry, revoked};
+use super::source::{Lines, certificate, check_not_unregistered, issued_entry, revoked};
 use crate::platform::Connection;
 use crate::stop::Stop;
 use store::Workspace;
@@ -90,7 +90,7 @@ fn check_would_be_taken(
     let Some(entry) = view.current(Kind::Device, name.as_str())? else {
         return Ok(());
     };
-    let leaf = IdentityFinder::new(workspace.store_dir()).locate(view, &entry)?.leaf;
+    let leaf = certificate(&mut IdentityFinder::new(workspace.store_dir()), view, &entry)?;
     let present = Candidate { key: entry.key, certificate: leaf, create: registration.create.clone(), expected: None };
     // The present certificate is examined, because the platform would refuse the new one for the same reason.
     let (_, wanted) = present.wanted(RegisterOptions { replace: false, dry_run: true, wait: None });

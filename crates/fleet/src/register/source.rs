@@ -6,6 +6,7 @@ use std::vec::IntoIter;
 use base::text::quote;
 use base::{Code, Error, Result};
 use ledger::{Entry, Filter, JobId, Key, Kind, Role, StagedName, View};
+use pki::Certificate;
 use provision::platform::NewDevice;
 
 use super::candidate::{Candidate, settings_of};
@@ -162,13 +163,10 @@ impl<'a> DeviceSource<'a> {
         recorder: &mut StoreRecorder<'_>,
     ) -> Result<()> {
         let WaitingRenewal { entry, expected } = renewal;
-        match self.finder.locate(recorder.view(), &entry) {
-            Ok(located) => batch.push(Candidate {
-                key: entry.key,
-                certificate: located.leaf,
-                create: self.request.create.clone(),
-                expected,
-            }),
+        match certificate(&mut self.finder, recorder.view(), &entry) {
+            Ok(certificate) => {
+                batch.push(Candidate { key: entry.key, certificate, create: self.request.create.clone(), expected });
+            }
             Err(error) => recorder.reject(entry.key.name, error)?,
         }
         Ok(())
@@ -200,13 +198,26 @@ impl<'a> DeviceSource<'a> {
 
     /// Adds a device with its certificate and its settings, or reports why it has none.
     fn add(&mut self, entry: Entry, batch: &mut Vec<Candidate>, recorder: &mut StoreRecorder<'_>) -> Result<()> {
-        let located = self.finder.locate(recorder.view(), &entry).map(|located| located.leaf);
-        match located.and_then(|leaf| Ok((leaf, self.lines.settings(recorder.view(), &entry, &self.request.create)?))) {
+        let found = certificate(&mut self.finder, recorder.view(), &entry);
+        match found.and_then(|leaf| Ok((leaf, self.lines.settings(recorder.view(), &entry, &self.request.create)?))) {
             Ok((certificate, create)) => batch.push(Candidate { key: entry.key, certificate, create, expected: None }),
             Err(error) => recorder.reject(entry.key.name, error)?,
         }
         Ok(())
     }
+}
+
+/// The certificate of a generation: from its files, or from the ledger if the device has fetched it over the network.
+///
+/// # Errors
+/// Those of [`IdentityFinder::locate`] if the ledger does not have it either.
+pub(super) fn certificate(finder: &mut IdentityFinder, view: &View, entry: &Entry) -> Result<Certificate> {
+    // The files first: most devices of a fleet have some, and each question to the ledger takes time.
+    finder.locate(view, entry).map(|located| located.leaf).or_else(|missing| {
+        let Some(sent) = view.enrolled(&entry.key)? else { return Err(missing) };
+        let certificate = Certificate::from_der(&sent.certificate)?;
+        if entry.fingerprint == Some(certificate.fingerprint()) { Ok(certificate) } else { Err(missing) }
+    })
 }
 
 /// The settings of devices in the lines of their jobs. The lines of the last shard stay in memory.

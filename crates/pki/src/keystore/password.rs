@@ -56,6 +56,11 @@ pub fn generate() -> Result<Secret> {
     Ok(Secret::new(password))
 }
 
+/// Whether a text has the form of the passwords that [`generate`] makes.
+pub fn is_of_generated_form(text: &str) -> bool {
+    text.len() == GENERATED_LENGTH && text.bytes().all(|byte| ALPHABET.contains(&byte))
+}
+
 /// The letter for a random byte. Bytes above the largest multiple of the alphabet's size give none: taking them modulo
 /// that size would make the first letters likelier than the others.
 fn letter(byte: u8) -> Option<char> {
@@ -101,7 +106,13 @@ mod tests {
     fn generated_passwords_pass_the_check_and_differ() {
         let passwords: BTreeSet<String> = (0..100).map(|_| generate().unwrap().reveal().to_owned()).collect();
         assert_eq!(passwords.len(), 100);
+        for other in
+            ["", "A1_TEST_TOKEN", "abcdefghjkmnpqrstuvw", "abcdefghijkmnopqrstuvwx0", "abcdefghijkmnopqrstuvwxyz"]
+        {
+            assert!(!is_of_generated_form(other), "{other}");
+        }
         for password in passwords {
+            assert!(is_of_generated_form(&password));
             assert_eq!(password.len(), GENERATED_LENGTH);
             assert!(
                 password.chars().all(|character| character.is_ascii_alphanumeric() && !"0O1Il".contains(character))

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use base::text::quote;
 use base::{Code, Error, Finding, Result};
+use pki::keystore::password;
 use serde_json::{Map, Value, json};
 
 use super::ThingsBoard;
@@ -271,9 +272,14 @@ fn may_exist(error: &Error) -> bool {
 
 /// Checks that the device's credential may be replaced.
 fn check_replaceable(there: &Credentials, wanted: &DesiredDevice) -> Result<()> {
+    let is_one_of = |ids: &[String]| there.kind() == "X509_CERTIFICATE" && ids.iter().any(|id| id == there.id());
     let may = match &wanted.replace {
         Replace::Nothing => false,
-        Replace::OneOf(ids) => there.kind() == "X509_CERTIFICATE" && ids.iter().any(|id| id == there.id()),
+        Replace::OneOf(ids) => is_one_of(ids),
+        // A token that another party has chosen has another form, for example the 20 characters of ThingsBoard's own.
+        Replace::OneOfOrRandomToken(ids) => {
+            is_one_of(ids) || there.kind() == "ACCESS_TOKEN" && password::is_of_generated_form(there.id())
+        }
         Replace::SameKind => there.kind() == kind(&wanted.credential),
         Replace::Anything => true,
     };
@@ -282,7 +288,7 @@ fn check_replaceable(there: &Credentials, wanted: &DesiredDevice) -> Result<()> 
     }
     let error = Code::OtherCredential.error(format!("the device {:?} logs in with {}", wanted.name, there.described()));
     Err(match &wanted.replace {
-        Replace::OneOf(_) => error.because("only the certificate that the ledger expects is replaced").fix(
+        Replace::OneOf(_) | Replace::OneOfOrRandomToken(_) => error.because("only the certificate that the ledger expects is replaced").fix(
             "find out who changed it; `tbpki register --device NAME --replace` puts the present certificate there again",
         ),
         _ => error.fix("use --replace if that credential is no longer needed"),
