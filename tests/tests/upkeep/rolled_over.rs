@@ -56,7 +56,7 @@ fn roles(sandbox: &Sandbox) -> Vec<(String, u64, String)> {
 #[track_caller]
 fn is_signed_by(sandbox: &Sandbox, device: &str, ca: &str) -> bool {
     let chain = format!("pki/devices/{device}/chain.pem");
-    let ca = sandbox.text(&format!("pki/ca/{ca}/cert.pem"));
+    let ca = sandbox.text(format!("pki/ca/{ca}/cert.pem"));
     sandbox.text(&chain).contains(ca.trim())
 }
 

@@ -4,11 +4,13 @@
 pub(crate) mod checks;
 pub(crate) mod fetched;
 mod late_copies;
+pub(crate) mod outdated;
 pub(crate) mod pending;
 mod prune;
+mod recorded;
 mod rule;
 
-use base::file::{self, Ownership};
+use base::file;
 use base::text::quote;
 use base::{Code, Error, Finding, Result, Severity};
 use config::{Days, Origin, Setting};
@@ -18,13 +20,9 @@ use pki::key::PublicKey;
 use pki::pem_bundle::PemBundle;
 use pki::profile::Profile;
 use pki::{Algorithm, Certificate, PrivateKey, San, Subject};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use store::ca::{Ca, Hierarchy};
-use store::file_names::{CHAIN, server_chain};
 use store::{FILE_LIMIT, SELF, Store, Workspace, identity_dir};
 
-use crate::delivery::CopyDestination;
 use crate::files::device::DeviceFiles;
 use crate::files::server::ServerFiles;
 use crate::files::table::FileTable;
@@ -34,8 +32,10 @@ use crate::parameters::RequestedParameters;
 use crate::report::{FileReport, IdentityOutcome, IdentityReport};
 
 pub use fetched::{earlier_copies, is_fetched, with_holder};
-pub use pending::{Installed, PendingFiles, install, outdated, remove_outdated};
+pub use outdated::{outdated, remove_outdated};
+pub use pending::{Installed, PendingFiles, install};
 pub use prune::prune;
+use recorded::{RecordedRequest, chain_file, copies, recorded};
 pub use rule::{RenewalRule, due_from};
 
 /// The way in which an identity is renewed.
@@ -49,17 +49,6 @@ pub struct RenewRequest {
     pub hook: bool,
     /// Say what would happen, and write nothing.
     pub dry_run: bool,
-}
-
-/// The parameters that the ledger has of an identity, as far as a renewal needs them.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct RecordedRequest {
-    days: u32,
-    csr: Option<String>,
-    prefix: String,
-    single_file: bool,
-    include_root: bool,
 }
 
 /// The properties that stay the same.
@@ -161,22 +150,6 @@ pub fn settle_interrupted(store: &mut Store, unfinished: &Entry) -> Result<Optio
         return Ok(None);
     }
     settle(store, kind, name, &chain_file(kind, &recorded(unfinished)?))
-}
-
-/// The parameters that the ledger has of an identity.
-fn recorded<T: DeserializeOwned>(entry: &Entry) -> Result<T> {
-    serde_json::from_str(entry.parameters.as_str()).map_err(|error| {
-        Code::LedgerUnreadable.error("the parameters of an identity are damaged").caused_by(error).item(&entry.key.name)
-    })
-}
-
-/// The file with the chain, leaf first.
-fn chain_file(kind: Kind, asked: &RecordedRequest) -> String {
-    match kind {
-        Kind::Server => server_chain(&asked.prefix),
-        // `--prefix` renames only the extra files of a device, so that this one needs no parameters.
-        _ => CHAIN.to_owned(),
-    }
 }
 
 fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
@@ -460,16 +433,6 @@ fn carry_out(
             findings: Vec::new(),
         }),
     }
-}
-
-/// The directory that got copies of the present generation, if it is a directory of this machine.
-fn copies(entry: &Entry) -> Option<CopyDestination> {
-    let dir = entry.copies.as_ref().map(std::path::PathBuf::from).filter(|dir| dir.is_dir())?;
-    let ownership = match entry.key.kind {
-        Kind::Server => Ownership::of_server(None, None),
-        _ => Ownership::default(),
-    };
-    Some(CopyDestination { dir, ownership })
 }
 
 fn read_key(path: Option<&std::path::Path>) -> Result<Option<PrivateKey>> {

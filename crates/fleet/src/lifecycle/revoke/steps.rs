@@ -13,7 +13,7 @@ use store::ca::generations::retired_certificates;
 
 use super::withdrawal;
 use crate::lifecycle::revoke::report::RevokeReport;
-use crate::lifecycle::upkeep::repair::take_over_listed;
+use crate::lifecycle::upkeep::repair::listed_revocations::take_over_listed;
 use crate::mass::ProgressCounter;
 use crate::platform::Connection;
 

@@ -1,7 +1,7 @@
 //! The ledger compared with the files, and with the platform.
 
 mod cas;
-mod lists;
+pub(super) mod lists;
 pub(super) mod platform;
 
 use std::collections::{BTreeSet, HashSet};
@@ -16,8 +16,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use store::shard::{Layout, ShardStore};
 use store::{Store, Workspace, rollback};
-
-pub(super) use lists::{Listed, listed};
 
 use super::parts::{Known, look_up};
 pub use super::parts::{Problem, ProblemKind};

@@ -8,6 +8,7 @@ mod doubt;
 mod dry_run;
 pub(super) mod issuers;
 mod jobs;
+pub mod listed_revocations;
 mod report;
 
 use std::path::Path;
@@ -15,12 +16,12 @@ use std::path::Path;
 use base::Result;
 use base::file::BulkDir;
 use identity::lifecycle::renew::remove_outdated;
-use ledger::{Kind, KnownIdentity, Revocation, Role, SerialNumber, State, Transaction, View};
+use ledger::{Kind, KnownIdentity, Role, SerialNumber, State, Transaction, View};
 use provision::thingsboard::StoredCredential;
 use store::file_names::PENDING;
 use store::{Store, Workspace, kind_dir, rollback};
 
-use super::check::{Listed, PlatformCompared, listed, platform};
+use super::check::{PlatformCompared, platform};
 use super::parts::{Known, Problem, ProblemKind, look_up};
 use super::scan::{FilesOf, Places, Seen, scan};
 pub(super) use candidate::Candidate;
@@ -54,7 +55,7 @@ pub fn repair(workspace: &mut Workspace<'_>, request: &RepairRequest) -> Result<
     let (candidates, jobs) = gather(workspace, store.dir(), &store.ledger, &issuers, &mut report)?;
     record(&mut store, &candidates, &jobs, &mut report)?;
     // Before the platform is compared: a device that a list revokes is then not looked up as one in use.
-    revocations(workspace, &mut store, &mut report)?;
+    report.revocations = listed_revocations::take_over(workspace, &mut store)?;
     if workspace.config.platform.url.value.is_none() {
         report.platform = PlatformCompared::NotConfigured;
     } else if !request.offline {
@@ -208,59 +209,6 @@ fn remove_outdated_renewals(store: &Store) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Takes over revocations from published lists into a restored ledger that was not compared yet: a list that is written
-/// from it would otherwise lack what was revoked after the backup.
-///
-/// # Errors
-/// Those of the ledger and of the files.
-pub fn take_over_listed(workspace: &Workspace<'_>, store: &mut Store) -> Result<()> {
-    if store.ledger.status()?.restored_at.is_none() {
-        return Ok(());
-    }
-    revocations(workspace, store, &mut RepairReport::default())
-}
-
-/// Takes over revocations from published lists.
-fn revocations(workspace: &Workspace<'_>, store: &mut Store, report: &mut RepairReport) -> Result<()> {
-    let lost = listed(workspace, &store.ledger)?;
-    store.ledger.transaction(|transaction| lost.iter().try_for_each(|listed| revocation(transaction, listed)))?;
-    report.revocations = lost.len().try_into().unwrap_or(u64::MAX);
-    Ok(())
-}
-
-fn revocation(transaction: &Transaction<'_>, listed: &Listed) -> Result<()> {
-    let revocation = Revocation { at: listed.since, reason: listed.reason.map(str::to_owned) };
-    let rows = transaction.by_serial(&listed.serial)?;
-    let row = rows.iter().find(|row| row.issuer == listed.issuer && row.role.can_be_revoked());
-    if let Some(row) = row {
-        return transaction.revoke_as_listed(&row.key, &revocation);
-    }
-    // The certificate itself is gone. The row keeps its serial number on the lists of its CA.
-    transaction
-        .record_known(&KnownIdentity {
-            identity: ledger::NewIdentity {
-                kind: Kind::Device,
-                name: format!("revoked-{}", listed.serial),
-                serial: listed.serial.clone(),
-                profile: "unknown".to_owned(),
-                algorithm: "unknown".to_owned(),
-                parameters: ledger::Parameters::of(&serde_json::Map::new())?,
-                issuer: listed.issuer.clone(),
-                not_before: listed.since,
-                not_after: listed.ca_ends,
-            },
-            // No certificate has this hash, so no file is ever taken for this row.
-            issued: ledger::IssuedRecord { fingerprint: [0; 32], credentials_id: None },
-            role: Role::Revoked,
-            issuer_generation: None,
-            issued_at: listed.since,
-            origin: ledger::Origin::Repaired,
-            job: None,
-            revocation: Some(revocation),
-        })
-        .map(drop)
 }
 
 /// Corrects registrations as the platform shows them.

@@ -9,7 +9,7 @@ use ledger::{Entry, Key, Kind};
 use store::{FILE_LIMIT, Store, identity_dir};
 
 use super::pending::Installed;
-use super::{RecordedRequest, chain_file, copies, recorded};
+use super::recorded::{RecordedRequest, chain_file, copies, recorded};
 use crate::files::device::DeviceFiles;
 use crate::files::server::ServerFiles;
 use crate::files::table::FileTable;

@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use base::file::{self, BulkDir, FileSet, Ownership};
+use base::file::{self, FileSet, Ownership};
 use base::text::quote;
 use base::{Code, Result};
-use ledger::{Entry, Kind, Role, State, View};
+use ledger::{Entry, Kind, Role};
 use pki::Certificate;
-use store::file_names::{CHAIN, PENDING, is_of_identity};
+use store::file_names::PENDING;
 use store::{FILE_LIMIT, Store, Workspace, identity_dir};
 
-use super::{RecordedRequest, chain_file, copies, late_copies, recorded};
+use super::late_copies;
+use super::recorded::{RecordedRequest, chain_file, copies, recorded};
 use crate::files::device::DeviceFiles;
 use crate::issuance::first_in;
 
@@ -96,47 +97,6 @@ pub(super) fn prune(workspace: &Workspace<'_>, present: &Entry) -> Result<()> {
     let later = history.iter().filter(|entry| entry.role != Role::Pending);
     let suffixes: Vec<String> = later.map(|entry| format!(".{}", entry.serial)).chain([".old".to_owned()]).collect();
     super::prune::remove(&pending_dir(workspace.store_dir(), present), &suffixes)
-}
-
-/// The generation in `pending/` of a device, if it is not pending any more and never was in use: no verb needs its files.
-///
-/// # Errors
-/// Those of the ledger and of the files.
-pub fn outdated(store: &Path, view: &View, name: &str) -> Result<Option<Entry>> {
-    let dir = identity_dir(store, Kind::Device, name).join(PENDING);
-    let leaf = if dir.is_dir() { first_in(&dir.join(CHAIN))? } else { None };
-    let Some(leaf) = leaf else { return Ok(None) };
-    let row = view.history(Kind::Device, name)?.into_iter().find(|row| row.fingerprint == Some(leaf.fingerprint()));
-    // A device can still hold one that the platform had; the only copy of its key is here until it was moved.
-    let is_outdated = |row: &Entry| match row.role {
-        Role::Revoked | Role::Void => true,
-        Role::Superseded | Role::Retired => row.reached(State::Registered).is_none(),
-        Role::Intended | Role::Current | Role::Pending => false,
-    };
-    Ok(row.filter(is_outdated))
-}
-
-/// Removes the files of [`outdated`], and the directory unless the user has put other files there. Returns whether there
-/// were any.
-///
-/// # Errors
-/// Those of the ledger and of the disk.
-pub fn remove_outdated(store: &Path, view: &View, name: &str) -> Result<bool> {
-    if outdated(store, view, name)?.is_none() {
-        return Ok(false);
-    }
-    let own = identity_dir(store, Kind::Device, name);
-    let mut names = BulkDir::open(own.join(PENDING))?.names()?;
-    // Leftovers of killed writes and the lock are not the user's.
-    names.retain(|file| !file.starts_with(".tbpki-") && file != ".lock");
-    if names.iter().all(|file| is_of_identity(file)) {
-        // In one step: a part of the files would look like a damaged renewal.
-        return file::remove(&own, PENDING);
-    }
-    for file in names.iter().filter(|file| is_of_identity(file)) {
-        file::remove(own.join(PENDING), file)?;
-    }
-    Ok(true)
 }
 
 /// The generation that was current before this one.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use base::Result;
 use base::text::printable;
-use fleet::lifecycle::upkeep::repair::take_over_listed;
+use fleet::lifecycle::upkeep::repair::listed_revocations::take_over_listed;
 use identity::lifecycle::revocation_lists::{self, RevocationListsReport};
 
 use super::super::identity::report::write_files;

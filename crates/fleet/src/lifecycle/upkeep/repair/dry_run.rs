@@ -11,7 +11,8 @@ use store::Workspace;
 
 use super::issuers::{Issuers, record_cas};
 use super::report::RepairReport;
-use super::{PlatformCompared, RepairRequest, doubt, gather, listed, platform};
+use super::{PlatformCompared, RepairRequest, doubt, gather, platform};
+use crate::lifecycle::upkeep::check::lists::listed;
 
 /// An empty ledger outside of the store, in the place of one that is lost.
 struct EmptyLedger {

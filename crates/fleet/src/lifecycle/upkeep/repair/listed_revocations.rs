@@ -1,0 +1,59 @@
+//! Revocations that published lists have and the ledger lacks.
+
+use base::Result;
+use ledger::{IssuedRecord, Kind, KnownIdentity, NewIdentity, Origin, Parameters, Revocation, Role, Transaction};
+use store::{Store, Workspace};
+
+use crate::lifecycle::upkeep::check::lists::{Listed, listed};
+
+/// Takes over revocations from published lists into a restored ledger that was not compared yet: a list that is written
+/// from it would otherwise lack what was revoked after the backup.
+///
+/// # Errors
+/// Those of the ledger and of the files.
+pub fn take_over_listed(workspace: &Workspace<'_>, store: &mut Store) -> Result<()> {
+    if store.ledger.status()?.restored_at.is_none() {
+        return Ok(());
+    }
+    take_over(workspace, store).map(drop)
+}
+
+/// Takes over revocations from published lists, and returns their number.
+pub(super) fn take_over(workspace: &Workspace<'_>, store: &mut Store) -> Result<u64> {
+    let lost = listed(workspace, &store.ledger)?;
+    store.ledger.transaction(|transaction| lost.iter().try_for_each(|listed| revocation(transaction, listed)))?;
+    Ok(lost.len().try_into().unwrap_or(u64::MAX))
+}
+
+fn revocation(transaction: &Transaction<'_>, listed: &Listed) -> Result<()> {
+    let revocation = Revocation { at: listed.since, reason: listed.reason.map(str::to_owned) };
+    let rows = transaction.by_serial(&listed.serial)?;
+    let row = rows.iter().find(|row| row.issuer == listed.issuer && row.role.can_be_revoked());
+    if let Some(row) = row {
+        return transaction.revoke_as_listed(&row.key, &revocation);
+    }
+    // The certificate itself is gone. The row keeps its serial number on the lists of its CA.
+    transaction
+        .record_known(&KnownIdentity {
+            identity: NewIdentity {
+                kind: Kind::Device,
+                name: format!("revoked-{}", listed.serial),
+                serial: listed.serial.clone(),
+                profile: "unknown".to_owned(),
+                algorithm: "unknown".to_owned(),
+                parameters: Parameters::of(&serde_json::Map::new())?,
+                issuer: listed.issuer.clone(),
+                not_before: listed.since,
+                not_after: listed.ca_ends,
+            },
+            // No certificate has this hash, so no file is ever taken for this row.
+            issued: IssuedRecord { fingerprint: [0; 32], credentials_id: None },
+            role: Role::Revoked,
+            issuer_generation: None,
+            issued_at: listed.since,
+            origin: Origin::Repaired,
+            job: None,
+            revocation: Some(revocation),
+        })
+        .map(drop)
+}
