@@ -234,7 +234,7 @@ impl Operator {
             _ => {}
         }
         if let Some((confirmed, total)) = pending.peers {
-            let kind = if ca == "server-root" { "devices" } else { "brokers" };
+            let kind = if ca == "server-root" { "device" } else { "broker" };
             let says = format!("{} of {total} {kind}", total - confirmed);
             self.world.refused(&["ca", "activate", ca], "TBPKI-0320", &says);
         }
