@@ -317,7 +317,7 @@ fn device(workspace: &mut Workspace<'_>, entry: &Entry, same: &Same, errand: Err
     let name = entry.key.name.as_str();
     let dir = identity_dir(workspace.store_dir(), Kind::Device, name);
     let anchors = workspace.client_anchors()?;
-    let prefix = if same.asked.prefix.is_empty() { name } else { same.asked.prefix.as_str() };
+    let prefix = same.asked.file_prefix(name);
     let holds_key = same.asked.csr.is_none();
     // No format is asked for. The files in the directory decide what is written: an identity keeps its formats.
     let files = DeviceFiles { prefix, formats: &[], holds_key, has_anchors: !anchors.is_empty(), keystore: None };

@@ -3,16 +3,13 @@
 
 use std::path::Path;
 
-use base::file::{self, FileSet};
+use base::file::FileSet;
 use base::{Code, Error, Result};
 use ledger::{Entry, Key, Kind};
-use store::{FILE_LIMIT, Store, identity_dir};
+use store::{Store, identity_dir};
 
 use super::pending::Installed;
-use super::recorded::{RecordedRequest, chain_file, copies, recorded};
-use crate::files::device::DeviceFiles;
-use crate::files::server::ServerFiles;
-use crate::files::table::FileTable;
+use super::recorded::{RecordedRequest, add_files, chain_file, copies, recorded};
 use crate::issuance::first_in;
 
 /// The directory that must get copies of a generation and is not there.
@@ -69,29 +66,7 @@ pub(super) fn deliver(store: &Store, entry: &Entry) -> Result<Installed> {
         }
         set = set.replacing(leaf.serial_hex());
     }
-    for row in table(entry, &asked).with_those_in(&own).written() {
-        if let Some(bytes) = file::read_optional(own.join(&row.name), FILE_LIMIT)? {
-            set.add(&row.name, bytes, row.mode())?;
-        }
-    }
+    add_files(&mut set, &own, entry, &asked)?;
     set.commit()?;
     Ok(Installed::Copies(out.dir))
-}
-
-/// The files that an identity can have.
-fn table(entry: &Entry, asked: &RecordedRequest) -> FileTable {
-    let holds_key = asked.csr.is_none();
-    if entry.key.kind == Kind::Server {
-        return ServerFiles {
-            prefix: &asked.prefix,
-            formats: &[],
-            holds_key,
-            single_file: asked.single_file,
-            include_root: asked.include_root,
-            clients_ca: Vec::new(),
-        }
-        .table();
-    }
-    let prefix = if asked.prefix.is_empty() { entry.key.name.as_str() } else { asked.prefix.as_str() };
-    DeviceFiles { prefix, formats: &[], holds_key, has_anchors: true, keystore: None }.table()
 }

@@ -8,11 +8,10 @@ use base::{Code, Result};
 use ledger::{Entry, Kind, Role};
 use pki::Certificate;
 use store::file_names::PENDING;
-use store::{FILE_LIMIT, Store, Workspace, identity_dir};
+use store::{Store, Workspace, identity_dir};
 
 use super::late_copies;
-use super::recorded::{RecordedRequest, chain_file, copies, recorded};
-use crate::files::device::DeviceFiles;
+use super::recorded::{RecordedRequest, add_files, chain_file, copies, recorded};
 use crate::issuance::first_in;
 
 /// The files of a pending generation, in the store.
@@ -113,20 +112,11 @@ fn before(store: &Store, entry: &Entry) -> Result<Option<Entry>> {
 
 /// The files of a directory, to be put into another one in place of those with the same names.
 fn set(target: &Path, from: &Path, entry: &Entry, suffix: &str) -> Result<FileSet> {
-    let asked: RecordedRequest = recorded(entry)?;
-    let prefix = if asked.prefix.is_empty() { entry.key.name.as_str() } else { asked.prefix.as_str() };
-    let holds_key = asked.csr.is_none();
-    let files =
-        DeviceFiles { prefix, formats: &[], holds_key, has_anchors: true, keystore: None }.table().with_those_in(from);
     // Copies can be of an earlier generation than the store's files; a kept file is named after what it really is.
     let present = first_in(&target.join(chain_file(Kind::Device, &RecordedRequest::default()))).ok().flatten();
     let suffix = present.map_or_else(|| suffix.to_owned(), |leaf| leaf.serial_hex());
     let mut set = FileSet::new(target).replacing(suffix).owned_by(Ownership::default());
-    for row in files.written() {
-        if let Some(bytes) = file::read_optional(from.join(&row.name), FILE_LIMIT)? {
-            set.add(&row.name, bytes, row.mode())?;
-        }
-    }
+    add_files(&mut set, from, entry, &recorded(entry)?)?;
     Ok(set)
 }
 

@@ -1,15 +1,19 @@
 //! What the ledger has recorded about an identity: how it was asked for, and where its copies are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use base::file::Ownership;
+use base::file::{self, FileSet, Ownership};
 use base::{Code, Result};
 use ledger::{Entry, Kind};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use store::FILE_LIMIT;
 use store::file_names::{CHAIN, server_chain};
 
 use crate::delivery::CopyDestination;
+use crate::files::device::DeviceFiles;
+use crate::files::server::ServerFiles;
+use crate::files::table::FileTable;
 
 /// The parameters that the ledger has of an identity, as far as a renewal needs them.
 #[derive(Debug, Default, Deserialize)]
@@ -20,6 +24,13 @@ pub(super) struct RecordedRequest {
     pub(super) prefix: String,
     pub(super) single_file: bool,
     pub(super) include_root: bool,
+}
+
+impl RecordedRequest {
+    /// What the names of a device's extra files begin with.
+    pub(super) fn file_prefix<'a>(&'a self, name: &'a str) -> &'a str {
+        if self.prefix.is_empty() { name } else { &self.prefix }
+    }
 }
 
 /// The parameters that the ledger has of an identity.
@@ -46,4 +57,32 @@ pub(super) fn copies(entry: &Entry) -> Option<CopyDestination> {
         _ => Ownership::default(),
     };
     Some(CopyDestination { dir, ownership })
+}
+
+/// Adds the files of an identity in a directory to a set.
+pub(super) fn add_files(set: &mut FileSet, from: &Path, entry: &Entry, asked: &RecordedRequest) -> Result<()> {
+    for row in table(entry, asked).with_those_in(from).written() {
+        if let Some(bytes) = file::read_optional(from.join(&row.name), FILE_LIMIT)? {
+            set.add(&row.name, bytes, row.mode())?;
+        }
+    }
+    Ok(())
+}
+
+/// The files that an identity can have.
+fn table(entry: &Entry, asked: &RecordedRequest) -> FileTable {
+    let holds_key = asked.csr.is_none();
+    if entry.key.kind == Kind::Server {
+        return ServerFiles {
+            prefix: &asked.prefix,
+            formats: &[],
+            holds_key,
+            single_file: asked.single_file,
+            include_root: asked.include_root,
+            clients_ca: Vec::new(),
+        }
+        .table();
+    }
+    let prefix = asked.file_prefix(&entry.key.name);
+    DeviceFiles { prefix, formats: &[], holds_key, has_anchors: true, keystore: None }.table()
 }
