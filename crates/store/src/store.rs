@@ -7,13 +7,11 @@ use std::time::Duration;
 
 use base::file::{self, Lock};
 use base::{Code, Error, Result};
-use ledger::{
-    Entry, Filter, IssuedRecord, Key, Kind, Ledger, NewIdentity, Parameters, SerialNumber, Transaction, View,
-};
-use pki::profile::Profile;
+use ledger::{Entry, Filter, IssuedRecord, Key, Kind, Ledger, Parameters, Transaction, View};
 
 use crate::ca::Ca;
 use crate::ca::generations::{self, cross_name};
+use crate::ca::recorded::new_identity;
 use crate::ca::recorded::{record_generations, was_rolled_over};
 use crate::location::StoreLocation;
 use crate::paths::{holds_identities, kind_dir};
@@ -224,17 +222,8 @@ fn is_the_same(view: &View, entry: &Entry, ca: &Ca, dir: &Path) -> Result<()> {
 fn record(transaction: &Transaction<'_>, ca: &Ca, dir: &Path) -> Result<()> {
     let certificates = ca.certificates(dir)?;
     let Some(certificate) = certificates.first() else { return Ok(()) };
-    let generation = transaction.intend(&NewIdentity {
-        kind: Kind::Ca,
-        name: ca.name(),
-        serial: SerialNumber::new(certificate.serial())?,
-        profile: if ca.is_root() { Profile::Root } else { Profile::IssuingCa }.name().to_owned(),
-        algorithm: certificate.algorithm_name(),
-        parameters: Parameters::of(&certificate.subject())?,
-        issuer: ca.root().name(),
-        not_before: certificate.not_before(),
-        not_after: certificate.not_after(),
-    })?;
+    let parameters = Parameters::of(&certificate.subject())?;
+    let generation = transaction.intend(&new_identity(ca, ca.name(), certificate, parameters)?)?;
     let key = Key { kind: Kind::Ca, name: ca.name(), generation };
     transaction.issued(&key, &IssuedRecord { fingerprint: certificate.fingerprint(), credentials_id: None })
 }

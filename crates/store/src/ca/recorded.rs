@@ -154,17 +154,7 @@ fn known_ca(
 ) -> Result<KnownIdentity> {
     let certificate = &own.certificate;
     Ok(KnownIdentity {
-        identity: NewIdentity {
-            kind: Kind::Ca,
-            name,
-            serial: SerialNumber::new(certificate.serial())?,
-            profile: if ca.is_root() { Profile::Root } else { Profile::IssuingCa }.name().to_owned(),
-            algorithm: certificate.algorithm_name(),
-            parameters,
-            issuer: ca.root().name(),
-            not_before: certificate.not_before(),
-            not_after: certificate.not_after(),
-        },
+        identity: new_identity(ca, name, certificate, parameters)?,
         issued: IssuedRecord {
             fingerprint: certificate.fingerprint(),
             credentials_id: Some(certificate.credentials_id()),
@@ -176,6 +166,26 @@ fn known_ca(
         origin: Origin::Repaired,
         job: None,
         revocation: None,
+    })
+}
+
+/// A certificate of a CA as the ledger records it.
+pub(crate) fn new_identity(
+    ca: &Ca,
+    name: String,
+    certificate: &Certificate,
+    parameters: Parameters,
+) -> Result<NewIdentity> {
+    Ok(NewIdentity {
+        kind: Kind::Ca,
+        name,
+        serial: SerialNumber::new(certificate.serial())?,
+        profile: if ca.is_root() { Profile::Root } else { Profile::IssuingCa }.name().to_owned(),
+        algorithm: certificate.algorithm_name(),
+        parameters,
+        issuer: ca.root().name(),
+        not_before: certificate.not_before(),
+        not_after: certificate.not_after(),
     })
 }
 
