@@ -13,6 +13,8 @@ use crate::asn1::tlv::{SEQUENCE, SET, push_header, tlv};
 mod attribute;
 mod comparison;
 mod requested;
+#[cfg(test)]
+mod sample;
 mod server;
 pub use attribute::AttributeKind;
 use attribute::{Attribute, AttributeValue};

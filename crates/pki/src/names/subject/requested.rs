@@ -49,27 +49,11 @@ fn shown(attribute: &Attribute) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::asn1::tlv::{OBJECT_IDENTIFIER, SEQUENCE, SET, tlv};
+    use crate::names::subject::sample::{CN, O, Parts, SERIAL, name};
 
-    const CN: &[u8] = &[0x55, 4, 3];
-    const O: &[u8] = &[0x55, 4, 10];
     const OU: &[u8] = &[0x55, 4, 11];
-    const SERIAL: &[u8] = &[0x55, 4, 5];
     const UID: &[u8] = &[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 0x01, 0x01];
     const EMAIL: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x01];
-
-    /// Type, string tag and content of an attribute.
-    type Parts<'a> = (&'a [u8], u8, &'a [u8]);
-
-    /// A name of sets of attributes.
-    fn name(rdns: &[&[Parts<'_>]]) -> Subject {
-        let attribute =
-            |(kind, tag, value): &Parts<'_>| tlv(SEQUENCE, &[tlv(OBJECT_IDENTIFIER, kind), tlv(*tag, value)].concat());
-        let sets: Vec<u8> =
-            rdns.iter().flat_map(|rdn| tlv(SET, &rdn.iter().flat_map(attribute).collect::<Vec<u8>>())).collect();
-        Subject::from_der(&tlv(SEQUENCE, &sets)).unwrap()
-    }
 
     #[test]
     fn the_name_and_parts_of_the_base_may_be_asked_for() {

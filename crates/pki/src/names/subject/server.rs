@@ -104,21 +104,7 @@ fn shown(attribute: &Attribute) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::asn1::tlv::{OBJECT_IDENTIFIER, SEQUENCE, SET, tlv};
-
-    const CN: &[u8] = &[0x55, 4, 3];
-    const O: &[u8] = &[0x55, 4, 10];
-    const SERIAL: &[u8] = &[0x55, 4, 5];
-
-    type Parts<'a> = (&'a [u8], u8, &'a [u8]);
-
-    fn name(rdns: &[&[Parts<'_>]]) -> Subject {
-        let attribute =
-            |(kind, tag, value): &Parts<'_>| tlv(SEQUENCE, &[tlv(OBJECT_IDENTIFIER, kind), tlv(*tag, value)].concat());
-        let sets: Vec<u8> =
-            rdns.iter().flat_map(|rdn| tlv(SET, &rdn.iter().flat_map(attribute).collect::<Vec<u8>>())).collect();
-        Subject::from_der(&tlv(SEQUENCE, &sets)).unwrap()
-    }
+    use crate::names::subject::sample::{CN, O, Parts, SERIAL, name};
 
     fn fault(subject: &Subject) -> Option<String> {
         subject.server_fault(
