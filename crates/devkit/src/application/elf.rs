@@ -216,10 +216,7 @@ fn wrong_chip(chip: Chip, why: String) -> Error {
 
 /// The error of a program for a machine that no chip has.
 fn other_machine(chip: Chip, why: String) -> Error {
-    Code::WrongChip
-        .error(format!("this application is not for the {chip}"))
-        .because(why)
-        .fix(format!("name the ELF file or the image that was built for the {chip}"))
+    wrong_chip(chip, why).fix(format!("name the ELF file or the image that was built for the {chip}"))
 }
 
 fn unreadable(what: impl Into<String>) -> Error {

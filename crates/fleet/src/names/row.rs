@@ -33,11 +33,7 @@ pub(super) fn put(name: &mut StagedName, column: &Column, field: &str) -> Result
             // Line breaks and tabs are legal in attributes, whose values are free text.
             let is_bad = |c: &char| c.is_control() && !matches!(c, '\n' | '\t');
             if let Some(c) = field.chars().find(is_bad) {
-                return Err(bad(
-                    &title(column),
-                    field,
-                    format!("it contains the character '{}'", printable(c.encode_utf8(&mut [0; 4]))),
-                ));
+                return Err(bad(&title(column), field, has_character(c)));
             }
             name.attributes.insert(key.clone(), field.to_owned());
         }
@@ -57,7 +53,7 @@ pub(super) fn put(name: &mut StagedName, column: &Column, field: &str) -> Result
 /// [`Code::NamesField`].
 pub(super) fn check_text(what: &str, text: &str) -> Result<String> {
     if let Some(c) = text.chars().find(|c| is_deceptive(*c)) {
-        return Err(bad(what, text, format!("it contains the character '{}'", printable(c.encode_utf8(&mut [0; 4])))));
+        return Err(bad(what, text, has_character(c)));
     }
     match text.chars().count() {
         0..=MAX_TEXT => Ok(text.to_owned()),
@@ -101,4 +97,8 @@ fn sans(field: &str) -> Result<Vec<String>> {
 
 fn bad(what: &str, text: &str, why: impl Display) -> Error {
     Code::NamesField.error(format!("the {what} {} cannot be used", quote(text))).because(why).fix("shorten or clean it")
+}
+
+fn has_character(c: char) -> String {
+    format!("it contains the character '{}'", printable(c.encode_utf8(&mut [0; 4])))
 }
