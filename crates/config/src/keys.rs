@@ -168,6 +168,8 @@ sections! {
         superseded: bool = default "false";
         /// A program with its arguments that runs without a shell after the file has changed, for example to make a broker read it.
         after: Vec<CommandWord> = default "[]";
+        /// Whether this store writes the lists. `tbpki ca export devices` sets false in the bundle of a station with a ledger of its own: the lists of a CA need the revocations of all stores that issue with it.
+        write: bool = default "true";
     }
 
     /// Renewing certificates, which `tbpki renew` does.

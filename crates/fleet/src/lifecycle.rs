@@ -7,4 +7,5 @@ pub mod renew;
 pub mod revoke;
 pub mod rollover;
 pub mod unregister;
+mod unseen;
 pub mod upkeep;

@@ -112,6 +112,10 @@ pub fn export_devices(
         answers.set(key::ca::passphrase, SecretRef::Prompt)?;
     }
     name_broker(workspace, &mut answers)?;
+    if workspace.config.ledger.url.value.is_none() {
+        // Two stores would publish lists of one CA, and each without the revocations of the other.
+        answers.set(key::crl::write, false)?;
+    }
     let public = public_files(workspace, &mut answers)?;
     let planned = match &place {
         KeyLocation::File(_) => KeyLocation::File(match present_key(request)? {

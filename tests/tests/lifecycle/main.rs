@@ -20,6 +20,7 @@ mod revoke;
 mod rollover;
 mod scene;
 mod seen;
+mod station_lists;
 mod stolen_station;
 mod swap;
 mod units;

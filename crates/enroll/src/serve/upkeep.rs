@@ -80,7 +80,8 @@ impl Desk<'_, '_> {
             let is_old = last.is_some_and(|last| now > published_lists::due_from(last.this_update, last.next_update));
             let is_awaited = store.ledger.open_revocations()?.iter().any(|open| open.step == OpenStep::List);
             let has_key = Ca::DevicesIssuing.key_place(store.dir())? != KeyLocation::Elsewhere;
-            if has_key && (is_old || is_awaited) {
+            let is_ours = has_key && revocation_lists::is_written_here(self.workspace.config);
+            if is_ours && (is_old || is_awaited) {
                 let report = revocation_lists::write_scheduled(self.workspace, &mut store, false)?;
                 for finding in &report.findings {
                     tracing::warn!(code = %finding.code, what = finding.what, "about the revocation lists");

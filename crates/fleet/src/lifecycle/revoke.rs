@@ -4,6 +4,8 @@
 //! lists follow; neither waits for the other, and a step that fails stays open until `tbpki revoke --open` does it.
 
 mod ca;
+mod handover;
+mod other_stores;
 mod parts;
 mod report;
 mod steps;
@@ -21,10 +23,10 @@ use time::OffsetDateTime;
 
 use crate::mass::{ProgressCounter, Status};
 use parts::Parts;
-pub use report::{OpenReport, RevokeCounts, RevokeOutcome, RevokeReport, RevokedReport};
+pub use report::{HandOverReport, OpenReport, RevokeCounts, RevokeOutcome, RevokeReport, RevokedReport};
 use steps::{Platform, devices_of};
 use target::can_be_revoked;
-pub use target::{CaTarget, Targets};
+pub use target::{CaTarget, Targets, serials};
 pub(crate) use withdrawal::{withdraw, withdraw_revoked};
 
 /// A request to revoke identities, and the reason.
@@ -56,6 +58,9 @@ pub fn revoke(
     }
     if request.dry_run {
         let view = workspace.view()?;
+        if let Some((serials, issuer)) = request.targets.not_in_ledger() {
+            other_stores::planned(workspace, &view, serials, issuer)?.into_iter().for_each(|one| report.plan(one));
+        }
         let parts = request.targets.parts(&view, workspace.now, &mut report.findings)?;
         let mut walk = parts.walk();
         while let Some(part) = walk.next(&view)? {
@@ -69,6 +74,9 @@ pub fn revoke(
     }
     // Without the lock of the store: another verb may have it for hours, and a stolen device must be out at once.
     let mut ledger = workspace.open_ledger_to_withdraw()?;
+    if let Some((serials, issuer)) = request.targets.not_in_ledger() {
+        other_stores::record(workspace, &mut ledger, serials, issuer)?;
+    }
     let parts = request.targets.parts(&ledger, workspace.now, &mut report.findings)?;
     let mut of_others = Vec::new();
     let mut walk = parts.walk();
@@ -115,7 +123,9 @@ fn finish(
         platform.distrust_cas(workspace, ledger, &open, report)?;
     }
     report.findings.extend(platform.take_finding());
-    if parts.are_listed() && has_open_lists(ledger, parts)? {
+    // A station has no timer of its own for lists: what renewals have replaced is handed over here.
+    let is_upkeep = matches!(parts, Parts::Open) && !revocation_lists::is_written_here(workspace.config);
+    if parts.are_listed() && (is_upkeep || has_open_lists(ledger, parts)?) {
         steps::lists(workspace, ledger, report)?;
     }
     // Lists that were written before, after which the program of `[crl] after` failed.

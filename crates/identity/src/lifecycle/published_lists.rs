@@ -12,10 +12,10 @@ use pki::crl::Crl;
 use pki::pem_bundle::PemBundle;
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::ca::{Ca, KeyLocation};
+use store::ca::{Ca, Hierarchy, KeyLocation};
 use time::OffsetDateTime;
 
-use super::revocation_lists::{LIMIT, SERVERS_FILE, devices_file};
+use super::revocation_lists::{LIMIT, SERVERS_FILE, devices_file, is_written_here};
 use crate::profile_ca;
 use crate::report::rfc3339;
 
@@ -34,8 +34,19 @@ pub struct PublishedList {
     pub next_update: OffsetDateTime,
     /// The number of revoked certificates in the list.
     pub revoked: usize,
-    /// True if the key that signs the next list is in the store.
-    pub has_key: bool,
+    /// Where the next list is made.
+    pub next: NextList,
+}
+
+/// Where the next list of a CA is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextList {
+    /// In this store.
+    Here,
+    /// In this store, when the key of the CA is there.
+    WithKey,
+    /// In the store that exported this station bundle.
+    OtherStore,
 }
 
 /// How urgent the next list is.
@@ -84,9 +95,15 @@ impl PublishedList {
             ),
             ListUrgency::Expired => format!("the revocation list of {ca} has expired on {}", self.next_update.date()),
         };
-        let fix = match self.has_key {
-            true => "run `tbpki crl`, and make the brokers read the file",
-            false => "run `tbpki crl` with the key of this CA in the store, and make the brokers read the file",
+        let fix = match self.next {
+            NextList::Here => "run `tbpki crl`, and make the brokers read the file",
+            NextList::WithKey => {
+                "run `tbpki crl` with the key of this CA in the store, and make the brokers read the file"
+            }
+            NextList::OtherStore => {
+                "run `tbpki crl` in the store that exported this station bundle, copy the file here, and make the \
+                 brokers read it"
+            }
         };
         let why = format!("a broker that reads it refuses what {ca} has issued once it has expired");
         Some(Code::ListDue.warning(what).because(why).fix(fix))
@@ -130,7 +147,11 @@ pub fn published(config: &Config, store: &Path, cas: &[Ca]) -> Result<Vec<Publis
                 this_update: list.this_update(),
                 next_update,
                 revoked: list.revoked().len(),
-                has_key: generation.key_place()? != KeyLocation::Elsewhere,
+                next: match generation.key_place()? {
+                    _ if ca.hierarchy() == Hierarchy::Devices && !is_written_here(config) => NextList::OtherStore,
+                    KeyLocation::Elsewhere => NextList::WithKey,
+                    KeyLocation::File(_) | KeyLocation::Token(_) => NextList::Here,
+                },
             });
         }
     }
@@ -213,7 +234,7 @@ mod tests {
 
     const MADE: OffsetDateTime = datetime!(2026-11-01 12:00 UTC);
 
-    fn list(has_key: bool) -> PublishedList {
+    fn list(next: NextList) -> PublishedList {
         PublishedList {
             ca: "devices-issuing".to_owned(),
             generation: 1,
@@ -221,13 +242,13 @@ mod tests {
             this_update: MADE,
             next_update: MADE + Duration::days(30),
             revoked: 0,
-            has_key,
+            next,
         }
     }
 
     #[test]
     fn a_list_is_due_from_half_of_its_life_on() {
-        let warning = |now| list(true).warning(now).map(|finding| finding.what);
+        let warning = |now| list(NextList::Here).warning(now).map(|finding| finding.what);
         let half = MADE + Duration::days(15);
         assert_eq!(warning(half - Duration::SECOND), None);
         let due = "the revocation list of devices-issuing was made on 2026-11-01, and half of its 30 days have passed";
@@ -235,16 +256,21 @@ mod tests {
         assert_eq!(warning(MADE + Duration::days(30)).as_deref(), Some(due));
         let expired = "the revocation list of devices-issuing has expired on 2026-12-01";
         assert_eq!(warning(MADE + Duration::days(30) + Duration::SECOND).as_deref(), Some(expired));
-        assert_eq!(list(true).urgency(half), ListUrgency::Due);
+        assert_eq!(list(NextList::Here).urgency(half), ListUrgency::Due);
     }
 
     #[test]
     fn the_remedy_depends_on_the_place_of_the_key() {
-        let fix = |has_key| list(has_key).warning(MADE + Duration::days(20)).and_then(|finding| finding.fix);
-        assert_eq!(fix(true).as_deref(), Some("run `tbpki crl`, and make the brokers read the file"));
+        let fix = |next| list(next).warning(MADE + Duration::days(20)).and_then(|finding| finding.fix).unwrap();
+        assert_eq!(fix(NextList::Here), "run `tbpki crl`, and make the brokers read the file");
         assert_eq!(
-            fix(false).as_deref(),
-            Some("run `tbpki crl` with the key of this CA in the store, and make the brokers read the file")
+            fix(NextList::WithKey),
+            "run `tbpki crl` with the key of this CA in the store, and make the brokers read the file"
+        );
+        assert_eq!(
+            fix(NextList::OtherStore),
+            "run `tbpki crl` in the store that exported this station bundle, copy the file here, and make the brokers \
+             read it"
         );
     }
 }

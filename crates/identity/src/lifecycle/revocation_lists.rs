@@ -85,6 +85,28 @@ pub fn devices_file(config: &Config, store: &Path) -> PathBuf {
     named.unwrap_or_else(|| store.join(DEVICES_FILE))
 }
 
+/// Whether this store writes the lists of the devices' CAs. Another one does if it has exported this store as a station
+/// bundle, because only that one has the revocations of all stations.
+pub fn is_written_here(config: &Config) -> bool {
+    config.crl.write.value
+}
+
+/// Fails in a store that has no lists to write.
+///
+/// # Errors
+/// [`Code::ListsElsewhere`]; those of the disk.
+pub fn check_written_here(workspace: &Workspace<'_>) -> Result<()> {
+    if is_written_here(workspace.config)
+        || Ca::ServerIssuing.key_place(workspace.store_dir())? != KeyLocation::Elsewhere
+    {
+        return Ok(());
+    }
+    Err(Code::ListsElsewhere
+        .error("this store does not write the revocation lists of the devices' CAs")
+        .because("`write` in `[crl]` is false, as in each station bundle")
+        .fix("run `tbpki crl` in the store that exported this station bundle, and copy its file with the lists here"))
+}
+
 /// As [`write()`], for lists that are due and not for a revocation: `[crl] superseded` adds the generations of devices that a
 /// renewal has replaced.
 ///
@@ -108,7 +130,7 @@ fn hook_of(workspace: &Workspace<'_>) -> Option<Hook> {
     Hook::of("[crl] after", &words, std::env::var_os("PATH").as_ref())
 }
 
-/// Makes and writes the lists of all CAs whose keys are in the store, and runs the program of `[crl] after` if a file has
+/// Makes and writes the lists of all CAs whose keys are in the store, those of the devices' CAs if [`is_written_here`], and runs the program of `[crl] after` if a file has
 /// changed. If that fails, the report has it.
 ///
 /// # Errors
@@ -124,8 +146,10 @@ pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) ->
     devices
         .extend(profile_ca::names_with_revoked(&store.ledger)?.into_iter().map(|name: DeviceName| Ca::Profile(name)));
     devices.push(Ca::DevicesRoot);
-    let path = devices_file(workspace.config, workspace.store_dir());
-    Writer { workspace, store, path, dry_run, has_hook, report: &mut report }.write(&devices)?;
+    if is_written_here(workspace.config) {
+        let path = devices_file(workspace.config, workspace.store_dir());
+        Writer { workspace, store, path, dry_run, has_hook, report: &mut report }.write(&devices)?;
+    }
 
     let path = workspace.store_dir().join(SERVERS_FILE);
     let issuing = Ca::ServerIssuing;

@@ -116,7 +116,7 @@ pub struct NeedsRenewalArgs {
 
 /// The arguments of `tbpki revoke`.
 #[derive(Debug, Clone, Args)]
-#[command(group = clap::ArgGroup::new("targets").required(true).args(["name", "device", "server", "serial", "file", "job", "station", "ca", "open"]))]
+#[command(group = clap::ArgGroup::new("targets").required(true).args(["name", "device", "server", "serial", "serial_file", "file", "job", "station", "ca", "open"]))]
 pub struct RevokeArgs {
     /// The devices
     #[arg(value_name = "NAME", value_parser = parsed::<DeviceWord>(), add = completion::devices())]
@@ -127,9 +127,12 @@ pub struct RevokeArgs {
     /// The servers (repeat or separate by commas)
     #[arg(long, value_name = "NAME", value_parser = text(), value_delimiter = ',', add = completion::servers())]
     pub server: Vec<String>,
-    /// The certificate with this serial number, in hexadecimal
-    #[arg(long, value_name = "N", value_parser = parsed::<SerialNumber>())]
-    pub serial: Option<SerialNumber>,
+    /// The certificate with this serial number, in hexadecimal (repeat or separate by commas)
+    #[arg(long, value_name = "N", value_parser = parsed::<SerialNumber>(), value_delimiter = ',')]
+    pub serial: Vec<SerialNumber>,
+    /// The certificates whose serial numbers are in FILE, one on each line
+    #[arg(long, value_name = "FILE")]
+    pub serial_file: Option<PathBuf>,
     /// The devices that FILE names, one on each line
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
@@ -144,14 +147,17 @@ pub struct RevokeArgs {
     #[arg(long, value_name = "CA", value_parser = text(), add = completion::cas())]
     pub ca: Option<String>,
     /// Revoke this generation of the CA
-    #[arg(long, value_name = "N", requires = "ca", conflicts_with_all = ["name", "device", "server", "serial", "file", "job", "station", "open"])]
+    #[arg(long, value_name = "N", requires = "ca", conflicts_with_all = ["name", "device", "server", "serial", "serial_file", "file", "job", "station", "open"])]
     pub generation: Option<u32>,
     /// Finish the steps of earlier revocations that are open
     #[arg(long, conflicts_with = "reason")]
     pub open: bool,
-    /// The CA that issued the certificate, by its name in `tbpki list`
-    #[arg(long, value_name = "CA", value_parser = text(), requires = "serial", add = completion::cas(), conflicts_with_all = ["name", "device", "server", "file", "job", "station", "ca", "open"])]
+    /// The CA that issued the certificates, by its name in `tbpki list`
+    #[arg(long, value_name = "CA", value_parser = text(), add = completion::cas(), conflicts_with_all = ["name", "device", "server", "file", "job", "station", "ca", "open"])]
     pub issuer: Option<String>,
+    /// Revoke also serial numbers that the ledger does not have, of a station with a ledger of its own
+    #[arg(long, requires = "issuer")]
+    pub not_in_ledger: bool,
     /// The reason: unspecified, keyCompromise, cACompromise, affiliationChanged, superseded, cessationOfOperation or
     /// privilegeWithdrawn
     #[arg(long, value_name = "REASON", value_parser = parsed::<Reason>(), default_value = "unspecified", add = reasons())]

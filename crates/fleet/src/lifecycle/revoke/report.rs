@@ -1,9 +1,11 @@
 //! The report of a revocation.
 
+use std::path::PathBuf;
+
 use base::Finding;
 use identity::lifecycle::revocation_lists::RevocationListsReport;
 use identity::report::rfc3339;
-use ledger::{Entry, OpenRevocation};
+use ledger::{Entry, Kind, OpenRevocation, SerialNumber};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -18,6 +20,8 @@ pub struct RevokeReport {
     pub counts: RevokeCounts,
     /// The revocation lists that were written; `null` if none was.
     pub lists: Option<RevocationListsReport>,
+    /// What the store that writes the lists of the devices' CAs has to revoke, if this one is a station bundle.
+    pub hand_over: Vec<HandOverReport>,
     /// The servers whose files changed, because a CA is not trusted any more: their services must be restarted.
     pub restart: Vec<String>,
     /// Steps that are not done: the first hundred.
@@ -55,8 +59,8 @@ pub struct RevokedReport {
     pub serial: String,
     /// The CA that issued it.
     pub issuer: String,
-    /// The last second of its validity (RFC 3339, UTC).
-    pub not_after: String,
+    /// The last second of its validity (RFC 3339, UTC); `null` if it is unknown.
+    pub not_after: Option<String>,
     /// The change.
     pub done: RevokeOutcome,
 }
@@ -73,6 +77,21 @@ pub enum RevokeOutcome {
     Expired,
     /// A dry run: it would be revoked.
     Planned,
+}
+
+/// Certificates that must be revoked in another store.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct HandOverReport {
+    /// The CA that issued them, by its name in the ledger.
+    pub issuer: String,
+    /// The reason; `null` if it is unspecified.
+    pub reason: Option<String>,
+    /// The number of certificates.
+    pub certificates: usize,
+    /// The file with their serial numbers, to be copied to the other store; `null` if the command has them.
+    pub file: Option<PathBuf>,
+    /// The command for the other store.
+    pub command: String,
 }
 
 /// A step of a revocation that is not done.
@@ -104,6 +123,7 @@ impl RevokeReport {
             revoked: Vec::new(),
             counts: RevokeCounts::default(),
             lists: None,
+            hand_over: Vec::new(),
             restart: Vec::new(),
             open: Vec::new(),
             open_steps: 0,
@@ -124,6 +144,12 @@ impl RevokeReport {
         }
     }
 
+    /// Adds a certificate that would be revoked, and of which the ledger has nothing.
+    pub(super) fn plan(&mut self, planned: RevokedReport) {
+        self.counts.planned += 1;
+        self.revoked.push(planned);
+    }
+
     pub(super) fn add_open(&mut self, open: &OpenRevocation, entry: &Entry) {
         self.open_steps += 1;
         if self.open.len() < OPEN {
@@ -140,8 +166,23 @@ impl RevokedReport {
             generation: entry.generation().number(),
             serial: entry.serial.to_string(),
             issuer: entry.issuer.clone(),
-            not_after: rfc3339(entry.not_after),
+            not_after: Some(rfc3339(entry.not_after)),
             done,
+        }
+    }
+}
+
+impl RevokedReport {
+    /// A certificate of which the ledger has nothing, in a dry run.
+    pub(super) fn unseen(name: String, serial: &SerialNumber, issuer: &str) -> Self {
+        Self {
+            kind: Kind::Device.as_str().to_owned(),
+            name,
+            generation: 1,
+            serial: serial.to_string(),
+            issuer: issuer.to_owned(),
+            not_after: None,
+            done: RevokeOutcome::Planned,
         }
     }
 }

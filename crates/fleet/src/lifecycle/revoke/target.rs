@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use base::text::{counted, quote};
 use base::{Code, Error, Finding, Result, file};
@@ -9,10 +10,11 @@ use ledger::{Entry, Filter, JobId, Kind, Role, SerialNumber, View};
 use pki::device_name::DeviceName;
 use time::OffsetDateTime;
 
+use super::other_stores;
 use super::parts::Parts;
 
-/// The largest list of names that is read, in bytes.
-const LIMIT: usize = 64 << 20;
+/// The largest list of names or serial numbers that is read, in bytes.
+pub(super) const LIMIT: usize = 64 << 20;
 
 /// Which identities are revoked.
 #[derive(Debug, Clone)]
@@ -23,12 +25,19 @@ pub enum Targets {
     Servers(Vec<String>),
     /// The devices that a file names, one on each line. Empty lines and lines that begin with `#` are skipped.
     File(PathBuf),
-    /// The certificate of this serial number.
-    Serial {
-        /// The serial number.
-        serial: SerialNumber,
-        /// The CA that issued it, by its name in the ledger; needed if several CAs have used the number.
+    /// The certificates with these serial numbers.
+    Serials {
+        /// The serial numbers.
+        serials: Vec<SerialNumber>,
+        /// The CA that issued them, by its name in the ledger; needed if several CAs have used a number.
         issuer: Option<String>,
+    },
+    /// The same, also those that the ledger does not have, because a station with another ledger has issued them.
+    NotInLedger {
+        /// The serial numbers.
+        serials: Vec<SerialNumber>,
+        /// The CA that issued them, by its name in the ledger.
+        issuer: String,
     },
     /// What a job has issued.
     Job(JobId),
@@ -59,13 +68,28 @@ impl Targets {
             Self::Devices(names) => of_names(view, Kind::Device, names.iter().map(DeviceName::as_str), now),
             Self::Servers(names) => of_names(view, Kind::Server, names.iter().map(String::as_str), now),
             Self::File(path) => of_names(view, Kind::Device, names(path)?.iter().map(DeviceName::as_str), now),
-            Self::Serial { serial, issuer } => by_serial(view, serial, issuer.as_deref()),
+            Self::Serials { serials, issuer } => by_serials(view, serials, issuer.as_deref()),
+            Self::NotInLedger { serials, issuer } => {
+                // In a dry run, the ledger has only some of them.
+                let missing = other_stores::missing(view, serials, issuer)?;
+                let known: Vec<SerialNumber> =
+                    serials.iter().filter(|serial| !missing.contains(serial)).cloned().collect();
+                by_serials(view, &known, Some(issuer))
+            }
             Self::Job(job) => return of_job(view, *job, findings),
             Self::Station(station) => return of_station(view, station),
             Self::Ca(target) => return Err(Code::Internal.error(format!("{} is not an identity", target.name))),
             Self::Open => return Ok(Parts::Open),
         };
         listed.map(Parts::Listed)
+    }
+
+    /// The serial numbers that the ledger need not have, with their CA.
+    pub(super) fn not_in_ledger(&self) -> Option<(&[SerialNumber], &str)> {
+        match self {
+            Self::NotInLedger { serials, issuer } => Some((serials, issuer)),
+            _ => None,
+        }
     }
 }
 
@@ -134,13 +158,23 @@ fn of_names<'a>(
     if missing.is_empty() { Ok(entries) } else { Err(unknown(kind, &missing)) }
 }
 
-fn by_serial(view: &View, serial: &SerialNumber, issuer: Option<&str>) -> Result<Vec<Entry>> {
+fn by_serials(view: &View, serials: &[SerialNumber], issuer: Option<&str>) -> Result<Vec<Entry>> {
+    // A number twice in a list is one certificate.
+    let serials: BTreeSet<&SerialNumber> = serials.iter().collect();
+    serials.into_iter().map(|serial| by_serial(view, serial, issuer)).collect()
+}
+
+fn by_serial(view: &View, serial: &SerialNumber, issuer: Option<&str>) -> Result<Entry> {
     let found = view.by_serial(serial)?.into_iter();
     let mut found = found.filter(|entry| issuer.is_none_or(|issuer| issuer == entry.issuer));
     let none = || {
         Code::UnknownIdentity
             .error(format!("the ledger has no certificate with the serial number {serial}"))
-            .fix("`tbpki list --all --json` shows all serial numbers, and the name of each issuer")
+            .because("nothing was revoked")
+            .fix(
+                "`tbpki list --all --json` shows all serial numbers, and the name of each issuer; if a station with a \
+                 ledger of its own has issued it, add --issuer and --not-in-ledger",
+            )
     };
     let entry = found.next().ok_or_else(none)?;
     // Serial numbers are unique for one issuer only (RFC 5280, section 4.1.2.2).
@@ -162,7 +196,7 @@ fn by_serial(view: &View, serial: &SerialNumber, issuer: Option<&str>) -> Result
     if entry.fingerprint.is_none() || entry.role == Role::Void {
         return Err(none().because("it was never issued"));
     }
-    Ok(vec![entry])
+    Ok(entry)
 }
 
 /// True if there is something to revoke: it is not revoked and has not expired.
@@ -170,21 +204,35 @@ pub(super) fn can_be_revoked(entry: &Entry, now: OffsetDateTime) -> bool {
     entry.role.can_be_revoked() && entry.not_after > now
 }
 
+/// The serial numbers in a file, one on each line.
+///
+/// # Errors
+/// Those of reading the file, and the line that is wrong.
+pub fn serials(path: &Path) -> Result<Vec<SerialNumber>> {
+    lines(path, "serial number")
+}
+
 /// The names in a file.
 fn names(path: &Path) -> Result<Vec<DeviceName>> {
+    lines(path, "name")
+}
+
+/// What a file has on each line. Empty lines and lines that begin with `#` are skipped.
+fn lines<T: FromStr<Err = Error>>(path: &Path, what: &str) -> Result<Vec<T>> {
     let text = file::read_text(path, LIMIT)?;
-    let mut names = Vec::new();
+    let mut read = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        names.push(line.parse::<DeviceName>().map_err(|error| error.at(path).position(index + 1, 1))?);
+        read.push(line.parse::<T>().map_err(|error| error.at(path).position(index + 1, 1))?);
     }
-    if names.is_empty() {
-        return Err(Code::NoNames.error("the list has no names").at(path).fix("write one name on each line"));
+    if read.is_empty() {
+        let fix = format!("write one {what} on each line");
+        return Err(Code::NoNames.error(format!("the list has no {what}s")).at(path).fix(fix));
     }
-    Ok(names)
+    Ok(read)
 }
 
 /// The error for names that the ledger does not have.

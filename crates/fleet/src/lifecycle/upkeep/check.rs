@@ -1,7 +1,7 @@
 //! The ledger compared with the files, and with the platform.
 
 mod cas;
-pub(super) mod lists;
+pub(in crate::lifecycle) mod lists;
 pub(super) mod platform;
 
 use std::collections::{BTreeSet, HashSet};

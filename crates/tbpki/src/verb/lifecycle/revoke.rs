@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use base::Result;
 use base::text::printable;
 use config::Config;
-use fleet::lifecycle::revoke::{CaTarget, RevokeCounts, RevokeOutcome, RevokeReport, RevokeRequest, Targets, revoke};
+use fleet::lifecycle::revoke::{
+    CaTarget, RevokeCounts, RevokeOutcome, RevokeReport, RevokeRequest, Targets, revoke, serials,
+};
 use ledger::JobId;
 
 use crate::args::RevokeArgs;
@@ -42,8 +44,15 @@ fn targets(args: &RevokeArgs, config: &Config, context: &mut Context) -> Result<
     if let Some(path) = &args.file {
         return Ok(Targets::File(path.clone()));
     }
-    if let Some(serial) = &args.serial {
-        return Ok(Targets::Serial { serial: serial.clone(), issuer: args.issuer.clone() });
+    if !args.serial.is_empty() || args.serial_file.is_some() {
+        let serials = match &args.serial_file {
+            Some(path) => serials(path)?,
+            None => args.serial.clone(),
+        };
+        return Ok(match &args.issuer {
+            Some(issuer) if args.not_in_ledger => Targets::NotInLedger { serials, issuer: issuer.clone() },
+            issuer => Targets::Serials { serials, issuer: issuer.clone() },
+        });
     }
     if let Some(job) = args.job {
         return Ok(Targets::Job(JobId::new(job)));
@@ -95,6 +104,15 @@ impl Report for RevokeReport {
         }
         if let Some(lists) = &self.lists {
             lists.render(out)?;
+        }
+        for (index, group) in self.hand_over.iter().enumerate() {
+            if index == 0 {
+                writeln!(out, "in the store that exported this station bundle, run:")?;
+            }
+            if let Some(file) = &group.file {
+                writeln!(out, "  (with {} copied there)", printable(&file.to_string_lossy()))?;
+            }
+            writeln!(out, "  {}", printable(&group.command))?;
         }
         if self.open_steps == 0 {
             // `--open` revokes nothing by itself, so that without this it would print nothing.

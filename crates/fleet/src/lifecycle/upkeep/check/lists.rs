@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use base::Result;
 use identity::lifecycle::published_lists;
+use identity::lifecycle::revocation_lists::is_written_here;
 use ledger::{Filter, Kind, Role, SerialNumber, View};
+use pki::Certificate;
+use pki::crl::Crl;
 use store::Workspace;
 use store::ca::Ca;
 use store::ca::generations::placed;
@@ -44,6 +47,47 @@ pub(super) fn check(workspace: &Workspace<'_>, view: &View, problems: &mut Vec<P
 /// # Errors
 /// Those of the ledger and of the files.
 pub(in crate::lifecycle::upkeep) fn listed(workspace: &Workspace<'_>, view: &View) -> Result<Vec<Listed>> {
+    let mut found = Vec::new();
+    for PublishedBy { path, issuer, ca, list } in lists(workspace, view)? {
+        for entry in list.revoked() {
+            let serial = SerialNumber::new(&entry.serial)?;
+            let rows = view.by_serial(&serial)?;
+            // Serial numbers are unique only for one issuer (RFC 5280, section 4.1.2.2), so that a row of another
+            // CA is no match.
+            let mut of_ca = rows.iter().filter(|row| row.issuer == issuer).peekable();
+            // The list of another store has what other stations have issued, too.
+            let is_of_others = of_ca.peek().is_none() && !is_written_here(workspace.config);
+            if is_of_others || of_ca.any(|row| row.role == Role::Revoked) {
+                continue;
+            }
+            found.push(Listed {
+                serial,
+                issuer: issuer.clone(),
+                since: entry.since,
+                reason: entry.reason,
+                path: path.clone(),
+                ca_ends: ca.not_after(),
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// A published list of one of the store's CAs.
+pub(in crate::lifecycle) struct PublishedBy {
+    /// The file, which can have other lists.
+    path: PathBuf,
+    /// The name of the CA in the ledger.
+    pub(in crate::lifecycle) issuer: String,
+    ca: Certificate,
+    pub(in crate::lifecycle) list: Crl,
+}
+
+/// The published lists of the store's CAs.
+///
+/// # Errors
+/// Those of the ledger and of the files.
+pub(in crate::lifecycle) fn lists(workspace: &Workspace<'_>, view: &View) -> Result<Vec<PublishedBy>> {
     let store = workspace.store_dir();
     let filter = Filter { kind: Some(Kind::Ca), current_only: true, ..Filter::default() };
     let mut cas = Vec::new();
@@ -59,24 +103,8 @@ pub(in crate::lifecycle::upkeep) fn listed(workspace: &Workspace<'_>, view: &Vie
     for (path, list) in published_lists::read(workspace.config, store)? {
         // A file holds the lists of several CAs, and a name in a list proves nothing: only the signature tells
         // whose it is.
-        let ca = cas.iter().find(|(_, ca)| list.verify_signed_by(ca).is_ok());
-        let Some((issuer, ca)) = ca else { continue };
-        for entry in list.revoked() {
-            let serial = SerialNumber::new(&entry.serial)?;
-            let rows = view.by_serial(&serial)?;
-            // Serial numbers are unique only for one issuer (RFC 5280, section 4.1.2.2), so that a row of another
-            // CA is no match.
-            if rows.iter().any(|row| row.issuer == *issuer && row.role == Role::Revoked) {
-                continue;
-            }
-            found.push(Listed {
-                serial,
-                issuer: issuer.clone(),
-                since: entry.since,
-                reason: entry.reason,
-                path: path.clone(),
-                ca_ends: ca.not_after(),
-            });
+        if let Some((issuer, ca)) = cas.iter().find(|(_, ca)| list.verify_signed_by(ca).is_ok()) {
+            found.push(PublishedBy { path, issuer: issuer.clone(), ca: ca.clone(), list });
         }
     }
     Ok(found)

@@ -1,9 +1,10 @@
 //! Revocations that published lists have and the ledger lacks.
 
 use base::Result;
-use ledger::{IssuedRecord, Kind, KnownIdentity, NewIdentity, Origin, Parameters, Revocation, Role, Transaction};
+use ledger::{KnownIdentity, Revocation, Role, Transaction};
 use store::{Store, Workspace};
 
+use crate::lifecycle::unseen::unseen;
 use crate::lifecycle::upkeep::check::lists::{Listed, listed};
 
 /// Takes over revocations from published lists into a restored ledger that was not compared yet: a list that is written
@@ -32,28 +33,8 @@ fn revocation(transaction: &Transaction<'_>, listed: &Listed) -> Result<()> {
     if let Some(row) = row {
         return transaction.revoke_as_listed(&row.key, &revocation);
     }
-    // The certificate itself is gone. The row keeps its serial number on the lists of its CA.
-    transaction
-        .record_known(&KnownIdentity {
-            identity: NewIdentity {
-                kind: Kind::Device,
-                name: format!("revoked-{}", listed.serial),
-                serial: listed.serial.clone(),
-                profile: "unknown".to_owned(),
-                algorithm: "unknown".to_owned(),
-                parameters: Parameters::of(&serde_json::Map::new())?,
-                issuer: listed.issuer.clone(),
-                not_before: listed.since,
-                not_after: listed.ca_ends,
-            },
-            // No certificate has this hash, so no file is ever taken for this row.
-            issued: IssuedRecord { fingerprint: [0; 32], credentials_id: None },
-            role: Role::Revoked,
-            issuer_generation: None,
-            issued_at: listed.since,
-            origin: Origin::Repaired,
-            job: None,
-            revocation: Some(revocation),
-        })
-        .map(drop)
+    // The certificate itself is gone.
+    let unseen = unseen(&listed.serial, &listed.issuer, listed.since, listed.ca_ends)?;
+    let revoked = KnownIdentity { role: Role::Revoked, revocation: Some(revocation), ..unseen };
+    transaction.record_known(&revoked).map(drop)
 }

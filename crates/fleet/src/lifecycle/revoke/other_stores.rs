@@ -1,0 +1,86 @@
+//! Certificates that a store with another ledger has issued below a CA of this one.
+
+use base::{Code, Result};
+use identity::lifecycle::revocation_lists::is_written_here;
+use identity::lifecycle::rollover::named;
+use ledger::{Ledger, SerialNumber, View};
+use store::Workspace;
+use store::ca::{Ca, Hierarchy};
+
+use super::report::RevokedReport;
+use crate::lifecycle::unseen::{name_of, unseen};
+
+/// The serial numbers that the ledger does not have.
+///
+/// # Errors
+/// Those of the ledger.
+pub(super) fn missing(view: &View, serials: &[SerialNumber], issuer: &str) -> Result<Vec<SerialNumber>> {
+    let mut missing = Vec::new();
+    for serial in serials {
+        if !view.by_serial(serial)?.iter().any(|entry| entry.issuer == issuer) {
+            missing.push(serial.clone());
+        }
+    }
+    Ok(missing)
+}
+
+/// Records certificates of which the ledger has nothing, so that they can be revoked like all others. If the command is
+/// interrupted between this and the revocation, the same command finds them by their serial numbers.
+///
+/// # Errors
+/// [`Code::UnknownIdentity`] for an unknown CA, [`Code::Usage`] for one that stations do not issue with,
+/// [`Code::ListsElsewhere`] if this store does not write the lists of the CA; those of the ledger.
+pub(super) fn record(
+    workspace: &Workspace<'_>,
+    ledger: &mut Ledger,
+    serials: &[SerialNumber],
+    issuer: &str,
+) -> Result<()> {
+    let ca = issuing_ca(workspace, ledger, issuer)?;
+    let missing = missing(ledger, serials, issuer)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut ca_ends = workspace.now;
+    for generation in ca.trusted(workspace.store_dir())? {
+        ca_ends = ca_ends.max(generation.certificate()?.not_after());
+    }
+    ledger.transaction(|transaction| {
+        missing
+            .iter()
+            .try_for_each(|serial| transaction.record_known(&unseen(serial, issuer, workspace.now, ca_ends)?).map(drop))
+    })
+}
+
+/// The report of what [`record`] would record for a revocation.
+///
+/// # Errors
+/// As [`record`].
+pub(super) fn planned(
+    workspace: &Workspace<'_>,
+    view: &View,
+    serials: &[SerialNumber],
+    issuer: &str,
+) -> Result<Vec<RevokedReport>> {
+    issuing_ca(workspace, view, issuer)?;
+    let missing = missing(view, serials, issuer)?;
+    Ok(missing.iter().map(|serial| RevokedReport::unseen(name_of(serial), serial, issuer)).collect())
+}
+
+/// The CA, if stations can issue with it and this store writes its lists.
+fn issuing_ca(workspace: &Workspace<'_>, view: &View, issuer: &str) -> Result<Ca> {
+    let ca = named(view, issuer)?;
+    if ca.hierarchy() != Hierarchy::Devices || ca.is_root() {
+        return Err(Code::Usage
+            .error(format!("{issuer} does not issue devices"))
+            .argument("--not-in-ledger")
+            .fix("name the CA of the station bundle: --issuer devices-issuing"));
+    }
+    if is_written_here(workspace.config) {
+        return Ok(ca);
+    }
+    Err(Code::ListsElsewhere
+        .error("this store does not write the revocation lists of the devices' CAs")
+        .because("`write` in `[crl]` is false, as in each station bundle")
+        .fix("run the command in the store that exported this station bundle"))
+}
