@@ -1,6 +1,7 @@
 //! Fleets: names in, identities out in every layout, and nothing twice whatever interrupts it.
 
 mod archive;
+mod canceled;
 mod interrupted;
 mod layouts;
 mod names;

@@ -6,6 +6,7 @@ pub(crate) mod issued_leaf;
 pub(crate) mod issuing;
 pub(crate) mod leftovers;
 pub(crate) mod output;
+pub(super) mod place_files;
 pub(crate) mod space;
 pub(crate) mod stage;
 pub(crate) mod worker;
@@ -245,7 +246,7 @@ pub(crate) fn issue_job(
         store.ledger.break_leases(job.id)?;
     }
     // Under the lock of the place, so a partial file cannot belong to a process that is running.
-    leftovers::settle(&store.ledger, &job, &output)?;
+    leftovers::settle(&store.ledger, &job, output.files())?;
     if let Some(in_pass) = in_pass {
         in_pass.remove_leftovers(store, &job, &place)?;
     }
@@ -262,7 +263,7 @@ pub(crate) fn issue_job(
         let work = Work { job: &job, order: &order, output: &output, in_pass, threads, stop: &stop, done: before };
         (now, end) = run(workspace, store, &work, ca, control, &mut findings)?;
         // The last renames may still be in the cache of the file system.
-        output.sync_names()?;
+        output.files().sync_names()?;
         place.note(&store.ledger);
         // Other stations may have issued some of it meanwhile.
         done = store.ledger.job_progress(job.id)?.issued();

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use base::{Code, Error, Result};
 use ledger::{Job, JobId, View};
 
-use super::output::ShardOutput;
+use super::place_files::PlaceFiles;
 use store::shard::{Attempt, Layout};
 
 /// Settles what is in the place of a job. The caller holds the lock of the place, so that nothing in it is in progress.
@@ -17,26 +17,26 @@ use store::shard::{Attempt, Layout};
 /// # Errors
 /// [`Code::LedgerOlder`] if the place holds a shard that this ledger does not know; then nothing was changed. Those of
 /// the ledger and of the disk.
-pub(crate) fn settle(view: &View, job: &Job, output: &ShardOutput) -> Result<()> {
-    if output.place().layout() == Layout::Archive {
-        check_knows_joined(view, job, output)?;
+pub(crate) fn settle(view: &View, job: &Job, files: &PlaceFiles) -> Result<()> {
+    if files.place().layout() == Layout::Archive {
+        check_knows_joined(view, job, files)?;
     }
     // All steps are decided before the first one is done: an error must leave the place untouched.
-    let names = output.names()?;
+    let names = files.names()?;
     let mut steps = Vec::new();
     for name in &names {
-        steps.extend(step_for(view, job, output, name)?.map(|step| (name, step)));
+        steps.extend(step_for(view, job, files, name)?.map(|step| (name, step)));
     }
     for (name, step) in steps {
         match step {
-            Step::Publish(attempt) if output.place().layout() == Layout::Directories => {
+            Step::Publish(attempt) if files.place().layout() == Layout::Directories => {
                 tracing::debug!(name, ?attempt, "delivered what an earlier run recorded");
-                output.deliver(name)?;
+                files.deliver(name)?;
             }
-            Step::Publish(_) => output.publish_partial(name)?,
+            Step::Publish(_) => files.publish_partial(name)?,
             Step::Remove => {
                 tracing::debug!(name, "removed what an earlier run gave up");
-                output.remove(name)?;
+                files.remove(name)?;
             }
         }
     }
@@ -44,8 +44,8 @@ pub(crate) fn settle(view: &View, job: &Job, output: &ShardOutput) -> Result<()>
 }
 
 /// Fails where the archive holds parts of shards that the ledger does not have in this place.
-fn check_knows_joined(view: &View, job: &Job, output: &ShardOutput) -> Result<()> {
-    let place = output.place();
+fn check_knows_joined(view: &View, job: &Job, files: &PlaceFiles) -> Result<()> {
+    let place = files.place();
     // The archive may contain more shards than the ledger has, if the ledger is a restored backup.
     for shard in 0..store::shard::shards_in(place)?.min(job.shards) {
         if place.attempt(view, job.id, shard)?.is_none() {
@@ -62,8 +62,8 @@ enum Step {
     Remove,
 }
 
-fn step_for(view: &View, job: &Job, output: &ShardOutput, name: &str) -> Result<Option<Step>> {
-    let place = output.place();
+fn step_for(view: &View, job: &Job, files: &PlaceFiles, name: &str) -> Result<Option<Step>> {
+    let place = files.place();
     let counts = |attempt: Attempt| Ok(place.attempt(view, job.id, attempt.shard)? == Some(attempt));
     if place.layout() == Layout::Directories {
         if let Some(attempt) = Attempt::of_waiting_by_number(name, job.id) {
@@ -77,7 +77,7 @@ fn step_for(view: &View, job: &Job, output: &ShardOutput, name: &str) -> Result<
         return if counts(attempt)? {
             Ok(Some(Step::Publish(attempt)))
         } else {
-            given_up(view, job, output, name, attempt)
+            given_up(view, job, files, name, attempt)
         };
     }
     let Some(attempt) = Attempt::of_file(name) else { return Ok(None) };
@@ -85,18 +85,18 @@ fn step_for(view: &View, job: &Job, output: &ShardOutput, name: &str) -> Result<
     match (counts(attempt)?, Attempt::is_partial(name)) {
         (true, true) => Ok(Some(Step::Publish(attempt))),
         (true, false) => Ok(None),
-        (false, true) => given_up(view, job, output, name, attempt),
+        (false, true) => given_up(view, job, files, name, attempt),
         // A complete name without a record cannot come from a crash, because the record is written first.
-        (false, false) => Err(older(job.id, name, output.path_of(name))),
+        (false, false) => Err(older(job.id, name, files.path_of(name))),
     }
 }
 
 /// The ledger records each attempt before its first file is written.
-fn given_up(view: &View, job: &Job, output: &ShardOutput, name: &str, attempt: Attempt) -> Result<Option<Step>> {
+fn given_up(view: &View, job: &Job, files: &PlaceFiles, name: &str, attempt: Attempt) -> Result<Option<Step>> {
     if view.knows_attempt(job.id, attempt.shard, attempt.fence)? {
         Ok(Some(Step::Remove))
     } else {
-        Err(older(job.id, name, output.path_of(name)))
+        Err(older(job.id, name, files.path_of(name)))
     }
 }
 

@@ -1,6 +1,5 @@
 //! Shards on their way to disk: written by many threads, made durable together, and only then given their names.
 
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use base::csv_writer::CsvWriter;
@@ -15,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::archive_index;
 use super::issued_leaf::IssuedLeaf;
+use super::place_files::PlaceFiles;
 use identity::files::device::{DeviceFiles, format_row};
 use identity::files::identity::IdentityView;
 use identity::files::keystore::KeystorePlan;
@@ -26,8 +26,7 @@ use store::shard::{ShardStore, file_of};
 
 /// The destination of a job's shards.
 pub(crate) struct ShardOutput {
-    place: ShardStore,
-    dir: BulkDir,
+    files: PlaceFiles,
     packer: Packer,
     tar: tar::TarWriter,
     extras: ExtraFiles,
@@ -59,21 +58,31 @@ pub(crate) struct WrittenShard {
 impl ShardOutput {
     /// Shards of the job that `place` belongs to. Files in an archive carry the time `now`.
     pub(crate) fn new(place: ShardStore, packer: Packer, extras: ExtraFiles, now: i64) -> Result<Self> {
-        let dir = place.bulk()?;
-        Ok(Self { place, dir, packer, tar: tar::TarWriter::new(now), extras, spare: Mutex::default() })
+        Ok(Self {
+            files: PlaceFiles::open(place)?,
+            packer,
+            tar: tar::TarWriter::new(now),
+            extras,
+            spare: Mutex::default(),
+        })
     }
 
     pub(crate) fn place(&self) -> &ShardStore {
-        &self.place
+        &self.files.place
+    }
+
+    /// Everything in the place.
+    pub(crate) fn files(&self) -> &PlaceFiles {
+        &self.files
     }
 
     /// Fails if a file is in the way of a device, before a key is made for it.
     pub(crate) fn check_free(&self, name: &str) -> Result<()> {
         // The other layouts write into a directory of the job alone, where nothing can be in the way.
-        if self.place.layout() == Layout::Directories && self.dir.holds(name)? {
+        if self.files.place.layout() == Layout::Directories && self.files.dir.holds(name)? {
             return Err(Code::TargetExists
                 .error(format!("the ledger has no identity of the device {}, but its directory exists", quote(name)))
-                .at(self.dir.path().join(name))
+                .at(self.files.dir.path().join(name))
                 .fix("move it away first"));
         }
         Ok(())
@@ -82,7 +91,7 @@ impl ShardOutput {
     /// Writes a shard under names that nothing looks for. Does not wait for the disk; what fails leaves nothing.
     pub(crate) fn write(&self, job: JobUid, attempt: Attempt, made: &[IssuedLeaf]) -> Result<WrittenShard> {
         // The names are returned with the error, because a part that was begun must be removed.
-        let written = match self.place.layout() {
+        let written = match self.files.place.layout() {
             Layout::Directories => {
                 let name = attempt.waiting(job);
                 self.directories(&name, made).map(|()| vec![name.clone()]).map_err(|error| (error, vec![name]))
@@ -103,7 +112,7 @@ impl ShardOutput {
     }
 
     fn directories(&self, waiting: &str, made: &[IssuedLeaf]) -> Result<()> {
-        let dir = self.dir.create_dir(waiting)?;
+        let dir = self.files.dir.create_dir(waiting)?;
         let mut scratch = Zeroizing::new(Vec::new());
         for device in made {
             let inner = dir.create_dir(&device.name)?;
@@ -122,7 +131,7 @@ impl ShardOutput {
     }
 
     fn shard(&self, partial: &str, made: &[IssuedLeaf]) -> Result<()> {
-        let dir = self.dir.create_dir(partial)?;
+        let dir = self.files.dir.create_dir(partial)?;
         // Buffers for the whole shard: allocating and wiping them for each device would cost as much as signing.
         let mut scratch = Zeroizing::new(Vec::new());
         let mut combined = Zeroizing::new(Vec::new());
@@ -237,49 +246,28 @@ impl ShardOutput {
     fn partial(&self, name: &str, bytes: &[u8], mode: Mode) -> Result<()> {
         let partial = Attempt::partial(name);
         // One large write: parts have megabytes, and the others are small files in great numbers.
-        self.dir.write_large(&partial, bytes, mode)?;
-        self.dir.check(&partial, bytes, &mut Zeroizing::new(Vec::new()))
+        self.files.dir.write_large(&partial, bytes, mode)?;
+        self.files.dir.check(&partial, bytes, &mut Zeroizing::new(Vec::new()))
     }
 
     /// Waits until every shard that was written is on the disk.
     pub(crate) fn sync(&self) -> Result<()> {
-        self.dir.sync_all()
-    }
-
-    /// Waits until the names of what was published are on the disk.
-    pub(crate) fn sync_names(&self) -> Result<()> {
-        self.dir.sync_names()
+        self.files.dir.sync_all()
     }
 
     /// Gives a shard the names by which it is found, once the ledger has it.
     pub(crate) fn publish(&self, written: &WrittenShard) -> Result<()> {
-        match self.place.layout() {
-            Layout::Directories => written.names.iter().try_for_each(|name| self.deliver(name)),
+        match self.files.place.layout() {
+            Layout::Directories => written.names.iter().try_for_each(|name| self.files.deliver(name)),
             Layout::Shards | Layout::Archive => {
-                written.names.iter().try_for_each(|name| self.publish_partial(&Attempt::partial(name)))
+                written.names.iter().try_for_each(|name| self.files.publish_partial(&Attempt::partial(name)))
             }
         }
     }
 
-    /// Gives a file or directory of a shard its own name in place of the one under which it was written.
-    pub(crate) fn publish_partial(&self, partial: &str) -> Result<()> {
-        let name = Attempt::complete(partial);
-        self.dir.publish(partial, &self.dir, name)
-    }
-
-    /// Moves the devices that wait in a directory to where `client` would have made them.
-    pub(crate) fn deliver(&self, waiting: &str) -> Result<()> {
-        let Some(dir) = self.dir.dir(waiting)? else { return Ok(()) };
-        // Each device is moved by itself, since other devices of the store are in the same directory.
-        for name in dir.names()? {
-            dir.publish(&name, &self.dir, &name)?;
-        }
-        self.dir.remove(waiting)
-    }
-
     /// Removes what was written of a shard that the ledger does not have.
     pub(crate) fn discard(&self, written: &WrittenShard) {
-        match self.place.layout() {
+        match self.files.place.layout() {
             Layout::Directories => self.discard_names(&written.names),
             Layout::Shards | Layout::Archive => {
                 self.discard_names(&written.names.iter().map(|name| Attempt::partial(name)).collect::<Vec<_>>());
@@ -287,25 +275,10 @@ impl ShardOutput {
         }
     }
 
-    /// The path of something in the place, for messages.
-    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    /// The names in the place.
-    pub(crate) fn names(&self) -> Result<Vec<String>> {
-        self.dir.names()
-    }
-
-    /// Removes something from the place.
-    pub(crate) fn remove(&self, name: &str) -> Result<()> {
-        self.dir.remove(name)
-    }
-
     fn discard_names(&self, names: &[String]) {
         for name in names {
             // A file that stays is a leftover, which the next run removes: no error is needed.
-            if let Err(error) = self.dir.remove(name) {
+            if let Err(error) = self.files.dir.remove(name) {
                 tracing::warn!(name, %error, "a leftover stays");
             }
         }

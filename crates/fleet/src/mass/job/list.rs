@@ -1,9 +1,8 @@
-//! The jobs of a store, and the end of one.
+//! The jobs of a store.
 
 use std::path::PathBuf;
 
-use base::{Code, Result};
-use ledger::{JobId, View};
+use base::Result;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -54,19 +53,6 @@ pub enum JobState {
     Canceled,
 }
 
-/// The result of canceling a job.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct CancelReport {
-    /// The number of the job.
-    pub job: u64,
-    /// The number of issued names: these identities stay.
-    pub issued: u64,
-    /// The number of names that are free again, or would be.
-    pub freed: u64,
-    /// True if nothing was changed.
-    pub dry_run: bool,
-}
-
 /// The jobs of the store.
 ///
 /// # Errors
@@ -93,39 +79,4 @@ pub fn jobs(workspace: &Workspace<'_>) -> Result<JobsReport> {
         })
     });
     Ok(JobsReport { jobs: jobs.collect::<Result<_>>()? })
-}
-
-/// Cancels a job: names that are not issued are free again, and what is issued stays.
-///
-/// # Errors
-/// [`Code::UnknownJob`]; [`Code::NothingToResume`] for a job that has nothing left to cancel.
-pub fn cancel(workspace: &Workspace<'_>, number: u64, dry_run: bool) -> Result<CancelReport> {
-    let id = JobId::new(number);
-    if dry_run {
-        let view = workspace.view()?;
-        let (issued, waiting) = issued_and_waiting(&view, id)?;
-        return Ok(CancelReport { job: number, issued, freed: waiting, dry_run });
-    }
-    let mut store = workspace.open_store("fleet cancel")?;
-    // Another station may issue a shard before the job is canceled: what counts is known afterwards.
-    issued_and_waiting(&store.ledger, id)?;
-    let freed = store.ledger.cancel(id)?;
-    Ok(CancelReport { job: number, issued: store.ledger.job_progress(id)?.issued(), freed, dry_run })
-}
-
-/// The numbers of issued and of waiting names of a job that can be canceled.
-fn issued_and_waiting(view: &View, id: JobId) -> Result<(u64, u64)> {
-    let job = view.job(id)?.ok_or_else(|| {
-        Code::UnknownJob.error(format!("the ledger has no job {id}")).fix("`tbpki fleet jobs` lists the jobs")
-    })?;
-    if job.canceled_at.is_some() {
-        return Err(Code::NothingToResume.error(format!("job {id} is canceled already")));
-    }
-    if job.done {
-        return Err(Code::NothingToResume
-            .error(format!("job {id} is done: there is nothing to cancel"))
-            .fix("its identities stay until each is replaced or unregistered"));
-    }
-    let issued = view.job_progress(id)?.issued();
-    Ok((issued, job.size.saturating_sub(issued)))
 }

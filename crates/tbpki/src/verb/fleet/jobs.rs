@@ -22,7 +22,8 @@ pub(crate) fn list(context: &mut Context) -> Result<Exit> {
 /// Cancels a job.
 pub(crate) fn cancel(args: &FleetCancelArgs, context: &mut Context) -> Result<Exit> {
     let config = context.config(&Overrides::default())?;
-    let report = context.in_workspace(&config, |workspace| mass::cancel(workspace, args.job, args.dry_run))?;
+    let mut report = context.in_workspace(&config, |workspace| mass::cancel(workspace, args.job, args.dry_run))?;
+    context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
     Ok(Exit::Done)
 }
@@ -56,7 +57,7 @@ impl Report for JobsReport {
 
 impl Report for CancelReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
-        let Self { job, issued, freed, dry_run } = self;
+        let Self { job, issued, freed, dry_run, findings: _ } = self;
         let verb = if *dry_run { "would be canceled" } else { "canceled" };
         let are = match (*dry_run, *freed) {
             (true, _) => "would be",
