@@ -103,7 +103,7 @@ pub use lifecycle::enrolment::history::{NameHistory, SentGeneration};
 pub use lifecycle::enrolment::request::{EnrolmentRequest, NewRequest, RequestDecision};
 pub use lifecycle::enrolment::{Enrolled, NewPassword, Password};
 pub use lifecycle::issuer::ca_revoked;
-pub use lifecycle::known::{KnownIdentity, KnownJob, KnownShard};
+pub use lifecycle::known::{KnownIdentity, KnownJob, KnownShard, UNSEEN};
 pub use lifecycle::list::{NewList, RevocationList};
 pub use lifecycle::origin::Origin;
 pub use lifecycle::renewal::{OpenRenewal, RenewalStep};

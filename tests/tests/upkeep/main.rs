@@ -10,3 +10,4 @@ mod repair;
 mod rollback;
 mod rolled_over;
 mod scene;
+mod unseen;

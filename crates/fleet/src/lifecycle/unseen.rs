@@ -1,7 +1,7 @@
 //! Certificates that exist, and of which the ledger has nothing but a serial number.
 
 use base::Result;
-use ledger::{IssuedRecord, Kind, KnownIdentity, NewIdentity, Origin, Parameters, Role, SerialNumber};
+use ledger::{IssuedRecord, Kind, KnownIdentity, NewIdentity, Origin, Parameters, Role, SerialNumber, UNSEEN};
 use time::OffsetDateTime;
 
 /// The row of a device's certificate that the ledger has not issued: it keeps the serial number on the lists of the CA.
@@ -28,8 +28,7 @@ pub(in crate::lifecycle) fn unseen(
             not_before: since,
             not_after: ca_ends,
         },
-        // No certificate has this hash, so no file is ever taken for this row.
-        issued: IssuedRecord { fingerprint: [0; 32], credentials_id: None },
+        issued: IssuedRecord { fingerprint: UNSEEN, credentials_id: None },
         role: Role::Superseded,
         issuer_generation: None,
         issued_at: since,

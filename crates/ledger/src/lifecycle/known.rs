@@ -1,5 +1,6 @@
 //! Rows about certificates that exist already: found by a repair, adopted with a fleet, or imported.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use base::{Code, Error, Result};
@@ -8,7 +9,7 @@ use time::OffsetDateTime;
 use crate::entry::{Entry, IssuedRecord, NewIdentity};
 use crate::job::staging::StagedRow;
 use crate::job::{JobId, JobUid, Phase};
-use crate::key::{Generation, Key, Kind};
+use crate::key::{Generation, Key, Kind, SerialNumber};
 use crate::lifecycle::origin::Origin;
 use crate::lifecycle::revocation::Revocation;
 use crate::lifecycle::role::Role;
@@ -17,6 +18,10 @@ use crate::state::State;
 use crate::transaction::Transaction;
 use crate::value::{one_of, values};
 use crate::view::View;
+
+/// The fingerprint in the row of a certificate that the ledger has never seen: only its serial number is known, from a
+/// revocation. No certificate has this hash, so no file is ever taken for this row.
+pub const UNSEEN: [u8; 32] = [0; 32];
 
 /// An identity whose certificate exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,10 +91,17 @@ impl FromStr for JobUid {
 }
 
 impl View {
-    /// The job with this identifier.
+    /// The revoked certificates that the ledger has never seen, each with its CA.
     ///
     /// # Errors
     /// Those of the database, here and below.
+    pub fn unseen(&self) -> Result<BTreeSet<(SerialNumber, String)>> {
+        let sql = "SELECT serial, issuer FROM identity WHERE role = 'revoked' AND fingerprint = ?1";
+        let rows = self.query(sql, values![&UNSEEN])?;
+        rows.iter().map(|row| Ok((SerialNumber::new(&row.get::<Vec<u8>>(0)?)?, row.get(1)?))).collect()
+    }
+
+    /// The job with this identifier.
     pub fn job_of_uid(&self, uid: JobUid) -> Result<Option<JobId>> {
         let row = self.one("SELECT id FROM job WHERE uid = ?1", values![&uid.0])?;
         row.map(|row| Ok(JobId(row.get(0)?))).transpose()
@@ -106,7 +118,8 @@ impl View {
 
 impl Transaction<'_> {
     /// Records an identity whose certificate exists, as the next generation of its name, and returns that. If the ledger
-    /// has a row with its serial number that was never completed, that row is completed.
+    /// has a row with its serial number that was never completed, that row is completed. If it has one of an
+    /// [unseen](UNSEEN) certificate, that one gets its name, and stays revoked whatever the role is.
     ///
     /// A current or pending generation supersedes the present one of that role.
     ///
@@ -124,6 +137,9 @@ impl Transaction<'_> {
     pub fn record_known_as(&self, known: &KnownIdentity, number: Option<u32>) -> Result<Key> {
         let new = &known.identity;
         let key = |generation| Key { kind: new.kind, name: new.name.clone(), generation: Generation(generation) };
+        if let Some(generation) = self.complete_unseen(known, number)? {
+            return Ok(key(generation));
+        }
         if known.role.is_in_use() {
             // Only kind and name of the key are used here; the generation is not known yet.
             self.supersede(&key(1), known.role)?;
@@ -169,15 +185,60 @@ impl Transaction<'_> {
         Ok(key(generation))
     }
 
-    /// Inserts the row of an identity, for now as void, and returns its row number and its generation.
-    fn insert_known(&self, known: &KnownIdentity, number: Option<u32>) -> Result<(i64, u32)> {
+    /// Gives the row of an unseen certificate what is known of it by now, and returns its generation. `None` if there is no
+    /// such row.
+    fn complete_unseen(&self, known: &KnownIdentity, number: Option<u32>) -> Result<Option<u32>> {
         let new = &known.identity;
+        // A second list that has the same serial number brings nothing new.
+        if known.issued.fingerprint == UNSEEN {
+            return Ok(None);
+        }
+        let sql = "SELECT id FROM identity WHERE serial = ?1 AND issuer = ?2 AND role = 'revoked' AND fingerprint = ?3";
+        let Some(row) = self.one(sql, values![new.serial.octets(), &new.issuer, &UNSEEN])? else { return Ok(None) };
+        let row: i64 = row.get(0)?;
+        let generation = self.known_generation(new, number)?;
+        let parameters = self.parameters(&new.parameters)?;
+        self.execute(
+            "UPDATE identity SET kind = ?2, name = ?3, generation = ?4, profile = ?5, algorithm = ?6, parameters = ?7, \
+             not_before = ?8, not_after = ?9, fingerprint = ?10, credentials_id = ?11, issued_at = ?12, \
+             intended_at = ?12, origin = ?13, job = ?14, number = ?15, issuer_generation = CAST(?16 AS BIGINT) \
+             WHERE id = ?1",
+            values![
+                row,
+                new.kind.as_str(),
+                &new.name,
+                generation,
+                &new.profile,
+                &new.algorithm,
+                parameters,
+                new.not_before.unix_timestamp(),
+                new.not_after.unix_timestamp(),
+                &known.issued.fingerprint,
+                known.issued.credentials_id.as_ref(),
+                known.issued_at.unix_timestamp(),
+                known.origin.as_str(),
+                known.job.map(|(job, _)| job.0),
+                known.job.map(|(_, number)| number),
+                known.issuer_generation.map(Generation::number),
+            ],
+        )?;
+        Ok(Some(generation))
+    }
+
+    /// The generation that a row gets: the next one of its name, unless it is given.
+    fn known_generation(&self, new: &NewIdentity, number: Option<u32>) -> Result<u32> {
         let last = self.one(
             "SELECT max(generation) FROM identity WHERE kind = ?1 AND name = ?2",
             values![new.kind.as_str(), &new.name],
         )?;
         let last: Option<u32> = last.map_or(Ok(None), |row| row.get(0))?;
-        let generation = number.unwrap_or_else(|| last.unwrap_or_default().saturating_add(1));
+        Ok(number.unwrap_or_else(|| last.unwrap_or_default().saturating_add(1)))
+    }
+
+    /// Inserts the row of an identity, for now as void, and returns its row number and its generation.
+    fn insert_known(&self, known: &KnownIdentity, number: Option<u32>) -> Result<(i64, u32)> {
+        let new = &known.identity;
+        let generation = self.known_generation(new, number)?;
         let parameters = self.parameters(&new.parameters)?;
         let row = self.one(
             "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, issuer, not_before, \

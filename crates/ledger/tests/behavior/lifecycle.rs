@@ -1,7 +1,10 @@
 //! The generations of a name, in every kind of ledger.
 
 use base::Code;
-use ledger::{Confirmation, Filter, Generation, Key, Kind, Ledger, NewIdentity, NewList, OpenStep, Phase, Role, State};
+use ledger::{
+    Confirmation, Filter, Generation, IssuedRecord, Key, Kind, KnownIdentity, Ledger, NewIdentity, NewList, OpenStep,
+    Origin, Phase, Revocation, Role, State, UNSEEN,
+};
 use time::{Duration, OffsetDateTime};
 
 use super::jobs::{LONG, claim, code, issue_shard, signed, stage, wish};
@@ -396,4 +399,38 @@ pub(crate) fn a_ledger_of_the_layout_before_keeps_its_identities<S: Station>() {
     assert_eq!(roles(&station, "a"), [Role::Superseded, Role::Current]);
     assert_eq!(roles(&station, "b"), [Role::Void, Role::Current, Role::Intended]);
     assert_eq!(roles(&station, "c"), [Role::Revoked]);
+}
+
+pub(crate) fn a_certificate_that_was_revoked_unseen_stays_revoked_once_it_is_seen<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let current = issue(&mut ledger, "a");
+    let revocation = Revocation { at: BEGIN, reason: Some("keyCompromise".to_owned()) };
+    let seen = renewal("a", 2);
+    let known = |identity: NewIdentity, role, issued, revocation| KnownIdentity {
+        identity,
+        issued,
+        role,
+        issuer_generation: None,
+        issued_at: BEGIN,
+        origin: Origin::Repaired,
+        job: None,
+        revocation,
+    };
+    let unseen = NewIdentity { name: "revoked".to_owned(), ..seen.clone() };
+    let issued = IssuedRecord { fingerprint: UNSEEN, credentials_id: None };
+    let unseen = known(unseen, Role::Revoked, issued, Some(revocation.clone()));
+    ledger.transaction(|transaction| transaction.record_known(&unseen)).unwrap();
+    assert_eq!(ledger.unseen().unwrap(), [(seen.serial.clone(), "devices-issuing".to_owned())].into());
+
+    let key = ledger
+        .transaction(|transaction| transaction.record_known(&known(seen.clone(), Role::Current, leaf("a2"), None)))
+        .unwrap();
+    assert_eq!((key.name.as_str(), key.generation.number()), ("a", 2));
+    assert_eq!(roles(&station, "a"), [Role::Current, Role::Revoked]);
+    let entry = ledger.entry(&key).unwrap().unwrap();
+    assert_eq!((entry.fingerprint, entry.revocation), (Some(leaf("a2").fingerprint), Some(revocation)));
+    assert_eq!(ledger.current(Kind::Device, "a").unwrap().unwrap().key, current);
+    assert_eq!(ledger.history(Kind::Device, "revoked").unwrap(), []);
+    assert!(ledger.unseen().unwrap().is_empty());
 }

@@ -407,6 +407,7 @@ macro_rules! behavior {
             what_was_issued_by_itself_has_its_host
             open_steps_are_read_by_name_and_by_shard
             a_revoked_ca_issues_nothing
+            a_certificate_that_was_revoked_unseen_stays_revoked_once_it_is_seen
             rollovers_and_revocations_are_counted
             a_ledger_of_the_layout_before_keeps_its_identities;
             a_password_belongs_to_the_first_key

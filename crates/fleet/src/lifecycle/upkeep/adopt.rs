@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base::text::quote;
 use base::{Code, Error, Result};
-use ledger::{Entry, Job, Kind, Origin};
+use ledger::{Entry, Job, Kind, Origin, View};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::shard::{Layout, ShardStore};
@@ -14,7 +14,7 @@ use store::{Store, Workspace};
 use super::parts::{Known, look_up};
 use super::repair::issuers::Issuers;
 use super::repair::{Candidate, Jobs, record_names};
-use super::scan::{Places, Seen, shards};
+use super::scan::{Found, Places, Seen, shards};
 
 /// What was taken over.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -49,6 +49,7 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
     let known = BTreeMap::from([(place.id().to_owned(), place.clone())]);
     let places = Places { known, missing: BTreeMap::new(), recorded: BTreeMap::new() };
     let mut jobs = Jobs::new(workspace, &places)?;
+    let revoked = store.ledger.unseen()?;
     let mut candidates = Vec::new();
     let mut adopted = Vec::new();
     shards(store.dir(), place.id(), &place, &[], &mut |seen| {
@@ -70,19 +71,16 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
             }
             Known::Row(_) | Known::Unfinished => return Err(taken(dir, &found.name)),
         }
-        if let Some(holder) = store.ledger.current(Kind::Device, &found.name)? {
-            return Err(Code::DuplicateNames
-                .error(format!("the name {} is in use in this ledger", quote(&found.name)))
-                .because(format!("its certificate has the serial number {}", holder.serial))
-                .at(&found.path)
-                .fix("forget the device with `tbpki forget` first, or keep the directory with its own ledger"));
-        }
-        store.ledger.check_not_reserved(Kind::Device, &found.name)?;
         let issuer = issuers.of(&found.leaf)?.ok_or_else(|| {
             let error = Code::NotAdopted.error("no CA of this store has issued a certificate of the directory");
             error.at(&found.path).item(&found.name).fix("adopt it in a store with the CA that issued it")
         })?;
-        candidates.push(Candidate::of(&found, issuer, index, &mut jobs)?);
+        let candidate = Candidate::of(&found, issuer, index, &mut jobs)?;
+        // A revoked certificate takes its name from no other one.
+        if !candidate.is_among(&revoked) {
+            check_is_free(&store.ledger, &found)?;
+        }
+        candidates.push(candidate);
         Ok(())
     })?;
     if let Some(first) = adopted.first() {
@@ -103,6 +101,18 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
         place.assign(store.dir(), job, &store.ledger)?;
     }
     Ok(AdoptReport { dry_run, directory, job: job.map(|job| job.id.number()), identities })
+}
+
+/// Fails if another certificate has the name of a device.
+fn check_is_free(view: &View, found: &Found) -> Result<()> {
+    if let Some(holder) = view.current(Kind::Device, &found.name)? {
+        return Err(Code::DuplicateNames
+            .error(format!("the name {} is in use in this ledger", quote(&found.name)))
+            .because(format!("its certificate has the serial number {}", holder.serial))
+            .at(&found.path)
+            .fix("forget the device with `tbpki forget` first, or keep the directory with its own ledger"));
+    }
+    view.check_not_reserved(Kind::Device, &found.name)
 }
 
 /// The job as which an interrupted run has recorded the certificates of a place; `None` if it is another place's, or

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use base::text::quote;
 use base::{Code, Error, Finding, Result};
-use ledger::{Entry, Key, Kind, Role, Transaction, View};
+use ledger::{Entry, Key, Kind, Role, Transaction, UNSEEN, View};
 use store::secrets::imported_keystore::{AskForImported, ImportedSecret};
 use store::{SELF, Workspace};
 
@@ -109,7 +109,9 @@ fn check(view: &View, candidate: &Candidate) -> Result<Option<Entry>> {
         let is_of_name = entry.key.kind == kind && entry.key.name == name;
         match entry.role {
             Role::Current if is_same && is_of_name => return Ok(Some(entry)),
-            Role::Revoked if is_same => return Err(crate::register::revoked(&entry.key.name).at(path)),
+            Role::Revoked if is_same || entry.fingerprint == Some(UNSEEN) => {
+                return Err(crate::register::revoked(&entry.key.name).at(path));
+            }
             _ => return Err(known(&entry, is_same, path)),
         }
     }

@@ -16,7 +16,7 @@ use std::path::Path;
 use base::Result;
 use base::file::BulkDir;
 use identity::lifecycle::renew::remove_outdated;
-use ledger::{Kind, KnownIdentity, Role, SerialNumber, State, Transaction, View};
+use ledger::{Kind, Role, SerialNumber, State, Transaction, View};
 use provision::thingsboard::StoredCredential;
 use store::file_names::PENDING;
 use store::{Store, Workspace, kind_dir, rollback};
@@ -52,10 +52,10 @@ pub fn repair(workspace: &mut Workspace<'_>, request: &RepairRequest) -> Result<
     let mut store = Store::open_to_repair(&workspace.location, "store repair")?;
     let mut report = RepairReport::default();
     let issuers = Issuers::record(workspace, &mut store)?;
+    // Before the files: a certificate that a list revokes is then never taken for the one in use.
+    report.revocations = listed_revocations::take_over(workspace, &mut store)?;
     let (candidates, jobs) = gather(workspace, store.dir(), &store.ledger, &issuers, &mut report)?;
     record(&mut store, &candidates, &jobs, &mut report)?;
-    // Before the platform is compared: a device that a list revokes is then not looked up as one in use.
-    report.revocations = listed_revocations::take_over(workspace, &mut store)?;
     if workspace.config.platform.url.value.is_none() {
         report.platform = PlatformCompared::NotConfigured;
     } else if !request.offline {
@@ -135,9 +135,17 @@ pub(super) fn record_names(
 ) -> Result<(u64, jobs::JobIds)> {
     store.ledger.transaction(|transaction| {
         let ids = jobs.record(transaction, candidates)?;
+        let revoked = transaction.unseen()?;
         let mut recorded = 0;
         for of_name in candidates.chunk_by(Candidate::is_of_same_name) {
-            recorded += name(transaction, of_name, &ids, origin)?;
+            // A revoked certificate gives its name to the row that has its revocation, and is in use nowhere.
+            let (revoked, usable): (Vec<&Candidate>, Vec<&Candidate>) =
+                of_name.iter().partition(|candidate| candidate.is_among(&revoked));
+            for candidate in revoked {
+                transaction.record_known(&candidate.known(Role::Superseded, &ids, origin))?;
+                recorded += 1;
+            }
+            recorded += name(transaction, &usable, &ids, origin)?;
         }
         Ok((recorded, ids))
     })
@@ -146,7 +154,7 @@ pub(super) fn record_names(
 /// Records the certificates of a name, the earliest first, and returns how many.
 fn name(
     transaction: &Transaction<'_>,
-    candidates: &[Candidate],
+    candidates: &[&Candidate],
     jobs: &jobs::JobIds,
     origin: ledger::Origin,
 ) -> Result<u64> {
@@ -171,18 +179,8 @@ fn name(
             at if at == pending && is_newer && !is_forgotten => Role::Pending,
             _ => Role::Superseded,
         };
-        let key = transaction.record_known(&KnownIdentity {
-            identity: candidate.identity.clone(),
-            issued: candidate.issued.clone(),
-            role,
-            issuer_generation: candidate.issuer_generation,
-            // The only time that a certificate shows. It lies about an hour before the signature.
-            issued_at: candidate.identity.not_before,
-            origin,
-            job: candidate.in_job(jobs),
-            revocation: None,
-        })?;
-        keys.push((key, candidate));
+        let key = transaction.record_known(&candidate.known(role, jobs, origin))?;
+        keys.push((key, *candidate));
     }
     // A certificate in the store that is earlier than the one in a shard was not replaced by a person.
     let shard_is_current = keys.iter().any(|(_, candidate)| candidate.shard.is_some())

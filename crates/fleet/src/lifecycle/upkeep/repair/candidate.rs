@@ -1,8 +1,10 @@
 //! A certificate that the ledger does not have.
 
+use std::collections::BTreeSet;
+
 use base::Result;
 use identity::parameters::of_certificate;
-use ledger::{Generation, IssuedRecord, JobId, Kind, NewIdentity, SerialNumber};
+use ledger::{Generation, IssuedRecord, JobId, Kind, KnownIdentity, NewIdentity, Origin, Role, SerialNumber};
 use pki::profile::Profile;
 use time::OffsetDateTime;
 
@@ -97,6 +99,26 @@ impl Candidate {
 
     pub(in crate::lifecycle::upkeep) fn is_of_same_name(&self, other: &Self) -> bool {
         self.name() == other.name()
+    }
+
+    /// The row of the certificate.
+    pub(super) fn known(&self, role: Role, jobs: &JobIds, origin: Origin) -> KnownIdentity {
+        KnownIdentity {
+            identity: self.identity.clone(),
+            issued: self.issued.clone(),
+            role,
+            issuer_generation: self.issuer_generation,
+            // The only time that a certificate shows. It lies about an hour before the signature.
+            issued_at: self.identity.not_before,
+            origin,
+            job: self.in_job(jobs),
+            revocation: None,
+        }
+    }
+
+    /// Whether it is one of these certificates.
+    pub(in crate::lifecycle::upkeep) fn is_among(&self, certificates: &BTreeSet<(SerialNumber, String)>) -> bool {
+        !certificates.is_empty() && certificates.contains(&(self.identity.serial.clone(), self.identity.issuer.clone()))
     }
 
     /// The job and the number of its name there.

@@ -34,7 +34,11 @@ fn revocation(transaction: &Transaction<'_>, listed: &Listed) -> Result<()> {
         return transaction.revoke_as_listed(&row.key, &revocation);
     }
     // The certificate itself is gone.
-    let unseen = unseen(&listed.serial, &listed.issuer, listed.since, listed.ca_ends)?;
+    let mut unseen = unseen(&listed.serial, &listed.issuer, listed.since, listed.ca_ends)?;
+    // An interrupted attempt took this number for a name, and the certificate was made all the same.
+    if let Some(row) = rows.iter().find(|row| row.issuer == listed.issuer) {
+        (unseen.identity.kind, unseen.identity.name) = (row.key.kind, row.key.name.clone());
+    }
     let revoked = KnownIdentity { role: Role::Revoked, revocation: Some(revocation), ..unseen };
     transaction.record_known(&revoked).map(drop)
 }
