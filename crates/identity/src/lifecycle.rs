@@ -4,6 +4,7 @@
 pub mod ca_passphrase;
 pub mod enrol;
 pub mod hook;
+pub mod last_lists;
 pub mod metrics;
 pub mod one_time_password;
 pub mod published_lists;

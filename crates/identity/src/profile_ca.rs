@@ -105,7 +105,7 @@ pub fn names_with_revoked(ledger: &ledger::View) -> Result<Vec<DeviceName>> {
 ///
 /// # Errors
 /// Those of the ledger.
-pub(crate) fn all_cas(ledger: &ledger::View) -> Result<Vec<Ca>> {
+pub fn all_cas(ledger: &ledger::View) -> Result<Vec<Ca>> {
     let profiles = names_with_revoked(ledger)?.into_iter().map(Ca::Profile);
     Ok(Ca::OF_INIT.iter().cloned().chain(profiles).collect())
 }

@@ -14,6 +14,9 @@ pub const CA_FILE: &str = "cafile.pem";
 /// The directory with the files of a renewal that is not used yet, in the directory of its identity.
 pub const PENDING: &str = "pending";
 
+/// The directory with the generations of CAs that are out of service, in the directory of the CAs.
+pub const RETIRED: &str = "retired";
+
 /// The access token of a device.
 pub const TOKEN: &str = "token";
 

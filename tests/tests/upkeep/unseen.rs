@@ -81,3 +81,43 @@ fn a_revoked_certificate_is_never_the_one_in_use() {
     assert_eq!(roles(&sandbox), before);
     sandbox.ok(["client", "f-1"]).prints("is up to date");
 }
+
+/// Revokes a device, and puts the CA that issued it out of service.
+fn out_of_service(end: &[&str]) -> Sandbox {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["client", "kept", "stolen"]);
+    sandbox.ok(["revoke", "stolen", "--reason", "keyCompromise"]);
+    for command in
+        [&["ca", "prepare", "devices-issuing"][..], &["crl"], &["ca", "activate", "devices-issuing", "--leave-behind"]]
+    {
+        sandbox.ok(command);
+    }
+    sandbox.ok(["renew", "--all"]);
+    sandbox.ok(end);
+    sandbox.ok(["crl"]);
+    sandbox
+}
+
+#[test]
+fn what_was_revoked_below_a_ca_out_of_service_stays_revoked() {
+    for end in [&["ca", "retire", "devices-issuing"][..], &["revoke", "--ca", "devices-issuing", "--generation", "1"]] {
+        let sandbox = out_of_service(end);
+        let before = roles(&sandbox);
+        assert!(before.contains(&role("stolen", 1, "revoked")), "{before:?}");
+        lose_ledger(&sandbox);
+        sandbox.ok(["store", "repair"]).prints("1 revocation");
+        assert_eq!(roles(&sandbox), before, "{end:?}");
+        // The other device is as good as new.
+        sandbox.tbpki(["renew", "--all"]).run().ends(4).prints("1 skipped because they were revoked");
+        assert_eq!(roles(&sandbox).iter().filter(|(name, _, _)| name == "stolen").count(), 1, "{end:?}");
+        sandbox.ok(["store", "check"]);
+    }
+}
+
+#[test]
+fn a_ca_out_of_service_without_a_list_is_named() {
+    let sandbox = out_of_service(&["ca", "retire", "devices-issuing"]);
+    fs::remove_file(sandbox.join("pki/ca/retired/lists.pem")).unwrap();
+    lose_ledger(&sandbox);
+    sandbox.ok(["store", "repair"]).prints("revocations below generation 1 of devices-issuing");
+}

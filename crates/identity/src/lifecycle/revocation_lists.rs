@@ -25,6 +25,7 @@ use store::{Store, Workspace};
 use time::{Duration, OffsetDateTime};
 
 use super::hook::Hook;
+use super::last_lists;
 use crate::profile_ca;
 use crate::report::{FileOutcome, FileReport, rfc3339};
 
@@ -238,6 +239,11 @@ impl Writer<'_, '_> {
             known.extend(retired_certificates(&dir, &ca.name())?);
         }
         let earlier = self.earlier(&known)?;
+        if !self.dry_run {
+            let in_service = |list: &&Crl| certificates.iter().any(|ca| list.verify_signed_by(ca).is_ok());
+            let dropped: Vec<&Crl> = earlier.iter().filter(|list| !in_service(list)).collect();
+            last_lists::keep(&dir, &dropped)?;
+        }
         let mut pem = Vec::new();
         let mut made = Vec::new();
         for ((ca, generation), certificate) in listed.iter().zip(&certificates) {

@@ -20,15 +20,13 @@ use pki::pem_bundle::PemBundle;
 
 use super::Ca;
 use super::key::{self, KEY_FILE, KeyLocation, URI_FILE};
-use crate::file_names::CERT;
+use crate::file_names::{CERT, RETIRED};
 use crate::paths::FILE_LIMIT;
 
 /// The file with the number of the generation that signs.
 pub const NUMBER_FILE: &str = "generation";
 /// The file with the number of a generation that signed and is revoked. Another one signs later.
 const REVOKED_FILE: &str = "revoked";
-/// The directory with the generations that are out of service.
-pub(super) const RETIRED: &str = "retired";
 /// The suffix of files that a rollover has replaced, until they are removed.
 const REPLACED: &str = "rolled-over";
 

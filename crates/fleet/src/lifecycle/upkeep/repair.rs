@@ -21,6 +21,7 @@ use provision::thingsboard::StoredCredential;
 use store::file_names::PENDING;
 use store::{Store, Workspace, kind_dir, rollback};
 
+use super::check::lists::without_list;
 use super::check::{PlatformCompared, platform};
 use super::parts::{Known, Problem, ProblemKind, look_up};
 use super::scan::{FilesOf, Places, Seen, scan};
@@ -70,7 +71,7 @@ pub fn repair(workspace: &mut Workspace<'_>, request: &RepairRequest) -> Result<
         store.ledger.raise_changes(changes.saturating_add(1))?;
     }
     rollback::note_repaired(store.dir(), &store.ledger)?;
-    report.describe_unknown();
+    report.describe_unknown(&without_list(workspace, &store.ledger)?);
     Ok(report)
 }
 

@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 
 use base::Result;
-use identity::lifecycle::published_lists;
 use identity::lifecycle::revocation_lists::is_written_here;
+use identity::lifecycle::{last_lists, published_lists};
+use identity::profile_ca;
 use ledger::{Filter, Kind, Role, SerialNumber, View};
 use pki::Certificate;
 use pki::crl::Crl;
@@ -100,7 +101,10 @@ pub(in crate::lifecycle) fn lists(workspace: &Workspace<'_>, view: &View) -> Res
         cas.extend(certificates.map(|certificate| (name.clone(), certificate)));
     }
     let mut found = Vec::new();
-    for (path, list) in published_lists::read(workspace.config, store)? {
+    let mut files = published_lists::read(workspace.config, store)?;
+    // The file for brokers has no list of a CA that is out of service, and what it revoked stays revoked.
+    files.extend(last_lists::read(store)?.into_iter().map(|list| (last_lists::path(store), list)));
+    for (path, list) in files {
         // A file holds the lists of several CAs, and a name in a list proves nothing: only the signature tells
         // whose it is.
         if let Some((issuer, ca)) = cas.iter().find(|(_, ca)| list.verify_signed_by(ca).is_ok()) {
@@ -108,4 +112,24 @@ pub(in crate::lifecycle) fn lists(workspace: &Workspace<'_>, view: &View) -> Res
         }
     }
     Ok(found)
+}
+
+/// The generations of CAs that are out of service and have no list in the store: what they have revoked is known to the
+/// ledger alone.
+///
+/// # Errors
+/// Those of the ledger and of the files.
+pub(in crate::lifecycle::upkeep) fn without_list(workspace: &Workspace<'_>, view: &View) -> Result<Vec<(String, u32)>> {
+    let lists = last_lists::read(workspace.store_dir())?;
+    let mut without = Vec::new();
+    for ca in profile_ca::all_cas(view)?.into_iter().filter(|ca| !ca.is_root()) {
+        for placed in placed(workspace.store_dir(), &ca.name())? {
+            let certificate = placed.generation.certificate()?;
+            let is_out = matches!(placed.role, Role::Retired | Role::Revoked);
+            if is_out && !lists.iter().any(|list| list.verify_signed_by(certificate).is_ok()) {
+                without.push((ca.name(), placed.generation.number));
+            }
+        }
+    }
+    Ok(without)
 }

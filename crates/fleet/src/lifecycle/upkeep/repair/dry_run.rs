@@ -12,7 +12,7 @@ use store::Workspace;
 use super::issuers::{Issuers, record_cas};
 use super::report::RepairReport;
 use super::{PlatformCompared, RepairRequest, doubt, gather, platform};
-use crate::lifecycle::upkeep::check::lists::listed;
+use crate::lifecycle::upkeep::check::lists::{listed, without_list};
 
 /// An empty ledger outside of the store, in the place of one that is lost.
 struct EmptyLedger {
@@ -78,6 +78,6 @@ fn count(workspace: &mut Workspace<'_>, view: &View, request: &RepairRequest) ->
         report.settled += 1;
     }
     doubt::report(view, &request.in_use, &mut report)?;
-    report.describe_unknown();
+    report.describe_unknown(&without_list(workspace, view)?);
     Ok(report)
 }

@@ -34,9 +34,12 @@ pub struct RepairReport {
 }
 
 impl RepairReport {
-    /// Lists what nothing shows.
-    pub(super) fn describe_unknown(&mut self) {
+    /// Lists what nothing shows. `without_list` are generations of CAs out of service of which there is no list.
+    pub(super) fn describe_unknown(&mut self, without_list: &[(String, u32)]) {
         if self.identities > 0 {
+            for (ca, generation) in without_list {
+                self.unknown.push(format!("revocations below generation {generation} of {ca}, which has no list"));
+            }
             self.unknown.push("flash images, failures and copies of the certificates that were taken over".to_owned());
             if self.platform != PlatformCompared::Compared {
                 self.unknown.push("registrations: the platform was not asked".to_owned());
