@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use serde_json::Value;
 use tbpki_tests::{Sandbox, Snapshot};
 
 use crate::check::waiting;
@@ -181,4 +182,41 @@ fn a_dry_run_counts_what_a_repair_takes_over_and_writes_nothing() {
     let again = sandbox.ok(["store", "repair", "--dry-run", "--json"]).json()["result"].clone();
     assert_eq!((&again["identities"], &again["jobs"]), (&0.into(), &0.into()));
     sandbox.fails(["store", "repair", "--dry-run", "--use", "0A"], 1, "TBPKI-0096");
+}
+
+#[test]
+fn a_platform_that_has_a_revoked_certificate_again_is_noticed() {
+    let scene = Scene::new();
+    for device in ["stolen", "again"] {
+        scene.ok(&["client", "--device", device, "--register"]);
+    }
+    let tenant = scene.platform.sign_in();
+    let devices = ["stolen", "again"].map(|name| tenant.device_named(name).unwrap());
+    let before = devices.clone().map(|device| tenant.credentials(&device));
+    scene.ok(&["revoke", "stolen", "again"]);
+    scene.ok(&["client", "--device", "again"]);
+    scene.ok(&["store", "check", "--platform"]);
+    // As a backup of the platform brings it back.
+    let restore = |device, before: &Value| {
+        let mut credentials = tenant.credentials(device);
+        for field in ["credentialsType", "credentialsId", "credentialsValue"] {
+            credentials[field] = before[field].clone();
+        }
+        tenant.ok("POST", "/api/device/credentials", Some(&credentials));
+    };
+    devices.iter().zip(&before).for_each(|(device, before)| restore(device, before));
+    let mut checked = scene.tbpki(&["store", "check", "--platform"]).run().ends(3);
+    for name in ["stolen", "again"] {
+        checked = checked.prints(&format!("which is revoked: `tbpki revoke {name}` takes it away"));
+    }
+    scene.tbpki(&["store", "repair"]).run().ends(4);
+    scene.ok(&["revoke", "--open"]);
+    scene.ok(&["store", "check", "--platform"]);
+    let kind = |device| tenant.credentials(device)["credentialsType"].clone();
+    assert_eq!(devices.each_ref().map(kind), ["ACCESS_TOKEN", "ACCESS_TOKEN"]);
+
+    // The same revocation once more also finds it.
+    restore(&devices[0], &before[0]);
+    scene.ok(&["revoke", "stolen"]).prints("was revoked before");
+    assert_eq!(kind(&devices[0]), "ACCESS_TOKEN");
 }

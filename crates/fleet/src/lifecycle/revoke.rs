@@ -78,11 +78,14 @@ pub fn revoke(
         other_stores::record(workspace, &mut ledger, serials, issuer)?;
     }
     let parts = request.targets.parts(&ledger, workspace.now, &mut report.findings)?;
+    let has_platform = workspace.config.platform.url.value.is_some();
     let mut of_others = Vec::new();
     let mut walk = parts.walk();
     while let Some(part) = walk.next(&ledger)? {
         let entries = part.entries(&ledger)?;
-        record(&mut ledger, &entries, request.reason, workspace.now)?;
+        // Not for whole jobs and stations: it is a request for each device.
+        let is_asked_again = matches!(request.targets, Targets::Devices(_)) && has_platform;
+        record(&mut ledger, &entries, request.reason, workspace.now, is_asked_again)?;
         for entry in &entries {
             if is_of_others(entry) {
                 of_others.push(entry.key.name.clone());
@@ -158,15 +161,26 @@ fn has_open_lists(view: &View, parts: &Parts) -> Result<bool> {
     Ok(false)
 }
 
-/// Records the revocations of a part, all in one transaction.
-fn record(ledger: &mut Ledger, entries: &[Entry], reason: Reason, now: OffsetDateTime) -> Result<()> {
+/// Records the revocations of a part, all in one transaction. `is_asked_again`: the platform is asked again about devices that
+/// were revoked before.
+fn record(
+    ledger: &mut Ledger,
+    entries: &[Entry],
+    reason: Reason,
+    now: OffsetDateTime,
+    is_asked_again: bool,
+) -> Result<()> {
     // RFC 5280, section 5.3.1: an entry without a reason is preferred to one with `unspecified`.
     let reason = (reason != Reason::Unspecified).then(|| reason.as_str());
-    let entries: Vec<&Entry> = entries.iter().filter(|entry| can_be_revoked(entry, now)).collect();
-    if entries.is_empty() {
-        return Ok(());
-    }
+    let (again, entries): (Vec<&Entry>, Vec<&Entry>) = entries
+        .iter()
+        .filter(|entry| can_be_revoked(entry, now) || entry.role == Role::Revoked)
+        .partition(|entry| entry.role == Role::Revoked);
     ledger.transaction(|transaction| {
+        // A platform that was restored from a backup, or another one, can have the certificate.
+        for entry in again.iter().filter(|entry| is_asked_again && entry.key.kind == Kind::Device) {
+            transaction.open_step(&entry.key, OpenStep::Platform)?;
+        }
         // Read in the transaction: a renewal that begins its swap later reads the revocation before it changes the
         // platform.
         let swaps: Vec<Key> = transaction

@@ -16,7 +16,7 @@ use std::path::Path;
 use base::Result;
 use base::file::BulkDir;
 use identity::lifecycle::renew::remove_outdated;
-use ledger::{Kind, Role, SerialNumber, State, Transaction, View};
+use ledger::{Kind, OpenStep, Role, SerialNumber, State, Transaction, View};
 use provision::thingsboard::StoredCredential;
 use store::file_names::PENDING;
 use store::{Store, Workspace, kind_dir, rollback};
@@ -225,6 +225,11 @@ fn registrations(workspace: &mut Workspace<'_>, store: &mut Store, report: &mut 
         for difference in &differences {
             let entry = &difference.entry;
             match (&difference.there, &difference.generation) {
+                // A person decides when it is taken away: `tbpki revoke --open` goes on with the open step.
+                (StoredCredential::Certificate(_), Some(key)) if difference.is_revoked => {
+                    transaction.open_step(key, OpenStep::Platform)?;
+                    open.push(difference.problem());
+                }
                 (StoredCredential::Certificate(_), Some(key)) if *key == entry.key => {
                     transaction.registered(key)?;
                     corrected += 1;

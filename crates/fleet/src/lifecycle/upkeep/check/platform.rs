@@ -1,7 +1,7 @@
 //! The registrations of the ledger compared with the platform.
 
 use base::Result;
-use ledger::{Entry, Filter, Key, Kind, State, View};
+use ledger::{Entry, Filter, Key, Kind, Role, State, View};
 use provision::thingsboard::StoredCredential;
 use store::Workspace;
 
@@ -18,6 +18,8 @@ pub(in crate::lifecycle::upkeep) struct Difference {
     pub(in crate::lifecycle::upkeep) there: StoredCredential,
     /// The generation of the name that the platform has, if the ledger has it.
     pub(in crate::lifecycle::upkeep) generation: Option<Key>,
+    /// Whether that generation is revoked.
+    pub(in crate::lifecycle::upkeep) is_revoked: bool,
 }
 
 impl Difference {
@@ -29,6 +31,10 @@ impl Difference {
             (StoredCredential::Other, _) => {
                 "it is recorded as registered, and the platform has a token for the device".to_owned()
             }
+            (_, Some(key)) if self.is_revoked => format!(
+                "the platform accepts the certificate of generation {}, which is revoked: `tbpki revoke {}` takes it away",
+                key.generation, key.name
+            ),
             (_, Some(key)) if *key == self.entry.key => {
                 "the platform has the certificate, and the ledger does not record that".to_owned()
             }
@@ -36,12 +42,15 @@ impl Difference {
             (_, None) => "the platform has a certificate that the ledger does not have".to_owned(),
         };
         // The next generation is not registered yet: the verb that registers it ends the difference.
-        let is_earlier = self.generation.as_ref().is_some_and(|key| key.generation < self.entry.key.generation);
+        let is_earlier =
+            !self.is_revoked && self.generation.as_ref().is_some_and(|key| key.generation < self.entry.key.generation);
         Problem::new(ProblemKind::Platform, what).entry(&self.entry).staying(is_earlier)
     }
 }
 
-/// Looks up every device in use, and passes on those whose registration differs.
+/// Looks up every device in use and every device whose last certificate is revoked, and passes on those for which the
+/// platform has something else than the ledger records: a platform that was restored from a backup can have a revoked
+/// certificate again.
 ///
 /// # Errors
 /// Those of the platform, of the ledger and of `take`.
@@ -53,19 +62,24 @@ pub(in crate::lifecycle::upkeep) fn compare(
     let connection = Connection::of_fleet(workspace, None)?;
     // First, so that a wrong password is one error and not the outcome of each device.
     connection.runtime.wait(connection.board.log_in())?;
-    let filter = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
-    let mut entries = view.list(&filter);
-    loop {
-        let batch: Vec<Entry> = entries.by_ref().take(BATCH).collect::<Result<_>>()?;
-        if batch.is_empty() {
-            return Ok(());
-        }
-        for (entry, there) in look_up(&connection, batch)? {
-            if let Some(difference) = difference(view, entry, there)? {
-                take(difference)?;
+    let of_devices = Filter { kind: Some(Kind::Device), ..Filter::default() };
+    let in_use = Filter { current_only: true, ..of_devices.clone() };
+    let revoked = Filter { latest_only: true, states: vec![State::Revoked], ..of_devices };
+    for filter in [in_use, revoked] {
+        let mut entries = view.list(&filter);
+        loop {
+            let batch: Vec<Entry> = entries.by_ref().take(BATCH).collect::<Result<_>>()?;
+            if batch.is_empty() {
+                break;
+            }
+            for (entry, there) in look_up(&connection, batch)? {
+                if let Some(difference) = difference(view, entry, there)? {
+                    take(difference)?;
+                }
             }
         }
     }
+    Ok(())
 }
 
 fn look_up(connection: &Connection, batch: Vec<Entry>) -> Result<Vec<(Entry, StoredCredential)>> {
@@ -89,17 +103,22 @@ fn look_up(connection: &Connection, batch: Vec<Entry>) -> Result<Vec<(Entry, Sto
 
 fn difference(view: &View, entry: Entry, there: StoredCredential) -> Result<Option<Difference>> {
     let is_recorded = entry.reached(State::Registered).is_some();
-    let generation = match &there {
-        StoredCredential::Certificate(id) if entry.credentials_id.as_ref() == Some(id) => Some(entry.key.clone()),
+    let found = match &there {
+        StoredCredential::Certificate(id) if entry.credentials_id.as_ref() == Some(id) => Some(entry.clone()),
         StoredCredential::Certificate(id) => {
             let history = view.history(Kind::Device, &entry.key.name)?;
-            history.into_iter().find(|row| row.credentials_id.as_ref() == Some(id)).map(|row| row.key)
+            history.into_iter().find(|row| row.credentials_id.as_ref() == Some(id))
         }
         StoredCredential::Absent | StoredCredential::Other => None,
     };
+    let is_revoked = found.as_ref().is_some_and(|found| found.role == Role::Revoked);
+    let generation = found.map(|found| found.key);
     let is_same = match &there {
+        _ if is_revoked => false,
+        // Of a revoked device, only a certificate that this ledger has revoked is a difference.
+        _ if entry.role == Role::Revoked => true,
         StoredCredential::Certificate(_) => is_recorded && generation.as_ref() == Some(&entry.key),
         StoredCredential::Absent | StoredCredential::Other => !is_recorded,
     };
-    Ok((!is_same).then_some(Difference { entry, there, generation }))
+    Ok((!is_same).then_some(Difference { entry, there, generation, is_revoked }))
 }
