@@ -30,8 +30,12 @@ fn a_directory_of_another_ledger_with_the_same_ca_is_taken_over() {
     assert_eq!(rows["result"]["identities"].as_array().unwrap().len(), 7);
     one.ok(["store", "check"]);
     one.ok(["client", "--device", "s-3"]).prints("exists");
+    // The same command again changes nothing.
+    let adopted = Snapshot::of(&one.join("pki/places"));
+    one.ok(["fleet", "adopt", dir]).prints("as job 2").prints("5 certificates");
+    assert_eq!(Snapshot::of(&one.join("pki/places")), adopted);
     // It is this ledger's now, and the other one is refused.
-    one.fails(["fleet", "adopt", dir], 1, "TBPKI-0261");
+    two.fails(["fleet", "adopt", "fleet"], 1, "TBPKI-0261");
     // Two ledgers that both write into a directory would overwrite each other's keys.
     two.fails(["fleet", "issue", "--count", "5", "--name-pattern", "s-{}", "--out", "fleet"], 1, "TBPKI-0261");
 }
@@ -65,4 +69,27 @@ fn what_does_not_fit_is_refused_and_nothing_changes() {
     let jobs = one.ok(["fleet", "jobs", "--json"]).json();
     assert_eq!(jobs["result"]["jobs"].as_array().unwrap().len(), 0);
     one.ok(["fleet", "adopt", dir]);
+}
+
+#[test]
+fn a_directory_that_was_moved_is_found_again() {
+    for (layout, from, to) in [
+        (["--out", "fleet"], "fleet", "nas/fleet"),
+        (["--archive", "fleet.tar"], "fleet.tar.parts", "nas/fleet.tar.parts"),
+    ] {
+        let sandbox = Sandbox::with_store();
+        sandbox.ok([&["fleet", "issue", "--count", "3", "--name-pattern", "s-{}"][..], &layout].concat());
+        fs::create_dir(sandbox.join("nas")).unwrap();
+        fs::rename(sandbox.join(from), sandbox.join(to)).unwrap();
+        if layout[1].ends_with(".tar") {
+            for name in ["fleet.tar", "fleet.tar.index.csv"] {
+                fs::rename(sandbox.join(name), sandbox.join("nas").join(name)).unwrap();
+            }
+        }
+        sandbox.fails(["store", "check"], 3, "TBPKI-0332").prints("tbpki fleet adopt");
+        sandbox.ok(["fleet", "adopt", to, "--dry-run"]).prints("would be adopted");
+        sandbox.ok(["fleet", "adopt", to]).prints("as job 1").prints("3 certificates");
+        sandbox.ok(["store", "check"]);
+        sandbox.ok(["client", "--device", "s-3"]).prints("exists");
+    }
 }

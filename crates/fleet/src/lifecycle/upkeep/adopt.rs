@@ -8,7 +8,7 @@ use base::{Code, Error, Result};
 use ledger::{Entry, Job, Kind, Origin, View};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::shard::{Layout, ShardStore};
+use store::shard::{Layout, OwningJob, ShardStore};
 use store::{Store, Workspace};
 
 use super::parts::{Known, look_up};
@@ -30,7 +30,8 @@ pub struct AdoptReport {
 }
 
 /// Compares every certificate in a fleet directory with the CAs of this store and with its key, then records the job and
-/// its identities. The directory then belongs to this ledger.
+/// its identities. The directory then belongs to this ledger. Of a job that the ledger has, only the place is recorded: the
+/// directory was moved.
 ///
 /// # Errors
 /// [`Code::PlaceMissing`] if it is no fleet directory, [`Code::PlaceTaken`] if this ledger has a part of it,
@@ -51,7 +52,7 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
     let mut jobs = Jobs::new(workspace, &places)?;
     let revoked = store.ledger.unseen()?;
     let mut candidates = Vec::new();
-    let mut adopted = Vec::new();
+    let mut known_rows = Vec::new();
     shards(store.dir(), place.id(), &place, &[], &mut |seen| {
         let found = match seen {
             Seen::Identity(found) => found,
@@ -65,11 +66,11 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
         let index = jobs.count(&found);
         match look_up(&store.ledger, &found)? {
             Known::Foreign => {}
-            Known::Row(row) if row.origin == Some(Origin::Adopted) => {
-                adopted.push(*row);
+            Known::Row(row) => {
+                known_rows.push(*row);
                 return Ok(());
             }
-            Known::Row(_) | Known::Unfinished => return Err(taken(dir, &found.name)),
+            Known::Unfinished => return Err(taken(dir, &found.name)),
         }
         let issuer = issuers.of(&found.leaf)?.ok_or_else(|| {
             let error = Code::NotAdopted.error("no CA of this store has issued a certificate of the directory");
@@ -83,10 +84,18 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
         candidates.push(candidate);
         Ok(())
     })?;
-    if let Some(first) = adopted.first() {
-        let job = interrupted(&store, &place, &adopted)?.filter(|_| candidates.is_empty());
+    if let Some(first) = known_rows.first() {
+        let job = job_of_place(&store, &place, &known_rows)?.filter(|_| candidates.is_empty());
         let job = job.ok_or_else(|| taken(dir, &first.key.name))?;
-        return finish(&store, &place, dir, &job, adopted.len(), dry_run);
+        if !dry_run {
+            locate(&store, &place, dir, &job, &known_rows)?;
+        }
+        return Ok(AdoptReport {
+            dry_run,
+            directory: dir.to_string_lossy().into_owned(),
+            job: (!dry_run).then(|| job.id.number()),
+            identities: known_rows.len().try_into().unwrap_or(u64::MAX),
+        });
     }
     let identities = candidates.len().try_into().unwrap_or(u64::MAX);
     let directory = dir.to_string_lossy().into_owned();
@@ -115,47 +124,38 @@ fn check_is_free(view: &View, found: &Found) -> Result<()> {
     view.check_not_reserved(Kind::Device, &found.name)
 }
 
-/// The job as which an interrupted run has recorded the certificates of a place; `None` if it is another place's, or
-/// nothing is left to do.
-fn interrupted(store: &Store, place: &ShardStore, adopted: &[Entry]) -> Result<Option<Job>> {
+/// The job of which the ledger has all certificates of a place: it was adopted before, perhaps by an interrupted run, or it
+/// is this ledger's own and was moved. `None` if they are of another place.
+fn job_of_place(store: &Store, place: &ShardStore, rows: &[Entry]) -> Result<Option<Job>> {
     let mut job = None;
-    for entry in adopted {
-        match store.ledger.shard_of(entry)? {
+    for row in rows {
+        match store.ledger.shard_of(row)? {
             Some((id, _, committed)) if committed.place == place.id() && job.is_none_or(|job| job == id) => {
                 job = Some(id);
             }
             _ => return Ok(None),
         }
     }
-    let job = job.map(|id| store.ledger.job(id)).transpose()?.flatten();
-    Ok(job.filter(|job| !place.is_assigned(store.dir(), job)))
+    Ok(job.map(|id| store.ledger.job(id)).transpose()?.flatten())
 }
 
-/// Marks a place whose certificates the ledger has.
-fn finish(
-    store: &Store,
-    place: &ShardStore,
-    dir: &Path,
-    job: &Job,
-    identities: usize,
-    dry_run: bool,
-) -> Result<AdoptReport> {
-    if !dry_run {
-        place.assign(store.dir(), job, &store.ledger)?;
+/// Records where the shards of a job of this ledger are.
+fn locate(store: &Store, place: &ShardStore, dir: &Path, job: &Job, rows: &[Entry]) -> Result<()> {
+    let is_adopted = rows.iter().all(|row| row.origin == Some(Origin::Adopted));
+    // An adoption that was interrupted after the ledger had the certificates.
+    if is_adopted && !place.is_assigned(store.dir(), job) {
+        return place.assign(store.dir(), job, &store.ledger);
     }
-    Ok(AdoptReport {
-        dry_run,
-        directory: dir.to_string_lossy().into_owned(),
-        job: (!dry_run).then(|| job.id.number()),
-        identities: identities.try_into().unwrap_or(u64::MAX),
-    })
+    // The directory was moved, unless another ledger has adopted it meanwhile.
+    let owner = OwningJob { job, view: &store.ledger };
+    ShardStore::make(store.dir(), dir, place.layout(), place.packing(), &owner).map(drop)
 }
 
 fn taken(dir: &Path, name: &str) -> Error {
     Code::PlaceTaken
         .error(format!("the ledger has the certificate of {} already", quote(name)))
         .at(dir)
-        .fix("the directory is of this ledger: run `tbpki store repair` if shards of it are lost")
+        .fix("the directory has shards of several jobs or ledgers: run `tbpki store repair` if shards of it are lost")
 }
 
 fn refused(name: &str, path: &Path, error: &Error) -> Error {

@@ -141,7 +141,10 @@ pub fn check(workspace: &mut Workspace<'_>, request: CheckRequest) -> Result<Sto
             Code::StoreDiffers
                 .fault("the ledger and the files differ")
                 .because(format!("differences: {}", report.problems.len()))
-                .fix("run `tbpki store repair` to take over what the files show; restore files that are missing"),
+                .fix(
+                    "run `tbpki store repair` to take over what the files show; restore files that are missing; if the \
+                     directory of a job was moved, run `tbpki fleet adopt DIR`",
+                ),
         );
     }
     Ok(report)
