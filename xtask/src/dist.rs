@@ -62,7 +62,8 @@ pub(crate) struct Dist {
     #[arg(long, conflicts_with = "chip")]
     built_firmware: bool,
 
-    /// Fail unless this tag is that of the version, and CHANGELOG.md has a section for it
+    /// Fail unless this tag is that of the version, and CHANGELOG.md has a section for it; the section is written to
+    /// target/release-notes.md
     #[arg(long, value_name = "TAG")]
     tag: Option<String>,
 
@@ -70,6 +71,9 @@ pub(crate) struct Dist {
     #[arg(long, value_name = "DIR", default_value = "dist")]
     out: PathBuf,
 }
+
+/// The file with the text of the release. It is none of the files of the release.
+const RELEASE_NOTES: &str = "target/release-notes.md";
 
 /// A format of the release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -88,7 +92,8 @@ impl Dist {
     pub(crate) fn run(&self) -> Result<()> {
         let platforms = self.platforms()?;
         if let Some(tag) = &self.tag {
-            changelog::check_release(tag)?;
+            let (notes, path) = (changelog::release_notes(tag)?, root().join(RELEASE_NOTES));
+            fs::write(&path, notes).doing(format!("write {}", path.display()))?;
         }
         let out = path::absolute(root().join(&self.out)).doing(format!("find {}", self.out.display()))?;
         fs::create_dir_all(&out).doing(format!("make {}", out.display()))?;

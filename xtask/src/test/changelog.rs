@@ -13,8 +13,9 @@ pub(crate) fn check() -> Result<()> {
     report(&faults(&text()?, env!("CARGO_PKG_VERSION")))
 }
 
-/// Checks that the file and the workspace are ready for a tag, for example `v0.1.0`.
-pub(crate) fn check_release(tag: &str) -> Result<()> {
+/// Checks that the file and the workspace are ready for a tag, for example `v0.1.0`, and returns the text of the release: the
+/// section of the version, without its title.
+pub(crate) fn release_notes(tag: &str) -> Result<String> {
     let version = env!("CARGO_PKG_VERSION");
     if tag != format!("v{version}") {
         return Err(Error::new(format!("the tag {tag} is not that of version {version}"))
@@ -23,10 +24,15 @@ pub(crate) fn check_release(tag: &str) -> Result<()> {
     let text = text()?;
     report(&faults(&text, version))?;
     match sections(&text).first() {
-        Some((title, _)) if date(title, version).is_some() => Ok(()),
+        Some((title, lines)) if date(title, version).is_some() => Ok(notes(lines)),
         _ => Err(Error::new(format!("CHANGELOG.md does not begin with version {version} and its date"))
             .fix(format!("change the title of the first section to `## {version} - YYYY-MM-DD`"))),
     }
+}
+
+/// Lines as one text that ends with a line break.
+fn notes(lines: &[&str]) -> String {
+    format!("{}\n", lines.join("\n").trim())
 }
 
 fn text() -> Result<String> {
@@ -111,8 +117,15 @@ mod tests {
     }
 
     #[test]
+    fn the_text_of_a_release_is_its_section_alone() {
+        let text = "# Changelog\n\nAbout.\n\n## 1.1.0 - 2026-11-28\n\nNew.\n\n### Added\n\n- a\n\n## 1.0.0 - 2026-01-01\n- b\n";
+        let lines = sections(text).into_iter().next().map(|(_, lines)| lines).unwrap_or_default();
+        assert_eq!(notes(&lines), "New.\n\n### Added\n\n- a\n");
+    }
+
+    #[test]
     fn a_tag_must_be_that_of_the_version() {
-        let error = check_release("v99.0.0").map_err(|error| error.to_string());
+        let error = release_notes("v99.0.0").map_err(|error| error.to_string());
         assert!(error.is_err_and(|error| error.contains("v99.0.0")));
     }
 }
