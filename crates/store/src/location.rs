@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use base::{Code, Result};
+use base::file::{self, Mode};
+use base::{Code, Error, Result};
 use config::{Config, FilePath};
 use ledger::{Ledger, LedgerStatus, PostgresServer, View};
 
+use crate::paths::FILE_LIMIT;
 use crate::rollback;
 use crate::roots::roots;
 use crate::secrets::Secrets;
@@ -16,6 +18,9 @@ pub struct StoreLocation {
     dir: PathBuf,
     server: Option<PostgresServer>,
 }
+
+/// The file in a store that names the server to which its ledger was moved.
+const MOVED: &str = "ledger.moved";
 
 impl StoreLocation {
     /// The store that the configuration names. Nothing is opened yet, and nothing sent. `system_roots` yields the DER of
@@ -86,6 +91,8 @@ impl StoreLocation {
         rollback::check(&self.dir, &source)?;
         let rows = source.move_to(&mut target)?;
         rollback::note(&self.dir, &target);
+        // The closed file names the server too, and may be removed later.
+        file::replace(&self.dir.join(MOVED), address.as_bytes(), Mode::Public, FILE_LIMIT, |_| true)?;
         Ok((rows, address))
     }
 
@@ -122,7 +129,7 @@ impl StoreLocation {
         let before = move |status: Option<LedgerStatus>| rollback::check_older_layout(&dir, status.as_ref());
         match &self.server {
             Some(server) => Ledger::connect_if(server, before),
-            None => Ledger::open_if(self.ledger_path(), before),
+            None => Ledger::open_if(self.file_in_use()?, before),
         }
     }
 
@@ -133,7 +140,7 @@ impl StoreLocation {
     pub(crate) fn ledger_to_repair(&self) -> Result<Ledger> {
         match &self.server {
             Some(server) => Ledger::connect(server),
-            None => Ledger::open(self.ledger_path()),
+            None => Ledger::open(self.file_in_use()?),
         }
     }
 
@@ -141,7 +148,31 @@ impl StoreLocation {
     pub fn ledger_read_only(&self) -> Result<View> {
         match &self.server {
             Some(server) => Ledger::connect_read_only(server),
-            None => Ledger::open_read_only(self.ledger_path()),
+            None => Ledger::open_read_only(self.file_in_use()?),
+        }
+    }
+
+    /// The path of the ledger in a file, unless the ledger was moved to a server and the file is gone: a new file would be a
+    /// second ledger of the same CAs.
+    ///
+    /// # Errors
+    /// [`Code::LedgerMoved`], [`Code::FileUnreadable`].
+    pub(crate) fn file_in_use(&self) -> Result<PathBuf> {
+        let path = self.ledger_path();
+        if path.exists() {
+            return Ok(path);
+        }
+        let note = self.dir.join(MOVED);
+        match file::read_optional(&note, FILE_LIMIT)? {
+            None => Ok(path),
+            Some(address) => {
+                let fix = format!(
+                    "set `[ledger] url` in keygen.toml to that address; if that database is lost for good, remove {} and \
+                     run `tbpki store repair`",
+                    note.display()
+                );
+                Err(moved(&path, &String::from_utf8_lossy(&address)).fix(fix))
+            }
         }
     }
 
@@ -149,6 +180,15 @@ impl StoreLocation {
     pub fn ledger_path(&self) -> PathBuf {
         self.dir.join("ledger.db")
     }
+}
+
+/// The error for a ledger in a file that was moved to a server.
+pub(crate) fn moved(path: &Path, to: &str) -> Error {
+    Code::LedgerMoved
+        .error("this ledger is closed: another one has taken its place")
+        .at(path)
+        .because(format!("it was moved to {to}"))
+        .fix("set `[ledger] url` in keygen.toml to that address")
 }
 
 /// Fails if a ledger was moved to another address. The same one means that an interrupted run is repeated.

@@ -13,7 +13,7 @@ use crate::ca::Ca;
 use crate::ca::generations::{self, cross_name};
 use crate::ca::recorded::new_identity;
 use crate::ca::recorded::{record_generations, was_rolled_over};
-use crate::location::StoreLocation;
+use crate::location::{StoreLocation, moved};
 use crate::paths::{holds_identities, kind_dir};
 use crate::rollback;
 
@@ -177,11 +177,7 @@ pub(crate) fn check_may_write(dir: &Path, ledger: &View) -> Result<()> {
 fn check_is_not_moved(ledger: &View) -> Result<()> {
     match ledger.status()?.moved_to {
         None => Ok(()),
-        Some(to) => Err(Code::LedgerMoved
-            .error("this ledger is closed: another one has taken its place")
-            .at(ledger.path())
-            .because(format!("it was moved to {to}"))
-            .fix("set `[ledger] url` in keygen.toml to that address")),
+        Some(to) => Err(moved(ledger.path(), &to)),
     }
 }
 
@@ -248,7 +244,11 @@ pub fn view(location: &StoreLocation) -> Result<View> {
         }
         Err(error) => return Err(error),
     }
-    Err(if location.is_shared() {
+    Err(if location.is_shared() && rollback::note_in_store(dir).is_some() && holds_identities(dir) {
+        let error =
+            Code::LedgerUnreadable.error("the ledger on the server knows nothing of this store any more").at(dir);
+        error.fix("restore the database from its backup; if it is lost, run `tbpki store repair`")
+    } else if location.is_shared() {
         let error = Code::StoreMissing.error("the ledger on the server knows nothing of this store yet").at(dir);
         error.fix("any verb that writes to the store enters its CAs there")
     } else if holds_identities(dir) {
@@ -266,7 +266,7 @@ fn gone(location: &StoreLocation) -> Error {
 
 /// Fails if the file with the ledger is gone: a new one would know nothing of the identities that are there.
 fn check_is_there(location: &StoreLocation) -> Result<()> {
-    if location.is_shared() || location.ledger_path().exists() || !holds_identities(location.dir()) {
+    if location.is_shared() || location.file_in_use()?.exists() || !holds_identities(location.dir()) {
         return Ok(());
     }
     Err(gone(location))

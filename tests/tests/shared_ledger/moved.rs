@@ -73,6 +73,51 @@ fn everything_is_on_the_server_and_the_file_is_closed() {
 }
 
 #[test]
+fn a_ledger_that_was_moved_is_not_made_a_second_time() {
+    let cluster = &SHARED.1;
+    let url = cluster.url(&cluster.database());
+    let sandbox = store();
+    sandbox.ok(["store", "backup", "before.tar"]);
+    sandbox.ok(["ledger", "move", "--to", &url, "--ledger-password-file", "ledger-password"]);
+    for file in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        let _ = std::fs::remove_file(sandbox.join("pki").join(file));
+    }
+    // With a configuration that does not name the server.
+    for args in [&["client", "--device", "n"][..], &["list"], &["store", "repair"], &["crl"]] {
+        sandbox.fails(args, 1, "TBPKI-0331").prints("127.0.0.1").prints("ledger.moved");
+    }
+    assert!(!sandbox.join("pki/ledger.db").exists());
+    configure(&sandbox, &url);
+    let before = rows(&sandbox);
+    // A backup from before the move brings no ledger back.
+    std::fs::rename(sandbox.join("pki"), sandbox.join("lost")).unwrap();
+    sandbox.ok(["store", "restore", "before.tar"]).prints("on the server: not restored");
+    assert!(!sandbox.join("pki/ledger.db").exists());
+    assert_eq!(rows(&sandbox), before);
+    sandbox.ok(["store", "check"]);
+}
+
+#[test]
+fn an_empty_database_in_the_place_of_the_ledger_is_noticed_and_repaired() {
+    let cluster = &SHARED.1;
+    let url = cluster.url(&cluster.database());
+    let sandbox = store();
+    sandbox.ok(["ledger", "move", "--to", &url, "--ledger-password-file", "ledger-password"]);
+    let empty = cluster.url(&cluster.database());
+    configure(&sandbox, &empty);
+    for args in [&["list"][..], &["store", "check"]] {
+        sandbox.fails(args, 1, "TBPKI-0093").prints("tbpki store repair");
+    }
+    sandbox.fails(["client", "--device", "n"], 1, "TBPKI-0258").prints("tbpki store repair");
+    let planned = sandbox.ok(["store", "repair", "--dry-run", "--json"]).json()["result"].clone();
+    let repaired = sandbox.ok(["store", "repair", "--json"]).json()["result"].clone();
+    for number in ["identities", "jobs", "revocations"] {
+        assert_eq!(planned[number], repaired[number], "{number}");
+    }
+    sandbox.ok(["client", "--device", "n"]);
+}
+
+#[test]
 fn a_busy_service_issues_nothing_from_a_file_that_was_moved() {
     let cluster = &SHARED.1;
     let url = cluster.url(&cluster.database());

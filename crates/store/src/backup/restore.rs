@@ -34,6 +34,15 @@ pub struct Restored {
 }
 
 impl Restored {
+    /// The same without the ledger of the backup, if a server has the ledger: the backup is from before the move.
+    fn without_ledger_of_file(self, location: &StoreLocation, dir: &BulkDir) -> Result<Self> {
+        if !self.has_ledger || !location.is_shared() {
+            return Ok(self);
+        }
+        dir.remove(LEDGER)?;
+        Ok(Self { has_ledger: false, ..self })
+    }
+
     /// The same with what the notes about the lost ledger tell.
     fn compared(self, target: &Path) -> Self {
         let noted = rollback::highest_note(target, self.ledger).map_or(0, |(changes, _)| changes);
@@ -57,6 +66,7 @@ pub fn restore(location: &StoreLocation, backup: &mut dyn Read) -> Result<Restor
     parent.remove(&hidden)?;
     let dir = parent.create_dir(&hidden)?;
     let restored = unpack(Some(&dir), backup).and_then(|restored| {
+        let restored = restored.without_ledger_of_file(location, &dir)?;
         let restored = restored.compared(&target);
         // After unpacking, because the message depends on whose ledger is in the backup.
         check_is_empty(&target, restored.ledger)?;
@@ -87,7 +97,8 @@ pub fn check(location: &StoreLocation, backup: &mut dyn Read) -> Result<Restored
     })?;
     let restored = unpack(None, backup)?;
     check_is_empty(&target, restored.ledger)?;
-    Ok(restored.compared(&target))
+    let has_ledger = restored.has_ledger && !location.is_shared();
+    Ok(Restored { has_ledger, ..restored }.compared(&target))
 }
 
 /// Fails if the store has contents.

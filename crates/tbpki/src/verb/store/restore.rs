@@ -82,6 +82,9 @@ impl Report for StoreRestoreReport {
         if self.has_ledger && !self.dry_run {
             writeln!(out, "  ledger    {}, {} changes", self.ledger, self.changes)?;
             writeln!(out, "next: run `tbpki store check`; until it finds no differences, verbs that write stop")?;
+        } else if !self.dry_run {
+            writeln!(out, "  ledger    on the server: not restored")?;
+            writeln!(out, "next: run `tbpki store check`")?;
         }
         Ok(())
     }

@@ -48,12 +48,17 @@ impl Drop for EmptyLedger {
 pub(super) fn plan(workspace: &mut Workspace<'_>, request: &RepairRequest) -> Result<RepairReport> {
     match workspace.view() {
         Ok(view) => count(workspace, &view, request),
-        Err(error) if error.code() == Code::LedgerUnreadable && !workspace.location.ledger_path().exists() => {
+        Err(error) if error.code() == Code::LedgerUnreadable && is_ledger_gone(workspace) => {
             let empty = EmptyLedger::create(workspace.store_dir())?;
             count(workspace, &empty.ledger, request)
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether there is no ledger, and not a damaged one.
+fn is_ledger_gone(workspace: &Workspace<'_>) -> bool {
+    workspace.location.is_shared() || !workspace.location.ledger_path().exists()
 }
 
 fn count(workspace: &mut Workspace<'_>, view: &View, request: &RepairRequest) -> Result<RepairReport> {
