@@ -196,6 +196,69 @@ fn a_certificate_of_a_ca_of_this_store_belongs_to_it() {
 }
 
 #[test]
+fn a_leaf_alone_of_a_ca_of_this_store_gets_the_path_of_the_store() {
+    let sandbox = Sandbox::with_store();
+    let other = sandbox.copy();
+    other.ok(["client", "--device", "pump-2"]);
+    sandbox.write("pump-2.pem", other.read("pki/devices/pump-2/cert.pem"));
+    sandbox.ok(["import", "--cert", "pump-2.pem"]);
+    assert_eq!(sandbox.read("pki/devices/pump-2/chain.pem"), other.read("pki/devices/pump-2/chain.pem"));
+}
+
+#[test]
+fn files_of_this_store_are_imported_without_a_change() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["client", "--device", "own", "--format", "pem"]);
+    sandbox.ok(["server", "--name", "tb.example", "--only-given-names"]);
+    sandbox.write("own.pem", sandbox.read("pki/devices/own/cert.pem"));
+    sandbox.write("in/own.pem", sandbox.read("pki/devices/own/cert.pem"));
+    sandbox.write("mqttserver.cer", sandbox.read("pki/servers/tb.example/mqttserver.cer"));
+    let before = Snapshot::of(sandbox.path());
+    for args in [
+        &["import", "--cert", "own.pem"][..],
+        &["import", "--dir", "in"],
+        &["import", "--server", "--cert", "mqttserver.cer"],
+    ] {
+        // The prefix of the configuration does not change where the server has its files.
+        let outcome =
+            sandbox.tbpki(args).env("TBPKI_SERVER_PREFIX", "other").run().ok().prints("is in the ledger already");
+        before.is_unchanged(&Snapshot::of(sandbox.path()), &outcome);
+    }
+    let chain = sandbox.read("pki/devices/own/chain.pem");
+    fs::remove_file(sandbox.join("pki/devices/own/chain.pem")).unwrap();
+    sandbox.ok(["import", "--cert", "own.pem"]);
+    assert_eq!(sandbox.read("pki/devices/own/chain.pem"), chain);
+}
+
+#[test]
+fn a_device_of_a_fleet_stays_in_its_shard_when_it_is_imported() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["fleet", "issue", "--count", "2", "--name-pattern", "s-{}", "--out", "f"]);
+    let taken_out = sandbox.copy();
+    taken_out.ok(["client", "s-1"]);
+    sandbox.write("s-1.pem", taken_out.read("pki/devices/s-1/cert.pem"));
+    sandbox.ok(["import", "--cert", "s-1.pem"]).prints("is in the ledger already");
+    assert!(!sandbox.join("pki/devices/s-1").exists());
+    // Its key is still found where it is.
+    sandbox.ok(["client", "s-1"]);
+}
+
+#[test]
+fn a_file_in_the_way_is_named_with_its_source_and_skipped_in_a_directory() {
+    let sandbox = Sandbox::with_store();
+    keygen(&sandbox, "old", "pump-1", "9999");
+    keygen(&sandbox, "in", "pump-2", "9999");
+    fs::rename(sandbox.join("old/mqttclient.pub.pem"), sandbox.join("in/pump-1.pem")).unwrap();
+    sandbox.write("pki/devices/pump-1/cert.pem", "another");
+    let refused = sandbox.fails(["import", "--cert", "in/pump-1.pem"], 1, "TBPKI-0082");
+    refused.prints("the certificate of pump-1 in in/pump-1.pem belongs there");
+    let report = json(&sandbox.ok(["import", "--dir", "in", "--json"]));
+    assert_eq!(report["imported"][0]["name"], "pump-2");
+    let skipped = report["skipped"].as_array().unwrap().iter().find(|one| one["file"] == "in/pump-1.pem").unwrap();
+    assert_eq!(skipped["why"], "cert.pem is there already, with other contents in pki/devices/pump-1");
+}
+
+#[test]
 fn no_list_of_this_store_has_the_superseded_certificate_of_another_ca() {
     let sandbox = Sandbox::with_store();
     other_ca(&sandbox, "valve-7");

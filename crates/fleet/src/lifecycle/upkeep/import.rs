@@ -4,6 +4,7 @@
 //! interrupted one has left out.
 
 mod candidate;
+mod files;
 mod read;
 mod report;
 
@@ -13,10 +14,11 @@ use base::text::quote;
 use base::{Code, Error, Finding, Result};
 use ledger::{Entry, Key, Kind, Role, Transaction, UNSEEN, View};
 use store::secrets::imported_keystore::{AskForImported, ImportedSecret};
-use store::{SELF, Workspace};
+use store::{SELF, Workspace, identity_dir};
 
 use super::repair::issuers::Issuers;
 use candidate::Candidate;
+use files::{Held, complete, in_the_way, missing_files, recorded_prefix};
 pub use report::{ImportOutcome, ImportReport, ImportedDevice, SkippedFile};
 
 /// How many devices a warning names.
@@ -59,20 +61,21 @@ pub fn import(
     let mut report = ImportReport { dry_run: request.dry_run, skipped, ..ImportReport::default() };
     let view = workspace.view()?;
     let issuers = Issuers::of_store(workspace.store_dir(), &view)?;
-    let mut is_new = Vec::with_capacity(candidates.len());
     for candidate in &mut candidates {
         // Of self-signed certificates of others several can have one serial number, so their subject tells them apart.
         candidate.issuer = issuers.of(&candidate.leaf)?.filter(|issuer| issuer.name != SELF);
-        is_new.push(check(&view, candidate)?.is_none());
-        candidate.files(workspace.store_dir())?.check()?;
+        prepare(candidate, &view, workspace.store_dir())?;
     }
     drop(view);
+    let candidates = without_blocked(candidates, request, workspace.store_dir(), &mut report.skipped)?;
     report.findings.extend(expired(&candidates, workspace));
     report.findings.extend(candidates.iter().filter_map(Candidate::lost_names));
     if request.dry_run {
-        let planned = |new: bool| if new { ImportOutcome::Planned } else { ImportOutcome::Unchanged };
-        report.imported =
-            candidates.iter().zip(is_new).map(|(one, new)| one.report(None, planned(new), workspace.now)).collect();
+        let planned = |one: &Candidate| match one.held {
+            Held::Nowhere => ImportOutcome::Planned,
+            Held::InDirectory | Held::InShard => ImportOutcome::Unchanged,
+        };
+        report.imported = candidates.iter().map(|one| one.report(None, planned(one), workspace.now)).collect();
         return Ok(report);
     }
     let mut store = workspace.open_store("import")?;
@@ -82,11 +85,45 @@ pub fn import(
         .transaction(|transaction| candidates.iter().map(|candidate| record(transaction, candidate, now)).collect())?;
     for (candidate, (key, is_new)) in candidates.iter().zip(rows) {
         // The ledger has it by now, so that the same command continues here.
-        candidate.files(store.dir())?.commit()?;
+        missing_files(candidate, store.dir())?.commit().map_err(|error| in_the_way(error, candidate))?;
         let done = if is_new { ImportOutcome::Imported } else { ImportOutcome::Unchanged };
         report.imported.push(candidate.report(Some(key.generation.number()), done, now));
     }
     Ok(report)
+}
+
+/// Finds what the ledger and the store have of a certificate, and the CAs above it.
+fn prepare(candidate: &mut Candidate, view: &View, store: &Path) -> Result<()> {
+    let entry = check(view, candidate)?;
+    candidate.held = Held::of(store, entry.as_ref());
+    // The server may have its files under a prefix that the configuration had earlier.
+    if let Some(prefix) = entry.as_ref().filter(|_| candidate.kind == Kind::Server).and_then(recorded_prefix) {
+        candidate.prefix = prefix;
+    }
+    complete(candidate, store)
+}
+
+/// The candidates whose files can be written. One from a directory that cannot is skipped and listed, so that it does not
+/// stop the others.
+fn without_blocked(
+    candidates: Vec<Candidate>,
+    request: &ImportRequest,
+    store: &Path,
+    skipped: &mut Vec<SkippedFile>,
+) -> Result<Vec<Candidate>> {
+    let mut free = Vec::with_capacity(candidates.len());
+    for candidate in candidates {
+        match missing_files(&candidate, store)?.check() {
+            Ok(_) => free.push(candidate),
+            Err(error) if error.code() == Code::TargetExists && !request.certs.contains(&candidate.path) => {
+                let dir = identity_dir(store, candidate.kind, &candidate.name);
+                let why = format!("{} in {}", error.finding().what, dir.display());
+                skipped.push(SkippedFile { file: candidate.path, why });
+            }
+            Err(error) => return Err(in_the_way(error, &candidate)),
+        }
+    }
+    Ok(free)
 }
 
 /// Records a certificate, unless the ledger has it. Returns its key, and whether it is new.

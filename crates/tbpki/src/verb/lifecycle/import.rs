@@ -62,7 +62,7 @@ impl Report for ImportReport {
         for device in &self.imported {
             let done = match device.done {
                 ImportOutcome::Imported => "imported",
-                ImportOutcome::Unchanged => "was imported before",
+                ImportOutcome::Unchanged => "is in the ledger already",
                 ImportOutcome::Planned => "would be imported",
             };
             let (kind, name, end) = (&device.kind, printable(&device.name), &device.not_after);

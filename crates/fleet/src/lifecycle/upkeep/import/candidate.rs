@@ -1,21 +1,19 @@
 //! A certificate on its way into the ledger and the store.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use base::file::{self, FileSet, Mode};
+use base::file;
 use base::{Code, Finding, Result, Secret};
-use identity::files::output::pem_of;
 use identity::parameters::of_certificate;
 use identity::report::rfc3339;
 use ledger::{Generation, IssuedRecord, Kind, KnownIdentity, NewIdentity, Origin, Role, SerialNumber};
-use pki::key::KeyFormat;
 use pki::profile::Profile;
 use pki::{Certificate, PrivateKey};
+use store::FILE_LIMIT;
 use store::ca::key::open_key;
-use store::file_names::{CERT, CHAIN, KEY, server_chain, server_key};
-use store::{FILE_LIMIT, identity_dir};
 use time::OffsetDateTime;
 
+use super::files::Held;
 use super::report::{ImportOutcome, ImportedDevice};
 use crate::lifecycle::upkeep::repair::issuers::IssuedBy;
 
@@ -34,6 +32,8 @@ pub(super) struct Candidate {
     pub(super) key: Option<PrivateKey>,
     /// The CA of this store that issued it; `None` for one of others.
     pub(super) issuer: Option<IssuedBy>,
+    /// Where the store has its files.
+    pub(super) held: Held,
 }
 
 impl Candidate {
@@ -96,25 +96,6 @@ impl Candidate {
     /// The prefix of its files, as the ledger keeps it.
     fn prefix(&self) -> &str {
         if self.kind == Kind::Server { &self.prefix } else { &self.name }
-    }
-
-    /// The files in the directory of the device or server.
-    pub(super) fn files(&self, store: &Path) -> Result<FileSet> {
-        let mut set = FileSet::new(identity_dir(store, self.kind, &self.name));
-        let (key_file, chain_file) = match self.kind {
-            Kind::Server => (server_key(&self.prefix), server_chain(&self.prefix)),
-            _ => (KEY.to_owned(), CHAIN.to_owned()),
-        };
-        if let Some(key) = &self.key {
-            set.add(key_file, key.to_pem(KeyFormat::Pkcs8)?.as_bytes().to_vec(), Mode::Private)?;
-        }
-        // A server has its leaf in the file of the chain alone.
-        if self.kind != Kind::Server {
-            set.add(CERT, pem_of(std::slice::from_ref(&self.leaf)).into_bytes(), Mode::Public)?;
-        }
-        let chain: Vec<Certificate> = std::iter::once(&self.leaf).chain(&self.above).cloned().collect();
-        set.add(chain_file, pem_of(&chain).into_bytes(), Mode::Public)?;
-        Ok(set)
     }
 
     pub(super) fn report(&self, generation: Option<u32>, done: ImportOutcome, now: OffsetDateTime) -> ImportedDevice {

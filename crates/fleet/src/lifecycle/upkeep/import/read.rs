@@ -16,6 +16,7 @@ use store::secrets::imported_keystore::{self, AskForImported};
 
 use super::ImportRequest;
 use super::candidate::Candidate;
+use super::files::Held;
 use super::report::SkippedFile;
 
 /// The certificates of a request, each once, and the files that have none.
@@ -148,7 +149,17 @@ fn candidate(found: Found, path: &Path, kind: Kind, prefix: &str, name: Option<&
         Some(name) => name.to_owned(),
         None => own_name(&leaf, kind, path)?,
     };
-    Ok(Candidate { kind, name, prefix: prefix.to_owned(), path: path.to_owned(), leaf, above, key, issuer: None })
+    Ok(Candidate {
+        kind,
+        name,
+        prefix: prefix.to_owned(),
+        path: path.to_owned(),
+        leaf,
+        above,
+        key,
+        issuer: None,
+        held: Held::Nowhere,
+    })
 }
 
 /// The name that a certificate has: the common name of a device; of a server the first host name among its alternative

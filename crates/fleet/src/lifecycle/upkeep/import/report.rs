@@ -64,7 +64,7 @@ pub struct SkippedFile {
 pub enum ImportOutcome {
     /// It was not there and is now.
     Imported,
-    /// It was imported before.
+    /// The ledger had it already.
     Unchanged,
     /// A dry run: it would be imported.
     Planned,
