@@ -11,7 +11,7 @@ use ledger::{Entry, Filter, IssuedRecord, Key, Kind, Ledger, Parameters, Transac
 
 use crate::ca::Ca;
 use crate::ca::generations::{self, cross_name};
-use crate::ca::recorded::new_identity;
+use crate::ca::recorded::{issuer_name, new_identity};
 use crate::ca::recorded::{record_generations, was_rolled_over};
 use crate::location::{StoreLocation, moved};
 use crate::paths::{holds_identities, kind_dir};
@@ -219,7 +219,8 @@ fn record(transaction: &Transaction<'_>, ca: &Ca, dir: &Path) -> Result<()> {
     let certificates = ca.certificates(dir)?;
     let Some(certificate) = certificates.first() else { return Ok(()) };
     let parameters = Parameters::of(&certificate.subject())?;
-    let generation = transaction.intend(&new_identity(ca, ca.name(), certificate, parameters)?)?;
+    let issuer = issuer_name(ca, &certificates);
+    let generation = transaction.intend(&new_identity(ca, ca.name(), certificate, issuer, parameters)?)?;
     let key = Key { kind: Kind::Ca, name: ca.name(), generation };
     transaction.issued(&key, &IssuedRecord { fingerprint: certificate.fingerprint(), credentials_id: None })
 }

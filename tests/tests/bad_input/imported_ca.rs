@@ -54,6 +54,44 @@ fn what_does_not_belong_together_or_does_not_hold() {
     }
 }
 
+/// Makes `NAME.pem` and `NAME.key` with this serial number, signed by `issuer` or by itself.
+fn numbered(sandbox: &Sandbox, name: &str, issuer: Option<&str>, serial: &str) {
+    let path = |file: String| sandbox.join(file);
+    let new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+    sandbox.write("numbered.ext", format!("{CA}subjectKeyIdentifier=hash\n"));
+    let request = openssl().args(["req", "-new"]).args(new).args(["-subj", &format!("/CN={name}"), "-keyout"]);
+    request.arg(path(format!("{name}.key"))).arg("-out").arg(path(format!("{name}.csr"))).run().ok();
+    let signed = openssl().args(["x509", "-req", "-days", "3000", "-set_serial", serial, "-extfile"]);
+    let signed = signed.arg(path("numbered.ext".to_owned())).arg("-in").arg(path(format!("{name}.csr")));
+    let signed = match issuer {
+        None => signed.arg("-signkey").arg(path(format!("{name}.key"))),
+        Some(issuer) => {
+            signed.arg("-CA").arg(path(format!("{issuer}.pem"))).arg("-CAkey").arg(path(format!("{issuer}.key")))
+        }
+    };
+    signed.arg("-out").arg(path(format!("{name}.pem"))).run().ok();
+}
+
+#[test]
+fn serial_numbers_are_those_of_the_real_issuer() {
+    let sandbox = Sandbox::new();
+    numbered(&sandbox, "root", None, "1");
+    numbered(&sandbox, "mid", Some("root"), "2");
+    numbered(&sandbox, "issuing", Some("mid"), "1");
+    numbered(&sandbox, "same", Some("root"), "1");
+    let two_tiers = ["init", OPEN, "--devices-ca", "same.pem", "same.key", "root.pem"];
+    refused(&sandbox, &two_tiers, user(114, &["CN=root and CN=same have the same serial number, 01", "-set_serial"]));
+    sandbox.ok(["init", OPEN, "--devices-ca", "issuing.pem", "issuing.key", "mid.pem", "root.pem"]);
+    sandbox.ok(["client", "pump-1"]);
+    sandbox.ok(["store", "check"]);
+    // A ledger that is made from the files is the same.
+    std::fs::remove_file(sandbox.join("pki/ledger.db")).unwrap();
+    sandbox.ok(["store", "repair"]);
+    sandbox.ok(["store", "check"]);
+    // The list of its real issuer is made elsewhere.
+    sandbox.ok(["revoke", "--ca", "devices-issuing"]).prints("TBPKI-0355");
+}
+
 #[test]
 fn what_stays_closed() {
     let sandbox = Sandbox::new();

@@ -157,10 +157,24 @@ fn taken_over(
     let (mut certificates, warnings) = chain;
     findings.extend(warnings);
     let root = certificates.pop().ok_or_else(|| Code::Internal.error("a chain without a root"))?;
+    check_serials(&root, &certificates)?;
     Ok([
         NewCa { ca: hierarchy.root(), certificates: vec![root], key: KeyLocation::Elsewhere },
         NewCa { ca: hierarchy.issuing(), certificates, key },
     ])
+}
+
+/// Fails if a root has given its own serial number to the issuing CA below it: the ledger tells the certificates of one
+/// issuer by their numbers (RFC 5280, section 4.1.2.2), as lists and brokers do.
+fn check_serials(root: &Certificate, certificates: &[Certificate]) -> Result<()> {
+    let [issuing] = certificates else { return Ok(()) };
+    if issuing.serial() != root.serial() {
+        return Ok(());
+    }
+    Err(Code::CaUseless
+        .error(format!("{} and {} have the same serial number, {}", root.label(), issuing.label(), root.serial_hex()))
+        .because("both have the same issuer, and an issuer may use each serial number once")
+        .fix("issue the certificate of the issuing CA again with another serial number: leave `-set_serial` out"))
 }
 
 fn dated_contents(

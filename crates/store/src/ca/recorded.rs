@@ -17,6 +17,8 @@ use super::generations::{CaGeneration, PlacedGeneration, cross_name, placed};
 /// A certificate of the key of a generation.
 struct OfKey {
     certificate: Certificate,
+    /// The name of its issuer in the ledger.
+    issuer: String,
     /// The number of the generation of the root that issued it; `None` if it is unknown.
     by: Option<u32>,
 }
@@ -42,7 +44,7 @@ pub fn record_generations(transaction: &Transaction<'_>, store: &Path, ca: &Ca) 
     let roots = if ca.is_root() { Vec::new() } else { placed(store, &ca.root().name())? };
     let all = placed(store, &ca.name())?;
     for one in &all {
-        let mut certificates = certificates_of(&one.generation, &roots)?;
+        let mut certificates = certificates_of(ca, &one.generation, &roots)?;
         if certificates.is_empty() {
             continue;
         }
@@ -94,15 +96,17 @@ fn take_out(transaction: &Transaction<'_>, ca: &Ca, one: &PlacedGeneration) -> R
 }
 
 /// The certificates of the key of a generation: the first is the one that it was made with.
-fn certificates_of(generation: &CaGeneration, roots: &[PlacedGeneration]) -> Result<Vec<OfKey>> {
+fn certificates_of(ca: &Ca, generation: &CaGeneration, roots: &[PlacedGeneration]) -> Result<Vec<OfKey>> {
     let own = generation.certificate()?.clone();
     let is_above = |root: &&PlacedGeneration| {
         let last = generation.certificates.last();
         last.zip(root.generation.certificate().ok()).is_some_and(|(last, root)| last.verify_signed_by(root).is_ok())
     };
     let by = roots.iter().find(is_above).map(|root| root.generation.number);
-    let mut all = vec![OfKey { certificate: own, by }];
-    all.extend(generation.crosses()?.into_iter().map(|(by, certificate)| OfKey { certificate, by: Some(by) }));
+    let mut all = vec![OfKey { certificate: own, issuer: issuer_name(ca, &generation.certificates), by }];
+    let root = ca.root().name();
+    let crosses = generation.crosses()?.into_iter();
+    all.extend(crosses.map(|(by, certificate)| OfKey { certificate, issuer: root.clone(), by: Some(by) }));
     // The others were made later, or together with it by a later root.
     all.sort_by_key(|one| (one.certificate.not_before(), one.by));
     // `activate` copies the certificate of the root that signs to `cert.pem`; interrupted, it is in both files.
@@ -154,13 +158,13 @@ fn known_ca(
 ) -> Result<KnownIdentity> {
     let certificate = &own.certificate;
     Ok(KnownIdentity {
-        identity: new_identity(ca, name, certificate, parameters)?,
+        identity: new_identity(ca, name, certificate, own.issuer.clone(), parameters)?,
         issued: IssuedRecord {
             fingerprint: certificate.fingerprint(),
             credentials_id: Some(certificate.credentials_id()),
         },
         role,
-        issuer_generation: root_generation(view, ca, own.by)?,
+        issuer_generation: root_generation(view, ca, own.by.filter(|_| own.issuer == ca.root().name()))?,
         // The certificate does not show when it was entered; its beginning is the nearest to that.
         issued_at: certificate.not_before(),
         origin: Origin::Repaired,
@@ -169,11 +173,21 @@ fn known_ca(
     })
 }
 
-/// A certificate of a CA as the ledger records it.
+/// The issuer of a CA in the ledger, from its certificate and those between it and the root: the root of the store, or the
+/// name of an intermediate CA (RFC 4514), which is above imported CAs alone. Each of the two has serial numbers of its own.
+pub(crate) fn issuer_name(ca: &Ca, certificates: &[Certificate]) -> String {
+    match certificates {
+        [own, above, ..] if !above.is_self_issued() => own.issuer(),
+        _ => ca.root().name(),
+    }
+}
+
+/// A certificate of a CA as the ledger records it, with the name of its issuer there.
 pub(crate) fn new_identity(
     ca: &Ca,
     name: String,
     certificate: &Certificate,
+    issuer: String,
     parameters: Parameters,
 ) -> Result<NewIdentity> {
     Ok(NewIdentity {
@@ -183,7 +197,7 @@ pub(crate) fn new_identity(
         profile: if ca.is_root() { Profile::Root } else { Profile::IssuingCa }.name().to_owned(),
         algorithm: certificate.algorithm_name(),
         parameters,
-        issuer: ca.root().name(),
+        issuer,
         not_before: certificate.not_before(),
         not_after: certificate.not_after(),
     })

@@ -14,7 +14,7 @@ use store::ca::Ca;
 use super::parts::Parts;
 use super::report::{RevokeOutcome, RevokeReport};
 use super::target::{CaTarget, can_be_revoked};
-use super::{RevokeRequest, done_before, finish};
+use super::{RevokeRequest, done_before, finish, not_listed};
 
 /// Revokes generations of a CA.
 ///
@@ -74,8 +74,10 @@ pub(super) fn revoke(
     ledger.transaction(|transaction| {
         all.iter().filter(|entry| can_be_revoked(entry, now)).try_for_each(|entry| {
             let is_cross = entry.key.name != ca.name();
+            // No store has the key of a CA between an imported CA and its root, so none writes its list.
+            let is_on_no_list = ca.is_root() || Ca::named(&entry.issuer).is_none();
             // A root is on no list, and no file contains a certificate of another root for the key of a revoked CA.
-            let steps: &[OpenStep] = match (ca.is_root(), is_cross) {
+            let steps: &[OpenStep] = match (is_on_no_list, is_cross) {
                 (true, _) => &[OpenStep::Platform],
                 (false, true) => &[OpenStep::List],
                 (false, false) => &[OpenStep::Platform, OpenStep::List],
@@ -83,6 +85,9 @@ pub(super) fn revoke(
             transaction.revoke(&entry.key, reason, steps).map(drop)
         })
     })?;
+    let of_others = |entry: &&Entry| Ca::named(&entry.issuer).is_none();
+    let of_others: Vec<String> = entries.iter().filter(of_others).map(|entry| entry.key.name.clone()).collect();
+    report.findings.extend(not_listed(&of_others));
     if ca.root().hierarchy() == store::ca::Hierarchy::Devices && !ca.is_root() {
         report.findings.push(
             Code::RevocationUnknown
