@@ -1,5 +1,6 @@
 //! Text from outside, on its way into names and messages.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Whether a character must not stand in a name: control characters, and those that are invisible and
@@ -22,6 +23,16 @@ pub fn is_invisible(c: char) -> bool {
 /// A number with the noun that it counts: "1 device", "2 devices".
 pub fn counted<N: Copy + PartialEq + From<u8> + fmt::Display>(count: N, one: &str, many: &str) -> String {
     format!("{count} {}", if count == N::from(1) { one } else { many })
+}
+
+/// Text as a word of a command that a user can copy into a POSIX shell: in single quotes if it contains more than plain
+/// characters.
+pub fn shell_word(text: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+,=".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")))
 }
 
 /// Text from outside as a terminal shows it: what could deceive is escaped, everything else stays.
@@ -93,6 +104,13 @@ pub fn variant_words(error: &impl fmt::Debug) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_for_a_shell_stay_one_word() {
+        for (text, word) in [("pump-1", "pump-1"), ("", "''"), ("a b", "'a b'"), ("it's $x", r"'it'\''s $x'")] {
+            assert_eq!(shell_word(text), word);
+        }
+    }
 
     #[test]
     fn variants_become_words() {

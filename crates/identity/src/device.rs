@@ -114,6 +114,10 @@ fn with_plan<'w, T>(
     let issuer = fingerprint_of(workspace, ca.as_ref())?;
     let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), Ca::name);
     let key = key_source(csr.as_ref(), earlier.algorithm(&settings.alg));
+    let kept = earlier.kept_csr(request);
+    let holds_key = csr.is_none() && kept.is_none();
+    let alg =
+        kept.filter(|_| !settings.alg.is_explicit()).map_or_else(|| key.algorithm().name(), |kept| kept.algorithm);
     let prefix = settings.prefix.value.as_ref().map_or(name.as_str(), |prefix| prefix.as_str());
     let base = base_subject.to_string();
     let shared_prefix = settings.prefix.value.as_ref().map(config::FilePrefix::as_str);
@@ -121,19 +125,19 @@ fn with_plan<'w, T>(
     let of_fleet = shared(&base, &sans, key.algorithm(), days.value.number(), &issuer, shared_prefix)?;
     let wanted = |subject: &Subject| {
         Parameters::of(&RequestedParameters {
-            subject: subject.to_string(),
+            subject: kept.map_or_else(|| subject.to_string(), |kept| kept.subject.to_owned()),
             san: sans.iter().map(ToString::to_string).collect(),
-            alg: key.algorithm().name(),
+            alg,
             days: days.value.number(),
             issuer: issuer.clone(),
-            csr: csr.as_ref().map(|csr| csr.key().fingerprint_hex()),
+            csr: csr.as_ref().map(|csr| csr.key().fingerprint_hex()).or(kept.map(|kept| kept.key.to_owned())),
             prefix,
             ..RequestedParameters::default()
         })
     };
     let parameters = wanted(&subject)?;
     let of_earlier_version = csr.as_ref().map(|csr| wanted(csr.subject())).transpose()?;
-    let formats = formats(&settings.formats, csr.is_none());
+    let formats = formats(&settings.formats, holds_key);
     let plan = IssueRequest {
         profile: Profile::Device,
         subject,
@@ -153,7 +157,7 @@ fn with_plan<'w, T>(
         issuance: Issuance {
             kind: Kind::Device,
             name: name.as_str(),
-            files: DeviceFiles { prefix, formats: &formats, holds_key: csr.is_none(), has_anchors, keystore: None }
+            files: DeviceFiles { prefix, formats: &formats, holds_key, has_anchors, keystore: None }
                 .table()
                 .with_those_in(&identity_dir(workspace.store_dir(), Kind::Device, name.as_str())),
             anchors: Some(anchors),
@@ -162,6 +166,7 @@ fn with_plan<'w, T>(
             of_earlier_version,
             issuer_name: &issuer_name,
             force: request.force,
+            keeps_csr: kept.is_some(),
             pending: false,
             renews: false,
             hook: false,

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use base::text::shell_word;
 use base::{Code, Error, Result, file};
 use ledger::{Difference, Entry, IssuedRecord, Key, Kind, NewIdentity, Parameters, RenewalStep, View};
 use pki::identity::{Identity, X509};
@@ -36,6 +37,8 @@ pub(crate) struct Issuance<'a> {
     pub(crate) issuer_name: &'a str,
     /// True if an identity that is there already is replaced.
     pub(crate) force: bool,
+    /// True if the present certificate was issued for a signing request, and none is given now.
+    pub(crate) keeps_csr: bool,
     /// Whether it is a renewal that is not used yet: its files are in [`PENDING`], and the present generation stays.
     pub(crate) pending: bool,
     /// Whether it renews the present generation: what was taken from the platform stays away.
@@ -78,6 +81,9 @@ impl Issuance<'_> {
         // `--force` repeated after an interruption completes the generation that it has begun. Otherwise each attempt
         // would use one more serial number.
         if self.force && !(finishes && self.is_as_wanted(&entry)) {
+            if self.keeps_csr {
+                return Err(self.would_replace_foreign_key());
+            }
             ledger.check_not_reserved(self.kind, self.name)?;
             return Ok(CurrentState::Wanted { replaces: Some(Box::new(entry)) });
         }
@@ -92,7 +98,24 @@ impl Issuance<'_> {
         Err(Code::OtherParameters
             .error(format!("the {} {} exists with other parameters", self.kind, self.name))
             .because(texts.join("; "))
-            .fix("use another name, or --force to issue a new generation"))
+            .fix(match self.keeps_csr {
+                true => {
+                    "use another name, or repeat `--csr FILE` with --force to issue a new generation for the same key"
+                }
+                false => "use another name, or --force to issue a new generation",
+            }))
+    }
+
+    /// The error about a new key for a holder that made its own: the platform would then reject the one that it has.
+    fn would_replace_foreign_key(&self) -> Error {
+        let (kind, name) = (self.kind, self.name);
+        let word = shell_word(name);
+        Code::OtherParameters
+            .error(format!("the {kind} {name} was issued for a signing request, and --force would make another key"))
+            .because("its key is not in this store, and its holder could not use the new certificate")
+            .fix(format!(
+                "repeat `--csr FILE` with --force; to give it a key of tbpki, first run `tbpki revoke --{kind} {word}`"
+            ))
     }
 
     /// What differs from the parameters in the ledger. An earlier generation of the same CA is the same CA: what it issued

@@ -65,12 +65,18 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
         Some(requested) => requested.clone(),
         None => workspace.config.subject()?.with_common_name(host.as_str())?,
     };
-    let asked = names_asked(host, &earlier.sans(&settings.san)?, csr.as_ref())?;
+    let kept = earlier.kept_csr(request);
+    let holds_key = csr.is_none() && kept.is_none();
+    let asked = match kept {
+        // In the order of the request, as the ledger has them.
+        Some(_) if !settings.san.is_explicit() => earlier.sans(&settings.san)?,
+        _ => names_asked(host, &earlier.sans(&settings.san)?, csr.as_ref())?,
+    };
     let chain_file = server_chain(settings.prefix.value.as_str());
     let store_dir = identity_dir(workspace.store_dir(), Kind::Server, host.as_str());
     let only_given = wish.only_given_names || earlier.has_only_given_names(&store_dir.join(&chain_file));
     // A request names what its holder wants; names of this host would be added to a key of another one.
-    let found = if only_given || csr.is_some() { Vec::new() } else { host::names_of_this_host()? };
+    let found = if only_given || !holds_key { Vec::new() } else { host::names_of_this_host()? };
     let ca = earlier.issuer(request, Ca::ServerIssuing);
     let (found, left_out) = vouched_for(found, workspace, ca.is_none())?;
     let sans = merged(&asked, &found);
@@ -78,23 +84,25 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
     let issuer = fingerprint_of(workspace, ca.as_ref())?;
     let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), Ca::name);
     let key = key_source(csr.as_ref(), earlier.algorithm(&settings.alg));
+    let alg =
+        kept.filter(|_| !settings.alg.is_explicit()).map_or_else(|| key.algorithm().name(), |kept| kept.algorithm);
     let days = earlier.days(&settings.days)?;
     let trusted = workspace.trusted_cas(Hierarchy::Devices)?;
     let clients_ca: Vec<Certificate> = trusted.iter().map(|(_, certificate)| certificate.clone()).collect();
     let prefix = settings.prefix.value.as_str();
     let parameters = Parameters::of(&RequestedParameters {
-        subject: subject.to_string(),
+        subject: kept.map_or_else(|| subject.to_string(), |kept| kept.subject.to_owned()),
         // Addresses come and go; those that were found are not part of what was asked for.
         san: asked.iter().map(ToString::to_string).collect(),
-        alg: key.algorithm().name(),
+        alg,
         days: days.value.number(),
         issuer,
-        csr: csr.as_ref().map(|csr| csr.key().fingerprint_hex()),
+        csr: csr.as_ref().map(|csr| csr.key().fingerprint_hex()).or(kept.map(|kept| kept.key.to_owned())),
         prefix,
         single_file: settings.single_file.value,
         include_root: wish.include_root,
     })?;
-    let formats = formats(&settings.formats, settings.credentials.value, csr.is_none());
+    let formats = formats(&settings.formats, settings.credentials.value, holds_key);
     let (out, away) = place_of_copies(workspace.config, request)?;
     let out = out.or_else(|| earlier.destination(request, &chain_file));
     // The files go to another machine: their settings name the directory there.
@@ -132,7 +140,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
             files: ServerFiles {
                 prefix,
                 formats: &formats,
-                holds_key: csr.is_none(),
+                holds_key,
                 single_file: settings.single_file.value,
                 include_root: wish.include_root,
                 clients_ca,
@@ -149,6 +157,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
             of_earlier_version: None,
             issuer_name: &issuer_name,
             force: request.force,
+            keeps_csr: kept.is_some(),
             pending: false,
             renews: false,
             hook: false,

@@ -126,9 +126,9 @@ fn a_request_for_more_than_a_leaf_gets_a_leaf() {
     let names = shown.stdout_text();
     assert!(names.contains("DNS:pump-1.example") && names.contains("IP Address:192.0.2.7"), "{shown}");
     assert!(!sandbox.join("pki/devices/pump-1/key.pem").exists());
-    // The same request again is the same wish; without it, it is another one.
+    // The same request again asks for the same certificate, and so does a command without one.
     sandbox.ok(["client", "--device", "pump-1", "--csr", "greedy.csr"]).prints("is up to date");
-    refused(&sandbox, &["client", "--device", "pump-1"], user(95, &["csr"]));
+    sandbox.ok(["client", "--device", "pump-1"]).prints("is up to date");
 }
 
 #[test]
@@ -324,4 +324,40 @@ fn a_device_is_renewed_on_its_own_key() {
     make.arg("-out").arg(file("same.csr")).run().ok();
     let args = ["client", "--device", "pump-2", "--csr", "same.csr", "--force"];
     refused(&sandbox, &args, user(82, &["pump-2.nopass.pem would keep the earlier certificate"]));
+}
+
+#[test]
+fn a_command_without_the_request_asks_for_the_same_certificate() {
+    let sandbox = Sandbox::with_store();
+    request(&sandbox, "hsm-1", "/CN=hsm-1", EC);
+    request(&sandbox, "p521", "/CN=p521", &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp384r1"]);
+    request(&sandbox, "tb", "/CN=tb.example/O=Other", &[EC, &["-addext", "subjectAltName=DNS:tb.example"]].concat());
+    let server = ["server", "--name", "tb.example", "--san", "www.tb.example", "--only-given-names"];
+    let client = ["client", "hsm-1"];
+    for (issue, again, chain) in [
+        (&client[..], &client[..], "pki/devices/hsm-1/chain.pem"),
+        (&["client", "p521"], &["client", "p521"], "pki/devices/p521/chain.pem"),
+        (&server[..], &server[..3], "pki/servers/tb.example/mqttserver.pem"),
+    ] {
+        let csr = format!("{}.csr", if issue[0] == "server" { "tb" } else { issue[1] });
+        sandbox.ok([issue, &["--csr", &csr]].concat()).prints("issued");
+        let leaf = sandbox.read(chain);
+        sandbox.ok(again).prints("is up to date");
+        sandbox.ok(issue).prints("is up to date");
+        sandbox.ok([again, &["--dry-run"]].concat()).prints("is up to date");
+        // Other parameters need a new generation, which has to be for the same key.
+        let days = [again, &["--days", "30"]].concat();
+        refused(&sandbox, &days, user(95, &["days: ", "repeat `--csr FILE` with --force"]));
+        let words = ["--force would make another key", "repeat `--csr FILE`", "tbpki revoke --"];
+        refused(&sandbox, &[again, &["--force"]].concat(), user(95, &words));
+        assert_eq!(sandbox.read(chain), leaf);
+        sandbox.ok([issue, &["--csr", &csr, "--force"]].concat()).prints("issued");
+    }
+    sandbox.ok(["client", "hsm-1", "--out", "copies"]).prints("is up to date");
+    assert_eq!(sandbox.read("copies/chain.pem"), sandbox.read("pki/devices/hsm-1/chain.pem"));
+    // The step that the message names gives the device a key of tbpki.
+    sandbox.ok(["revoke", "--device", "hsm-1"]);
+    std::fs::remove_dir_all(sandbox.join("pki/devices/hsm-1")).unwrap();
+    sandbox.ok(["client", "hsm-1"]).prints("issued");
+    assert!(sandbox.join("pki/devices/hsm-1/key.pem").exists());
 }

@@ -411,6 +411,7 @@ fn carry_out(
             of_fleet: None,
             of_earlier_version: None,
             issuer_name: &issuer_name,
+            keeps_csr: false,
             force: matches!(errand, Errand::Renew(_)),
             pending,
             renews: matches!(errand, Errand::Renew(_)),

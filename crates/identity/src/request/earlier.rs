@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base::{Code, Result, file};
 use config::{Days, Origin, Setting};
-use ledger::{Entry, Kind, View};
+use ledger::{Entry, Kind, Role, View};
 use pki::pem_bundle::PemBundle;
 use pki::{Algorithm, Certificate, San};
 use serde::Deserialize;
@@ -27,6 +27,19 @@ pub(crate) struct Earlier {
 struct RequestBefore {
     san: Vec<String>,
     days: u32,
+    subject: String,
+    csr: Option<String>,
+}
+
+/// The signing request that the present certificate was issued for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeptCsr<'a> {
+    /// The identifier of its key.
+    pub(crate) key: &'a str,
+    /// The subject of the certificate.
+    pub(crate) subject: &'a str,
+    /// The algorithm of its key.
+    pub(crate) algorithm: &'a str,
 }
 
 impl Earlier {
@@ -59,6 +72,14 @@ impl Earlier {
             Some(entry) if !request.default_ca => Some(Ca::named(&entry.issuer).unwrap_or(default)),
             _ => Some(default),
         }
+    }
+
+    /// The signing request that the present certificate was issued for, if none is given now. Its holder has the key, so a
+    /// command without a request asks for the same certificate.
+    pub(crate) fn kept_csr(&self, request: &IdentityRequest) -> Option<KeptCsr<'_>> {
+        let entry = self.entry.as_ref().filter(|entry| entry.role == Role::Current && request.csr.is_none())?;
+        let key = self.asked.csr.as_deref()?;
+        Some(KeptCsr { key, subject: &self.asked.subject, algorithm: &entry.algorithm })
     }
 
     /// The key algorithm.
