@@ -203,6 +203,30 @@ fn a_ca_below_which_nothing_would_be_accepted() {
 }
 
 #[test]
+fn a_common_name_that_looks_like_a_host_is_bound_by_name_constraints() {
+    let sandbox = Sandbox::new();
+    let constrained = format!("{CA}nameConstraints=critical,permitted;DNS:example.org\n");
+    certificate(&sandbox, "root", None, &constrained, NOW);
+    sandbox.ok(["init", OPEN, "--devices-ca", "root.pem", "root.key"]);
+    let forbidden = sandbox.fails(["client", "pump-1.factory.lan"], 1, "TBPKI-0058");
+    forbidden.prints("pump-1.factory.lan lies below no name that is permitted");
+    // OpenSSL decides the same way.
+    for name in ["pump-1", "pump-1.example.org"] {
+        sandbox.ok(["client", name]);
+        let chain = sandbox.join(format!("pki/devices/{name}/chain.pem"));
+        let verify = openssl().args(["verify", "-CAfile"]).arg(sandbox.join("root.pem")).arg("-untrusted").arg(&chain);
+        verify.arg(&chain).run().ok();
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write("keygen.toml", "version = 1\n[ca.name_constraints]\npermitted_dns = [\"example.org\"]\n");
+    sandbox.ok(["init", OPEN]);
+    let server = |name| ["server", "--name", name, "--only-given-names"];
+    let forbidden = sandbox.fails(server("192.0.2.7"), 1, "TBPKI-0058");
+    forbidden.prints("192.0.2.7 lies below no name that is permitted");
+    sandbox.ok(server("tb.example.org"));
+}
+
+#[test]
 fn weak_cas() {
     let sandbox = Sandbox::new();
     certificate(&sandbox, "root", None, CA, NOW);

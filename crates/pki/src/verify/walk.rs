@@ -37,7 +37,7 @@ pub(super) fn check<'a>(
         // RFC 5280, section 6.1.3: self-issued CAs in the middle of a path are exempt from name constraints.
         if is_leaf || !certificate.is_self_issued() {
             findings.extend(state.constraints.iter().filter_map(|(constraints, ca)| {
-                let violation = constraints::violation(certificate, constraints)?;
+                let violation = constraints::violation(certificate, constraints, is_leaf)?;
                 let what = format!("{} cannot issue this certificate", ca.label());
                 Some(Code::NameConstraint.fault(what).because(violation))
             }));

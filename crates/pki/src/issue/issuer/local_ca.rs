@@ -14,7 +14,7 @@ use crate::issue::tbs::{self, Contents, IssuedBy, Pieces};
 use crate::key::{PrivateKey, PublicKey, SigningKey};
 use crate::names::san::San;
 use crate::names::subject::Subject;
-use crate::read::certificate::constraints::forbidden;
+use crate::read::certificate::constraints::{bound_names, forbidden};
 use crate::read::certificate::{Certificate, GeneralName, KeyUsage};
 
 /// A CA with its certificate, those above it as far as they are known, and its key.
@@ -90,7 +90,7 @@ impl<K: SigningKey> Issuer for LocalCa<K> {
         let contents = &order.contents;
         // All checks come before the key is made, which for RSA can take seconds.
         self.check_period_and_place(contents)?;
-        self.check_names(&contents.subject, &contents.sans)?;
+        self.check_names(contents.profile, &contents.subject, &contents.sans)?;
         let (key, public) = order.key.resolve()?;
         let tbs = self.write(&order.contents, &public)?;
         let leaf = sign_tbs(&tbs, &order.contents, &public, &self.issued_by(), &self.key)?;
@@ -199,7 +199,7 @@ impl<K: SigningKey> LocalCa<K> {
     }
 
     /// Fails where a verifier would refuse a name, because this CA or one above it may not vouch for it.
-    pub(super) fn check_names(&self, subject: &Subject, sans: &[San]) -> Result<()> {
+    pub(super) fn check_names(&self, profile: Profile, subject: &Subject, sans: &[San]) -> Result<()> {
         let mut constrained = std::iter::once(&self.certificate)
             .chain(&self.above)
             .filter_map(|ca| Some((ca, ca.name_constraints()?)))
@@ -208,8 +208,7 @@ impl<K: SigningKey> LocalCa<K> {
             // Most CAs have no constraints, and a fleet asks for every device.
             return Ok(());
         }
-        let mut names: Vec<GeneralName> = sans.iter().map(GeneralName::of_san).collect();
-        names.push(GeneralName::Directory(subject.to_der().to_vec()));
+        let names = bound_names(subject, sans.iter().map(GeneralName::of_san).collect(), !profile.is_ca());
         for (ca, constraints) in constrained {
             if let Some(why) = forbidden(&names, constraints) {
                 return Err(Code::NameConstraint

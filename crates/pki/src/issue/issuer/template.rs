@@ -85,7 +85,7 @@ impl<'a, K: SigningKey> LeafTemplate<'a, K> {
 
     /// Checks all in which a leaf differs from the sample, but for its key.
     fn check_order(&self, leaf: &LeafOrder<'_>) -> Result<()> {
-        self.ca.check_names(leaf.subject, leaf.sans)?;
+        self.ca.check_names(self.profile, leaf.subject, leaf.sans)?;
         leaf.sans.iter().try_for_each(tbs::check_san)?;
         lint::check_varying(self.profile, leaf.serial, leaf.subject, leaf.sans)
     }

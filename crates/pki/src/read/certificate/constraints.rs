@@ -3,7 +3,7 @@
 use super::extensions::NameConstraints;
 use super::general_name::GeneralName;
 use super::name;
-use crate::names::subject::Subject;
+use crate::names::subject::{AttributeKind, Subject};
 
 /// The first of `names` that the constraints forbid, with the reason.
 pub(crate) fn forbidden(names: &[GeneralName], constraints: &NameConstraints) -> Option<String> {
@@ -26,6 +26,34 @@ pub(crate) fn forbidden(names: &[GeneralName], constraints: &NameConstraints) ->
         }
         Some(format!("{name} lies below no name that is permitted"))
     })
+}
+
+/// Every name that constraints bind: the alternative names, the subject, e-mail addresses in the subject if no alternative
+/// name is one, and of a leaf the common names that look like a host if no alternative name is one. RFC 5280 does not ask
+/// for the last; OpenSSL refuses such a certificate, because some clients compare the common name with the host.
+pub(crate) fn bound_names(subject: &Subject, alternative: Vec<GeneralName>, is_leaf: bool) -> Vec<GeneralName> {
+    let mut names = alternative;
+    let has_host = names.iter().any(|name| matches!(name, GeneralName::Dns(_)));
+    if !names.iter().any(|name| matches!(name, GeneralName::Email(_))) {
+        names.extend(subject.email_addresses().map(|address| GeneralName::Email(address.to_owned())));
+    }
+    if is_leaf && !has_host {
+        let hosts = subject.values(AttributeKind::CommonName).filter(|name| is_like_host(name));
+        names.extend(hosts.map(|name| GeneralName::Dns(name.to_owned())));
+    }
+    if !subject.is_empty() {
+        names.push(GeneralName::Directory(subject.to_der().to_vec()));
+    }
+    names
+}
+
+/// Whether OpenSSL takes a common name for that of a host: at least two labels of letters, digits, `_` and inner `-`.
+fn is_like_host(name: &str) -> bool {
+    let is_label = |label: &str| {
+        let is_inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        !label.is_empty() && !label.starts_with('-') && !label.ends_with('-') && label.chars().all(is_inside)
+    };
+    name.contains('.') && name.split('.').all(is_label)
 }
 
 fn is_same_kind(name: &GeneralName, base: &GeneralName) -> bool {
@@ -107,6 +135,23 @@ mod tests {
         assert!(is_dns_below("anything", ""));
         assert!(is_dns_below("a.example.com", ".example.com"));
         assert!(!is_dns_below("example.com", ".example.com"));
+    }
+
+    #[test]
+    fn a_common_name_with_a_dot_is_a_host_unless_an_alternative_name_is_one() {
+        let hosts = |name: &str, alternative: &[GeneralName]| {
+            let subject = Subject::default().with_common_name(name).unwrap();
+            let names = bound_names(&subject, alternative.to_vec(), true).into_iter();
+            names.filter(|one| matches!(one, GeneralName::Dns(_)) && !alternative.contains(one)).collect::<Vec<_>>()
+        };
+        for name in ["pump-1.factory.lan", "192.0.2.7", "a_b.c"] {
+            assert_eq!(hosts(name, &[]), [GeneralName::Dns(name.to_owned())], "{name}");
+            assert_eq!(hosts(name, &[GeneralName::Dns("x.example".to_owned())]), []);
+            assert_eq!(hosts(name, &[GeneralName::Ip(vec![192, 0, 2, 7])]), [GeneralName::Dns(name.to_owned())]);
+        }
+        for name in ["pump-1", "a..b", ".a.b", "a.b.", "-a.b", "a-.b", "Acme Inc. pump", "a.b:c", "*.example.org"] {
+            assert_eq!(hosts(name, &[]), [], "{name}");
+        }
     }
 
     #[test]
