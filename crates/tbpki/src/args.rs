@@ -86,7 +86,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "FILE", env = "TBPKI_CONFIG")]
     pub config: Option<PathBuf>,
     /// Use a configuration and a store of another user; they decide which files are read and which libraries are loaded
-    #[arg(long, global = true, env = "TBPKI_TRUST_OWNER", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, global = true, env = "TBPKI_TRUST_OWNER", value_parser = value::trust_owner())]
     pub trust_owner: bool,
     /// Never prompt: fail, and name the option that answers the question
     #[arg(long, global = true)]

@@ -92,6 +92,16 @@ fn a_configuration_and_a_store_of_another_user_are_refused_unless_they_are_trust
     hostile.sandbox.tbpki(["list"]).env("SUDO_UID", USER.to_string()).run().ok().prints("pump-1");
     hostile.refused(hostile.sandbox.tbpki(["list"]).env("SUDO_UID", "4711"), "TBPKI-0014");
     hostile.refused(hostile.sandbox.tbpki(["list"]).env("TBPKI_TRUST_OWNER", "false"), "TBPKI-0014");
+    hostile.refused(hostile.sandbox.tbpki(["list"]).env("TBPKI_TRUST_OWNER", ""), "TBPKI-0014");
+    // A misspelled word must not switch the protection off.
+    for word in ["maybe", "disabled", " "] {
+        let tool = hostile.sandbox.tbpki(["list"]).env("TBPKI_TRUST_OWNER", word);
+        tool.run()
+            .prints("is neither true nor false")
+            .prints("TBPKI_TRUST_OWNER to 1 or 0")
+            .prints("TBPKI-0003")
+            .ends(2);
+    }
     hostile.trusting(&["client", "--device", "pump-2"]).run().ok();
 }
 

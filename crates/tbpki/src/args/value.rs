@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use base::text::quote;
 use base::{Code, Error};
 use clap::builder::{NonEmptyStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
@@ -23,6 +24,21 @@ use time::format_description::well_known::Rfc3339;
 /// Any text but an empty one, which is usually an unset variable of a script.
 pub(super) fn text() -> NonEmptyStringValueParser {
     NonEmptyStringValueParser::new()
+}
+
+/// The variable that lets files of another user count. An empty one is off, as one that is not set; any other text than the usual
+/// words is an error, because a protection must not depend on how a misspelled word is read.
+pub(super) fn trust_owner() -> impl TypedValueParser<Value = bool> {
+    clap::builder::StringValueParser::new().try_map(|text| {
+        let word = text.to_ascii_lowercase();
+        match word.as_str() {
+            "1" | "true" | "t" | "yes" | "y" | "on" => Ok(true),
+            "" | "0" | "false" | "f" | "no" | "n" | "off" => Ok(false),
+            _ => Err(Code::BadValue
+                .error(format!("{} is neither true nor false", quote(&text)))
+                .fix("set the variable TBPKI_TRUST_OWNER to 1 or 0")),
+        }
+    })
 }
 
 /// A value with a parser of its own. Its errors keep their code and advice.
