@@ -86,7 +86,7 @@ fn keygen_properties(input: &[u8]) {
     let Ok(properties) = legacy::parse(text) else { return };
     // An empty environment: an input must mean the same on every machine.
     let environment = Environment::of(&[]).with_host_name("host.example");
-    if let Ok(converted) = properties.convert("pki", &environment) {
+    if let Ok(converted) = properties.convert(legacy::StoreDir { in_config: "pki", from_here: "pki" }, &environment) {
         let written = config::render(&converted.answers);
         assert!(config::parse(&written).is_ok(), "what was converted cannot be read:\n{written}");
     }

@@ -40,12 +40,21 @@ struct Variable {
     line: usize,
 }
 
-/// Reads and converts the file at `path`, for a store in the directory `store` next to keygen.toml.
+/// The directory of the new store.
+#[derive(Debug, Clone, Copy)]
+pub struct StoreDir<'a> {
+    /// As keygen.toml names it: from the directory of keygen.toml.
+    pub in_config: &'a str,
+    /// As a command names it: from the working directory.
+    pub from_here: &'a str,
+}
+
+/// Reads and converts the file at `path`, for a new store.
 ///
 /// # Errors
 ///
 /// As [`parse`] and [`Properties::convert`], and `FileUnreadable`; each names the file.
-pub fn load(path: &Path, store: &str, environment: &Environment) -> Result<Converted> {
+pub fn load(path: &Path, store: StoreDir<'_>, environment: &Environment) -> Result<Converted> {
     let unreadable = |error| Code::FileUnreadable.error("keygen.properties cannot be read").caused_by(error).at(path);
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut bytes = zeroize::Zeroizing::new(Vec::new());

@@ -95,3 +95,22 @@ fn properties_that_need_a_shell_or_make_no_sense() {
     }
     refused(&Sandbox::new(), &["init", OPEN, "--from", "keygen.properties"], user(80, &["keygen.properties"]));
 }
+
+#[test]
+fn converted_passwords_are_where_keygen_toml_names_them() {
+    let sandbox = Sandbox::new();
+    sandbox.write("keygen.properties", "SERVER_KEYSTORE_PASSWORD=server_ks_password\n");
+    let init = ["init", OPEN, "--from", "keygen.properties"];
+    sandbox.tbpki(&init).env("TBPKI_STORE", "st").run().ok().prints("base64 > st/secrets/$f)");
+    assert!(sandbox.text("keygen.toml").contains("{ file = \"st/secrets/server-keystore\" }"));
+    let server = ["server", "--name", "tb.example", "--only-given-names", "--format", "p12"];
+    sandbox.tbpki(server).env("TBPKI_STORE", "st").run().ok();
+
+    let sandbox = Sandbox::new();
+    sandbox.write("keygen.properties", "SERVER_KEYSTORE_PASSWORD=server_ks_password\n");
+    std::fs::create_dir(sandbox.join("my conf")).unwrap();
+    let init = [&init[..], &["--config", "my conf/keygen.toml"]].concat();
+    sandbox.ok(&init).prints("base64 > 'my conf/pki/secrets'/$f)");
+    assert!(sandbox.text("my conf/keygen.toml").contains("{ file = \"pki/secrets/server-keystore\" }"));
+    sandbox.ok(["server", "--config", "my conf/keygen.toml", "--name", "tb.example", "--format", "p12"]);
+}

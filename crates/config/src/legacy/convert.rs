@@ -1,11 +1,11 @@
 //! From the old variables to the new keys, and what changes on the way.
 
 use base::suggest::closest;
-use base::text::quote;
+use base::text::{quote, shell_word};
 use base::{Code, Error, Finding, Result, Secret};
 use pki::algorithm::Algorithm;
 
-use super::{Properties, Variable};
+use super::{Properties, StoreDir, Variable};
 use crate::{Answer, Answers, Environment, FilePath, KeyName, SecretRef, key};
 
 /// A keygen.properties in the terms of tbpki.
@@ -69,13 +69,13 @@ const PUBLISHED: &[&str] = &["password", "server_ks_password", "server_key_passw
 const SHORTEST_PASSWORD: usize = 6;
 
 impl Properties {
-    /// The settings of tbpki that correspond to the file, for a store in the directory `store` next to keygen.toml.
+    /// The settings of tbpki that correspond to the file, for a new store.
     ///
     /// # Errors
     ///
     /// The error of the new key for a value that it does not accept; `PasswordTooShort` and `PasswordAlphabet` for passwords
     /// that never worked with keytool. Each names the variable and its line.
-    pub fn convert(&self, store: &str, environment: &Environment) -> Result<Converted> {
+    pub fn convert(&self, store: StoreDir<'_>, environment: &Environment) -> Result<Converted> {
         let mut conversion = Conversion {
             properties: self,
             store,
@@ -100,7 +100,7 @@ impl Properties {
 
 struct Conversion<'a> {
     properties: &'a Properties,
-    store: &'a str,
+    store: StoreDir<'a>,
     host_name: Option<&'a str>,
     answers: Answers,
     secrets: Vec<SecretFile>,
@@ -165,7 +165,7 @@ impl Conversion<'_> {
                 self.set(name, key, text)?;
             }
         }
-        if self.properties.variables.contains_key("SERVER_KEYSTORE_DIR") {
+        if self.text("SERVER_KEYSTORE_DIR")?.is_some() {
             let what = "`tbpki server` copies all files of the server to DIR, without asking";
             self.note(
                 Code::LegacyConverted.note(what).because("the old script asked, and copied only the .jks"),
@@ -299,7 +299,7 @@ impl Conversion<'_> {
             }
             // Only the written form counts here: `init` puts it into
             // keygen.toml, from whose directory it is read later.
-            let path = FilePath::in_working_directory(&format!("{}/secrets/{file}", self.store))?;
+            let path = FilePath::in_working_directory(&format!("{}/secrets/{file}", self.store.in_config))?;
             self.set(name, *key, SecretRef::File(path))?;
             self.secrets.push(SecretFile { name: file, secret: Secret::from(text.as_str()) });
         }
@@ -323,8 +323,8 @@ impl Conversion<'_> {
         if files.is_empty() {
             return None;
         }
-        let what =
-            format!("the passwords are kept, in files of mode 0600 under {}/secrets: {}", self.store, files.join(", "));
+        let directory = format!("{}/secrets", self.store.from_here);
+        let what = format!("the passwords are kept, in files of mode 0600 under {directory}: {}", files.join(", "));
         let is_published = |file| self.secret(file).is_some_and(|secret| PUBLISHED.contains(&secret.reveal()));
         let published: Vec<_> = PASSWORDS.iter().filter(|(_, _, file)| is_published(file)).collect();
         if published.is_empty() {
@@ -336,10 +336,10 @@ impl Conversion<'_> {
         let files: Vec<&str> = published.iter().map(|(.., file)| *file).collect();
         let fix = format!(
             // 18 bytes are 24 characters in base64, without padding.
-            "to replace them, run `for f in {}; do (umask 077; head -c 18 /dev/urandom | base64 > {}/secrets/$f); done` \
+            "to replace them, run `for f in {}; do (umask 077; head -c 18 /dev/urandom | base64 > {}/$f); done` \
              before `tbpki server` and `tbpki client`; delete keygen.properties once all is well",
             files.join(" "),
-            self.store
+            shell_word(&directory)
         );
         Some(Code::LegacyConverted.warning(what).because(why).fix(fix))
     }

@@ -84,8 +84,11 @@ CLIENT_KEY_ALG=\"EC\"
 CLIENT_KEY_GROUP_NAME=\"secp384r1\"
 ";
 
+/// The store that `init` makes without further options.
+const PKI: StoreDir<'_> = StoreDir { in_config: "pki", from_here: "pki" };
+
 fn convert(text: &str) -> Result<Converted> {
-    parse(text)?.convert("pki", &Environment::default().with_host_name("broker7"))
+    parse(text)?.convert(PKI, &Environment::default().with_host_name("broker7"))
 }
 
 /// The configuration that a file becomes, through the text that `tbpki init` writes.
@@ -217,9 +220,20 @@ fn an_empty_file_means_the_defaults_in_all_formats() {
 }
 
 #[test]
+fn an_empty_directory_for_the_keystore_is_none() {
+    let (_, converted) = configured("SERVER_KEYSTORE_DIR=\n");
+    let is_about = |finding: &&Finding| finding.location.item.as_deref() == Some("SERVER_KEYSTORE_DIR");
+    assert_eq!(converted.findings.iter().filter(is_about).count(), 0);
+}
+
+#[test]
 fn another_store_holds_the_secrets() {
-    let properties = parse("SERVER_KEY_PASSWORD=hunter22").unwrap();
-    let converted = properties.convert("keys", &Environment::default()).unwrap();
+    let properties = parse("SERVER_KEY_PASSWORD=server_key_password").unwrap();
+    let store = StoreDir { in_config: "keys", from_here: "o'ther/keys" };
+    let converted = properties.convert(store, &Environment::default()).unwrap();
+    // The command in the help is for a shell in the working directory.
+    let fixes: Vec<&str> = converted.findings.iter().filter_map(|finding| finding.fix.as_deref()).collect();
+    assert!(fixes.iter().any(|fix| fix.contains(r"base64 > 'o'\''ther/keys/secrets'/$f)")), "{fixes:?}");
     let (config, _) = crate::parse(&crate::render(&converted.answers)).unwrap();
     let Some(SecretRef::File(path)) = &config.server_keystore.key_password.value else { panic!() };
     assert_eq!(path.written(), Path::new("keys/secrets/server-key"));
@@ -320,7 +334,7 @@ fn values_that_cannot_be_are_refused_by_the_variable_s_name() {
 
 #[test]
 fn a_host_without_a_name_cannot_expand_it() {
-    let error = parse(OLD).unwrap().convert("pki", &Environment::default()).unwrap_err();
+    let error = parse(OLD).unwrap().convert(PKI, &Environment::default()).unwrap_err();
     assert_eq!((error.code(), error.finding().location.item.as_deref()), (Code::NeedsShell, Some("DOMAIN_SUFFIX")));
 }
 
@@ -347,16 +361,16 @@ fn a_file_is_read_with_its_name_in_every_message() {
     let environment = Environment::default().with_host_name("vm");
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(OLD.as_bytes()).unwrap();
-    let converted = load(file.path(), "pki", &environment).unwrap();
+    let converted = load(file.path(), PKI, &environment).unwrap();
     assert!(converted.findings.iter().all(|finding| finding.location.file.as_deref() == Some(file.path())));
     // An `ä` in Latin-1, as old editors saved it.
     file.write_all(b"\n\xe4=x").unwrap();
-    let error = load(file.path(), "pki", &environment).unwrap_err();
+    let error = load(file.path(), PKI, &environment).unwrap_err();
     assert_eq!((error.code(), error.finding().location.line), (Code::PropertiesSyntax, Some(21)));
     // One comment that makes the file too long: the limit counts before anything is parsed.
     file.write_all(&vec![b'#'; 1024 * 1024]).unwrap();
-    assert_eq!(load(file.path(), "pki", &environment).unwrap_err().code(), Code::FileUnreadable);
-    assert_eq!(load(Path::new("/no/such"), "pki", &environment).unwrap_err().code(), Code::FileUnreadable);
+    assert_eq!(load(file.path(), PKI, &environment).unwrap_err().code(), Code::FileUnreadable);
+    assert_eq!(load(Path::new("/no/such"), PKI, &environment).unwrap_err().code(), Code::FileUnreadable);
 }
 
 proptest! {

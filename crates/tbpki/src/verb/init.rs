@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base::text::printable;
 use base::{Code, Error, Finding, Result, Secret, file};
-use config::legacy::{self, SecretFile};
+use config::legacy::{self, SecretFile, StoreDir};
 use config::{Answers, Config, KeyName, SecretRef, key};
 use identity::init::devices_key::DevicesKey;
 use identity::init::imported_ca::ImportedCa;
@@ -25,9 +25,6 @@ use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
 use crate::prompt::Prompter;
-
-/// The directory of the store, next to keygen.toml.
-const STORE: &str = "pki";
 
 pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
     if args.dry_run {
@@ -156,7 +153,10 @@ fn overrides(args: &InitArgs) -> Overrides {
 fn answers(args: &InitArgs, context: &mut Context) -> Result<(Answers, Vec<SecretFile>)> {
     let (mut answers, secrets) = match &args.from {
         Some(path) => {
-            let converted = legacy::load(path, STORE, &context.environment)?;
+            let store = new_store(args, context)?;
+            let in_config = in_config(&context.config_path(), &store)?;
+            let dir = StoreDir { in_config: &in_config.to_string_lossy(), from_here: &store.to_string_lossy() };
+            let converted = legacy::load(path, dir, &context.environment)?;
             context.output.findings(converted.findings);
             (converted.answers, converted.secrets)
         }
@@ -170,6 +170,24 @@ fn answers(args: &InitArgs, context: &mut Context) -> Result<(Answers, Vec<Secre
         given(key, args.alg.map(|alg| alg.to_string()).as_ref())?;
     }
     Ok((answers, secrets))
+}
+
+/// The directory of a store whose keygen.toml is not written yet, as variables and flags set it, from the working directory.
+fn new_store(args: &InitArgs, context: &Context) -> Result<PathBuf> {
+    let text = config::render(&Answers::new());
+    let (config, _) =
+        Config::from_text(&text, &context.config_path(), &context.environment, overrides(args).as_slice())?;
+    Ok(config.general.store.resolved().to_owned())
+}
+
+/// The path of the store as keygen.toml names it: from its own directory.
+fn in_config(config: &Path, store: &Path) -> Result<PathBuf> {
+    let dir = config.parent().unwrap_or(Path::new(""));
+    match store.strip_prefix(dir) {
+        Ok(inside) => Ok(inside.to_owned()),
+        Err(_) => std::path::absolute(store)
+            .map_err(|error| Code::FileUnreadable.error("the working directory is unknown").caused_by(error).at(store)),
+    }
 }
 
 /// Asks for the name of the organization, the only answer without a good default.
