@@ -1,10 +1,11 @@
 //! The order for a whole job, kept in the ledger so that every station that works on the job issues alike identities.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use base::{Code, Finding, Result};
 use config::{ClientFormat, Config};
-use ledger::Parameters;
+use ledger::{JobId, Parameters};
 use pki::age::Recipient;
 use pki::device_name::DeviceName;
 use pki::{Algorithm, San, Subject};
@@ -118,9 +119,8 @@ impl Destination {
                 _ => usage("only archives are compressed or sealed", "name one with --archive FILE"),
             };
         }
-        let name = self.archive.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
         // The name is a promise to those who read it: a file `.age` that anyone can open would be believed sealed.
-        let promised = Packing::of_name(&name.unwrap_or_default());
+        let promised = self.archive.as_deref().map(packing_of_name).unwrap_or_default();
         let sealed = !self.recipients.is_empty();
         if promised.sealed && !sealed {
             return usage(
@@ -131,12 +131,71 @@ impl Destination {
         Ok((layout, Packing { zstd: self.zstd || promised.zstd, sealed }))
     }
 
+    /// True if neither a place nor its form is requested.
+    fn is_empty(&self) -> bool {
+        let Self { layout, out, archive, zstd, recipients } = self;
+        layout.is_none() && out.is_none() && archive.is_none() && !zstd && recipients.is_empty()
+    }
+
+    /// The layout, the packing and the recipients of a new job.
+    fn form(&self) -> Result<Form> {
+        let (layout, packing) = self.resolve()?;
+        Ok(Form { layout, packing, recipients: self.recipients.iter().map(ToString::to_string).collect() })
+    }
+
+    /// As [`Self::form`], where only a part is requested: the rest is that of `kept`.
+    fn form_within(&self, kept: &Form) -> Form {
+        let named = self.archive.as_deref().map(packing_of_name).unwrap_or_default();
+        let by_place = match (&self.out, &self.archive) {
+            (_, Some(_)) => Some(Layout::Archive),
+            (Some(_), None) => Some(Layout::Shards),
+            (None, None) => None,
+        };
+        let sealed = kept.packing.sealed || named.sealed || !self.recipients.is_empty();
+        Form {
+            layout: self.layout.or(by_place).unwrap_or(kept.layout),
+            packing: Packing { zstd: kept.packing.zstd || named.zstd || self.zstd, sealed },
+            recipients: match self.recipients.is_empty() {
+                true => kept.recipients.clone(),
+                false => self.recipients.iter().map(ToString::to_string).collect(),
+            },
+        }
+    }
+
     /// The directory that the shards of the job lie in.
     pub(crate) fn directory(&self, store: &Path) -> Result<PathBuf> {
         match (&self.out, &self.archive) {
             (Some(out), _) => Ok(out.clone()),
             (None, Some(archive)) => absolute_parent(archive).map(|archive| ShardStore::parts_of(&archive)),
             (None, None) => Ok(store.to_owned()),
+        }
+    }
+}
+
+/// The packing that the name of an archive promises.
+fn packing_of_name(archive: &Path) -> Packing {
+    Packing::of_name(&archive.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// The form of a job's files: what all of its shards must have in common.
+#[derive(Debug, PartialEq, Eq)]
+struct Form {
+    layout: Layout,
+    packing: Packing,
+    recipients: Vec<String>,
+}
+
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.layout.as_str())?;
+        if self.packing.zstd {
+            f.write_str(", compressed")?;
+        }
+        match (self.packing.sealed, self.recipients.is_empty()) {
+            (true, false) => write!(f, ", sealed for {}", self.recipients.join(", ")),
+            (true, true) => f.write_str(", sealed"),
+            (false, _) if self.layout == Layout::Archive => f.write_str(", not sealed"),
+            (false, _) => Ok(()),
         }
     }
 }
@@ -204,6 +263,45 @@ impl JobOrder {
     pub(crate) fn kept(parameters: &Parameters) -> Result<Self> {
         serde_json::from_str(parameters.as_str())
             .map_err(|error| Code::LedgerUnreadable.error("what was asked for a job cannot be read").caused_by(error))
+    }
+
+    /// Fails if the job is continued with a destination that asks for another form than the job was staged with. What
+    /// `destination` leaves out is as in the job.
+    ///
+    /// # Errors
+    /// [`Code::OtherParameters`].
+    pub(crate) fn check_continued(&self, job: JobId, destination: &Destination) -> Result<()> {
+        let kept = self.form();
+        self.check_form(job, &kept, &destination.form_within(&kept))
+    }
+
+    /// As [`Self::check_continued`] for a command that is repeated as a whole: an archive without recipients is plain.
+    ///
+    /// # Errors
+    /// [`Code::OtherParameters`]; [`Code::Usage`] for options that do not go together.
+    pub(crate) fn check_repeated(&self, job: JobId, destination: &Destination) -> Result<()> {
+        if destination.is_empty() {
+            return Ok(());
+        }
+        self.check_form(job, &self.form(), &destination.form()?)
+    }
+
+    fn form(&self) -> Form {
+        Form { layout: self.layout, packing: self.packing, recipients: self.recipients.clone() }
+    }
+
+    fn check_form(&self, job: JobId, kept: &Form, requested: &Form) -> Result<()> {
+        // Its shards are written in one form. Keys in plain text must never be in a file that is believed sealed.
+        if kept == requested {
+            return Ok(());
+        }
+        Err(Code::OtherParameters
+            .error(format!("job {job} was staged with another layout, compression or recipients"))
+            .because(format!("{kept} before, {requested} now"))
+            .fix(format!(
+                "continue it with `tbpki fleet issue --resume {job}`, or give it up with `tbpki fleet cancel {job}` \
+                 and run this command again"
+            )))
     }
 
     /// As the ledger keeps it.

@@ -2,6 +2,7 @@
 
 mod archive;
 mod canceled;
+mod continued;
 mod interrupted;
 mod layouts;
 mod names;

@@ -157,6 +157,7 @@ pub(crate) fn open(
             // A canceled job has freed its names, so that issuing the rest could give a name to two devices.
             job::check_can_issue(store, &job)?;
             let order = JobOrder::kept(&job.parameters)?;
+            order.check_continued(job.id, &request.destination)?;
             // The order in the ledger counts, not the present configuration: all shards of a job must be alike.
             prepare(workspace, &Preparation { order: &order, profiles: &BTreeSet::new(), is_new: false })?;
             return Ok(OpenOutcome::Job(Box::new(OpenJob { job, order, findings: Vec::new(), ca: None })));

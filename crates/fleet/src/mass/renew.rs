@@ -68,7 +68,10 @@ pub fn renew(
     })?;
     // A second renewal next to an unfinished one would issue two generations for each device.
     let (job, findings) = match unfinished(&store.ledger, &of)? {
-        Some(job) => (job, Vec::new()),
+        Some(job) => {
+            JobOrder::kept(&job.parameters)?.check_repeated(job.id, &request.destination)?;
+            (job, Vec::new())
+        }
         None => {
             let (order, mut findings) = next_order(workspace, &of, request)?;
             let view = workspace.view()?;

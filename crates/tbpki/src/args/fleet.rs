@@ -124,8 +124,11 @@ pub struct NamesArgs {
     /// The number of the first generated name
     #[arg(long, value_name = "N", default_value_t = 1, requires = "count")]
     pub start: u64,
-    /// Resume an unfinished job; JOB is required if there are several
-    #[arg(long, value_name = "JOB", num_args = 0..=1, conflicts_with_all = ["from", "count"], add = completion::jobs())]
+    /// Resume an unfinished job as it was staged; JOB is required if there are several
+    // The job has the values of these options since it was staged, and all of its devices must have the same.
+    #[arg(long, value_name = "JOB", num_args = 0..=1, add = completion::jobs(), conflicts_with_all = [
+        "from", "count", "layout", "zstd", "recipient", "recipients_file", "alg", "days", "format", "san", "profile"
+    ])]
     pub resume: Option<Option<u64>>,
 }
 
