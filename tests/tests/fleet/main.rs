@@ -4,6 +4,7 @@ mod archive;
 mod canceled;
 mod continued;
 mod interrupted;
+mod joined;
 mod layouts;
 mod names;
 mod older_version;

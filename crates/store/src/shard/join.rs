@@ -166,6 +166,8 @@ struct GrowingArchive<'a> {
     archive: Option<File>,
     index: Option<File>,
     end: u64,
+    /// True if the index has its final name already, which a run that was killed gave it.
+    index_is_published: bool,
 }
 
 impl<'a> GrowingArchive<'a> {
@@ -175,11 +177,12 @@ impl<'a> GrowingArchive<'a> {
         if state.starts.is_empty() {
             state.starts.push(0);
         }
-        let mut joining =
-            Self { place, dir, state, archive: None, index: None, end: pack::end(place.packing())?.len() as u64 };
+        let end = pack::end(place.packing())?.len() as u64;
+        let mut joining = Self { place, dir, state, archive: None, index: None, index_is_published: false, end };
         if joining.state.done || joining.is_published()? {
             return Ok(joining);
         }
+        joining.index_is_published = joining.has_published_index()?;
         // Bytes of a run that never wrote a state belong to no part.
         if joining.state.index == 0 {
             joining.dir.remove(GROWING)?;
@@ -188,6 +191,11 @@ impl<'a> GrowingArchive<'a> {
         if !place.packing().sealed {
             let length = joining.state.starts.last().copied().unwrap_or_default();
             joining.archive = Some(joining.grow(GROWING, length)?);
+        }
+        if joining.index_is_published {
+            // An earlier version left an empty one when it was run again.
+            joining.dir.remove(GROWING_INDEX)?;
+            return Ok(joining);
         }
         let length = joining.state.index;
         let mut index = joining.grow(GROWING_INDEX, length)?;
@@ -209,6 +217,16 @@ impl<'a> GrowingArchive<'a> {
         let expected = self.state.starts.last().copied().unwrap_or_default().saturating_add(self.end);
         let there = archive.metadata().is_ok_and(|file| file.is_file() && file.len() == expected);
         Ok(there && self.state.starts.len() > 1 && !self.dir.holds(GROWING)?)
+    }
+
+    /// True if an earlier run gave the index its name and was killed before the archive got its own.
+    fn has_published_index(&self) -> Result<bool> {
+        let Some(archive) = self.place.archive() else { return Ok(false) };
+        let length = self.state.index;
+        let grows = self.dir.size(GROWING_INDEX)?.is_some_and(|size| size >= length);
+        // The exact length, as in `is_published`: only an index with all of its lines gets its name.
+        let there = index_of(&archive).metadata().is_ok_and(|file| file.is_file() && file.len() == length);
+        Ok(there && !grows && self.state.starts.len() > 1)
     }
 
     /// Opens what has grown so far, without what was appended and not written down.
@@ -300,7 +318,7 @@ impl<'a> GrowingArchive<'a> {
 
     fn finish(&mut self, whole: &JoinResult, shards: usize) -> Result<()> {
         // A gap would make all later offsets of the index wrong.
-        if self.index.is_some() && self.state.starts.len() != shards.saturating_add(1) {
+        if (self.index.is_some() || self.index_is_published) && self.state.starts.len() != shards.saturating_add(1) {
             return Err(Code::Internal.error("an archive ends before its last shard"));
         }
         if let Some(archive) = &mut self.archive {
@@ -312,14 +330,17 @@ impl<'a> GrowingArchive<'a> {
         }
         let out = whole.index.parent().map(BulkDir::open).transpose()?;
         let out = out.ok_or_else(|| Code::Internal.error("an archive without a directory"))?;
-        // The index first: where the archive has its name, all that is left is to say so.
-        let moves = [(GROWING_INDEX, Some(&whole.index)), (GROWING, whole.archive.as_ref())];
-        for (growing, to) in moves {
+        // The index first: where the archive has its name, all that is left is to record it.
+        let mut moves = Vec::new();
+        for (growing, to) in [(GROWING_INDEX, Some(&whole.index)), (GROWING, whole.archive.as_ref())] {
             let name = to.and_then(|path| path.file_name()).and_then(|name| name.to_str());
             if let Some(name) = name.filter(|_| self.dir.holds(growing).unwrap_or(false)) {
-                self.dir.publish(growing, &out, name)?;
+                moves.push((growing, name));
             }
         }
+        // Both before the first rename, so that no index is left without its archive.
+        moves.iter().try_for_each(|(_, name)| check_is_free(&out, name))?;
+        moves.iter().try_for_each(|(growing, name)| self.dir.publish(growing, &out, name))?;
         out.sync_names()?;
         self.dir.sync_names()?;
         self.state.done = true;
@@ -334,6 +355,17 @@ impl<'a> GrowingArchive<'a> {
     fn unwritable(&self, error: std::io::Error) -> Error {
         unwritable(self.place, error)
     }
+}
+
+fn check_is_free(dir: &BulkDir, name: &str) -> Result<()> {
+    if !dir.holds(name)? {
+        return Ok(());
+    }
+    Err(Code::TargetExists
+        .error("another file has the name of the archive or of its index")
+        .at(dir.path().join(name))
+        .because("nothing is replaced; the identities are in the directory of the parts")
+        .fix("move the file away, then run the same command again"))
 }
 
 fn unwritable(place: &ShardStore, error: std::io::Error) -> Error {
