@@ -21,19 +21,17 @@ fn several_devices_are_made_in_one_run_and_each_once() {
 }
 
 #[test]
-fn a_device_that_cannot_be_made_ends_the_run_and_the_same_command_does_the_rest() {
+fn a_device_that_cannot_be_made_does_not_keep_the_others_from_it() {
     let sandbox = Sandbox::with_store();
     fs::create_dir_all(sandbox.join("pki/devices")).unwrap();
     // A file in the place of the directory.
     sandbox.write("pki/devices/pump-2", "mine");
     let several = ["client", "pump-1", "pump-2", "pump-3"];
-    let outcome =
-        sandbox.tbpki(several).run().ends(4).prints("device pump-1 issued").prints("2 not done: pump-2, pump-3");
-    outcome.prints("error[").prints("pki/devices/pump-2");
+    let outcome = sandbox.tbpki(several).run().ends(4).prints("device pump-1 issued").prints("device pump-3 issued");
+    outcome.prints("1 not done: pump-2").prints("error[").prints("pki/devices/pump-2");
     assert_eq!(sandbox.text("pki/devices/pump-2"), "mine");
-    assert!(!sandbox.join("pki/devices/pump-3").exists());
     fs::remove_file(sandbox.join("pki/devices/pump-2")).unwrap();
-    sandbox.ok(several).prints("device pump-1 is up to date").prints("device pump-3 issued");
+    sandbox.ok(several).prints("device pump-1 is up to date").prints("device pump-2 issued");
 }
 
 #[test]
@@ -57,8 +55,8 @@ fn several_devices_are_registered_and_each_failure_is_told() {
     client(&["pump-2"]).ok();
     // Another certificate would take the place of the one that pump-2 logs in with.
     let outcome = client(&["pump-1", "pump-2", "pump-3", "--force"]).ends(4).prints("device pump-1 issued");
-    outcome.prints("error[TBPKI-0137]").prints("2 not done: pump-2, pump-3");
-    client(&["pump-1", "pump-2", "pump-3"]).ok().prints("device pump-3 issued");
+    outcome.prints("error[TBPKI-0137]").prints("1 not done: pump-2").prints("device pump-3 issued");
+    client(&["pump-1", "pump-2", "pump-3"]).ok().prints("device pump-3 is up to date");
     let sim = platform.sim().unwrap();
     assert!(["pump-1", "pump-2", "pump-3"].iter().all(|name| sim.device(name).is_some()));
 }
@@ -75,9 +73,15 @@ fn several_devices_are_unregistered_and_the_same_command_does_the_rest() {
     let unanswered = ["unregister", "pump-1", "pump-2", "--delete-device", "--no-input"];
     tbpki(&unanswered).ends(2).prints("error[TBPKI-0010]").prints("--yes");
     assert!(logs_in("pump-1") && logs_in("pump-2"));
-    let outcome = tbpki(&["unregister", "pump-1", "unknown", "pump-3"]).ends(4);
-    outcome.prints("unregistered pump-1").prints("error[TBPKI-").prints("2 not done: unknown, pump-3");
-    assert!(!logs_in("pump-1") && logs_in("pump-2") && logs_in("pump-3"));
+    // An unknown name keeps no other device logged in, wherever it is in the list.
+    let planned = tbpki(&["unregister", "unknown", "pump-1", "--dry-run"]).ends(4);
+    planned.prints("error[TBPKI-0134]").prints("would unregister pump-1").prints("1 not done: unknown");
+    tbpki(&["unregister", "unknown", "--dry-run"]).ends(1).prints("error[TBPKI-0134]");
+    assert!(logs_in("pump-1"));
+    let outcome = tbpki(&["unregister", "unknown", "pump-1", "nor-this", "pump-3"]).ends(4);
+    outcome.prints("unregistered pump-1").prints("unregistered pump-3").prints("2 not done: unknown, nor-this");
+    assert!(!logs_in("pump-1") && logs_in("pump-2") && !logs_in("pump-3"));
+    tbpki(&["unregister", "pump-3", "--dry-run"]).ok().prints("ThingsBoard has no certificate of it");
     tbpki(&["unregister", "pump-1", "pump-3"]).ok().prints("unregistered pump-1").prints("unregistered pump-3");
     assert!(logs_in("pump-2") && !logs_in("pump-3"));
     tbpki(&["unregister", "pump-2", "pump-3", "--delete-device", "--yes"]).ok().prints("deleted pump-2");
@@ -98,6 +102,18 @@ fn several_tokens_are_fetched_and_one_is_set_for_one_device() {
     let outcome = tbpki(&["token", "valve-1", "valve-2", "--set-file", "new"]).ends(2);
     outcome.prints("error[TBPKI-0011]").prints("--set-file requires one device, and 2 are given");
     tbpki(&["token", "valve-1", "--set-file", "new"]).ok();
+    let outcome = tbpki(&["token", "unknown", "valve-2", "nor-this"]).ends(4);
+    outcome.prints("device valve-2").prints("--create").prints("2 not done: unknown, nor-this");
+    tbpki(&["token", "unknown"]).ends(1).prints("error[TBPKI-0134]").prints("--create");
     assert_eq!(sandbox.text("pki/devices/valve-1/token"), "the-token-of-both\n");
     assert_eq!(sandbox.text("pki/devices/valve-2/token"), files[1]);
+}
+
+#[test]
+fn a_failure_of_every_device_ends_the_run_at_the_first() {
+    let sandbox = Sandbox::with_store();
+    let platform = Platform::simulator_in(&sandbox, Settings::default());
+    let wrong = sandbox.write("wrong", "not the password\n");
+    let outcome = platform.known_to(sandbox.tbpki(["unregister", "pump-1", "pump-2"]), wrong).run().ends(1);
+    assert_eq!(outcome.stderr_text().matches("TBPKI-0126").count(), 1, "{outcome}");
 }

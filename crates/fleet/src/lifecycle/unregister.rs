@@ -1,7 +1,7 @@
 //! Making the platform forget a device's certificate, or the device.
 
 use base::text::quote;
-use base::{Code, Result};
+use base::{Code, Error, Result};
 use ledger::{Kind, View};
 use pki::device_name::DeviceName;
 use provision::platform::{IssuedCertificates, PlatformChange};
@@ -36,7 +36,7 @@ pub fn unregister(
     store::check_exists(workspace.store_dir())?;
     let name = device.as_str();
     if request.dry_run {
-        return Ok(report(name, PlatformOutcome::Planned));
+        return examine(workspace, connection, name, request);
     }
     let mut store = workspace.open_store_to_withdraw("unregister")?;
     let leases = Leases::of_locked_store(&mut store.ledger)?;
@@ -50,22 +50,12 @@ pub fn unregister(
             if request.delete_device {
                 connection.board.delete(name).await
             } else {
-                let ours = IssuedCertificates {
-                    credentials_ids: credentials_ids(ledger, name)?,
-                    // Every certificate of the device goes, also the present one: the user wants the device out of this
-                    // platform.
-                    still_valid: Vec::new(),
-                    others_too: request.replace,
-                };
-                connection.board.unregister(name, &ours).await
+                connection.board.unregister(name, &ours(ledger, name, request)?).await
             }
         })
     });
     match outcome {
-        Ok(PlatformChange::Absent) if entry.is_none() => Err(Code::PlatformNotFound
-            .error(format!("neither the platform nor the store knows a device {}", quote(name)))
-            .item(name)
-            .fix("compare the name, capitals included")),
+        Ok(PlatformChange::Absent) if entry.is_none() => Err(unknown(name)),
         Ok(done) => {
             if let Some(entry) = entry {
                 store.ledger.transaction(|transaction| {
@@ -89,12 +79,58 @@ pub fn unregister(
     }
 }
 
+/// The result that [`unregister`] would have. Nothing is changed.
+fn examine(
+    workspace: &Workspace<'_>,
+    connection: &Connection,
+    name: &str,
+    request: &UnregisterRequest,
+) -> Result<DeviceRegistration> {
+    let view = workspace.view()?;
+    let change = connection.runtime.wait(async {
+        if request.delete_device {
+            connection.board.examine_deletion(name).await
+        } else {
+            connection.board.examine_unregistering(name, &ours(&view, name, request)?).await
+        }
+    })?;
+    let done = match change {
+        PlatformChange::Absent if view.latest(Kind::Device, name)?.is_none() => return Err(unknown(name)),
+        PlatformChange::Absent | PlatformChange::Unchanged => change.into(),
+        _ => PlatformOutcome::Planned,
+    };
+    Ok(DeviceRegistration { dry_run: true, ..report(name, done) })
+}
+
+fn unknown(name: &str) -> Error {
+    Code::PlatformNotFound
+        .error(format!("neither the platform nor the store knows a device {}", quote(name)))
+        .item(name)
+        .fix("compare the name, capitals included")
+}
+
+/// The certificates that may be taken from a device.
+fn ours(view: &View, name: &str, request: &UnregisterRequest) -> Result<IssuedCertificates> {
+    Ok(IssuedCertificates {
+        credentials_ids: credentials_ids(view, name)?,
+        // Every certificate of the device goes, also the present one: the user wants the device out of this platform.
+        still_valid: Vec::new(),
+        others_too: request.replace,
+    })
+}
+
 /// The certificates that were ever issued to a device.
 fn credentials_ids(view: &View, name: &str) -> Result<Vec<String>> {
     Ok(view.history(Kind::Device, name)?.into_iter().filter_map(|entry| entry.credentials_id).collect())
 }
 
 fn report(name: &str, done: PlatformOutcome) -> DeviceRegistration {
-    let dry_run = done == PlatformOutcome::Planned;
-    DeviceRegistration { name: name.to_owned(), done, dry_run, device_id: None, credentials_id: None, error: None }
+    DeviceRegistration {
+        name: name.to_owned(),
+        done,
+        dry_run: false,
+        device_id: None,
+        credentials_id: None,
+        error: None,
+    }
 }

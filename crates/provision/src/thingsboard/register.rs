@@ -159,7 +159,7 @@ impl ThingsBoard {
             if let Some(refusal) = refusal.filter(|refusal| refusal.code() != Code::PlatformNameTaken) {
                 return Err(refusal.into());
             }
-            let create = wanted.create.as_ref().ok_or_else(|| self.no_device(&wanted.name))?;
+            let create = wanted.create.as_ref().ok_or_else(|| self.not_to_create(wanted))?;
             let body = self.new_device(wanted, create).await?;
             *tried = Some(PlatformChange::Created);
             // The result of the first round decides, so that a retry after a lost answer is not reported as unchanged.
@@ -187,7 +187,7 @@ impl ThingsBoard {
     pub async fn examine(&self, wanted: &DesiredDevice) -> Result<Registration> {
         check_attributes(wanted)?;
         let Some(device) = self.find(&wanted.name).await? else {
-            let create = wanted.create.as_ref().ok_or_else(|| self.no_device(&wanted.name))?;
+            let create = wanted.create.as_ref().ok_or_else(|| self.not_to_create(wanted))?;
             // A missing profile shows up here, although nothing is created.
             self.new_device(wanted, create).await?;
             return Ok(Registration::new(PlatformChange::Created, None, Vec::new()));
@@ -231,10 +231,15 @@ impl ThingsBoard {
     }
 
     pub(super) fn no_device(&self, name: &str) -> Error {
-        Code::PlatformNotFound
-            .error(format!("the platform has no device {name:?}"))
-            .item(self.http.url())
-            .fix("compare the name, capitals included; --register and `tbpki register` make devices")
+        Code::PlatformNotFound.error(format!("the platform has no device {name:?}")).item(self.http.url())
+    }
+
+    /// The error of a device that must exist and does not, with the command that makes it.
+    fn not_to_create(&self, wanted: &DesiredDevice) -> Error {
+        self.no_device(&wanted.name).fix(match wanted.credential {
+            DeviceCredential::AccessToken(_) => "compare the name, capitals included; --create makes the device",
+            _ => "compare the name, capitals included; --register and `tbpki register` make devices",
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use base::{Code, Result, Secret};
 use pki::keystore::password;
 
 use super::ThingsBoard;
-use super::model::Device;
+use super::model::{Credentials, Device};
 use super::register::{AttemptError, Retry, check};
 use crate::platform::{DeviceCredential, IssuedCertificates, PlatformChange};
 
@@ -14,7 +14,9 @@ impl ThingsBoard {
     /// # Errors
     /// [`Code::PlatformNotFound`], [`Code::NotAToken`] if the device has another credential, and those of every call.
     pub async fn token(&self, name: &str) -> Result<Secret> {
-        let device = self.find(name).await?.ok_or_else(|| self.no_device(name))?;
+        let device = self.find(name).await?.ok_or_else(|| {
+            self.no_device(name).fix("compare the name, capitals included; `tbpki token --create` makes the device")
+        })?;
         let there = self.credentials(&device.id.id).await?;
         if there.kind() != "ACCESS_TOKEN" {
             return Err(Code::NotAToken
@@ -53,25 +55,37 @@ impl ThingsBoard {
     ) -> Result<PlatformChange, AttemptError> {
         let Some(device) = self.find(name).await? else { return Ok(PlatformChange::Absent) };
         let there = self.credentials(&device.id.id).await?;
-        // Anything but a certificate was set by another party and is not ours to take away.
-        if there.kind() != "X509_CERTIFICATE" {
-            return Ok(if *tried { PlatformChange::Replaced } else { PlatformChange::Unchanged });
+        // A token after the first attempt is ours, although the answer was lost.
+        if *tried && there.kind() != "X509_CERTIFICATE" {
+            return Ok(PlatformChange::Replaced);
         }
-        // A certificate of ours that is still valid has taken the place of the withdrawn one.
-        if ours.still_valid.iter().any(|id| id == there.id()) {
+        if !may_withdraw(name, &there, ours)? {
             return Ok(PlatformChange::Unchanged);
-        }
-        if !ours.others_too && !ours.credentials_ids.iter().any(|id| id == there.id()) {
-            let error = Code::OtherCredential
-                .error(format!("the device {name:?} logs in with {}", there.described()))
-                .because("this store has never issued it")
-                .fix("use --replace if that certificate is no longer needed");
-            return Err(error.into());
         }
         *tried = true;
         self.save(&there.with(token)).await.map_err(AttemptError::of_change)?;
         check(&self.credentials(&device.id.id).await?, token)?;
         Ok(PlatformChange::Replaced)
+    }
+
+    /// The result that [`Self::unregister`] would have. Nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Self::unregister`].
+    pub async fn examine_unregistering(&self, name: &str, ours: &IssuedCertificates) -> Result<PlatformChange> {
+        let Some(device) = self.find(name).await? else { return Ok(PlatformChange::Absent) };
+        let there = self.credentials(&device.id.id).await?;
+        Ok(if may_withdraw(name, &there, ours)? { PlatformChange::Replaced } else { PlatformChange::Unchanged })
+    }
+
+    /// The result that [`Self::delete`] would have. Nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Self::delete`].
+    pub async fn examine_deletion(&self, name: &str) -> Result<PlatformChange> {
+        let Some(device) = self.find(name).await? else { return Ok(PlatformChange::Absent) };
+        self.check_stays_deleted(&device).await?;
+        Ok(PlatformChange::Deleted)
     }
 
     /// Deletes a device with its telemetry.
@@ -100,4 +114,22 @@ impl ThingsBoard {
             .item(&device.name)
             .fix("leave --delete-device out: a random token then takes the place of the certificate"))
     }
+}
+
+/// Whether the device has a certificate that is to be taken from it.
+fn may_withdraw(name: &str, there: &Credentials, ours: &IssuedCertificates) -> Result<bool> {
+    let is_among = |ids: &[String]| ids.iter().any(|id| id == there.id());
+    // Anything but a certificate was set by another party and is not ours to take away. A certificate of ours that is
+    // still valid has taken the place of the withdrawn one.
+    if there.kind() != "X509_CERTIFICATE" || is_among(&ours.still_valid) {
+        return Ok(false);
+    }
+    if ours.others_too || is_among(&ours.credentials_ids) {
+        return Ok(true);
+    }
+    Err(Code::OtherCredential
+        .error(format!("the device {name:?} logs in with {}", there.described()))
+        .item(name)
+        .because("this store has never issued it")
+        .fix("use --replace if that certificate is no longer needed"))
 }

@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
+use base::code::{Class, FailureScope};
 use base::text::printable;
-use base::{Finding, Result};
+use base::{Code, Error, Finding, Result};
 use config::Config;
 use fleet::platform::Connection;
 use pki::device_name::DeviceName;
@@ -26,7 +27,7 @@ pub(crate) enum OneOrSeveral<T> {
     Several {
         /// The devices that were done.
         devices: Vec<T>,
-        /// The name of the device that failed, and those after it.
+        /// The names of the devices that failed or were not tried.
         left: Vec<String>,
     },
 }
@@ -35,32 +36,69 @@ pub(crate) enum OneOrSeveral<T> {
 pub(crate) struct DoneDevices<T> {
     /// What was done, in the order of the command line.
     pub devices: Vec<T>,
-    /// The failure that ended the run. The names from its device on are left.
-    pub failure: Option<Finding>,
-    /// The names that are left.
+    /// The failures, in the order of the command line.
+    pub failures: Vec<Finding>,
+    /// The names that failed, and those that were not tried.
     pub left: Vec<String>,
 }
 
-/// Works on the devices in their order, up to the first that fails. What was done is reported, because it exists; a
-/// failure of the first device is the failure of the run.
+/// Failures that every other device would have as well, because they concern the store, its keys or the disk.
+const OF_ALL: [Code; 19] = [
+    Code::SecretUnavailable,
+    Code::KeyEncrypted,
+    Code::WrongPassphrase,
+    Code::IssuerExpired,
+    Code::DiskFull,
+    Code::StoreLocked,
+    Code::StoreMissing,
+    Code::LedgerUnreadable,
+    Code::LedgerVersion,
+    Code::LedgerOutdated,
+    Code::LedgerUnreachable,
+    Code::LedgerLost,
+    Code::LedgerRefused,
+    Code::LedgerInsecure,
+    Code::LedgerOlder,
+    Code::LedgerRestored,
+    Code::CaUnavailable,
+    Code::Pkcs11Pin,
+    Code::Pkcs11Module,
+];
+
+/// True if the other devices can still be done after this failure of one of them.
+fn is_of_one(error: &Error) -> bool {
+    let code = error.code();
+    code.reach() == FailureScope::One && code.class() == Class::User && !OF_ALL.contains(&code)
+}
+
+/// Works on the devices in their order. A device that fails does not keep the later ones from being done; a failure that
+/// every device would have ends the run. What was done is reported, because it exists.
 ///
 /// # Errors
-/// That of the first device.
+/// That of the only device, and one that ends the run before any other device was tried.
 pub(crate) fn each_device<T>(
     names: &[&DeviceName],
     mut work: impl FnMut(&DeviceName) -> Result<T>,
 ) -> Result<DoneDevices<T>> {
-    let mut done = DoneDevices { devices: Vec::new(), failure: None, left: Vec::new() };
+    let mut done = DoneDevices { devices: Vec::new(), failures: Vec::new(), left: Vec::new() };
     for (index, name) in names.iter().enumerate() {
-        match work(name) {
-            Ok(device) => done.devices.push(device),
-            Err(error) if index == 0 => return Err(error),
-            Err(error) => {
-                done.failure = Some(error.into_finding());
-                done.left = names.iter().skip(index).map(ToString::to_string).collect();
-                break;
+        let error = match work(name) {
+            Ok(device) => {
+                done.devices.push(device);
+                continue;
             }
+            Err(error) => error,
+        };
+        let ends = !is_of_one(&error);
+        if names.len() == 1 || (ends && index == 0) {
+            return Err(error);
         }
+        done.failures.push(error.item(name.as_str()).into_finding());
+        if ends {
+            done.left.extend(names.iter().skip(index).map(ToString::to_string));
+            break;
+        }
+        done.left.push(name.to_string());
     }
     Ok(done)
 }
@@ -68,7 +106,7 @@ pub(crate) fn each_device<T>(
 /// As [`each_device`], for work with the platform of the store.
 ///
 /// # Errors
-/// That of the first device, and those of a store or of settings that are missing.
+/// As [`each_device`], and those of a store or of settings that are missing.
 pub(crate) fn each_device_of_platform<T>(
     names: &[&DeviceName],
     config: &Config,
@@ -97,13 +135,13 @@ impl<T> DoneDevices<T> {
 }
 
 impl<T: Report + Serialize> DoneDevices<T> {
-    /// Prints the failure and the result.
+    /// Prints the failures and the result.
     ///
     /// # Errors
     /// Those of the output.
     pub(crate) fn finish(mut self, context: &mut Context) -> Result<Exit> {
         let exit = if self.left.is_empty() { Exit::Done } else { Exit::Partly };
-        context.output.findings(self.failure.take());
+        context.output.findings(std::mem::take(&mut self.failures));
         context.output.result(&self.into_result())?;
         Ok(exit)
     }

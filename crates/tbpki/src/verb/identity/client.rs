@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ClientArgs, context: &mut Context) -> Result<Exit> {
         findings.append(&mut device.identity.findings);
         findings.extend(device.registration.as_ref().and_then(|registration| registration.error.clone()));
     }
-    findings.extend(made.failure.take());
+    findings.append(&mut made.failures);
     let is_registered = |device: &DeviceReport| device.registration.as_ref().is_none_or(|one| one.error.is_none());
     let exit = if made.left.is_empty() && made.devices.iter().all(is_registered) { Exit::Done } else { Exit::Partly };
     context.output.findings(findings);

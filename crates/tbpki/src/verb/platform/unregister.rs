@@ -66,6 +66,9 @@ impl Report for UnregisterReport {
             }
             (PlatformOutcome::Absent, _) => writeln!(out, "ThingsBoard has no device {name}"),
             (PlatformOutcome::Deleted, _) => writeln!(out, "deleted {name} from ThingsBoard with its data"),
+            (PlatformOutcome::Unchanged, _) if self.registration.dry_run => {
+                writeln!(out, "would unregister {name}: ThingsBoard has no certificate of it")
+            }
             (PlatformOutcome::Unchanged, _) => {
                 writeln!(out, "unregistered {name}: ThingsBoard had no certificate of it")
             }
