@@ -28,6 +28,7 @@ use args::{
 };
 use context::Context;
 use exit::Exit;
+use usage::stdin::StdinOptions;
 
 /// Runs the command line of this process.
 pub fn run() -> Exit {
@@ -46,15 +47,15 @@ fn run_command() -> Exit {
     if completion::respond(<Cli as clap::CommandFactory>::command, &args) {
         return Exit::Done;
     }
-    let cli = match parse(&args) {
-        Ok(cli) => cli,
+    let (cli, stdin) = match parse(&args) {
+        Ok(parsed) => parsed,
         Err(error) => return usage::reject(&error, &args),
     };
     log::start(&cli.global);
     let mut context = Context::new(cli.global, cli.verb.name());
     // Asked now, because the verb consumes its arguments.
     let changes = cli.verb.changes();
-    match dispatch(cli.verb, &mut context) {
+    match stdin.check().and_then(|()| dispatch(cli.verb, &mut context)) {
         Ok(exit) => exit,
         Err(error) => {
             let exit = match error.code() {
@@ -69,9 +70,13 @@ fn run_command() -> Exit {
 }
 
 /// Parses the command line as `Cli::try_parse_from` does, with the help in groups.
-fn parse(args: &[OsString]) -> clap::error::Result<Cli> {
+fn parse(args: &[OsString]) -> clap::error::Result<(Cli, StdinOptions)> {
     let mut matches = args::manual::help::command().try_get_matches_from(args)?;
-    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut args::manual::help::command()))
+    // Before the values are taken out of it.
+    let stdin = StdinOptions::of(&matches);
+    let cli =
+        Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut args::manual::help::command()))?;
+    Ok((cli, stdin))
 }
 
 fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {

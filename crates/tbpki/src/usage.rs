@@ -1,5 +1,7 @@
 //! Command lines that clap rejects.
 
+pub(crate) mod stdin;
+
 use std::error::Error as _;
 use std::ffi::{OsStr, OsString};
 

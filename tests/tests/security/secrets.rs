@@ -310,3 +310,20 @@ fn no_flag_takes_a_secret_itself() {
     // Without this the test would pass if `--help` printed no flags at all.
     assert!(flags >= 6, "{flags}");
 }
+
+#[test]
+fn one_option_of_a_command_reads_standard_input() {
+    let sandbox = Sandbox::with_store();
+    let secret = "long passphrase here";
+    let twice: [&[&str]; 3] = [
+        &["fleet", "issue", "--from", "-", "--out", "o", "--ca-passphrase-file", "-"],
+        &["ca", "passphrase", "--new-passphrase-file", "-", "--ca-passphrase-file", "-"],
+        &["inspect", "-", "--passphrase-file", "-"],
+    ];
+    for args in twice {
+        let refused = sandbox.tbpki(args).stdin(format!("{secret}\nname\nstd-1\n")).hides([secret.to_owned()]).run();
+        refused.ends(2).prints("TBPKI-0011");
+    }
+    let read = sandbox.tbpki(["fleet", "issue", "--from", "-", "--out", "-"]).stdin("name\nstd-1\n").run().ok();
+    read.prints("issued      1 of 1");
+}

@@ -1,7 +1,6 @@
 //! `tbpki ca passphrase`.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use base::text::printable;
 use base::{Code, Result, Secret};
@@ -18,7 +17,6 @@ use crate::output::Report;
 const WHOSE: &str = "the CA keys";
 
 pub(crate) fn run(args: &ChangePassphraseArgs, context: &mut Context) -> Result<Exit> {
-    check_one_stdin(args)?;
     let mut overrides = Overrides::default();
     overrides.ca_passphrase(&args.ca_passphrase);
     let config = context.config(&overrides)?;
@@ -52,18 +50,6 @@ pub(crate) fn run(args: &ChangePassphraseArgs, context: &mut Context) -> Result<
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
     Ok(Exit::Done)
-}
-
-/// Fails if both passphrases are to come from standard input, of which each would read all.
-fn check_one_stdin(args: &ChangePassphraseArgs) -> Result<()> {
-    let is_stdin = |path: &Option<std::path::PathBuf>| path.as_deref() == Some(Path::new("-"));
-    if is_stdin(&args.new_passphrase_file) && is_stdin(&args.ca_passphrase.ca_passphrase_file) {
-        return Err(Code::Usage
-            .error("standard input can hold one passphrase")
-            .argument("--new-passphrase-file")
-            .fix("name a file for one of the two"));
-    }
-    Ok(())
 }
 
 impl Report for CaPassphraseReport {
