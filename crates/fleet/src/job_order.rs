@@ -1,5 +1,6 @@
 //! The order for a whole job, kept in the ledger so that every station that works on the job issues alike identities.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -53,6 +54,12 @@ pub struct JobOrder {
     /// The job whose devices are renewed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renews: Option<u64>,
+    /// The name of the CA for each profile in the lines, as it was when the job was staged.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub issuers: BTreeMap<String, String>,
+    /// The names of the CAs of renewed devices. Each device keeps the one of its present certificate.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub renewed_by: BTreeSet<String>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -252,6 +259,8 @@ impl JobOrder {
             formats: formats.iter().map(|format| format.name().to_owned()).collect(),
             prefix: client.prefix.value.as_ref().map(|prefix| prefix.as_str().to_owned()),
             renews: None,
+            issuers: BTreeMap::new(),
+            renewed_by: BTreeSet::new(),
         };
         Ok((order, note))
     }

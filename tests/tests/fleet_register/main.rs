@@ -6,6 +6,7 @@ mod faults;
 mod hundred_kills;
 mod hundred_kills_of_renewals;
 mod interrupted;
+mod kept_ca;
 mod keyless;
 mod outcomes;
 mod run;

@@ -12,7 +12,7 @@ pub(crate) mod stage;
 pub(crate) mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
@@ -35,11 +35,11 @@ use crate::stop::Stop;
 use engine::Engine;
 use identity::files::keystore::KeystorePlan;
 use identity::request::crl_url;
-use issuing::{Signer, Signers, ca_of, check_issuer};
+use issuing::{JobCas, Signer, Signers, ca_of, check_issuer};
 use output::{ExtraFiles, ShardOutput};
 use store::Store;
 use store::Workspace;
-use store::ca::OpenCa;
+use store::ca::{Ca, OpenCa};
 use store::secrets::NewSecret;
 use store::shard::Packer;
 use store::shard::ShardStore;
@@ -193,7 +193,10 @@ pub(crate) fn open(
         if known.is_none() {
             can_have_place.take().unwrap_or(Ok(()))?;
         }
-        prepare(workspace, &Preparation { order: &order, profiles, is_new: known.is_none() })
+        prepare(workspace, &Preparation { order: &order, profiles, is_new: known.is_none() })?;
+        // A CA that a profile gets later must not issue the rest of the job.
+        let staged = JobOrder { issuers: issuers_of(&dir, profiles)?, ..order.clone() };
+        staged.parameters().map(Some)
     })?;
     findings.extend(lookalikes.findings().into_iter().map(|finding| source.locate(finding)));
     Ok(match spooled {
@@ -208,13 +211,20 @@ pub(crate) fn open(
             ..FleetReport::of_names(count, order.layout, place)
         })),
         StagingResult::Kept(StagingOutcome::New(job)) => {
+            let order = JobOrder::kept(&job.parameters)?;
             OpenOutcome::Job(Box::new(OpenJob { job, order, findings, ca: opened }))
         }
         StagingResult::Kept(StagingOutcome::Known(job)) => {
             job::check_can_issue(store, &job)?;
+            let order = JobOrder::kept(&job.parameters)?;
             OpenOutcome::Job(Box::new(OpenJob { job, order, findings, ca: opened }))
         }
     })
+}
+
+/// The names of the CAs that issue for these profiles now.
+fn issuers_of(store: &Path, profiles: &BTreeSet<String>) -> Result<BTreeMap<String, String>> {
+    profiles.iter().map(|profile| Ok((profile.clone(), ca_of(store, Some(profile))?.name()))).collect()
 }
 
 /// Issues what is left of a job.
@@ -315,7 +325,7 @@ fn run(
     let sans = order.sans()?;
     let profiles = store.ledger.profiles(job.id)?;
     let signers = signers(workspace, order, ca, &profiles, findings)?;
-    check_issuer(order, &signers.own.fingerprint)?;
+    check_issuer(order, &signers.of(None, None)?.fingerprint)?;
     let mut progress = ProgressCounter::new("issuing", done, job.size, control.tell);
     let worker =
         ShardWorker { job: job.uid, order, subject: &subject, sans: &sans, signers: &signers, output, in_pass, stop };
@@ -331,22 +341,24 @@ fn signers(
     profiles: &[String],
     findings: &mut Vec<Finding>,
 ) -> Result<Signers<impl SigningKey + use<>>> {
-    let dir = workspace.store_dir().to_owned();
-    let mut open = |profile: Option<&str>, opened: Option<OpenCa>| -> Result<_> {
-        let ca = ca_of(&dir, profile)?;
-        let opened = opened.map_or_else(|| workspace.open_ca(&ca), Ok)?;
-        let (signer, note) = Signer::new(&ca, opened, order, crl_url(workspace.config, &ca), workspace.now)?;
+    let cas = JobCas::of(workspace.store_dir(), order, profiles)?;
+    let mut by_ca = BTreeMap::new();
+    let mut open = |ca: &Ca, opened: Option<OpenCa>| -> Result<()> {
+        if by_ca.contains_key(&ca.name()) {
+            return Ok(());
+        }
+        let opened = opened.map_or_else(|| workspace.open_ca(ca), Ok)?;
+        let (signer, note) = Signer::new(ca, opened, order, crl_url(workspace.config, ca), workspace.now)?;
         findings.extend(note);
-        Ok(signer)
+        by_ca.insert(ca.name(), signer);
+        Ok(())
     };
     // The job's own CA first: its error is the one that a user can act on.
-    let own = open(order.profile.as_deref(), opened)?;
-    let mut others = BTreeMap::new();
-    for profile in profiles {
-        // Those without a CA of their own are issued by that of all devices, whatever the job's own profile is.
-        others.insert(profile.clone(), open(Some(profile), None)?);
-    }
-    Ok(Signers { own, profiles: others })
+    open(&cas.own, opened)?;
+    // Profiles without a CA of their own are issued by that of all devices, whatever the job's own profile is.
+    cas.profiles.values().chain(&cas.renewed_by).try_for_each(|ca| open(ca, None))?;
+    let profiles = cas.profiles.into_iter().map(|(profile, ca)| (profile, ca.name())).collect();
+    Ok(Signers { by_ca, own: cas.own.name(), profiles })
 }
 
 /// The destination of a job's shards, and the parts of devices besides key and chain.

@@ -1,6 +1,9 @@
 //! Renewing the devices of a job: a further job, whose shards have the next generation of each device. It is pending until
 //! the devices have it.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
 use base::{Code, Finding, Result};
 use identity::lifecycle::renew::RenewalRule;
 use ledger::{Job, JobId, LatestGeneration, NewJob, RenewalCandidate, StagingOutcome, View};
@@ -11,7 +14,7 @@ use store::shard::Layout;
 use time::{Duration, OffsetDateTime};
 
 use super::control::RunControl;
-use super::issue::issuing::ca_of;
+use super::issue::issuing::{main_of, named};
 use super::issue::stage::SHARD;
 use super::issue::{FleetRequest, JobSource, OpenJob, issue_job};
 use super::job::{self, JobSelector};
@@ -44,6 +47,8 @@ struct Candidates {
     /// By the number of the line: whether it is renewed.
     renewed: Vec<bool>,
     count: u64,
+    /// The names of the CAs of the devices that are renewed.
+    issuers: BTreeSet<String>,
     not_due: u64,
     pending: u64,
     revoked: u64,
@@ -73,7 +78,7 @@ pub fn renew(
             (job, Vec::new())
         }
         None => {
-            let (order, mut findings) = next_order(workspace, &of, request)?;
+            let (mut order, mut findings) = next_order(&of, request)?;
             let view = workspace.view()?;
             let candidates = candidates(workspace, &view, &of, &order, request)?;
             findings.extend(candidates.note(&of));
@@ -82,6 +87,8 @@ pub fn renew(
                 let report = FleetReport::of_names(candidates.count, order.layout, place);
                 return Ok(FleetReport { dry_run: request.dry_run, findings, ..report });
             }
+            order.renewed_by = candidates.issuers;
+            order.issuer = fingerprint_of(workspace, &order.renewed_by)?;
             let new = NewJob { parameters: order.parameters()?, shard_size: SHARD, renews: true };
             let mut staging = store.ledger.stage(&new)?;
             for shard in issued_shards(&view, &of) {
@@ -123,8 +130,8 @@ fn unfinished(view: &View, of: &Job) -> Result<Option<Job>> {
     Ok(None)
 }
 
-/// What is asked for the renewals: what was asked for the devices, by the CA that signs now, in another place.
-fn next_order(workspace: &Workspace<'_>, of: &Job, request: &FleetRenewRequest) -> Result<(JobOrder, Vec<Finding>)> {
+/// What is asked for the renewals: what was asked for the devices, in another place.
+fn next_order(of: &Job, request: &FleetRenewRequest) -> Result<(JobOrder, Vec<Finding>)> {
     let (layout, packing) = request.destination.resolve()?;
     if layout == Layout::Directories {
         return Err(Code::Usage
@@ -132,9 +139,6 @@ fn next_order(workspace: &Workspace<'_>, of: &Job, request: &FleetRenewRequest) 
             .fix("use --out DIR or --archive FILE; `tbpki renew --device NAME` renews devices of the store"));
     }
     let before = JobOrder::kept(&of.parameters)?;
-    let ca = ca_of(workspace.store_dir(), before.profile.as_deref())?;
-    let issuer = ca.certificates(workspace.store_dir())?.first().map(Certificate::fingerprint_hex);
-    let issuer = issuer.ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
     let mut findings = Vec::new();
     // The first job may have had another layout: what was right there is no error here.
     let formats = if layout == Layout::Archive && !before.formats.is_empty() {
@@ -146,7 +150,36 @@ fn next_order(workspace: &Workspace<'_>, of: &Job, request: &FleetRenewRequest) 
         before.formats.clone()
     };
     let recipients = request.destination.recipients.iter().map(ToString::to_string).collect();
-    Ok((JobOrder { issuer, layout, packing, recipients, formats, renews: Some(of.id.number()), ..before }, findings))
+    let issuers = BTreeMap::new();
+    Ok((JobOrder { issuers, layout, packing, recipients, formats, renews: Some(of.id.number()), ..before }, findings))
+}
+
+/// The certificate, by its fingerprint, that must be the same until the devices of these CAs are renewed.
+fn fingerprint_of(workspace: &Workspace<'_>, cas: &BTreeSet<String>) -> Result<String> {
+    let cas: Vec<_> = cas.iter().map(|name| named(name)).collect::<Result<_>>()?;
+    let issuer = main_of(&cas)?.certificates(workspace.store_dir())?.first().map(Certificate::fingerprint_hex);
+    issuer.ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))
+}
+
+/// The ends of the renewals that are issued now, by the name of the CA. A renewal keeps the CA of its device, whatever CA
+/// its profile has by now.
+struct RenewalEnds<'a> {
+    store: &'a Path,
+    now: OffsetDateTime,
+    lifetime: Lifetime,
+    known: HashMap<String, OffsetDateTime>,
+}
+
+impl RenewalEnds<'_> {
+    fn of(&mut self, issuer: &str) -> Result<OffsetDateTime> {
+        if let Some(end) = self.known.get(issuer) {
+            return Ok(*end);
+        }
+        let limit = named(issuer)?.check_usable(self.store, self.now)?;
+        let (validity, _) = Validity::starting(self.now, self.lifetime, Some(&limit))?;
+        self.known.insert(issuer.to_owned(), validity.not_after());
+        Ok(validity.not_after())
+    }
 }
 
 /// The devices of a job that are renewed.
@@ -157,14 +190,12 @@ fn candidates(
     order: &JobOrder,
     request: &FleetRenewRequest,
 ) -> Result<Candidates> {
-    let ca = ca_of(workspace.store_dir(), order.profile.as_deref())?;
-    let limit = ca.check_usable(workspace.store_dir(), workspace.now)?;
     let lifetime = Lifetime { days: order.days, explicit: order.exact_days };
-    let (validity, _) = Validity::starting(workspace.now, lifetime, Some(&limit))?;
-    let is_due = |latest: &LatestGeneration| {
-        request.due.is_none_or(|due| due.is_due(latest.not_before, latest.not_after, workspace.now))
-            // Below a CA that was replaced, a renewal has a use although it lives no longer: the earlier CA can go.
-            && (latest.is_of_earlier_ca || lasts(order.days, latest.not_after, validity.not_after()))
+    let mut ends = RenewalEnds { store: workspace.store_dir(), now: workspace.now, lifetime, known: HashMap::new() };
+    let mut is_due = |latest: &LatestGeneration| {
+        let is_due = request.due.is_none_or(|due| due.is_due(latest.not_before, latest.not_after, workspace.now));
+        // Below a CA that was replaced, a renewal has a use although it lives no longer: the earlier CA can go.
+        Ok(is_due && (latest.is_of_earlier_ca || lasts(order.days, latest.not_after, ends.of(&latest.issuer)?)))
     };
     // One flag for each name, about a megabyte for a million devices, instead of the names.
     let size = usize::try_from(of.size).unwrap_or(usize::MAX);
@@ -174,7 +205,7 @@ fn candidates(
         let shard = shard?;
         let first = first_of(of, shard);
         for (index, candidate) in view.renewal_candidates(of.id, shard)?.into_iter().enumerate() {
-            let renewed = found.count(&candidate, &mut origin, is_due)?;
+            let renewed = found.count(&candidate, &mut origin, &mut is_due)?;
             if let Some(place) = found.renewed.get_mut(first.saturating_add(index)) {
                 *place = renewed;
             }
@@ -233,15 +264,18 @@ impl Candidates {
         &mut self,
         candidate: &RenewalCandidate,
         origin: &mut Origins<'_>,
-        is_due: impl Fn(&LatestGeneration) -> bool,
+        is_due: &mut impl FnMut(&LatestGeneration) -> Result<bool>,
     ) -> Result<bool> {
         let counter = match &candidate.latest {
             Some(latest) if latest.is_revoked => &mut self.revoked,
             Some(latest) if latest.is_for_bulk() && origin.includes(latest.job)? => {
                 if candidate.is_pending {
                     &mut self.pending
-                } else if is_due(latest) {
+                } else if is_due(latest)? {
                     self.count += 1;
+                    if !self.issuers.contains(&latest.issuer) {
+                        self.issuers.insert(latest.issuer.clone());
+                    }
                     return Ok(true);
                 } else {
                     &mut self.not_due

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use base::Result;
-use ledger::{Job, Ledger, NewJob, StagedName, StagingOutcome};
+use ledger::{Job, Ledger, NewJob, Parameters, StagedName, StagingOutcome};
 
 use super::{Faults, NameFault};
 
@@ -28,11 +28,11 @@ pub fn stage(
     names: impl Iterator<Item = Result<StagedName, NameFault>>,
     dry_run: bool,
 ) -> Result<StagingResult> {
-    stage_prepared(ledger, job, names, dry_run, |_, _| Ok(()))
+    stage_prepared(ledger, job, names, dry_run, |_, _| Ok(None))
 }
 
-/// As [`stage`]; when all names are read, `prepare` gets the profiles that they have, and the job that they are already.
-/// Its error leaves the ledger as it was. A job waits for no setting that could have been checked before.
+/// As [`stage`]; when all names are read, `prepare` gets the profiles that they have, and the job that they are already,
+/// and returns what is kept in place of the parameters of a new job. Its error leaves the ledger as it was. A job waits for no setting that could have been checked before.
 ///
 /// # Errors
 /// Those of [`stage`] and of `prepare`.
@@ -41,7 +41,7 @@ pub fn stage_prepared(
     job: &NewJob,
     names: impl Iterator<Item = Result<StagedName, NameFault>>,
     dry_run: bool,
-    prepare: impl FnOnce(&BTreeSet<String>, Option<&Job>) -> Result<()>,
+    prepare: impl FnOnce(&BTreeSet<String>, Option<&Job>) -> Result<Option<Parameters>>,
 ) -> Result<StagingResult> {
     let mut staging = ledger.stage(job)?;
     let mut faults = Faults::default();
@@ -59,7 +59,9 @@ pub fn stage_prepared(
     }
     if faults.is_empty() {
         // Before the comparison with the store, which makes other stations wait.
-        prepare(&profiles, staging.known_job()?.as_ref())?;
+        if let Some(parameters) = prepare(&profiles, staging.known_job()?.as_ref())? {
+            staging.keep_parameters(&parameters)?;
+        }
     }
     faults.add_duplicates(&staging.duplicates(Faults::LIMIT)?);
     if !faults.is_empty() {

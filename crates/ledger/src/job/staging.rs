@@ -10,6 +10,7 @@ use crate::job::{Job, JobId, JobUid, NewJob, Phase, StagedName};
 use crate::key::Kind;
 use crate::ledger::Ledger;
 use crate::lifecycle::role::{TAKES_NAME, TAKES_RENEWAL};
+use crate::parameters::Parameters;
 use crate::postgres::TableLock;
 use crate::transaction::Transaction;
 use crate::value::{SqlValue, values};
@@ -159,6 +160,16 @@ impl Staging<'_> {
         self.size += 1;
         // Rows are written in batches, so that a list of any length needs the same memory.
         if self.rows.len() == BATCH { self.flush() } else { Ok(()) }
+    }
+
+    /// Keeps more of the parameters than [`Ledger::stage`] was given. The same names with the parameters that were given
+    /// first are still the same job.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn keep_parameters(&mut self, parameters: &Parameters) -> Result<()> {
+        let id = self.transaction.parameters(parameters)?;
+        self.transaction.execute("UPDATE job SET parameters = ?2 WHERE id = ?1", values![self.job.0, id]).map(drop)
     }
 
     /// The number of names.

@@ -11,16 +11,18 @@
 //! Shards reach the settler one by one and leave it in batches: one wait for the disk serves all that have come
 //! meanwhile. What is in flight is bounded, and so is memory.
 
+use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
 use base::{Code, Error, Result};
-use ledger::Claim;
+use ledger::{Claim, RenewalCandidate};
 use pki::key::SigningKey;
 
 use super::worker::{IssuedShard, LeafIssuers, ShardWorker, Task};
+use crate::job_order::JobOrder;
 use crate::mass::progress::ProgressCounter;
 use crate::mass::runner::{LEASE, PhaseRunner, RunEnd};
 use crate::stop::TICK;
@@ -92,7 +94,7 @@ impl Engine<'_> {
             // New claims first, so that threads have work while this one waits for the disk.
             let mut exhausted = false;
             while claims.len() < window && !exhausted && !worker.stop.is_asked() {
-                match self.claim() {
+                match self.claim(worker.order) {
                     Ok(Some(task)) => {
                         claims.push(task.claim.clone());
                         if give.send(task).is_err() {
@@ -130,10 +132,21 @@ impl Engine<'_> {
         Ok(issued)
     }
 
-    fn claim(&mut self) -> Result<Option<Task>> {
+    fn claim(&mut self, order: &JobOrder) -> Result<Option<Task>> {
         let Some(claim) = self.runner.claim()? else { return Ok(None) };
         let names = self.runner.ledger.names_to_issue(claim.job, claim.shard)?;
-        Ok(Some(Task { claim, names }))
+        let issuers = match order.renewed_by.is_empty() {
+            true => HashMap::new(),
+            false => self.present_issuers(&claim)?,
+        };
+        Ok(Some(Task { claim, names, issuers }))
+    }
+
+    /// The CA of the present certificate of each device of a shard.
+    fn present_issuers(&self, claim: &Claim) -> Result<HashMap<String, String>> {
+        let candidates = self.runner.ledger.renewal_candidates(claim.job, claim.shard)?;
+        let issuer = |one: RenewalCandidate| one.latest.map(|latest| (one.name.name, latest.issuer));
+        Ok(candidates.into_iter().filter_map(issuer).collect())
     }
 
     /// Takes a shard from the threads, and returns the number of devices that count as issued.

@@ -70,6 +70,8 @@ pub(crate) fn keystores(order: &JobOrder, devices: u64, threads: usize) -> Resul
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use super::*;
     use store::shard::Packing;
 
@@ -88,6 +90,8 @@ mod tests {
             formats: formats.iter().map(|&format| format.to_owned()).collect(),
             prefix: None,
             renews: None,
+            issuers: BTreeMap::new(),
+            renewed_by: BTreeSet::new(),
         }
     }
 

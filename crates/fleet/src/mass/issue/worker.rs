@@ -26,6 +26,8 @@ pub(crate) struct Task {
     pub(crate) claim: Claim,
     /// The names, each with its number in the job.
     pub(crate) names: Vec<(u64, StagedName)>,
+    /// The CA of the present certificate of each device that is renewed, by the device's name.
+    pub(crate) issuers: HashMap<String, String>,
 }
 
 /// A shard whose files are written.
@@ -62,10 +64,10 @@ impl<'a, K: SigningKey> ShardWorker<'a, K> {
     /// # Errors
     /// What a name, the CA or the disk can be wrong about; [`Code::StoppedEarly`].
     pub(crate) fn issue(&self, issuers: &LeafIssuers<'a, K>, task: Task) -> Result<IssuedShard, (Claim, base::Error)> {
-        let Task { claim, names } = task;
+        let Task { claim, names, issuers: present } = task;
         let attempt = Attempt { shard: claim.shard, fence: claim.fence };
         let work = || -> Result<_> {
-            let (made, rows) = self.make(issuers, &claim, &names)?;
+            let (made, rows) = self.make(issuers, &claim, &names, &present)?;
             // Bundles first: they need the keys, which only exist in memory when an archive is sealed.
             let bundles = self.in_pass.map(|in_pass| in_pass.write(attempt, &made)).transpose()?;
             match self.output.write(self.job, attempt, &made) {
@@ -89,6 +91,7 @@ impl<'a, K: SigningKey> ShardWorker<'a, K> {
         issuers: &LeafIssuers<'a, K>,
         claim: &Claim,
         names: &[(u64, StagedName)],
+        present: &HashMap<String, String>,
     ) -> Result<(Vec<IssuedLeaf>, Vec<FleetIdentity>)> {
         let mut made = Vec::with_capacity(names.len());
         let mut rows = Vec::with_capacity(names.len());
@@ -105,7 +108,9 @@ impl<'a, K: SigningKey> ShardWorker<'a, K> {
             // The first and the last device of each shard are read back whole. All others differ from them only in
             // varying fields.
             let sample = index == 0 || usize::try_from(index) == Ok(last);
-            let device = self.device(issuers, name, serial, sample).map_err(|error| error.item(&name.name))?;
+            let issuer = issuers.of(self.profile_of(name), present.get(&name.name).map(String::as_str));
+            let device = issuer.and_then(|issuer| self.device(issuer, name, serial, sample));
+            let device = device.map_err(|error| error.item(&name.name))?;
             let (device, common, validity) = device;
             rows.push(FleetIdentity {
                 number: *number,
@@ -122,17 +127,20 @@ impl<'a, K: SigningKey> ShardWorker<'a, K> {
         Ok((made, rows))
     }
 
+    /// The profile of the line has priority over that of the job, as at registration.
+    fn profile_of<'n>(&'n self, name: &'n StagedName) -> Option<&'n str> {
+        name.profile.as_deref().or(self.order.profile.as_deref())
+    }
+
     /// One device, with what the ledger keeps of it besides. Those of a sample are read back whole.
     fn device(
         &self,
-        issuers: &LeafIssuers<'a, K>,
+        issuer: &LeafIssuer<'a, K>,
         name: &StagedName,
         serial: ledger::SerialNumber,
         sample: bool,
     ) -> Result<(IssuedLeaf, Arc<ShardParameters>, Validity)> {
         self.output.check_free(&name.name)?;
-        let profile = name.profile.as_deref().or(self.order.profile.as_deref());
-        let issuer = issuers.of(profile);
         let subject = self.subject.with_common_name(&name.name)?;
         let own;
         let (sans, common) = if name.sans.is_empty() {
@@ -166,8 +174,8 @@ impl<'a, K: SigningKey> ShardWorker<'a, K> {
 
 /// The issuers of one job, one a CA.
 pub(crate) struct LeafIssuers<'a, K> {
-    own: LeafIssuer<'a, K>,
-    profiles: HashMap<&'a str, LeafIssuer<'a, K>>,
+    signers: &'a Signers<K>,
+    by_ca: HashMap<&'a str, LeafIssuer<'a, K>>,
 }
 
 impl<'a, K: SigningKey> LeafIssuers<'a, K> {
@@ -185,11 +193,13 @@ impl<'a, K: SigningKey> LeafIssuers<'a, K> {
             });
             Ok(LeafIssuer { signer, template: signer.template(order)?, common })
         };
-        let profiles = signers.profiles.iter().map(|(name, signer)| Ok((name.as_str(), issuer(signer)?)));
-        Ok(Self { own: issuer(&signers.own)?, profiles: profiles.collect::<Result<_>>()? })
+        let by_ca = signers.by_ca.iter().map(|(name, signer)| Ok((name.as_str(), issuer(signer)?)));
+        Ok(Self { signers, by_ca: by_ca.collect::<Result<_>>()? })
     }
 
-    fn of(&self, profile: Option<&str>) -> &LeafIssuer<'a, K> {
-        profile.and_then(|profile| self.profiles.get(profile)).unwrap_or(&self.own)
+    /// The issuer of a device with this profile, or with a present certificate of the CA `present`.
+    fn of(&self, profile: Option<&str>, present: Option<&str>) -> Result<&LeafIssuer<'a, K>> {
+        let name = self.signers.name_of(profile, present);
+        self.by_ca.get(name).ok_or_else(|| Code::Internal.error(format!("the CA {name} is not open")))
     }
 }

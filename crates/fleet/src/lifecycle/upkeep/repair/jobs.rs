@@ -67,6 +67,8 @@ impl Jobs {
                 formats: Vec::new(),
                 prefix: client.prefix.value.as_ref().map(|prefix| prefix.as_str().to_owned()),
                 renews: None,
+                issuers: BTreeMap::new(),
+                renewed_by: BTreeSet::new(),
             };
             // 0 is no number of a job: the ledger gives a new one then.
             let number = place.job().unwrap_or_default();
