@@ -113,3 +113,74 @@ fn a_new_password_takes_the_place_of_the_one_before() {
     service.send("simpleenroll", "a.b64", &["-u", &first]).is(401, "the name or the password is wrong");
     service.send("simpleenroll", "a.b64", &["-u", &second]).save(&sandbox, "a.pem");
 }
+
+#[test]
+fn a_second_password_is_bound_to_a_key_that_has_a_certificate_and_is_spent_by_it() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    request(&sandbox, "a", "/CN=pump-1");
+    request(&sandbox, "b", "/CN=pump-1");
+    let first = format!("pump-1:{}", password(&sandbox, "pump-1"));
+    service.send("simpleenroll", "a.b64", &["-u", &first]).save(&sandbox, "first.pem");
+    service.confirm("first.pem", "a.key").is(200, "confirmed");
+
+    let second = format!("pump-1:{}", password(&sandbox, "pump-1"));
+    service.send("simpleenroll", "a.b64", &["-u", &second]).save(&sandbox, "second.pem");
+    assert_ne!(serial(sandbox.join("first.pem")), serial(sandbox.join("second.pem")));
+    service.send("simpleenroll", "b.b64", &["-u", &second]).is(403, "the password was used with another key");
+    // A lost answer.
+    service.send("simpleenroll", "a.b64", &["-u", &second]).save(&sandbox, "again.pem");
+    assert_eq!(sandbox.read("second.pem"), sandbox.read("again.pem"));
+    service.confirm("second.pem", "a.key").is(200, "confirmed");
+    for file in ["a.b64", "b.b64"] {
+        service.send("simpleenroll", file, &["-u", &second]).is(403, "the password has been used");
+    }
+}
+
+#[test]
+fn a_revocation_ends_the_password_and_bars_the_key() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    request(&sandbox, "a", "/CN=pump-1");
+    request(&sandbox, "b", "/CN=pump-1");
+    let first = format!("pump-1:{}", password(&sandbox, "pump-1"));
+    service.send("simpleenroll", "a.b64", &["-u", &first]).save(&sandbox, "a.pem");
+    let revoked = sandbox.ok(["revoke", "--device", "pump-1", "--reason", "keyCompromise"]).stdout_text();
+    assert!(revoked.contains("device pump-1: one-time password or request withdrawn"), "{revoked}");
+    for file in ["a.b64", "b.b64"] {
+        service.send("simpleenroll", file, &["-u", &first]).is(401, "the name or the password is wrong");
+    }
+    // An operator gives the device another password. It is for a new key.
+    let second = format!("pump-1:{}", password(&sandbox, "pump-1"));
+    let barred = "a certificate of this key was revoked: make a new key";
+    service.send("simpleenroll", "a.b64", &["-u", &second]).is(403, barred);
+    service.send("simpleenroll", "b.b64", &["-u", &second]).save(&sandbox, "b.pem");
+    service.confirm("b.pem", "b.key").is(200, "confirmed");
+    let renewal = ["--cert", "b.pem", "--key", "b.key"];
+    service.send("simplereenroll", "a.b64", &renewal).is(403, barred);
+    request(&sandbox, "c", "/CN=pump-1");
+    service.send("simplereenroll", "c.b64", &renewal).save(&sandbox, "c.pem");
+}
+
+#[test]
+fn a_password_that_was_not_used_is_withdrawn_by_the_name_of_its_device() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    let withdrawals = [
+        (&["revoke", "--device"], "device pump-1: one-time password or request withdrawn"),
+        (&["forget", "--device"], "  one-time password or request: withdrawn"),
+    ];
+    for (verb, text) in withdrawals {
+        request(&sandbox, "a", "/CN=pump-1");
+        let user = format!("pump-1:{}", password(&sandbox, "pump-1"));
+        let planned = sandbox.ok(verb.iter().chain(&["pump-1", "--dry-run"])).stdout_text();
+        assert!(planned.contains("would be withdrawn"), "{planned}");
+        // One name that is wrong ends the command, and the password stays.
+        assert_eq!(sandbox.tbpki(verb.iter().chain(&["pump-1,pump-9"])).run().status, 1);
+        let done = sandbox.ok(verb.iter().chain(&["pump-1"])).stdout_text();
+        assert!(done.contains(text), "{done}");
+        service.send("simpleenroll", "a.b64", &["-u", &user]).is(401, "the name or the password is wrong");
+        // Nothing is left of it.
+        assert_eq!(sandbox.tbpki(verb.iter().chain(&["pump-1"])).run().status, 1);
+    }
+}

@@ -51,6 +51,8 @@ pub enum Refusal {
     OtherIssuer,
     /// The certificate was revoked.
     Revoked,
+    /// A certificate of the key in the signing request was revoked.
+    RevokedKey,
     /// A later certificate of the same identity has been used.
     Superseded,
     /// The certificate is out of service, without a revocation.
@@ -100,6 +102,7 @@ impl Refusal {
             | Self::FirstOfServer
             | Self::OtherIssuer
             | Self::Revoked
+            | Self::RevokedKey
             | Self::Superseded
             | Self::Retired
             | Self::Expired
@@ -160,6 +163,7 @@ impl Refusal {
             Self::FirstOfServer => "first-of-server",
             Self::OtherIssuer => "other-issuer",
             Self::Revoked => "revoked",
+            Self::RevokedKey => "revoked-key",
             Self::Superseded => "superseded",
             Self::Retired => "retired",
             Self::Expired => "expired",
@@ -203,6 +207,7 @@ impl fmt::Display for Refusal {
             Self::FirstOfServer => f.write_str("the first certificate of a server is made by `tbpki server`"),
             Self::OtherIssuer => f.write_str("the client certificate is not of a CA that this service renews for"),
             Self::Revoked => f.write_str("the client certificate is revoked"),
+            Self::RevokedKey => f.write_str("a certificate of this key was revoked: make a new key"),
             Self::Superseded => f.write_str("a later certificate of this identity is in use"),
             Self::Retired => f.write_str("the identity is out of service"),
             Self::Expired => f.write_str("the client certificate has expired"),

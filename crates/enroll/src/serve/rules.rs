@@ -6,7 +6,8 @@ use base::{Code, Error, Result, digest};
 use config::{ApprovalPolicy, Config, EnrolmentPolicy};
 use identity::lifecycle::enrol::{self, EnrolmentPlan, SERVERS};
 use ledger::{
-    Entry, Key, Kind, NameHistory, NewRequest, NextIdentity, RequestDecision, Role, SerialNumber, Transaction,
+    Entry, Key, Kind, NameHistory, NewRequest, NextIdentity, Password, RequestDecision, Role, SentGeneration,
+    SerialNumber, Transaction,
 };
 use pki::Certificate;
 use pki::csr::Csr;
@@ -198,9 +199,14 @@ impl Rules<'_> {
         let mut history = history_of(transaction, entry)?;
         self.used(transaction, &mut history, entry)?;
         let public = digest::sha256(csr.key().spki_der());
+        if history.is_key_revoked(&public) {
+            return Err(Refusal::RevokedKey.into());
+        }
         // The same key again: the answer was lost on its way. The same certificate is sent, and no serial number is
         // used.
-        if let Some(sent) = sent_before(transaction, &history, &public, Some(&entry.key), self.now)? {
+        if let Some(sent) =
+            sent_before(transaction, &history, &public, self.now, |last| entry.key.generation < last.key.generation)?
+        {
             return Ok(sent);
         }
         // By the present certificate and not by the label: a label never decides which hierarchy signs.
@@ -229,13 +235,13 @@ impl Rules<'_> {
             };
         }
         let public = digest::sha256(csr.key().spki_der());
-        let name = if let Some(credentials) = credentials {
+        let (name, password) = if let Some(credentials) = credentials {
             if is_taken(&credentials.name) {
                 return Ok(Decision::Deferred);
             }
-            let password = digest::sha256(credentials.password.reveal().as_bytes());
-            self.check_password(transaction, &credentials.name, label, &password, &public)?;
-            credentials.name.clone()
+            let given = digest::sha256(credentials.password.reveal().as_bytes());
+            let password = self.check_password(transaction, &credentials.name, label, &given, &public)?;
+            (credentials.name.clone(), Some(password))
         } else {
             let certificate = certificate.as_ref().ok_or(Refusal::Unauthenticated)?;
             match self.known(transaction, certificate, Purpose::Renew) {
@@ -248,10 +254,17 @@ impl Rules<'_> {
             if is_taken(&name) {
                 return Ok(Decision::Deferred);
             }
-            name
+            (name, None)
         };
         let history = transaction.name_history(Kind::Device, &name)?;
-        if let Some(sent) = sent_before(transaction, &history, &public, None, self.now)? {
+        if history.is_key_revoked(&public) {
+            return Err(Refusal::RevokedKey.into());
+        }
+        // A password leads to the certificate that it was used for, which is not confirmed yet, and to no earlier one: it
+        // would stay without a key, or unspent, and another key could use it.
+        let is_of_request =
+            |last: &SentGeneration| password.as_ref().is_none_or(|password| password.key.is_some() && !last.is_used);
+        if let Some(sent) = sent_before(transaction, &history, &public, self.now, is_of_request)? {
             return Ok(sent);
         }
         let device: DeviceName = name.parse().map_err(|error| refused(&error))?;
@@ -265,7 +278,7 @@ impl Rules<'_> {
         }
         let plan = enrol::first(self.config, ca, &device, csr, self.now).map_err(|error| refused(&error))?;
         let decision = self.record(transaction, call, plan, (public, true), history)?;
-        if credentials.is_some() {
+        if password.is_some() {
             // Bound to the key and not spent yet: a lost answer can be asked for again. The confirmation spends it. A request
             // that waits is bound too: the operator approves this key.
             transaction.bind_password(&name, &public)?;
@@ -337,6 +350,7 @@ impl Rules<'_> {
         Err(Refusal::OtherLabel.into())
     }
 
+    /// The password of a device, if it is the given one and this key can use it.
     fn check_password(
         &self,
         transaction: &Transaction<'_>,
@@ -344,7 +358,7 @@ impl Rules<'_> {
         label: Option<&str>,
         given: &[u8; 32],
         public: &[u8; 32],
-    ) -> Result<(), End> {
+    ) -> Result<Password, End> {
         // Nothing about a password is told before its value is right: the answers would show which names have one.
         let password = transaction.password_of(device)?.ok_or(Refusal::WrongPassword)?;
         // Hashes of 128 random bits: how long the comparison takes tells nothing about the password.
@@ -363,7 +377,7 @@ impl Rules<'_> {
         if password.key.is_some_and(|key| key != *public) {
             return Err(Refusal::BoundPassword.into());
         }
-        Ok(())
+        Ok(password)
     }
 
     /// The name for which a CA of `serve.enroll_with` vouches.
@@ -499,20 +513,19 @@ fn label_of(entry: &Entry) -> Result<Option<String>, Refusal> {
     }
 }
 
-/// The certificate that was sent for the same key before, if its answer may have been lost. `renewed` is the certificate
-/// that is being renewed, which may keep its key.
+/// The certificate that was sent for the same key before, if its answer may have been lost: if it `is_meant` by the request,
+/// and is not, for example, the one that is renewed and keeps its key.
 fn sent_before(
     transaction: &Transaction<'_>,
     history: &NameHistory,
     public: &[u8; 32],
-    renewed: Option<&Key>,
     now: OffsetDateTime,
+    is_meant: impl Fn(&SentGeneration) -> bool,
 ) -> Result<Option<Decision>, End> {
     let Some(last) = history.sent_for_key(public) else { return Ok(None) };
-    let is_later = renewed.is_none_or(|renewed| renewed.generation < last.key.generation);
     // A device that comes back after the end of what it never received gets another one: an expired certificate would let
     // it in nowhere, and it asks with the same key until it has an answer.
-    if !is_later || last.not_after <= now {
+    if !is_meant(&last) || last.not_after <= now {
         return Ok(None);
     }
     let sent = transaction.enrolled(&last.key)?;

@@ -52,16 +52,18 @@ pub fn revoke(
 ) -> Result<RevokeReport> {
     store::check_exists(workspace.store_dir())?;
     let mut report = RevokeReport::new(request.dry_run);
-    if let Targets::Ca(target) = &request.targets {
+    let targets = request.targets.read()?;
+    if let Targets::Ca(target) = &targets {
         ca::revoke(workspace, target, request, &mut report)?;
         return Ok(report);
     }
     if request.dry_run {
         let view = workspace.view()?;
-        if let Some((serials, issuer)) = request.targets.not_in_ledger() {
+        report.without_enrolment = targets.with_open_enrolment(&view)?;
+        if let Some((serials, issuer)) = targets.not_in_ledger() {
             other_stores::planned(workspace, &view, serials, issuer)?.into_iter().for_each(|one| report.plan(one));
         }
-        let parts = request.targets.parts(&view, workspace.now, &mut report.findings)?;
+        let parts = targets.parts(&view, workspace.now, &report.without_enrolment, &mut report.findings)?;
         let mut walk = parts.walk();
         while let Some(part) = walk.next(&view)? {
             for entry in part.entries(&view)? {
@@ -74,17 +76,24 @@ pub fn revoke(
     }
     // Without the lock of the store: another verb may have it for hours, and a stolen device must be out at once.
     let mut ledger = workspace.open_ledger_to_withdraw()?;
-    if let Some((serials, issuer)) = request.targets.not_in_ledger() {
+    if let Some((serials, issuer)) = targets.not_in_ledger() {
         other_stores::record(workspace, &mut ledger, serials, issuer)?;
     }
-    let parts = request.targets.parts(&ledger, workspace.now, &mut report.findings)?;
+    let enrolling = targets.with_open_enrolment(&ledger)?;
+    if !enrolling.is_empty() {
+        // All or nothing: an unknown name ends the command before a password of another one is gone.
+        targets.parts(&ledger, workspace.now, &enrolling, &mut report.findings)?;
+        report.without_enrolment = end_enrolments(&mut ledger, &enrolling)?;
+    }
+    // Only now, because a password could have led to another generation until here.
+    let parts = targets.parts(&ledger, workspace.now, &enrolling, &mut report.findings)?;
     let has_platform = workspace.config.platform.url.value.is_some();
     let mut of_others = Vec::new();
     let mut walk = parts.walk();
     while let Some(part) = walk.next(&ledger)? {
         let entries = part.entries(&ledger)?;
         // Not for whole jobs and stations: it is a request for each device.
-        let is_asked_again = matches!(request.targets, Targets::Devices(_)) && has_platform;
+        let is_asked_again = matches!(targets, Targets::Devices(_)) && has_platform;
         record(&mut ledger, &entries, request.reason, workspace.now, is_asked_again)?;
         for entry in &entries {
             if is_of_others(entry) {
@@ -98,6 +107,19 @@ pub fn revoke(
     report.findings.extend(not_listed(&of_others));
     finish(workspace, &mut ledger, &parts, &mut report, tell)?;
     Ok(report)
+}
+
+/// Ends the one-time passwords and requests of devices. Returns the devices that had one.
+fn end_enrolments(ledger: &mut Ledger, devices: &[String]) -> Result<Vec<String>> {
+    ledger.transaction(|transaction| {
+        let mut ended = Vec::new();
+        for device in devices {
+            if transaction.end_enrolment(device)? {
+                ended.push(device.clone());
+            }
+        }
+        Ok(ended)
+    })
 }
 
 /// Takes the open steps of revocations that are recorded, and reports those that stay open.

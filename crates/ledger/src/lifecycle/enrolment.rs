@@ -1,5 +1,6 @@
 //! Enrolment over the network: one-time passwords, and the certificates that were sent.
 
+pub(crate) mod ending;
 pub(crate) mod history;
 pub(crate) mod request;
 

@@ -398,8 +398,7 @@ impl Transaction<'_> {
         self.execute(&format!("DELETE FROM in_doubt WHERE {of_name}"), values)?;
         self.execute(&format!("UPDATE enrolled SET swap = NULL WHERE swap = 'open' AND {of_name}"), values)?;
         if kind == Kind::Device {
-            self.execute("DELETE FROM enrolment_password WHERE device = ?1 AND spent_at IS NULL", values![name])?;
-            self.execute("DELETE FROM enrolment_request WHERE device = ?1", values![name])?;
+            self.end_enrolment(name)?;
         }
         self.execute(
             "UPDATE identity SET role = CASE role WHEN 'current' THEN 'retired' WHEN 'pending' THEN 'retired' \

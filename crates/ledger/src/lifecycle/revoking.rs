@@ -200,8 +200,8 @@ impl Ledger {
 }
 
 impl Transaction<'_> {
-    /// Revokes a generation, and records the steps that make it known to others as open. Returns whether it was not
-    /// revoked before; a second revocation changes neither time nor reason.
+    /// Revokes a generation, and records the steps that make it known to others as open. If it was in use, the device's
+    /// one-time password that is not spent ends, and so does a request that waits. Returns whether it was not revoked before; a second revocation changes neither time nor reason.
     ///
     /// # Errors
     /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row,
@@ -222,6 +222,15 @@ impl Transaction<'_> {
         )?;
         // In the same transaction, so that no revocation is without what is still to be done for it.
         self.end_steps(row)?;
+        if key.kind == Kind::Device {
+            // One who has the device has its password, too. A generation in use is the device's; of an earlier one, only
+            // what belongs to its key ends.
+            if role.is_in_use() {
+                self.end_enrolment(&key.name)?;
+            } else {
+                self.end_enrolment_of_key(&key.name, row)?;
+            }
+        }
         // No list is made of a CA that is out of service, and peers accept nothing that it has issued.
         let has_list =
             self.one(&format!("SELECT 1 FROM identity WHERE id = ?1 AND NOT {IS_BELOW_RETIRED}"), values![row])?;

@@ -76,6 +76,47 @@ pub(crate) fn an_expired_password_goes<S: Station>() {
     assert_eq!(ledger.password_of("a").unwrap(), None);
 }
 
+pub(crate) fn a_revocation_ends_what_leads_to_another_certificate<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let begin = |ledger: &mut Ledger, device: &str, key: u8| {
+        ledger.new_password(&password(device, None)).unwrap();
+        let request = NewRequest { device, label: None, key: [key; 32], is_first: true, address: "::1" };
+        ledger
+            .transaction(|transaction| {
+                transaction.bind_password(device, &[key; 32])?;
+                transaction.ask_for_approval(&request)
+            })
+            .unwrap();
+    };
+    let is_revoked =
+        |ledger: &Ledger, public: u8| ledger.name_history(Kind::Device, "a").unwrap().is_key_revoked(&[public; 32]);
+    begin(&mut ledger, "b", 9);
+    begin(&mut ledger, "a", 1);
+    let first = send(&mut ledger, "a", 1);
+    assert!(ledger.revoke(&first, Some("keyCompromise"), &[]).unwrap());
+    assert!(!ledger.has_open_enrolment("a").unwrap() && ledger.has_open_enrolment("b").unwrap());
+    assert!(is_revoked(&ledger, 1) && !is_revoked(&ledger, 2));
+
+    // An operator gives the device another way in. The revocation of an earlier generation takes only what its key has.
+    let second = send(&mut ledger, "a", 2);
+    let third = send(&mut ledger, "a", 3);
+    begin(&mut ledger, "a", 4);
+    assert!(ledger.revoke(&second, Some("superseded"), &[]).unwrap());
+    assert!(ledger.has_open_enrolment("a").unwrap());
+    assert!(!is_revoked(&ledger, 2), "a key whose certificate was replaced is a good key");
+    begin(&mut ledger, "a", 3);
+    assert!(used(&mut ledger, &third));
+    begin(&mut ledger, "a", 3);
+    let fourth = send(&mut ledger, "a", 4);
+    assert!(used(&mut ledger, &fourth));
+    assert!(ledger.revoke(&third, None, &[]).unwrap());
+    assert!(!ledger.has_open_enrolment("a").unwrap() && is_revoked(&ledger, 3));
+
+    assert!(ledger.transaction(|transaction| transaction.end_enrolment("b")).unwrap());
+    assert!(!ledger.transaction(|transaction| transaction.end_enrolment("b")).unwrap());
+}
+
 pub(crate) fn the_first_use_spends_the_password_and_makes_it_current<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();

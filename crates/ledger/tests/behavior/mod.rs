@@ -412,6 +412,7 @@ macro_rules! behavior {
             a_ledger_of_the_layout_before_keeps_its_identities;
             a_password_belongs_to_the_first_key
             an_expired_password_goes
+            a_revocation_ends_what_leads_to_another_certificate
             the_first_use_spends_the_password_and_makes_it_current
             a_registered_one_stays_current_until_the_platform_has_the_next
             a_first_one_can_wait_for_the_platform_and_a_revocation_wins

@@ -18,6 +18,9 @@ pub struct RevokeReport {
     pub revoked: Vec<RevokedReport>,
     /// How many generations there are of each kind.
     pub counts: RevokeCounts,
+    /// The devices whose one-time password, or request for an approval, is withdrawn.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub without_enrolment: Vec<String>,
     /// The revocation lists that were written; `null` if none was.
     pub lists: Option<RevocationListsReport>,
     /// What the store that writes the lists of the devices' CAs has to revoke, if this one is a station bundle.
@@ -122,6 +125,7 @@ impl RevokeReport {
             dry_run,
             revoked: Vec::new(),
             counts: RevokeCounts::default(),
+            without_enrolment: Vec::new(),
             lists: None,
             hand_over: Vec::new(),
             restart: Vec::new(),

@@ -59,15 +59,51 @@ pub struct CaTarget {
 }
 
 impl Targets {
-    /// The generations. What was revoked before and what has expired is among them.
+    /// The same, with the devices of a file in place of the file, which is read once.
+    ///
+    /// # Errors
+    /// Those of reading the file.
+    pub(super) fn read(&self) -> Result<Self> {
+        Ok(match self {
+            Self::File(path) => Self::Devices(names(path)?),
+            other => other.clone(),
+        })
+    }
+
+    /// The devices that are named and have a one-time password that is not spent, or a request.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) fn with_open_enrolment(&self, view: &View) -> Result<Vec<String>> {
+        let Self::Devices(names) = self else { return Ok(Vec::new()) };
+        let mut open = Vec::new();
+        for name in names {
+            if view.has_open_enrolment(name.as_str())? {
+                open.push(name.as_str().to_owned());
+            }
+        }
+        Ok(open)
+    }
+
+    /// The generations. What was revoked before and what has expired is among them. The devices of `enrolling` need not have a
+    /// certificate.
     ///
     /// # Errors
     /// [`Code::UnknownIdentity`], [`Code::UnknownJob`], [`Code::DeviceName`] with the line of a list, [`Code::Usage`].
-    pub(super) fn parts(&self, view: &View, now: OffsetDateTime, findings: &mut Vec<Finding>) -> Result<Parts> {
+    pub(super) fn parts(
+        &self,
+        view: &View,
+        now: OffsetDateTime,
+        enrolling: &[String],
+        findings: &mut Vec<Finding>,
+    ) -> Result<Parts> {
         let listed = match self {
-            Self::Devices(names) => of_names(view, Kind::Device, names.iter().map(DeviceName::as_str), now),
-            Self::Servers(names) => of_names(view, Kind::Server, names.iter().map(String::as_str), now),
-            Self::File(path) => of_names(view, Kind::Device, names(path)?.iter().map(DeviceName::as_str), now),
+            Self::Devices(names) => of_names(view, Kind::Device, names.iter().map(DeviceName::as_str), now, enrolling),
+            Self::Servers(names) => of_names(view, Kind::Server, names.iter().map(String::as_str), now, &[]),
+            Self::File(path) => {
+                let names = names(path)?;
+                of_names(view, Kind::Device, names.iter().map(DeviceName::as_str), now, enrolling)
+            }
             Self::Serials { serials, issuer } => by_serials(view, serials, issuer.as_deref()),
             Self::NotInLedger { serials, issuer } => {
                 // In a dry run, the ledger has only some of them.
@@ -135,7 +171,9 @@ fn of_names<'a>(
     kind: Kind,
     names: impl Iterator<Item = &'a str>,
     now: OffsetDateTime,
+    enrolling: &[String],
 ) -> Result<Vec<Entry>> {
+    let enrolling: BTreeSet<&str> = enrolling.iter().map(String::as_str).collect();
     // A name twice in a list is one device, and is reported once.
     let names: BTreeSet<&str> = names.collect();
     let (mut entries, mut missing) = (Vec::new(), Vec::new());
@@ -144,7 +182,10 @@ fn of_names<'a>(
         // A void row never had a certificate in the field, but its serial number is used up.
         let issued: Vec<Entry> = issued.filter(|entry| entry.role != Role::Void).collect();
         let Some(last) = issued.last().cloned() else {
-            missing.push(name.to_owned());
+            // It has no certificate yet, and what would lead to one is taken back.
+            if !enrolling.contains(name) {
+                missing.push(name.to_owned());
+            }
             continue;
         };
         let valid: Vec<Entry> = issued.into_iter().filter(|entry| can_be_revoked(entry, now)).collect();

@@ -34,6 +34,8 @@ pub struct ForgottenDevice {
     pub name: String,
     /// Generations that were revoked by this.
     pub revoked: usize,
+    /// Whether its one-time password, or its request for an approval, is withdrawn by this.
+    pub without_enrolment: bool,
     /// Whether its directory in the store is gone.
     pub files_removed: bool,
     /// Files in its directory that tbpki did not make, and that stay.
@@ -73,6 +75,7 @@ pub fn forget(workspace: &mut Workspace<'_>, request: &ForgetRequest) -> Result<
         let device = ForgottenDevice {
             name: name.as_str().to_owned(),
             revoked,
+            without_enrolment: view.has_open_enrolment(name.as_str())?,
             files_removed: false,
             files_left: files(workspace.store_dir(), name.as_str())?.1,
         };
@@ -109,7 +112,7 @@ pub fn forget(workspace: &mut Workspace<'_>, request: &ForgetRequest) -> Result<
 /// Fails for a name that the ledger does not have, or that waits in a job.
 fn check(view: &View, name: &str) -> Result<()> {
     view.check_not_reserved(Kind::Device, name)?;
-    if view.history(Kind::Device, name)?.is_empty() {
+    if view.history(Kind::Device, name)?.is_empty() && !view.has_open_enrolment(name)? {
         return Err(Code::UnknownIdentity
             .error(format!("the ledger has no device {}", quote(name)))
             .item(name)

@@ -32,6 +32,8 @@ pub struct SentGeneration {
     pub key: Key,
     /// The end of its certificate.
     pub not_after: OffsetDateTime,
+    /// Whether its holder has used it.
+    pub is_used: bool,
 }
 
 /// A generation, in its row.
@@ -43,6 +45,8 @@ pub(crate) struct GenerationRecord {
     pub(crate) role: Role,
     pub(crate) is_registered: bool,
     pub(crate) sent: Option<SentRecord>,
+    /// Whether its key gets no certificate any more, because it was revoked.
+    is_key_revoked: bool,
     not_after: OffsetDateTime,
     intended_at: OffsetDateTime,
     /// In seconds since 1970 (UTC).
@@ -57,6 +61,10 @@ pub(crate) struct SentRecord {
     pub(crate) is_used: bool,
 }
 
+/// The reasons of a revocation that are nothing against the key: a later certificate took the place of this one, or the device
+/// was forgotten.
+const WITHOUT_FAULT: [&str; 2] = ["superseded", "cessationOfOperation"];
+
 impl View {
     /// The generations of a name.
     ///
@@ -64,7 +72,7 @@ impl View {
     /// Those of the database.
     pub fn name_history(&self, kind: Kind, name: &str) -> Result<NameHistory> {
         let sql = "SELECT identity.id, generation, state, role, not_after, intended_at, registered_at, unregistered_at, \
-            enrolled.key, used_at, \
+            enrolled.key, used_at, revocation_reason, \
             (SELECT count(*) FROM (SELECT 1 FROM enrolment_password LIMIT 1) AS passwords), \
             (SELECT count(*) FROM (SELECT 1 FROM renewal_step LIMIT 1) AS steps) \
             FROM identity LEFT JOIN enrolled ON enrolled.identity = identity.id \
@@ -73,7 +81,7 @@ impl View {
         let has = |column| rows.first().map_or(Ok(false), |row| Ok(row.get::<i64>(column)? > 0));
         let read = || {
             let generations = rows.iter().map(read).collect::<Result<_>>()?;
-            let (has_passwords, has_steps) = (has(10)?, has(11)?);
+            let (has_passwords, has_steps) = (has(11)?, has(12)?);
             Ok(NameHistory { kind, name: name.to_owned(), generations, has_passwords, has_steps })
         };
         read().map_err(|error: Error| error.at(self.path()))
@@ -83,12 +91,16 @@ impl View {
 fn read(row: &SqlRow) -> Result<GenerationRecord> {
     let (state, role): (String, String) = (row.get(2)?, row.get(3)?);
     let (key, used_at): (Option<[u8; 32]>, Option<i64>) = (row.get(8)?, row.get(9)?);
+    let role = one_of(&Role::ALL, Role::as_str, &role)?;
+    let reason: Option<String> = row.get(10)?;
     Ok(GenerationRecord {
         row: row.get(0)?,
         generation: Generation(row.get(1)?),
         state: one_of(&State::ALL, State::as_str, &state)?,
-        role: one_of(&Role::ALL, Role::as_str, &role)?,
+        role,
         is_registered: row.get::<Option<i64>>(6)?.is_some(),
+        is_key_revoked: role == Role::Revoked
+            && !reason.as_deref().is_some_and(|reason| WITHOUT_FAULT.contains(&reason)),
         sent: key.map(|key| SentRecord { key, is_used: used_at.is_some() }),
         not_after: at(row.get(4)?)?,
         intended_at: at(row.get(5)?)?,
@@ -105,8 +117,15 @@ impl NameHistory {
         let is_held = |one: &&GenerationRecord| matches!(one.role, Role::Current | Role::Pending | Role::Superseded);
         let is_for_key = |one: &&GenerationRecord| one.sent.is_some_and(|sent| sent.key == *public);
         let last = self.generations.iter().filter(is_held).find(is_for_key)?;
+        let is_used = last.sent.is_some_and(|sent| sent.is_used);
         let is_replaced = last.role == Role::Superseded && self.is_later_one_used(last.generation);
-        (!is_replaced).then(|| SentGeneration { key: self.key(last.generation), not_after: last.not_after })
+        (!is_replaced).then(|| SentGeneration { key: self.key(last.generation), not_after: last.not_after, is_used })
+    }
+
+    /// Whether a generation with the public key with this SHA-256 was revoked for a reason that concerns the key or its
+    /// holder: the key gets no certificate any more.
+    pub fn is_key_revoked(&self, public: &[u8; 32]) -> bool {
+        self.generations.iter().any(|one| one.is_key_revoked && one.sent.is_some_and(|sent| sent.key == *public))
     }
 
     /// The number of certificates that were sent since a time.

@@ -33,6 +33,10 @@ impl Report for ForgetReport {
             let done = if self.dry_run { "would be forgotten" } else { "forgotten" };
             let revoked = counted(device.revoked, "generation", "generations");
             writeln!(out, "device {}: {done}, {revoked} revoked", printable(&device.name))?;
+            if device.without_enrolment {
+                let withdrawn = if self.dry_run { "would be withdrawn" } else { "withdrawn" };
+                writeln!(out, "  one-time password or request: {withdrawn}")?;
+            }
             for left in &device.files_left {
                 writeln!(out, "  left: {}", printable(left))?;
             }

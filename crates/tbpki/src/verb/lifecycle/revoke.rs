@@ -99,6 +99,10 @@ impl Report for RevokeReport {
                 }
             }
         }
+        let withdrawn = if self.dry_run { "would be withdrawn" } else { "withdrawn" };
+        for device in &self.without_enrolment {
+            writeln!(out, "device {}: one-time password or request {withdrawn}", printable(device))?;
+        }
         for server in &self.restart {
             writeln!(out, "restart the services that use the files of {}, for example the broker", printable(server))?;
         }
@@ -116,7 +120,10 @@ impl Report for RevokeReport {
         }
         if self.open_steps == 0 {
             // `--open` revokes nothing by itself, so that without this it would print nothing.
-            return if self.revoked.is_empty() && self.counts == RevokeCounts::default() {
+            return if self.revoked.is_empty()
+                && self.counts == RevokeCounts::default()
+                && self.without_enrolment.is_empty()
+            {
                 writeln!(out, "no step is open")
             } else {
                 Ok(())
