@@ -194,9 +194,13 @@ pub(crate) fn moved(path: &Path, to: &str) -> Error {
 /// Fails if a ledger was moved to another address. The same one means that an interrupted run is repeated.
 fn check_not_moved_elsewhere(source: &View, address: &str) -> Result<()> {
     match source.status()?.moved_to.filter(|to| to != address) {
-        Some(to) => {
-            Err(Code::LedgerMoved.error("this ledger was moved before").because(format!("it was moved to {to}")))
-        }
+        Some(to) => Err(Code::LedgerMoved
+            .error("this ledger was moved before")
+            .at(source.path())
+            .because(format!("it was moved to {to}"))
+            .fix(format!(
+                "set `[ledger] url` to {to}; to bring the ledger from there to {address}, use pg_dump and pg_restore"
+            ))),
         None => Ok(()),
     }
 }

@@ -59,7 +59,8 @@ fn everything_is_on_the_server_and_the_file_is_closed() {
     // The same again is done already; another database is refused.
     sandbox.ok(to);
     let other = cluster.url(&cluster.database());
-    sandbox.fails(["ledger", "move", "--to", &other, "--ledger-password-file", "ledger-password"], 1, "TBPKI-0331");
+    let again = ["ledger", "move", "--to", &other, "--ledger-password-file", "ledger-password"];
+    sandbox.fails(again, 1, "TBPKI-0331").prints("set `[ledger] url` to postgres://").prints("pg_dump");
     let dry = ["ledger", "move", "--to", &other, "--ledger-password-file", "ledger-password", "--dry-run"];
     sandbox.fails(dry, 1, "TBPKI-0331");
     configure(&sandbox, &url);
@@ -70,6 +71,24 @@ fn everything_is_on_the_server_and_the_file_is_closed() {
     sandbox.ok(["client", "--device", "s-1100"]).prints("exists");
     sandbox.ok(["fleet", "issue", "--count", "2", "--name-pattern", "t-{}", "--out", "more"]);
     sandbox.ok(["crl"]);
+}
+
+/// The move would otherwise be a way around the comparison with the files.
+#[test]
+fn a_restored_ledger_issues_nothing_on_the_server_before_it_is_compared() {
+    let cluster = &SHARED.1;
+    let url = cluster.url(&cluster.database());
+    let sandbox = store();
+    sandbox.ok(["store", "backup", "b.tar"]);
+    sandbox.ok(["client", "--device", "later"]);
+    std::fs::rename(sandbox.join("pki"), sandbox.join("lost")).unwrap();
+    sandbox.ok(["store", "restore", "b.tar"]);
+    sandbox.fails(["client", "--device", "n"], 1, "TBPKI-0330");
+    sandbox.ok(["ledger", "move", "--to", &url, "--ledger-password-file", "ledger-password"]);
+    configure(&sandbox, &url);
+    sandbox.fails(["client", "--device", "n"], 1, "TBPKI-0330");
+    sandbox.ok(["store", "check"]);
+    sandbox.ok(["client", "--device", "n"]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! has nothing; killed between the two, the next run finds the copy and closes the file.
 
 use base::{Code, Error, Result};
+use time::OffsetDateTime;
 
 use crate::ledger::Ledger;
 use crate::transaction::Transaction;
@@ -246,9 +247,13 @@ impl Ledger {
             if TABLES.iter().map(|table| count(transaction, table)).sum::<Result<u64>>()? > 0 {
                 return Err(not_empty(transaction, "it has the rows of another ledger"));
             }
-            // `status` is not among the tables: the server keeps its own row, which takes over the identifier below.
+            // `status` is not among the tables: the server keeps its own row, which takes over these values. Without the
+            // mark of a restored ledger, verbs would issue before `store check` has compared it with the files.
             TABLES.iter().try_for_each(|table| copy(source, transaction, table))?;
-            transaction.execute("UPDATE status SET uid = ?1", values![status.uid.octets()])?;
+            transaction.execute(
+                "UPDATE status SET uid = ?1, restored_at = ?2",
+                values![status.uid.octets(), status.restored_at.map(OffsetDateTime::unix_timestamp)],
+            )?;
             compare(source, transaction)
         })?;
         // Above the number of every copy of the file, which would otherwise pass for the newer ledger.
