@@ -81,6 +81,37 @@ fn a_program_that_fails_is_repeated_by_the_next_run() {
     sandbox.tbpki(["needs-renewal", "--server"]).run().ends(1);
 }
 
+/// The message of the failure asks for the same command again: it must not end with "renewed too early" instead.
+#[test]
+fn the_same_command_repeats_a_program_that_failed_for_a_single_name() {
+    let (sandbox, program) = server("test -e \"$1\" && echo \"$TBPKI_SERVERS$TBPKI_DEVICES\" >> \"$1\"");
+    sandbox.ok(["client", "pump-2", "--days", "90"]);
+    age(&sandbox.join("pki/ledger.db"), "pump-2", 80);
+    for (which, name, file) in [
+        (["--server", "tb.example"], "tb.example", SERVER),
+        (["--device", "pump-2"], "pump-2", "pki/devices/pump-2/chain.pem"),
+    ] {
+        let log = sandbox.join(format!("{name}.log"));
+        let after = ["--after", program.to_str().unwrap(), log.to_str().unwrap()];
+        let renew = |rule: &[&str]| sandbox.tbpki([&["renew"], &which[..], rule, &after[..]].concat()).run();
+        renew(&[]).ends(4).prints("TBPKI-0311");
+        let renewed = leaf(&sandbox, file);
+        fs::write(&log, "").unwrap();
+        renew(&[]).ok();
+        assert_eq!((fs::read_to_string(&log).unwrap(), leaf(&sandbox, file)), (format!("{name}\n"), renewed.clone()));
+        // It is done: the next one is another renewal, and too early.
+        renew(&[]).ends(1).prints("TBPKI-0306");
+
+        // A rule that takes it again leads to an error, and the program runs all the same.
+        age(&sandbox.join("pki/ledger.db"), name, 80);
+        fs::remove_file(&log).unwrap();
+        renew(&[]).ends(4);
+        fs::write(&log, "").unwrap();
+        renew(&["--within", "300d"]).ends(1).prints("TBPKI-0306");
+        assert_eq!(fs::read_to_string(&log).unwrap(), format!("{name}\n"));
+    }
+}
+
 #[test]
 fn a_program_that_others_can_change_is_refused_before_anything_is_renewed() {
     let (sandbox, program) = server("true");

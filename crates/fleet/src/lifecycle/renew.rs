@@ -108,7 +108,7 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
     // Open until the end: each further connection of this process finds the index of `ledger.db-wal` in memory, and does
     // not read the file.
     let view = workspace.view()?;
-    let begun = Begun { open: view.open_renewals()?.into_iter().map(|open| open.key).collect(), ..begun };
+    let begun = begun.with_open(&view, wish)?;
     let (entries, skipped) = entries(&view, &wish.which)?;
     report.revoked = skipped;
     let swapper = match &wish.register {
@@ -117,6 +117,7 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
     };
     // One name is a question with one answer: its error ends the command with its own code.
     let is_single = entries.len() == 1 && !matches!(wish.which, RenewSelection::All);
+    let mut single_error = None;
     for entry in entries {
         // The device logs in with the token, so that a new certificate would have no use.
         if has_token(workspace, &entry) && matches!(wish.which, RenewSelection::All) {
@@ -125,7 +126,10 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
         }
         match make(workspace, wish, &entry, &begun, &mut report) {
             Ok(()) => {}
-            Err(error) if is_single => return Err(error),
+            Err(error) if is_single => {
+                single_error = Some(error);
+                continue;
+            }
             Err(error) => {
                 report.left.push(NotRenewed::of(entry.key.kind, &entry.key.name, error));
                 continue;
@@ -138,8 +142,12 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
             report.left.extend(stays_away(workspace, &entry)?);
         }
     }
+    // Also after the error of a single name: the program of an earlier renewal must not wait for the next one.
     if !dry_run {
         run_hook(workspace, wish, &mut report)?;
+    }
+    if let Some(error) = single_error {
+        return Err(error);
     }
     // Last, so that the report has what is still open after this run and not what it found.
     report.look(&view, &wish.which)?;
@@ -155,6 +163,19 @@ struct Begun {
     not_installed: Vec<Key>,
     /// Those with a step that is not done.
     open: HashSet<Key>,
+    /// Those that were renewed, and whose program this run repeats.
+    hooks: HashSet<Key>,
+}
+
+impl Begun {
+    fn with_open(self, view: &View, wish: &RenewManyRequest) -> Result<Self> {
+        let open = view.open_renewals()?;
+        // With a rule, the dates decide: a program that fails for months must not keep a certificate from its renewal.
+        let repeats = wish.after.is_some() && wish.due.is_none();
+        let hooks = open.iter().filter(|open| repeats && open.step == RenewalStep::Hook);
+        let hooks = hooks.map(|open| open.key.clone()).collect();
+        Ok(Self { open: open.into_iter().map(|open| open.key).collect(), hooks, ..self })
+    }
 }
 
 /// Makes the next generation of an identity, if it is due. That of a device on the platform is pending.
@@ -177,7 +198,8 @@ fn make(
     }
     // Another generation without a rule would not reach the missing directory either.
     let waits_for_files = wish.due.is_none() && begun.not_installed.contains(&entry.key);
-    if begun.complete.contains(&entry.key) || waits_for_files || !is_due(entry) {
+    let waits_for_hook = begun.hooks.contains(&entry.key);
+    if begun.complete.contains(&entry.key) || waits_for_files || waits_for_hook || !is_due(entry) {
         report.not_due += 1;
         return Ok(());
     }
