@@ -105,7 +105,7 @@ impl IssueRequest<'_> {
         let mut made = match standing {
             CurrentState::Present(entry) => {
                 let mut made = self.bring_up_to_date(workspace, store, &entry)?;
-                made.note = checks::due_warning(workspace, &entry);
+                made.note = checks::due_warning(workspace, &store.ledger, &entry)?;
                 made
             }
             CurrentState::Wanted { replaces } => self.issue(workspace, store, replaces.as_deref())?,
@@ -245,7 +245,7 @@ impl IssueRequest<'_> {
                 let is_complete = files.iter().all(|file| file.done == FileOutcome::Unchanged);
                 let done = if is_complete { IdentityOutcome::Unchanged } else { IdentityOutcome::Planned };
                 let mut findings = workspace.secrets.take_findings();
-                findings.extend(checks::due_warning(workspace, &entry));
+                findings.extend(checks::due_warning(workspace, view, &entry)?);
                 (done, Some(*entry), files, findings)
             }
             CurrentState::Wanted { replaces } => {

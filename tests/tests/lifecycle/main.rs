@@ -1,5 +1,6 @@
 //! Renewal and revocation: the verbs, and what other programs make of their results.
 
+mod below_revoked;
 mod broker;
 mod ca_passphrase;
 mod clock;

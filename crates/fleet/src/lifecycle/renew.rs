@@ -13,7 +13,7 @@ use identity::lifecycle::hook::Hook;
 use identity::lifecycle::renew::{
     Installed, PendingFiles, RenewRequest, RenewalRule, prune, renew, settle_interrupted,
 };
-use ledger::{Entry, Filter, Key, Kind, RenewalStep, Role, State, View};
+use ledger::{Entry, Filter, Key, Kind, RenewalStep, RevokedCas, Role, State, View};
 use pki::device_name::DeviceName;
 use store::file_names::TOKEN;
 use store::shard::IdentityFinder;
@@ -109,6 +109,7 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
     // not read the file.
     let view = workspace.view()?;
     let begun = begun.with_open(&view, wish)?;
+    let revoked = view.revoked_cas()?;
     let (entries, skipped) = entries(&view, &wish.which)?;
     report.revoked = skipped;
     let swapper = match &wish.register {
@@ -124,7 +125,7 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
             report.tokens += 1;
             continue;
         }
-        match make(workspace, wish, &entry, &begun, &mut report) {
+        match make(workspace, wish, &entry, &begun, &revoked, &mut report) {
             Ok(()) => {}
             Err(error) if is_single => {
                 single_error = Some(error);
@@ -184,10 +185,11 @@ fn make(
     wish: &RenewManyRequest,
     entry: &Entry,
     begun: &Begun,
+    revoked: &RevokedCas,
     report: &mut RenewReport,
 ) -> Result<()> {
     let (kind, name) = (entry.key.kind, entry.key.name.as_str());
-    let is_due = |entry: &Entry| wish.due.is_none_or(|due| due.includes(entry, workspace.now));
+    let is_due = |entry: &Entry| wish.due.is_none_or(|due| due.includes(entry, revoked, workspace.now));
     // Files that the platform does not know yet would lock the device out if they were in use at once.
     let waits_for_platform = is_on_platform(entry);
     // Servers have none: a broker takes its files by itself, and no third party has to agree.

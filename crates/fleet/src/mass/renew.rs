@@ -193,7 +193,9 @@ fn candidates(
     let lifetime = Lifetime { days: order.days, explicit: order.exact_days };
     let mut ends = RenewalEnds { store: workspace.store_dir(), now: workspace.now, lifetime, known: HashMap::new() };
     let mut is_due = |latest: &LatestGeneration| {
-        let is_due = request.due.is_none_or(|due| due.is_due(latest.not_before, latest.not_after, workspace.now));
+        let is_due = request.due.is_none_or(|due| due.is_due(latest.not_before, latest.not_after, workspace.now))
+            // Peers refuse it, whatever its dates are.
+            || latest.is_of_revoked_ca;
         // Below a CA that was replaced, a renewal has a use although it lives no longer: the earlier CA can go.
         Ok(is_due && (latest.is_of_earlier_ca || lasts(order.days, latest.not_after, ends.of(&latest.issuer)?)))
     };

@@ -36,6 +36,10 @@ const CURRENT: Family = Family::gauge("tbpki_certificates", "Certificates in use
 const PENDING: Family = Family::gauge("tbpki_certificates_pending", "Renewals that wait for their use, by kind.");
 const EXPIRED: Family = Family::gauge("tbpki_certificates_expired", "Certificates in use that have expired, by kind.");
 const REVOKED: Family = Family::gauge("tbpki_certificates_revoked", "Revoked certificates, by kind.");
+const BELOW_REVOKED: Family = Family::gauge(
+    "tbpki_certificates_below_revoked_ca",
+    "Certificates in use whose CA was revoked, so that they must be renewed, by kind.",
+);
 const NEXT_END: Family = Family::gauge(
     "tbpki_certificate_next_end_seconds",
     "End of the certificate in use that ends next, by kind, in Unix seconds.",
@@ -93,6 +97,10 @@ fn certificates(text: &mut MetricsText, workspace: &Workspace<'_>, view: &View) 
     by_kind(text, &PENDING, view, |kind| Filter { pending_only: true, ..of(kind) })?;
     by_kind(text, &EXPIRED, view, |kind| Filter { expiring_before: Some(workspace.now), ..current(kind) })?;
     by_kind(text, &REVOKED, view, |kind| Filter { states: vec![State::Revoked], ..of(kind) })?;
+    text.family(&BELOW_REVOKED);
+    for kind in [Kind::Server, Kind::Device] {
+        text.sample(&BELOW_REVOKED, &[("kind", kind.as_str())], view.count_below_revoked(kind)?);
+    }
     text.family(&NEXT_END);
     for kind in Kind::ALL {
         // No sample instead of a made-up date if the store has none of a kind.

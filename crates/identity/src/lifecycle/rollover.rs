@@ -5,6 +5,7 @@
 
 mod activate;
 pub mod cross;
+mod dependents;
 pub mod gates;
 mod open_jobs;
 mod overview;
@@ -23,6 +24,7 @@ use store::ca::Ca;
 use store::ca::generations::CaGeneration;
 
 pub use activate::{Activation, activate};
+pub use dependents::renewal_commands;
 pub use gates::leave_devices_behind;
 pub use overview::{BelowRow, CaRow, CasReport, PeersRow, overview, shortens_from};
 pub use prepare::{check_dry_run, prepare};

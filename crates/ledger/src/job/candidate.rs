@@ -42,6 +42,8 @@ pub struct LatestGeneration {
     pub is_of_earlier_ca: bool,
     /// The name of the CA that issued it.
     pub issuer: String,
+    /// True if the generation of its CA that issued it is revoked.
+    pub is_of_revoked_ca: bool,
 }
 
 impl LatestGeneration {
@@ -70,7 +72,10 @@ impl View {
             "SELECT line, staged.name, label, staged.profile, sans, attributes, generation, role, not_before, not_after, \
              identity.job, revoked_at, unregistered_at, staged.number, CASE WHEN EXISTS (SELECT 1 FROM identity AS ca \
              WHERE ca.kind = 'ca' AND ca.name = identity.issuer AND ca.role = 'current' \
-             AND ca.generation <> identity.issuer_generation) THEN 1 ELSE 0 END, identity.issuer FROM staged LEFT JOIN identity \
+             AND ca.generation <> identity.issuer_generation) THEN 1 ELSE 0 END, identity.issuer, \
+             CASE WHEN EXISTS (SELECT 1 FROM identity AS ca WHERE ca.kind = 'ca' AND ca.name = identity.issuer \
+             AND ca.role = 'revoked' AND ca.generation = coalesce(identity.issuer_generation, ca.generation)) \
+             THEN 1 ELSE 0 END FROM staged LEFT JOIN identity \
              ON identity.kind = 'device' AND identity.name = staged.name AND identity.role <> 'void' \
              WHERE staged.job = ?1 AND staged.number >= ?2 AND staged.number < ?3 ORDER BY staged.number",
             values![job.id.0, first, first + u64::from(count)],
@@ -110,5 +115,6 @@ fn generation(row: &SqlRow) -> Result<Option<LatestGeneration>> {
         is_unregistered: row.get::<Option<i64>>(12)?.is_some(),
         is_of_earlier_ca: row.get::<i64>(14)? == 1,
         issuer: row.get(15)?,
+        is_of_revoked_ca: row.get::<i64>(16)? == 1,
     }))
 }

@@ -1,10 +1,28 @@
-//! Whether a CA may issue.
+//! Whether a CA may issue, and which certificates are below a revoked one.
+
+use std::collections::{HashMap, HashSet};
 
 use base::{Code, Error, Result};
 
-use crate::key::Kind;
+use crate::entry::Entry;
+use crate::key::{Generation, Kind};
 use crate::lifecycle::role::Role;
+use crate::value::values;
 use crate::view::View;
+
+/// The revoked generations of CAs. Peers that read the revocation lists refuse what these have issued, whatever its dates.
+#[derive(Debug, Clone, Default)]
+pub struct RevokedCas(HashMap<String, HashSet<Generation>>);
+
+impl RevokedCas {
+    /// Whether a revoked generation has issued a certificate. One whose issuing generation is unknown counts for each of
+    /// them.
+    pub fn have_issued(&self, entry: &Entry) -> bool {
+        // The names of CAs are those of their own rows, too.
+        let of = self.0.get(&entry.issuer).filter(|_| entry.key.kind != Kind::Ca);
+        of.is_some_and(|generations| entry.issuer_generation.is_none_or(|issuer| generations.contains(&issuer)))
+    }
+}
 
 impl View {
     /// True if the last generation of a CA that signed is revoked. One that is prepared does not sign yet.
@@ -15,6 +33,37 @@ impl View {
         let mut signed = self.history(Kind::Ca, ca)?.into_iter();
         let last = signed.rfind(|entry| !matches!(entry.role, Role::Void | Role::Intended | Role::Pending));
         Ok(last.is_some_and(|entry| entry.role == Role::Revoked))
+    }
+
+    /// The revoked generations of all CAs, for lists: their number does not grow with the fleet.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn revoked_cas(&self) -> Result<RevokedCas> {
+        let rows = self.query(
+            "SELECT name, generation FROM identity WHERE kind = ?1 AND role = ?2",
+            values![Kind::Ca.as_str(), Role::Revoked.as_str()],
+        )?;
+        let mut revoked = RevokedCas::default();
+        for row in &rows {
+            let generation = Generation(row.get(1)?);
+            revoked.0.entry(row.get(0)?).or_default().insert(generation);
+        }
+        Ok(revoked)
+    }
+
+    /// How many certificates of a kind that are in use were issued by a revoked generation of a CA.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn count_below_revoked(&self, kind: Kind) -> Result<u64> {
+        let row = self.one(
+            "SELECT count(*) FROM identity WHERE kind = ?1 AND role = 'current' AND EXISTS (\
+             SELECT 1 FROM identity AS ca WHERE ca.kind = 'ca' AND ca.name = identity.issuer AND ca.role = 'revoked' \
+             AND ca.generation = coalesce(identity.issuer_generation, ca.generation))",
+            values![kind.as_str()],
+        )?;
+        row.map_or(Ok(0), |row| row.get(0))
     }
 }
 

@@ -12,23 +12,44 @@ use crate::transaction::Transaction;
 use crate::value::values;
 use crate::view::View;
 
+/// The certificates that depend on a generation of a CA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dependents {
+    /// All of them.
+    pub count: u64,
+    /// Those that a job has issued.
+    pub of_jobs: u64,
+    /// Those whose renewal waits for its use and does not depend on this generation. Renewals that devices have fetched
+    /// are left out: these come into use by themselves.
+    pub renewed: u64,
+}
+
 impl View {
-    /// How many certificates of servers and devices a generation of a CA has issued that are in use
-    /// ([`Role::is_in_use`]), or that a device in use can still hold, and that end after `now`. One whose issuing
-    /// generation is unknown counts for each of them.
+    /// The number of [`Self::dependents_on`].
     ///
     /// # Errors
     /// Those of the database, here and below.
     pub fn count_issued_by(&self, issuer: &str, generation: Generation, now: OffsetDateTime) -> Result<u64> {
+        Ok(self.dependents_on(issuer, generation, now)?.count)
+    }
+
+    /// The certificates of servers and devices that a generation of a CA has issued and that are in use
+    /// ([`Role::is_in_use`]), or that a device in use can still hold, and that end after `now`. One whose issuing
+    /// generation is unknown counts for each of them.
+    pub fn dependents_on(&self, issuer: &str, generation: Generation, now: OffsetDateTime) -> Result<Dependents> {
         let sql = format!(
-            "SELECT count(*) FROM identity WHERE issuer = ?1 AND kind <> 'ca' AND not_after > ?3 \
+            "SELECT count(*), count(job), count(CASE WHEN role = 'current' AND EXISTS (SELECT 1 FROM identity AS next \
+             LEFT JOIN enrolled ON enrolled.identity = next.id WHERE next.kind = identity.kind \
+             AND next.name = identity.name AND next.role = 'pending' AND enrolled.identity IS NULL \
+             AND (next.issuer <> ?1 OR next.issuer_generation <> ?2)) THEN 1 END) FROM identity WHERE issuer = ?1 AND kind <> 'ca' AND not_after > ?3 \
              AND coalesce(issuer_generation, ?2) = ?2 AND (role IN ('current', 'pending') OR (role = 'superseded' \
              AND EXISTS (SELECT 1 FROM identity AS present WHERE present.kind = identity.kind \
              AND present.name = identity.name AND present.role IN ('current', 'pending')) AND NOT {}))",
             is_replaced()
         );
         let row = self.one(&sql, values![issuer, generation.number(), now.unix_timestamp()])?;
-        row.map_or(Ok(0), |row| row.get(0))
+        let none = Dependents { count: 0, of_jobs: 0, renewed: 0 };
+        row.map_or(Ok(none), |row| Ok(Dependents { count: row.get(0)?, of_jobs: row.get(1)?, renewed: row.get(2)? }))
     }
 
     /// How many servers and devices have a current certificate of a CA that ends after `now`: all of them, and those whose

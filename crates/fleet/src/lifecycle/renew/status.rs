@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use base::Result;
-use ledger::{Entry, Filter, Key, Kind, RenewalStep, View};
+use ledger::{Entry, Filter, Key, Kind, RenewalStep, RevokedCas, View};
 
 /// The renewals that are not in use yet, and the steps that are not done.
 #[derive(Debug, Default)]
 pub struct RenewalStatus {
     pending: HashSet<(Kind, String)>,
     open: HashMap<Key, Vec<&'static str>>,
+    revoked_cas: RevokedCas,
 }
 
 impl RenewalStatus {
@@ -18,7 +19,7 @@ impl RenewalStatus {
     /// # Errors
     /// Those of the ledger.
     pub fn of(view: &View) -> Result<Self> {
-        let mut status = Self::default();
+        let mut status = Self { revoked_cas: view.revoked_cas()?, ..Self::default() };
         for entry in view.list(&Filter { pending_only: true, ..Filter::default() }) {
             let key = entry?.key;
             status.pending.insert((key.kind, key.name));
@@ -34,6 +35,11 @@ impl RenewalStatus {
             status.open.entry(open.key).or_default().push(open.step.as_str());
         }
         Ok(status)
+    }
+
+    /// The revoked CAs: what they have issued must be renewed.
+    pub fn revoked_cas(&self) -> &RevokedCas {
+        &self.revoked_cas
     }
 
     /// Whether a renewal of a current generation is pending.

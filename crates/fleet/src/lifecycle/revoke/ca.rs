@@ -4,12 +4,12 @@
 //! below it. It is taken out of the files that brokers trust, and the list of its root has its certificate.
 
 use base::text::counted;
-use base::{Code, Error, Result};
-use identity::lifecycle::rollover::{cross_generations, named};
-use ledger::{Entry, Kind, OpenStep, Role};
+use base::{Code, Error, Finding, Result};
+use identity::lifecycle::rollover::{cross_generations, named, renewal_commands};
+use ledger::{Dependents, Entry, Kind, OpenStep, Role};
 use pki::revocation_list::Reason;
 use store::Workspace;
-use store::ca::Ca;
+use store::ca::{Ca, Hierarchy};
 
 use super::parts::Parts;
 use super::report::{RevokeOutcome, RevokeReport};
@@ -31,6 +31,7 @@ pub(super) fn revoke(
     let view = workspace.view()?;
     let ca = named(&view, &target.name)?;
     let entries = generations(&view.history(Kind::Ca, &ca.name())?, &ca, target.generation)?;
+    let kept = view.current(Kind::Ca, &ca.name())?.filter(|current| entries.iter().all(|one| one.key != current.key));
     for entry in &entries {
         let done = match (can_be_revoked(entry, now), request.dry_run) {
             (true, true) => RevokeOutcome::Planned,
@@ -38,20 +39,13 @@ pub(super) fn revoke(
             (false, _) => done_before(entry),
         };
         report.add(entry, done, true);
-        let depending = view.count_issued_by(&ca.name(), entry.generation(), now)?;
-        if !ca.is_root() && depending > 0 && entry.role != Role::Retired {
-            let depending = counted(depending, "certificate in use depends", "certificates in use depend");
-            report.findings.push(
-                Code::CaInUse
-                    .warning(format!("{depending} on generation {} of {}", entry.generation(), ca.name()))
-                    .because("brokers that read the revocation lists refuse them from now on")
-                    .fix("issue them again below the next generation: `tbpki renew`, `tbpki fleet renew` or `tbpki client --force`"),
-            );
+        let dependents = view.dependents_on(&ca.name(), entry.generation(), now)?;
+        if !ca.is_root() && dependents.count > 0 && entry.role != Role::Retired {
+            report.findings.push(in_use(&ca, entry, &dependents, kept.is_some()));
         }
     }
-    if let Some(kept) =
-        view.current(Kind::Ca, &ca.name())?.filter(|current| entries.iter().all(|one| one.key != current.key))
-    {
+    // The generation of a root that signs is never revoked.
+    if let Some(kept) = kept.filter(|_| !ca.is_root()) {
         let (number, name) = (kept.generation(), ca.name());
         report.findings.push(
             Code::CaRevoked
@@ -88,7 +82,7 @@ pub(super) fn revoke(
     let of_others = |entry: &&Entry| Ca::named(&entry.issuer).is_none();
     let of_others: Vec<String> = entries.iter().filter(of_others).map(|entry| entry.key.name.clone()).collect();
     report.findings.extend(not_listed(&of_others));
-    if ca.root().hierarchy() == store::ca::Hierarchy::Devices && !ca.is_root() {
+    if ca.root().hierarchy() == Hierarchy::Devices && !ca.is_root() {
         report.findings.push(
             Code::RevocationUnknown
                 .note("a broker without the file with the revocation lists accepts what this CA has signed")
@@ -97,6 +91,24 @@ pub(super) fn revoke(
         );
     }
     finish(workspace, &mut ledger, &Parts::Listed(all), report, &mut |_| {})
+}
+
+/// The warning about certificates that are refused from now on. `is_replaced` is true if another generation signs.
+fn in_use(ca: &Ca, entry: &Entry, dependents: &Dependents, is_replaced: bool) -> Finding {
+    let (name, commands) = (ca.name(), renewal_commands(ca, dependents));
+    let depending = counted(dependents.count, "certificate in use depends", "certificates in use depend");
+    let peers = match ca.hierarchy() {
+        Hierarchy::Devices => "brokers that read the revocation lists refuse them from now on",
+        Hierarchy::Server => "clients that read the revocation lists refuse them from now on",
+    };
+    let first = match is_replaced {
+        true => String::new(),
+        false => format!("run `tbpki ca prepare {name}` and `tbpki ca activate {name}`, then "),
+    };
+    Code::CaInUse
+        .warning(format!("{depending} on generation {} of {name}", entry.generation()))
+        .because(peers)
+        .fix(format!("{first}renew them below the generation that signs: {commands}"))
 }
 
 /// The generations that are meant.

@@ -1,7 +1,7 @@
 //! Checks before a renewal replaces the present certificate, and the warning that a renewal is due.
 
 use base::{Code, Error, Finding, Result, Severity};
-use ledger::{Entry, Kind};
+use ledger::{Entry, Kind, View};
 use pki::identity::Identity;
 use pki::verify::{self, Purpose};
 use pki::{Certificate, PrivateKey};
@@ -11,19 +11,25 @@ use time::OffsetDateTime;
 use crate::lifecycle::renew::rule::RenewalRule;
 
 /// A warning if the certificate of an identity has expired or must be renewed.
-pub(crate) fn due_warning(workspace: &Workspace<'_>, entry: &Entry) -> Option<Finding> {
-    if !RenewalRule::of(workspace.config).includes(entry, workspace.now) {
-        return None;
+///
+/// # Errors
+/// Those of the ledger.
+pub(crate) fn due_warning(workspace: &Workspace<'_>, view: &View, entry: &Entry) -> Result<Option<Finding>> {
+    let revoked = view.revoked_cas()?;
+    if !RenewalRule::of(workspace.config).includes(entry, &revoked, workspace.now) {
+        return Ok(None);
     }
     let (kind, name) = (entry.key.kind, &entry.key.name);
     let days = (entry.not_after - workspace.now).whole_days();
     let what = if entry.not_after < workspace.now {
         format!("the certificate of the {kind} {name:?} has expired on {}", entry.not_after.date())
+    } else if revoked.have_issued(entry) {
+        format!("the certificate of the {kind} {name:?} is of a revoked generation of {}", entry.issuer)
     } else {
         format!("the certificate of the {kind} {name:?} expires in {days} days, on {}", entry.not_after.date())
     };
     let finding = Code::RenewalDue.warning(what).item(name);
-    Some(finding.fix(format!("run `tbpki renew --{kind} {name}`")))
+    Ok(Some(finding.fix(format!("run `tbpki renew --{kind} {name}`"))))
 }
 
 /// Fails unless the next generation lives at least a quarter of its lifetime longer than the present one.

@@ -1,7 +1,7 @@
 //! When a renewal is due.
 
 use config::Config;
-use ledger::Entry;
+use ledger::{Entry, RevokedCas};
 use time::{Duration, OffsetDateTime};
 
 /// When certificates are renewed.
@@ -25,9 +25,10 @@ impl RenewalRule {
         now >= due_from(self, not_before, not_after)
     }
 
-    /// As [`RenewalRule::is_due`], for an identity.
-    pub fn includes(self, entry: &Entry, now: OffsetDateTime) -> bool {
-        self.is_due(entry.not_before, entry.not_after, now)
+    /// As [`RenewalRule::is_due`], for an identity. One below a revoked CA is due whatever its dates are, because peers
+    /// refuse it.
+    pub fn includes(self, entry: &Entry, revoked: &RevokedCas, now: OffsetDateTime) -> bool {
+        revoked.have_issued(entry) || self.is_due(entry.not_before, entry.not_after, now)
     }
 }
 

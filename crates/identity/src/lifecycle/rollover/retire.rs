@@ -7,6 +7,7 @@ use store::ca::{Ca, generations};
 use store::{Store, Workspace};
 
 use super::cross::is_certified_by;
+use super::dependents::renewal_commands;
 use super::report::{RolloverDone, RolloverReport};
 use super::{settle, trust};
 
@@ -58,22 +59,22 @@ fn nothing_replaced(ca: &Ca) -> Error {
 
 /// Fails if certificates in use depend on a generation.
 fn check_unused(workspace: &Workspace<'_>, store: &Store, ca: &Ca, entry: &Entry) -> Result<()> {
-    let (count, one, many) = if ca.is_root() {
-        (cas_below(store, &store.ledger, ca, entry)?, "CA depends", "CAs depend")
+    let (depending, fix) = if ca.is_root() {
+        let count = cas_below(store, &store.ledger, ca, entry)?;
+        let fix = "replace and retire the CAs below it first: `tbpki ca list` shows them".to_owned();
+        ((count > 0).then(|| counted(count, "CA depends", "CAs depend")), fix)
     } else {
-        let count = store.ledger.count_issued_by(&ca.name(), entry.generation(), workspace.now)?;
-        (count, "certificate in use depends", "certificates in use depend")
+        let dependents = store.ledger.dependents_on(&ca.name(), entry.generation(), workspace.now)?;
+        let fix = format!(
+            "renew them first, or revoke those that are not used (`tbpki list` shows them): {}",
+            renewal_commands(ca, &dependents)
+        );
+        let counted = || counted(dependents.count, "certificate in use depends", "certificates in use depend");
+        ((dependents.count > 0).then(counted), fix)
     };
-    if count == 0 {
-        return Ok(());
-    }
-    let fix = if ca.is_root() {
-        "replace and retire the CAs below it first: `tbpki ca list` shows them".to_owned()
-    } else {
-        "renew them first (`tbpki renew`, `tbpki list` shows them), or revoke those that are not used".to_owned()
-    };
+    let Some(depending) = depending else { return Ok(()) };
     Err(Code::CaInUse
-        .error(format!("{} on generation {} of {}", counted(count, one, many), entry.generation(), ca.name()))
+        .error(format!("{depending} on generation {} of {}", entry.generation(), ca.name()))
         .because("peers would refuse them")
         .fix(fix))
 }

@@ -25,10 +25,12 @@ const LIMIT: usize = 1 << 20;
 /// The report about the need for a renewal.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct NeedsRenewalReport {
-    /// True if it does, or if a step of the last renewal is open.
+    /// True if it does, if a step of the last renewal is open, or if its CA is revoked.
     needed: bool,
     /// Whether a step of the last renewal is open: `tbpki renew` finishes it.
     open: bool,
+    /// Whether the generation of the CA that issued it is revoked: peers refuse it, whatever its dates are.
+    ca_revoked: bool,
     /// The time from which it does (RFC 3339, UTC).
     due_from: String,
     /// The last second of its validity (RFC 3339, UTC).
@@ -48,16 +50,17 @@ pub(crate) fn run(args: &NeedsRenewalArgs, context: &mut Context) -> Result<Exit
         }
         other => other?,
     };
-    let Dates { not_before, not_after, open, configured } = dates;
+    let Dates { not_before, not_after, open, ca_revoked, configured } = dates;
     let rule = args
         .within
         .map(|horizon| RenewalRule::Within(horizon.after(now) - now))
         .or(configured)
         .unwrap_or(RenewalRule::LastThird);
-    let needed = open || rule.is_due(not_before, not_after, now);
+    let needed = open || ca_revoked || rule.is_due(not_before, not_after, now);
     context.output.result(&NeedsRenewalReport {
         needed,
         open,
+        ca_revoked,
         due_from: rfc3339(due_from(rule, not_before, not_after)),
         not_after: rfc3339(not_after),
         days_left: (not_after - now).whole_days(),
@@ -71,6 +74,8 @@ struct Dates {
     not_after: OffsetDateTime,
     /// Whether a step of the last renewal is open.
     open: bool,
+    /// Whether the generation of its CA is revoked.
+    ca_revoked: bool,
     /// The rule of the configuration, if one was read.
     configured: Option<RenewalRule>,
 }
@@ -80,10 +85,12 @@ fn dates(args: &NeedsRenewalArgs, context: &mut Context) -> Result<Dates> {
         let leaf = leaf(path)?;
         // A certificate that was fetched and not confirmed yet: the timer has to come again, whatever its dates are.
         let open = enroll::client::is_open(path);
-        return Ok(Dates { not_before: leaf.not_before(), not_after: leaf.not_after(), open, configured: None });
+        let (not_before, not_after) = (leaf.not_before(), leaf.not_after());
+        // A file alone does not tell what became of its CA.
+        return Ok(Dates { not_before, not_after, open, ca_revoked: false, configured: None });
     }
     let config = context.config(&Overrides::default())?;
-    let (entry, open) = context.in_workspace(&config, |workspace| {
+    let (entry, open, ca_revoked) = context.in_workspace(&config, |workspace| {
         let view = workspace.view()?;
         // A clock that is years behind would answer "not needed" to the timer until the certificate has expired.
         workspace.check_clock(&view)?;
@@ -95,10 +102,11 @@ fn dates(args: &NeedsRenewalArgs, context: &mut Context) -> Result<Dates> {
         let open = view.open_renewals()?;
         let is_of = |key: &Key| key.kind == entry.key.kind && key.name == entry.key.name;
         let is_open = open.iter().any(|open| is_of(&open.key));
-        Ok((entry, is_open))
+        let is_refused = view.revoked_cas()?.have_issued(&entry);
+        Ok((entry, is_open, is_refused))
     })?;
     let configured = Some(RenewalRule::of(&config));
-    Ok(Dates { not_before: entry.not_before, not_after: entry.not_after, open, configured })
+    Ok(Dates { not_before: entry.not_before, not_after: entry.not_after, open, ca_revoked, configured })
 }
 
 /// The first certificate of a file.
@@ -115,6 +123,7 @@ fn leaf(path: &Path) -> Result<Certificate> {
 impl Report for NeedsRenewalReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         let needed = if self.needed { "renewal is needed" } else { "no renewal is needed" };
-        writeln!(out, "{needed}: {} days left, due from {}", self.days_left, self.due_from)
+        let why = if self.ca_revoked { "its CA is revoked, " } else { "" };
+        writeln!(out, "{needed}: {why}{} days left, due from {}", self.days_left, self.due_from)
     }
 }

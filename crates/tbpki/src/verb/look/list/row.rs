@@ -132,7 +132,7 @@ impl Urgency {
             Some(Self::Pending)
         } else {
             // A CA is not renewed like a leaf.
-            (entry.key.kind != Kind::Ca && rule.includes(entry, now)).then_some(Self::Due)
+            (entry.key.kind != Kind::Ca && rule.includes(entry, status.revoked_cas(), now)).then_some(Self::Due)
         }
     }
 
