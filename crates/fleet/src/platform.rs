@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use base::{Code, Error, Result};
 use config::{Platform as Settings, PlatformKind};
+use ledger::{Entry, Kind, State};
 use provision::thingsboard::ApiLogin;
 use provision::{ApiClientConfig, Runtime, ThingsBoard};
 
+use store::ca::Ca;
 use store::{Workspace, roots};
 
 /// Requests at once for a fleet, unless the user sets a number. A real server on two cores gained nothing by more.
@@ -62,6 +64,13 @@ impl Connection {
         };
         Ok(Self { board: ThingsBoard::new(&reach, login)?, runtime: Runtime::new()?, concurrency: reach.concurrency })
     }
+}
+
+/// Whether the ledger has a registration of a generation with a platform, or its profile's CA is there.
+pub(crate) fn is_known_to_platform(entry: &Entry) -> bool {
+    // By the time of the registration: a bundled device has another state and is still registered.
+    let is_known = entry.reached(State::Registered).is_some() || Ca::profile_of(&entry.issuer).is_some();
+    entry.key.kind == Kind::Device && is_known
 }
 
 /// The user to log in as.

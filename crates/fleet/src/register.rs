@@ -2,6 +2,7 @@
 
 mod candidate;
 mod engine;
+mod local;
 pub mod new_device;
 mod recorder;
 mod renewals;
@@ -21,7 +22,7 @@ pub use request::{DeviceSelection, RegisterRequest, TellDevice};
 
 use crate::platform::Connection;
 use crate::stop::Stop;
-use recorder::{Records, StoreRecorder};
+use recorder::{Records, StoreRecorder, Taken};
 pub(crate) use renewals::{check_not_fetched, nothing_pending};
 use source::DeviceSource;
 pub(crate) use source::{only_pending, revoked};
@@ -46,6 +47,10 @@ pub fn register(
             .error(format!("the ledger has no job {job}"))
             .fix("`tbpki fleet jobs` lists the jobs"));
     }
+    let stop = Stop::on(stop);
+    if local::is_meant(workspace, request) {
+        return local::put_into_use(workspace, request, &stop, tell);
+    }
     // Named devices are few: the many requests at once of a fleet are not worth their load on the platform.
     let connection = match request.names {
         DeviceSelection::All | DeviceSelection::OfJob(_) => Connection::of_fleet(workspace, None)?,
@@ -65,8 +70,8 @@ pub fn register(
         }
     };
     let mut source = DeviceSource::new(workspace.store_dir(), request);
-    let mut recorder = StoreRecorder::new(records, source.is_single(), request.pending, tell);
-    let stop = Stop::on(stop);
+    let taken = if request.pending { Taken::Renewal } else { Taken::Certificate };
+    let mut recorder = StoreRecorder::new(records, source.is_single(), taken, tell);
     let options = RegisterOptions { replace: request.replace, dry_run: request.dry_run, wait: None };
     let mut engine = RegisterEngine::new(&connection, options, &stop, false);
     let mut ended = None;
@@ -77,36 +82,18 @@ pub fn register(
         let batch = recorder.lease(batch)?;
         ended = register_batch(&mut engine, &batch, &mut recorder)?;
         // Also for the batch that ended the run: what it registered must be committed, and its leases must end.
-        recorder.withdraw(&connection)?;
+        recorder.withdraw(Some(&connection))?;
     }
     source.count_rest(recorder.view())?;
-    let StoreRecorder { registered, failed, revoked_meanwhile, only_failure, .. } = recorder;
+    let counts = recorder.into_counts();
     // The ledger has the renewals as current by now, and their files follow.
     let (open, findings) = match store.as_mut().filter(|_| request.pending) {
         Some(store) => renewals::install(workspace, store, request)?,
         None => (Vec::new(), Vec::new()),
     };
-    let report = RegisterReport {
-        platform: connection.board.url().to_owned(),
-        dry_run: request.dry_run,
-        registered,
-        failed,
-        left: source.found().saturating_sub(registered + failed + revoked_meanwhile),
-        skipped: source.skipped(),
-        revoked: source.revoked() + revoked_meanwhile,
-        open,
-        findings,
-        stopped: None,
-    };
-    match (ended, only_failure) {
-        (Some(error), _) if registered == 0 => Err(error),
-        (_, Some(finding)) => Err(Error::new(finding)),
-        (Some(_), None) => Ok(report),
-        (None, None) => {
-            let stopped = Code::StoppedEarly.warning("registering was stopped before it was done");
-            Ok(RegisterReport { stopped: (report.left > 0).then_some(stopped), ..report })
-        }
-    }
+    let platform = connection.board.url().to_owned();
+    let report = source.report(counts, platform, ended)?;
+    Ok(RegisterReport { open, findings, ..report })
 }
 
 /// Registers a batch, and returns the error that ends the run, which the recorder knows.

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 use tbpki_tests::Sandbox;
-use tbpki_tests::forge::age;
+use tbpki_tests::forge::{age, sql};
 
 use crate::scene::{IMAGE, Scene, json, write_image_files};
 
@@ -108,6 +108,55 @@ fn the_renewals_of_a_fleet_wait_until_the_devices_were_reflashed() {
     assert!(sandbox.join("again.tar").exists());
 }
 
+/// Moves the dates of all generations of the devices into the past, as if 80 days had passed.
+fn age_all(sandbox: &Sandbox) {
+    let moved = "SET not_before = not_before - 6912000, not_after = not_after - 6912000 WHERE kind = 'device'";
+    sql(&sandbox.join(LEDGER), &format!("UPDATE identity {moved}"));
+}
+
+/// A broker such as mosquitto verifies chains: no request tells it that a renewal is in use.
+#[test]
+fn the_renewals_of_a_fleet_come_into_use_without_a_platform() {
+    let sandbox = Sandbox::with_store();
+    let roles = |name: &str| rows(&sandbox, name).into_iter().map(|row| row.0).collect::<Vec<_>>();
+    sandbox.ok(["fleet", "issue", "--count", "3", "--name-pattern", "f-{}", "--out", "fleet", "--days", "90"]);
+    age_all(&sandbox);
+    sandbox.ok(["fleet", "renew", "--job", "1", "--due", "--out", "r1"]).prints("3 of 3");
+    sandbox.ok(["fleet", "renew", "--job", "1", "--due", "--out", "r2"]).prints("3 renewed and not in use yet");
+    // `--register` is not dropped without a word.
+    let refused = sandbox.tbpki(["renew", "f-1", "--register"]).run().ends(4);
+    refused.prints("TBPKI-0305").prints("tbpki register --pending f-1");
+    sandbox
+        .fails(["fleet", "register", "--pending", "--job", "2"], 1, "TBPKI-0120")
+        .prints("register --pending --job 2");
+
+    sandbox.ok(["register", "--pending", "f-1", "--dry-run"]);
+    assert_eq!(roles("f-1"), ["current", "pending"]);
+    sandbox.ok(["register", "--pending", "f-1"]);
+    assert_eq!(roles("f-1"), ["superseded", "current"]);
+    // Again: nothing changes.
+    let again = json(&sandbox.ok(["register", "--pending", "f-1", "--json"]));
+    assert_eq!((&again["devices"][0]["done"], &again["registered"]), (&json!("unchanged"), &json!(1)));
+    // A device that the ledger has on a platform needs the platform.
+    sql(&sandbox.join(LEDGER), "UPDATE identity SET registered_at = 1 WHERE name = 'f-3' AND role = 'current'");
+    let report = sandbox.tbpki(["register", "--pending", "--job", "2", "--json"]).run().ends(4);
+    let report = json(&report.prints("TBPKI-0120"));
+    assert_eq!((&report["registered"], &report["failed"]), (&json!(1), &json!(1)));
+    assert_eq!((roles("f-2"), roles("f-3")), (strings(&["superseded", "current"]), strings(&["current", "pending"])));
+    sandbox.fails(["register", "--pending", "f-3"], 1, "TBPKI-0120").prints("registered with a platform");
+
+    // Renewals that were never used are due by now, too, and do not end the life of the fleet.
+    age_all(&sandbox);
+    sandbox.ok(["fleet", "renew", "--job", "1", "--due", "--out", "r2"]).prints("3 of 3");
+    assert_eq!(roles("f-2"), ["superseded", "current", "pending"]);
+    assert_eq!(roles("f-3"), ["current", "superseded", "pending"]);
+    sandbox.ok(["fleet", "renew", "--job", "1", "--due", "--out", "r3"]).prints("3 renewed and not in use yet");
+}
+
+fn strings(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
 #[test]
 fn what_a_fleet_cannot_be_renewed_by_is_refused() {
     let sandbox = Sandbox::with_store();
@@ -134,5 +183,10 @@ fn a_fleet_is_renewed_below_the_next_generation_of_its_ca() {
     for name in ["s-1", "s-2"] {
         assert_eq!(rows(&sandbox, name).iter().map(|row| row.0.as_str()).collect::<Vec<_>>(), ["current", "pending"]);
     }
-    sandbox.fails(["ca", "retire", "devices-issuing"], 1, "2 certificates in use depend on generation 1");
+    sandbox
+        .fails(["ca", "retire", "devices-issuing"], 1, "2 certificates in use depend on generation 1")
+        .prints("2 renewals are pending")
+        .prints("tbpki register --pending --job N");
+    sandbox.ok(["register", "--pending", "--job", "2"]);
+    sandbox.ok(["ca", "retire", "devices-issuing"]);
 }

@@ -8,7 +8,7 @@ mod swap;
 use std::collections::HashSet;
 
 use base::text::quote;
-use base::{Code, Result};
+use base::{Code, Error, Result};
 use identity::lifecycle::hook::Hook;
 use identity::lifecycle::renew::{
     Installed, PendingFiles, RenewRequest, RenewalRule, prune, renew, settle_interrupted,
@@ -140,7 +140,7 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
             put_into_use(workspace, swapper, &entry, wish, &mut report)?;
         } else if wish.register.is_some() && !matches!(wish.which, RenewSelection::All) {
             // A timer for all devices skips it, as all bulk verbs do.
-            report.left.extend(stays_away(workspace, &entry)?);
+            report.left.extend(stays_away(workspace, &entry, dry_run)?);
         }
     }
     // Also after the error of a single name: the program of an earlier renewal must not wait for the next one.
@@ -266,10 +266,18 @@ fn put_into_use(
     }
 }
 
-/// Why the pending renewal of a device does not come into use: the device was taken from the platform.
-fn stays_away(workspace: &Workspace<'_>, entry: &Entry) -> Result<Option<NotRenewed>> {
+/// Why `--register` does nothing for a device: the device was taken from the platform and its renewal is pending, or no
+/// platform knows the device.
+fn stays_away(workspace: &Workspace<'_>, entry: &Entry, dry_run: bool) -> Result<Option<NotRenewed>> {
     let (kind, name) = (entry.key.kind, &entry.key.name);
-    if kind != Kind::Device || entry.unregistered_at.is_none() || workspace.view()?.pending(kind, name)?.is_none() {
+    if kind != Kind::Device || dry_run {
+        return Ok(None);
+    }
+    let has_pending = workspace.view()?.pending(kind, name)?.is_some();
+    if entry.unregistered_at.is_none() {
+        return Ok(Some(NotRenewed::of(kind, name, not_registered(name, has_pending))));
+    }
+    if !has_pending {
         return Ok(None);
     }
     let error = Code::DeviceUnregistered
@@ -279,6 +287,18 @@ fn stays_away(workspace: &Workspace<'_>, entry: &Entry) -> Result<Option<NotRene
             "if it is to log in again, run `tbpki register --device {name} --again --replace`, then the same command"
         ));
     Ok(Some(NotRenewed::of(kind, name, error)))
+}
+
+fn not_registered(name: &str, has_pending: bool) -> Error {
+    let error = Code::NotRenewable
+        .error(format!("--register did nothing for the device {}: it was never registered", quote(name)))
+        .item(name);
+    match has_pending {
+        true => error
+            .because("its renewal is pending, and no platform has a certificate of it")
+            .fix(format!("once the device has the renewal, run `tbpki register --pending {name}`")),
+        false => error.fix(format!("leave --register out, or run `tbpki register {name}`")),
+    }
 }
 
 /// What puts renewals into use; `None` if none of the devices is known to the platform.

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use base::{Error, Finding, Result};
+use base::{Code, Error, Finding, Result};
 use ledger::{Entry, Job, Key, Ledger, Phase, Role, StagedName, View};
 use provision::platform::NewDevice;
 use schemars::JsonSchema;
@@ -101,7 +101,13 @@ pub fn register(
     if !request.accept_number_attributes && !request.pending {
         attributes::check_job(&store.ledger, &job)?;
     }
-    let connection = Connection::of_fleet(workspace, request.rate)?;
+    let connection = Connection::of_fleet(workspace, request.rate).map_err(|error| match error.code() {
+        Code::PlatformUnset if request.pending => error.fix(format!(
+            "set `[platform] url` in keygen.toml; for devices that no platform knows, run `tbpki register --pending --job {}`",
+            job.id
+        )),
+        _ => error,
+    })?;
     register_job(&connection, &mut store, &job, request, control)
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use base::{Code, Finding, Result};
 use identity::lifecycle::renew::RenewalRule;
-use ledger::{Job, JobId, LatestGeneration, NewJob, RenewalCandidate, StagingOutcome, View};
+use ledger::{Generation, Job, JobId, Key, Kind, LatestGeneration, NewJob, RenewalCandidate, StagingOutcome, View};
 use pki::Certificate;
 use pki::validity::{Lifetime, Validity};
 use store::Workspace;
@@ -46,6 +46,8 @@ pub struct FleetRenewRequest {
 struct Candidates {
     /// By the number of the line: whether it is renewed.
     renewed: Vec<bool>,
+    /// By the number of the line: the renewal that was not used before it was due, so that another one replaces it.
+    replaced: HashMap<usize, Generation>,
     count: u64,
     /// The names of the CAs of the devices that are renewed.
     issuers: BTreeSet<String>,
@@ -95,8 +97,12 @@ pub fn renew(
                 let shard = shard?;
                 let first = first_of(&of, shard);
                 for (index, name) in view.names(of.id, shard)?.iter().enumerate() {
-                    if candidates.renewed.get(first.saturating_add(index)).copied().unwrap_or_default() {
+                    let index = first.saturating_add(index);
+                    if candidates.renewed.get(index).copied().unwrap_or_default() {
                         staging.add(name)?;
+                    }
+                    if let Some(generation) = candidates.replaced.get(&index).copied() {
+                        staging.replace_pending(&Key { kind: Kind::Device, name: name.name.clone(), generation })?;
                     }
                 }
             }
@@ -207,9 +213,13 @@ fn candidates(
         let shard = shard?;
         let first = first_of(of, shard);
         for (index, candidate) in view.renewal_candidates(of.id, shard)?.into_iter().enumerate() {
-            let renewed = found.count(&candidate, &mut origin, &mut is_due)?;
-            if let Some(place) = found.renewed.get_mut(first.saturating_add(index)) {
+            let renewed = found.count(&candidate, &mut origin, request.due.is_some(), &mut is_due)?;
+            let index = first.saturating_add(index);
+            if let Some(place) = found.renewed.get_mut(index) {
                 *place = renewed;
+            }
+            if let Some(pending) = candidate.pending.filter(|_| renewed) {
+                found.replaced.insert(index, pending.generation);
             }
         }
     }
@@ -266,12 +276,18 @@ impl Candidates {
         &mut self,
         candidate: &RenewalCandidate,
         origin: &mut Origins<'_>,
+        has_rule: bool,
         is_due: &mut impl FnMut(&LatestGeneration) -> Result<bool>,
     ) -> Result<bool> {
         let counter = match &candidate.latest {
             Some(latest) if latest.is_revoked => &mut self.revoked,
             Some(latest) if latest.is_for_bulk() && origin.includes(latest.job)? => {
-                if candidate.is_pending {
+                // Without a rule, each run would replace renewals that are on their way to the devices.
+                let waits = match &candidate.pending {
+                    Some(pending) => !has_rule || !is_due(pending)?,
+                    None => false,
+                };
+                if waits {
                     &mut self.pending
                 } else if is_due(latest)? {
                     self.count += 1;

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::candidate::{Candidate, RegisterOptions};
 use super::engine::RegisterEngine;
-use super::recorder::{Records, StoreRecorder};
+use super::recorder::{Records, StoreRecorder, Taken};
 use super::report::DeviceRegistration;
 use super::source::{Lines, certificate, check_not_unregistered, issued_entry, revoked};
 use crate::platform::Connection;
@@ -157,15 +157,16 @@ fn register_one(
     let stop = Stop::on(&never);
     let mut engine = RegisterEngine::new(connection, options, &stop, false);
     let registered = candidate.and_then(|candidate| {
-        let mut recorder = StoreRecorder::new(records, true, false, &mut tell);
+        let mut recorder = StoreRecorder::new(records, true, Taken::Certificate, &mut tell);
         // The commit of the success comes before its report.
         let batch = recorder.lease(vec![candidate])?;
         let registered = engine.register(batch.len(), |index| batch.get(index).cloned().map(Ok), &mut recorder);
-        registered.and(recorder.withdraw(connection))?;
-        if recorder.revoked_meanwhile > 0 {
+        registered.and(recorder.withdraw(Some(connection)))?;
+        let counts = recorder.into_counts();
+        if counts.revoked_meanwhile > 0 {
             return Err(revoked(&identity.name));
         }
-        recorder.only_failure.map_or(Ok(()), |failure| Err(Error::new(failure)))
+        counts.only_failure.map_or(Ok(()), |failure| Err(Error::new(failure)))
     });
     let registration = match (registered, told) {
         (Ok(()), Some(device)) => device,

@@ -28,6 +28,27 @@ pub(crate) enum Records<'a> {
     Ledger(&'a mut Ledger),
 }
 
+/// What a recorded outcome means in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// The platform has the certificate.
+    Certificate,
+    /// The platform has the renewal, which takes the place of the present certificate.
+    Renewal,
+    /// The renewal takes the place of the present certificate, and no platform has either.
+    RenewalWithoutPlatform,
+}
+
+/// The counts of a run.
+pub(crate) struct RunCounts {
+    pub(super) registered: u64,
+    pub(super) failed: u64,
+    /// Devices that were revoked while they were registered.
+    pub(super) revoked_meanwhile: u64,
+    /// The failure of the only device.
+    pub(super) only_failure: Option<Finding>,
+}
+
 /// Records outcomes, counts them, and passes them on.
 pub(crate) struct StoreRecorder<'a> {
     records: Records<'a>,
@@ -35,40 +56,39 @@ pub(crate) struct StoreRecorder<'a> {
     since: Instant,
     /// True if one device was named: its failure is the error of the run.
     is_single: bool,
-    /// True if a certificate that is registered takes the place of the present one.
-    promotes: bool,
+    taken: Taken,
     tell: TellDevice<'a>,
     /// The leases on the devices of the batch.
     leases: Option<LeasedBatch>,
     /// Devices that were revoked while they were registered.
     revoked: Vec<Key>,
-    /// The number of all of these.
-    pub(crate) revoked_meanwhile: u64,
-    pub(crate) registered: u64,
-    pub(crate) failed: u64,
-    /// The failure of the only device.
-    pub(crate) only_failure: Option<Finding>,
+    counts: RunCounts,
     /// True if an error that is not a device's has ended the run.
     pub(crate) is_ended: bool,
 }
 
 impl<'a> StoreRecorder<'a> {
-    pub(crate) fn new(records: Records<'a>, is_single: bool, promotes: bool, tell: TellDevice<'a>) -> Self {
+    pub(crate) fn new(records: Records<'a>, is_single: bool, taken: Taken, tell: TellDevice<'a>) -> Self {
         Self {
             records,
             pending: Vec::new(),
             since: Instant::now(),
             is_single,
-            promotes,
+            taken,
             tell,
             leases: None,
             revoked: Vec::new(),
-            revoked_meanwhile: 0,
-            registered: 0,
-            failed: 0,
-            only_failure: None,
+            counts: RunCounts { registered: 0, failed: 0, revoked_meanwhile: 0, only_failure: None },
             is_ended: false,
         }
+    }
+
+    pub(crate) fn has_registered(&self) -> bool {
+        self.counts.registered > 0
+    }
+
+    pub(crate) fn into_counts(self) -> RunCounts {
+        self.counts
     }
 
     /// A device that the ledger does not have in use, or whose certificate cannot be read.
@@ -82,14 +102,18 @@ impl<'a> StoreRecorder<'a> {
         self.since = Instant::now();
         let keys = std::mem::take(&mut self.pending);
         let Records::Ledger(ledger) = &mut self.records else { return Ok(()) };
-        let promotes = self.promotes;
+        let taken = self.taken;
         if !keys.is_empty() {
             let revoked = ledger.transaction(|transaction| {
                 let mut revoked = Vec::new();
                 for key in &keys {
-                    if !transaction.registered_unless_revoked(key)? {
+                    let is_in_use = match taken {
+                        Taken::RenewalWithoutPlatform => put_into_use(transaction, key)?,
+                        Taken::Certificate | Taken::Renewal => transaction.registered_unless_revoked(key)?,
+                    };
+                    if !is_in_use {
                         revoked.push(key.clone());
-                    } else if promotes {
+                    } else if taken == Taken::Renewal {
                         promote(transaction, key)?;
                     }
                 }
@@ -127,14 +151,14 @@ impl<'a> StoreRecorder<'a> {
     }
 
     /// Takes the certificates of devices from the platform again that were revoked while they were registered, and ends
-    /// the leases of the batch.
-    pub(crate) fn withdraw(&mut self, connection: &Connection) -> Result<()> {
+    /// the leases of the batch. Without a platform, there is nothing to take.
+    pub(crate) fn withdraw(&mut self, connection: Option<&Connection>) -> Result<()> {
         self.flush()?;
         let Records::Ledger(ledger) = &mut self.records else { return Ok(()) };
         for key in std::mem::take(&mut self.revoked) {
-            self.registered = self.registered.saturating_sub(1);
-            self.revoked_meanwhile += 1;
-            withdraw_revoked(connection, ledger, &key)?;
+            self.counts.registered = self.counts.registered.saturating_sub(1);
+            self.counts.revoked_meanwhile += 1;
+            connection.map_or(Ok(()), |connection| withdraw_revoked(connection, ledger, &key))?;
         }
         self.leases.as_mut().map_or(Ok(()), |leases| leases.release(ledger))
     }
@@ -148,10 +172,10 @@ impl<'a> StoreRecorder<'a> {
     }
 
     fn tell_failure(&mut self, failed: DeviceRegistration) -> Result<()> {
-        self.failed += 1;
+        self.counts.failed += 1;
         // The error of a single device becomes the error of the command, with its exit status.
         if self.is_single {
-            self.only_failure = failed.error;
+            self.counts.only_failure = failed.error;
             return Ok(());
         }
         (self.tell)(failed, Vec::new())
@@ -167,7 +191,7 @@ impl Recorder for StoreRecorder<'_> {
     }
 
     fn registered(&mut self, key: Key, registration: DeviceRegistration, findings: Vec<Finding>) -> Result<()> {
-        self.registered += 1;
+        self.counts.registered += 1;
         self.pending.push(key);
         if self.pending.len() >= BATCH || self.since.elapsed() > AGE {
             self.flush()?;
@@ -185,9 +209,9 @@ impl Recorder for StoreRecorder<'_> {
     /// error instead.
     fn ended(&mut self, key: Key, error: &Error) -> Result<()> {
         self.is_ended = true;
-        if self.registered == 0 {
+        if !self.has_registered() {
             // A mistyped address or password: no device was tried, so that none has failed.
-            self.failed += 1;
+            self.counts.failed += 1;
             return Ok(());
         }
         self.record_failure(&key, error)?;
@@ -205,7 +229,25 @@ fn promote(transaction: &Transaction<'_>, key: &Key) -> Result<()> {
     if !transaction.taken_by_platform(key)? {
         return Ok(());
     }
-    // The files of a renewal by a job stay in its shard.
+    begin_install(transaction, key)
+}
+
+/// Makes a renewal that no platform has to know the current generation. Returns false if it was revoked meanwhile.
+fn put_into_use(transaction: &Transaction<'_>, key: &Key) -> Result<bool> {
+    match transaction.entry(key)?.map(|entry| entry.role) {
+        Some(Role::Revoked) => return Ok(false),
+        Some(Role::Pending) => {
+            transaction.promote(key)?;
+            begin_install(transaction, key)?;
+        }
+        // It is in use already: the command is repeated.
+        _ => {}
+    }
+    Ok(true)
+}
+
+/// Records that the files of a renewal must be brought to their places. Those of a renewal by a job stay in its shard.
+fn begin_install(transaction: &Transaction<'_>, key: &Key) -> Result<()> {
     let is_of_job = transaction.entry(key)?.is_some_and(|entry| entry.job.is_some());
     if is_of_job { Ok(()) } else { transaction.begin_step(key, RenewalStep::Install) }
 }

@@ -10,7 +10,7 @@ use crate::lifecycle::open_renewal::OpenRenewalReport;
 /// A run that registered devices of the store.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RegisterReport {
-    /// The address of the platform.
+    /// The address of the platform; empty if renewals came into use without one.
     pub platform: String,
     /// True if nothing was changed.
     pub dry_run: bool,

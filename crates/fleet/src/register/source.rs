@@ -11,8 +11,9 @@ use provision::platform::NewDevice;
 
 use super::candidate::{Candidate, settings_of};
 use super::engine::Recorder as _;
-use super::recorder::StoreRecorder;
+use super::recorder::{RunCounts, StoreRecorder};
 use super::renewals::{WaitingRenewal, of_job, of_name};
+use super::report::RegisterReport;
 use super::request::{DeviceSelection, RegisterRequest};
 use crate::job_order::JobOrder;
 use store::ca::Ca;
@@ -31,8 +32,11 @@ pub(crate) struct DeviceSource<'a> {
     /// The last device of the previous batch, if all devices of the store are meant.
     last: Option<Key>,
     is_at_end: bool,
+    /// The devices that the batches had, and those that [`count_rest`](Self::count_rest) has counted.
     found: u64,
+    /// Devices that are skipped, because they were unregistered.
     skipped: u64,
+    /// Devices that are skipped, because they were revoked.
     revoked: u64,
 }
 
@@ -64,21 +68,6 @@ impl<'a> DeviceSource<'a> {
     pub(crate) fn is_single(&self) -> bool {
         // Before the first batch is taken; later the number of names is smaller.
         matches!(&self.request.names, DeviceSelection::These(_)) && self.named.len() == 1
-    }
-
-    /// The devices that the batches had, and those that [`count_rest`](Self::count_rest) has counted.
-    pub(crate) fn found(&self) -> u64 {
-        self.found
-    }
-
-    /// Devices that are skipped, because they were unregistered.
-    pub(crate) fn skipped(&self) -> u64 {
-        self.skipped
-    }
-
-    /// Devices that are skipped, because they were revoked.
-    pub(crate) fn revoked(&self) -> u64 {
-        self.revoked
     }
 
     /// The next batch; none at the end. Devices without a usable certificate fail at once.
@@ -142,6 +131,36 @@ impl<'a> DeviceSource<'a> {
             self.found += self.page(view)?.len() as u64;
         }
         Ok(())
+    }
+
+    /// The report of the run, without what is open. `ended` is the error that ended it.
+    ///
+    /// # Errors
+    /// The failure of a device that was named alone; `ended` if nothing was registered.
+    pub(crate) fn report(&self, counts: RunCounts, platform: String, ended: Option<Error>) -> Result<RegisterReport> {
+        let RunCounts { registered, failed, revoked_meanwhile, only_failure } = counts;
+        let left = self.found.saturating_sub(registered + failed + revoked_meanwhile);
+        let report = RegisterReport {
+            platform,
+            dry_run: self.request.dry_run,
+            registered,
+            failed,
+            left,
+            skipped: self.skipped,
+            revoked: self.revoked + revoked_meanwhile,
+            open: Vec::new(),
+            findings: Vec::new(),
+            stopped: None,
+        };
+        match (ended, only_failure) {
+            (Some(error), _) if registered == 0 => Err(error),
+            (_, Some(finding)) => Err(Error::new(finding)),
+            (Some(_), None) => Ok(report),
+            (None, None) => {
+                let stopped = Code::StoppedEarly.warning("registering was stopped before it was done");
+                Ok(RegisterReport { stopped: (left > 0).then_some(stopped), ..report })
+            }
+        }
     }
 
     /// The names of the next devices that a job has issued.

@@ -17,8 +17,8 @@ pub struct RenewalCandidate {
     pub name: StagedName,
     /// The generation that [`View::latest`] returns; `None` if the name has none.
     pub latest: Option<LatestGeneration>,
-    /// Whether a renewal waits for its use, as [`View::pending`] returns it.
-    pub is_pending: bool,
+    /// The renewal that waits for its use, as [`View::pending`] returns it; `None` if there is none.
+    pub pending: Option<LatestGeneration>,
 }
 
 /// The columns of an [`Entry`](crate::Entry) that decide whether a device is renewed.
@@ -88,10 +88,12 @@ impl View {
             // Each generation of a name has a row, and its name is read from the first of them.
             if last.replace(number) != Some(number) {
                 let name = staged_name(row).map_err(place)?;
-                found.push(RenewalCandidate { name, latest: None, is_pending: false });
+                found.push(RenewalCandidate { name, latest: None, pending: None });
             }
             if let (Some(candidate), Some(generation)) = (found.last_mut(), generation(row).map_err(place)?) {
-                candidate.is_pending |= generation.role == Role::Pending;
+                if generation.role == Role::Pending {
+                    candidate.pending = Some(generation.clone());
+                }
                 if candidate.latest.as_ref().is_none_or(|latest| generation.comes_before(latest)) {
                     candidate.latest = Some(generation);
                 }

@@ -7,9 +7,9 @@ use crate::entry::Entry;
 use crate::job::job_stage::JobStage;
 use crate::job::shard_state::ShardState;
 use crate::job::{Job, JobId, JobUid, NewJob, Phase, StagedName};
-use crate::key::Kind;
+use crate::key::{Key, Kind};
 use crate::ledger::Ledger;
-use crate::lifecycle::role::{TAKES_NAME, TAKES_RENEWAL};
+use crate::lifecycle::role::{Role, TAKES_NAME, TAKES_RENEWAL};
 use crate::parameters::Parameters;
 use crate::postgres::TableLock;
 use crate::transaction::Transaction;
@@ -170,6 +170,18 @@ impl Staging<'_> {
     pub fn keep_parameters(&mut self, parameters: &Parameters) -> Result<()> {
         let id = self.transaction.parameters(parameters)?;
         self.transaction.execute("UPDATE job SET parameters = ?2 WHERE id = ?1", values![self.job.0, id]).map(drop)
+    }
+
+    /// Takes a renewal out of the way that was not used before it was due itself: the job makes the next one of that name.
+    /// Nothing happens to one that is in use by now.
+    ///
+    /// # Errors
+    /// [`Code::UnknownIdentity`] if there is no such generation; those of the database.
+    pub fn replace_pending(&mut self, key: &Key) -> Result<()> {
+        match self.transaction.role_of(key)? {
+            (row, Role::Pending) => self.transaction.supersede_row(row, true),
+            _ => Ok(()),
+        }
     }
 
     /// The number of names.

@@ -221,7 +221,7 @@ pub(crate) fn the_candidates_of_a_shard_are_what_single_queries_return<S: Statio
     let job = stage(&mut ledger, 4, &names);
     let before = ledger.renewal_candidates(job.id, 0).unwrap();
     assert_eq!(before.len(), 4);
-    assert!(before.iter().all(|candidate| candidate.latest.is_none() && !candidate.is_pending));
+    assert!(before.iter().all(|candidate| candidate.latest.is_none() && candidate.pending.is_none()));
     for _ in 0..job.shards {
         issue_shard(&mut ledger, &job);
     }
@@ -250,12 +250,12 @@ pub(crate) fn the_candidates_of_a_shard_are_what_single_queries_return<S: Statio
         assert_eq!(latest.job, entry.job.map(|(job, _)| job), "{name}");
         assert_eq!(latest.is_revoked, entry.revocation.is_some(), "{name}");
         assert_eq!(latest.is_for_bulk(), entry.is_for_bulk(), "{name}");
-        assert_eq!(candidate.is_pending, ledger.pending(Kind::Device, name).unwrap().is_some(), "{name}");
+        assert_eq!(candidate.pending.is_some(), ledger.pending(Kind::Device, name).unwrap().is_some(), "{name}");
     }
     let taken = |of: fn(&RenewalCandidate) -> bool| -> Vec<&str> {
         found.iter().filter(|candidate| of(candidate)).map(|candidate| candidate.name.name.as_str()).collect()
     };
-    assert_eq!(taken(|candidate| candidate.is_pending), ["pending"]);
+    assert_eq!(taken(|candidate| candidate.pending.is_some()), ["pending"]);
     assert_eq!(
         taken(|candidate| candidate.latest.as_ref().is_some_and(LatestGeneration::is_for_bulk)),
         ["current", "pending", "replaced", "void"]

@@ -22,7 +22,7 @@ use super::login::{Broker, LoginResult};
 use crate::lifecycle::lease::Leases;
 use crate::lifecycle::open_renewal::finish_install;
 use crate::lifecycle::revoke::withdraw;
-use crate::platform::Connection;
+use crate::platform::{Connection, is_known_to_platform};
 use crate::register::check_not_fetched;
 
 /// What swaps need.
@@ -207,9 +207,7 @@ fn promote(ledger: &mut Ledger, present: &Entry, pending: &Entry, hook: bool) ->
 
 /// Whether the platform knows the device: then a new certificate must be known there before it is used.
 pub(super) fn is_on_platform(entry: &Entry) -> bool {
-    // By the time of the registration: a bundled device has another state and is still registered.
-    let is_registered = entry.reached(ledger::State::Registered).is_some() && entry.unregistered_at.is_none();
-    entry.key.kind == Kind::Device && (is_registered || is_of_profile(entry))
+    is_known_to_platform(entry) && (entry.unregistered_at.is_none() || is_of_profile(entry))
 }
 
 /// Whether the platform takes the device by the CA of its profile.

@@ -22,8 +22,8 @@ pub fn renewal_commands(ca: &Ca, dependents: &Dependents) -> String {
     }
     if renewed > 0 {
         let waiting = counted(renewed, "renewal is pending", "renewals are pending");
-        let of_job = if of_jobs > 0 { ", or `tbpki fleet register --pending --job N`" } else { "" };
-        commands.push(format!("{waiting}: once the devices have them, `tbpki register --pending --all`{of_job}"));
+        let of_job = if of_jobs > 0 { ", or `tbpki register --pending --job N` for devices of a job" } else { "" };
+        commands.push(format!("{waiting}: once the devices have them, `tbpki register --pending NAME`{of_job}"));
     }
     commands.join("; ")
 }
@@ -42,9 +42,9 @@ mod tests {
         assert_eq!(of(Ca::DevicesIssuing, 2, 2, 0), fleet);
         assert!(of(Ca::DevicesIssuing, 2, 1, 0).ends_with(fleet));
         let waiting = of(Ca::DevicesIssuing, 1, 0, 1);
-        assert_eq!(waiting, "1 renewal is pending: once the devices have them, `tbpki register --pending --all`");
+        assert_eq!(waiting, "1 renewal is pending: once the devices have them, `tbpki register --pending NAME`");
         let both = of(Ca::DevicesIssuing, 3, 3, 2);
         assert!(both.starts_with(fleet) && both.contains("2 renewals are pending"), "{both}");
-        assert!(both.ends_with("or `tbpki fleet register --pending --job N`"), "{both}");
+        assert!(both.ends_with("or `tbpki register --pending --job N` for devices of a job"), "{both}");
     }
 }

@@ -74,7 +74,8 @@ pub(crate) fn run(args: &RegisterArgs, context: &mut Context) -> Result<Exit> {
 
 /// The platform, as the heading of the list.
 fn platform(config: &Config) -> String {
-    config.platform.url.value.as_ref().map(|url| printable(url.as_str()).to_string()).unwrap_or_default()
+    let url = config.platform.url.value.as_ref();
+    url.map_or_else(|| "no platform".to_owned(), |url| printable(url.as_str()).to_string())
 }
 
 fn render(report: &RegisterReport, out: &mut dyn Write) -> io::Result<()> {
