@@ -86,10 +86,18 @@ pub struct BackedUp {
 /// Writes a backup of an open store. Nothing of that name is there before it is complete and on disk.
 ///
 /// # Errors
-/// [`Code::TargetExists`], [`Code::DiskFull`], and those of the ledger and of the files.
+/// [`Code::TargetExists`], also if the name is that of a pipe, a device, a link or a directory; [`Code::DiskFull`], and those of the ledger and of the files.
 pub fn write(store: &Store, request: &BackupRequest) -> Result<BackedUp> {
     let (dir, name) = parent_of(&request.out)?;
     let out = BulkDir::open(&dir)?;
+    // Also with `force`: a pipe or a device in the way would be renamed, and programs that use it would lose it.
+    if out.holds_special(&name)? {
+        return Err(Code::TargetExists
+            .error("this is not a regular file")
+            .at(&request.out)
+            .because("a backup gets its name when it is complete, so it is not written into a pipe, a device or a link")
+            .fix("name a file that does not exist"));
+    }
     if !request.force && out.holds(&name)? {
         return Err(Code::TargetExists
             .error("this file exists")

@@ -1,7 +1,7 @@
 //! `tbpki store backup` and `store restore`.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 
 use pki::crl::Crl;
 use pki::pem_bundle::PemBundle;
@@ -71,6 +71,33 @@ fn an_encrypted_backup_is_opened_with_age() {
     age.directory(sandbox.path()).run().ok();
     sandbox.ok(["store", "restore", "b.tar"]);
     assert_eq!(shown(&sandbox), before);
+}
+
+/// A pipe that another program reads must stay, and `-` is no name of a file.
+#[test]
+fn a_backup_is_not_written_to_standard_output_or_over_a_pipe() {
+    let sandbox = store();
+    let out = sandbox.fails(["store", "backup", "-"], 2, "TBPKI-0011").stdout_text();
+    assert!(out.is_empty() && !sandbox.join("-").exists());
+    Tool::new("mkfifo").arg("pipe.tar").directory(sandbox.path()).run().ok();
+    std::os::unix::fs::symlink("elsewhere.tar", sandbox.join("link.tar")).unwrap();
+    fs::create_dir(sandbox.join("dir.tar")).unwrap();
+    let before = names(&sandbox);
+    for name in ["pipe.tar", "link.tar", "dir.tar"] {
+        for force in [&[][..], &["--force"]] {
+            let refused = sandbox.fails([&["store", "backup", name], force].concat(), 1, "TBPKI-0082");
+            assert!(!refused.stderr_text().contains("--force"), "{name}");
+        }
+    }
+    assert!(fs::symlink_metadata(sandbox.join("pipe.tar")).unwrap().file_type().is_fifo());
+    assert_eq!(names(&sandbox), before);
+}
+
+/// The names in the directory.
+fn names(sandbox: &Sandbox) -> Vec<std::ffi::OsString> {
+    let mut names: Vec<_> = fs::read_dir(sandbox.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    names
 }
 
 #[test]

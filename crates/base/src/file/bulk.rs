@@ -229,6 +229,18 @@ impl BulkDir {
         }
     }
 
+    /// Whether something of that name is in here that is not a regular file: a directory, a link, a pipe or a device.
+    ///
+    /// # Errors
+    /// [`Code::FileUnwritable`].
+    pub fn holds_special(&self, name: &str) -> Result<bool> {
+        match sys::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile),
+            Err(Errno::NOENT) => Ok(false),
+            Err(errno) => Err(fault::writing(&self.path.join(name), errno)),
+        }
+    }
+
     /// The size of a file in bytes; none where there is no such file.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! `tbpki store backup`.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use base::text::{counted, printable};
 use base::{Code, Result};
@@ -35,6 +36,14 @@ pub(crate) struct StoreBackupReport {
 }
 
 pub(crate) fn run(args: &StoreBackupArgs, context: &mut Context) -> Result<Exit> {
+    // `./-` is the file of that name.
+    if args.file == Path::new("-") {
+        return Err(Code::Usage
+            .error("a backup is not written to standard output")
+            .because("it contains private keys, and must be complete before it has a name")
+            .fix("name a file")
+            .argument("FILE"));
+    }
     let is_age = args.file.extension().is_some_and(|extension| extension == "age");
     // The name must tell whether the file is encrypted: the wrong one would be copied to a place for secrets or for
     // none.
