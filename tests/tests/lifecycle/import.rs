@@ -85,6 +85,17 @@ fn credential(scene: &Scene, name: &str) -> String {
 
 const CERT: &str = "old/mqttclient.pub.pem";
 
+/// The lifetime that another CA has chosen binds the store no more than in a renewal.
+#[test]
+fn a_new_generation_of_an_imported_device_has_the_lifetime_of_the_store() {
+    let sandbox = Sandbox::with_store();
+    other_ca(&sandbox, "pump-2");
+    sandbox.ok(["import", "--cert", "other/chain.pem", "--name", "pump-2"]);
+    sandbox.ok(["client", "pump-2", "--force"]);
+    sandbox.ok(["client", "new"]);
+    assert_eq!(rows(&sandbox, "pump-2")[1]["days_left"], rows(&sandbox, "new")[0]["days_left"]);
+}
+
 #[test]
 fn a_device_of_the_old_scripts_is_imported_registered_and_renewed() {
     let scene = Scene::new();

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use tbpki_tests::Sandbox;
 use testkit::application::Sample;
 
 use crate::check::waiting;
@@ -30,6 +31,25 @@ fn a_forgotten_device_is_revoked_and_its_name_is_free() {
     scene.ok(&["client", "--device", "pump-1", "--register", "--replace"]);
     scene.ok(&["forget", "--device", "pump-1"]);
     scene.ok(&["forget", "--device", "pump-1"]).prints("0 generations revoked");
+}
+
+/// What a forgotten device was asked for with is not kept for the next one of that name.
+#[test]
+fn a_device_with_a_forgotten_name_gets_what_a_new_device_gets() {
+    let sandbox = Sandbox::with_store();
+    let row = |name: &str| sandbox.ok(["list", "--name", name, "--json"]).json()["result"]["identities"][0].clone();
+    for keep_valid in [&[][..], &["--keep-valid"]] {
+        sandbox.ok(["client", "x1", "--days", "5", "--alg", "rsa-2048", "--san", "dns:old.example"]);
+        assert_eq!((&row("x1")["algorithm"], &row("x1")["days_left"]), (&"rsa-2048".into(), &4.into()));
+        sandbox.ok([&["forget", "x1"], keep_valid].concat());
+        sandbox.ok(["client", "x1"]);
+        sandbox.ok(["client", "new"]);
+        assert_eq!(row("x1")["algorithm"], "ec-p256");
+        assert_eq!(row("x1")["days_left"], row("new")["days_left"]);
+        let shown = sandbox.ok(["inspect", "pki/devices/x1/cert.pem"]).stdout_text();
+        assert!(!shown.contains("old.example"), "{shown}");
+        sandbox.ok(["forget", "x1"]);
+    }
 }
 
 #[test]

@@ -31,6 +31,7 @@ use crate::issue_request::{IssueRequest, IssueTarget, KeystoreRequest, TrustedEn
 use crate::parameters::RequestedParameters;
 use crate::report::{FileReport, IdentityOutcome, IdentityReport};
 
+pub use crate::request::earlier::is_of_others;
 pub use fetched::{earlier_copies, is_fetched, with_holder};
 pub use outdated::{outdated, remove_outdated};
 pub use pending::{Installed, PendingFiles, install};
@@ -183,11 +184,6 @@ fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
         ca,
         is_of_others: false,
     })
-}
-
-/// Whether an identity was imported whose CA is not in this store.
-pub fn is_of_others(entry: &Entry) -> bool {
-    entry.origin == Some(ledger::Origin::Imported) && entry.issuer != SELF && Ca::named(&entry.issuer).is_none()
 }
 
 /// Whether the CA of an identity was replaced since it was issued.

@@ -42,14 +42,22 @@ pub(crate) struct KeptCsr<'a> {
     pub(crate) algorithm: &'a str,
 }
 
+/// Whether an identity was imported whose CA is not in this store.
+pub fn is_of_others(entry: &Entry) -> bool {
+    entry.origin == Some(ledger::Origin::Imported) && entry.issuer != SELF && Ca::named(&entry.issuer).is_none()
+}
+
 impl Earlier {
-    /// The generation in use, or the last one that was issued; nothing for a new name.
+    /// The generation in use, or the last one that was issued; nothing for a new name, and for one that was forgotten.
     ///
     /// # Errors
     /// Those of the ledger.
     pub(crate) fn of(view: &View, kind: Kind, name: &str) -> Result<Self> {
         let entry = match view.current(kind, name)? {
-            None => view.latest(kind, name)?.filter(|entry| entry.fingerprint.is_some()),
+            // A forgotten name is free: the next one to have it can be another device.
+            None => {
+                view.latest(kind, name)?.filter(|entry| entry.fingerprint.is_some() && entry.forgotten_at.is_none())
+            }
             current => current,
         };
         let Some(entry) = entry else { return Ok(Self::default()) };
@@ -91,9 +99,10 @@ impl Earlier {
         }
     }
 
-    /// The lifetime.
+    /// The lifetime. The one that another CA has chosen for an imported certificate binds nothing.
     pub(crate) fn days(&self, asked: &Setting<Days>) -> Result<Setting<Days>> {
-        if asked.is_explicit() || self.asked.days == 0 {
+        let is_of_others = self.entry.as_ref().is_some_and(is_of_others);
+        if asked.is_explicit() || is_of_others || self.asked.days == 0 {
             return Ok(asked.clone());
         }
         Ok(Setting { value: self.asked.days.to_string().parse()?, origin: Origin::Default })
