@@ -1,8 +1,10 @@
 //! Certificates below a revoked CA: due whatever their dates are, because peers refuse them.
 
+use serde_json::json;
 use tbpki_tests::Sandbox;
+use tbpki_tests::forge::sql;
 
-use crate::scene::json;
+use crate::scene::json as report_of;
 
 /// Revokes a CA, and lets its next generation sign.
 fn replace(sandbox: &Sandbox, ca: &str) {
@@ -39,12 +41,12 @@ fn a_server_below_a_revoked_ca_is_renewed_by_its_timer() {
     assert_eq!(due(&sandbox), 1);
     sandbox.ok(["server", "--name", "tb.example"]).prints("is of a revoked generation of server-issuing");
     sandbox.tbpki(["needs-renewal", "--server"]).run().ends(0);
-    let renewed = json(&sandbox.ok(["renew", "--server", "--due", "--json"]));
+    let renewed = report_of(&sandbox.ok(["renew", "--server", "--due", "--json"]));
     assert_eq!(count(&renewed, "renewed"), 1);
     // The renewal is below the generation that signs now.
     sandbox.tbpki(["needs-renewal", "--server"]).run().ends(1);
     assert_eq!(due(&sandbox), 0);
-    assert_eq!(count(&json(&sandbox.ok(["renew", "--server", "--due", "--json"])), "renewed"), 0);
+    assert_eq!(count(&report_of(&sandbox.ok(["renew", "--server", "--due", "--json"])), "renewed"), 0);
 }
 
 #[test]
@@ -63,13 +65,35 @@ fn devices_and_fleets_below_a_revoked_ca_are_due() {
     };
     below("device", 4);
     below("server", 0);
-    let renewed = json(&sandbox.ok(["renew", "--device", "a,b", "--due", "--json"]));
+    let renewed = report_of(&sandbox.ok(["renew", "--device", "a,b", "--due", "--json"]));
     assert_eq!(count(&renewed, "renewed"), 2);
     sandbox.ok(["fleet", "renew", "--job", "1", "--due", "--out", "renewed"]).prints("2 of 2");
     // Those of the fleet wait for the devices.
     assert_eq!(due(&sandbox), 0);
     let again = sandbox.ok(["fleet", "renew", "--job", "1", "--due", "--out", "again"]);
     again.prints("2 renewed and not in use yet");
+}
+
+/// A renewal that is pending becomes the last generation by a revocation, and the earlier one is the one that the platform
+/// has.
+#[test]
+fn an_open_step_of_an_earlier_generation_is_in_the_list() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["client", "a2"]);
+    sql(&sandbox.join("pki/ledger.db"), "UPDATE identity SET registered_at = 1 WHERE name = 'a2'");
+    replace(&sandbox, "devices-issuing");
+    sandbox.ok(["renew", "a2"]).prints("generation 2 is pending");
+    // No platform is configured, so that it cannot be asked.
+    sandbox.tbpki(["revoke", "a2"]).run().ends(4).prints("generation 1: platform");
+    let rows = |args: &[&str]| {
+        let listed = report_of(&sandbox.ok([&["list", "--kind", "device", "--json"], args].concat()));
+        let rows = listed["identities"].as_array().unwrap().iter();
+        rows.map(|row| (row["generation"].clone(), row["open"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&[]), [(json!(2), json!(["platform"]))]);
+    sandbox.ok(["list", "--kind", "device"]).prints("(platform open)");
+    // Each generation has a row of its own: the step is in the one that it belongs to.
+    assert_eq!(rows(&["--all"]), [(json!(1), json!(["platform"])), (json!(2), json!(null))]);
 }
 
 #[test]

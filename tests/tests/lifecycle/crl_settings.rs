@@ -89,6 +89,9 @@ fn a_program_that_fails_is_reported_and_repeated_by_the_next_lists() {
     assert_eq!(json(&outcome)["hook_failed"], true);
     assert!(sandbox.join(LISTS).exists());
     sandbox.tbpki(["revoke", "--device", "pump-1"]).run().ends(4).prints("the program of [crl] after failed");
+    // The same error again, and no word that nothing is open.
+    let again = sandbox.tbpki(["revoke", "--open"]).run().ends(4).prints("open:\n  the program of `[crl] after`");
+    assert!(!again.stdout_text().contains("no step is open"), "{again}");
     sandbox.write("ready", "");
     sandbox.ok(["crl"]);
 }

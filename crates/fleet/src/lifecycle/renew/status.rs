@@ -3,13 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use base::Result;
-use ledger::{Entry, Filter, Key, Kind, RenewalStep, RevokedCas, View};
+use ledger::{Entry, Filter, Generation, Key, Kind, RenewalStep, RevokedCas, View};
 
 /// The renewals that are not in use yet, and the steps that are not done.
 #[derive(Debug, Default)]
 pub struct RenewalStatus {
     pending: HashSet<(Kind, String)>,
-    open: HashMap<Key, Vec<&'static str>>,
+    open: HashMap<(Kind, String), Vec<(Generation, &'static str)>>,
     revoked_cas: RevokedCas,
 }
 
@@ -25,14 +25,14 @@ impl RenewalStatus {
             status.pending.insert((key.kind, key.name));
         }
         for open in view.open_renewals()? {
-            status.open.entry(open.key).or_default().push(open.step.as_str());
+            status.add(open.key, open.step.as_str());
         }
         // Those of the enrolment service.
         for entry in view.open_swaps()? {
-            status.open.entry(entry.key).or_default().push(RenewalStep::Swap.as_str());
+            status.add(entry.key, RenewalStep::Swap.as_str());
         }
         for open in view.open_revocations()? {
-            status.open.entry(open.key).or_default().push(open.step.as_str());
+            status.add(open.key, open.step.as_str());
         }
         Ok(status)
     }
@@ -47,8 +47,31 @@ impl RenewalStatus {
         entry.is_current() && self.pending.contains(&(entry.key.kind, entry.key.name.clone()))
     }
 
+    fn add(&mut self, key: Key, step: &'static str) {
+        self.open.entry((key.kind, key.name)).or_default().push((key.generation, step));
+    }
+
     /// The steps of a renewal or a revocation of this generation that are not done.
-    pub fn open(&self, entry: &Entry) -> &[&'static str] {
-        self.open.get(&entry.key).map_or(&[], Vec::as_slice)
+    pub fn open(&self, entry: &Entry) -> Vec<&'static str> {
+        self.steps(entry, |generation| generation == entry.generation())
+    }
+
+    /// The steps that are not done of any generation of the name, for lists with one row for each name.
+    pub fn open_of_name(&self, entry: &Entry) -> Vec<&'static str> {
+        self.steps(entry, |_| true)
+    }
+
+    fn steps(&self, entry: &Entry, is_meant: impl Fn(Generation) -> bool) -> Vec<&'static str> {
+        let mut steps: Vec<&'static str> = Vec::new();
+        // The name is copied for the look-up, which would cost time in each row of a large list.
+        if self.open.is_empty() {
+            return steps;
+        }
+        for (generation, step) in self.open.get(&(entry.key.kind, entry.key.name.clone())).into_iter().flatten() {
+            if is_meant(*generation) && !steps.contains(step) {
+                steps.push(step);
+            }
+        }
+        steps
     }
 }

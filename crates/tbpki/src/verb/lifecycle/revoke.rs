@@ -118,7 +118,8 @@ impl Report for RevokeReport {
             }
             writeln!(out, "  {}", printable(&group.command))?;
         }
-        if self.open_steps == 0 {
+        let is_hook_open = self.lists.as_ref().is_some_and(|lists| lists.hook_failed);
+        if self.open_steps == 0 && !is_hook_open {
             // `--open` revokes nothing by itself, so that without this it would print nothing.
             return if self.revoked.is_empty()
                 && self.counts == RevokeCounts::default()
@@ -130,6 +131,9 @@ impl Report for RevokeReport {
             };
         }
         writeln!(out, "open:")?;
+        if is_hook_open {
+            writeln!(out, "  the program of `[crl] after`")?;
+        }
         for open in &self.open {
             write!(out, "  {} {}, generation {}: {}", open.kind, printable(&open.name), open.generation, open.step)?;
             match &open.error {

@@ -43,8 +43,9 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
     let rule = RenewalRule::of(&config);
     let status = RenewalStatus::of(&view)?;
     let count = Cell::new(0_u64);
-    let with_certificate =
-        selection.entries(&view).map(|entry| entry.map(|entry| ListedIdentity::of(&entry, store, &status, rule, now)));
+    let all = selection.all_generations;
+    let row = |entry| ListedIdentity::of(&entry, store, &status, rule, all, now);
+    let with_certificate = selection.entries(&view).map(|entry| entry.map(row));
     let with_token = if selection.includes_tokens() { store::token_devices(&location, &view)? } else { Vec::new() };
     let with_token = with_token.into_iter().filter(|name| selection.includes_name(name)).map(ListedIdentity::of_token);
     // Counted while they pass: the rows are consumed by the output, and the exit status depends on their number.

@@ -78,7 +78,8 @@ pub(crate) struct ListedIdentity {
     /// The time at which it was taken from the platform, unless it was registered again since.
     #[serde(skip_serializing_if = "Option::is_none")]
     unregistered_at: Option<String>,
-    /// The steps of a renewal or a revocation that are begun and not done; absent if there are none.
+    /// The steps of a renewal or a revocation that are begun and not done, without `--all` those of all generations of the
+    /// name; absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) open: Vec<&'static str>,
 }
@@ -151,6 +152,7 @@ impl ListedIdentity {
         store: &Path,
         status: &RenewalStatus,
         rule: RenewalRule,
+        all_generations: bool,
         now: OffsetDateTime,
     ) -> Self {
         let reached = |state| entry.reached(state).map(rfc3339);
@@ -178,7 +180,7 @@ impl ListedIdentity {
             renewal: Urgency::of(entry, status, rule, now),
             revocation_reason: entry.revocation.as_ref().and_then(|revocation| revocation.reason.clone()),
             unregistered_at: entry.unregistered_at.map(rfc3339),
-            open: status.open(entry).to_vec(),
+            open: if all_generations { status.open(entry) } else { status.open_of_name(entry) },
         }
     }
 
