@@ -118,6 +118,15 @@ pub fn registration(location: &StoreLocation, name: &DeviceName) -> Result<Optio
     Ok(entry.and_then(|entry| Some((entry.credentials_id.clone()?, entry.reached(State::Registered)?))))
 }
 
+/// When the device's current certificate was unregistered, and its credentials id; `None` if it was not.
+///
+/// # Errors
+/// Those of the ledger.
+pub fn unregistration(location: &StoreLocation, name: &DeviceName) -> Result<Option<(String, OffsetDateTime)>> {
+    let entry = store::view(location)?.current(Kind::Device, name.as_str())?;
+    Ok(entry.and_then(|entry| Some((entry.credentials_id?, entry.unregistered_at?))))
+}
+
 /// The profile whose CA issued the device's certificate, and whether the platform creates its devices; `None` for another
 /// CA.
 ///

@@ -135,6 +135,8 @@ pub struct DeviceCheck {
     pub profile: Option<IssuingProfile>,
     /// The certificates of the device that are revoked according to the ledger.
     pub revoked: Vec<RevokedLeaf>,
+    /// The certificate that was unregistered according to the ledger.
+    pub unregistered: Option<UnregisteredLeaf>,
     /// The extent of the check.
     pub depth: CheckDepth,
 }
@@ -145,6 +147,15 @@ pub struct Registered {
     /// The credentials id of the certificate.
     pub credentials_id: String,
     /// The time of the registration.
+    pub at: OffsetDateTime,
+}
+
+/// A certificate that `tbpki unregister` took from the platform, according to the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnregisteredLeaf {
+    /// The credentials id of the certificate.
+    pub credentials_id: String,
+    /// The time at which it was taken.
     pub at: OffsetDateTime,
 }
 

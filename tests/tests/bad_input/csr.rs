@@ -361,3 +361,22 @@ fn a_command_without_the_request_asks_for_the_same_certificate() {
     sandbox.ok(["client", "hsm-1"]).prints("issued");
     assert!(sandbox.join("pki/devices/hsm-1/key.pem").exists());
 }
+
+#[test]
+fn the_check_of_a_server_without_its_key_names_the_way_to_a_keystore() {
+    let sandbox = Sandbox::with_store();
+    request(&sandbox, "tb", "/CN=tb.example", EC);
+    sandbox.ok(["server", "--name", "tb.example", "--csr", "tb.csr", "--out", "tls"]);
+    let check = ["check", "--server", "tls", "--offline", "--json"];
+    let checked = sandbox.tbpki(check).run().ends(3);
+    let layers = checked.json()["result"]["layers"].as_array().unwrap().clone();
+    let layer = |name: &str| layers.iter().find(|layer| layer["layer"] == name).unwrap().to_string();
+    assert!(layer("key").contains("skipped"), "{}", layer("key"));
+    assert!(layer("issuers").contains("openssl pkcs12 -export"), "{}", layer("issuers"));
+    // With the key in its place it is there, and belongs to the certificate.
+    sandbox.write("tls/mqttserver_key.pem", sandbox.read("tb.key"));
+    sandbox.private("tls/mqttserver_key.pem");
+    let checked = sandbox.tbpki(check).run();
+    let key = checked.json()["result"]["layers"].as_array().unwrap().iter().find(|one| one["layer"] == "key").cloned();
+    assert_eq!(key.unwrap()["verdict"], "ok");
+}

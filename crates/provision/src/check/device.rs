@@ -8,6 +8,7 @@ use pki::Certificate;
 use pki::key::SigningKey as _;
 use rustls::crypto::aws_lc_rs;
 
+use super::issuers::IssuersAdvice;
 use super::layer::{Layer, LayerReport, Verdict};
 use super::login::{self, LoginOutcome, LoginRequest};
 use super::rejection::LoginContext;
@@ -175,7 +176,11 @@ fn client_certificate(check: &DeviceCheck, held: &LoadedLogin, seen: &ServerView
             let named: Vec<&[u8]> = asked.acceptable_issuers.iter().map(Vec::as_slice).collect();
             let chain = if let LoadedLogin::Certificate { chain, .. } = held { chain.as_slice() } else { &[] };
             let own: Vec<&[u8]> = chain.iter().map(Certificate::issuer_der).collect();
-            LayerReport::new(layer, says, issuers::finding(&own, &named).into_iter().collect())
+            LayerReport::new(
+                layer,
+                says,
+                issuers::finding(&own, &named, IssuersAdvice::UseKeystore).into_iter().collect(),
+            )
         }
     }
 }
@@ -218,6 +223,13 @@ impl LoginAttempt<'_> {
             is_revoked: match self.held {
                 LoadedLogin::Certificate { leaf, .. } => revoked(self.check, leaf).is_some(),
                 LoadedLogin::Token(_) | LoadedLogin::Nothing => false,
+            },
+            unregistered: match self.held {
+                LoadedLogin::Certificate { leaf, .. } => {
+                    let id = leaf.credentials_id();
+                    self.check.unregistered.as_ref().filter(|one| one.credentials_id == id)
+                }
+                LoadedLogin::Token(_) | LoadedLogin::Nothing => None,
             },
             client_id: &words.client_id,
             now: server.now,

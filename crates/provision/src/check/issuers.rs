@@ -15,9 +15,31 @@ pub(super) fn asked(named: usize) -> String {
     }
 }
 
+/// The way to a server that names the devices' CAs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IssuersAdvice {
+    /// `tbpki server` has written a keystore, or would write one.
+    UseKeystore,
+    /// The directory has none: the key of the server is elsewhere, or only PEM files were asked for.
+    MakeKeystore,
+}
+
+impl IssuersAdvice {
+    const fn text(self) -> &'static str {
+        match self {
+            IssuersAdvice::UseKeystore => {
+                "use the KEYSTORE lines of thingsboard.env: the keystore that `tbpki server` writes names the devices' CAs"
+            }
+            IssuersAdvice::MakeKeystore => {
+                "use a keystore with the devices' CAs as trusted entries: `tbpki server --format p12` writes one; for a                  server with a key of its own (--csr), make it where the key is, with `openssl pkcs12 -export` and                  `keytool -importcert`, as the guide about signing requests shows"
+            }
+        }
+    }
+}
+
 /// The finding for Java and Go clients if none of `own` (the issuers of the certificates that they could send) is among
 /// `named` (the issuers that the server accepts). Both compare the DER bytes.
-pub(super) fn finding(own: &[&[u8]], named: &[&[u8]]) -> Option<Finding> {
+pub(super) fn finding(own: &[&[u8]], named: &[&[u8]], advice: IssuersAdvice) -> Option<Finding> {
     let first = own.first()?;
     if named.is_empty() || own.iter().any(|issuer| named.contains(issuer)) {
         return None;
@@ -30,8 +52,6 @@ pub(super) fn finding(own: &[&[u8]], named: &[&[u8]]) -> Option<Finding> {
         Code::IssuersNotNamed
             .warning("clients built on Java or Go will send no certificate to this server")
             .because(format!("it accepts certificates from {}, and not from {}", names.join("; "), name_text(first)))
-            .fix(
-                "use the KEYSTORE lines of thingsboard.env: the keystore that `tbpki server` writes names the devices' CAs",
-            ),
+            .fix(advice.text()),
     )
 }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use base::text::shell_word;
 use base::{Code, Finding};
 use mqtt::Version;
 use pki::Certificate;
 use rustls::AlertDescription as Alert;
 use time::OffsetDateTime;
 
-use super::{BrokerKind, IssuingProfile, Registered, login};
+use super::{BrokerKind, IssuingProfile, Registered, UnregisteredLeaf, login};
 use crate::tls::CloseReason;
 
 /// The facts about a login that explain its rejection.
@@ -20,6 +21,8 @@ pub(super) struct LoginContext<'a> {
     pub(super) profile: Option<&'a IssuingProfile>,
     /// Whether the ledger has the certificate as revoked.
     pub(super) is_revoked: bool,
+    /// When `tbpki unregister` took the certificate from the platform, according to the ledger.
+    pub(super) unregistered: Option<&'a UnregisteredLeaf>,
     pub(super) client_id: &'a str,
     pub(super) now: OffsetDateTime,
 }
@@ -112,6 +115,17 @@ impl LoginContext<'_> {
                 .because(said)
                 .item(label)
                 .fix("issue a new generation: `tbpki client --device NAME`");
+        }
+        if let (BrokerKind::ThingsBoard, Some(unregistered)) = (self.kind, self.unregistered) {
+            let name = leaf.common_name().unwrap_or_else(|| "NAME".to_owned());
+            return Code::CertificateUnknown
+                .fault("the platform knows no device with this certificate")
+                .because(format!("{said}; the device was unregistered on {}", unregistered.at.date()))
+                .item(label)
+                .fix(format!(
+                    "if it is to log in again: `tbpki register --device {} --again --replace`",
+                    shell_word(&name)
+                ));
         }
         if let (BrokerKind::ThingsBoard, Some(profile), None) = (self.kind, self.profile, self.registered) {
             return unknown_of_profile(profile, said).item(label);

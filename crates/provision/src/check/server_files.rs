@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use base::file::BulkDir;
 use base::{Code, Finding};
 use pki::Certificate;
 use pki::verify::{self, Purpose};
 
+use super::issuers::IssuersAdvice;
 use super::layer::{Layer, LayerReport};
 use super::report::CheckReport;
 use super::trust::{concerns_leaf, judge};
@@ -26,17 +28,31 @@ pub fn check_server(check: &ServerCheck) -> CheckReport {
         devices_ca = wire::of_file(&check.dir.join(CLIENTS_CA)).unwrap_or_default();
     }
     let issuing: Vec<&[u8]> = devices_ca.iter().map(Certificate::subject_der).collect();
-    let loaded = files(check, &issuing, &mut report);
+    let advice = advice(&check.dir);
+    let loaded = files(check, &issuing, advice, &mut report);
     if let Some(server) = &check.server
         && let Some(seen) = wire::look(server, &mut report)
     {
         report.push(served(&seen, loaded.as_ref()));
-        report.push(client_certificate(&seen, &issuing));
+        report.push(client_certificate(&seen, &issuing, advice));
     }
     report.close()
 }
 
-fn files(check: &ServerCheck, issuing: &[&[u8]], report: &mut CheckReport) -> Option<LoadedCredentials> {
+/// The advice for clients that choose by issuer: without the key, `tbpki server --csr` has written no keystore.
+fn advice(dir: &Path) -> IssuersAdvice {
+    // A directory that cannot be read is reported with its files.
+    let names = BulkDir::open(dir).and_then(|dir| dir.names()).unwrap_or_default();
+    let is_keystore = |name: &String| [".p12", ".pfx", ".jks"].iter().any(|end| name.ends_with(end));
+    if names.iter().any(is_keystore) { IssuersAdvice::UseKeystore } else { IssuersAdvice::MakeKeystore }
+}
+
+fn files(
+    check: &ServerCheck,
+    issuing: &[&[u8]],
+    advice: IssuersAdvice,
+    report: &mut CheckReport,
+) -> Option<LoadedCredentials> {
     let shown = check.dir.display();
     let (settings, mut found) = match FoundSettings::read(&check.dir) {
         Ok((Some(settings), found)) => (settings, found),
@@ -72,7 +88,7 @@ fn files(check: &ServerCheck, issuing: &[&[u8]], report: &mut CheckReport) -> Op
     }
     let file = settings.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
     enter(&file, loaded.as_ref(), &found, report);
-    report.push(issuers_layer(loaded.as_ref(), issuing));
+    report.push(issuers_layer(loaded.as_ref(), issuing, advice));
     loaded
 }
 
@@ -160,12 +176,13 @@ fn enter(file: &str, loaded: Option<&LoadedCredentials>, found: &[(Layer, Findin
             Source::Keystore => format!("keystore: {files}"),
         }
     });
+    let has_key = loaded.is_some_and(|loaded| loaded.has_key);
     let chain = loaded.map(|loaded| loaded.chain.iter().map(Certificate::label).collect::<Vec<_>>().join(", then "));
     for (layer, says) in [
         (Layer::Settings, Some(file.to_owned())),
         (Layer::Files, source),
         (Layer::Permissions, Some("only the owner can read them".to_owned())),
-        (Layer::Key, leaf.map(|_| "it opens, and belongs to the certificate".to_owned())),
+        (Layer::Key, leaf.filter(|_| has_key).map(|_| "it opens, and belongs to the certificate".to_owned())),
         (Layer::Chain, chain),
         (Layer::Dates, leaf.map(|leaf| format!("until {}", leaf.not_after().date()))),
         (Layer::Purpose, leaf.map(|_| "a TLS server".to_owned())),
@@ -175,6 +192,9 @@ fn enter(file: &str, loaded: Option<&LoadedCredentials>, found: &[(Layer, Findin
             found.iter().filter(|(found, _)| *found == layer).map(|(_, finding)| finding.clone()).collect();
         report.push(match says {
             // A layer with a finding is shown even if nothing was loaded: the finding is why.
+            None if of_layer.is_empty() && layer == Layer::Key && leaf.is_some() => {
+                LayerReport::skipped(layer, "there is no key")
+            }
             None if of_layer.is_empty() => LayerReport::skipped(layer, "nothing was loaded"),
             says => LayerReport::new(layer, says.unwrap_or_else(|| "nothing was loaded".to_owned()), of_layer),
         });
@@ -182,14 +202,14 @@ fn enter(file: &str, loaded: Option<&LoadedCredentials>, found: &[(Layer, Findin
 }
 
 /// The layer for Java and Go clients, which choose their certificate by issuer.
-fn issuers_layer(loaded: Option<&LoadedCredentials>, issuing: &[&[u8]]) -> LayerReport {
+fn issuers_layer(loaded: Option<&LoadedCredentials>, issuing: &[&[u8]], advice: IssuersAdvice) -> LayerReport {
     let Some(loaded) = loaded else { return LayerReport::skipped(Layer::Issuers, "nothing was loaded") };
     if issuing.is_empty() {
         return LayerReport::skipped(Layer::Issuers, "the devices' CAs are not known: there is no clients-ca.pem");
     }
     let named: Vec<&[u8]> = loaded.named.iter().map(Certificate::subject_der).collect();
     let names = loaded.named.iter().map(Certificate::label).collect::<Vec<_>>().join(", ");
-    let finding = issuers::finding(issuing, &named);
+    let finding = issuers::finding(issuing, &named, advice);
     LayerReport::new(Layer::Issuers, format!("the server names {names}"), finding.into_iter().collect())
 }
 
@@ -207,7 +227,7 @@ fn served(seen: &ServerView, loaded: Option<&LoadedCredentials>) -> LayerReport 
     LayerReport::new(Layer::Served, "the certificate of the files", if same { vec![] } else { vec![fault] })
 }
 
-fn client_certificate(seen: &ServerView, issuing: &[&[u8]]) -> LayerReport {
+fn client_certificate(seen: &ServerView, issuing: &[&[u8]], advice: IssuersAdvice) -> LayerReport {
     let layer = Layer::ClientCertificate;
     let Some(asked) = &seen.probe.client_certificate else {
         let finding = Code::CertificateNotAsked.fault("the server does not request a client certificate");
@@ -217,6 +237,6 @@ fn client_certificate(seen: &ServerView, issuing: &[&[u8]]) -> LayerReport {
         return LayerReport::new(layer, "it asks for none", vec![finding]);
     };
     let named: Vec<&[u8]> = asked.acceptable_issuers.iter().map(Vec::as_slice).collect();
-    let finding = issuers::finding(issuing, &named);
+    let finding = issuers::finding(issuing, &named, advice);
     LayerReport::new(layer, issuers::asked(named.len()), finding.into_iter().collect())
 }

@@ -7,7 +7,7 @@ use base::Code;
 use provision::Target;
 use provision::check::{
     AnchorSource, BrokerKind, CheckDepth, CheckReport, CheckedCredential, CheckedServer, DeviceCheck, Layer,
-    Registered, Verdict, check_device,
+    Registered, UnregisteredLeaf, Verdict, check_device,
 };
 use provision::files::LoginFiles;
 use provision::mqtt::Version;
@@ -60,6 +60,7 @@ impl Scene {
         DeviceCheck {
             profile: None,
             revoked: Vec::new(),
+            unregistered: None,
             server: CheckedServer {
                 target: target.clone(),
                 kind: BrokerKind::ThingsBoard,
@@ -381,4 +382,21 @@ fn check_of(scene: &Scene) -> DeviceCheck {
 
 fn contains(data: &[u8], part: &[u8]) -> bool {
     data.windows(part.len()).any(|window| window == part)
+}
+
+#[test]
+fn an_unregistered_device_is_registered_again_only_on_purpose() {
+    let scene = Scene::new();
+    let text = std::fs::read(scene.path("cert.pem")).unwrap();
+    let leaf = pki::pem_bundle::PemBundle::parse(&text).unwrap().certificates.remove(0);
+    let (target, server) = tls_for(2, Show { answers: vec![vec![0x20, 2, 0, 5]], ..scene.show() });
+    let at = time::macros::datetime!(2026-03-04 05:06:07 UTC);
+    let unregistered = Some(UnregisteredLeaf { credentials_id: leaf.credentials_id(), at });
+    let report = run(&DeviceCheck { unregistered, ..scene.check(&target) });
+    server.join().unwrap();
+    assert_eq!(faults(&report), [(Layer::Login, Code::CertificateUnknown)]);
+    let findings = &report.layer(Layer::Login).unwrap().findings;
+    let finding = findings.iter().find(|finding| finding.code == Code::CertificateUnknown).unwrap();
+    assert!(finding.why.as_deref().unwrap().contains("the device was unregistered on 2026-03-04"), "{finding:?}");
+    assert!(finding.fix.as_deref().unwrap().ends_with("--again --replace`"), "{finding:?}");
 }

@@ -118,6 +118,7 @@ impl Broker {
             registered: None,
             profile: None,
             revoked: Vec::new(),
+            unregistered: None,
             depth,
         };
         check_device(&check, &mut |effect| tracing::info!(effect, "a login with the renewed certificate"))

@@ -22,6 +22,8 @@ pub struct LoadedCredentials {
     pub files: Vec<PathBuf>,
     /// The chain that it would send, as far as it can be read.
     pub chain: Vec<Certificate>,
+    /// True if a private key was found. It can be encrypted in a way that tbpki does not open.
+    pub has_key: bool,
     /// The certificates whose subjects it would name to clients as acceptable issuers.
     pub named: Vec<Certificate>,
 }
@@ -138,10 +140,11 @@ impl Loader<'_> {
         if !keys.is_empty() {
             self.findings.extend(file::loose_permissions(&key_path));
         }
+        let has_key = !keys.is_empty();
         self.check_chain(&bundle.certificates, path);
         // With PEM files ThingsBoard names its own leaf and nothing else, so that Java and Go send no certificate.
         let named = bundle.certificates.iter().take(1).cloned().collect();
-        Some(LoadedCredentials { source: Source::Pem, files, chain: bundle.certificates, named })
+        Some(LoadedCredentials { source: Source::Pem, files, chain: bundle.certificates, has_key, named })
     }
 
     fn bundle(&mut self, path: &Path) -> Option<PemBundle> {
@@ -235,7 +238,7 @@ impl Loader<'_> {
         let trusted = trusted.flat_map(|entry| &entry.certificates).filter_map(|der| Certificate::from_der(der).ok());
         // With a keystore it names the leaf and every trusted entry.
         let named = chain.iter().take(1).cloned().chain(trusted).collect();
-        Some(LoadedCredentials { source: Source::Keystore, files: vec![path.to_owned()], chain, named })
+        Some(LoadedCredentials { source: Source::Keystore, files: vec![path.to_owned()], chain, has_key: true, named })
     }
 
     /// The chain of the key that ThingsBoard would take.

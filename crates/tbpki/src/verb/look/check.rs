@@ -13,7 +13,8 @@ use identity::server::name::server_name;
 use pki::pkcs11::TokenKey;
 use provision::check::{
     AnchorSource, BrokerKind, CheckDepth, CheckReport, CheckedCredential, CheckedServer, DeviceCheck, IssuingProfile,
-    Layer, Registered, RevokedLeaf, RevokedServer, ServerCheck, TlsReport, Verdict, check_device, check_server,
+    Layer, Registered, RevokedLeaf, RevokedServer, ServerCheck, TlsReport, UnregisteredLeaf, Verdict, check_device,
+    check_server,
 };
 use provision::files::LoginFiles;
 use provision::mqtt::Version;
@@ -86,6 +87,7 @@ struct Files {
     registered: Option<Registered>,
     profile: Option<IssuingProfile>,
     revoked: Vec<RevokedLeaf>,
+    unregistered: Option<UnregisteredLeaf>,
 }
 
 impl Inputs<'_> {
@@ -135,6 +137,7 @@ impl Inputs<'_> {
             registered: files.registered,
             profile: files.profile,
             revoked: files.revoked,
+            unregistered: files.unregistered,
             depth,
         })
     }
@@ -191,6 +194,7 @@ impl Inputs<'_> {
                 registered: None,
                 profile: None,
                 revoked: Vec::new(),
+                unregistered: None,
             });
         }
         let Some(config) = self.config else {
@@ -208,6 +212,7 @@ impl Inputs<'_> {
         let registered = identity_files::registration(&location, &name)?;
         let profile = identity_files::issuing_profile(&location, &name)?;
         let revoked = identity_files::revocations(&location, &name)?;
+        let unregistered = identity_files::unregistration(&location, &name)?;
         let there = |path: PathBuf| path.exists().then_some(path);
         let token = args.token_file.clone().or_else(|| there(places.token));
         // A device that logs in with a token has no key; a device with a certificate must have one.
@@ -232,6 +237,7 @@ impl Inputs<'_> {
                 .into_iter()
                 .map(|(id, at, reason)| RevokedLeaf { credentials_id: id, at, reason })
                 .collect(),
+            unregistered: unregistered.map(|(credentials_id, at)| UnregisteredLeaf { credentials_id, at }),
         })
     }
 
