@@ -125,6 +125,23 @@ fn our_application_declares_its_features_and_needs() {
     let without_wifi = ["bundle-firmware", "--chip", "esp32c3", "--app", "ours.elf", "--broker", "b.example"];
     refused(&sandbox, &without_wifi, 1, 216, &["--wifi-ssid"]);
     refused(&sandbox, &args("esp32c3", "ours.elf", &["--nvs-encryption"]), 1, 223, &["--nvs-encryption"]);
+    // Another application could read it, but not without its keys.
+    let table = "nvs,data,nvs,0x9000,0x6000\nfactory,app,factory,0x10000,1M\n";
+    sandbox.write("no-keys.csv", table);
+    let encrypted = ["--nvs-encryption", "--partitions", "no-keys.csv"];
+    let line = "`nvs_keys, data, nvs_keys, , 0x1000, encrypted`";
+    refused(&sandbox, &args("esp32c3", "esp32c3.elf", &encrypted), 1, 202, &["no partition for the keys", line]);
+    // The lines of the messages are a table that works.
+    let with_keys =
+        "nvs,data,nvs,0x9000,0x6000\nnvs_keys, data, nvs_keys, , 0x1000, encrypted\nfactory,app,factory,,1M\n";
+    sandbox.write("no-keys.csv", with_keys);
+    sandbox.ok(args("esp32c3", "esp32c3.elf", &[&encrypted[..], &["--out", "keys"]].concat()));
+    let (nvs, secure) = ("nvs, data, nvs, 0x9000, 0x4000", "esp_secure_cert, 0x3F, , 0xD000, 0x2000, encrypted");
+    sandbox.write("plain.csv", table);
+    let both = ["--esp-secure-cert", "--partitions", "plain.csv"];
+    refused(&sandbox, &args("esp32c3", "esp32c3.elf", &both), 1, 202, &[nvs, secure]);
+    sandbox.write("plain.csv", format!("{nvs}\n{secure}\nfactory,app,factory,0x10000,1M\n"));
+    sandbox.ok(args("esp32c3", "esp32c3.elf", &[&both[..], &["--out", "secure"]].concat()));
     let said = sandbox.ok(args("esp32c3", "ours.elf", &[]));
     assert!(said.stderr_text().contains("TBPKI-0215") && said.stdout_text().contains("does not check dates"), "{said}");
 }

@@ -72,6 +72,14 @@ pub(super) fn board(config: &Config, request: &BundleRequest, chip: Chip) -> Res
         None => in_table(error),
     })?;
     board.credentials().map_err(in_table)?;
+    // The keys would be in no file that is flashed, so that the device could not read its credentials.
+    if request.nvs_encryption && board.table.nvs_keys().is_none() {
+        return Err(in_table(
+            Code::PartitionTable
+                .error("the partition table has no partition for the keys of the encrypted NVS")
+                .fix("add the line `nvs_keys, data, nvs_keys, , 0x1000, encrypted`, or leave --nvs-encryption out"),
+        ));
+    }
     // A device without its slots could fetch a certificate, and would lose it with the power.
     if request.enrolment.is_some() {
         board.identity_slots().map_err(in_table)?;

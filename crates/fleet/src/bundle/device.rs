@@ -284,9 +284,10 @@ impl DeviceCredentials {
     /// Espressif's esp_secure_cert partition.
     pub(super) fn secure_cert(&self, firmware: &Firmware) -> Result<Zeroizing<Vec<u8>>> {
         let place = firmware.board().table.secure_cert().ok_or_else(|| {
-            Code::PartitionTable
-                .error("the partition table has no place for esp_secure_cert")
-                .fix("add the line `esp_secure_cert, 0x3F, , 0xD000, 0x2000, encrypted`, and keep nvs before it")
+            Code::PartitionTable.error("the partition table has no place for esp_secure_cert").fix(
+                "write `nvs, data, nvs, 0x9000, 0x4000`, and behind it the line `esp_secure_cert, 0x3F, , 0xD000, \
+                     0x2000, encrypted`",
+            )
         })?;
         self.with_secure_cert(|identity| identity.to_partition(place.size as usize))
             .map_err(|error| error.item(self.record.device_name().to_owned()))
