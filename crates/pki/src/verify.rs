@@ -12,7 +12,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::key::is_same_key;
-use crate::read::certificate::{Certificate, ExtendedKeyUsage};
+use crate::read::certificate::Certificate;
 use crate::read::chain::Chain;
 
 mod constraints;
@@ -157,8 +157,9 @@ pub fn leaf_alone(leaf: &Certificate, purpose: Purpose, time: OffsetDateTime) ->
 
 fn purpose_finding(leaf: &Certificate, purpose: Purpose) -> Option<Finding> {
     // Without the extension all uses are allowed (RFC 5280, 4.2.1.12).
-    let usages = leaf.extended_key_usages().unwrap_or(&[ExtendedKeyUsage::Any]);
-    if !allows(usages, purpose) {
+    if let Some(usages) = leaf.extended_key_usages()
+        && !allows(usages, purpose)
+    {
         let usages = usages.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         return Some(
             Code::WrongPurpose

@@ -1,6 +1,7 @@
 //! `tbpki verify` as people use it at a station.
 
 use tbpki_tests::Sandbox;
+use tbpki_tests::oracle::openssl;
 
 #[test]
 fn a_lone_leaf_finds_its_issuing_ca_in_the_store() {
@@ -46,4 +47,37 @@ fn the_store_helps_neither_foreign_anchors_nor_foreign_leaves() {
     other.ok(["client", "--device", "pump-1"]);
     let foreign = other.join("pki/devices/pump-1/cert.pem");
     sandbox.fails(["verify".as_ref(), foreign.as_os_str()], 3, "TBPKI-0049");
+}
+
+/// A self-signed leaf for `h.example` with these extensions, in `leaf.pem`.
+fn self_signed(sandbox: &Sandbox, extensions: &[&str]) {
+    let request =
+        openssl().args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);
+    let request = request.args(["-subj", "/CN=h.example", "-days", "30", "-addext", "subjectAltName=DNS:h.example"]);
+    let request = request.args(["-addext", "basicConstraints=critical,CA:FALSE"]).args(extensions);
+    // The default section of OpenSSL marks it as a CA.
+    let config = sandbox.write("req.cnf", "[req]\ndistinguished_name=dn\n[dn]\n");
+    let request = request.arg("-config").arg(config).arg("-keyout").arg(sandbox.join("leaf.key"));
+    request.arg("-out").arg(sandbox.join("leaf.pem")).run().ok();
+}
+
+#[test]
+fn without_a_purpose_the_report_names_those_that_hold() {
+    let sandbox = Sandbox::with_store();
+    let verify = ["verify", "leaf.pem", "--anchors", "leaf.pem"];
+    let host = [&verify[..], &["--host", "h.example"]].concat();
+    // OpenSSL and rustls refuse a leaf that has this usage alone, for every purpose.
+    self_signed(&sandbox, &["-addext", "extendedKeyUsage=anyExtendedKeyUsage"]);
+    sandbox.fails(&verify, 3, "TBPKI-0053");
+    sandbox.fails(&host, 3, "TBPKI-0053");
+    self_signed(&sandbox, &["-addext", "extendedKeyUsage=serverAuth,clientAuth"]);
+    sandbox.ok(&verify).prints("the chain verifies (purpose: server, device)");
+    sandbox.ok(&host).prints("the chain verifies (purpose: server)");
+    self_signed(&sandbox, &["-addext", "nsCertType=client"]);
+    let report = sandbox.ok([&verify[..], &["--json"]].concat()).json();
+    assert_eq!(report["result"]["purposes"], serde_json::json!(["device"]));
+    sandbox.fails(&host, 3, "TBPKI-0053");
+    // A host is the name of a server.
+    self_signed(&sandbox, &["-addext", "extendedKeyUsage=clientAuth"]);
+    sandbox.fails(&host, 3, "TBPKI-0053");
 }

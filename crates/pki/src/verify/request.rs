@@ -88,12 +88,14 @@ impl fmt::Display for Host {
     }
 }
 
+/// Whether these extended key usages allow a purpose. anyExtendedKeyUsage does not: OpenSSL, Mbed TLS and rustls look for
+/// the usage itself, also in the certificates of CAs.
 pub(super) fn allows(usages: &[ExtendedKeyUsage], purpose: Purpose) -> bool {
     let wanted = match purpose {
         Purpose::Server => ExtendedKeyUsage::ServerAuth,
         Purpose::Device => ExtendedKeyUsage::ClientAuth,
     };
-    usages.iter().any(|usage| *usage == wanted || *usage == ExtendedKeyUsage::Any)
+    usages.contains(&wanted)
 }
 
 /// The finding, made about that certificate unless it names another already.

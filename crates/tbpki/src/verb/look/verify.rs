@@ -12,7 +12,7 @@ use pki::key::PublicKey;
 use pki::keystore::{self, EntryKind, ListedEntry, Passwords, find_keystore};
 use pki::pem_bundle::PemBundle;
 use pki::pkcs11::{TokenKey, TokenUri};
-use pki::verify::{self, CertificateSource, Link, Purpose};
+use pki::verify::{self, CertificateSource, Link, Purpose, Verification};
 use pki::{Certificate, PrivateKey};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -36,6 +36,8 @@ pub(crate) struct VerifyReport {
     pub(crate) ok: bool,
     /// True if the chain ends at a trust anchor.
     pub(crate) trusted: bool,
+    /// The purposes for which all checks passed; empty for a CA that is verified without a purpose.
+    pub(crate) purposes: Vec<Purpose>,
     /// The path from the leaf upwards, as far as it could be built.
     pub(crate) links: Vec<LinkReport>,
 }
@@ -67,7 +69,7 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Exit> {
     let secret = secret.map(|path| passphrase::read_maybe_empty(path, "the passphrase", context)).transpose()?;
     let chain = read_certificates(&args.chain, Role::Chain, secret.as_ref(), context)?;
     // Without a purpose a device's certificate would pass as a server's.
-    let purpose = args.purpose.or_else(|| purpose_of(&chain));
+    let purpose = args.purpose.or(args.host.as_ref().map(|_| Purpose::Server)).or_else(|| purpose_of(&chain));
     let (anchors, issuing) = match &args.anchors {
         Some(path) => (read_certificates(path, Role::Anchors, secret.as_ref(), context)?, Vec::new()),
         None => cas_of_store(purpose, context)?,
@@ -79,21 +81,32 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Exit> {
         Some(path) => Some(public_half(path, secret.as_ref(), context)?),
     };
     let crls = args.crl.iter().map(|path| read_crls(path)).collect::<Result<Vec<_>>>()?.concat();
-    let report = verify::verify(&verify::VerifyRequest {
-        chain: &chain,
-        extra,
-        anchors: &anchors,
-        key: key.as_ref(),
-        host: args.host.as_ref(),
-        purpose,
-        time,
-        crls: &crls,
+    let verified = purposes(purpose, &chain).into_iter().map(|purpose| {
+        let report = verify::verify(&verify::VerifyRequest {
+            chain: &chain,
+            extra,
+            anchors: &anchors,
+            key: key.as_ref(),
+            host: args.host.as_ref(),
+            purpose,
+            time,
+            crls: &crls,
+        });
+        (purpose, report)
     });
-    let ok = report.findings.iter().all(|finding| finding.severity < Severity::Fault);
+    let mut verified: Vec<(Option<Purpose>, Verification)> = verified.collect();
+    let purposes: Vec<Purpose> =
+        verified.iter().filter(|(_, report)| faults(report) == 0).filter_map(|(purpose, _)| *purpose).collect();
+    // One purpose that holds is enough. If none does, the one with the fewest faults is the likely one.
+    verified.sort_by_key(|(_, report)| faults(report));
+    let Some((purpose, report)) = verified.into_iter().next() else {
+        return Err(Code::Internal.error("nothing was verified"));
+    };
+    let ok = faults(&report) == 0;
     context.output.findings(report.findings.into_iter().map(Finding::advised));
     context.output.findings(from_store(&report.links, purpose));
     let links = report.links.iter().map(link).collect();
-    context.output.result(&VerifyReport { ok, trusted: report.trusted, links })?;
+    context.output.result(&VerifyReport { ok, trusted: report.trusted, purposes, links })?;
     Ok(if ok { Exit::Done } else { Exit::FaultFound })
 }
 
@@ -211,6 +224,18 @@ fn purpose_of(chain: &[Certificate]) -> Option<Purpose> {
     }
 }
 
+/// The purposes to verify: the one that is meant, or else both. A CA by itself has none.
+fn purposes(meant: Option<Purpose>, chain: &[Certificate]) -> Vec<Option<Purpose>> {
+    match meant {
+        None if chain.first().is_some_and(|leaf| !leaf.is_ca()) => vec![Some(Purpose::Server), Some(Purpose::Device)],
+        purpose => vec![purpose],
+    }
+}
+
+fn faults(report: &Verification) -> usize {
+    report.findings.iter().filter(|finding| finding.severity >= Severity::Fault).count()
+}
+
 /// A finding for a path that is not in the file as a whole. A device's leaf alone is a usual file (`cert.pem`), so that
 /// this is a note; clients reject a server that sends only its leaf, so that this is a warning.
 fn from_store(links: &[Link], purpose: Option<Purpose>) -> Option<Finding> {
@@ -272,6 +297,11 @@ impl Report for VerifyReport {
                 writeln!(out, "       {}", codes.join(", "))?;
             }
         }
-        writeln!(out, "{}", if self.ok { "the chain verifies" } else { "the chain does not verify" })
+        let purposes: Vec<String> = self.purposes.iter().map(ToString::to_string).collect();
+        match (self.ok, purposes.is_empty()) {
+            (true, true) => writeln!(out, "the chain verifies"),
+            (true, false) => writeln!(out, "the chain verifies (purpose: {})", purposes.join(", ")),
+            (false, _) => writeln!(out, "the chain does not verify"),
+        }
     }
 }
