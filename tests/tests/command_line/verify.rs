@@ -81,3 +81,12 @@ fn without_a_purpose_the_report_names_those_that_hold() {
     self_signed(&sandbox, &["-addext", "extendedKeyUsage=clientAuth"]);
     sandbox.fails(&host, 3, "TBPKI-0053");
 }
+
+#[test]
+fn a_host_is_named_alone() {
+    let sandbox = Sandbox::new();
+    let verify = |host: &str| sandbox.tbpki(["verify", "leaf.pem", "--host", host]).run();
+    verify("h.example:8883").ends(2).prints("name the host alone: h.example");
+    verify("https://h.example/x").ends(2).prints("leave https:// out: h.example");
+    verify("a b").ends(2).prints("is not the name of a host").prints("write a host name or an IP address");
+}

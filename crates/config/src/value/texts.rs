@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use base::text::{is_deceptive, quote};
 use base::{Code, Error, Result};
-use pki::san::San;
+use pki::san::{San, host_and_port};
 use pki::subject::AttributeKind;
 
 use super::kind::WordValue;
@@ -152,9 +152,9 @@ fn ca_name(text: &str) -> Result<String> {
 
 fn domain(text: &str) -> Result<String> {
     // Some write the leading dot that means "below, but not itself"; RFC 5280 has it for URIs only.
-    match San::dns(text.trim().trim_start_matches('.'))? {
-        San::Dns(name) if !name.starts_with('*') => Ok(name),
-        _ => Err(bad(text, "has a wildcard")),
+    match San::host(text.trim().trim_start_matches('.'))? {
+        San::Dns(name) => Ok(name),
+        _ => Err(bad(text, "is an address, and a domain is a name")),
     }
 }
 
@@ -166,40 +166,26 @@ fn command_word(text: &str) -> Result<String> {
 }
 
 fn host_name(text: &str) -> Result<String> {
-    let text = text.trim();
-    if let Some(error) = more_than_a_host(text) {
-        return Err(error);
-    }
-    // An address first, because its digits and dots make a host name too.
-    let name = match San::ip(text).or_else(|_| San::dns(text))? {
+    host(text).map_err(|error| match host_and_port(text.trim()) {
+        Some((host, port)) => error.fix(format!(
+            "name the host alone ({host}), and its port with a key or flag of its own: `--port {port}` of \
+             bundle-firmware, or firmware.mqtt_port"
+        )),
+        None => error,
+    })
+}
+
+fn host(text: &str) -> Result<String> {
+    let name = match San::host(text)? {
         San::Ip(address) => address.to_string(),
-        San::Dns(name) if !name.starts_with('*') => name,
-        _ => return Err(bad(text, "is a wildcard, which is not the name of one host")),
+        San::Dns(name) | San::Uri(name) | San::Email(name) => name,
     };
     // It becomes the common name, and a directory.
     AttributeKind::CommonName.check(&name)
 }
 
-/// The error for an address of which the host is a part: with a scheme, or with a port behind it.
-fn more_than_a_host(text: &str) -> Option<Error> {
-    if let Some((scheme, rest)) = text.split_once("://") {
-        let host = rest.split('/').next().unwrap_or_default();
-        return Some(bad(text, "is an address, not a host name").fix(format!("leave {scheme}:// out: {host}")));
-    }
-    let (host, port) = text.rsplit_once(':')?;
-    // More than one colon without brackets is an IPv6 address, whose last group only looks like a port.
-    let is_host = !host.is_empty() && (!host.contains(':') || (host.starts_with('[') && host.ends_with(']')));
-    let is_port = !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit());
-    (is_host && is_port).then(|| {
-        bad(text, "is a host with a port").fix(format!(
-            "name the host alone ({host}), and its port with a key or flag of its own: `--port {port}` of \
-             bundle-firmware, or firmware.mqtt_port"
-        ))
-    })
-}
-
 fn time_server(text: &str) -> Result<String> {
-    if text.trim().is_empty() { Ok(String::new()) } else { host_name(text) }
+    if text.trim().is_empty() { Ok(String::new()) } else { host(text) }
 }
 
 fn partition_name(text: &str) -> Result<String> {
@@ -354,6 +340,17 @@ mod tests {
     }
 
     #[test]
+    fn the_advice_fits_the_value() {
+        let fix = |error: Error| error.finding().fix.clone().unwrap_or_default();
+        let port = fix("pool.ntp.org:123".parse::<TimeServer>().unwrap_err());
+        assert_eq!(port, "name the host alone: pool.ntp.org");
+        for error in ["a b".parse::<TimeServer>().unwrap_err(), "a b".parse::<Domain>().unwrap_err()] {
+            assert_eq!(error.finding().what, "\"a b\" is not the name of a host");
+            assert_eq!(fix(error), "write a host name or an IP address, such as broker.example or 192.0.2.1");
+        }
+    }
+
+    #[test]
     fn a_port_and_a_scheme_have_no_place_in_a_host_name() {
         for (text, fix) in [
             ("tb.example:8883", "--port 8883"),
@@ -361,7 +358,8 @@ mod tests {
             // The brackets are the only mark between an IPv6 address and its port.
             ("[2001:db8::1]:8883", "--port 8883"),
             ("mqtts://tb.example", "leave mqtts:// out: tb.example"),
-            ("mqtts://tb.example:8883", "leave mqtts:// out: tb.example:8883"),
+            ("mqtts://tb.example:8883", "leave mqtts:// out: tb.example"),
+            ("mqtts://[2001:db8::1]:8883", "leave mqtts:// out: 2001:db8::1"),
             ("https://tb.example/x", "leave https:// out: tb.example"),
         ] {
             let error = text.parse::<HostName>().unwrap_err();

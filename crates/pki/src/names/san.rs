@@ -77,6 +77,39 @@ impl San {
         bare.parse().map(Self::Ip).map_err(|_| bad(text, "is not an IP address"))
     }
 
+    /// The name of one host, or its address, without a scheme, a path, a port or a wildcard.
+    ///
+    /// # Errors
+    ///
+    /// `BadValue` for an address of which the host is a part, with the host alone in the advice, and for a wildcard;
+    /// `BadSan` for other text.
+    pub fn host(text: &str) -> Result<Self> {
+        let text = text.trim();
+        let value = |why: &str| Code::BadValue.error(format!("{} {why}", quote(text)));
+        if let Some((scheme, rest)) = text.split_once("://") {
+            let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            let host = host_and_port(authority).map_or(authority, |(host, _)| host);
+            return Err(value("is an address, not a host name").fix(format!("leave {scheme}:// out: {host}")));
+        }
+        if let Some((host, _)) = host_and_port(text) {
+            return Err(value("is a host with a port").fix(format!("name the host alone: {host}")));
+        }
+        // An address first, because its digits and dots make a host name too.
+        if let Ok(address) = Self::ip(text) {
+            return Ok(address);
+        }
+        match dns_name(text) {
+            Ok(name) if name.starts_with('*') => {
+                Err(value("is a wildcard, which is not the name of one host").fix("write the whole name of the host"))
+            }
+            Ok(name) => Ok(Self::Dns(name)),
+            Err(why) => Err(Code::BadSan
+                .error(format!("{} is not the name of a host", quote(text)))
+                .because(format!("it {why}"))
+                .fix("write a host name or an IP address, such as broker.example or 192.0.2.1")),
+        }
+    }
+
     /// An absolute URI.
     ///
     /// # Errors
@@ -173,6 +206,16 @@ fn bad(text: &str, why: impl fmt::Display) -> Error {
         .error(format!("{} cannot be a subject alternative name", quote(text)))
         .because(format!("it {why}"))
         .fix("write a host name, an IP address, a URI or an e-mail address, such as dns:broker.example or ip:192.0.2.1")
+}
+
+/// The host and the port of a text such as `broker.example:8883` or `[::1]:8883`; the host is without its brackets.
+pub fn host_and_port(text: &str) -> Option<(&str, &str)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    // More than one colon without brackets is an IPv6 address, whose last group only looks like a port.
+    let is_host = !host.is_empty() && (inner.is_some() || !host.contains(':'));
+    let is_port = !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit());
+    (is_host && is_port).then_some((inner.unwrap_or(host), port))
 }
 
 fn dns_name(text: &str) -> Result<String, &'static str> {

@@ -68,13 +68,10 @@ impl FromStr for Host {
 
     /// Reads an IP address or a host name; internationalized names become punycode.
     fn from_str(text: &str) -> Result<Self> {
-        let text = text.trim();
-        if let Ok(San::Ip(ip)) = San::ip(text) {
-            return Ok(Host::Ip(ip));
-        }
-        match San::dns(text)? {
+        match San::host(text)? {
+            San::Ip(ip) => Ok(Host::Ip(ip)),
             San::Dns(name) => Ok(Host::Dns(name)),
-            _ => Err(Code::BadSan.error("this is not a host name")),
+            San::Uri(_) | San::Email(_) => Err(Code::BadSan.error("this is not a host name")),
         }
     }
 }
