@@ -116,6 +116,19 @@ fn every_service_opens_its_keystore_with_what_it_is_told() {
 }
 
 #[test]
+fn compose_mounts_a_directory_with_a_colon_in_its_path() {
+    let sandbox = Sandbox::with_store();
+    let server = ["server", "--name", "tb.example", "--only-given-names", "--environment", "compose"];
+    sandbox.ok(server.iter().chain(&["--out", "a:b $c"]));
+    let file = sandbox.join("a:b $c/docker-compose.tls.yml");
+    let documents = python("read_yaml.py").arg(file).run().ok().json();
+    // Compose reads two dollar signs as one.
+    let source = sandbox.join("a:b $$c").display().to_string();
+    let mount = serde_json::json!({ "type": "bind", "source": source, "target": "/tls", "read_only": true });
+    assert_eq!(documents[0]["services"]["thingsboard"]["volumes"], serde_json::json!([mount]));
+}
+
+#[test]
 fn compose_and_kubernetes_say_the_same_as_the_shell() {
     let sandbox = Sandbox::with_store();
     sandbox.ok(SERVER.iter().chain(&["--service", SERVICES, "--environment", "env,compose,kubernetes"]));

@@ -17,10 +17,13 @@ pub fn compose(settings: &ThingsBoardSettings, files: &Path) -> Zeroizing<String
         "# An override for Docker Compose, written by tbpki. Holds passwords: keep its mode at 0600.\n\
          # Use it with `docker compose -f docker-compose.yml -f docker-compose.tls.yml up -d`; rename the service\n\
          # if yours is not called thingsboard. The container's user must be able to read the files.\n\
-         services:\n  thingsboard:\n    volumes:\n      - ",
+         services:\n  thingsboard:\n    volumes:\n      - type: bind\n        source: ",
     ));
-    push_scalar(&mut text, &format!("{}:{}:ro", files.display(), MOUNT.trim_end_matches('/')));
-    text.push_str("\n    ports:\n");
+    // The short form `source:target` has no way to write a path with a colon.
+    push_scalar(&mut text, &files.display().to_string());
+    text.push_str("\n        target: ");
+    push_scalar(&mut text, MOUNT.trim_end_matches('/'));
+    text.push_str("\n        read_only: true\n    ports:\n");
     for port in inside.services.iter().flat_map(|service| service.ports()) {
         text.push_str(&format!("      - '{port}'\n"));
     }
