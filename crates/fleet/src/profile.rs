@@ -1,6 +1,7 @@
 //! Device profiles that provision by certificate chain: the platform takes every device that shows a certificate of the
 //! profile's own issuing CA.
 
+use base::text::printable;
 use base::{Code, Finding, Result};
 use ledger::Kind;
 use pki::Certificate;
@@ -117,6 +118,9 @@ pub fn create_profile(workspace: &mut Workspace<'_>, request: &ProfileRequest) -
     // Before a CA is made: a wrong expression is found out while nothing has to be undone.
     request.examples.iter().try_for_each(|name| pattern.check_name(name.as_str()))?;
     let kept = ProvisioningRule { pattern: pattern.as_str().to_owned(), creates_devices: request.creates_devices };
+    if before.is_none() && !request.replace {
+        check_is_new(&connection, &request.name)?;
+    }
     let mut report = ProfileReport::new(&request.name, &kept);
     if request.dry_run {
         report.dry_run = true;
@@ -168,6 +172,20 @@ pub fn create_profile(workspace: &mut Workspace<'_>, request: &ProfileRequest) -
             Err(error)
         }
     }
+}
+
+/// Fails if the platform has a profile of this name, which cannot be by a CA that is not made yet. With the CA in the
+/// store, that CA would issue the devices of a profile that the platform keeps for others.
+fn check_is_new(connection: &Connection, name: &DeviceName) -> Result<()> {
+    let Some(there) = connection.runtime.wait(connection.board.profile(name.as_str()))? else { return Ok(()) };
+    Err(Code::ProfileDiffers
+        .error(format!("the platform's profile {:?} is another one", name.as_str()))
+        .because(match there.certificate_id {
+            Some(_) => "it has the certificate of another CA".to_owned(),
+            None => format!("it provisions by {}, not by chain", printable(&there.provision_type)),
+        })
+        .item(name.as_str())
+        .fix("choose another name, or change the profile with --replace"))
 }
 
 /// What the store and the platform have of a profile; without a name, of all that have a CA in the store.
