@@ -103,6 +103,10 @@ pub fn bundle_keyless(
     let mut faults = Faults::default();
     let names = names(&request.names, &mut faults)?;
     let mark = Mark::of(&names);
+    // A run that was killed while it wrote the mark has left it staged, in a directory that would not be empty.
+    if !request.dry_run && dir.is_dir() {
+        file::recover(&dir)?;
+    }
     let is_ours = faults.is_empty() && is_marked(&dir, &mark)?;
     let attempts: Vec<Attempt> = (0..).take(names.len().div_ceil(SHARD as usize)).map(attempt).collect();
     let packer = Packer::new(packing, request.destination.recipients.clone());
