@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base::text::quote;
 use base::{Code, Error, Finding, Severity};
-use ledger::{Duplicate, Duplicates, EarlierUse};
+use ledger::{Duplicate, Duplicates, EarlierUse, JobId};
 
 /// One thing that is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub struct Faults {
     total: u64,
     /// The number of duplicates, and the last line with one.
     duplicates: (u64, u64),
+    /// The job in which the first duplicate waits, if it does.
+    waiting: Option<JobId>,
 }
 
 impl Faults {
@@ -67,6 +69,10 @@ impl Faults {
     pub(super) fn add_duplicates(&mut self, duplicates: &Duplicates) {
         self.total += duplicates.total;
         self.duplicates = (duplicates.total, duplicates.last_line);
+        self.waiting = match duplicates.first.first().map(|first| &first.earlier) {
+            Some(EarlierUse::Job(job, _)) => Some(*job),
+            _ => None,
+        };
         self.first.extend(duplicates.first.iter().map(NameFault::of_duplicate));
         // Duplicates are found at the end of the list, and must appear among the other lines.
         self.first.sort_by_key(|fault| fault.line);
@@ -118,7 +124,11 @@ impl Faults {
                     Some((text, _)) => text.to_owned(),
                     None => first.text.clone(),
                 })
-                .fix(format!("use `--start {next}`{rest}")),
+                .fix(match self.waiting {
+                    // Other numbers would make other devices, next to those that wait.
+                    Some(job) => go_on_or_cancel(job),
+                    None => format!("use `--start {next}`{rest}"),
+                }),
         )
     }
 
@@ -138,6 +148,13 @@ impl Faults {
         if !self.first.is_empty() && self.first.iter().all(is_number) {
             return error.fix(super::attributes::ADVICE);
         }
-        error.fix("correct the lines and give the whole list again")
+        match self.waiting {
+            Some(job) => error.fix(format!("{}; correct other lines", go_on_or_cancel(job))),
+            None => error.fix("correct the lines and give the whole list again"),
+        }
     }
+}
+
+fn go_on_or_cancel(job: JobId) -> String {
+    format!("`tbpki fleet issue --resume {job}` issues the names that wait, `tbpki fleet cancel {job}` frees them")
 }
