@@ -38,7 +38,7 @@ mod remove;
 mod set;
 mod staging;
 
-pub use bulk::BulkDir;
+pub use bulk::{BulkDir, check_writable_dir, create_writable_dir};
 pub use commit::{Rehearsal, StagedFiles};
 pub use fault::code_of_write;
 pub use lock::Lock;

@@ -3,6 +3,7 @@
 mod attributes;
 mod bundles;
 mod faults;
+mod finished;
 mod hundred_kills;
 mod hundred_kills_of_renewals;
 mod interrupted;

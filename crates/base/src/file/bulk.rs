@@ -31,6 +31,37 @@ pub struct BulkDir {
     owner: FileOwner,
 }
 
+/// Makes a directory as [`create_dir`](super::create_dir) does, and tries that files can be written there, with one that
+/// is removed again.
+///
+/// # Errors
+/// Those of [`create_dir`](super::create_dir), and [`Code::FileUnwritable`].
+pub fn create_writable_dir(path: impl AsRef<Path>) -> Result<()> {
+    const TRIED: &str = ".partial-tried";
+    super::create_dir(path.as_ref())?;
+    let dir = BulkDir::open(path)?;
+    // Left by a run that was killed between the two.
+    dir.remove(TRIED)?;
+    dir.create(TRIED)?;
+    dir.remove(TRIED)
+}
+
+/// Tries that a directory can be made and written. What this makes for it is removed again.
+///
+/// # Errors
+/// Those of [`create_writable_dir`].
+pub fn check_writable_dir(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    let is_missing = |dir: &&Path| !dir.as_os_str().is_empty() && dir.symlink_metadata().is_err();
+    let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
+    let tried = create_writable_dir(path);
+    // From the inside out. Another process may use one by now, and it then stays.
+    for dir in missing {
+        drop(std::fs::remove_dir(dir));
+    }
+    tried
+}
+
 impl BulkDir {
     /// Opens a directory that is there. Like those of every other writer, its new files belong to whom it belongs to.
     ///

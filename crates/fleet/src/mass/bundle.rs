@@ -126,8 +126,8 @@ pub(crate) fn bundle_job(
 ) -> Result<FleetReport> {
     let begun = Instant::now();
     let order = JobOrder::kept(&job.parameters)?;
-    if let Some(dir) = &request.results {
-        results::check_is_free(&store.ledger, job, dir)?;
+    if let Some(dir) = request.results.as_ref().filter(|_| !request.dry_run) {
+        results::prepare(&store.ledger, job, dir)?;
     }
     let place = phase::place(store, job, &order, &request.destination)?;
     if order.packing.sealed {
@@ -148,23 +148,27 @@ pub(crate) fn bundle_job(
         check_room(&bundler, &place.bulk()?, left, control)?;
     }
     let mut whole = FleetReport { dry_run: request.dry_run, findings, ..FleetReport::of(job, &order, Some(&place)) };
+    let names = job::device_count(&store.ledger, job)?;
     let mut run = Run {
         bundler: &bundler,
         directories: (order.layout == Layout::Directories).then(|| store.dir().to_owned()),
         anchors: bundler.anchors()?,
         stop: &Stop::on(control.stop),
-        progress: ProgressCounter::new("bundling", job.size.saturating_sub(left), job.size, control.tell),
+        progress: ProgressCounter::new("bundling", names.saturating_sub(left), names, control.tell),
         whole: request.again || order.layout != Layout::Directories,
         now: 0,
         failed: 0,
         findings: Vec::new(),
     };
     let mut end = RunEnd::default();
-    if !request.dry_run {
+    let others = phase::other_places(store, job, &place)?;
+    let places = std::iter::once(&place).chain(&others.found).filter(|_| !request.dry_run);
+    let mut redo = request.again;
+    for place in places {
         let _lock = place.lock(VERB)?;
         // An archive of bundles is never sealed here: the keys come from an unsealed archive.
         let packer = Packer::new(order.packing, Vec::new());
-        let output = BundleOutput::new(store.dir(), &place, packer, &bundler, workspace.now.unix_timestamp())?;
+        let output = BundleOutput::new(store.dir(), place, packer, &bundler, workspace.now.unix_timestamp())?;
         // New settings would give one job two kinds of images. `--again` allows it, because it makes all of them.
         if !request.again {
             output.check_common(&bundler)?;
@@ -172,26 +176,35 @@ pub(crate) fn bundle_job(
         if left > 0 {
             output.remove_leftovers()?;
             output.write_common(&bundler)?;
-            end = run.all(store, job, &place, &output, request.again)?;
+            // Opens all shards again in the ledger, once. The files of the last run stay until each shard replaces them.
+            if std::mem::take(&mut redo) {
+                store.ledger.redo(job.id, Phase::Bundle)?;
+            }
+            end.add(run.all(store, job, place, &output)?);
         }
-        whole.bundles = Some(BundlesReport::of(&bundler, &output)?);
-        if let Some(report) = &mut whole.bundles
+        if whole.bundles.is_none() {
+            let mut report = BundlesReport::of(&bundler, &output)?;
             // The index names the bundles of all shards, so it is written when the last shard has its bundles.
-            && is_whole(&store.ledger, job)?
-        {
-            report.index = output.write_index(attempts(&store.ledger, job))?;
+            if is_whole(&store.ledger, job)? {
+                report.index = output.write_index(attempts(&store.ledger, job)?)?;
+            }
+            whole.bundles = Some(report);
+        }
+        if end.error.is_some() || run.stop.is_asked() {
+            break;
         }
     }
     let counts = phase::count(&store.ledger, job.id, Phase::Bundle)?;
     let Run { now, failed, stop, findings, .. } = run;
     whole.findings.extend(findings);
     whole.findings.append(&mut end.findings);
+    whole.findings.extend(others.missing.filter(|_| counts.left > 0));
     // The ledger keeps no failure of a device that has an earlier bundle, so the count of this run may be higher.
     let failed = counts.failed.max(failed);
     whole.stopped = end.stopped_to_go_on(stop, now == 0, "bundling")?;
-    whole.names = job::device_count(&store.ledger, job)?;
+    whole.names = names;
     whole.phases.push(PhaseReport::new(PhaseName::Bundle, whole.names, counts, now, failed, begun));
-    whole.write_results(&store.ledger, job, request.results.as_deref(), failed)?;
+    whole.write_results(&store.ledger, job, request.results.as_deref(), failed);
     Ok(whole)
 }
 
@@ -241,15 +254,26 @@ fn no_room(text: String) -> Error {
     Code::NoRoomForImages.error(text).fix("leave --merged out: a device needs no more than its credentials partition")
 }
 
-/// True if every shard of a job has its bundles, of some devices at least.
+/// True if every shard of a job has its bundles, of some devices at least. A canceled job has the shards that it issued.
 fn is_whole(ledger: &Ledger, job: &Job) -> Result<bool> {
     let shards = ledger.job_progress(job.id)?.phase(Phase::Bundle);
-    Ok(shards.done + shards.partly == u64::from(job.shards))
+    Ok(shards.done + shards.partly == issued_shards(ledger, job)?.len() as u64)
+}
+
+/// The shards of a job that have devices, or will have.
+fn issued_shards(ledger: &Ledger, job: &Job) -> Result<Vec<u32>> {
+    let mut shards = Vec::new();
+    for shard in 0..job.shards {
+        if job.canceled_at.is_none() || ledger.committed(job.id, shard)?.is_some() {
+            shards.push(shard);
+        }
+    }
+    Ok(shards)
 }
 
 /// The attempts whose bundles count.
-fn attempts(ledger: &Ledger, job: &Job) -> impl Iterator<Item = Result<Attempt>> {
-    (0..job.shards).map(|shard| attempt(ledger, job, shard))
+fn attempts(ledger: &Ledger, job: &Job) -> Result<impl Iterator<Item = Result<Attempt>>> {
+    Ok(issued_shards(ledger, job)?.into_iter().map(move |shard| attempt(ledger, job, shard)))
 }
 
 /// Bundles are called after the attempt that issued their devices: made once more, they are the same.
@@ -279,19 +303,8 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn all(
-        &mut self,
-        store: &mut Store,
-        job: &Job,
-        place: &ShardStore,
-        output: &BundleOutput,
-        again: bool,
-    ) -> Result<RunEnd> {
+    fn all(&mut self, store: &mut Store, job: &Job, place: &ShardStore, output: &BundleOutput) -> Result<RunEnd> {
         let dir = store.dir().to_owned();
-        // Opens all shards again in the ledger. The files of the last run stay until each shard replaces them.
-        if again {
-            store.ledger.redo(job.id, Phase::Bundle)?;
-        }
         let mut runner = PhaseRunner::new(&mut store.ledger, job.id, Phase::Bundle, place, self.stop)?;
         runner.run(|runner, lease| {
             let number = lease.claim.shard;

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
-use base::{Code, Finding, Result};
+use base::{Code, Finding, Result, file};
 use config::ClientFormat;
 use ledger::{Job, NewJob, Phase, StagingOutcome};
 use pki::device_name::DeviceName;
@@ -192,6 +192,11 @@ pub(crate) fn open(
         }
         if known.is_none() {
             can_have_place.take().unwrap_or(Ok(()))?;
+            // Tried now: the names of a job whose place cannot be made would be reserved for nothing.
+            if !request.dry_run {
+                ShardStore::try_new(&place, order.layout)?;
+                request.results.as_ref().map_or(Ok(()), file::check_writable_dir)?;
+            }
         }
         prepare(workspace, &Preparation { order: &order, profiles, is_new: known.is_none() })?;
         // A CA that a profile gets later must not issue the rest of the job.
@@ -247,7 +252,7 @@ pub(crate) fn issue_job(
     }
     // Checked now, because the report is written at the end of a run that may take hours.
     if let Some(dir) = &request.results {
-        results::check_is_free(&store.ledger, &job, dir)?;
+        results::prepare(&store.ledger, &job, dir)?;
     }
     let place = job::place(store, &job, &order, Some(&request.destination))?;
     let _lock = job::prepare(&place, workspace, "fleet issue")?;
@@ -283,20 +288,17 @@ pub(crate) fn issue_job(
     let stopped = end.stopped(&stop, done == 0, "the job")?;
     // Read again: other stations may have finished the job meanwhile.
     let job = store.ledger.job(job.id)?.ok_or_else(|| Code::Internal.error("a job is gone"))?;
+    let names = job::device_count(&store.ledger, &job)?;
     let mut report = FleetReport {
-        phases: vec![PhaseReport::of_issuing(expected(&job, done), done, now, begun)],
+        names,
+        phases: vec![PhaseReport::of_issuing(names, done, now, begun)],
         findings,
         ..FleetReport::of(&job, &order, Some(&place))
     };
     complete(&mut report, store, &job, &place)?;
-    report.write_results(&store.ledger, &job, request.results.as_deref(), 0)?;
+    report.write_results(&store.ledger, &job, request.results.as_deref(), 0);
     report.stopped = stopped.map(|finding| finding.fix("run the same command again, or with --resume, to do the rest"));
     Ok(report)
-}
-
-/// The number of devices that a job issues: one that renews leaves out those that were revoked since it was staged.
-fn expected(job: &Job, issued: u64) -> u64 {
-    if job.renews && job.done { issued } else { job.size }
 }
 
 /// The inputs of a run.

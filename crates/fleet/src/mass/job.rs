@@ -167,11 +167,12 @@ fn job_has_shards(store: &Store, job: &Job) -> Result<bool> {
     Ok(store.ledger.job_progress(job.id)?.phase(Phase::Issue).done > 0)
 }
 
-/// The number of devices that a job has or will have. A canceled job has freed the names that it had not issued.
+/// The number of devices that a job has or will have. A canceled job has freed the names that it had not issued, and one
+/// that renews has left out the devices that were revoked after it was staged.
 pub(crate) fn device_count(view: &View, job: &Job) -> Result<u64> {
-    match job.canceled_at {
-        Some(_) => Ok(view.job_progress(job.id)?.issued()),
-        None => Ok(job.size),
+    match job.canceled_at.is_some() || (job.renews && job.done) {
+        true => Ok(view.job_progress(job.id)?.issued()),
+        false => Ok(job.size),
     }
 }
 

@@ -1,6 +1,9 @@
 //! The phases of a job that use identities: the job that a verb continues, the place of its shards, and the progress.
 
-use base::{Code, Error, Result};
+use std::collections::BTreeMap;
+
+use base::text::counted;
+use base::{Code, Error, Finding, Result};
 use ledger::{Entry, Filter, Job, JobId, Kind, Phase, State, View};
 
 use super::job::{self, JobSelector};
@@ -82,6 +85,51 @@ pub(crate) fn place(store: &Store, job: &Job, order: &JobOrder, destination: &De
     // It is there, so that this only writes down where.
     let owner = OwningJob { job, view: &store.ledger };
     ShardStore::make(store.dir(), &place.dir, order.layout, order.packing, &owner)
+}
+
+/// The places besides the one at hand in which shards of a job are.
+pub(crate) struct OtherPlaces {
+    /// Those that this store can find.
+    pub(crate) found: Vec<ShardStore>,
+    /// A finding about the shards in places that it cannot find.
+    pub(crate) missing: Option<Finding>,
+}
+
+/// The places besides `place` in which shards of a job are: a job may be continued where there is room, and stations of a
+/// shared ledger have places of their own.
+///
+/// # Errors
+/// Those of the ledger.
+pub(crate) fn other_places(store: &Store, job: &Job, place: &ShardStore) -> Result<OtherPlaces> {
+    let mut shards: BTreeMap<String, u32> = BTreeMap::new();
+    for shard in 0..job.shards {
+        let committed = store.ledger.committed(job.id, shard)?.filter(|committed| committed.place != place.id());
+        if let Some(committed) = committed {
+            *shards.entry(committed.place).or_default() += 1;
+        }
+    }
+    let (mut found, mut missing) = (Vec::new(), 0);
+    for (id, count) in shards {
+        match ShardStore::find(store.dir(), &id) {
+            Ok(other) => found.push(other),
+            Err(error) if error.code() == Code::PlaceMissing => missing += count,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(OtherPlaces { found, missing: (missing > 0).then(|| elsewhere(job, missing, store.ledger.is_shared())) })
+}
+
+/// The finding about shards that are in no place that this store can find.
+fn elsewhere(job: &Job, shards: u32, is_shared: bool) -> Finding {
+    let shards = counted(shards, "shard", "shards");
+    if is_shared {
+        return Code::PlaceMissing
+            .note(format!("{shards} of job {} are at other stations", job.id))
+            .fix("run the same command there");
+    }
+    Code::PlaceMissing
+        .warning(format!("{shards} of job {} are not where they were written", job.id))
+        .fix("name their directory with `--out DIR`")
 }
 
 /// Adds the advice to an error that ended a run: first its own remedy, then the rest of the job.

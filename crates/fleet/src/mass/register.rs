@@ -120,8 +120,8 @@ pub(crate) fn register_job(
     control: &mut RunControl<'_>,
 ) -> Result<FleetReport> {
     let order = JobOrder::kept(&job.parameters)?;
-    if let Some(dir) = &request.results {
-        results::check_is_free(&store.ledger, job, dir)?;
+    if let Some(dir) = request.results.as_ref().filter(|_| !request.dry_run) {
+        results::prepare(&store.ledger, job, dir)?;
     }
     let place = phase::place(store, job, &order, &request.destination)?;
     let begun = Instant::now();
@@ -152,16 +152,22 @@ pub(crate) fn register_job(
         create,
         stop: &stop,
         tally: Tally {
-            progress: ProgressCounter::new("registering", before.done, job.size, control.tell),
+            progress: ProgressCounter::new(
+                "registering",
+                before.done,
+                job::device_count(&store.ledger, job)?,
+                control.tell,
+            ),
             report: RegistrationReport { platform: connection.board.url().to_owned(), ..RegistrationReport::default() },
             findings: Vec::new(),
             failed: 0,
         },
     };
+    let others = phase::other_places(store, job, &place)?;
     let mut end = match (request.dry_run, before.left > 0) {
         // A dry run claims no shards, because a claim would keep other stations away.
         (true, _) => RunEnd { error: run.examine(store, job)?, ..RunEnd::default() },
-        (false, true) => run.all(store, job, &place)?,
+        (false, true) => run.all(store, job, std::iter::once(&place).chain(&others.found))?,
         (false, false) => RunEnd::default(),
     };
     let Tally { mut report, mut findings, failed, .. } = run.tally;
@@ -172,6 +178,7 @@ pub(crate) fn register_job(
     // In a dry run nothing is recorded, so the counts come from the answers.
     let worked = report.created + report.replaced + report.unchanged;
     findings.append(&mut end.findings);
+    findings.extend(others.missing.filter(|_| counts.left > 0));
     let failed = if request.dry_run { failed } else { counts.failed };
     let names = job::device_count(&store.ledger, job)?;
     let mut whole = FleetReport {
@@ -183,7 +190,7 @@ pub(crate) fn register_job(
         findings,
         ..FleetReport::of(job, &order, Some(&place))
     };
-    whole.write_results(&store.ledger, job, request.results.as_deref(), counts.failed)?;
+    whole.write_results(&store.ledger, job, request.results.as_deref(), counts.failed);
     Ok(whole)
 }
 
@@ -205,8 +212,25 @@ struct Tally<'a> {
 }
 
 impl Run<'_> {
-    /// Registers shard after shard until there are none.
-    fn all(&mut self, store: &mut Store, job: &Job, place: &ShardStore) -> Result<RunEnd> {
+    /// Registers the devices in all of these places.
+    fn all<'p>(
+        &mut self,
+        store: &mut Store,
+        job: &Job,
+        places: impl Iterator<Item = &'p ShardStore>,
+    ) -> Result<RunEnd> {
+        let mut end = RunEnd::default();
+        for place in places {
+            end.add(self.in_place(store, job, place)?);
+            if end.error.is_some() || self.stop.is_asked() {
+                break;
+            }
+        }
+        Ok(end)
+    }
+
+    /// Registers shard after shard until there are none in this place.
+    fn in_place(&mut self, store: &mut Store, job: &Job, place: &ShardStore) -> Result<RunEnd> {
         let dir = store.dir().to_owned();
         let mut leases = LeasedBatch::of_locked_store(&mut store.ledger)?;
         let mut runner = PhaseRunner::new(&mut store.ledger, job.id, Phase::Register, place, self.stop)?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use base::{Finding, Result};
+use base::Finding;
 use ledger::{Job, View};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -52,6 +52,9 @@ pub struct FleetReport {
     /// Warnings and hints.
     #[serde(skip)]
     pub findings: Vec<Finding>,
+    /// True if the files with a line for each device could not be written.
+    #[serde(skip)]
+    pub lacks_results: bool,
 }
 
 /// The progress of a phase of a job.
@@ -71,6 +74,8 @@ pub struct PhaseReport {
     pub skipped: u64,
     /// Devices that are skipped, because they were revoked.
     pub revoked: u64,
+    /// Devices that are skipped, because they have another certificate now.
+    pub replaced: u64,
     /// The time that this run took for it, in milliseconds.
     pub milliseconds: u64,
 }
@@ -78,31 +83,31 @@ pub struct PhaseReport {
 impl PhaseReport {
     /// The report of issuing: `done` devices of `names` are issued, `now` of them since `begun`.
     pub(crate) fn of_issuing(names: u64, done: u64, now: u64, begun: Instant) -> Self {
-        Self::of_phase(PhaseName::Issue, names.saturating_sub(done), [done, 0, 0], now, 0, begun)
+        Self::of_phase(PhaseName::Issue, names.saturating_sub(done), [done, 0, 0, 0], now, 0, begun)
     }
 
     /// The report of bundling names without certificates: `done` of `names`, `now` of them since `begun`.
     pub(crate) fn of_bundling(names: u64, done: u64, now: u64, begun: Instant) -> Self {
-        Self::of_phase(PhaseName::Bundle, names.saturating_sub(done), [done, 0, 0], now, 0, begun)
+        Self::of_phase(PhaseName::Bundle, names.saturating_sub(done), [done, 0, 0, 0], now, 0, begun)
     }
 
     /// The report of a phase that uses identities, as `count` has it; `now` devices were done since `begun`.
     pub(crate) fn new(phase: PhaseName, names: u64, count: PhaseCount, now: u64, failed: u64, begun: Instant) -> Self {
         let aside = count.done + count.skipped + count.revoked + count.replaced;
         let left = names.saturating_sub(aside);
-        Self::of_phase(phase, left, [count.done, count.skipped, count.revoked], now, failed, begun)
+        Self::of_phase(phase, left, [count.done, count.skipped, count.revoked, count.replaced], now, failed, begun)
     }
 
     fn of_phase(
         phase: PhaseName,
         left: u64,
-        [done, skipped, revoked]: [u64; 3],
+        [done, skipped, revoked, replaced]: [u64; 4],
         now: u64,
         failed: u64,
         begun: Instant,
     ) -> Self {
         let milliseconds = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Self { phase, done, now, failed, left, skipped, revoked, milliseconds }
+        Self { phase, done, now, failed, left, skipped, revoked, replaced, milliseconds }
     }
 }
 
@@ -141,25 +146,29 @@ impl FleetReport {
             results: Vec::new(),
             stopped: None,
             findings: Vec::new(),
+            lacks_results: false,
         }
     }
 
     /// Writes the files with a line for each device of a job: in the requested directory, else next to the shards
-    /// when some failed.
-    ///
-    /// # Errors
-    /// Those of the ledger and of the disk.
-    pub(crate) fn write_results(&mut self, view: &View, job: &Job, wished: Option<&Path>, failed: u64) -> Result<()> {
+    /// when some failed. An error is a finding: the work is done, and the report must not be lost with it.
+    pub(crate) fn write_results(&mut self, view: &View, job: &Job, wished: Option<&Path>, failed: u64) {
         // Without failures the ledger has the same information, and nothing is written without a request.
         let dir = wished.or((failed > 0).then_some(self.out.as_path()));
-        if let Some(dir) = dir.filter(|_| !self.dry_run) {
-            self.results = results::write(view, job, dir)?;
+        let Some(dir) = dir.filter(|_| !self.dry_run) else { return };
+        match results::write(view, job, dir) {
+            Ok(written) => self.results = written,
+            Err(error) => {
+                self.lacks_results = true;
+                self.findings.push(error.into_finding());
+            }
         }
-        Ok(())
     }
 
     /// True if everything is done that was asked for.
     pub fn is_complete(&self) -> bool {
-        self.stopped.is_none() && self.phases.iter().all(|phase| phase.left == 0 && phase.failed == 0)
+        self.stopped.is_none()
+            && !self.lacks_results
+            && self.phases.iter().all(|phase| phase.left == 0 && phase.failed == 0)
     }
 }

@@ -57,6 +57,15 @@ pub(crate) fn check_is_free(view: &View, job: &Job, dir: &Path) -> Result<()> {
         .fix("name another directory, or move the file away"))
 }
 
+/// Makes the directory for the results of a job, before the work of hours whose results it is for.
+///
+/// # Errors
+/// Those of [`check_is_free`], and [`Code::FileUnwritable`].
+pub(crate) fn prepare(view: &View, job: &Job, dir: &Path) -> Result<()> {
+    check_is_free(view, job, dir)?;
+    file::create_writable_dir(dir)
+}
+
 /// Bytes of a file of results that are read to tell whose it is: its first two lines are shorter.
 const HEAD: u64 = 64 << 10;
 

@@ -154,7 +154,8 @@ fn record(
     let place = job::place(store, job, order, Some(&request.issue.destination))?;
     let before = phase::count(&store.ledger, job.id, Phase::Bundle)?;
     let stop = Stop::on(control.stop);
-    let mut progress = ProgressCounter::new("bundling", before.done, job.size, control.tell);
+    let names = job::device_count(&store.ledger, job)?;
+    let mut progress = ProgressCounter::new("bundling", before.done, names, control.tell);
     let mut end = in_pass.record(store, job, &place, &stop, &mut progress)?;
     let counts = phase::count(&store.ledger, job.id, Phase::Bundle)?;
     let mut bundles = BundlesReport::of(&in_pass.bundler, &in_pass.output)?;
@@ -162,12 +163,12 @@ fn record(
     if counts.left == 0 {
         bundles.index = in_pass.output.write_index(attempts(store, job, &place))?;
     }
-    let mut report = FleetReport::of(job, order, Some(&place));
+    let mut report = FleetReport { names, ..FleetReport::of(job, order, Some(&place)) };
     report.bundles = Some(bundles);
     let now = counts.done.saturating_sub(before.done);
     report.findings.append(&mut end.findings);
     report.stopped = end.stopped_to_go_on(&stop, now == 0, "bundling")?;
-    report.phases.push(PhaseReport::new(PhaseName::Bundle, job.size, counts, now, counts.failed, begun));
+    report.phases.push(PhaseReport::new(PhaseName::Bundle, names, counts, now, counts.failed, begun));
     Ok(report)
 }
 
@@ -196,6 +197,8 @@ impl FleetReport {
         self.registration = later.registration.or(self.registration.take());
         self.bundles = later.bundles.or(self.bundles.take());
         self.findings.extend(later.findings);
+        // The later phase has written the whole list, which has what the earlier one lacked.
+        self.lacks_results = later.lacks_results || (self.lacks_results && later.results.is_empty());
         self.stopped = later.stopped;
         if !later.results.is_empty() {
             self.results = later.results;

@@ -216,6 +216,12 @@ impl<'a> PhaseRunner<'a> {
 }
 
 impl RunEnd {
+    /// Adds the end of the work in another place.
+    pub(crate) fn add(&mut self, mut other: Self) {
+        self.error = self.error.take().or(other.error);
+        self.findings.append(&mut other.findings);
+    }
+
     /// The reason why a phase stopped early, for its report; `what` is the phase in words.
     ///
     /// # Errors

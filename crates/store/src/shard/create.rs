@@ -130,6 +130,15 @@ impl ShardStore {
         if dir.is_dir() { check_is_empty(dir) } else { Ok(()) }
     }
 
+    /// Tries that the directory of a new job can be made and written.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub fn try_new(dir: &Path, layout: Layout) -> Result<()> {
+        // The store is open, so it can be written.
+        if layout == Layout::Directories { Ok(()) } else { file::check_writable_dir(dir) }
+    }
+
     /// Whether the ledger has the job that the directory belongs to. A mark of version 1 has only the number of the job.
     fn is_known_to(&self, view: &View) -> Result<bool> {
         let is_it = |job: &Job| match &self.mark.job_uid {

@@ -195,6 +195,10 @@ impl Report for FleetReport {
             if phase.revoked > 0 {
                 write!(out, ", {} skipped because they were revoked", phase.revoked)?;
             }
+            if phase.replaced > 0 {
+                let have = if phase.replaced == 1 { "has" } else { "have" };
+                write!(out, ", {} {have} another certificate now", phase.replaced)?;
+            }
             writeln!(out)?;
         }
         if let Some(registration) = &self.registration {
