@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use base::text::quote;
 use base::{Code, Finding, Result};
 use config::{ClientFormat, Config};
 use ledger::{JobId, Parameters};
@@ -129,6 +130,7 @@ impl Destination {
         // The name is a promise to those who read it: a file `.age` that anyone can open would be believed sealed.
         let promised = self.archive.as_deref().map(packing_of_name).unwrap_or_default();
         let sealed = !self.recipients.is_empty();
+        self.archive.as_deref().map_or(Ok(()), check_ending)?;
         if promised.sealed && !sealed {
             return usage(
                 "the name of the archive ends with .age, but no recipient is given",
@@ -176,6 +178,18 @@ impl Destination {
             (None, Some(archive)) => absolute_parent(archive).map(|archive| ShardStore::parts_of(&archive)),
             (None, None) => Ok(store.to_owned()),
         }
+    }
+}
+
+/// Fails for the name of another kind of archive, such as `.zip`: the file would be a tar that no program expects there.
+fn check_ending(archive: &Path) -> Result<()> {
+    let ending = archive.extension().map(|ending| ending.to_string_lossy().into_owned());
+    match ending.as_deref() {
+        None | Some("tar" | "zst" | "tzst" | "age") => Ok(()),
+        Some(ending) => Err(Code::Usage
+            .error(format!("an archive cannot have a name that ends with {}", quote(&format!(".{ending}"))))
+            .argument("--archive")
+            .fix("use .tar, .tar.zst for a compressed archive, or .tar.age for a sealed one")),
     }
 }
 
@@ -378,6 +392,8 @@ mod tests {
             to(None, None),
             to(Some("x"), Some("y.tar")),
             to(None, Some("y.tar.age")),
+            to(None, Some("y.tar.gz")),
+            to(None, Some("y.zip")),
             with(Layout::Archive),
             with(Layout::Directories),
             zstd,

@@ -3,6 +3,7 @@
 mod bundle;
 mod cancel;
 mod control;
+mod expiry;
 mod in_pass;
 mod issue;
 mod job;

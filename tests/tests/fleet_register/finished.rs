@@ -172,3 +172,67 @@ fn bundles_without_certificates_are_repeated_after_a_kill_at_any_rename() {
     }
     assert!(kills >= 3, "{kills}");
 }
+
+#[test]
+fn a_dry_run_fails_where_the_run_would_and_changes_nothing() {
+    let fleet = Fleet::of(2);
+    fleet.image_parts();
+    let bundle = [&["fleet", "bundle", "--job", "1"], FIRMWARE].concat();
+    fleet.sandbox.ok(&bundle);
+    let other: Vec<&str> =
+        bundle.iter().map(|word| if *word == "broker.example" { "other.example" } else { *word }).collect();
+    fleet.sandbox.fails([&other[..], &["--dry-run"]].concat(), 1, "TBPKI-0280");
+    // A place that is named for a dry run is not recorded.
+    std::fs::rename(fleet.sandbox.join("fleet"), fleet.sandbox.join("moved")).unwrap();
+    let before = fleet.sandbox.text("pki/places/job-1");
+    fleet.register(&["--job", "1", "--dry-run", "--out", "moved"]);
+    assert_eq!(fleet.sandbox.text("pki/places/job-1"), before);
+    std::fs::rename(fleet.sandbox.join("moved"), fleet.sandbox.join("fleet")).unwrap();
+    let tenant = fleet.platform.sign_in();
+    tenant.device_with_certificate("pump-2", "certificate of another pump-2");
+    fleet.register(&["--dry-run"]).ends(4);
+    assert_eq!(fleet.registered(), 0);
+}
+
+#[test]
+fn expired_and_due_certificates_are_named_before_they_reach_devices() {
+    let fleet = Fleet::empty();
+    fleet.image_parts();
+    fleet.issue(&["--count", "5", "--name-pattern", "pump-{}", "--out", "fleet", "--days", "90"]);
+    let aged = |days: u32, names: &str| {
+        let by = days * 86_400;
+        let sql_text = format!(
+            "UPDATE identity SET not_before = not_before - {by}, not_after = not_after - {by} WHERE name IN ({names})"
+        );
+        sql(&fleet.sandbox.join("pki/ledger.db"), &sql_text);
+    };
+    let bundle = [&["fleet", "bundle", "--job", "1"], FIRMWARE].concat();
+    let fresh = fleet.sandbox.ok([&bundle[..], &["--dry-run"]].concat());
+    assert!(!fresh.stderr_text().contains("TBPKI-0047"), "{fresh}");
+    aged(80, "'pump-1'");
+    aged(95, "'pump-2', 'pump-4'");
+    let warned = "2 certificates have expired, and 1 more is due for renewal";
+    for outcome in [fleet.sandbox.ok(&bundle), fleet.tbpki(&["fleet", "register"]).run().ok()] {
+        let outcome = outcome.prints("TBPKI-0047").prints(warned).prints("pump-1, pump-2, pump-4");
+        outcome.prints("tbpki fleet renew --job 1 --due");
+    }
+}
+
+#[test]
+fn the_name_of_another_kind_of_archive_is_refused() {
+    let fleet = Fleet::empty();
+    for name in ["f.tar.gz", "f.zip"] {
+        let issue = ["fleet", "issue", "--count", "1", "--name-pattern", "k-{}", "--archive", name];
+        fleet.sandbox.fails(issue, 2, "TBPKI-0011");
+        assert!(!fleet.sandbox.join(name).exists());
+    }
+    fleet.sandbox.fails(
+        ["fleet", "issue", "--count", "1", "--name-pattern", "k-{}", "--out", "keygen.toml"],
+        1,
+        "TBPKI-0084",
+    );
+    fleet.issue(&["--count", "1", "--name-pattern", "k-{}", "--archive", "f.tar"]);
+    fleet.sandbox.fails(["fleet", "adopt", "f.tar"], 1, "TBPKI-0084").prints("f.tar.parts");
+    let nothing = Fleet::empty();
+    nothing.register(&[]).ends(1).prints("TBPKI-0264").prints("tbpki fleet issue");
+}

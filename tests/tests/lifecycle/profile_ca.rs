@@ -239,7 +239,7 @@ fn open_jobs_below_the_present_generation_come_first() {
     for ca in ["devices-issuing", "devices-root"] {
         sandbox.ok(["ca", "prepare", ca]);
         let outcome = sandbox.fails(["ca", "activate", ca, "--leave-behind"], 1, "TBPKI-0328");
-        outcome.prints("1 open jobs issue below").prints("tbpki fleet issue --resume 1").prints("tbpki fleet cancel 1");
+        outcome.prints("1 open job issues below").prints("tbpki fleet issue --resume 1").prints("tbpki fleet cancel 1");
         let listed = json(&sandbox.ok(["ca", "list", "--json"]));
         let pending = |row: &&Value| row["name"] == ca && row["role"] == "pending";
         assert_eq!(listed["cas"].as_array().unwrap().iter().filter(pending).count(), 1);

@@ -15,6 +15,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::control::RunControl;
+use super::expiry;
 use super::job::{self, JobSelector};
 use super::phase;
 use super::progress::ProgressCounter;
@@ -112,7 +113,10 @@ pub fn bundle(
 ) -> Result<FleetReport> {
     let mut store = workspace.open_store(VERB)?;
     let job = phase::find(&store, request.which, Phase::Bundle, request.pending)?;
-    bundle_job(workspace, &mut store, &job, request, None, control)
+    let expiry = expiry::finding(workspace, &store.ledger, &job)?;
+    let mut report = bundle_job(workspace, &mut store, &job, request, None, control)?;
+    report.findings.extend(expiry);
+    Ok(report)
 }
 
 /// The same for a job that is at hand, with what makes its bundles where that is at hand too.
@@ -129,7 +133,7 @@ pub(crate) fn bundle_job(
     if let Some(dir) = request.results.as_ref().filter(|_| !request.dry_run) {
         results::prepare(&store.ledger, job, dir)?;
     }
-    let place = phase::place(store, job, &order, &request.destination)?;
+    let place = phase::place(store, job, &order, &request.destination, request.dry_run)?;
     if order.packing.sealed {
         return Err(Code::Sealed
             .error("these bundles would need the devices' keys, and those are in an archive for others to open")
@@ -164,6 +168,9 @@ pub(crate) fn bundle_job(
     let others = phase::other_places(store, job, &place)?;
     let places = std::iter::once(&place).chain(&others.found).filter(|_| !request.dry_run);
     let mut redo = request.again;
+    if request.dry_run {
+        examine(store, job, &place, &bundler, request.again)?;
+    }
     for place in places {
         let _lock = place.lock(VERB)?;
         // An archive of bundles is never sealed here: the keys come from an unsealed archive.
@@ -206,6 +213,19 @@ pub(crate) fn bundle_job(
     whole.phases.push(PhaseReport::new(PhaseName::Bundle, whole.names, counts, now, failed, begun));
     whole.write_results(&store.ledger, job, request.results.as_deref(), failed);
     Ok(whole)
+}
+
+/// Fails if a run would fail at its first shard: the bundles that are there have other parameters, or shards are missing.
+fn examine(store: &Store, job: &Job, place: &ShardStore, bundler: &Bundler, again: bool) -> Result<()> {
+    if !again {
+        output::check_common_in(store.dir(), place, bundler)?;
+    }
+    for shard in 0..job.shards {
+        if store.ledger.committed(job.id, shard)?.is_some() {
+            Shard::open(store.dir(), &store.ledger, job.id, shard)?;
+        }
+    }
+    Ok(())
 }
 
 /// The bundler of a job, checked as far as possible before the first device.

@@ -297,7 +297,12 @@ pub(crate) fn issue_job(
     };
     complete(&mut report, store, &job, &place)?;
     report.write_results(&store.ledger, &job, request.results.as_deref(), 0);
-    report.stopped = stopped.map(|finding| finding.fix("run the same command again, or with --resume, to do the rest"));
+    report.stopped = stopped.map(|finding| {
+        finding.fix(match job.renews {
+            true => format!("run the same command again, or `tbpki fleet issue --resume {}`, to do the rest", job.id),
+            false => "run the same command again, or with --resume, to do the rest".to_owned(),
+        })
+    });
     Ok(report)
 }
 

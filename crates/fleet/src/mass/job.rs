@@ -57,7 +57,7 @@ pub(crate) fn find(store: &Store, which: JobSelector, phases: &[Phase], renews: 
     // Several unfinished jobs are ambiguous, and continuing the wrong one would register devices too early.
     match (left.pop(), left.is_empty()) {
         (Some(job), true) => Ok(job),
-        (None, _) => Err(none("every job is done".to_owned()).fix("begin one with --from FILE or --count N")),
+        (None, _) => Err(none("there is no unfinished job".to_owned()).fix("`tbpki fleet issue` makes one")),
         (Some(_), false) => {
             Err(none(format!("several jobs are not done: {}", numbers.join(", "))).fix("name one of them"))
         }

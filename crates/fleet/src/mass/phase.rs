@@ -70,11 +70,17 @@ fn find_any(store: &Store, which: JobSelector, phase: Phase, pending: bool) -> R
     }
 }
 
-/// The place of a job's shards: as requested, or where the store last saw them.
+/// The place of a job's shards: as requested, or where the store last saw them. A dry run does not record it.
 ///
 /// # Errors
 /// [`Code::PlaceMissing`].
-pub(crate) fn place(store: &Store, job: &Job, order: &JobOrder, destination: &Destination) -> Result<ShardStore> {
+pub(crate) fn place(
+    store: &Store,
+    job: &Job,
+    order: &JobOrder,
+    destination: &Destination,
+    dry_run: bool,
+) -> Result<ShardStore> {
     let place = job::place_if_known(store, job, order, destination)?;
     // A directory of another job would let this one look finished.
     let place = place.filter(|place| place.job().is_none_or(|of| of == job.id.number())).ok_or_else(|| {
@@ -82,6 +88,9 @@ pub(crate) fn place(store: &Store, job: &Job, order: &JobOrder, destination: &De
             .error(format!("where the shards of job {} are is not known here", job.id))
             .fix("name it with `--out DIR` or `--archive FILE`")
     })?;
+    if dry_run {
+        return Ok(place);
+    }
     // It is there, so that this only writes down where.
     let owner = OwningJob { job, view: &store.ledger };
     ShardStore::make(store.dir(), &place.dir, order.layout, order.packing, &owner)

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::control::RunControl;
+use super::expiry;
 use super::job::{self, JobSelector};
 use super::phase;
 use super::progress::ProgressCounter;
@@ -108,7 +109,10 @@ pub fn register(
         )),
         _ => error,
     })?;
-    register_job(&connection, &mut store, &job, request, control)
+    let expiry = expiry::finding(workspace, &store.ledger, &job)?;
+    let mut report = register_job(&connection, &mut store, &job, request, control)?;
+    report.findings.extend(expiry);
+    Ok(report)
 }
 
 /// The same for a job and over a connection that are at hand.
@@ -123,7 +127,7 @@ pub(crate) fn register_job(
     if let Some(dir) = request.results.as_ref().filter(|_| !request.dry_run) {
         results::prepare(&store.ledger, job, dir)?;
     }
-    let place = phase::place(store, job, &order, &request.destination)?;
+    let place = phase::place(store, job, &order, &request.destination, request.dry_run)?;
     let begun = Instant::now();
     let before = phase::count(&store.ledger, job.id, Phase::Register)?;
     let stop = Stop::on(control.stop);

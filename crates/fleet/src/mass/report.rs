@@ -55,6 +55,9 @@ pub struct FleetReport {
     /// True if the files with a line for each device could not be written.
     #[serde(skip)]
     pub lacks_results: bool,
+    /// True if the job renews the devices of another one.
+    #[serde(skip)]
+    pub renews: bool,
 }
 
 /// The progress of a phase of a job.
@@ -127,7 +130,7 @@ impl FleetReport {
     /// That of a job before anything was done; `place` is where it goes, as far as that is known.
     pub(crate) fn of(job: &Job, order: &JobOrder, place: Option<&ShardStore>) -> Self {
         let out = place.map_or_else(PathBuf::new, |place| place.dir.clone());
-        Self { job: Some(job.id.number()), ..Self::of_names(job.size, order.layout, out) }
+        Self { job: Some(job.id.number()), renews: job.renews, ..Self::of_names(job.size, order.layout, out) }
     }
 
     /// That of so many names that are no job yet.
@@ -147,6 +150,7 @@ impl FleetReport {
             stopped: None,
             findings: Vec::new(),
             lacks_results: false,
+            renews: false,
         }
     }
 
@@ -163,6 +167,11 @@ impl FleetReport {
                 self.findings.push(error.into_finding());
             }
         }
+    }
+
+    /// True if nothing has failed in a dry run, in which devices are left by its nature.
+    pub fn could_succeed(&self) -> bool {
+        self.stopped.is_none() && self.phases.iter().all(|phase| phase.failed == 0)
     }
 
     /// True if everything is done that was asked for.

@@ -7,6 +7,7 @@ use ledger::{Job, JobId, Phase};
 
 use super::bundle::{BundlesReport, FleetBundleRequest, bundle_job, bundler};
 use super::control::RunControl;
+use super::expiry;
 use super::in_pass::InPassBundler;
 use super::issue::{FleetOutcome, FleetRequest, JobSource, OpenJob, OpenOutcome, Preparation, issue_job, open};
 use super::job;
@@ -91,6 +92,9 @@ pub fn run(
     let (id, order) = (opened.job.id, opened.order.clone());
     let mut report = issue_job(workspace, &mut store, opened, &request.issue, control, in_pass.as_ref())?;
     let job = again(&store, id)?;
+    if register.is_some() || bundle.is_some() {
+        report.findings.extend(expiry::finding(workspace, &store.ledger, &job)?);
+    }
     if let (Some(connection), Some(register)) = (&connection, register)
         // A stopped phase ends the run: registering would continue although the user pressed Ctrl-C.
         && report.stopped.is_none()

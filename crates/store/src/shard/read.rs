@@ -94,7 +94,7 @@ pub fn locate(store: &Path, view: &View, entry: &Entry) -> Result<StoredIdentity
     let source = match shard {
         None => Source::Directories(store.to_owned()),
         Some((job, shard, committed)) => {
-            let place = ShardStore::find(store, &committed.place)?;
+            let place = place_of(store, view, job, &committed.place)?;
             // Sealed parts have no names that this station can read, so the row number decides.
             // A part without names identifies a device by its position.
             let first = view.job(job)?.map_or(0, |job| job.range(shard).0);
@@ -104,6 +104,19 @@ pub fn locate(store: &Path, view: &View, entry: &Entry) -> Result<StoredIdentity
         }
     };
     source.read(store, entry, 0)
+}
+
+/// The place of a shard of a job. The advice for a missing one is a command that records where it is.
+fn place_of(store: &Path, view: &View, job: JobId, id: &str) -> Result<ShardStore> {
+    ShardStore::find(store, id).or_else(|error| {
+        let is_canceled = view.job(job)?.is_some_and(|job| job.canceled_at.is_some());
+        // A canceled job issues nothing more, so that only a later phase can name its place.
+        let command = match is_canceled {
+            true => format!("tbpki fleet register --job {job}"),
+            false => format!("tbpki fleet issue --resume {job}"),
+        };
+        Err(error.fix(format!("record where it is with `{command} --out DIR`, or with `--archive FILE`")))
+    })
 }
 
 /// Fails if a name of the ledger would lead to another directory: a user who can write to the ledger chose it.
@@ -133,7 +146,7 @@ impl Shard {
         let committed = view
             .committed(job, shard)?
             .ok_or_else(|| Code::Internal.error(format!("shard {shard} of job {job} is read and was never issued")))?;
-        let place = ShardStore::find(store, &committed.place)?;
+        let place = place_of(store, view, job, &committed.place)?;
         let entries = view.shard(job, shard)?;
         let source = Source::open(store, &place, Attempt { shard, fence: committed.fence })?;
         Ok(Self { entries, store: store.to_owned(), source })

@@ -73,8 +73,17 @@ impl ShardStore {
     /// The place in `dir`; none where it is none.
     ///
     /// # Errors
-    /// [`Code::FileUnreadable`].
+    /// [`Code::FileUnreadable`]; [`Code::NotADirectory`] for a file.
     pub fn open(dir: &Path) -> Result<Option<Self>> {
+        if dir.is_file() {
+            let parts = Self::parts_of(dir);
+            return Err(Code::NotADirectory.error("this is a file and not a directory of shards").at(dir).fix(
+                match parts.is_dir() {
+                    true => format!("name {}, the directory of the archive's parts", parts.display()),
+                    false => "name a directory".to_owned(),
+                },
+            ));
+        }
         let path = dir.join(MARK);
         let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? else { return Ok(None) };
         Self::parse(dir, &bytes).map(Some)

@@ -151,7 +151,8 @@ fn run_from(
     context.output.findings(report.stopped.clone());
     let failures = report.registration.iter().flat_map(|registration| &registration.failures);
     context.output.findings(failures.filter_map(|device| device.error.clone()));
-    let exit = if report.dry_run || report.is_complete() { Exit::Done } else { Exit::Partly };
+    let is_done = if report.dry_run { report.could_succeed() } else { report.is_complete() };
+    let exit = if is_done { Exit::Done } else { Exit::Partly };
     context.output.result(&report)?;
     Ok(exit)
 }
@@ -236,7 +237,10 @@ impl Report for FleetReport {
         }
         if let (false, Some(job), false) = (self.is_complete(), self.job, self.dry_run) {
             let resume = if self.phases.iter().any(|phase| phase.phase == PhaseName::Issue) {
-                format!(", or with --resume {job}")
+                match self.renews {
+                    true => format!(", or `tbpki fleet issue --resume {job}`"),
+                    false => format!(", or with --resume {job}"),
+                }
             } else {
                 String::new()
             };

@@ -59,6 +59,46 @@ struct Move {
     name: String,
 }
 
+/// The directory with the bundles of a job, and that of what all devices have alike.
+fn directories(store: &Path, place: &ShardStore, chip: &str) -> Result<(PathBuf, PathBuf)> {
+    let dir = match place.layout() {
+        Layout::Directories => return Ok((store.join("devices"), store.join(FIRMWARE).join(chip))),
+        Layout::Shards => place.dir.clone(),
+        Layout::Archive => {
+            let archive = place.archive();
+            bundles_of(&archive.ok_or_else(|| Code::Internal.error("a place without an archive has its bundles"))?)
+        }
+    };
+    let firmware = dir.join(FIRMWARE);
+    Ok((dir, firmware))
+}
+
+/// As [`BundleOutput::check_common`], for a job whose bundles may not have a directory yet.
+///
+/// # Errors
+/// [`Code::OtherBundles`].
+pub(super) fn check_common_in(store: &Path, place: &ShardStore, bundler: &Bundler) -> Result<()> {
+    let (_, firmware) = directories(store, place, bundler.firmware().board().chip.name())?;
+    match file::read_optional(firmware.join(COMMON), FILE_LIMIT)? {
+        Some(bytes) => check_same(&firmware, &bytes, &bundler.common()?),
+        None => Ok(()),
+    }
+}
+
+fn check_same(firmware: &Path, bytes: &[u8], wanted: &BundleDescription) -> Result<()> {
+    let there: Result<BundleDescription, _> = serde_json::from_slice(bytes);
+    if there.as_ref().is_ok_and(|there| there.goes_with(wanted)) {
+        return Ok(());
+    }
+    Err(Code::OtherBundles
+        .error("bundles of this job were made with other parameters")
+        .at(firmware.join(COMMON))
+        .because(
+            "chip, flash, partitions, bootloader, application, broker, network or trust anchors differ from this file",
+        )
+        .fix("use the same parameters as before, or make all of them again with --again"))
+}
+
 impl BundleOutput {
     /// The bundles of the job whose shards lie in `place`, which carry the time `now` in an archive.
     ///
@@ -66,18 +106,10 @@ impl BundleOutput {
     /// What the disk can refuse.
     pub(crate) fn new(store: &Path, place: &ShardStore, packer: Packer, bundler: &Bundler, now: i64) -> Result<Self> {
         let chip = bundler.firmware().board().chip.name().to_owned();
-        let (dir, firmware) = match place.layout() {
-            Layout::Directories => (store.join("devices"), store.join(FIRMWARE).join(&chip)),
-            Layout::Shards => (place.dir.clone(), place.dir.join(FIRMWARE)),
-            Layout::Archive => {
-                let archive = place.archive();
-                let dir = bundles_of(
-                    &archive.ok_or_else(|| Code::Internal.error("a place without an archive has its bundles"))?,
-                );
-                file::create_dir(&dir)?;
-                (dir.clone(), dir.join(FIRMWARE))
-            }
-        };
+        let (dir, firmware) = directories(store, place, &chip)?;
+        if place.layout() == Layout::Archive {
+            file::create_dir(&dir)?;
+        }
         let merged = bundler.is_merged();
         let (layout, dir) = (place.layout(), BulkDir::open(dir)?);
         Ok(Self { layout, dir, firmware, packer, tar: tar::TarWriter::new(now), chip, merged })
@@ -114,7 +146,7 @@ impl BundleOutput {
     /// Fails with [`Code::OtherBundles`] where bundles were made with something else.
     pub(crate) fn check_common(&self, bundler: &Bundler) -> Result<()> {
         match file::read_optional(self.firmware.join(COMMON), FILE_LIMIT)? {
-            Some(bytes) => self.check_same(&bytes, &bundler.common()?),
+            Some(bytes) => check_same(&self.firmware, &bytes, &bundler.common()?),
             None => Ok(()),
         }
     }
@@ -137,18 +169,6 @@ impl BundleOutput {
         set.add("flasher_args.json", image::flasher_args(&image)?.into_bytes(), Mode::Public)?;
         set.add(COMMON, (text + "\n").into_bytes(), Mode::Public)?;
         set.commit().map(drop)
-    }
-
-    fn check_same(&self, bytes: &[u8], wanted: &BundleDescription) -> Result<()> {
-        let there: Result<BundleDescription, _> = serde_json::from_slice(bytes);
-        if there.as_ref().is_ok_and(|there| there.goes_with(wanted)) {
-            return Ok(());
-        }
-        Err(Code::OtherBundles
-            .error("bundles of this job were made with other parameters")
-            .at(self.firmware.join(COMMON))
-            .because("chip, flash, partitions, bootloader, application, broker, network or trust anchors differ from this file")
-            .fix("use the same parameters as before, or make all of them again with --again"))
     }
 
     /// Removes what dead runs have left, which counts for nothing.

@@ -31,15 +31,17 @@ pub(super) fn check_no_open_jobs(store: &Store, ca: &Ca) -> Result<()> {
             Some(profile) => store.ledger.profiles(job.id)?.iter().any(|name| name == profile.as_str()),
             None => false,
         };
-        if is_below || names_it {
+        let renewed_by = order.get("renewed_by").and_then(Value::as_array);
+        let renews = renewed_by.is_some_and(|cas| cas.iter().any(|name| name.as_str() == Some(&issuing.name())));
+        if is_below || names_it || renews {
             open.push(job.id.to_string());
         }
     }
     let Some(first) = open.first() else { return Ok(()) };
     Err(Code::JobsBelowCa
         .error(format!(
-            "{} open jobs issue below the present generation of {}: {}",
-            open.len(),
+            "{} below the present generation of {}: {}",
+            if open.len() == 1 { "1 open job issues".to_owned() } else { format!("{} open jobs issue", open.len()) },
             issuing.name(),
             open.join(", ")
         ))
