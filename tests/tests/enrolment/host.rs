@@ -7,6 +7,7 @@ use tbpki_tests::est::{Service, password, serial, station};
 use tbpki_tests::oracle::openssl;
 use tbpki_tests::{Outcome, Sandbox};
 
+mod files;
 mod other_server;
 mod token;
 mod token_faults;
@@ -123,6 +124,9 @@ fn a_refusal_leaves_the_files_as_they_were() {
     let unknown = ["renew", "--est", &host.url, "--cert", "cert.pem", "--key", "key.pem"];
     let outcome = host.sandbox.fails(unknown, 1, "TBPKI-0376");
     outcome.prints("it leads to none of the roots of this system");
+    let with_user = ["renew", "--est", "https://me:s3cret@localhost:1", "--cert", "cert.pem", "--key", "key.pem"];
+    let outcome = host.sandbox.fails(with_user, 1, "TBPKI-0359");
+    assert!(!outcome.stderr_text().contains("s3cret"), "{outcome}");
     let plain = ["renew", "--est", "http://localhost:1", "--cert", "cert.pem", "--key", "key.pem"];
     let outcome = host.sandbox.tbpki(plain).run();
     assert!(outcome.status != 0 && outcome.stderr_text().contains("https://"), "{outcome}");
@@ -232,11 +236,13 @@ fn a_dry_run_of_a_renewal_reaches_the_server_and_changes_nothing() {
     let host = Host::new(&station, &service);
     host.fetch("gateway-1", &password(&station, "gateway-1")).ok();
     let before = (host.sandbox.read("cert.pem"), host.sandbox.read("key.pem"));
+    fs::remove_file(host.sandbox.join(".lock")).unwrap();
     let dry_run = |url: &str| {
         let files = ["renew", "--est", url, "--cafile", "root.pem", "--cert", "cert.pem", "--key", "key.pem"];
         host.sandbox.tbpki(files.iter().chain(&["--dry-run"])).run()
     };
     dry_run(&host.url).ok().prints("would be renewed");
+    assert!(!host.sandbox.join(".lock").exists(), "the directory may be read-only");
     assert_eq!((host.sandbox.read("cert.pem"), host.sandbox.read("key.pem")), before);
     assert!(!host.sandbox.join("cert.pem.new").exists() && !host.sandbox.join("key.pem.new").exists());
     let outcome = dry_run("https://localhost:1").ends(1);

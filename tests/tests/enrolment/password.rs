@@ -107,6 +107,9 @@ fn a_new_password_takes_the_place_of_the_one_before() {
     let first = format!("a4:cf:12:{}", password(&sandbox, "a4:cf:12"));
     let printed = sandbox.ok(["enroll", "password", "--device", "a4:cf:12", "--out", "pw", "--days", "3"]);
     assert!(printed.stderr_text().contains("is no longer valid"), "{printed}");
+    // A dash is standard output, which a script reads as the password.
+    let dash = sandbox.ok(["enroll", "password", "--device", "a4:cf:13", "--out", "-"]).stdout_text();
+    assert_eq!((dash.lines().count(), dash.trim().len()), (1, 32), "{dash}");
     let second = format!("a4:cf:12:{}", sandbox.text("pw").trim());
     assert!(!printed.stdout_text().contains(sandbox.text("pw").trim()), "{printed}");
     request(&sandbox, "a", "/CN=a4:cf:12");

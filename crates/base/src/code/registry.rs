@@ -786,6 +786,8 @@ codes! {
         "A server or device was issued with `--out`, and its files are copied to that directory with each renewal. The directory is not there, for example because a disk is not mounted. The renewal was made in the store, and the step `install` is open until the directory has its files: the program that reads them goes on with the earlier certificate until that expires. Run the same `tbpki renew` again when the directory is there. If another directory takes its place, name it: `tbpki server --name NAME --out DIR`, or `tbpki client --device NAME --out DIR`."
     380 ListsElsewhere User "Another store writes the revocation lists of the devices' CAs"
         "The list of a CA must have the revocations of all stores that issue with it, so that one store writes it: the one that exported the station bundle. The keygen.toml of the bundle therefore has `write = false` in `[crl]`. `tbpki revoke` at the station records the revocation, takes the certificate from the platform, and prints the commands for the other store. Afterwards, copy the file with the lists to the station: `tbpki revoke --open` finds the certificates on it and ends the open steps. Stations with one shared ledger need none of this: any of them writes the lists, with `write = true`."
+    389 ProgramNotRun User "The program of an unfinished run was not run"
+        "A run of `tbpki enroll fetch` or `tbpki renew --est` was cut off after the files were in their places, or its program (`--after`) has failed. The present run has no program, so it has only removed what that run had left. A service that uses the files may still have the earlier ones: make it load them."
 
     // Mistakes of ours.
     900 Internal Bug "Internal error"

@@ -1,8 +1,9 @@
 //! The files of a host: in place, and staged as FILE.new.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use base::file::{self, FileSet, Mode, WriteOutcome};
+use base::file::{self, BulkDir, FileSet, Lock, Mode, WriteOutcome};
 use base::{Code, Error, Result};
 use identity::files::output::pem_of;
 use pki::key::SigningKey as _;
@@ -11,12 +12,13 @@ use pki::pkcs11::TokenKey;
 use pki::{Algorithm, Certificate};
 use provision::LoginKey;
 use store::ca::KeyLocation;
+use time::OffsetDateTime;
 
 use super::keys::in_file::{self, KeysInFile};
 use super::keys::in_token::{AskForPin, KeysInToken};
 use super::keys::{EarlierKeys, HostKeys, StagedKey, staged_name};
+use super::request::{HostKeyName, HostRequest, Proof};
 use super::server::Identity;
-use super::{HostKeyName, HostRequest};
 
 /// The largest file that is read, in bytes.
 const LIMIT: usize = 1 << 20;
@@ -28,13 +30,18 @@ pub(super) struct Files<'a> {
     keys: Box<dyn HostKeys + 'a>,
     /// Whether the next certificate is for a key that exists.
     same_key: bool,
+    /// Held until the end of the run; `None` in a dry run, which writes nothing, and for a directory that is made yet.
+    _lock: Option<Lock>,
 }
+
+/// How long another run in the same directory is waited for. A program of such a run can take longer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl<'a> Files<'a> {
     /// The files of a request. `ask` is asked for the PIN of a token.
     ///
     /// # Errors
-    /// [`Code::BadValue`] for paths in different directories.
+    /// [`Code::BadValue`] for paths in different directories, [`Code::StoreLocked`] if another run does not end.
     pub(super) fn new(request: &HostRequest, ask: &'a mut AskForPin<'a>) -> Result<Self> {
         let (dir, cert) = split(&request.cert)?;
         let keys: Box<dyn HostKeys + 'a> = match &request.key.location {
@@ -54,9 +61,14 @@ impl<'a> Files<'a> {
             }
             KeyLocation::Elsewhere => return Err(no_key()),
         };
-        // A file set that was cut off is moved into place before its files are read.
-        file::recover(&dir)?;
-        Ok(Self { dir, cert, keys, same_key: request.same_key })
+        let mut lock = None;
+        if !request.dry_run {
+            // Two runs would take each other's staged files for those of a run that was cut off.
+            lock = if dir.is_dir() { Some(Lock::acquire(&dir, verb(&request.proof), PATIENCE)?) } else { None };
+            // A file set that was cut off is moved into place before its files are read.
+            file::recover(&dir)?;
+        }
+        Ok(Self { dir, cert, keys, same_key: request.same_key, _lock: lock })
     }
 
     /// The name of the key's file: of the key itself, or of the file that names the key in its token.
@@ -91,6 +103,24 @@ impl<'a> Files<'a> {
                 .at(path)
                 .fix("renew the certificate with `tbpki renew --est`, or move the file away")),
         }
+    }
+
+    /// Fails if an identity that an earlier run has fetched is not that of the device whose first certificate is asked for.
+    ///
+    /// # Errors
+    /// [`Code::TargetExists`].
+    pub(super) fn check_name(&self, proof: &Proof, fetched: &Identity) -> Result<()> {
+        let (Proof::Password { name, .. } | Proof::Certificate { name, .. }) = proof else { return Ok(()) };
+        let leaf = fetched.leaf();
+        if leaf.common_name().as_ref() == Some(name) {
+            return Ok(());
+        }
+        let [cert, key] = [&self.cert, self.keys.file()].map(staged_name);
+        Err(Code::TargetExists
+            .error(format!("an earlier run has fetched a certificate for another device: {}", leaf.subject()))
+            .at(self.dir.join(&cert))
+            .item(name)
+            .fix(format!("run the command for that device again, or remove {cert} and {key}")))
     }
 
     /// The identity in place, if it is the staged one: a run was interrupted between the move and its end.
@@ -164,6 +194,32 @@ impl<'a> Files<'a> {
             .collect())
     }
 
+    /// Removes earlier certificates of the identity, with their key files, except the latest `keep`. A file is one of them if
+    /// its name ends with a serial number and it holds a certificate with this subject.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) fn remove_beyond(&self, leaf: &Certificate, keep: usize) -> Result<()> {
+        let mut earlier = Vec::new();
+        for name in BulkDir::open(&self.dir)?.names()? {
+            let serial = name.strip_prefix(&self.cert).and_then(|rest| rest.strip_prefix('.'));
+            let Some(serial) = serial.filter(|serial| serial.bytes().all(|byte| byte.is_ascii_hexdigit())) else {
+                continue;
+            };
+            // What cannot be read is not one that a run has put aside.
+            let Ok(chain) = read_chain(&self.dir.join(&name)) else { continue };
+            if let Some(old) = chain.first().filter(|old| old.subject() == leaf.subject()) {
+                earlier.push(Earlier { suffix: serial.to_owned(), serial: old.serial_hex(), from: old.not_before() });
+            }
+        }
+        for Earlier { suffix: serial, .. } in latest_first(earlier, &leaf.serial_hex()).into_iter().skip(keep) {
+            for file in self.keys.earlier_file(&serial).iter().chain([&format!("{}.{serial}", self.cert)]) {
+                file::remove(&self.dir, file)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes keys of earlier certificates from the token, then the staged files, whose content is in place now. The chain
     /// goes last: `tbpki needs-renewal CERT` sees by it that a run was interrupted. `loaded` tells whether the programs of the
     /// host have the new files.
@@ -172,6 +228,38 @@ impl<'a> Files<'a> {
         self.keys.remove_staged()?;
         file::remove(&self.dir, &staged_name(&self.cert))?;
         Ok(earlier)
+    }
+}
+
+/// A certificate that a run has put aside.
+struct Earlier {
+    /// The end of its name: the serial number of the certificate that has taken its place.
+    suffix: String,
+    serial: String,
+    from: OffsetDateTime,
+}
+
+/// Certificates in the order of their use, from the predecessor of the present one on. Those that are not in this line come last,
+/// by their dates.
+fn latest_first(mut earlier: Vec<Earlier>, present: &str) -> Vec<Earlier> {
+    // The dates alone would not do: two certificates can begin in the same second.
+    let mut line = Vec::new();
+    let mut next = present.to_owned();
+    while let Some(found) = earlier.iter().position(|one| one.suffix == next) {
+        let one = earlier.swap_remove(found);
+        next.clone_from(&one.serial);
+        line.push(one);
+    }
+    earlier.sort_by(|one, other| (other.from, &other.suffix).cmp(&(one.from, &one.suffix)));
+    line.extend(earlier);
+    line
+}
+
+/// The verb that holds the lock.
+fn verb(proof: &Proof) -> &'static str {
+    match proof {
+        Proof::Present => "renew --est",
+        Proof::Password { .. } | Proof::Certificate { .. } => "enroll fetch",
     }
 }
 

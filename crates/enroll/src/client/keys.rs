@@ -39,6 +39,10 @@ pub(super) trait HostKeys {
     /// Removes keys that nothing uses any more. `loaded` tells whether the programs of the host have the new files.
     fn remove_earlier(&mut self, leaf: &Certificate, loaded: bool) -> Result<EarlierKeys>;
 
+    /// The file of the key before the certificate with this serial number; `None` if it names a key in a token, and goes when
+    /// that key is removed.
+    fn earlier_file(&self, serial: &str) -> Option<String>;
+
     /// Removes the staged file.
     fn remove_staged(&self) -> Result<()>;
 }

@@ -18,6 +18,9 @@ use rustls::sign::SingleCertAndKey;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use time::OffsetDateTime;
 
+use super::server_url;
+use crate::est::Refusal;
+
 /// The largest answer that is read, in bytes.
 const LIMIT: usize = 64 << 10;
 /// The time for a request with its answer.
@@ -108,13 +111,7 @@ impl Server {
     /// The server at this URL. Its certificate must lead to a root of `cafile`, or of the system.
     pub(super) fn new(url: &str, label: Option<&str>, cafile: Option<&Path>) -> Result<Self> {
         let roots = roots(cafile)?;
-        let url = url.trim_end_matches('/');
-        if !url.starts_with("https://") {
-            return Err(Code::EnrolmentUrl
-                .error("the URL of an enrolment server begins with https://")
-                .item(url)
-                .fix("name the URL without /.well-known, for example https://enroll.example.org:9443"));
-        }
+        let url = server_url::checked(url)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -141,27 +138,33 @@ impl Server {
         let answer = self.send(&url, None, |client| {
             with_request(client.request(Method::POST, &url), csr).basic_auth(name, Some(password.reveal()))
         })?;
-        certificates(&self.accepted(answer)?.body)
+        self.issued(answer)
     }
 
     /// The answer to a first request with a certificate of another CA, for example of a maker.
     pub(super) fn enrol_with(&self, csr: &[u8], proof: &Identity) -> Result<Vec<Certificate>> {
         let url = format!("{}simpleenroll", self.base);
         let answer = self.send(&url, Some(proof), |client| with_request(client.request(Method::POST, &url), csr))?;
-        certificates(&self.accepted(answer)?.body)
+        self.issued(answer)
     }
 
     /// The answer to a request for the next certificate.
     pub(super) fn renew(&self, csr: &[u8], present: &Identity) -> Result<Vec<Certificate>> {
         let url = format!("{}simplereenroll", self.base);
         let answer = self.send(&url, Some(present), |client| with_request(client.request(Method::POST, &url), csr))?;
-        let accepted = self.accepted(answer).map_err(|error| match error.code() {
+        self.issued(answer).map_err(|error| match error.code() {
             Code::EnrolmentRefused if present.leaf().not_after() < OffsetDateTime::now_utc() => error.fix(
                 "the certificate of this host has expired: the operator can allow its renewal ([serve] renew_expired), \
                  or make a one-time password for `tbpki enroll fetch`",
             ),
             _ => error,
-        })?;
+        })
+    }
+
+    /// The certificates of an answer to a signing request.
+    fn issued(&self, answer: Response) -> Result<Vec<Certificate>> {
+        let is_of_key = is_of_key(&answer);
+        let accepted = self.accepted(answer).map_err(|error| if is_of_key { error.fix(ANOTHER_KEY) } else { error })?;
         certificates(&accepted.body)
     }
 
@@ -330,6 +333,21 @@ impl Server {
             .tls_backend_preconfigured(config)
             .build()
             .map_err(|error| internal("there is no HTTP client", &error))
+    }
+}
+
+/// The help for a refusal that another key can avoid.
+const ANOTHER_KEY: &str = "to ask with another key, remove the staged one, KEY.new (CERT.key.new for a key in a token), and run \
+    the command again";
+
+/// Whether a signing request was refused because of its key.
+fn is_of_key(answer: &Response) -> bool {
+    let text = String::from_utf8_lossy(&answer.body);
+    let is_text = |refusal: Refusal| text.trim_end() == refusal.to_string();
+    match answer.status {
+        StatusCode::BAD_REQUEST => true,
+        StatusCode::FORBIDDEN => is_text(Refusal::Denied) || is_text(Refusal::RevokedKey),
+        _ => false,
     }
 }
 

@@ -25,7 +25,7 @@ pub struct RenewArgs {
     #[arg(value_name = "NAME", value_parser = parsed::<DeviceWord>(), add = completion::devices())]
     pub name: Vec<DeviceWord>,
     /// This host, without a store: renew the certificate in --cert at the EST server with this URL, without /.well-known
-    #[arg(long, value_name = "URL", value_parser = text(), requires = "cert", requires = "key", conflicts_with_all = ["due", "within", "register", "keep"])]
+    #[arg(long, value_name = "URL", value_parser = text(), requires = "cert", requires = "key", conflicts_with_all = ["due", "within", "register"])]
     pub est: Option<String>,
     /// With --est: the file of the certificate with its chain
     #[arg(long, value_name = "FILE", requires = "est")]

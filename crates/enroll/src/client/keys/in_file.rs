@@ -70,9 +70,16 @@ impl HostKeys for KeysInFile {
         let name = staged_name(&self.name);
         let path = self.dir.join(&name);
         if path.exists() {
-            return read(&path).map(LoginKey::File).map_err(|error| {
+            let staged = read(&path).map_err(|error| {
                 error.fix("remove the file: it is left of an interrupted run, and nothing uses it yet")
-            });
+            })?;
+            // That of a run whose program has failed is in place already, and another algorithm is asked for in vain if the
+            // staged key decides.
+            let is_in_place = self.in_place().is_ok_and(|key| key.spki_der() == staged.spki_der());
+            if !is_in_place && staged.algorithm() == algorithm {
+                return Ok(LoginKey::File(staged));
+            }
+            file::remove(&self.dir, &name)?;
         }
         let key = PrivateKey::generate(algorithm)?;
         let mut set = FileSet::new(&self.dir);
@@ -97,6 +104,10 @@ impl HostKeys for KeysInFile {
     fn remove_earlier(&mut self, _leaf: &Certificate, _loaded: bool) -> Result<EarlierKeys> {
         // Earlier files are kept, as those of the certificates.
         Ok(EarlierKeys::default())
+    }
+
+    fn earlier_file(&self, serial: &str) -> Option<String> {
+        Some(format!("{}.{serial}", self.name))
     }
 
     fn remove_staged(&self) -> Result<()> {

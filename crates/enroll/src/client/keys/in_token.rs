@@ -193,9 +193,17 @@ impl HostKeys for KeysInToken<'_> {
     }
 
     fn next(&mut self, algorithm: Algorithm, name: &str, present: Option<&Certificate>) -> Result<LoginKey> {
-        let reference = match self.reference(&staged_name(&self.name))? {
+        let staged = match self.staged()? {
+            // Of a run whose program has failed.
+            StagedKey::InPlace | StagedKey::Missing => None,
+            StagedKey::Other => self.reference(&staged_name(&self.name))?,
+        };
+        let reference = match staged {
             Some(reference) => reference,
-            None => self.record(name, present.is_none())?,
+            None => {
+                self.remove_staged()?;
+                self.record(name, present.is_none())?
+            }
         };
         let made = TokenKey::open_or_make(&reference.uri, algorithm, &mut || self.pin.get());
         LoginKey::in_token(made.map_err(|error| without_a_new_key(error, present.is_none()))?)
@@ -240,6 +248,10 @@ impl HostKeys for KeysInToken<'_> {
             }
         }
         Ok(keys)
+    }
+
+    fn earlier_file(&self, _serial: &str) -> Option<String> {
+        None
     }
 
     fn remove_staged(&self) -> Result<()> {

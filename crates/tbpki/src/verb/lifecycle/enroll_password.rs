@@ -17,7 +17,8 @@ pub(crate) fn run(args: &PasswordArgs, context: &mut Context) -> Result<Exit> {
         device: args.device.clone(),
         profile: args.profile.clone(),
         days: args.days.map(config::Days::number),
-        out: args.out.clone(),
+        // The report is standard output: the password alone, or JSON.
+        out: args.out.clone().filter(|path| path.as_os_str() != "-"),
     };
     let report = context.in_workspace(&config, |workspace| make(workspace, &request))?;
     if report.replaces {

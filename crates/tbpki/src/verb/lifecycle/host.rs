@@ -53,6 +53,7 @@ pub(crate) fn fetch(args: &FetchArgs, context: &mut Context) -> Result<Exit> {
         same_key: args.existing_key,
         proof,
         after: hook(&args.after),
+        keep: usize::from(u8::MAX),
         dry_run: false,
     };
     run(&request, args.files.pin_file.as_deref(), context)
@@ -73,6 +74,7 @@ pub(crate) fn renew(args: &RenewArgs, est: &str, context: &mut Context) -> Resul
         same_key: args.same_key,
         proof: Proof::Present,
         after: hook(&args.after),
+        keep: usize::from(args.keep),
         dry_run: args.dry_run,
     };
     run(&request, args.pin_file.as_deref(), context)
@@ -92,8 +94,9 @@ impl Report for HostReport {
         if self.dry_run {
             return writeln!(out, "would be renewed: the server was reached, and the files fit");
         }
+        let what = if self.written { "written " } else { "in place" };
         for path in [&self.cert, &self.key] {
-            writeln!(out, "  written   {}", printable(&path.to_string_lossy()))?;
+            writeln!(out, "  {what}  {}", printable(&path.to_string_lossy()))?;
         }
         for path in &self.kept {
             writeln!(out, "  kept      {}", printable(&path.to_string_lossy()))?;

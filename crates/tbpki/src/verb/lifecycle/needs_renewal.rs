@@ -124,6 +124,10 @@ impl Report for NeedsRenewalReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         let needed = if self.needed { "renewal is needed" } else { "no renewal is needed" };
         let why = if self.ca_revoked { "its CA is revoked, " } else { "" };
-        writeln!(out, "{needed}: {why}{} days left, due from {}", self.days_left, self.due_from)
+        writeln!(out, "{needed}: {why}{} days left, due from {}", self.days_left, self.due_from)?;
+        if self.open {
+            writeln!(out, "  the last renewal is not finished: a step of it, or its program (--after), has failed")?;
+        }
+        Ok(())
     }
 }

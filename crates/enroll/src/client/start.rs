@@ -1,0 +1,130 @@
+//! What a run of the client begins with: a name and its proof, or the identity in place. It asks for the certificate and checks
+//! the answer.
+
+use base::{Code, Result, Secret};
+use pki::key::SigningKey as _;
+use pki::{Algorithm, Certificate, San, Subject};
+use provision::LoginKey;
+use time::OffsetDateTime;
+
+use super::files::Files;
+use super::request::Proof;
+use super::server::{Identity, Server, unexpected};
+
+/// What a run begins with.
+pub(super) enum Start<'a> {
+    /// A name, and what proves it.
+    First { name: &'a str, subject: Subject, proof: FirstProof<'a>, algorithm: Algorithm },
+    /// The identity in place.
+    Renewal(Identity),
+}
+
+/// The proof for a first certificate.
+pub(super) enum FirstProof<'a> {
+    Password(&'a Secret),
+    Certificate(&'a Identity),
+}
+
+impl<'a> Start<'a> {
+    /// What a run begins with: for a first certificate, no identity can be in place.
+    pub(super) fn of(proof: &'a Proof, shown: Option<&'a Identity>, files: &mut Files<'_>) -> Result<Self> {
+        let (name, proof, algorithm) = match (proof, shown) {
+            (Proof::Password { name, password, algorithm }, _) => (name, FirstProof::Password(password), *algorithm),
+            (Proof::Certificate { name, algorithm, .. }, Some(shown)) => {
+                (name, FirstProof::Certificate(shown), *algorithm)
+            }
+            (Proof::Present | Proof::Certificate { .. }, _) => return Ok(Self::Renewal(files.present()?)),
+        };
+        files.check_absent()?;
+        // Before a key is made: a name that no subject can have leaves nothing behind.
+        let subject = Subject::default().with_common_name(name)?;
+        Ok(Self::First { name, subject, proof, algorithm })
+    }
+
+    /// Makes a key, fetches a certificate for it, and stages both. The identity is read from the staged files.
+    pub(super) fn obtain(&self, server: &Server, files: &mut Files<'_>) -> Result<Identity> {
+        let key = match self {
+            Self::First { name, algorithm, .. } => files.next_key(*algorithm, name, None)?,
+            // A renewal keeps what the identity is: other programs of the host may read no other kind of key.
+            Self::Renewal(present) => {
+                let name = present.leaf().common_name().unwrap_or_default();
+                files.next_key(present.key.public().algorithm(), &name, Some(present))?
+            }
+        };
+        let leaf = self.ask(server, &key)?;
+        let new = Identity { chain: vec![leaf], key };
+        self.check(&new)?;
+        let hierarchy = server.ca_certificates()?;
+        files.stage_chain(&chain(new.leaf().clone(), &hierarchy)?)?;
+        // From the disk and not from memory: what is tried out and confirmed is what will be moved into place.
+        files.staged()?.ok_or_else(|| Code::Internal.error("the staged files are not those that were written"))
+    }
+
+    /// Asks for the certificate.
+    fn ask(&self, server: &Server, key: &LoginKey) -> Result<Certificate> {
+        let request = |subject: &[u8], sans: &[San]| pki::signing_request::write(key, subject, sans);
+        let sent = match self {
+            Self::First { name, subject, proof: FirstProof::Password(password), .. } => {
+                server.enrol(&request(subject.to_der(), &[])?, name, password)?
+            }
+            Self::First { subject, proof: FirstProof::Certificate(proof), .. } => {
+                server.enrol_with(&request(subject.to_der(), &[])?, proof)?
+            }
+            Self::Renewal(present) => {
+                let leaf = present.leaf();
+                server.renew(&request(leaf.subject_der(), &leaf.sans())?, present)?
+            }
+        };
+        // An answer holds the issued certificate alone (RFC 7030, section 4.2.3). Some servers add its chain, in any
+        // order.
+        sent.into_iter()
+            .find(|certificate| pki::key::is_same_key(certificate.spki_der(), key.public().spki_der()))
+            .ok_or_else(|| unexpected("none of its certificates is for the key of the request"))
+    }
+
+    /// Fails unless the certificate is usable and the same identity.
+    pub(super) fn check(&self, new: &Identity) -> Result<()> {
+        let leaf = new.leaf();
+        new.key.check_belongs_to(leaf.spki_der())?;
+        let now = OffsetDateTime::now_utc();
+        if now < leaf.not_before() || now > leaf.not_after() {
+            return Err(
+                unexpected("the certificate is not valid now").fix("check the clock of this machine and of the server")
+            );
+        }
+        let present = match self {
+            Self::Renewal(present) => present,
+            Self::First { name, .. } if leaf.common_name().as_deref() == Some(*name) => return Ok(()),
+            Self::First { .. } => {
+                return Err(unexpected(format!("the certificate is for another name: {}", leaf.subject())));
+            }
+        };
+        let same = present.leaf();
+        // By bytes or by text: a CA may write the same name with another type of string.
+        if leaf.subject_der() != same.subject_der() && leaf.subject() != same.subject() {
+            return Err(unexpected("the certificate has another subject than the present one"));
+        }
+        if leaf.der() == same.der() {
+            return Err(unexpected("the server sent the present certificate again"));
+        }
+        Ok(())
+    }
+}
+
+/// The leaf and those between it and a root, from the hierarchy that the server sent.
+fn chain(leaf: Certificate, hierarchy: &[Certificate]) -> Result<Vec<Certificate>> {
+    let mut chain = vec![leaf];
+    // A chain of certificates that sign each other is never longer than all of them.
+    for _ in 0..=hierarchy.len() {
+        let Some(last) = chain.last().filter(|last| !last.is_self_issued()) else { break };
+        let is_issuer = |ca: &&Certificate| last.names_as_issuer(ca) && last.verify_signed_by(ca).is_ok();
+        let Some(issuer) = hierarchy.iter().find(is_issuer) else {
+            return Err(unexpected(format!("its CA certificates do not have the issuer of {}", last.subject())));
+        };
+        if issuer.is_self_issued() {
+            break;
+        }
+        chain.push(issuer.clone());
+    }
+    Ok(chain)
+}

@@ -1,0 +1,143 @@
+//! The files of a host between its runs: those of an earlier run, of another device, and of another run at the same time.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+use tbpki_tests::est::{Service, password, station, station_in};
+use tbpki_tests::{Clock, Outcome, Sandbox};
+use time::macros::datetime;
+
+use super::{Host, needs_renewal};
+
+/// Renews with a program that fails until there is a file "log".
+fn renew(host: &Host) -> Outcome {
+    let program = host.sandbox.join("load");
+    host.sandbox.write("load", "#!/bin/sh\ntest -e log && echo ran >> log\n");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+    fs::set_permissions(host.sandbox.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let files = ["--est", &host.url, "--cafile", "root.pem", "--cert", "cert.pem", "--key", "key.pem"];
+    let after = ["--after", program.to_str().unwrap()];
+    host.sandbox.tbpki(["renew"].iter().chain(&files).chain(&after)).run()
+}
+
+/// The names of files that earlier runs have put aside.
+fn kept(host: &Host) -> Vec<String> {
+    let files = host.sandbox.files().into_iter().map(|file| file.to_string_lossy().into_owned());
+    let is_kept = |file: &String| file.starts_with("cert.pem.") || file.starts_with("key.pem.");
+    files.filter(is_kept).collect()
+}
+
+#[test]
+fn a_program_that_always_fails_does_not_keep_the_certificate_until_its_end() {
+    let clock = Clock::starting_at(datetime!(2027-03-01 08:00 UTC));
+    let station = station_in(Sandbox::new().at(&clock));
+    let service = || Service::start_in(&station, &[], &[("TBPKI_CLIENT_DAYS", "90")]);
+    let first = service();
+    let mut host = Host::of(Sandbox::new().at(&clock), &station, &first);
+    host.fetch("gateway-1", &password(&station, "gateway-1")).ok();
+    renew(&host).ends(4);
+    let serial = host.serial();
+    renew(&host).ends(4).prints("in place  cert.pem");
+    assert_eq!(host.serial(), serial, "it is not due");
+    assert_eq!(first.stop(), 0);
+
+    clock.pass(61);
+    let second = service();
+    host.url.clone_from(&second.url);
+    renew(&host).ends(4).prints("written   cert.pem");
+    assert_ne!(host.serial(), serial);
+    assert_eq!(needs_renewal(&host), 0);
+    let printed = host.sandbox.ok(["needs-renewal", "cert.pem"]).stdout_text();
+    assert!(printed.contains("the last renewal is not finished"), "{printed}");
+
+    // A run without the program ends the earlier one, and prints that no program ran.
+    let serial = host.serial();
+    let outcome = host.renew().ok();
+    assert!(outcome.stderr_text().contains("TBPKI-0389"), "{outcome}");
+    assert_eq!((host.serial(), needs_renewal(&host)), (serial, 1));
+}
+
+#[test]
+fn a_certificate_of_another_device_is_not_installed() {
+    let station = station();
+    let service = Service::start(&station, &[]);
+    let host = Host::new(&station, &service);
+    host.fetch("gateway-1", &password(&station, "gateway-1")).ok();
+    let files = ["cert.pem", "key.pem"];
+    for file in files {
+        host.sandbox.write(format!("{file}.new"), host.sandbox.read(file));
+    }
+    let other = password(&station, "gateway-2");
+    let refused = |host: &Host| {
+        let outcome = host.fetch("gateway-2", &other).ends(1);
+        for text in ["TBPKI-0082", "another device: CN=gateway-1", "remove cert.pem.new and key.pem.new"] {
+            assert!(outcome.stderr_text().contains(text), "{text} is not in {outcome}");
+        }
+    };
+    // Cut off behind the move, and before it.
+    refused(&host);
+    for file in files {
+        fs::remove_file(host.sandbox.join(file)).unwrap();
+    }
+    refused(&host);
+    assert!(!host.sandbox.join("cert.pem").exists() && !host.sandbox.join("key.pem").exists());
+    host.fetch("gateway-1", "none").ok();
+}
+
+#[test]
+fn another_algorithm_takes_the_place_of_a_staged_key_that_was_refused() {
+    let station = station();
+    let service = Service::start(&station, &[]);
+    let host = Host::new(&station, &service);
+    host.sandbox.write("password", password(&station, "gateway-1"));
+    let fetch = |algorithm: &str| {
+        let device = ["enroll", "fetch", "--device", "gateway-1", "--password-file", "password", "--alg", algorithm];
+        host.run(&device)
+    };
+    let outcome = fetch("ed25519").ends(1);
+    assert!(outcome.stderr_text().contains("to ask with another key, remove the staged one"), "{outcome}");
+    fetch("ec-p384").ok();
+    let inspected = host.sandbox.ok(["inspect", "cert.pem", "--json"]).json();
+    assert_eq!(inspected["result"]["files"][0]["items"][0]["algorithm"], "ec-p384", "{inspected}");
+}
+
+#[test]
+fn another_run_in_the_same_directory_is_waited_for() {
+    let station = station();
+    let service = Service::start(&station, &[]);
+    let host = Host::new(&station, &service);
+    host.fetch("gateway-1", &password(&station, "gateway-1")).ok();
+    let serial = host.serial();
+    // It holds the lock until its standard input ends.
+    let mut other = Command::new("flock");
+    other.arg(host.sandbox.join(".lock")).args(["-c", "echo held; cat"]);
+    let mut other = other.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut held = [0; 5];
+    std::io::Read::read_exact(other.stdout.as_mut().unwrap(), &mut held).unwrap();
+    let outcome = host.renew().ends(1);
+    assert!(outcome.stderr_text().contains("TBPKI-0090"), "{outcome}");
+    assert_eq!(host.serial(), serial);
+    drop(other.stdin.take());
+    other.wait().unwrap();
+    host.renew().ok();
+    assert_ne!(host.serial(), serial);
+}
+
+#[test]
+fn as_many_earlier_sets_of_files_are_kept_as_the_option_tells() {
+    let station = station();
+    let service = Service::start(&station, &["--issuances", "100"]);
+    let host = Host::new(&station, &service);
+    host.fetch("gateway-1", &password(&station, "gateway-1")).ok();
+    host.sandbox.write("cert.pem.old", "a file of the user");
+    for _ in 0..3 {
+        host.renew().ok();
+    }
+    let last = host.serial();
+    assert_eq!(kept(&host), [format!("cert.pem.{last}"), "cert.pem.old".to_owned(), format!("key.pem.{last}")]);
+    host.run(&["renew", "--keep", "2"]).ok();
+    assert_eq!(kept(&host).len(), 5);
+    host.run(&["renew", "--keep", "0"]).ok();
+    assert_eq!(kept(&host), ["cert.pem.old"]);
+}
