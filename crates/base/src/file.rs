@@ -46,7 +46,7 @@ pub use output::log::Log;
 pub use output::{OutputTarget, replace, write_note};
 pub use owner::trust::{OwnerTrust, check_own, check_program};
 pub use owner::{Ownership, current_user};
-pub use read::{loose_permissions, read, read_optional, read_secret, read_stdin, read_text, stream};
+pub use read::{loose_permissions, read, read_optional, read_secret, read_stdin, read_stdin_text, read_text, stream};
 pub use recover::{Recovery, recover, recover_and_list};
 pub use remove::remove;
 pub use set::{FileSet, WriteOutcome, WrittenFile, create_dir, create_empty};

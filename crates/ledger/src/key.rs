@@ -118,14 +118,18 @@ impl TryFrom<&[u8]> for SerialNumber {
 impl FromStr for SerialNumber {
     type Err = Error;
 
-    /// Reads hexadecimal digits in any case, with or without colons between the octets.
+    /// Reads hexadecimal digits in any case, with or without colons between the octets, also the line `serial=..` of
+    /// `openssl x509 -serial`.
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || {
             Code::BadValue
                 .error(format!("{text:?} is not a serial number"))
                 .fix("write it in hexadecimal, as `tbpki list --json` and `openssl x509 -serial` show it")
         };
-        let digits: Vec<u8> = text
+        let text_of_openssl =
+            text.trim().split_once('=').filter(|(label, _)| label.trim().eq_ignore_ascii_case("serial"));
+        let digits: Vec<u8> = text_of_openssl
+            .map_or(text, |(_, number)| number)
             .trim()
             .chars()
             // `openssl x509 -text` separates the octets of long serial numbers by colons.
@@ -169,12 +173,12 @@ mod tests {
     #[test]
     fn a_serial_is_read_as_it_is_shown() {
         let serial = SerialNumber::new(&[0x0A, 0xFF, 1]).unwrap();
-        for text in ["0AFF01", "aff01", "0a:ff:01", " 00000AFF01 "] {
+        for text in ["0AFF01", "aff01", "0a:ff:01", " 00000AFF01 ", "serial=0AFF01\n", "Serial = 0AFF01"] {
             assert_eq!(text.parse::<SerialNumber>().unwrap(), serial, "{text}");
         }
         // 42 digits are 21 octets, one more than a serial number has.
         let long = "1".repeat(42);
-        for text in ["", ":", "0x0A", "12 34", "G", "ü", long.as_str()] {
+        for text in ["", ":", "0x0A", "12 34", "serial=", "number=0A", "G", "ü", long.as_str()] {
             assert_eq!(text.parse::<SerialNumber>().unwrap_err().code(), Code::BadValue, "{text}");
         }
     }

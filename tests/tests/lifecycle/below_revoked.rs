@@ -96,6 +96,34 @@ fn an_open_step_of_an_earlier_generation_is_in_the_list() {
     assert_eq!(rows(&["--all"]), [(json!(1), json!(["platform"])), (json!(2), json!(null))]);
 }
 
+/// Each revoked certificate has the advice for its kind.
+#[test]
+fn what_is_verified_with_lists_names_the_verb_that_replaces_it() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["client", "a"]);
+    let crl = |args: &[&str]| sandbox.ok([&["crl"], args].concat());
+    crl(&[]);
+    sandbox.ok(["revoke", "a"]);
+    let verify = |chain: &str| sandbox.tbpki(["verify", chain, "--crl", "pki/devices-crl.pem"]).run();
+    verify("pki/devices/a/chain.pem").ends(3).prints("TBPKI-0062").prints("`tbpki client --device NAME`");
+    sandbox.ok(["revoke", "--ca", "devices-issuing"]);
+    let text = verify("pki/ca/devices-issuing/cert.pem").ends(3).prints("TBPKI-0062").prints("`tbpki ca prepare`");
+    assert!(!format!("{text}").contains("tbpki client"), "{text}");
+}
+
+#[test]
+fn the_gate_of_the_lists_names_the_peers_of_the_hierarchy() {
+    let sandbox = Sandbox::with_store();
+    // The lists of servers exist once one of them was revoked.
+    sandbox.ok(["server", "--name", "tb.example", "--only-given-names"]);
+    sandbox.ok(["revoke", "--server", "tb.example"]);
+    for (ca, peers) in [("server-issuing", "every server below"), ("devices-issuing", "every device below")] {
+        sandbox.ok(["crl"]);
+        sandbox.ok(["ca", "prepare", ca]);
+        sandbox.fails(["ca", "activate", ca, "--leave-behind"], 1, "TBPKI-0321").prints(peers);
+    }
+}
+
 #[test]
 fn a_replaced_root_has_no_note_that_its_present_generation_could_be_revoked() {
     let sandbox = Sandbox::with_store();

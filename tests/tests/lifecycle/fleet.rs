@@ -123,6 +123,8 @@ fn the_renewals_of_a_fleet_come_into_use_without_a_platform() {
     age_all(&sandbox);
     sandbox.ok(["fleet", "renew", "--job", "1", "--due", "--out", "r1"]).prints("3 of 3");
     sandbox.ok(["fleet", "renew", "--job", "1", "--due", "--out", "r2"]).prints("3 renewed and not in use yet");
+    // Its files are in a shard. The number is that of the first job, which `fleet renew` takes.
+    sandbox.fails(["renew", "f-1"], 1, "TBPKI-0305").prints("`tbpki fleet renew --job 1 --out DIR`");
     // `--register` is not dropped without a word.
     let refused = sandbox.tbpki(["renew", "f-1", "--register"]).run().ends(4);
     refused.prints("TBPKI-0305").prints("tbpki register --pending f-1");
@@ -133,6 +135,7 @@ fn the_renewals_of_a_fleet_come_into_use_without_a_platform() {
     sandbox.ok(["register", "--pending", "f-1", "--dry-run"]);
     assert_eq!(roles("f-1"), ["current", "pending"]);
     sandbox.ok(["register", "--pending", "f-1"]);
+    sandbox.fails(["renew", "f-1"], 1, "TBPKI-0305").prints("`tbpki fleet renew --job 1 --out DIR`");
     assert_eq!(roles("f-1"), ["superseded", "current"]);
     // Again: nothing changes.
     let again = json(&sandbox.ok(["register", "--pending", "f-1", "--json"]));

@@ -9,7 +9,7 @@ use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 use serde_json::json;
 use tbpki_tests::Snapshot;
-use tbpki_tests::forge::age;
+use tbpki_tests::forge::{age, sql};
 
 use crate::renew::{DEVICE, leaf};
 use crate::scene::{IMAGE, Scene, json, write_image_files};
@@ -220,4 +220,19 @@ fn the_devices_of_a_job_are_registered_with_their_renewals() {
     // The same again finds nothing to do.
     let again = scene.json(&["register", "--pending", "--job", "1"]);
     assert_eq!((&again["registered"], &again["devices"]), (&json!(0), &json!([])));
+}
+
+/// The advice of the error works: the device is on the platform afterwards.
+#[test]
+fn a_device_that_the_platform_has_lost_is_registered_first() {
+    let scene = Scene::new();
+    scene.ok(&["client", "--device", "pump-1", "--days", "90"]);
+    sql(&scene.sandbox.join(LEDGER), "UPDATE identity SET registered_at = 1 WHERE name = 'pump-1'");
+    age(&scene.sandbox.join(LEDGER), "pump-1", 80);
+    scene.ok(&["renew", "--device", "pump-1", "--due"]);
+    let lost = scene.tbpki(REGISTER).run().ends(1).prints("TBPKI-0134");
+    lost.prints("`tbpki register --device pump-1` makes the device");
+    scene.ok(&["register", "--device", "pump-1"]);
+    scene.ok(REGISTER);
+    assert_eq!(roles(&scene, "pump-1"), ["superseded", "current"]);
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 use tb_sim::{CredentialsType, Fault, FaultKind};
-use tbpki_tests::{Sandbox, Snapshot};
+use tbpki_tests::{Sandbox, Snapshot, Tool};
 
 use crate::scene::{IMAGE, Scene, json, verify, write_image_files};
 
@@ -179,6 +179,28 @@ fn the_crl_verb_finishes_the_step_of_the_lists() {
 }
 
 #[test]
+fn lists_have_a_byte_order_mark_or_come_from_standard_input() {
+    let sandbox = Sandbox::with_store();
+    for device in ["a", "b", "c"] {
+        sandbox.ok(["client", "--device", device]);
+    }
+    let done = |report: &Value| report["revoked"][0]["done"].clone();
+    // As Notepad and spreadsheets write it.
+    sandbox.write("names.txt", "\u{feff}a\r\n");
+    let revoked = json(&sandbox.ok(["revoke", "--file", "names.txt", "--json"]));
+    assert_eq!(done(&revoked), "revoked");
+    let input = sandbox.tbpki(["revoke", "--file", "-", "--json"]).stdin("b\n").run().ok();
+    assert_eq!(done(&json(&input)), "revoked");
+    // The line that `openssl x509 -serial` prints.
+    let shown = Tool::new("openssl").args(["x509", "-noout", "-serial", "-in", "pki/devices/c/cert.pem"]);
+    let serial = shown.directory(sandbox.path()).run().ok().stdout_text();
+    assert!(serial.starts_with("serial="), "{serial}");
+    sandbox.write("serials.txt", format!("\u{feff}{serial}"));
+    assert_eq!(done(&json(&sandbox.ok(["revoke", "--serial-file", "serials.txt", "--dry-run", "--json"]))), "planned");
+    assert_eq!(done(&json(&sandbox.ok(["revoke", "--serial", serial.trim(), "--json"]))), "revoked");
+}
+
+#[test]
 fn a_list_of_names_is_taken_as_a_whole_or_not_at_all() {
     let sandbox = Sandbox::with_store();
     for device in ["a", "b", "c"] {
@@ -186,7 +208,7 @@ fn a_list_of_names_is_taken_as_a_whole_or_not_at_all() {
     }
     let before = Snapshot::of(sandbox.path());
     sandbox.write("unknown.txt", "a\nunknown\n");
-    sandbox.fails(["revoke", "--file", "unknown.txt"], 1, "TBPKI-0096");
+    sandbox.fails(["revoke", "--file", "unknown.txt"], 1, "TBPKI-0096").prints("unknown.txt:2").prints("(line 2)");
     sandbox.write("wrong.txt", "a\n../b\n");
     // A name is also a directory in the store, so a path in its place must not get that far.
     sandbox.fails(["revoke", "--file", "wrong.txt"], 1, "TBPKI-0025").prints("wrong.txt:2");

@@ -669,7 +669,7 @@ codes! {
     320 CaNotConfirmed User "Not every peer is known to have the new CA"
         "Devices that do not trust the new root of the servers would refuse the servers, and brokers that do not know the new CA of the devices would refuse the devices. A broker counts when `tbpki check` saw the new CA among the issuers that it names; devices and brokers count when an operator states it: `tbpki ca confirm`. Revoked, retired and expired identities do not count. `tbpki ca activate --leave-behind` writes the list of those left and goes on. Nothing was changed."
     321 ListMissing User "The revocation lists lack the new CA"
-        "A broker that reads a file with revocation lists refuses every certificate whose CA has no list in it. `tbpki crl` writes the lists of all generations, also of one that is prepared. Make the brokers read the file before the new CA signs. Nothing was changed."
+        "A peer that reads a file with revocation lists refuses every certificate whose CA has no list in it: brokers those of devices, clients those of servers. `tbpki crl` writes the lists of all generations, also of one that is prepared. Make the peers read the file before the new CA signs. Nothing was changed."
     322 KeyInToken User "The key of the CA is in a token"
         "The next generation of a CA has a key in a file of the store. A CA whose key is in a token was meant to keep it there, so tbpki does not continue with a file. Nothing was changed."
     323 ProfileCaInUse User "Devices depend on the CA of their profile"

@@ -57,7 +57,19 @@ pub fn stream(path: &Path) -> Result<impl Read + Send + use<>> {
 /// [`Code::FileUnreadable`], also when it is not UTF-8.
 pub fn read_text(path: impl AsRef<Path>, limit: usize) -> Result<String> {
     let path = path.as_ref();
-    String::from_utf8(read(path, limit)?).map_err(|error| {
+    text_of(read(path, limit)?, path)
+}
+
+/// Reads standard input of at most `limit` bytes as text.
+///
+/// # Errors
+/// As [`read_text`].
+pub fn read_stdin_text(limit: usize) -> Result<String> {
+    text_of(read_stdin(limit)?.to_vec(), Path::new("-"))
+}
+
+fn text_of(bytes: Vec<u8>, path: &Path) -> Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         // The line helps more than the offset that the standard library reports.
         let line = 1 + error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count();

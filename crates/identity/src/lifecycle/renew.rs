@@ -36,7 +36,7 @@ pub use fetched::{earlier_copies, is_fetched, with_holder};
 pub use outdated::{outdated, remove_outdated};
 pub use pending::{Installed, PendingFiles, install};
 pub use prune::prune;
-use recorded::{RecordedRequest, chain_file, copies, recorded};
+use recorded::{RecordedRequest, chain_file, copies, first_job, recorded};
 pub use rule::{RenewalRule, due_from};
 
 /// The way in which an identity is renewed.
@@ -265,12 +265,15 @@ fn parameters(workspace: &Workspace<'_>, entry: &Entry, leaf: &Certificate, ca: 
 fn leaf(workspace: &Workspace<'_>, entry: &Entry, asked: &RecordedRequest) -> Result<Certificate> {
     let dir = identity_dir(workspace.store_dir(), entry.key.kind, &entry.key.name);
     let file = dir.join(chain_file(entry.key.kind, asked));
-    let missing = || {
-        not_renewable(&entry.key.name)
-            .because(format!("{} is not there", file.display()))
-            .fix("only identities with files in the store are renewed; for others, use `--force` with the verb that issued them")
+    let Some(bytes) = file::read_optional(&file, FILE_LIMIT)? else {
+        let missing = not_renewable(&entry.key.name).because(format!("{} is not there", file.display()));
+        return Err(match first_job(&workspace.view()?, entry)? {
+            Some(job) => missing.fix(format!("its files are those of a job: run `tbpki fleet renew --job {job} --out DIR`")),
+            None => missing.fix(
+                "only identities with files in the store are renewed; for others, use `--force` with the verb that issued them",
+            ),
+        });
     };
-    let bytes = file::read_optional(&file, FILE_LIMIT)?.ok_or_else(missing)?;
     let leaf = PemBundle::parse(&bytes).map_err(|error| error.at(&file))?.certificates.into_iter().next();
     let leaf = leaf.ok_or_else(|| Code::CertificateUnreadable.error("the file has no certificate").at(&file))?;
     // Subject and names are taken from this leaf: those of another certificate would be renewed with it.

@@ -4,7 +4,7 @@ use base::{Code, Finding};
 
 use super::request::VerifyRequest;
 use crate::read::certificate::distribution::{ALL_REASONS, DistributionPoint, Scope};
-use crate::read::certificate::{Certificate, GeneralName, KeyUsage, name};
+use crate::read::certificate::{Certificate, ExtendedKeyUsage, GeneralName, KeyUsage, name};
 use crate::read::crl::Crl;
 
 /// What the lists say about the certificate at `place` of a path. Nothing, when no lists were given, or when its issuer
@@ -44,7 +44,8 @@ pub(super) fn check<'a>(
             && entry.reason != Some("removeFromCRL")
         {
             let reason = entry.reason.map_or(String::new(), |reason| format!(", because of {reason}"));
-            return Some(Code::Revoked.fault(format!("it was revoked on {}{reason}", entry.since.date())));
+            let finding = Code::Revoked.fault(format!("it was revoked on {}{reason}", entry.since.date()));
+            return Some(finding.fix(replacement(certificate)));
         }
     }
     if covered == ALL_REASONS {
@@ -57,6 +58,18 @@ pub(super) fn check<'a>(
     let finding =
         if is_in_question { Code::RevocationUnknown.fault(what) } else { Code::RevocationUnknown.warning(what) };
     Some(finding.because(why))
+}
+
+/// What takes the place of a revoked certificate.
+fn replacement(certificate: &Certificate) -> &'static str {
+    let is_for = |usage| certificate.extended_key_usages().is_some_and(|usages| usages.contains(&usage));
+    if certificate.is_ca() {
+        "replace the CA with `tbpki ca prepare` and `tbpki ca activate`, then renew what it has issued"
+    } else if is_for(ExtendedKeyUsage::ServerAuth) && !is_for(ExtendedKeyUsage::ClientAuth) {
+        "issue a new generation with `tbpki server --name NAME --force`"
+    } else {
+        "issue a new generation with `tbpki client --device NAME`"
+    }
 }
 
 /// The reasons for revocation about which the list tells for this certificate; none, when it is outside of its scope.

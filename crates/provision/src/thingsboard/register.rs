@@ -237,8 +237,12 @@ impl ThingsBoard {
     /// The error of a device that must exist and does not, with the command that makes it.
     fn not_to_create(&self, wanted: &DesiredDevice) -> Error {
         self.no_device(&wanted.name).fix(match wanted.credential {
-            DeviceCredential::AccessToken(_) => "compare the name, capitals included; --create makes the device",
-            _ => "compare the name, capitals included; --register and `tbpki register` make devices",
+            DeviceCredential::AccessToken(_) => "compare the name, capitals included; --create makes the device".to_owned(),
+            _ => format!(
+                "compare the name, capitals included; `tbpki register --device {}` makes the device, with --again if it was \
+                 unregistered",
+                wanted.name
+            ),
         })
     }
 }

@@ -130,10 +130,10 @@ pub struct RevokeArgs {
     /// The certificate with this serial number, in hexadecimal (repeat or separate by commas)
     #[arg(long, value_name = "N", value_parser = parsed::<SerialNumber>(), value_delimiter = ',')]
     pub serial: Vec<SerialNumber>,
-    /// The certificates whose serial numbers are in FILE, one on each line
+    /// The certificates whose serial numbers are in FILE, one on each line (`-` for standard input)
     #[arg(long, value_name = "FILE")]
     pub serial_file: Option<PathBuf>,
-    /// The devices that FILE names, one on each line
+    /// The devices that FILE names, one on each line (`-` for standard input)
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// The certificates that this job has issued

@@ -23,8 +23,15 @@ pub enum Targets {
     Devices(Vec<DeviceName>),
     /// The same for servers.
     Servers(Vec<String>),
-    /// The devices that a file names, one on each line. Empty lines and lines that begin with `#` are skipped.
+    /// The devices that a file names, or standard input as `-`, one on each line. Empty lines and lines that begin with `#` are skipped.
     File(PathBuf),
+    /// The devices of such a file, each with its line.
+    Listed {
+        /// The file.
+        path: PathBuf,
+        /// The lines, from 1, and the devices.
+        names: Vec<(usize, DeviceName)>,
+    },
     /// The certificates with these serial numbers.
     Serials {
         /// The serial numbers.
@@ -65,9 +72,18 @@ impl Targets {
     /// Those of reading the file.
     pub(super) fn read(&self) -> Result<Self> {
         Ok(match self {
-            Self::File(path) => Self::Devices(names(path)?),
+            Self::File(path) => Self::Listed { path: path.clone(), names: lines(path, "name")? },
             other => other.clone(),
         })
+    }
+
+    /// The devices that are named.
+    fn devices(&self) -> Vec<&str> {
+        match self {
+            Self::Devices(names) => names.iter().map(DeviceName::as_str).collect(),
+            Self::Listed { names, .. } => names.iter().map(|(_, name)| name.as_str()).collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// The devices that are named and have a one-time password that is not spent, or a request.
@@ -75,11 +91,10 @@ impl Targets {
     /// # Errors
     /// Those of the database.
     pub(super) fn with_open_enrolment(&self, view: &View) -> Result<Vec<String>> {
-        let Self::Devices(names) = self else { return Ok(Vec::new()) };
         let mut open = Vec::new();
-        for name in names {
-            if view.has_open_enrolment(name.as_str())? {
-                open.push(name.as_str().to_owned());
+        for name in self.devices() {
+            if view.has_open_enrolment(name)? {
+                open.push(name.to_owned());
             }
         }
         Ok(open)
@@ -100,10 +115,8 @@ impl Targets {
         let listed = match self {
             Self::Devices(names) => of_names(view, Kind::Device, names.iter().map(DeviceName::as_str), now, enrolling),
             Self::Servers(names) => of_names(view, Kind::Server, names.iter().map(String::as_str), now, &[]),
-            Self::File(path) => {
-                let names = names(path)?;
-                of_names(view, Kind::Device, names.iter().map(DeviceName::as_str), now, enrolling)
-            }
+            Self::File(path) => return Err(Code::Internal.error(format!("{} is not read yet", path.display()))),
+            Self::Listed { path, names } => of_list(view, path, names, now, enrolling),
             Self::Serials { serials, issuer } => by_serials(view, serials, issuer.as_deref()),
             Self::NotInLedger { serials, issuer } => {
                 // In a dry run, the ledger has only some of them.
@@ -166,6 +179,23 @@ fn of_station(view: &View, station: &str) -> Result<Parts> {
     Ok(Parts::Shards { shards, host: Some(station.to_owned()) })
 }
 
+/// The devices that a file names.
+fn of_list(
+    view: &View,
+    path: &Path,
+    names: &[(usize, DeviceName)],
+    now: OffsetDateTime,
+    enrolling: &[String],
+) -> Result<Vec<Entry>> {
+    let found = find(view, Kind::Device, names.iter().map(|(_, name)| name.as_str()), now, enrolling)?;
+    // In the order of the file, and each with its line.
+    let mut missing = names.iter().filter(|(_, name)| found.missing.contains(name.as_str())).peekable();
+    let Some((line, _)) = missing.peek() else { return Ok(found.entries) };
+    let position = *line;
+    let missing: Vec<String> = missing.map(|(line, name)| format!("{} (line {line})", quote(name.as_str()))).collect();
+    Err(unknown(Kind::Device, &missing).at(path).position(position, 1))
+}
+
 fn of_names<'a>(
     view: &View,
     kind: Kind,
@@ -173,18 +203,40 @@ fn of_names<'a>(
     now: OffsetDateTime,
     enrolling: &[String],
 ) -> Result<Vec<Entry>> {
+    let found = find(view, kind, names, now, enrolling)?;
+    // All or nothing: a list with a typing error in it was perhaps not the list that was meant.
+    if found.missing.is_empty() {
+        return Ok(found.entries);
+    }
+    let missing: Vec<String> = found.missing.iter().map(|name| quote(name).to_string()).collect();
+    Err(unknown(kind, &missing))
+}
+
+/// The generations of names, and the names that the ledger does not have.
+struct Found {
+    entries: Vec<Entry>,
+    missing: BTreeSet<String>,
+}
+
+/// Finds names. Those of `enrolling` need no certificate: what would lead to one is taken back.
+fn find<'a>(
+    view: &View,
+    kind: Kind,
+    names: impl Iterator<Item = &'a str>,
+    now: OffsetDateTime,
+    enrolling: &[String],
+) -> Result<Found> {
     let enrolling: BTreeSet<&str> = enrolling.iter().map(String::as_str).collect();
     // A name twice in a list is one device, and is reported once.
     let names: BTreeSet<&str> = names.collect();
-    let (mut entries, mut missing) = (Vec::new(), Vec::new());
+    let (mut entries, mut missing) = (Vec::new(), BTreeSet::new());
     for name in names {
         let issued = view.history(kind, name)?.into_iter().filter(|entry| entry.fingerprint.is_some());
         // A void row never had a certificate in the field, but its serial number is used up.
         let issued: Vec<Entry> = issued.filter(|entry| entry.role != Role::Void).collect();
         let Some(last) = issued.last().cloned() else {
-            // It has no certificate yet, and what would lead to one is taken back.
             if !enrolling.contains(name) {
-                missing.push(name.to_owned());
+                missing.insert(name.to_owned());
             }
             continue;
         };
@@ -195,8 +247,7 @@ fn of_names<'a>(
         }
         entries.extend(valid);
     }
-    // All or nothing: a list with a typing error in it was perhaps not the list that was meant.
-    if missing.is_empty() { Ok(entries) } else { Err(unknown(kind, &missing)) }
+    Ok(Found { entries, missing })
 }
 
 fn by_serials(view: &View, serials: &[SerialNumber], issuer: Option<&str>) -> Result<Vec<Entry>> {
@@ -250,24 +301,23 @@ pub(super) fn can_be_revoked(entry: &Entry, now: OffsetDateTime) -> bool {
 /// # Errors
 /// Those of reading the file, and the line that is wrong.
 pub fn serials(path: &Path) -> Result<Vec<SerialNumber>> {
-    lines(path, "serial number")
+    Ok(lines(path, "serial number")?.into_iter().map(|(_, serial)| serial).collect())
 }
 
-/// The names in a file.
-fn names(path: &Path) -> Result<Vec<DeviceName>> {
-    lines(path, "name")
-}
-
-/// What a file has on each line. Empty lines and lines that begin with `#` are skipped.
-fn lines<T: FromStr<Err = Error>>(path: &Path, what: &str) -> Result<Vec<T>> {
-    let text = file::read_text(path, LIMIT)?;
+/// What a file has on each line, with the number of the line. Empty lines and lines that begin with `#` are skipped.
+fn lines<T: FromStr<Err = Error>>(path: &Path, what: &str) -> Result<Vec<(usize, T)>> {
+    let text = match path == Path::new("-") {
+        true => file::read_stdin_text(LIMIT)?,
+        false => file::read_text(path, LIMIT)?,
+    };
     let mut read = Vec::new();
-    for (index, line) in text.lines().enumerate() {
+    // Programs of Windows write a byte order mark, as in the lists of `fleet issue --from`.
+    for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        read.push(line.parse::<T>().map_err(|error| error.at(path).position(index + 1, 1))?);
+        read.push((index + 1, line.parse::<T>().map_err(|error| error.at(path).position(index + 1, 1))?));
     }
     if read.is_empty() {
         let fix = format!("write one {what} on each line");
@@ -276,9 +326,9 @@ fn lines<T: FromStr<Err = Error>>(path: &Path, what: &str) -> Result<Vec<T>> {
     Ok(read)
 }
 
-/// The error for names that the ledger does not have.
+/// The error for names that the ledger does not have, each in quotes.
 fn unknown(kind: Kind, names: &[String]) -> Error {
-    let first: Vec<String> = names.iter().take(10).map(|name| format!("{}", quote(name))).collect();
+    let first: Vec<&str> = names.iter().take(10).map(String::as_str).collect();
     let count = names.len();
     let what = if count == 1 {
         format!("the store has no {kind} {}", first.concat())

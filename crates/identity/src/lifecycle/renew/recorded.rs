@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base::file::{self, FileSet, Ownership};
 use base::{Code, Result};
-use ledger::{Entry, Kind};
+use ledger::{Entry, Kind, View};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use store::FILE_LIMIT;
@@ -38,6 +38,19 @@ pub(super) fn recorded<T: DeserializeOwned>(entry: &Entry) -> Result<T> {
     serde_json::from_str(entry.parameters.as_str()).map_err(|error| {
         Code::LedgerUnreadable.error("the parameters of an identity are damaged").caused_by(error).item(&entry.key.name)
     })
+}
+
+/// The number of the job that has issued a device first: the one that `tbpki fleet renew` takes. `None` for an identity that
+/// was issued by itself.
+pub(super) fn first_job(view: &View, entry: &Entry) -> Result<Option<u64>> {
+    /// The part of a job's parameters that names the job whose devices it renews.
+    #[derive(Deserialize)]
+    struct Renews {
+        renews: Option<u64>,
+    }
+    let Some((id, _)) = entry.job else { return Ok(None) };
+    let order = view.job(id)?.and_then(|job| serde_json::from_str::<Renews>(job.parameters.as_str()).ok());
+    Ok(Some(order.and_then(|order| order.renews).unwrap_or(id.number())))
 }
 
 /// The file with the chain, leaf first.

@@ -297,6 +297,12 @@ fn check_list(workspace: &Workspace<'_>, ca: &Ca, next: &CaGeneration) -> Result
     Err(Code::ListMissing
         .error(format!("the file has no revocation list of generation {} of {}", next.number, ca.name()))
         .at(path)
-        .because("brokers that read this file would refuse every device below the new CA")
-        .fix("run `tbpki crl`, make the brokers read the file, then activate"))
+        .because(match ca.hierarchy() {
+            Hierarchy::Devices => "brokers that read this file would refuse every device below the new CA",
+            Hierarchy::Server => "clients that read this file would refuse every server below the new CA",
+        })
+        .fix(match ca.hierarchy() {
+            Hierarchy::Devices => "run `tbpki crl`, make the brokers read the file, then activate",
+            Hierarchy::Server => "run `tbpki crl`, make the clients read the file, then activate",
+        }))
 }
