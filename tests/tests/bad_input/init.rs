@@ -101,7 +101,7 @@ fn converted_passwords_are_where_keygen_toml_names_them() {
     let sandbox = Sandbox::new();
     sandbox.write("keygen.properties", "SERVER_KEYSTORE_PASSWORD=server_ks_password\n");
     let init = ["init", OPEN, "--from", "keygen.properties"];
-    sandbox.tbpki(&init).env("TBPKI_STORE", "st").run().ok().prints("base64 > st/secrets/$f)");
+    sandbox.tbpki(init).env("TBPKI_STORE", "st").run().ok().prints("base64 > st/secrets/$f)");
     assert!(sandbox.text("keygen.toml").contains("{ file = \"st/secrets/server-keystore\" }"));
     let server = ["server", "--name", "tb.example", "--only-given-names", "--format", "p12"];
     sandbox.tbpki(server).env("TBPKI_STORE", "st").run().ok();

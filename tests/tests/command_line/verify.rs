@@ -68,10 +68,10 @@ fn without_a_purpose_the_report_names_those_that_hold() {
     let host = [&verify[..], &["--host", "h.example"]].concat();
     // OpenSSL and rustls refuse a leaf that has this usage alone, for every purpose.
     self_signed(&sandbox, &["-addext", "extendedKeyUsage=anyExtendedKeyUsage"]);
-    sandbox.fails(&verify, 3, "TBPKI-0053");
+    sandbox.fails(verify, 3, "TBPKI-0053");
     sandbox.fails(&host, 3, "TBPKI-0053");
     self_signed(&sandbox, &["-addext", "extendedKeyUsage=serverAuth,clientAuth"]);
-    sandbox.ok(&verify).prints("the chain verifies (purpose: server, device)");
+    sandbox.ok(verify).prints("the chain verifies (purpose: server, device)");
     sandbox.ok(&host).prints("the chain verifies (purpose: server)");
     self_signed(&sandbox, &["-addext", "nsCertType=client"]);
     let report = sandbox.ok([&verify[..], &["--json"]].concat()).json();

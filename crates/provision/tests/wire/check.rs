@@ -387,7 +387,7 @@ fn contains(data: &[u8], part: &[u8]) -> bool {
 #[test]
 fn an_unregistered_device_is_registered_again_only_on_purpose() {
     let scene = Scene::new();
-    let text = std::fs::read(scene.path("cert.pem")).unwrap();
+    let text = base::file::read(scene.path("cert.pem"), 1 << 16).unwrap();
     let leaf = pki::pem_bundle::PemBundle::parse(&text).unwrap().certificates.remove(0);
     let (target, server) = tls_for(2, Show { answers: vec![vec![0x20, 2, 0, 5]], ..scene.show() });
     let at = time::macros::datetime!(2026-03-04 05:06:07 UTC);
