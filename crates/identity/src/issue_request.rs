@@ -32,7 +32,7 @@ use store::{Workspace, firmware_warning};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
-mod key_in_use;
+pub mod key_in_use;
 mod target;
 
 pub(crate) use target::IssueTarget;

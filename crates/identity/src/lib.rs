@@ -19,4 +19,5 @@ pub mod server;
 pub mod station_bundle;
 pub mod thingsboard;
 
+pub use issue_request::key_in_use;
 pub use server::host;

@@ -353,3 +353,27 @@ fn what_cannot_be_imported_is_refused_and_nothing_is_written() {
     let twice = sandbox.tbpki(["import", "--cert", CERT, "same/mqttclient.pub.pem"]).run();
     twice.prints("old/mqttclient.pub.pem").prints("same/mqttclient.pub.pem");
 }
+
+#[test]
+fn a_certificate_with_the_key_of_another_identity_is_noticed() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["server", "--name", "tb.example", "--only-given-names"]);
+    sandbox.ok(["client", "own"]);
+    let with_key = |name: &str, key: &str| {
+        let config = sandbox.write("req.cnf", "[req]\ndistinguished_name=dn\n[dn]\n");
+        let request =
+            openssl().args(["req", "-x509", "-new", "-days", "90", "-subj", &format!("/CN={name}"), "-config"]);
+        let request = request.arg(config).arg("-key").arg(sandbox.join(key));
+        request.arg("-out").arg(sandbox.join(format!("{name}.pem"))).run().ok();
+    };
+    with_key("of-ca", "pki/ca/devices-issuing/key.pem");
+    with_key("of-server", "pki/servers/tb.example/mqttserver_key.pem");
+    with_key("of-device", "pki/devices/own/key.pem");
+    for (name, owner) in [("of-ca", "the ca devices-issuing"), ("of-server", "the server tb.example")] {
+        let before = Snapshot::of(sandbox.path());
+        let outcome = sandbox.fails(["import", "--cert", &format!("{name}.pem")], 1, "TBPKI-0116").prints(owner);
+        before.is_unchanged(&Snapshot::of(sandbox.path()), &outcome);
+    }
+    sandbox.ok(["import", "--cert", "of-device.pem"]).prints("warning[TBPKI-0116]").prints("the device own");
+    sandbox.fails(["import", "--dir", "none"], 1, "TBPKI-0080");
+}

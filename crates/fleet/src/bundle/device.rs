@@ -239,7 +239,7 @@ impl Identity {
             Code::KeyUnreadable
                 .error("the key of the device is not here")
                 .at(dir.join(KEY))
-                .because("it was made elsewhere, and only its request came to us")
+                .because("it was made elsewhere, and only its request or its certificate is in this store")
                 .fix("put the device's own key into its flash, or let tbpki make one")
         })?;
         Ok(Self { key, chain })

@@ -424,7 +424,7 @@ impl Run<'_> {
         let key = located.key()?.ok_or_else(|| {
             Code::KeyUnreadable
                 .error("the key of the device is not here")
-                .because("it was made elsewhere, and only its request came to us")
+                .because("it was made elsewhere, and only its request or its certificate is in this store")
                 .fix("put the device's own key into its flash, or let tbpki make one")
         })?;
         self.bundler.bundle_of(name, own.as_deref().unwrap_or(&self.anchors), &chain, &key)

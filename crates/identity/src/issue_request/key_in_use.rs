@@ -1,11 +1,12 @@
 //! The key of a request is compared with the keys of the store: each identity has a key of its own.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base::text::counted;
 use base::{Code, Error, Finding, Result, file};
 use ledger::{Kind, View};
+use pki::Certificate;
 use pki::key::{PublicKey, is_same_key};
 use pki::pem_bundle::PemBundle;
 
@@ -62,8 +63,33 @@ fn in_use(kind: Kind, name: &str) -> Error {
 }
 
 fn check_directories(store: &Path, kind: Kind, name: &str, key: &PublicKey) -> Result<()> {
-    for other_kind in [Kind::Ca, Kind::Server, Kind::Device] {
-        let dir = kind_dir(store, other_kind);
+    let owner = owners(store, &[(kind, name, key.spki_der())])?.into_iter().flatten().next();
+    match owner {
+        None => Ok(()),
+        Some(owner) => Err(in_use(owner.kind, &owner.name).at(owner.dir)),
+    }
+}
+
+/// The identity with a key.
+#[derive(Debug, Clone)]
+pub struct KeyOwner {
+    /// A CA, a server or a device.
+    pub kind: Kind,
+    /// The name of its directory.
+    pub name: String,
+    /// Its directory.
+    pub dir: PathBuf,
+}
+
+/// For each identity, given with its public key, another one in a directory of the store that has the same key. Shards are
+/// not searched. Each file is read once for all of them.
+///
+/// # Errors
+/// Those of reading directories and files.
+pub fn owners(store: &Path, identities: &[(Kind, &str, &[u8])]) -> Result<Vec<Option<KeyOwner>>> {
+    let mut owners: Vec<Option<KeyOwner>> = vec![None; identities.len()];
+    for kind in [Kind::Ca, Kind::Server, Kind::Device] {
+        let dir = kind_dir(store, kind);
         let entries = match fs::read_dir(&dir) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
@@ -71,41 +97,43 @@ fn check_directories(store: &Path, kind: Kind, name: &str, key: &PublicKey) -> R
         };
         for entry in entries {
             let entry = entry.map_err(|error| unreadable(&dir, error))?;
-            let other = entry.file_name().to_string_lossy().into_owned();
-            if (other_kind == kind && other == name) || !has_key(&entry.path(), key)? {
-                continue;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            for certificate in own_certificates(&entry.path())? {
+                let is_other = |one: &(Kind, &str, &[u8])| {
+                    (one.0 != kind || one.1 != name) && is_same_key(certificate.spki_der(), one.2)
+                };
+                for (owner, _) in owners.iter_mut().zip(identities).filter(|(_, one)| is_other(one)) {
+                    owner.get_or_insert_with(|| KeyOwner { kind, name: name.clone(), dir: entry.path() });
+                }
             }
-            return Err(in_use(other_kind, &other).at(entry.path()));
         }
     }
-    Ok(())
+    Ok(owners)
 }
 
-/// True if a certificate in the directory of an identity is for this key.
-fn has_key(dir: &Path, key: &PublicKey) -> Result<bool> {
+/// The own certificates of an identity in its directory.
+fn own_certificates(dir: &Path) -> Result<Vec<Certificate>> {
     // A device and a CA have this file; the names of a server's files are configured.
     if let Some(bytes) = file::read_optional(dir.join("cert.pem"), FILE_LIMIT)? {
-        return Ok(holds_certificate(&bytes, key));
+        return Ok(first_certificate(&bytes).into_iter().collect());
     }
-    let Ok(entries) = fs::read_dir(dir) else { return Ok(false) };
+    let mut found = Vec::new();
+    let Ok(entries) = fs::read_dir(dir) else { return Ok(found) };
     for entry in entries {
         let path = entry.map_err(|error| unreadable(dir, error))?.path();
         if path.extension().is_some_and(|extension| extension == "pem")
             && let Some(bytes) = file::read_optional(&path, FILE_LIMIT)?
-            && holds_certificate(&bytes, key)
         {
-            return Ok(true);
+            found.extend(first_certificate(&bytes));
         }
     }
-    Ok(false)
+    Ok(found)
 }
 
-/// True if the first certificate of a PEM file, which is the identity's own, is for this key.
-fn holds_certificate(bytes: &[u8], key: &PublicKey) -> bool {
+/// The first certificate of a PEM file, which is the identity's own.
+fn first_certificate(bytes: &[u8]) -> Option<Certificate> {
     // A damaged file is found by the verbs that need it.
-    let bundle = PemBundle::parse(bytes).ok();
-    let own = bundle.as_ref().and_then(|bundle| bundle.certificates.first());
-    own.is_some_and(|own| is_same_key(own.spki_der(), key.spki_der()))
+    PemBundle::parse(bytes).ok()?.certificates.into_iter().next()
 }
 
 fn unreadable(dir: &Path, error: std::io::Error) -> Error {

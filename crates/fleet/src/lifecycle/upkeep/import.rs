@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use base::text::quote;
 use base::{Code, Error, Finding, Result};
+use identity::key_in_use::owners;
 use ledger::{Entry, Key, Kind, Role, Transaction, UNSEEN, View};
 use store::secrets::imported_keystore::{AskForImported, ImportedSecret};
 use store::{SELF, Workspace, identity_dir};
@@ -68,6 +69,7 @@ pub fn import(
     }
     drop(view);
     let candidates = without_blocked(candidates, request, workspace.store_dir(), &mut report.skipped)?;
+    report.findings.extend(check_keys(&candidates, workspace.store_dir())?);
     report.findings.extend(expired(&candidates, workspace));
     report.findings.extend(candidates.iter().filter_map(Candidate::lost_names));
     if request.dry_run {
@@ -187,6 +189,27 @@ fn known(entry: &Entry, is_same: bool, path: &Path) -> Error {
         false => format!("{} of the same issuer has the same serial number", entry.key.name),
     };
     Code::NotImportable.error(what).at(path).fix("see `tbpki list --all`")
+}
+
+/// Fails if a new certificate has the key of a CA or of another server, whose holder could then act as both. Returns
+/// warnings about keys of other devices.
+fn check_keys(candidates: &[Candidate], store: &Path) -> Result<Vec<Finding>> {
+    let new: Vec<&Candidate> = candidates.iter().filter(|one| one.held == Held::Nowhere).collect();
+    let identities: Vec<_> = new.iter().map(|one| (one.kind, one.name.as_str(), one.leaf.spki_der())).collect();
+    let mut findings = Vec::new();
+    for (candidate, owner) in new.iter().zip(owners(store, &identities)?) {
+        let Some(owner) = owner else { continue };
+        let what = format!("the key of the certificate is the key of the {} {}", owner.kind, owner.name);
+        if owner.kind != Kind::Device {
+            return Err(Code::KeyInUse
+                .error(what)
+                .at(&candidate.path)
+                .fix("leave the file out; issue another certificate, for a key of its own"));
+        }
+        let finding = Code::KeyInUse.warning(what).at(&candidate.path).item(&candidate.name);
+        findings.push(finding.fix("renew one of the two, which gives it a new key"));
+    }
+    Ok(findings)
 }
 
 /// A warning about certificates that have expired.

@@ -56,6 +56,9 @@ pub(super) fn candidates(
 
 /// The files of a directory, by name.
 fn files_in(dir: &Path) -> Result<Vec<PathBuf>> {
+    if !dir.exists() {
+        return Err(Code::FileUnreadable.error("there is no such directory").at(dir));
+    }
     let mut names = BulkDir::open(dir)?.names()?;
     names.sort();
     Ok(names.into_iter().map(|name| dir.join(name)).collect())
