@@ -1,5 +1,6 @@
 //! From when until when a certificate holds.
 
+use base::text::counted;
 use base::{Code, Finding, Result};
 use time::{Date, Duration, Month, OffsetDateTime, Time};
 
@@ -26,6 +27,10 @@ pub struct Lifetime {
     /// True if a person named this number. One that is only a default may be shortened to fit the issuer.
     pub explicit: bool,
 }
+
+/// The ways to a CA that lives longer.
+const REPLACE: &str =
+    "replace that CA: `tbpki ca prepare`, then `tbpki ca activate`; an imported one is renewed by its owner";
 
 impl Validity {
     /// From `not_before` until `not_after`, both cut to whole seconds.
@@ -78,15 +83,24 @@ impl Validity {
         let left = (issuer.not_after() - now).whole_days();
         if explicit {
             return Err(Code::OutlivesIssuer
-                .error(format!("{days} days from now the CA {} will have expired", issuer.ends_with()))
-                .fix(format!("name at most {left} days, or replace that CA first: `tbpki ca prepare`")));
+                .error(format!(
+                    "{} from now the CA {} will have expired",
+                    counted(days, "day", "days"),
+                    issuer.ends_with()
+                ))
+                .fix(match left {
+                    // A lifetime of 0 days would be refused in its turn.
+                    ..1 => format!("leave the days out, and the certificate ends with the CA; or {REPLACE}"),
+                    left => format!("name at most {}, or {REPLACE}", counted(left, "day", "days")),
+                }));
         }
         let shortened = Code::Shortened
             .note(format!(
-                "the lifetime was shortened from {days} to {left} days, when the CA {} expires",
+                "the lifetime was shortened from {days} to {}, when the CA {} expires",
+                counted(left, "day", "days"),
                 issuer.ends_with()
             ))
-            .fix("replace that CA: `tbpki ca prepare`, then `tbpki ca activate`; an imported one is renewed by its owner");
+            .fix(REPLACE);
         Ok((Self::new(not_before, issuer.not_after())?, Some(shortened)))
     }
 
@@ -126,6 +140,18 @@ mod tests {
 
     fn days(days: u32, explicit: bool) -> Lifetime {
         Lifetime { days, explicit }
+    }
+
+    #[test]
+    fn no_advice_names_a_lifetime_of_no_days() {
+        let end = ca_until(NOW + Duration::hours(5));
+        let error = Validity::starting(NOW, days(1, true), Some(&end)).unwrap_err();
+        assert!(error.finding().what.starts_with("1 day from now"), "{error}");
+        let fix = error.finding().fix.clone().unwrap();
+        assert!(fix.starts_with("leave the days out") && !fix.contains("0 days"), "{fix}");
+        let end = ca_until(NOW + Duration::hours(30));
+        let error = Validity::starting(NOW, days(2, true), Some(&end)).unwrap_err();
+        assert!(error.finding().fix.as_ref().unwrap().starts_with("name at most 1 day, or"), "{error}");
     }
 
     #[test]
