@@ -84,7 +84,8 @@ const DASHES: ForeignFormat = foreign(
 );
 const BARE_BASE64: ForeignFormat = foreign(
     "the file is base64 without the lines BEGIN and END",
-    "decode it: `base64 -d OLD > NEW.der`, or put the lines `-----BEGIN CERTIFICATE-----` and `-----END CERTIFICATE-----` around it",
+    "decode it: `base64 -d OLD > NEW.der`; or put the lines of its kind around it, for a certificate `-----BEGIN \
+     CERTIFICATE-----` and `-----END CERTIFICATE-----`",
 );
 
 /// Octets with which files of a kind begin.
@@ -121,6 +122,10 @@ const JCEKS_MAGIC: [u8; 4] = [0xce, 0xce, 0xce, 0xce];
 /// The kind of a file that is not read, whatever is asked of it. None for files that are read and for those that are not
 /// known.
 pub(crate) fn recognize(bytes: &[u8]) -> Option<ForeignFormat> {
+    // The state of a page in use, with which an NVS partition begins. U+FFFF is no character of a text.
+    if bytes.starts_with(b"\xfe\xff\xff\xff") {
+        return None;
+    }
     if let Some((_, kind)) = STARTS.iter().find(|(start, _)| bytes.starts_with(start)) {
         return Some(*kind);
     }
@@ -203,7 +208,14 @@ mod tests {
         ] {
             assert_eq!(recognize(bytes), Some(kind), "{:?}", String::from_utf8_lossy(bytes));
         }
-        for bytes in [&b""[..], b"-----BEGIN CERTIFICATE-----\n", b"\x30\x82", b"hello", b"\xfe\xed\xfe\xed"] {
+        for bytes in [
+            &b""[..],
+            b"-----BEGIN CERTIFICATE-----\n",
+            b"\x30\x82",
+            b"hello",
+            b"\xfe\xed\xfe\xed",
+            b"\xfe\xff\xff\xff",
+        ] {
             assert_eq!(recognize(bytes), None, "{bytes:?}");
         }
     }

@@ -121,7 +121,18 @@ impl<'a> ServerChain<'a> {
     }
 
     fn verify_name(&self) -> Result<(), ChainFault> {
-        self.leaf()?.verify_is_valid_for_subject_name(self.name).map_err(|error| fault(&error))
+        let Err(error) = self.leaf()?.verify_is_valid_for_subject_name(self.name) else { return Ok(()) };
+        let leaf = self.probe.chain.first().and_then(|der| Certificate::from_der(der).ok());
+        let (code, why) = fault(&error);
+        // webpki has the names in the form of Rust's source code.
+        match leaf.filter(|_| code == Code::WrongName).map(|leaf| leaf.sans()) {
+            None => Err((code, why)),
+            Some(names) if names.is_empty() => Err((code, "the certificate is for no name".to_owned())),
+            Some(names) => {
+                let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+                Err((code, format!("the certificate is for {}", names.join(", "))))
+            }
+        }
     }
 
     fn leaf(&self) -> Result<EndEntityCert<'_>, ChainFault> {

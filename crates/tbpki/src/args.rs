@@ -147,7 +147,8 @@ Examples:
 const REGISTER_EXAMPLES: &str = "\
 Examples:
   Register two devices:
-    tbpki register pump-1 pump-2 --platform-url https://tb.example.org --platform-user tenant@example.org
+    tbpki register pump-1 pump-2 --platform-url https://tb.example.org \\
+      --platform-user tenant@example.org
   Register all devices of the store in a device profile:
     tbpki register --all --profile pumps
   Put the renewal of a device into use, after the device was reflashed:
@@ -191,11 +192,13 @@ Examples:
 const BUNDLE_FIRMWARE_EXAMPLES: &str = "\
 Examples:
   Create the image of one device:
-    tbpki bundle-firmware --device pump-1 --chip esp32c3 --wifi-ssid workshop --wifi-password-file wifi
+    tbpki bundle-firmware --device pump-1 --chip esp32c3 --wifi-ssid workshop \\
+      --wifi-password-file wifi
   Use your own application and partition table:
     tbpki bundle-firmware --all --chip esp32 --app build/app.bin --partitions partitions.csv
   Create the image with the pending renewal of a device, to reflash it:
-    tbpki bundle-firmware --pending --device pump-1 --chip esp32c3 --wifi-ssid workshop --wifi-password-file wifi";
+    tbpki bundle-firmware --pending --device pump-1 --chip esp32c3 --wifi-ssid workshop \\
+      --wifi-password-file wifi";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:

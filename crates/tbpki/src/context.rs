@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use base::file::OwnerTrust;
-use base::{Result, Secret};
+use base::{Code, Result, Secret};
 use config::{Config, Environment, KeyName, Override, key};
 use ledger::Kind;
 use pki::device_name::DeviceName;
@@ -47,6 +47,13 @@ impl Context {
     /// The configuration, with the values of flags in place of its own.
     pub(crate) fn config(&mut self, overrides: &Overrides) -> Result<Config> {
         let path = self.config_path();
+        // A directory has other modes than a file, and the advice about them would not help.
+        if path.is_dir() {
+            return Err(Code::FileUnreadable
+                .error("this is a directory, and not a configuration")
+                .at(&path)
+                .fix("name the file, such as DIR/keygen.toml"));
+        }
         // Before the file is read: a configuration of another user can name programs, files and servers.
         self.check_trust(&path)?;
         let (config, findings) = Config::load(&path, &self.environment, overrides.as_slice())?;

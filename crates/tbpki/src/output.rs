@@ -183,7 +183,7 @@ impl Output {
 }
 
 /// The result of a failed write to standard output. A closed pipe is not an error.
-fn stdout_fault(error: io::Error) -> Result<()> {
+pub(crate) fn stdout_fault(error: io::Error) -> Result<()> {
     match error.kind() {
         // `tbpki list | head` is no error.
         io::ErrorKind::BrokenPipe => Ok(()),

@@ -4,6 +4,7 @@ pub(crate) mod stdin;
 
 use std::error::Error as _;
 use std::ffi::{OsStr, OsString};
+use std::io::Write;
 
 use base::{Code, Error};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -22,12 +23,8 @@ const WITH_VALUE: [&str; 2] = ["--config", "--color"];
 pub(crate) fn reject(error: &clap::Error, args: &[OsString]) -> Exit {
     let finding = explained(error, args);
     match error.kind() {
-        // The output may be closed, and there is no other place for the text.
         ErrorKind::DisplayVersion if has_json(args) => return version(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            drop(error.print());
-            return Exit::Done;
-        }
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return displayed(error),
         // The whole help, because a person who calls `tbpki` alone wants to know the verbs. The status is that of an
         // error.
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => drop(error.print()),
@@ -37,6 +34,18 @@ pub(crate) fn reject(error: &clap::Error, args: &[OsString]) -> Exit {
         output::print_error_envelope(&verb(args), finding);
     }
     Exit::Usage
+}
+
+/// Prints a help or the version. A reader that has closed the output wants no more of it; a full disk is an error.
+fn displayed(error: &clap::Error) -> Exit {
+    let printed = error.print().and_then(|()| std::io::stdout().flush());
+    match printed.or_else(output::stdout_fault) {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            output::print_error(&error);
+            Exit::from(&error)
+        }
+    }
 }
 
 /// Prints the report about this program.
@@ -73,7 +82,9 @@ fn verb(args: &[OsString]) -> String {
     let mut command = Cli::command();
     // The verbs below a verb are not defined before.
     command.build();
-    let found = words.next().and_then(|word| command.find_subcommand(word));
+    // `tbpki help fleet x` is about the verb behind `help`.
+    let first = words.next().and_then(|word| if word == "help" { words.next() } else { Some(word) });
+    let found = first.and_then(|word| command.find_subcommand(word));
     let inner = found.and_then(|found| words.next().and_then(|word| found.find_subcommand(word)));
     let names: Vec<&str> = found.into_iter().chain(inner).map(Command::get_name).collect();
     if names.is_empty() { command.get_name().to_owned() } else { names.join(" ") }

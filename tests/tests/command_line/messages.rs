@@ -272,3 +272,19 @@ fn an_unknown_chip_is_refused_when_keygen_toml_is_read() {
         assert!(outcome.stderr_text().contains("esp32, esp32s3"), "{outcome}");
     }
 }
+
+#[test]
+fn small_mistakes_get_advice_that_works() {
+    let sandbox = Sandbox::new();
+    let helped = sandbox.tbpki(["help", "fleet", "nosuch"]).run().ends(2);
+    assert!(helped.stderr_text().contains("`tbpki help fleet` lists its arguments"), "{helped}");
+    let directory = sandbox.tbpki(["list"]).env("TBPKI_CONFIG", "/tmp").run().ends(1);
+    directory.prints("TBPKI-0080").prints("this is a directory");
+    let mut full = std::process::Command::new(tbpki_tests::binary::tbpki());
+    let full = full
+        .arg("--version")
+        .stdout(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap())
+        .status()
+        .unwrap();
+    assert_eq!(full.code(), Some(1));
+}

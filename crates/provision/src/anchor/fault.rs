@@ -10,10 +10,7 @@ pub(super) fn fault(error: &Error) -> ChainFault {
     let (code, why) = match error {
         Error::CertExpired { .. } => (Code::Expired, "a certificate of the chain has expired"),
         Error::CertNotValidYet { .. } => (Code::NotYetValid, "a certificate of the chain is not valid yet"),
-        Error::CertNotValidForName(context) => {
-            let names = if context.presented.is_empty() { "no name".to_owned() } else { context.presented.join(", ") };
-            return (Code::WrongName, format!("the certificate is for {names}"));
-        }
+        Error::CertNotValidForName(_) => (Code::WrongName, "the certificate is not for this name"),
         Error::RequiredEkuNotFoundContext(_) => (Code::WrongPurpose, "the certificate is not one for servers"),
         Error::InvalidSignatureForPublicKey => (Code::BadSignature, "a signature is invalid"),
         Error::NameConstraintViolation => (Code::NameConstraint, "a CA of the chain cannot issue for this name"),

@@ -95,7 +95,8 @@ Examples:
   Issue, register and bundle the devices of a list:
     tbpki fleet run --from devices.csv --out fleet --chip esp32c3
   Issue 10,000 devices into a sealed archive, without flash images:
-    tbpki fleet run --count 10000 --name-pattern sensor-{:05} --archive fleet.tar.zst.age --recipient age1.. --no-bundle
+    tbpki fleet run --count 10000 --name-pattern sensor-{:05} --archive fleet.tar.zst.age \\
+      --recipient age1.. --no-bundle
   Resume an interrupted job:
     tbpki fleet run --resume 7";
 
