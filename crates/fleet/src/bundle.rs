@@ -31,6 +31,7 @@ use identity::lifecycle::one_time_password;
 use ledger::{Entry, Filter, Kind, Role, State, View};
 use pki::device_name::DeviceName;
 
+use crate::lifecycle::expiry::ExpiryCount;
 use crate::register;
 use request::BundleTarget;
 use store::Workspace;
@@ -61,6 +62,7 @@ pub fn bundle(
     findings.extend(unregistered(&targets));
     findings.extend(revoked(&ledger, request)?);
     findings.extend(enrolled);
+    findings.extend(expiry(workspace, &ledger, &targets)?);
     let (targets, failed) = checked(targets, workspace, request, &firmware, &wanted, &ledger)?;
     let mut devices: Vec<BundledDevice> = if request.dry_run {
         let planned =
@@ -299,6 +301,18 @@ fn without_enrolled(
         return Err(Code::AlreadyEnrolled.error(what).argument("--all").fix(fix));
     }
     Ok((left, Some(Code::AlreadyEnrolled.note(what).fix(fix))))
+}
+
+/// A finding about targets whose certificates have expired or are due.
+fn expiry(workspace: &Workspace<'_>, view: &View, targets: &[BundleTarget]) -> Result<Option<Finding>> {
+    let mut found = ExpiryCount::new(workspace.config, workspace.now);
+    // Without a key, the device has a token or fetches its certificate. A renewal is fresh.
+    for target in targets.iter().filter(|target| target.key.is_some() && target.renewal.is_none()) {
+        if let Some(entry) = view.current(Kind::Device, &target.name)? {
+            found.add(&target.name, entry.not_before, entry.not_after);
+        }
+    }
+    Ok(found.finding(None))
 }
 
 /// One warning for all: a fleet that is registered later is no reason for a thousand lines.

@@ -1,6 +1,7 @@
 //! Renewing, revoking and unregistering identities, and replacing the CA of a profile.
 
 pub mod enrolled;
+pub(crate) mod expiry;
 pub(crate) mod lease;
 pub(crate) mod open_renewal;
 pub mod renew;

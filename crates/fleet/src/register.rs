@@ -20,6 +20,7 @@ pub(crate) use engine::{Recorder, RegisterEngine};
 pub use report::{DeviceRegistration, PlatformOutcome, RegisterReport};
 pub use request::{DeviceSelection, RegisterRequest, TellDevice};
 
+use crate::lifecycle::expiry::ExpiryCount;
 use crate::platform::Connection;
 use crate::stop::Stop;
 use recorder::{Records, StoreRecorder, Taken};
@@ -74,9 +75,13 @@ pub fn register(
     let mut recorder = StoreRecorder::new(records, source.is_single(), taken, tell);
     let options = RegisterOptions { replace: request.replace, dry_run: request.dry_run, wait: None };
     let mut engine = RegisterEngine::new(&connection, options, &stop, false);
+    let mut expiry = ExpiryCount::new(workspace.config, workspace.now);
     let mut ended = None;
     while ended.is_none() && !stop.is_asked() {
         let Some(batch) = source.next(&mut recorder)? else { break };
+        for Candidate { key, certificate, .. } in &batch {
+            expiry.add(&key.name, certificate.not_before(), certificate.not_after());
+        }
         // Leased before the platform hears of them: a verb that revokes one meanwhile waits for the lease, and
         // `withdraw` takes the certificate back.
         let batch = recorder.lease(batch)?;
@@ -87,10 +92,11 @@ pub fn register(
     source.count_rest(recorder.view())?;
     let counts = recorder.into_counts();
     // The ledger has the renewals as current by now, and their files follow.
-    let (open, findings) = match store.as_mut().filter(|_| request.pending) {
+    let (open, mut findings) = match store.as_mut().filter(|_| request.pending) {
         Some(store) => renewals::install(workspace, store, request)?,
         None => (Vec::new(), Vec::new()),
     };
+    findings.extend(expiry.finding(None));
     let platform = connection.board.url().to_owned();
     let report = source.report(counts, platform, ended)?;
     Ok(RegisterReport { open, findings, ..report })

@@ -3,7 +3,8 @@
 use serde_json::json;
 use tbpki_tests::forge::sql;
 use tbpki_tests::kill::{Injection, run_disturbed};
-use tbpki_tests::{Outcome, Sandbox};
+use tbpki_tests::{Clock, Outcome, Sandbox};
+use time::{Duration, OffsetDateTime};
 
 use crate::bundles::FIRMWARE;
 use crate::{Fleet, phase};
@@ -216,6 +217,16 @@ fn expired_and_due_certificates_are_named_before_they_reach_devices() {
         let outcome = outcome.prints("TBPKI-0047").prints(warned).prints("pump-1, pump-2, pump-4");
         outcome.prints("tbpki fleet renew --job 1 --due");
     }
+    let image = [&["bundle-firmware", "--device", "pump-2"], FIRMWARE].concat();
+    for verb in [&["register", "--device", "pump-2", "--again", "--accept-clock"][..], &image] {
+        // By the dates of the certificate itself, which are not those that were changed in the ledger.
+        let later = Clock::starting_at(OffsetDateTime::now_utc() + Duration::days(95));
+        let outcome = fleet.tbpki(verb).at(&later).run().ok();
+        let outcome = outcome.prints("TBPKI-0047").prints("1 certificate has expired");
+        outcome.prints("tbpki renew --device pump-2");
+    }
+    let image = [&["bundle-firmware", "--device", "pump-3"], FIRMWARE].concat();
+    assert!(!fleet.tbpki(&image).run().ok().stderr_text().contains("expired"));
 }
 
 #[test]
