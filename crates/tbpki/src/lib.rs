@@ -51,7 +51,7 @@ fn run_command() -> Exit {
         Ok(parsed) => parsed,
         Err(error) => return usage::reject(&error, &args),
     };
-    log::start(&cli.global);
+    log::start(&cli.global, matches!(cli.verb, Verb::Serve(_)));
     let mut context = Context::new(cli.global, cli.verb.name());
     // Asked now, because the verb consumes its arguments.
     let changes = cli.verb.changes();

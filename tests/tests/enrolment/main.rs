@@ -4,6 +4,7 @@ mod absence;
 mod approval;
 mod crowd;
 mod device;
+mod faults;
 mod foreign;
 mod host;
 mod lists;

@@ -31,6 +31,11 @@ impl Scene {
         Service::start_in(&self.sandbox, &[], &self.environment(url))
     }
 
+    /// The file with the password of the platform.
+    pub(super) fn secret(&self) -> &str {
+        &self.secret
+    }
+
     /// The service with these variables more.
     pub(super) fn service_with(&self, more: &[(&str, &str)]) -> Service {
         Service::start_in(&self.sandbox, &[], &[&self.environment(self.platform.url())[..], more].concat())

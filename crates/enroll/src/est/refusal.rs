@@ -75,6 +75,8 @@ pub enum Refusal {
     Busy(u32),
     /// The next certificate would hardly live longer than the present one, because the issuing CA ends.
     CaEnds,
+    /// The CA that would issue the certificate is revoked.
+    CaRevoked,
     /// The clock of the service does not fit its ledger: dates of certificates would be wrong.
     Clock,
     /// The service failed. The reason is in its log.
@@ -118,7 +120,7 @@ impl Refusal {
             Self::LongHead => 431,
             Self::Failed => 500,
             // 503, and not 500: the fault is known, and passes once an operator has seen to it.
-            Self::CaEnds | Self::Clock => 503,
+            Self::CaEnds | Self::CaRevoked | Self::Clock => 503,
         }
     }
 
@@ -132,7 +134,7 @@ impl Refusal {
             // An hour: the day of the limit is over some time, and a clock is set by a person.
             Self::TooMany(_) | Self::Clock => Some(3600),
             // An operator has to replace the CA first, so more frequent attempts are only load.
-            Self::CaEnds => Some(86_400),
+            Self::CaEnds | Self::CaRevoked => Some(86_400),
             _ => None,
         }
     }
@@ -175,6 +177,7 @@ impl Refusal {
             Self::Denied => "denied",
             Self::Busy(_) => "busy",
             Self::CaEnds => "ca-ends",
+            Self::CaRevoked => "ca-revoked",
             Self::Clock => "clock",
             Self::Failed => "failed",
         }
@@ -219,6 +222,7 @@ impl fmt::Display for Refusal {
             Self::Denied => f.write_str("an operator has denied the certificate"),
             Self::Busy(_) => f.write_str("the service is busy: ask again later"),
             Self::CaEnds => f.write_str("the issuing CA ends, and must be replaced before certificates are renewed"),
+            Self::CaRevoked => f.write_str("the issuing CA is revoked, and must be replaced first"),
             Self::Clock => f.write_str("the clock of the service does not fit its ledger"),
             Self::Failed => f.write_str("the service failed: its log has the reason"),
         }

@@ -21,13 +21,26 @@ use crate::est::Refusal;
 /// The CAs whose keys are in the store, open.
 pub(crate) struct Cas {
     open: BTreeMap<String, ServedCa>,
-    /// The names of CAs that could not be opened the last time. Nothing is signed by their earlier certificates, which may
-    /// have been replaced.
-    failed: BTreeSet<String>,
+    /// The CAs that could not be opened the last time, or are revoked, by their names. Nothing is signed by their earlier
+    /// certificates, which may have been replaced.
+    failed: BTreeMap<String, FailedCa>,
     /// Whether servers can renew their certificates.
     serves_servers: bool,
     /// The base of the addresses of revocation lists.
     crl_url: Option<String>,
+}
+
+struct FailedCa {
+    refusal: Refusal,
+    /// The error, to log it once.
+    error: String,
+}
+
+impl FailedCa {
+    fn of(error: &Error) -> Self {
+        let refusal = if error.code() == Code::CaRevoked { Refusal::CaRevoked } else { Refusal::Failed };
+        Self { refusal, error: error.to_string() }
+    }
 }
 
 struct ServedCa {
@@ -48,48 +61,72 @@ impl Cas {
     ///
     /// # Errors
     /// [`Code::CaUnavailable`] if the key of an issuing CA is not here, [`Code::ReservedProfile`] if a profile has the label of
-    /// servers, and errors of keys and secrets.
+    /// servers, and errors of keys and secrets. A revoked CA is no error: the other CAs go on.
     pub(crate) fn open(workspace: &mut Workspace<'_>) -> Result<Self> {
         let crl_url = crl_url(workspace.config, &Ca::DevicesIssuing);
-        let mut cas = Self { open: BTreeMap::new(), failed: BTreeSet::new(), serves_servers: false, crl_url };
-        match cas.refresh(workspace)?.into_iter().next() {
+        let mut cas = Self { open: BTreeMap::new(), failed: BTreeMap::new(), serves_servers: false, crl_url };
+        match cas.refresh(workspace)?.into_iter().find(|error| error.code() != Code::CaRevoked) {
             Some(error) => Err(error),
             None => Ok(cas),
         }
     }
 
     /// Opens CAs that are new, or that have another certificate or pattern than before. Returns the errors of those that
-    /// cannot be opened: their devices wait, and those of the other CAs do not.
+    /// cannot be opened or are revoked, and logs them once: their devices wait, and those of the other CAs do not.
     ///
     /// # Errors
     /// Those of the ledger.
     pub(crate) fn refresh(&mut self, workspace: &mut Workspace<'_>) -> Result<Vec<Error>> {
+        let dir = workspace.store_dir().to_owned();
         let mut all = vec![Ca::DevicesIssuing];
         let mut errors = Vec::new();
         let view = workspace.view()?;
-        let profiles = profile_ca::names(&view)?;
-        drop(view);
+        let profiles = profile_ca::names_with_revoked(&view)?;
         if workspace.config.serve.servers.value {
             let is_free = check_label_is_free(&profiles);
             self.serves_servers = is_free.is_ok();
             all.extend(self.serves_servers.then_some(Ca::ServerIssuing));
-            errors.extend(is_free.err());
+            if let Err(error) = is_free {
+                self.fail(Ca::ServerIssuing.name(), &error);
+                errors.push(error);
+            }
         }
         all.extend(profiles.into_iter().map(Ca::Profile));
+        let revoked: BTreeSet<String> = all
+            .iter()
+            // Another station has the CA, and sees to it.
+            .filter(|ca| ca.profile().is_none() || ca.dir(&dir).join(CERT).is_file())
+            .map(|ca| Ok(view.is_revoked_ca(&ca.name())?.then(|| ca.name())))
+            .filter_map(Result::transpose)
+            .collect::<Result<_>>()?;
+        drop(view);
         for ca in all {
             let name = ca.name();
-            match self.refresh_one(workspace, &ca) {
+            // Its file is the same as before the revocation, so that nothing else would notice it.
+            let opened =
+                if revoked.contains(&name) { Err(ledger::ca_revoked(&name)) } else { self.refresh_one(workspace, &ca) };
+            match opened {
                 Ok(()) => {
                     self.failed.remove(&name);
                 }
                 Err(error) => {
                     self.open.remove(&name);
-                    self.failed.insert(name);
+                    self.fail(name, &error);
                     errors.push(error);
                 }
             }
         }
         Ok(errors)
+    }
+
+    /// Records that a CA cannot be used.
+    fn fail(&mut self, name: String, error: &Error) {
+        let failed = FailedCa::of(error);
+        // Not each time: this runs every few seconds, for as long as the CA is not replaced.
+        if self.failed.get(&name).is_none_or(|before| before.error != failed.error) {
+            tracing::error!(%error, "a CA cannot be used: requests for it are refused");
+        }
+        self.failed.insert(name, failed);
     }
 
     fn refresh_one(&mut self, workspace: &mut Workspace<'_>, ca: &Ca) -> Result<()> {
@@ -166,7 +203,7 @@ impl Cas {
 
     /// The refusal of a request for this CA, if it could not be opened the last time.
     pub(crate) fn failure(&self, name: &str) -> Option<Refusal> {
-        self.failed.contains(name).then_some(Refusal::Failed)
+        self.failed.get(name).map(|failed| failed.refusal.clone())
     }
 
     /// Whether servers can renew their certificates.

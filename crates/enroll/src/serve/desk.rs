@@ -131,15 +131,12 @@ impl Desk<'_, '_> {
         self.ledger_file.check()?;
         // Under the lock, so that no rollover comes in between: the ledger records the generation that signs from now on, and
         // a certificate of the one before would be missing when that one is retired or revoked.
-        if self.cas.have_changed(store.dir()) {
-            match self.cas.refresh(self.workspace) {
-                Ok(errors) => log_failed_cas(&errors),
-                Err(error) => {
-                    tracing::error!(%error, "the CAs cannot be read");
-                    end_all(calls, &Refusal::Failed);
-                    return Ok(Vec::new());
-                }
-            }
+        if self.cas.have_changed(store.dir())
+            && let Err(error) = self.cas.refresh(self.workspace)
+        {
+            tracing::error!(%error, "the CAs cannot be read");
+            end_all(calls, &Refusal::Failed);
+            return Ok(Vec::new());
         }
         let (decisions, recorded) = match self.decide(&mut store, &calls) {
             Ok(decisions) => decisions,
@@ -271,13 +268,6 @@ impl Desk<'_, '_> {
             }
             signed
         })
-    }
-}
-
-/// Logs that CAs cannot be opened. Requests for them are refused, and those for other CAs are answered.
-pub(super) fn log_failed_cas(errors: &[Error]) {
-    for error in errors {
-        tracing::error!(%error, "a CA cannot be opened");
     }
 }
 

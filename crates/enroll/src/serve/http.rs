@@ -117,7 +117,7 @@ fn response(answer: Answer) -> Response<Full<Bytes>> {
     response
 }
 
-async fn answer_in_time(request: Request<Incoming>, service: &Service, peer: &Peer) -> Answer {
+async fn answer_in_time(request: Request<Incoming>, service: &Arc<Service>, peer: &Arc<Peer>) -> Answer {
     let route = Route::of(request.uri().path());
     let operation = route.as_ref().map_or("other", |route| route.operation.as_str());
     // One time for body and decision together: a client that sends its body slowly has less left for the second.
@@ -127,7 +127,7 @@ async fn answer_in_time(request: Request<Incoming>, service: &Service, peer: &Pe
     answer
 }
 
-async fn answer(request: Request<Incoming>, route: Option<Route>, service: &Service, peer: &Peer) -> Answer {
+async fn answer(request: Request<Incoming>, route: Option<Route>, service: &Arc<Service>, peer: &Arc<Peer>) -> Answer {
     match checked(request, route, service, peer).await {
         Ok(answer) => answer,
         Err(refusal) => Answer::from(&refusal),
@@ -137,8 +137,8 @@ async fn answer(request: Request<Incoming>, route: Option<Route>, service: &Serv
 async fn checked(
     request: Request<Incoming>,
     route: Option<Route>,
-    service: &Service,
-    peer: &Peer,
+    service: &Arc<Service>,
+    peer: &Arc<Peer>,
 ) -> Result<Answer, Refusal> {
     let Route { operation, label } = route.ok_or(Refusal::NoSuchPath)?;
     if request.method().as_str() != operation.method() {
@@ -147,7 +147,10 @@ async fn checked(
     let (parts, body) = request.into_parts();
     if operation.method() == "GET" {
         // Requests that ask for a certificate prove the present one by themselves.
-        see(operation, peer, service).await;
+        let (service, peer) = (service.clone(), peer.clone());
+        // By itself, as below: the first use would be recorded without a line in the log.
+        let seen = tokio::spawn(async move { see(operation, &peer, &service).await }).await;
+        seen.unwrap_or_else(|error| tracing::error!(%error, "a connection was not recorded"));
     }
     match operation {
         Operation::CaCerts => {
@@ -173,7 +176,15 @@ async fn checked(
             let credentials =
                 parts.headers.get(AUTHORIZATION).and_then(|value| Credentials::of_header(value.as_bytes()));
             let caller = caller(peer, credentials);
-            audited(operation, label, caller, task.await, service).await
+            let task = task.await;
+            let service = service.clone();
+            // By itself, because a client that goes away, or the time limit of the request, ends everything that waits here:
+            // a certificate would be issued, or its use recorded, without a line in the log.
+            let audited = tokio::spawn(async move { audited(operation, label, caller, task, &service).await }).await;
+            audited.unwrap_or_else(|error| {
+                tracing::error!(%error, "a request ended without an answer");
+                Err(Refusal::Failed)
+            })
         }
     }
 }

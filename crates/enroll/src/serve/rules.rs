@@ -440,7 +440,11 @@ impl Rules<'_> {
             transaction.void(&unfinished, "interrupted before it was sent")?;
             history = transaction.name_history(kind, name)?;
         }
-        let next = transaction.plan_next(identity, &history)?;
+        let next = match transaction.plan_next(identity, &history) {
+            // Since the last look at the CAs. It ends this request alone, and not all of the batch.
+            Err(error) if error.code() == Code::CaRevoked => return Err(refused(&error)),
+            planned => planned?,
+        };
         // A platform that is to know the device gets the certificate at its first use, and the ledger follows it.
         let is_in_use = self.policy(call.label.as_deref()) == EnrolmentPolicy::Issuance
             && (call.label.is_some() || !self.registers);
@@ -537,6 +541,10 @@ fn refused(error: &Error) -> End {
     match error.code() {
         Code::CsrRefused | Code::DeviceName | Code::ProfilePattern | Code::NameConstraint | Code::BadSan => {
             Refusal::Request(error.finding().what.clone()).into()
+        }
+        Code::CaRevoked => {
+            tracing::error!(%error, "a certificate is refused");
+            Refusal::CaRevoked.into()
         }
         Code::RenewalTooShort => {
             tracing::error!(%error, "a renewal is refused");

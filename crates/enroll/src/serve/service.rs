@@ -1,6 +1,7 @@
 //! What the listeners share.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -33,7 +34,9 @@ pub(crate) struct Service {
     calls: SyncSender<Call>,
     audit: Audit,
     anchors: RwLock<Arc<Vec<Certificate>>>,
-    is_healthy: std::sync::atomic::AtomicBool,
+    is_healthy: AtomicBool,
+    /// Whether the last line of the audit log was written.
+    is_audited: AtomicBool,
 }
 
 /// What the listeners need of the store and its configuration.
@@ -64,7 +67,8 @@ impl Service {
             calls,
             audit,
             anchors: RwLock::default(),
-            is_healthy: std::sync::atomic::AtomicBool::new(true),
+            is_healthy: AtomicBool::new(true),
+            is_audited: AtomicBool::new(true),
         }
     }
 
@@ -78,12 +82,13 @@ impl Service {
         })
     }
 
-    /// Writes a line to the audit log. Without it the service goes on, and is not healthy.
+    /// Writes a line to the audit log. Without it the service goes on, and is not healthy until a line can be written.
     pub(crate) fn audit(&self, line: &Line<'_>) {
-        if let Err(error) = self.audit.write(line, OffsetDateTime::now_utc()) {
+        let written = self.audit.write(line, OffsetDateTime::now_utc());
+        if let Err(error) = &written {
             tracing::error!(%error, "the audit log cannot be written");
-            self.set_healthy(false);
         }
+        self.is_audited.store(written.is_ok(), Ordering::Relaxed);
     }
 
     /// The trust anchors of the servers.
@@ -96,10 +101,11 @@ impl Service {
     }
 
     pub(crate) fn is_healthy(&self) -> bool {
-        self.is_healthy.load(std::sync::atomic::Ordering::Relaxed)
+        self.is_healthy.load(Ordering::Relaxed) && self.is_audited.load(Ordering::Relaxed)
     }
 
+    /// Sets the state of the store and its CAs. That of the audit log is apart, or each look would hide it.
     pub(crate) fn set_healthy(&self, is_healthy: bool) {
-        self.is_healthy.store(is_healthy, std::sync::atomic::Ordering::Relaxed);
+        self.is_healthy.store(is_healthy, Ordering::Relaxed);
     }
 }

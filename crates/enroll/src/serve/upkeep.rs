@@ -9,7 +9,7 @@ use store::KeptStore;
 use store::ca::{Ca, KeyLocation};
 use time::OffsetDateTime;
 
-use super::desk::{Desk, log_failed_cas};
+use super::desk::Desk;
 use super::metrics::State;
 use super::service::Service;
 use super::tls::OwnCertificate;
@@ -39,10 +39,9 @@ impl Desk<'_, '_> {
         service.set_healthy(looked.unwrap_or(false));
     }
 
-    /// Returns whether all CAs can be opened.
+    /// Returns whether all CAs can be used.
     fn look_at_store(&mut self, service: &Service, own: &OwnCertificate) -> Result<bool> {
         let errors = self.cas.refresh(self.workspace)?;
-        log_failed_cas(&errors);
         service.set_anchors(self.workspace.client_anchors()?);
         let view = self.workspace.view()?;
         let list = last_list(self.workspace.store_dir(), &view)?;

@@ -1,10 +1,12 @@
 //! The dates of revocation lists, the progress of rollovers, what was revoked and why, and what is begun and not done.
 
+use std::collections::HashMap;
+
 use base::{Finding, Result};
 use identity::lifecycle::published_lists::{self, PublishedList};
 use identity::lifecycle::revocation_lists::is_hook_open;
 use identity::lifecycle::rollover::{self, CaRow};
-use ledger::{Entry, Kind, RevocationCount, View};
+use ledger::{Entry, Key, Kind, RevocationCount, View};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::Workspace;
@@ -168,11 +170,12 @@ impl Life {
             step: open.step.to_string(),
             error: open.error,
         }));
+        let mut errors: HashMap<Key, String> = view.swap_errors()?.into_iter().collect();
         items.extend(swaps.into_iter().take(limit).map(|entry| OpenItem {
+            error: errors.remove(&entry.key),
             of: OpenKind::Enrolment,
             subject: subject(entry.key.kind, &entry.key.name),
             step: "swap".to_owned(),
-            error: None,
         }));
         let jobs = view.jobs()?.into_iter().filter(|job| !job.done && job.canceled_at.is_none());
         items.extend(jobs.take(limit).map(|job| OpenItem {

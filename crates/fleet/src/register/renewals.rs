@@ -71,11 +71,18 @@ pub(crate) fn check_not_fetched(view: &View, pending: &Entry) -> Result<()> {
     if !is_fetched(view, pending)? {
         return Ok(());
     }
-    Err(Code::NotRenewable
+    let error = Code::NotRenewable
         .error(format!("the device {} has fetched its renewal over the network", quote(name)))
-        .item(name)
-        .because("such a renewal comes into use when the device confirms it")
-        .fix("leave it to the device and to `tbpki serve`"))
+        .item(name);
+    // The service tries again and again, and its log may be on another machine.
+    Err(match view.enrolled(&pending.key)?.and_then(|sent| sent.error) {
+        Some(why) => error
+            .because(format!("the device has confirmed it, and the platform did not take it: {why}"))
+            .fix("correct that on the platform; `tbpki serve` tries again by itself"),
+        None => error
+            .because("such a renewal comes into use when the device confirms it")
+            .fix("leave it to the device and to `tbpki serve`"),
+    })
 }
 
 /// The error for a device without a pending renewal.

@@ -8,14 +8,14 @@ use base::Result;
 use time::OffsetDateTime;
 
 use crate::entry::{Entry, IntendedIdentity, IssuedRecord};
-use crate::key::{Generation, Key};
+use crate::key::{Generation, Key, Kind};
 use crate::ledger::Ledger;
 use crate::lifecycle::enrolment::history::NameHistory;
 use crate::lifecycle::revocation::OpenStep;
 use crate::lifecycle::role::Role;
 use crate::state::State;
 use crate::transaction::Transaction;
-use crate::value::{at, values};
+use crate::value::{SqlRow, at, one_of, values};
 use crate::view::View;
 
 /// A one-time password that is about to be given out.
@@ -144,6 +144,17 @@ impl View {
             "WHERE identity.id IN (SELECT identity FROM enrolled WHERE swap = 'open') ORDER BY identity.id",
             &[],
         )
+    }
+
+    /// Why the platform did not take generations the last time, of those that it has yet to take.
+    pub fn swap_errors(&self) -> Result<Vec<(Key, String)>> {
+        let sql = "SELECT kind, name, generation, error FROM identity JOIN enrolled ON enrolled.identity = identity.id \
+            WHERE swap = 'open' AND error IS NOT NULL ORDER BY identity.id";
+        let read = |row: &SqlRow| -> Result<(Key, String)> {
+            let kind = one_of(&Kind::ALL, Kind::as_str, &row.get::<String>(0)?)?;
+            Ok((Key { kind, name: row.get(1)?, generation: Generation(row.get(2)?) }, row.get(3)?))
+        };
+        self.query(sql, &[])?.iter().map(|row| read(row).map_err(|error| error.at(self.path()))).collect()
     }
 }
 

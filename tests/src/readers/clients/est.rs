@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::oracle::openssl;
@@ -23,6 +24,7 @@ pub struct Service {
     pub status: String,
     /// The URL of the listener for revocation lists.
     pub lists: String,
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 /// The certificate and the key of the service in a sandbox made by [`station`].
@@ -78,7 +80,14 @@ impl Service {
         };
         let (est, status, crl) = (next("EST: https://"), next("status: "), next("revocation lists: "));
         // Read to the end: a full pipe would block the service at its next message.
-        std::thread::spawn(move || lines.for_each(|line| drop(line.map(|line| println!("serve: {line}")))));
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let logged = log.clone();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                println!("serve: {line}");
+                logged.lock().unwrap().push(line);
+            }
+        });
         Self {
             child,
             anchor: sandbox.join("pki/ca/server-root/cert.pem"),
@@ -89,6 +98,7 @@ impl Service {
             address: est,
             status,
             lists: crl,
+            log,
         }
     }
 
@@ -131,6 +141,11 @@ impl Service {
     fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// Whether a line of the log on standard error holds all of these.
+    pub fn has_logged(&self, words: &[&str]) -> bool {
+        self.log.lock().unwrap().iter().any(|line| words.iter().all(|word| line.contains(word)))
     }
 
     /// Waits until `/healthz` answers so.

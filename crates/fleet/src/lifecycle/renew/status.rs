@@ -11,6 +11,7 @@ pub struct RenewalStatus {
     pending: HashSet<(Kind, String)>,
     open: HashMap<(Kind, String), Vec<(Generation, &'static str)>>,
     revoked_cas: RevokedCas,
+    errors: HashMap<(Kind, String), Vec<(Generation, String)>>,
 }
 
 impl RenewalStatus {
@@ -25,16 +26,46 @@ impl RenewalStatus {
             status.pending.insert((key.kind, key.name));
         }
         for open in view.open_renewals()? {
+            status.failed(&open.key, open.error);
             status.add(open.key, open.step.as_str());
         }
         // Those of the enrolment service.
         for entry in view.open_swaps()? {
             status.add(entry.key, RenewalStep::Swap.as_str());
         }
+        for (key, error) in view.swap_errors()? {
+            status.failed(&key, Some(error));
+        }
         for open in view.open_revocations()? {
+            status.failed(&open.key, open.error);
             status.add(open.key, open.step.as_str());
         }
         Ok(status)
+    }
+
+    fn failed(&mut self, key: &Key, error: Option<String>) {
+        if let Some(error) = error {
+            self.errors.entry((key.kind, key.name.clone())).or_default().push((key.generation, error));
+        }
+    }
+
+    /// The reason for which a step of this generation that is not done failed the last time.
+    pub fn error(&self, entry: &Entry) -> Option<&str> {
+        self.last_error(entry, |generation| generation == entry.generation())
+    }
+
+    /// As [`error`](Self::error), of any generation of the name.
+    pub fn error_of_name(&self, entry: &Entry) -> Option<&str> {
+        self.last_error(entry, |_| true)
+    }
+
+    fn last_error(&self, entry: &Entry, is_meant: impl Fn(Generation) -> bool) -> Option<&str> {
+        // The name is copied for the look-up, which would cost time in each row of a large list.
+        if self.errors.is_empty() {
+            return None;
+        }
+        let errors = self.errors.get(&(entry.key.kind, entry.key.name.clone()))?;
+        errors.iter().rev().find(|(generation, _)| is_meant(*generation)).map(|(_, error)| error.as_str())
     }
 
     /// The revoked CAs: what they have issued must be renewed.

@@ -82,6 +82,9 @@ pub(crate) struct ListedIdentity {
     /// name; absent if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) open: Vec<&'static str>,
+    /// Why one of these steps failed the last time; for example, the platform has another credential of the device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_error: Option<String>,
 }
 
 /// The first line of the CSV.
@@ -181,6 +184,10 @@ impl ListedIdentity {
             revocation_reason: entry.revocation.as_ref().and_then(|revocation| revocation.reason.clone()),
             unregistered_at: entry.unregistered_at.map(rfc3339),
             open: if all_generations { status.open(entry) } else { status.open_of_name(entry) },
+            open_error: match all_generations {
+                true => status.error(entry).map(str::to_owned),
+                false => status.error_of_name(entry).map(str::to_owned),
+            },
         }
     }
 
@@ -210,6 +217,7 @@ impl ListedIdentity {
             revocation_reason: None,
             unregistered_at: None,
             open: Vec::new(),
+            open_error: None,
         }
     }
 

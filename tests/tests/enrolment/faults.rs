@@ -1,0 +1,104 @@
+//! Faults of the service itself: what it logs, and when it is healthy.
+
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+
+use tbpki_tests::est::{Service, password, request, station};
+use tbpki_tests::{Disk, Tool};
+
+use super::platform::{Scene, until};
+
+#[test]
+fn what_is_decided_is_in_the_audit_log_also_if_the_client_is_gone() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &["--request-seconds", "1"]);
+    request(&sandbox, "a", "/CN=pump-1");
+    let user = format!("pump-1:{}", password(&sandbox, "pump-1"));
+    // Another verb works with the store, until the standard input of this program ends.
+    let mut verb = Command::new("flock");
+    verb.arg(sandbox.join("pki/.lock")).args(["-c", "echo held; cat"]);
+    let mut verb = verb.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    verb.stdout.as_mut().unwrap().read_exact(&mut [0; 5]).unwrap();
+    service.send("simpleenroll", "a.b64", &["-u", &user]).is(408, "the request was not served in time");
+    drop(verb.stdin.take());
+    verb.wait().unwrap();
+    until("logged", || {
+        let log = sandbox.text("pki/serve/audit.jsonl");
+        log.lines().any(|line| line.contains("pump-1") && line.contains("simpleenroll"))
+    });
+}
+
+#[test]
+fn the_service_is_not_healthy_until_the_audit_log_can_be_written_again() {
+    let sandbox = station();
+    let disk = Disk::of(16 << 10);
+    let log = disk.path().join("audit.jsonl");
+    let service = Service::start(&sandbox, &["--audit", log.to_str().unwrap()]);
+    request(&sandbox, "a", "/CN=pump-1");
+    let refused = || service.send("simpleenroll", "a.b64", &["-u", "pump-1:wrong"]).is(401, "wrong");
+    refused();
+    service.becomes_healthy(true);
+    disk.leave_pages(0);
+    // As many as fill the page of the log.
+    for _ in 0..40 {
+        refused();
+    }
+    service.becomes_healthy(false);
+    // The service looks at its store meanwhile, which is in order.
+    password(&sandbox, "pump-2");
+    let metrics = || Tool::new("curl").args(["-sS", &format!("{}/metrics", service.status)]).run().ok().stdout_text();
+    until("looked", || metrics().lines().any(|line| line == "tbpki_enrolment_passwords 1"));
+    service.becomes_healthy(false);
+    disk.make_room();
+    refused();
+    service.becomes_healthy(true);
+}
+
+#[test]
+fn a_revoked_ca_ends_its_own_requests_alone() {
+    let scene = Scene::new();
+    let sandbox = &scene.sandbox;
+    scene.create_profile("pumps");
+    let service = scene.service_with(&[]);
+    let user = format!("pump-1:{}", password(sandbox, "pump-1"));
+    let made = sandbox.ok(["enroll", "password", "--device", "pump-2", "--profile", "pumps"]);
+    let user_of_profile = format!("pump-2:{}", made.stdout_text().trim());
+    for name in ["pump-1", "pump-2"] {
+        request(sandbox, name, &format!("/CN={name}"));
+    }
+    let known = scene.platform.known_to(sandbox.tbpki(["revoke", "--ca", "profile-pumps"]), scene.secret());
+    known.run();
+    let of_profile = |service: &Service| {
+        let answer = service.send("pumps/simpleenroll", "pump-2.b64", &["-u", &user_of_profile]);
+        answer.is(503, "the issuing CA is revoked, and must be replaced first");
+        assert!(answer.head.to_lowercase().contains("retry-after: 86400"), "{answer:?}");
+    };
+    of_profile(&service);
+    service.becomes_healthy(false);
+    of_profile(&service);
+    service.send("simpleenroll", "pump-1.b64", &["-u", &user]).save(sandbox, "pump-1.pem");
+    assert_eq!(service.stop(), 0);
+    // It starts without this CA.
+    let service = scene.service_with(&[]);
+    of_profile(&service);
+    service.becomes_healthy(false);
+}
+
+#[test]
+fn the_log_has_faults_without_an_option_and_the_reason_of_the_platform_is_listed() {
+    let scene = Scene::new();
+    // The platform has a token, which stays.
+    let tenant = scene.platform.sign_in();
+    tenant.device("pump-1");
+    let service = scene.service_with(&[]);
+    scene.fetch(&service, "a", None);
+    service.confirm("a.pem", "a.key").is(202, "the platform does not have the certificate yet");
+    until("logged", || service.has_logged(&["WARN", "the platform does not have the certificate yet", "pump-1"]));
+
+    let listed = scene.sandbox.ok(["list", "--kind", "device", "--json"]).json();
+    let why = listed["result"]["identities"][0]["open_error"].as_str().unwrap_or_default();
+    assert!(why.contains("pump-1"), "{listed}");
+    scene.sandbox.ok(["report", "--out", "page.html"]);
+    let page = scene.sandbox.text("page.html");
+    assert!(page.contains(why.split('"').next().unwrap()), "{why} is not in {page}");
+}
