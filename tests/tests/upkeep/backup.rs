@@ -277,3 +277,19 @@ fn a_stolen_device_is_revoked_before_a_restored_ledger_is_compared() {
     sandbox.ok(["store", "check"]);
     sandbox.ok(["client", "--device", "n"]);
 }
+
+#[test]
+fn passwords_that_may_be_spent_since_the_backup_are_withdrawn() {
+    let sandbox = store();
+    for device in ["n", "o"] {
+        sandbox.ok(["enroll", "password", "--device", device]);
+    }
+    sandbox.ok(["store", "backup", "b.tar"]);
+    lose_store(&sandbox);
+    sandbox.ok(["store", "restore", "b.tar"]).prints("withdrawn 2 one-time passwords");
+    sandbox.ok(["store", "check"]);
+    // None is left that could be withdrawn once more.
+    sandbox.fails(["revoke", "--device", "n"], 1, "TBPKI-0096");
+    let made = sandbox.ok(["enroll", "password", "--device", "n"]);
+    assert!(!made.stderr_text().contains("no longer valid"), "{made}");
+}

@@ -31,6 +31,8 @@ pub struct Restored {
     pub has_ledger: bool,
     /// The number of changes that the ledger had seen after the backup, as far as a note on this machine tells.
     pub lost_changes: u64,
+    /// One-time passwords that the backup has as not spent, and that end with the restore.
+    pub ended_passwords: u64,
 }
 
 impl Restored {
@@ -67,11 +69,11 @@ pub fn restore(location: &StoreLocation, backup: &mut dyn Read) -> Result<Restor
     let dir = parent.create_dir(&hidden)?;
     let restored = unpack(Some(&dir), backup).and_then(|restored| {
         let restored = restored.without_ledger_of_file(location, &dir)?;
-        let restored = restored.compared(&target);
+        let mut restored = restored.compared(&target);
         // After unpacking, because the message depends on whose ledger is in the backup.
         check_is_empty(&target, restored.ledger)?;
         if restored.has_ledger {
-            mark(&dir, &restored)?;
+            restored.ended_passwords = mark(&dir, &restored)?;
         }
         // The contents are on the disk before they have the name that counts.
         dir.sync_all()?;
@@ -177,6 +179,7 @@ fn unpack(dir: Option<&BulkDir>, backup: &mut dyn Read) -> Result<Restored> {
         made_at: description.made_at,
         has_ledger: description.has_ledger,
         lost_changes: 0,
+        ended_passwords: 0,
     })
 }
 
@@ -236,15 +239,18 @@ fn make_public(dir: &BulkDir, name: &str) -> Result<()> {
 }
 
 /// Checks the ledger and marks it as restored.
-fn mark(dir: &BulkDir, restored: &Restored) -> Result<()> {
+fn mark(dir: &BulkDir, restored: &Restored) -> Result<u64> {
     let mut ledger = Ledger::open(dir.path().join(LEDGER))?;
     ledger.check()?;
     if ledger.status()?.uid != restored.ledger {
         return Err(unreadable("its ledger is another one than its description states"));
     }
+    // A password that was spent since the backup would lead to a certificate once more.
+    let ended = ledger.end_enrolments()?;
     ledger.mark_restored()?;
     // From now on this is the newest ledger, whatever the notes about the lost one say.
-    ledger.raise_changes(restored.changes.saturating_add(restored.lost_changes).saturating_add(1))
+    ledger.raise_changes(restored.changes.saturating_add(restored.lost_changes).saturating_add(1))?;
+    Ok(ended)
 }
 
 fn unreadable(why: &str) -> Error {

@@ -2,6 +2,7 @@
 
 use base::Result;
 
+use crate::ledger::Ledger;
 use crate::transaction::Transaction;
 use crate::value::values;
 use crate::view::View;
@@ -15,6 +16,20 @@ impl View {
         let sql = "SELECT 1 FROM enrolment_password WHERE device = ?1 AND spent_at IS NULL \
             UNION ALL SELECT 1 FROM enrolment_request WHERE device = ?1 LIMIT 1";
         Ok(self.one(sql, values![device])?.is_some())
+    }
+}
+
+impl Ledger {
+    /// Removes every one-time password that is not spent, and every request, in a ledger that was restored: both may be spent,
+    /// withdrawn or denied since the backup. Returns the number of passwords.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn end_enrolments(&mut self) -> Result<u64> {
+        self.transaction(|transaction| {
+            transaction.execute("DELETE FROM enrolment_request", &[])?;
+            transaction.execute("DELETE FROM enrolment_password WHERE spent_at IS NULL", &[])
+        })
     }
 }
 

@@ -33,6 +33,9 @@ pub(crate) struct StoreRestoreReport {
     has_ledger: bool,
     /// The number of changes that the ledger had seen after the backup, as far as this machine knows.
     lost_changes: u64,
+    /// The number of one-time passwords that were not spent at the time of the backup. They are withdrawn, because they may be
+    /// spent since.
+    ended_passwords: u64,
 }
 
 pub(crate) fn run(args: &StoreRestoreArgs, context: &mut Context) -> Result<Exit> {
@@ -58,6 +61,7 @@ pub(crate) fn run(args: &StoreRestoreArgs, context: &mut Context) -> Result<Exit
         made_at: identity::report::rfc3339(made_at),
         has_ledger: restored.has_ledger,
         lost_changes: restored.lost_changes,
+        ended_passwords: restored.ended_passwords,
     })?;
     Ok(Exit::Done)
 }
@@ -81,6 +85,10 @@ impl Report for StoreRestoreReport {
         writeln!(out, "{done}: {} ({files}, backup of {})", printable(&self.store), self.made_at)?;
         if self.has_ledger && !self.dry_run {
             writeln!(out, "  ledger    {}, {} changes", self.ledger, self.changes)?;
+            if self.ended_passwords > 0 {
+                let passwords = counted(self.ended_passwords, "one-time password", "one-time passwords");
+                writeln!(out, "  withdrawn {passwords}: make new ones for devices without a certificate")?;
+            }
             writeln!(out, "next: run `tbpki store check`; until it finds no differences, verbs that write stop")?;
         } else if !self.dry_run {
             writeln!(out, "  ledger    on the server: not restored")?;
