@@ -104,7 +104,7 @@ pub fn serve(
     check_loopback(options.status)?;
     let store = workspace.store_dir().to_owned();
     store::check_exists(&store)?;
-    let own = Arc::new(OwnCertificate::open(&options.certificate, &options.key)?);
+    let own = Arc::new(OwnCertificate::open(&options.certificate, &options.key, &store)?);
     let dir = store.join(DIR);
     file::create_dir(&dir)?;
     // A lock of its own: the store's lock is held for moments only, so it cannot show that a service runs already.

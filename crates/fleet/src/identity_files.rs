@@ -146,7 +146,8 @@ pub fn issuing_profile(location: &StoreLocation, name: &DeviceName) -> Result<Op
 /// # Errors
 /// Those of the ledger.
 pub fn no_files(location: &StoreLocation, name: &DeviceName) -> Result<Error> {
-    Ok(match store::view(location)?.current(Kind::Device, name.as_str())? {
+    let view = store::view(location)?;
+    Ok(match view.current(Kind::Device, name.as_str())? {
         // Not an error of the store: the device was issued with a fleet and never taken out of its shard.
         Some(entry) if entry.job.is_some() => {
             let job = entry.job.map(|(job, _)| job.to_string()).unwrap_or_default();
@@ -155,11 +156,15 @@ pub fn no_files(location: &StoreLocation, name: &DeviceName) -> Result<Error> {
                 .item(name.as_str())
                 .fix(format!("take them out with `tbpki client --device {name}`"))
         }
+        // Nothing is missing: another generation would put the device, which works, out of service.
+        Some(entry) if is_fetched(&view, &entry)? => {
+            with_holder(&entry).fix("check it on its host: `tbpki check --cert FILE --key FILE`")
+        }
         Some(_) => Code::FileUnreadable
             .error(format!("the directory of the device {name} is gone"))
             .at(identity_dir(location.dir(), Kind::Device, name.as_str()))
             .item(name.as_str())
-            .fix("restore it from a backup, or issue a new generation with `tbpki client --force`"),
+            .fix(format!("restore it from a backup, or issue a new generation with `tbpki client {name} --force`")),
         None => Code::UnknownIdentity
             .error(format!("the store has no device {:?}", name.as_str()))
             .fix("issue it with `tbpki client --device NAME`; `tbpki list` shows what there is"),

@@ -222,3 +222,16 @@ fn nothing_is_issued_while_the_clock_does_not_fit_the_ledger() {
     let service = Service::start(&sandbox, &["--accept-clock"]);
     service.send("simplereenroll", "next.b64", &pump).save(&sandbox, "again.pem");
 }
+
+#[test]
+fn a_device_that_has_fetched_its_certificate_is_checked_and_renewed_on_its_host() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    enrol(&sandbox, &service, "pump-1");
+    service.confirm("pump-1.pem", "pump-1.key").is(200, "confirmed");
+    let check = sandbox.fails(["check", "--device", "pump-1", "--offline"], 1, "TBPKI-0378");
+    let check = check.prints("check it on its host");
+    assert!(!check.stderr_text().contains("--force"), "{check}");
+    let renewal = sandbox.tbpki(["renew", "--device", "pump-1"]).run();
+    assert!(renewal.stderr_text().contains("`tbpki client pump-1 --force` issues a new generation"), "{renewal}");
+}

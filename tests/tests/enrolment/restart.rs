@@ -163,3 +163,35 @@ fn the_certificate_of_the_service_follows_its_files() {
     }
     assert_eq!(now, leaf);
 }
+
+#[test]
+fn a_certificate_that_every_client_refuses_is_not_taken() {
+    let sandbox = station();
+    sandbox.ok(["client", "--device", "pump-1"]);
+    let [_, chain, _, key] = tbpki_tests::est::CERTIFICATE;
+    for (name, from) in [("chain.pem", chain), ("key.pem", key)] {
+        sandbox.write(name, sandbox.read(from));
+        sandbox.private(name);
+    }
+    let pem = sandbox.text("chain.pem");
+    let end = "-----END CERTIFICATE-----\n";
+    sandbox.write("leaf.pem", pem.split_inclusive(end).next().unwrap());
+    let openssl = tbpki_tests::oracle::openssl().directory(sandbox.path());
+    openssl.args(["pkey", "-in", "key.pem", "-aes256", "-passout", "pass:secret", "-out", "encrypted.pem"]).run().ok();
+    sandbox.private("encrypted.pem");
+    let device = ["pki/devices/pump-1/chain.pem", "pki/devices/pump-1/key.pem"];
+    for ([cert, key], code, help) in [
+        (device, "TBPKI-0053", "`tbpki server` makes them"),
+        (["leaf.pem", "key.pem"], "TBPKI-0050", "name the file with the chain"),
+        (["chain.pem", "encrypted.pem"], "TBPKI-0032", "openssl pkey -in KEY -out NEW"),
+    ] {
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--cert", cert, "--key", key];
+        sandbox.fails(serve, 1, code).prints(help);
+    }
+    // The files of a running service are replaced by such a pair: it keeps the one that it has.
+    let service = Service::start_with(&sandbox, &["--cert", "chain.pem", "--key", "key.pem"], &[], &[]);
+    sandbox.write("chain.pem", sandbox.read(device[0]));
+    sandbox.write("key.pem", sandbox.read(device[1]));
+    super::platform::until("looked", || service.has_logged(&["keeping the service's earlier certificate"]));
+    service.ask("/.well-known/est/cacerts", &[]).is(200, "");
+}

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
-use base::{Code, Result, file};
+use base::error::Severity;
+use base::{Code, Error, Result, file};
 use pki::pem_bundle::PemBundle;
+use pki::verify::Purpose;
 use pki::{Certificate, PrivateKey};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
@@ -15,6 +17,8 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, ServerConfig, SignatureScheme};
 use store::FILE_LIMIT;
+use store::ca::Ca;
+use time::OffsetDateTime;
 
 use super::limits;
 
@@ -23,6 +27,7 @@ use super::limits;
 pub(crate) struct OwnCertificate {
     chain: PathBuf,
     key: PathBuf,
+    store: PathBuf,
     held: RwLock<Held>,
 }
 
@@ -42,13 +47,14 @@ pub(super) struct Version {
 }
 
 impl OwnCertificate {
-    /// Reads the chain (leaf first) and the key.
+    /// Reads the chain (leaf first) and the key. `store` is the directory of the store.
     ///
     /// # Errors
-    /// Errors of the files, and [`Code::KeyMismatch`].
-    pub(crate) fn open(chain: &Path, key: &Path) -> Result<Self> {
-        let held = RwLock::new(read(chain, key)?);
-        Ok(Self { chain: chain.to_owned(), key: key.to_owned(), held })
+    /// Errors of the files, [`Code::KeyMismatch`], and those of a certificate that every client refuses:
+    /// [`Code::WrongPurpose`], [`Code::Expired`], [`Code::NotYetValid`], [`Code::ChainGap`].
+    pub(crate) fn open(chain: &Path, key: &Path, store: &Path) -> Result<Self> {
+        let held = RwLock::new(read(chain, key, store)?);
+        Ok(Self { chain: chain.to_owned(), key: key.to_owned(), store: store.to_owned(), held })
     }
 
     /// Reads the files again if they have changed. A pair that does not fit is left for the next time, because another
@@ -58,7 +64,7 @@ impl OwnCertificate {
         if self.held.read().unwrap_or_else(PoisonError::into_inner).versions == versions {
             return;
         }
-        match read(&self.chain, &self.key) {
+        match read(&self.chain, &self.key, &self.store) {
             Ok(held) => {
                 tracing::info!("read the service's new certificate");
                 *self.held.write().unwrap_or_else(PoisonError::into_inner) = held;
@@ -79,7 +85,7 @@ impl ResolvesServerCert for OwnCertificate {
     }
 }
 
-fn read(chain: &Path, key: &Path) -> Result<Held> {
+fn read(chain: &Path, key: &Path, store: &Path) -> Result<Held> {
     // Before the files are read: a change in between shows up at the next look.
     let versions = [version(chain), version(key)];
     let bundle = PemBundle::parse(&file::read(chain, FILE_LIMIT)?).map_err(|error| error.at(chain))?;
@@ -87,8 +93,11 @@ fn read(chain: &Path, key: &Path) -> Result<Held> {
     let leaf = certificates
         .first()
         .ok_or_else(|| Code::CertificateUnreadable.error("the file contains no certificate").at(chain))?;
-    let private =
-        PrivateKey::from_pem_or_der(&file::read_secret(key, FILE_LIMIT)?, None).map_err(|error| error.at(key))?;
+    check(leaf, OffsetDateTime::now_utc())
+        .and_then(|()| check_issuer(&certificates, store))
+        .map_err(|error| error.at(chain))?;
+    let private = PrivateKey::from_pem_or_der(&file::read_secret(key, FILE_LIMIT)?, None);
+    let private = private.map_err(|error| decrypted(error, key))?;
     private.check_belongs_to(leaf.spki_der()).map_err(|error| error.at(key))?;
     let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(private.to_pkcs8_der().to_vec()));
     let signing = aws_lc_rs::sign::any_supported_type(&der)
@@ -97,6 +106,47 @@ fn read(chain: &Path, key: &Path) -> Result<Held> {
     let sent = sent.map(|certificate| CertificateDer::from(certificate.der().to_vec())).collect();
     let end = leaf.not_after().unix_timestamp();
     Ok(Held { certified: Arc::new(CertifiedKey::new(sent, signing)), end, versions })
+}
+
+/// Fails for a certificate that every client refuses: of a device, expired, or not valid yet.
+fn check(leaf: &Certificate, now: OffsetDateTime) -> Result<()> {
+    let findings = pki::verify::leaf_alone(leaf, Purpose::Server, now);
+    let fault = findings.into_iter().find(|finding| {
+        matches!(finding.code, Code::WrongPurpose | Code::Expired | Code::NotYetValid)
+            && finding.severity == Severity::Fault
+    });
+    match fault {
+        Some(fault) => {
+            Err(Error::new(fault).fix("name the files of a server with --cert and --key: `tbpki server` makes them"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Fails if the issuing CA of this store has issued the last certificate of the chain: clients have the root alone. Clients may
+/// have any other CA.
+fn check_issuer(chain: &[Certificate], store: &Path) -> Result<()> {
+    let Some(last) = chain.last().filter(|last| !last.is_self_issued()) else { return Ok(()) };
+    // A station bundle may have no CA of servers.
+    let known = Ca::ServerIssuing.trusted(store).unwrap_or_default();
+    let is_issuer = |ca: &&Certificate| last.names_as_issuer(ca) && last.verify_signed_by(ca).is_ok();
+    let mut issuers = known.iter().flat_map(|generation| generation.certificates.first());
+    match issuers.find(is_issuer).filter(|issuer| !issuer.is_self_issued()) {
+        None => Ok(()),
+        Some(issuer) => Err(Code::ChainGap
+            .error(format!("the chain lacks {}", issuer.subject()))
+            .because("clients have the root alone")
+            .fix("name the file with the chain, for example mqttserver.pem of `tbpki server`")),
+    }
+}
+
+/// The error about a key, with the remedy for an encrypted one: the service has no passphrase for it.
+fn decrypted(error: Error, key: &Path) -> Error {
+    let error = error.at(key);
+    if error.code() != Code::KeyEncrypted {
+        return error;
+    }
+    error.fix("decrypt it for the service: `openssl pkey -in KEY -out NEW`, with mode 0600")
 }
 
 /// Clients have the root. A self-signed leaf is sent.

@@ -156,9 +156,13 @@ pub fn settle_interrupted(store: &mut Store, unfinished: &Entry) -> Result<Optio
 fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
     let name = &entry.key.name;
     if is_fetched(&workspace.view()?, entry)? {
-        return Err(
-            with_holder(entry).fix("renew it on its host with `tbpki renew --est`, or issue a new one with --force")
-        );
+        let again = match entry.key.kind {
+            Kind::Server => format!("tbpki server --name {name} --force"),
+            _ => format!("tbpki client {name} --force"),
+        };
+        return Err(with_holder(entry).fix(format!(
+            "renew it on its host with `tbpki renew --est`; if the holder is gone, `{again}` issues a new generation"
+        )));
     }
     let asked: RecordedRequest = recorded(entry)?;
     let leaf = leaf(workspace, entry, &asked)?;

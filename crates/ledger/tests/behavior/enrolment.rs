@@ -267,6 +267,16 @@ pub(crate) fn a_request_belongs_to_one_key_and_is_decided_by_its_name<S: Station
     let all = ledger.enrolment_requests().unwrap();
     assert_eq!(all.iter().map(|request| request.device.as_str()).collect::<Vec<_>>(), ["b", "a"]);
 
+    // A copy of the key asks for another device. The name of the request means both then.
+    ask(&mut ledger, "c", 1);
+    let refused = ledger.decide_requests(&ids[..1], RequestDecision::Denied, "w").unwrap_err();
+    assert_eq!(refused.code(), Code::AmbiguousRequest);
+    assert!(refused.finding().what.contains("a, c") || refused.finding().what.contains("c, a"), "{refused}");
+    let decided = ledger.decide_requests(&["c=0101010101010101".to_owned()], RequestDecision::Denied, "w").unwrap();
+    assert_eq!(decided[0].device, "c");
+    assert_eq!(ledger.enrolment_request("a").unwrap().unwrap().decision, Some(RequestDecision::Approved));
+    ledger.transaction(|transaction| transaction.request_served("c", &[1; 32])).unwrap();
+
     // Another key begins again, and the name of the request before is of no use.
     ask(&mut ledger, "a", 3);
     assert_eq!(ledger.enrolment_request("a").unwrap().unwrap().decision, None);

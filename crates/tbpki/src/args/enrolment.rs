@@ -51,7 +51,7 @@ pub struct ListRequestsArgs {
 /// The arguments of `tbpki enroll approve` and `tbpki enroll deny`.
 #[derive(Debug, Clone, Args)]
 pub struct RequestArgs {
-    /// The names of the requests, as `tbpki enroll list` shows them
+    /// The names of the requests, as `tbpki enroll list` shows them, or DEVICE=REQUEST if several devices ask with one key
     #[arg(value_name = "REQUEST", required = true, value_parser = text())]
     pub requests: Vec<String>,
 }

@@ -143,11 +143,11 @@ impl Transaction<'_> {
 }
 
 impl Ledger {
-    /// Records a decision about requests by their names ([`EnrolmentRequest::id`]), about all of them or none. `who` is the
-    /// user. A decision can be changed until the certificate is issued.
+    /// Records a decision about requests by their names ([`EnrolmentRequest::id`], or DEVICE=ID), about all of them or none.
+    /// `who` is the user. A decision can be changed until the certificate is issued.
     ///
     /// # Errors
-    /// [`Code::UnknownRequest`] if one of the names has no request.
+    /// [`Code::UnknownRequest`] if one of the names has no request, [`Code::AmbiguousRequest`] if it has several.
     pub fn decide_requests(
         &mut self,
         ids: &[String],
@@ -174,12 +174,25 @@ fn decide(
     decision: RequestDecision,
     who: &str,
 ) -> Result<EnrolmentRequest> {
-    let request = all.iter().find(|request| request.id() == id).ok_or_else(|| {
+    // Two devices may ask with one key, for example if it was copied. The last equals sign separates, because a name of a device
+    // may have one, and an id has none.
+    let (device, key) = id.rsplit_once('=').map_or((None, id), |(device, key)| (Some(device), key));
+    let mut found =
+        all.iter().filter(|request| request.id() == key && device.is_none_or(|device| device == request.device));
+    let request = found.next().ok_or_else(|| {
         Code::UnknownRequest
             .error(format!("no request has the name {}", quote(id)))
             .because("a request ends when its certificate is issued, and when the device asks with another key")
             .fix("`tbpki enroll list` shows the requests")
     })?;
+    if found.next().is_some() {
+        let devices = all.iter().filter(|request| request.id() == key);
+        let devices = devices.map(|request| request.device.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(Code::AmbiguousRequest
+            .error(format!("several devices ask with the key of the request {}: {devices}", quote(key)))
+            .because("a key belongs to one device, so that one of them has a copy")
+            .fix(format!("name the device as well, for example {}={key}", request.device)));
+    }
     let now = transaction.now();
     // The key as well: the name alone is a part of it.
     let sql = "UPDATE enrolment_request SET decision = ?3, decided_at = ?4, decided_by = ?5 \
