@@ -19,6 +19,8 @@ use crate::request::IdentityRequest;
 pub(crate) struct Earlier {
     entry: Option<Entry>,
     asked: RequestBefore,
+    /// Whether the holder has fetched the generation over the network.
+    is_fetched: bool,
 }
 
 /// The parameters that the ledger has, as far as they are kept.
@@ -64,7 +66,8 @@ impl Earlier {
         let asked = serde_json::from_str(entry.parameters.as_str()).map_err(|error| {
             Code::LedgerUnreadable.error("the parameters of an identity are damaged").caused_by(error).item(name)
         })?;
-        Ok(Self { entry: Some(entry), asked })
+        let is_fetched = view.enrolled(&entry.key)?.is_some();
+        Ok(Self { entry: Some(entry), asked, is_fetched })
     }
 
     /// The CA that signs, or `None` for a self-signed leaf: the one that is asked for, then the earlier one, then `default`.
@@ -83,8 +86,12 @@ impl Earlier {
     }
 
     /// The signing request that the present certificate was issued for, if none is given now. Its holder has the key, so a
-    /// command without a request asks for the same certificate.
+    /// command without a request asks for the same certificate. A holder that fetches its certificates over the network is
+    /// none that a command of this store serves.
     pub(crate) fn kept_csr(&self, request: &IdentityRequest) -> Option<KeptCsr<'_>> {
+        if self.is_fetched {
+            return None;
+        }
         let entry = self.entry.as_ref().filter(|entry| entry.role == Role::Current && request.csr.is_none())?;
         let key = self.asked.csr.as_deref()?;
         Some(KeptCsr { key, subject: &self.asked.subject, algorithm: &entry.algorithm })
