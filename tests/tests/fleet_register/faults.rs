@@ -50,8 +50,8 @@ fn two_thousand_devices_come_through_every_fault_each_of_them_once() {
 #[test]
 fn a_platform_that_pushes_back_is_asked_by_fewer_at_once() {
     let fleet = Fleet::of(300);
-    fleet.sim().set_latency(Duration::from_millis(5));
-    fleet.sim().set_rate(Some(300));
+    // After some answers, so that more connections are in use by then.
+    fleet.sim().inject(Fault::new(FaultKind::Status(429)).on(CREATE.0, CREATE.1).after(100).times(20));
     let outcome = fleet.register(&["--connections", "32"]).ok();
     let report = outcome.json()["result"]["registration"].clone();
     let (most, least) = (report["at_once"].as_u64().unwrap(), report["pushed_down_to"].as_u64().unwrap());
