@@ -49,7 +49,7 @@ impl FromStr for HostKeyName {
     /// Reads a `pkcs11:` URI, which can name the file of the PIN (`pin-source`), or else a path.
     ///
     /// # Errors
-    /// [`Code::Pkcs11Uri`].
+    /// [`Code::Pkcs11Uri`](base::Code::Pkcs11Uri).
     fn from_str(text: &str) -> Result<Self> {
         if !TokenUri::is_meant_by(text) {
             return Ok(Self { location: KeyLocation::File(text.into()), pin_source: None });
