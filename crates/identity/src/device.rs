@@ -114,10 +114,8 @@ fn with_plan<'w, T>(
     let issuer = fingerprint_of(workspace, ca.as_ref())?;
     let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), Ca::name);
     let key = key_source(csr.as_ref(), earlier.algorithm(&settings.alg));
-    let kept = earlier.kept_csr(request);
-    let holds_key = csr.is_none() && kept.is_none();
-    let alg =
-        kept.filter(|_| !settings.alg.is_explicit()).map_or_else(|| key.algorithm().name(), |kept| kept.algorithm);
+    let asked_key = earlier.requested_key(request, csr.as_ref(), &settings.alg, key.algorithm());
+    let holds_key = asked_key.is_held();
     let prefix = settings.prefix.value.as_ref().map_or(name.as_str(), |prefix| prefix.as_str());
     let base = base_subject.to_string();
     let shared_prefix = settings.prefix.value.as_ref().map(config::FilePrefix::as_str);
@@ -125,12 +123,12 @@ fn with_plan<'w, T>(
     let of_fleet = shared(&base, &sans, key.algorithm(), days.value.number(), &issuer, shared_prefix)?;
     let wanted = |subject: &Subject| {
         Parameters::of(&RequestedParameters {
-            subject: kept.map_or_else(|| subject.to_string(), |kept| kept.subject.to_owned()),
+            subject: asked_key.subject(subject),
             san: sans.iter().map(ToString::to_string).collect(),
-            alg,
+            alg: asked_key.algorithm,
             days: days.value.number(),
             issuer: issuer.clone(),
-            csr: csr.as_ref().map(|csr| csr.key().fingerprint_hex()).or(kept.map(|kept| kept.key.to_owned())),
+            csr: asked_key.csr(),
             prefix,
             ..RequestedParameters::default()
         })
@@ -166,7 +164,7 @@ fn with_plan<'w, T>(
             of_earlier_version,
             issuer_name: &issuer_name,
             force: request.force,
-            keeps_csr: kept.is_some(),
+            keeps_csr: asked_key.is_kept(),
             pending: false,
             renews: false,
             hook: false,

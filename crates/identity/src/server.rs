@@ -65,12 +65,14 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
         Some(requested) => requested.clone(),
         None => workspace.config.subject()?.with_common_name(host.as_str())?,
     };
-    let kept = earlier.kept_csr(request);
-    let holds_key = csr.is_none() && kept.is_none();
-    let asked = match kept {
+    let key = key_source(csr.as_ref(), earlier.algorithm(&settings.alg));
+    let asked_key = earlier.requested_key(request, csr.as_ref(), &settings.alg, key.algorithm());
+    let holds_key = asked_key.is_held();
+    let kept_sans = earlier.sans(&settings.san)?;
+    let asked = match asked_key.is_kept() && !settings.san.is_explicit() {
         // In the order of the request, as the ledger has them.
-        Some(_) if !settings.san.is_explicit() => earlier.sans(&settings.san)?,
-        _ => names_asked(host, &earlier.sans(&settings.san)?, csr.as_ref())?,
+        true => kept_sans,
+        false => names_asked(host, &kept_sans, csr.as_ref())?,
     };
     let chain_file = server_chain(settings.prefix.value.as_str());
     let store_dir = identity_dir(workspace.store_dir(), Kind::Server, host.as_str());
@@ -83,21 +85,18 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
     san::check_count(&sans)?;
     let issuer = fingerprint_of(workspace, ca.as_ref())?;
     let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), Ca::name);
-    let key = key_source(csr.as_ref(), earlier.algorithm(&settings.alg));
-    let alg =
-        kept.filter(|_| !settings.alg.is_explicit()).map_or_else(|| key.algorithm().name(), |kept| kept.algorithm);
     let days = earlier.days(&settings.days)?;
     let trusted = workspace.trusted_cas(Hierarchy::Devices)?;
     let clients_ca: Vec<Certificate> = trusted.iter().map(|(_, certificate)| certificate.clone()).collect();
     let prefix = settings.prefix.value.as_str();
     let parameters = Parameters::of(&RequestedParameters {
-        subject: kept.map_or_else(|| subject.to_string(), |kept| kept.subject.to_owned()),
+        subject: asked_key.subject(&subject),
         // Addresses come and go; those that were found are not part of what was asked for.
         san: asked.iter().map(ToString::to_string).collect(),
-        alg,
+        alg: asked_key.algorithm,
         days: days.value.number(),
         issuer,
-        csr: csr.as_ref().map(|csr| csr.key().fingerprint_hex()).or(kept.map(|kept| kept.key.to_owned())),
+        csr: asked_key.csr(),
         prefix,
         single_file: settings.single_file.value,
         include_root: wish.include_root,
@@ -157,7 +156,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
             of_earlier_version: None,
             issuer_name: &issuer_name,
             force: request.force,
-            keeps_csr: kept.is_some(),
+            keeps_csr: asked_key.is_kept(),
             pending: false,
             renews: false,
             hook: false,

@@ -5,8 +5,9 @@ use std::path::Path;
 use base::{Code, Result, file};
 use config::{Days, Origin, Setting};
 use ledger::{Entry, Kind, Role, View};
+use pki::csr::Csr;
 use pki::pem_bundle::PemBundle;
-use pki::{Algorithm, Certificate, San};
+use pki::{Algorithm, Certificate, San, Subject};
 use serde::Deserialize;
 use store::ca::Ca;
 use store::{FILE_LIMIT, SELF};
@@ -35,13 +36,46 @@ struct RequestBefore {
 
 /// The signing request that the present certificate was issued for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct KeptCsr<'a> {
+struct KeptCsr<'a> {
     /// The identifier of its key.
-    pub(crate) key: &'a str,
+    key: &'a str,
     /// The subject of the certificate.
-    pub(crate) subject: &'a str,
+    subject: &'a str,
     /// The algorithm of its key.
+    algorithm: &'a str,
+}
+
+/// The key of a certificate, as the parameters in the ledger describe it: that of the request at hand, of an earlier request
+/// that is kept, or one that tbpki makes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestedKey<'a> {
+    csr: Option<&'a Csr>,
+    kept: Option<KeptCsr<'a>>,
+    /// The name of its algorithm.
     pub(crate) algorithm: &'a str,
+}
+
+impl RequestedKey<'_> {
+    /// Whether the store holds the key.
+    pub(crate) fn is_held(&self) -> bool {
+        self.csr.is_none() && self.kept.is_none()
+    }
+
+    /// Whether it is the key of an earlier request, and none is given now.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// The subject that is asked for: with the key of an earlier request, that of its certificate.
+    pub(crate) fn subject(&self, subject: &Subject) -> String {
+        self.kept.map_or_else(|| subject.to_string(), |kept| kept.subject.to_owned())
+    }
+
+    /// The identifier of the key of a request.
+    pub(crate) fn csr(&self) -> Option<String> {
+        let given = self.csr.map(|csr| csr.key().fingerprint_hex());
+        given.or_else(|| self.kept.map(|kept| kept.key.to_owned()))
+    }
 }
 
 /// Whether an identity was imported whose CA is not in this store.
@@ -88,13 +122,27 @@ impl Earlier {
     /// The signing request that the present certificate was issued for, if none is given now. Its holder has the key, so a
     /// command without a request asks for the same certificate. A holder that fetches its certificates over the network is
     /// none that a command of this store serves.
-    pub(crate) fn kept_csr(&self, request: &IdentityRequest) -> Option<KeptCsr<'_>> {
+    fn kept_csr(&self, request: &IdentityRequest) -> Option<KeptCsr<'_>> {
         if self.is_fetched {
             return None;
         }
         let entry = self.entry.as_ref().filter(|entry| entry.role == Role::Current && request.csr.is_none())?;
         let key = self.asked.csr.as_deref()?;
         Some(KeptCsr { key, subject: &self.asked.subject, algorithm: &entry.algorithm })
+    }
+
+    /// The key of the certificate that is asked for. `algorithm` is that of the request, or of the key that would be made.
+    pub(crate) fn requested_key<'a>(
+        &'a self,
+        request: &IdentityRequest,
+        csr: Option<&'a Csr>,
+        asked: &Setting<Algorithm>,
+        algorithm: Algorithm,
+    ) -> RequestedKey<'a> {
+        let kept = self.kept_csr(request);
+        // An algorithm that was named is a difference from the key of the earlier request.
+        let of_kept = kept.filter(|_| !asked.is_explicit()).map(|kept| kept.algorithm);
+        RequestedKey { csr, kept, algorithm: of_kept.unwrap_or(algorithm.name()) }
     }
 
     /// The key algorithm.
