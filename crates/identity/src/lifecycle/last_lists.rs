@@ -10,7 +10,7 @@ use pki::crl::Crl;
 use pki::pem_bundle::PemBundle;
 use store::file_names::RETIRED;
 
-use super::revocation_lists::LIMIT;
+use super::revocation_lists::{LIMIT, lists_in};
 
 /// The name of the file.
 const FILE: &str = "lists.pem";
@@ -25,10 +25,7 @@ pub fn path(store: &Path) -> PathBuf {
 /// # Errors
 /// Those of reading the file.
 pub fn read(store: &Path) -> Result<Vec<Crl>> {
-    let path = path(store);
-    let Some(bytes) = file::read_optional(&path, LIMIT)? else { return Ok(Vec::new()) };
-    let lists = PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.crls;
-    lists.iter().map(|der| Crl::from_der(der).map_err(|error| error.at(&path))).collect()
+    lists_in(&path(store))
 }
 
 /// Keeps lists that the file for brokers is about to lose. An earlier list of the same CA key makes room.

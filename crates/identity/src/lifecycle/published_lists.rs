@@ -5,17 +5,16 @@
 
 use std::path::{Path, PathBuf};
 
-use base::{Code, Finding, Result, file};
+use base::{Code, Finding, Result};
 use config::Config;
 use ledger::View;
 use pki::crl::Crl;
-use pki::pem_bundle::PemBundle;
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::ca::{Ca, Hierarchy, KeyLocation};
 use time::OffsetDateTime;
 
-use super::revocation_lists::{LIMIT, SERVERS_FILE, devices_file, is_written_here};
+use super::revocation_lists::{SERVERS_FILE, devices_file, is_written_here, lists_in};
 use crate::profile_ca;
 use crate::report::rfc3339;
 
@@ -117,10 +116,7 @@ impl PublishedList {
 pub fn read(config: &Config, store: &Path) -> Result<Vec<(PathBuf, Crl)>> {
     let mut lists = Vec::new();
     for path in [devices_file(config, store), store.join(SERVERS_FILE)] {
-        let Some(bytes) = file::read_optional(&path, LIMIT)? else { continue };
-        for der in PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.crls {
-            lists.push((path.clone(), Crl::from_der(&der).map_err(|error| error.at(&path))?));
-        }
+        lists.extend(lists_in(&path)?.into_iter().map(|list| (path.clone(), list)));
     }
     Ok(lists)
 }

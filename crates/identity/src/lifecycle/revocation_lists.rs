@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use base::file::{self, FileSet, Mode, WriteOutcome};
-use base::{Code, Finding, Result, digest};
+use base::{Code, Error, Finding, Result, digest};
 use config::Config;
 use ledger::{Entry, Generation, NewList};
 use pki::Certificate;
@@ -92,20 +92,41 @@ pub fn is_written_here(config: &Config) -> bool {
     config.crl.write.value
 }
 
+/// Whether this store writes the lists of the servers' CAs: the one with their key does. A station for devices has none.
+///
+/// # Errors
+/// Those of the disk.
+pub fn writes_servers(workspace: &Workspace<'_>) -> Result<bool> {
+    Ok(Ca::ServerIssuing.key_place(workspace.store_dir())? != KeyLocation::Elsewhere)
+}
+
+/// The error of a command for the store that writes the lists of the devices' CAs.
+pub fn not_written_here() -> Error {
+    Code::ListsElsewhere
+        .error("this store does not write the revocation lists of the devices' CAs")
+        .because("`write` in `[crl]` is false, as in each station bundle")
+}
+
 /// Fails in a store that has no lists to write.
 ///
 /// # Errors
 /// [`Code::ListsElsewhere`]; those of the disk.
 pub fn check_written_here(workspace: &Workspace<'_>) -> Result<()> {
-    if is_written_here(workspace.config)
-        || Ca::ServerIssuing.key_place(workspace.store_dir())? != KeyLocation::Elsewhere
-    {
+    if is_written_here(workspace.config) || writes_servers(workspace)? {
         return Ok(());
     }
-    Err(Code::ListsElsewhere
-        .error("this store does not write the revocation lists of the devices' CAs")
-        .because("`write` in `[crl]` is false, as in each station bundle")
-        .fix("run `tbpki crl` in the store that exported this station bundle, and copy its file with the lists here"))
+    let fix = "run `tbpki crl` in the store that exported this station bundle, and copy its file with the lists here";
+    Err(not_written_here().fix(fix))
+}
+
+/// The lists in a file; none if there is no file.
+///
+/// # Errors
+/// Those of reading the file.
+pub(super) fn lists_in(path: &Path) -> Result<Vec<Crl>> {
+    let Some(bytes) = file::read_optional(path, LIMIT)? else { return Ok(Vec::new()) };
+    let lists = PemBundle::parse(&bytes).map_err(|error| error.at(path))?.crls;
+    lists.iter().map(|der| Crl::from_der(der).map_err(|error| error.at(path))).collect()
 }
 
 /// As [`write()`], for lists that are due and not for a revocation: `[crl] superseded` adds the generations of devices that a
@@ -159,8 +180,7 @@ pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) ->
         has_revoked |= !store.ledger.revoked_by(&ca.name(), None, None)?.is_empty();
     }
     let is_wanted = path.exists() || has_revoked;
-    // One store writes the lists of a CA: the one with its key. A station for devices has no key of the servers.
-    if is_wanted && issuing.key_place(workspace.store_dir())? != KeyLocation::Elsewhere {
+    if is_wanted && writes_servers(workspace)? {
         let servers = [issuing, Ca::ServerRoot];
         Writer { workspace, store, path, dry_run, has_hook, report: &mut report }.write(&servers)?;
     }

@@ -1,7 +1,9 @@
 //! Certificates that a store with another ledger has issued below a CA of this one.
 
+use std::collections::BTreeSet;
+
 use base::{Code, Result};
-use identity::lifecycle::revocation_lists::is_written_here;
+use identity::lifecycle::revocation_lists::{is_written_here, not_written_here};
 use identity::lifecycle::rollover::named;
 use ledger::{Ledger, SerialNumber, View};
 use store::Workspace;
@@ -14,11 +16,11 @@ use crate::lifecycle::unseen::{name_of, unseen};
 ///
 /// # Errors
 /// Those of the ledger.
-pub(super) fn missing(view: &View, serials: &[SerialNumber], issuer: &str) -> Result<Vec<SerialNumber>> {
-    let mut missing = Vec::new();
+pub(super) fn missing(view: &View, serials: &[SerialNumber], issuer: &str) -> Result<BTreeSet<SerialNumber>> {
+    let mut missing = BTreeSet::new();
     for serial in serials {
         if !view.by_serial(serial)?.iter().any(|entry| entry.issuer == issuer) {
-            missing.push(serial.clone());
+            missing.insert(serial.clone());
         }
     }
     Ok(missing)
@@ -79,8 +81,5 @@ fn issuing_ca(workspace: &Workspace<'_>, view: &View, issuer: &str) -> Result<Ca
     if is_written_here(workspace.config) {
         return Ok(ca);
     }
-    Err(Code::ListsElsewhere
-        .error("this store does not write the revocation lists of the devices' CAs")
-        .because("`write` in `[crl]` is false, as in each station bundle")
-        .fix("run the command in the store that exported this station bundle"))
+    Err(not_written_here().fix("run the command in the store that exported this station bundle"))
 }

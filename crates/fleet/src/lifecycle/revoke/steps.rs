@@ -8,8 +8,8 @@ use identity::lifecycle::rollover::drop_revoked;
 use ledger::{Entry, Key, Kind, Ledger, OpenRevocation, OpenStep, Role, View};
 use pki::Certificate;
 use store::Workspace;
+use store::ca::Ca;
 use store::ca::generations::retired_certificates;
-use store::ca::{Ca, KeyLocation};
 
 use super::handover::hand_over;
 use super::withdrawal;
@@ -134,13 +134,14 @@ pub(super) fn devices_of(open: &[OpenRevocation]) -> BTreeMap<&str, Vec<&Key>> {
     devices
 }
 
-/// Writes the revocation lists, or reports what the store that writes them has to revoke. The ledger then has no open step for a certificate that is on one; the others stay open.
+/// Writes the revocation lists, or reports what the store that writes them has to revoke. The ledger then has no open step
+/// for a certificate that is on one; the others stay open.
 /// A store that another verb has locked is no reason to wait with the revocation: then the lists follow later.
 pub(super) fn lists(workspace: &mut Workspace<'_>, ledger: &mut Ledger, report: &mut RevokeReport) -> Result<()> {
-    if !revocation_lists::is_written_here(workspace.config) {
+    let is_written_here = revocation_lists::is_written_here(workspace.config);
+    if !is_written_here {
         hand_over(workspace, ledger, report)?;
-        // The lists of the servers' CAs are this store's, if it has their keys.
-        if Ca::ServerIssuing.key_place(workspace.store_dir())? == KeyLocation::Elsewhere {
+        if !revocation_lists::writes_servers(workspace)? {
             return Ok(());
         }
     }
@@ -152,11 +153,11 @@ pub(super) fn lists(workspace: &mut Workspace<'_>, ledger: &mut Ledger, report: 
         Ok(mut lists) => {
             report.findings.append(&mut lists.findings);
             report.lists = Some(lists);
-            // A step that is done has no row any more, so this changes only those that are left.
-            match revocation_lists::is_written_here(workspace.config) {
-                true => ledger.lists_failed("the key of the CA is not in this store"),
-                false => Ok(()),
+            if !is_written_here {
+                return Ok(());
             }
+            // A step that is done has no row any more, so this changes only those that are left.
+            ledger.lists_failed("the key of the CA is not in this store")
         }
         Err(error) => {
             let text = error.to_string();
