@@ -26,7 +26,7 @@ use parts::Parts;
 pub use report::{HandOverReport, OpenReport, RevokeCounts, RevokeOutcome, RevokeReport, RevokedReport};
 use steps::{Platform, devices_of};
 use target::can_be_revoked;
-pub use target::{CaTarget, Targets, serials};
+pub use target::{CaTarget, Targets, listed, serials};
 pub(crate) use withdrawal::{withdraw, withdraw_revoked};
 
 /// A request to revoke identities, and the reason.
@@ -52,8 +52,8 @@ pub fn revoke(
 ) -> Result<RevokeReport> {
     store::check_exists(workspace.store_dir())?;
     let mut report = RevokeReport::new(request.dry_run);
-    let targets = request.targets.read()?;
-    if let Targets::Ca(target) = &targets {
+    let targets = &request.targets;
+    if let Targets::Ca(target) = targets {
         ca::revoke(workspace, target, request, &mut report)?;
         return Ok(report);
     }
@@ -87,13 +87,12 @@ pub fn revoke(
     }
     // Only now, because a password could have led to another generation until here.
     let parts = targets.parts(&ledger, workspace.now, &enrolling, &mut report.findings)?;
-    let has_platform = workspace.config.platform.url.value.is_some();
+    // Not for whole jobs and stations: it is a request for each device.
+    let is_asked_again = matches!(targets, Targets::Devices(_)) && workspace.config.platform.url.value.is_some();
     let mut of_others = Vec::new();
     let mut walk = parts.walk();
     while let Some(part) = walk.next(&ledger)? {
         let entries = part.entries(&ledger)?;
-        // Not for whole jobs and stations: it is a request for each device.
-        let is_asked_again = matches!(targets, Targets::Devices(_)) && has_platform;
         record(&mut ledger, &entries, request.reason, workspace.now, is_asked_again)?;
         for entry in &entries {
             if is_of_others(entry) {

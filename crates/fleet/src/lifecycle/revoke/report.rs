@@ -174,9 +174,7 @@ impl RevokedReport {
             done,
         }
     }
-}
 
-impl RevokedReport {
     /// A certificate of which the ledger has nothing, in a dry run.
     pub(super) fn unseen(name: String, serial: &SerialNumber, issuer: &str) -> Self {
         Self {

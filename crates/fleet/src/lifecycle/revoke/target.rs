@@ -23,9 +23,7 @@ pub enum Targets {
     Devices(Vec<DeviceName>),
     /// The same for servers.
     Servers(Vec<String>),
-    /// The devices that a file names, or standard input as `-`, one on each line. Empty lines and lines that begin with `#` are skipped.
-    File(PathBuf),
-    /// The devices of such a file, each with its line.
+    /// The devices of a file, each with its line: [`listed`] reads them.
     Listed {
         /// The file.
         path: PathBuf,
@@ -66,17 +64,6 @@ pub struct CaTarget {
 }
 
 impl Targets {
-    /// The same, with the devices of a file in place of the file, which is read once.
-    ///
-    /// # Errors
-    /// Those of reading the file.
-    pub(super) fn read(&self) -> Result<Self> {
-        Ok(match self {
-            Self::File(path) => Self::Listed { path: path.clone(), names: lines(path, "name")? },
-            other => other.clone(),
-        })
-    }
-
     /// The devices that are named.
     fn devices(&self) -> Vec<&str> {
         match self {
@@ -115,7 +102,6 @@ impl Targets {
         let listed = match self {
             Self::Devices(names) => of_names(view, Kind::Device, names.iter().map(DeviceName::as_str), now, enrolling),
             Self::Servers(names) => of_names(view, Kind::Server, names.iter().map(String::as_str), now, &[]),
-            Self::File(path) => return Err(Code::Internal.error(format!("{} is not read yet", path.display()))),
             Self::Listed { path, names } => of_list(view, path, names, now, enrolling),
             Self::Serials { serials, issuer } => by_serials(view, serials, issuer.as_deref()),
             Self::NotInLedger { serials, issuer } => {
@@ -294,6 +280,15 @@ fn by_serial(view: &View, serial: &SerialNumber, issuer: Option<&str>) -> Result
 /// True if there is something to revoke: it is not revoked and has not expired.
 pub(super) fn can_be_revoked(entry: &Entry, now: OffsetDateTime) -> bool {
     entry.role.can_be_revoked() && entry.not_after > now
+}
+
+/// The devices that a file names, or standard input as `-`, one on each line. Empty lines and lines that begin with `#` are
+/// skipped.
+///
+/// # Errors
+/// Those of reading the file, and the line that is wrong.
+pub fn listed(path: &Path) -> Result<Targets> {
+    Ok(Targets::Listed { path: path.to_owned(), names: lines(path, "name")? })
 }
 
 /// The serial numbers in a file, one on each line.

@@ -6,7 +6,7 @@ use base::Result;
 use base::text::printable;
 use config::Config;
 use fleet::lifecycle::revoke::{
-    CaTarget, RevokeCounts, RevokeOutcome, RevokeReport, RevokeRequest, Targets, revoke, serials,
+    CaTarget, RevokeCounts, RevokeOutcome, RevokeReport, RevokeRequest, Targets, listed, revoke, serials,
 };
 use ledger::JobId;
 
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &RevokeArgs, context: &mut Context) -> Result<Exit> {
 
 fn targets(args: &RevokeArgs, config: &Config, context: &mut Context) -> Result<Targets> {
     if let Some(path) = &args.file {
-        return Ok(Targets::File(path.clone()));
+        return listed(path);
     }
     if !args.serial.is_empty() || args.serial_file.is_some() {
         let serials = match &args.serial_file {
