@@ -32,6 +32,7 @@ pub type Target = fn(&[u8]);
 /// The targets by the names of their corpora.
 pub const TARGETS: &[(&str, Target)] = &[
     ("application_image", firmware::application_image),
+    ("audit_line", enrolment::audit_line),
     ("certs_only", enrolment::certs_only),
     ("csr", csr),
     ("device_answer", devices::answer),
@@ -46,6 +47,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("key_reference", key_reference),
     ("keygen_properties", keygen_properties),
     ("keygen_toml", keygen_toml),
+    ("metrics_text", enrolment::metrics_text),
     ("mqtt", mqtt),
     ("nvs", nvs),
     ("partition_table", firmware::partition_table),

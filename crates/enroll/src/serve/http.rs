@@ -19,11 +19,11 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::audit::Line;
 use super::call::{Call, Caller, Reply, Task};
 use super::cas;
 use super::limits::Limits;
 use super::service::Service;
+use crate::audit_line::AuditLine;
 use crate::est::{Answer, Credentials, Operation, Refusal, Route, request};
 
 /// Serves a connection over TLS.
@@ -206,7 +206,7 @@ async fn see(operation: Operation, peer: &Peer, service: &Service) {
         // For example while another verb works with the store: the next request of the connection tries again.
         peer.is_seen.store(false, Ordering::Relaxed);
     } else if reply.device.is_some() {
-        service.audit(&Line {
+        service.audit(&AuditLine {
             address: peer.address,
             operation: operation.as_str(),
             label: None,
@@ -263,7 +263,7 @@ async fn audited(
         Err(refusal) => Reply::refused(&refusal),
     };
     // Before the answer leaves: whatever a client has received is in the log, even if the process ends now.
-    service.audit(&Line {
+    service.audit(&AuditLine {
         address,
         operation: operation.as_str(),
         label: label.as_deref(),

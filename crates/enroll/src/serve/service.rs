@@ -8,11 +8,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use pki::Certificate;
 use time::OffsetDateTime;
 
-use super::audit::{Audit, Line};
+use super::audit::Audit;
 use super::call::Call;
 use super::gate::Gate;
 use super::limits::Limits;
 use super::metrics::Metrics;
+use crate::audit_line::AuditLine;
 use crate::est::Refusal;
 
 /// The seconds after which a client asks again if the service has too much to do.
@@ -83,7 +84,7 @@ impl Service {
     }
 
     /// Writes a line to the audit log. Without it the service goes on, and is not healthy until a line can be written.
-    pub(crate) fn audit(&self, line: &Line<'_>) {
+    pub(crate) fn audit(&self, line: &AuditLine<'_>) {
         let written = self.audit.write(line, OffsetDateTime::now_utc());
         if let Err(error) = &written {
             tracing::error!(%error, "the audit log cannot be written");
