@@ -109,8 +109,18 @@ const NAMED_ONLY_BY: &[(&str, &[&str], &str)] = &[(
     "pki::pkcs11 is the only way to a token, because it tries a PIN only once",
 )];
 
-/// Checks all tables.
+/// The manifests outside of the workspace, each with a lock file of its own that nothing else of CI reads as it is.
+const OTHER_WORKSPACES: [&str; 2] = ["crates/firmware/Cargo.toml", "fuzz/Cargo.toml"];
+
+/// Checks all tables, and that every lock file fits its manifests.
 pub(super) fn check() -> Result<()> {
+    for manifest in OTHER_WORKSPACES {
+        let resolve = ["metadata", "--format-version", "1", "--locked", "--manifest-path", manifest];
+        cargo().args(resolve).silent().read().map_err(|error| {
+            let fix = format!("cargo update --workspace --manifest-path {manifest}");
+            Error::new(format!("the lock file beside {manifest} does not fit: {error}")).fix(fix)
+        })?;
+    }
     // Without the foreign packages, which no rule of the plan is about.
     let metadata = cargo().args(["metadata", "--format-version", "1", "--no-deps", "--locked"]).silent().read()?;
     let metadata: Value = serde_json::from_str(&metadata).doing("read the output of cargo metadata")?;
