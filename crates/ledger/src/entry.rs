@@ -41,6 +41,8 @@ pub struct NextIdentity {
     /// The generation of the CA that signs.
     pub(crate) issuer: Option<Generation>,
     /// In seconds since 1970 (UTC).
+    /// As [`IntendedIdentity`] has it.
+    pub(crate) revoked: u64,
     pub(crate) unregistered_at: Option<i64>,
 }
 
@@ -57,6 +59,8 @@ pub struct IntendedIdentity {
     /// Its key.
     pub key: Key,
     pub(crate) row: i64,
+    /// How many generations of the name were revoked by then, for a reason that concerns the key or its holder.
+    pub(crate) revoked: u64,
 }
 
 /// The properties of an identity that is signed and delivered.

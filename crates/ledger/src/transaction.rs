@@ -89,6 +89,7 @@ impl<'a> Transaction<'a> {
         Ok(NextIdentity {
             generation: self.next_generation(&identity, last)?,
             issuer: self.signing_generation(&identity.issuer)?,
+            revoked: history.revoked(),
             unregistered_at: history.unregistered_at(),
             identity,
         })
@@ -99,16 +100,17 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// As [`Transaction::intend`].
     pub fn intend_all<'n>(&self, all: impl IntoIterator<Item = &'n NextIdentity>) -> Result<Vec<IntendedIdentity>> {
-        let (mut keys, mut rows) = (Vec::new(), Vec::new());
+        let (mut intended, mut rows) = (Vec::new(), Vec::new());
         let station = host_name();
         for next in all {
-            let NextIdentity { identity, generation, issuer, unregistered_at } = next;
+            let NextIdentity { identity, generation, issuer, revoked, unregistered_at } = next;
             let key = Key { kind: identity.kind, name: identity.name.clone(), generation: *generation };
-            keys.push(key);
+            intended.push((key, *revoked));
             rows.push(self.identity_values(identity, (*generation, *issuer), &station, *unregistered_at)?);
         }
         let rows = self.insert_rows(INSERT_IDENTITY, &rows)?;
-        Ok(keys.into_iter().zip(rows).map(|(key, row)| IntendedIdentity { key, row }).collect())
+        let recorded = intended.into_iter().zip(rows);
+        Ok(recorded.map(|((key, revoked), row)| IntendedIdentity { key, row, revoked }).collect())
     }
 
     fn intend_free(&self, identity: &NewIdentity, issuer: Option<Generation>) -> Result<Generation> {

@@ -19,6 +19,7 @@ use super::gate::Gate;
 use super::ledger_file::LedgerFile;
 use super::metrics::Metrics;
 use super::rules::{Decision, Planned, Rules, requester};
+use super::service::BUSY;
 use crate::est::{Answer, Refusal};
 
 /// Requests that are decided in one transaction, at most.
@@ -228,11 +229,15 @@ impl Desk<'_, '_> {
         }
         let signed = self.sign_all(planned);
         match record(store, &signed) {
-            Ok(()) => {
-                self.metrics.issued(signed.iter().filter(|(_, signed)| signed.result.is_ok()).count());
-                for (call, signed) in signed {
+            Ok(revoked) => {
+                let (sent, revoked): (Vec<_>, Vec<_>) =
+                    signed.into_iter().partition(|(_, signed)| !revoked.contains(&signed.identity.key));
+                self.metrics.issued(sent.iter().filter(|(_, signed)| signed.result.is_ok()).count());
+                for (call, signed) in sent {
                     call.end(reply(signed));
                 }
+                // The same request gets the right refusal when the client asks again.
+                end_all(revoked.into_iter().map(|(call, _)| call), &Refusal::Busy(BUSY));
                 true
             }
             Err(error) => {
@@ -281,9 +286,10 @@ fn sign(cas: &Cas, identity: IntendedIdentity, plan: Planned) -> Signed {
     Signed { identity, public, is_in_use, approved_by, result: leaf }
 }
 
-/// Records all results together.
-fn record(store: &mut Store, signed: &[(Call, Signed)]) -> Result<()> {
+/// Records all results together. Returns those of names that were revoked meanwhile, which are not sent.
+fn record(store: &mut Store, signed: &[(Call, Signed)]) -> Result<BTreeSet<Key>> {
     store.ledger.transaction(|transaction| {
+        let mut revoked = BTreeSet::new();
         // Asked once for all, because most services need no approval and have none.
         let has_requests = transaction.has_enrolment_requests()?;
         for (_, Signed { identity, public, is_in_use, result, .. }) in signed {
@@ -293,7 +299,10 @@ fn record(store: &mut Store, signed: &[(Call, Signed)]) -> Result<()> {
                     let credentials_id = Some(leaf.credentials_id());
                     let issued = IssuedRecord { fingerprint: leaf.fingerprint(), credentials_id };
                     // With its certificate: a client whose answer is lost gets this one again instead of another one.
-                    transaction.issued_and_sent(identity, &issued, public, leaf.der())?;
+                    if !transaction.issued_and_sent(identity, &issued, public, leaf.der())? {
+                        revoked.insert(key.clone());
+                        continue;
+                    }
                     if has_requests {
                         transaction.request_served(&requester(key.kind, &key.name), public)?;
                     }
@@ -304,7 +313,7 @@ fn record(store: &mut Store, signed: &[(Call, Signed)]) -> Result<()> {
                 Err(error) => transaction.void(key, &error.to_string())?,
             }
         }
-        Ok(())
+        Ok(revoked)
     })
 }
 

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use crate::entry::{Entry, IntendedIdentity, IssuedRecord};
 use crate::key::{Generation, Key, Kind};
 use crate::ledger::Ledger;
-use crate::lifecycle::enrolment::history::NameHistory;
+use crate::lifecycle::enrolment::history::{NameHistory, revoked_of};
 use crate::lifecycle::revocation::OpenStep;
 use crate::lifecycle::role::Role;
 use crate::state::State;
@@ -277,6 +277,9 @@ impl Transaction<'_> {
     /// Records an intended identity as signed, waiting for its use, and the certificate that is sent to its holder. An
     /// earlier pending generation is superseded. `public` is SHA-256 over the public key.
     ///
+    /// Returns false if a generation of the name was revoked since it was intended: the new one is void then, and must not
+    /// be sent.
+    ///
     /// # Errors
     /// [`Code::Internal`](base::Code::Internal) if it is not intended any more.
     pub fn issued_and_sent(
@@ -285,8 +288,14 @@ impl Transaction<'_> {
         issued: &IssuedRecord,
         public: &[u8; 32],
         certificate: &[u8],
-    ) -> Result<()> {
-        let IntendedIdentity { key, row } = intended;
+    ) -> Result<bool> {
+        let IntendedIdentity { key, row, revoked } = intended;
+        // Another station can revoke while this one signs, and its revocation covers only what had a certificate by then.
+        let now_revoked =
+            self.one(&format!("SELECT {} FROM identity WHERE id = ?1", revoked_of("identity")), values![*row])?;
+        if now_revoked.map_or(Ok(0), |row| row.get::<u64>(0))? != *revoked {
+            return self.void(key, "the device was revoked while its certificate was made").map(|()| false);
+        }
         // First, because an index allows one pending generation for each name.
         self.supersede(key, Role::Pending)?;
         let changed = self.execute(
@@ -297,7 +306,7 @@ impl Transaction<'_> {
         if changed != 1 {
             return Err(self.bug(format!("{key} is not intended any more, and cannot become issued")));
         }
-        self.sent_in_row(*row, public, certificate)
+        self.sent_in_row(*row, public, certificate).map(|()| true)
     }
 
     fn sent_in_row(&self, row: i64, public: &[u8; 32], certificate: &[u8]) -> Result<()> {

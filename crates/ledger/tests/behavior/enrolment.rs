@@ -360,7 +360,9 @@ pub(crate) fn a_batch_of_renewals_is_recorded_as_one_by_one<S: Station>() {
     let sign = |ledger: &mut Ledger| {
         ledger.transaction(|transaction| {
             recorded.iter().zip(0..).try_for_each(|(one, number)| {
-                transaction.issued_and_sent(one, &leaf(&one.key.name), &[number; 32], &[0x30, number])
+                let sent = transaction.issued_and_sent(one, &leaf(&one.key.name), &[number; 32], &[0x30, number])?;
+                assert!(sent, "no name was revoked");
+                Ok(())
             })
         })
     };
@@ -378,6 +380,39 @@ pub(crate) fn a_batch_of_renewals_is_recorded_as_one_by_one<S: Station>() {
     }
     assert_eq!(sign(&mut ledger).unwrap_err().code(), Code::Internal, "none is intended any more");
     assert_eq!(ledger.name_history(Kind::Device, &names[1]).unwrap().unfinished(), None);
+}
+
+pub(crate) fn a_renewal_of_a_name_that_is_revoked_while_it_is_signed_is_not_sent<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    // The reason of each revocation in between, and whether the renewal is sent all the same.
+    let cases = [("a", Some("keyCompromise"), false), ("b", None, false), ("c", Some("superseded"), true)];
+    for (name, reason, is_sent) in cases {
+        let first = issue(&mut ledger, name);
+        let renewal = NewIdentity { serial: serial(&format!("2 {name}")), ..device(name) };
+        let recorded = ledger
+            .transaction(|transaction| {
+                let history = transaction.name_history(Kind::Device, name)?;
+                transaction.intend_all([&transaction.plan_next(renewal, &history)?])
+            })
+            .unwrap();
+        assert!(ledger.revoke(&first, reason, &[OpenStep::List]).unwrap());
+        let sent = ledger
+            .transaction(|transaction| transaction.issued_and_sent(&recorded[0], &leaf(name), &[2; 32], &[0x30]))
+            .unwrap();
+        assert_eq!(sent, is_sent, "{reason:?}");
+        let role = if is_sent { Role::Pending } else { Role::Void };
+        assert_eq!(roles(&ledger, name), [Role::Revoked, role], "{reason:?}");
+        assert_eq!(ledger.enrolled(&recorded[0].key).unwrap().is_some(), is_sent);
+    }
+    // A revocation before the request counts for its decision, and not here.
+    let again = NewIdentity { serial: serial("3 a"), ..device("a") };
+    let sent = ledger.transaction(|transaction| {
+        let history = transaction.name_history(Kind::Device, "a")?;
+        let recorded = transaction.intend_all([&transaction.plan_next(again, &history)?])?;
+        transaction.issued_and_sent(&recorded[0], &leaf("a"), &[3; 32], &[0x30])
+    });
+    assert!(sent.unwrap());
 }
 
 pub(crate) fn what_a_device_can_still_hold_is_not_revoked_as_superseded<S: Station>() {

@@ -65,6 +65,17 @@ pub(crate) struct SentRecord {
 /// was forgotten.
 const WITHOUT_FAULT: [&str; 2] = ["superseded", "cessationOfOperation"];
 
+/// The number of generations of a name that were revoked for another reason, counted by the database; `row` is a row of
+/// identity with the name.
+pub(super) fn revoked_of(row: &str) -> String {
+    let [superseded, forgotten] = WITHOUT_FAULT;
+    format!(
+        "(SELECT count(*) FROM identity AS other WHERE other.kind = {row}.kind AND other.name = {row}.name \
+         AND other.role = 'revoked' \
+         AND coalesce(other.revocation_reason, '') NOT IN ('{superseded}', '{forgotten}'))"
+    )
+}
+
 impl View {
     /// The generations of a name.
     ///
@@ -126,6 +137,11 @@ impl NameHistory {
     /// holder: the key gets no certificate any more.
     pub fn is_key_revoked(&self, public: &[u8; 32]) -> bool {
         self.generations.iter().any(|one| one.is_key_revoked && one.sent.is_some_and(|sent| sent.key == *public))
+    }
+
+    /// The number of generations that were revoked for a reason that concerns the key or its holder.
+    pub(crate) fn revoked(&self) -> u64 {
+        self.generations.iter().filter(|one| one.is_key_revoked).map(|_| 1).sum()
     }
 
     /// The number of certificates that were sent since a time.
