@@ -118,7 +118,7 @@ pub(super) fn check() -> Result<()> {
         let resolve = ["metadata", "--format-version", "1", "--locked", "--manifest-path", manifest];
         cargo().args(resolve).silent().read().map_err(|error| {
             let fix = format!("cargo update --workspace --manifest-path {manifest}");
-            Error::new(format!("the lock file beside {manifest} does not fit: {error}")).fix(fix)
+            Error::new(format!("the lock file of {manifest} does not fit: {error}")).fix(fix)
         })?;
     }
     // Without the foreign packages, which no rule of the plan is about.
