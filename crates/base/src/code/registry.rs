@@ -598,7 +598,7 @@ codes! {
     278 NamesQuotes User "A quote in a list of names is misplaced"
         "In a CSV (RFC 4180), a field that contains a quote must be in quotes itself, and each quote in it must be doubled. Programs read other quotes in different ways, so tbpki cannot know which name is meant. The form `=\"0012\"`, which keeps zeros in spreadsheets, is such a case: write 0012 instead; tbpki never converts a name to a number."
     279 NamesTooMany User "A list of names is too long"
-        "A list may have 10,000,000 rows and take 2 GiB, so that a program that never stops writing cannot fill the disk. Split a longer list, and make each part a job of its own."
+        "A list may have 10,000,000 rows and take 2 GiB, and `--count` makes as many names, so that a program that never stops writing cannot fill the disk. Split a longer list, and make each part a job of its own."
     280 OtherBundles User "Bundles of this job were made with other parameters"
         "The bundles of a job share one bootloader, partition table and application, one network and one broker; `bundle.json` in the same directory names them. With other parameters the bundles would be a mixture. Use the same parameters as before, or make all of them again with `--again`."
     281 NoRoomForImages User "Not enough space for the images"

@@ -8,6 +8,8 @@ use base::{Code, Error, Result};
 use ledger::StagedName;
 use pki::device_name::DeviceName;
 
+use super::scan::ListLimits;
+
 /// A device name with a place for a number: `sensor-{:06}`.
 ///
 /// The place is `{}`, or `{:WIDTHx}` with parts as in Rust and Python: `0` and a width to fill up with zeros, then `d`
@@ -123,11 +125,19 @@ pub(super) struct NumberedNames {
 
 impl NumberedNames {
     /// # Errors
-    /// [`Code::NoNames`] where there are none, [`Code::NumberPattern`] where one of them is no device name.
+    /// [`Code::NoNames`] where there are none, [`Code::NamesTooMany`] where a list of as many rows is too long,
+    /// [`Code::NumberPattern`] where one of them is no device name.
     pub(super) fn new(pattern: &NumberPattern, start: u64, count: u64) -> Result<Self> {
         let Some(further) = count.checked_sub(1) else {
             return Err(Code::NoNames.error("no names were asked for").fix("count at least 1"));
         };
+        // Before anything is staged: with a digit too many, the disk would be full before the job begins.
+        let limit = ListLimits::DEFAULT.rows;
+        if count > limit {
+            return Err(Code::NamesTooMany
+                .error(format!("{count} names were asked for, and a job has at most {limit}"))
+                .fix("make several jobs, each with its own `--start`"));
+        }
         // Computed in advance, so that no addition can overflow while names are made.
         let last = start.checked_add(further).ok_or_else(|| {
             Code::NumberPattern
@@ -200,6 +210,16 @@ mod tests {
         let lines: Vec<u64> =
             NumberedNames::new(&"p{}".parse().unwrap(), 50, 3).unwrap().map(|name| name.line).collect();
         assert_eq!(lines, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_job_has_no_more_names_than_a_list_has_rows() {
+        let limit = ListLimits::DEFAULT.rows;
+        let pattern: NumberPattern = "p-{}".parse().unwrap();
+        assert_eq!(NumberedNames::new(&pattern, 1, limit).unwrap().count, limit);
+        for count in [limit + 1, u64::MAX] {
+            assert_eq!(NumberedNames::new(&pattern, 0, count).err().unwrap().code(), Code::NamesTooMany);
+        }
     }
 
     #[test]
