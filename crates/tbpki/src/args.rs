@@ -280,7 +280,8 @@ pub enum Verb {
     NeedsRenewal(Deferred<NeedsRenewalArgs>),
     /// Revoke certificates
     ///
-    /// Revokes all generations that have not expired. The ledger records this first: from then on no verb uses them.
+    /// Revokes all generations that are in use or have not expired. The ledger records this first: from then on no verb
+    /// uses them.
     /// Then replaces the certificate with a random token in the platform, and writes revocation lists. Steps that fail
     /// are listed as open, and the exit status is 4; `tbpki revoke --open` finishes them. A revocation is final: to put
     /// the device into service again, issue a new generation with `tbpki client`.

@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 use tb_sim::{CredentialsType, Fault, FaultKind};
+use tbpki_tests::forge::age;
 use tbpki_tests::{Sandbox, Snapshot, Tool};
 
 use crate::scene::{IMAGE, Scene, json, verify, write_image_files};
@@ -53,6 +54,22 @@ fn a_stolen_device_is_out_everywhere() {
     assert_eq!((&again["revoked"][0]["done"], open(&again)), (&Value::from("unchanged"), vec![]));
     // The first reason stays: a later, weaker one must not hide that the key is in other hands.
     assert!(scene.ok(&["inspect", LISTS, "--json"]).stdout_text().contains("keyCompromise"));
+}
+
+#[test]
+fn an_expired_device_is_revoked_and_no_renewal_brings_it_back() {
+    let scene = Scene::new();
+    for device in ["pump-1", "pump-2"] {
+        scene.ok(&["client", "--device", device, "--days", "90", "--register"]);
+        age(&scene.sandbox.join("pki/ledger.db"), device, 95);
+    }
+    let report = scene.json(&["revoke", "--device", "pump-1", "--reason", "keyCompromise"]);
+    assert_eq!((&report["revoked"][0]["done"], open(&report)), (&Value::from("revoked"), vec![]));
+    let kind = scene.platform.sim().unwrap().credentials("pump-1").map(|credentials| credentials.kind);
+    assert_eq!(kind, Some(CredentialsType::AccessToken));
+    scene.ok(&["renew", "--all", "--due"]);
+    assert_eq!(roles(&scene.sandbox, "pump-1"), ["revoked"]);
+    assert_eq!(roles(&scene.sandbox, "pump-2").len(), 2);
 }
 
 #[test]

@@ -25,8 +25,8 @@ use crate::mass::{ProgressCounter, Status};
 use parts::Parts;
 pub use report::{HandOverReport, OpenReport, RevokeCounts, RevokeOutcome, RevokeReport, RevokedReport};
 use steps::{Platform, devices_of};
-use target::can_be_revoked;
 pub use target::{CaTarget, Targets, listed, serials};
+use target::{accepted_since, can_be_revoked};
 pub(crate) use withdrawal::{withdraw, withdraw_revoked};
 
 /// A request to revoke identities, and the reason.
@@ -57,17 +57,18 @@ pub fn revoke(
         ca::revoke(workspace, target, request, &mut report)?;
         return Ok(report);
     }
+    let accepted = accepted_since(workspace.config, workspace.now);
     if request.dry_run {
         let view = workspace.view()?;
         report.without_enrolment = targets.with_open_enrolment(&view)?;
         if let Some((serials, issuer)) = targets.not_in_ledger() {
             other_stores::planned(workspace, &view, serials, issuer)?.into_iter().for_each(|one| report.plan(one));
         }
-        let parts = targets.parts(&view, workspace.now, &report.without_enrolment, &mut report.findings)?;
+        let parts = targets.parts(&view, accepted, &report.without_enrolment, &mut report.findings)?;
         let mut walk = parts.walk();
         while let Some(part) = walk.next(&view)? {
             for entry in part.entries(&view)? {
-                let is_valid = can_be_revoked(&entry, workspace.now);
+                let is_valid = can_be_revoked(&entry, accepted);
                 let done = if is_valid { RevokeOutcome::Planned } else { done_before(&entry) };
                 report.add(&entry, done, parts.are_listed());
             }
@@ -82,23 +83,23 @@ pub fn revoke(
     let enrolling = targets.with_open_enrolment(&ledger)?;
     if !enrolling.is_empty() {
         // All or nothing: an unknown name ends the command before a password of another one is gone.
-        targets.parts(&ledger, workspace.now, &enrolling, &mut report.findings)?;
+        targets.parts(&ledger, accepted, &enrolling, &mut report.findings)?;
         report.without_enrolment = end_enrolments(&mut ledger, &enrolling)?;
     }
     // Only now, because a password could have led to another generation until here.
-    let parts = targets.parts(&ledger, workspace.now, &enrolling, &mut report.findings)?;
+    let parts = targets.parts(&ledger, accepted, &enrolling, &mut report.findings)?;
     // Not for whole jobs and stations: it is a request for each device.
     let is_asked_again = matches!(targets, Targets::Devices(_)) && workspace.config.platform.url.value.is_some();
     let mut of_others = Vec::new();
     let mut walk = parts.walk();
     while let Some(part) = walk.next(&ledger)? {
         let entries = part.entries(&ledger)?;
-        record(&mut ledger, &entries, request.reason, workspace.now, is_asked_again)?;
+        record(&mut ledger, &entries, request.reason, (workspace.now, accepted), is_asked_again)?;
         for entry in &entries {
             if is_of_others(entry) {
                 of_others.push(entry.key.name.clone());
             }
-            let is_new = can_be_revoked(entry, workspace.now);
+            let is_new = can_be_revoked(entry, accepted);
             let done = if is_new { RevokeOutcome::Revoked } else { done_before(entry) };
             report.add(entry, done, parts.are_listed());
         }
@@ -182,20 +183,20 @@ fn has_open_lists(view: &View, parts: &Parts) -> Result<bool> {
     Ok(false)
 }
 
-/// Records the revocations of a part, all in one transaction. `is_asked_again`: the platform is asked again about devices that
-/// were revoked before.
+/// Records the revocations of a part, all in one transaction. `accepted` is that of [`accepted_since`]; `is_asked_again`: the
+/// platform is asked again about devices that were revoked before.
 fn record(
     ledger: &mut Ledger,
     entries: &[Entry],
     reason: Reason,
-    now: OffsetDateTime,
+    (now, accepted): (OffsetDateTime, OffsetDateTime),
     is_asked_again: bool,
 ) -> Result<()> {
     // RFC 5280, section 5.3.1: an entry without a reason is preferred to one with `unspecified`.
     let reason = (reason != Reason::Unspecified).then(|| reason.as_str());
     let (again, entries): (Vec<&Entry>, Vec<&Entry>) = entries
         .iter()
-        .filter(|entry| can_be_revoked(entry, now) || entry.role == Role::Revoked)
+        .filter(|entry| can_be_revoked(entry, accepted) || entry.role == Role::Revoked)
         .partition(|entry| entry.role == Role::Revoked);
     ledger.transaction(|transaction| {
         // A platform that was restored from a backup, or another one, can have the certificate.
@@ -211,7 +212,7 @@ fn record(
             .map(|open| open.key)
             .collect();
         for entry in &entries {
-            transaction.revoke(&entry.key, reason, &steps_of(transaction, entry, &swaps)?)?;
+            transaction.revoke(&entry.key, reason, &steps_of(transaction, entry, &swaps, now)?)?;
         }
         Ok(())
     })
@@ -219,7 +220,7 @@ fn record(
 
 /// The open steps of a revocation that the ledger has recorded. `swaps` are renewals whose certificate may be on the
 /// platform.
-fn steps_of(view: &View, entry: &Entry, swaps: &[Key]) -> Result<Vec<OpenStep>> {
+fn steps_of(view: &View, entry: &Entry, swaps: &[Key], now: OffsetDateTime) -> Result<Vec<OpenStep>> {
     let is_device = entry.key.kind == Kind::Device;
     let of_profile = is_device && Ca::profile_of(&entry.issuer).is_some();
     let mut steps = Vec::new();
@@ -229,8 +230,9 @@ fn steps_of(view: &View, entry: &Entry, swaps: &[Key]) -> Result<Vec<OpenStep>> 
     if is_device && (of_profile || is_registered || swaps.contains(&entry.key) || may_be_there()?) {
         steps.push(OpenStep::Platform);
     }
-    // A self-signed certificate has no CA that could list it, and the CA of others has its own lists.
-    if entry.issuer != SELF && !is_of_others(entry) {
+    // A self-signed certificate has no CA that could list it, and the CA of others has its own lists. Lists leave out what
+    // has expired (RFC 5280, section 3.3).
+    if entry.issuer != SELF && !is_of_others(entry) && entry.not_after > now {
         steps.push(OpenStep::List);
     }
     if of_profile {

@@ -6,9 +6,10 @@ use std::str::FromStr;
 
 use base::text::{counted, quote};
 use base::{Code, Error, Finding, Result, file};
+use config::Config;
 use ledger::{Entry, Filter, JobId, Kind, Role, SerialNumber, View};
 use pki::device_name::DeviceName;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::other_stores;
 use super::parts::Parts;
@@ -19,7 +20,7 @@ pub(super) const LIMIT: usize = 64 << 20;
 /// Which identities are revoked.
 #[derive(Debug, Clone)]
 pub enum Targets {
-    /// Every generation of these devices that has not expired.
+    /// Every generation of these devices that is in use, or that something can still accept.
     Devices(Vec<DeviceName>),
     /// The same for servers.
     Servers(Vec<String>),
@@ -87,22 +88,24 @@ impl Targets {
         Ok(open)
     }
 
-    /// The generations. What was revoked before and what has expired is among them. The devices of `enrolling` need not have a
-    /// certificate.
+    /// The generations. What was revoked before and what nothing accepts any more is among them; `accepted` is that of
+    /// [`accepted_since`]. The devices of `enrolling` need not have a certificate.
     ///
     /// # Errors
     /// [`Code::UnknownIdentity`], [`Code::UnknownJob`], [`Code::DeviceName`] with the line of a list, [`Code::Usage`].
     pub(super) fn parts(
         &self,
         view: &View,
-        now: OffsetDateTime,
+        accepted: OffsetDateTime,
         enrolling: &[String],
         findings: &mut Vec<Finding>,
     ) -> Result<Parts> {
         let listed = match self {
-            Self::Devices(names) => of_names(view, Kind::Device, names.iter().map(DeviceName::as_str), now, enrolling),
-            Self::Servers(names) => of_names(view, Kind::Server, names.iter().map(String::as_str), now, &[]),
-            Self::Listed { path, names } => of_list(view, path, names, now, enrolling),
+            Self::Devices(names) => {
+                of_names(view, Kind::Device, names.iter().map(DeviceName::as_str), accepted, enrolling)
+            }
+            Self::Servers(names) => of_names(view, Kind::Server, names.iter().map(String::as_str), accepted, &[]),
+            Self::Listed { path, names } => of_list(view, path, names, accepted, enrolling),
             Self::Serials { serials, issuer } => by_serials(view, serials, issuer.as_deref()),
             Self::NotInLedger { serials, issuer } => {
                 // In a dry run, the ledger has only some of them.
@@ -170,10 +173,10 @@ fn of_list(
     view: &View,
     path: &Path,
     names: &[(usize, DeviceName)],
-    now: OffsetDateTime,
+    accepted: OffsetDateTime,
     enrolling: &[String],
 ) -> Result<Vec<Entry>> {
-    let found = find(view, Kind::Device, names.iter().map(|(_, name)| name.as_str()), now, enrolling)?;
+    let found = find(view, Kind::Device, names.iter().map(|(_, name)| name.as_str()), accepted, enrolling)?;
     // In the order of the file, and each with its line.
     let mut missing = names.iter().filter(|(_, name)| found.missing.contains(name.as_str())).peekable();
     let Some((line, _)) = missing.peek() else { return Ok(found.entries) };
@@ -186,10 +189,10 @@ fn of_names<'a>(
     view: &View,
     kind: Kind,
     names: impl Iterator<Item = &'a str>,
-    now: OffsetDateTime,
+    accepted: OffsetDateTime,
     enrolling: &[String],
 ) -> Result<Vec<Entry>> {
-    let found = find(view, kind, names, now, enrolling)?;
+    let found = find(view, kind, names, accepted, enrolling)?;
     // All or nothing: a list with a typing error in it was perhaps not the list that was meant.
     if found.missing.is_empty() {
         return Ok(found.entries);
@@ -209,7 +212,7 @@ fn find<'a>(
     view: &View,
     kind: Kind,
     names: impl Iterator<Item = &'a str>,
-    now: OffsetDateTime,
+    accepted: OffsetDateTime,
     enrolling: &[String],
 ) -> Result<Found> {
     let enrolling: BTreeSet<&str> = enrolling.iter().map(String::as_str).collect();
@@ -226,7 +229,7 @@ fn find<'a>(
             }
             continue;
         };
-        let valid: Vec<Entry> = issued.into_iter().filter(|entry| can_be_revoked(entry, now)).collect();
+        let valid: Vec<Entry> = issued.into_iter().filter(|entry| can_be_revoked(entry, accepted)).collect();
         // Nothing is left to revoke. The last generation is reported, so that the name is not missing in the report.
         if valid.is_empty() {
             entries.push(last);
@@ -277,9 +280,18 @@ fn by_serial(view: &View, serial: &SerialNumber, issuer: Option<&str>) -> Result
     Ok(entry)
 }
 
-/// True if there is something to revoke: it is not revoked and has not expired.
-pub(super) fn can_be_revoked(entry: &Entry, now: OffsetDateTime) -> bool {
-    entry.role.can_be_revoked() && entry.not_after > now
+/// True if there is something to revoke: it is not revoked, and it is in use or ends after `accepted`
+/// ([`accepted_since`]). One in use counts although it has expired: it could be renewed or registered otherwise.
+pub(super) fn can_be_revoked(entry: &Entry, accepted: OffsetDateTime) -> bool {
+    let is_identity_in_use = entry.role.is_in_use() && entry.key.kind != Kind::Ca;
+    entry.role.can_be_revoked() && (is_identity_in_use || entry.not_after > accepted)
+}
+
+/// The time after which a certificate must end so that something can accept it now: the service takes expired ones for a
+/// while if `[serve] renew_expired` is set.
+pub(super) fn accepted_since(config: &Config, now: OffsetDateTime) -> OffsetDateTime {
+    let days = config.serve.renew_expired.value.map_or(0, |days| i64::from(days.number()));
+    now.saturating_sub(Duration::days(days))
 }
 
 /// The devices that a file names, or standard input as `-`, one on each line. Empty lines and lines that begin with `#` are
