@@ -309,7 +309,7 @@ fn expiry(workspace: &Workspace<'_>, view: &View, targets: &[BundleTarget]) -> R
     // Without a key, the device has a token or fetches its certificate. A renewal is fresh.
     for target in targets.iter().filter(|target| target.key.is_some() && target.renewal.is_none()) {
         if let Some(entry) = view.current(Kind::Device, &target.name)? {
-            found.add(&target.name, entry.not_before, entry.not_after);
+            found.add_of(view, &target.name, entry.not_before, entry.not_after)?;
         }
     }
     Ok(found.finding(None))

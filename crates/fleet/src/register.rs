@@ -80,7 +80,7 @@ pub fn register(
     while ended.is_none() && !stop.is_asked() {
         let Some(batch) = source.next(&mut recorder)? else { break };
         for Candidate { key, certificate, .. } in &batch {
-            expiry.add(&key.name, certificate.not_before(), certificate.not_after());
+            expiry.add_of(recorder.view(), &key.name, certificate.not_before(), certificate.not_after())?;
         }
         // Leased before the platform hears of them: a verb that revokes one meanwhile waits for the lease, and
         // `withdraw` takes the certificate back.

@@ -221,3 +221,23 @@ fn the_exit_status_tells_a_timer_what_to_do() {
     fs::write(sandbox.join("pki/ledger.db"), "not a ledger").unwrap();
     ends(&["--device", "pump-1"], 255);
 }
+
+#[test]
+fn the_note_about_due_certificates_names_a_command_that_renews_them() {
+    let scene = Scene::new();
+    let ledger = scene.sandbox.join("pki/ledger.db");
+    scene.ok(&["client", "pump-1", "pump-2", "--days", "90", "--register"]);
+    scene.ok(&["fleet", "issue", "--count", "2", "--name-pattern", "s-{}", "--out", "fleet", "--days", "90"]);
+    for name in ["pump-1", "pump-2", "s-1", "s-2"] {
+        age(&ledger, name, 80);
+    }
+    scene.ok(&["renew", "--device", "pump-1"]);
+    // The renewal that waits can be in the device by now, and another one would take its place.
+    let told = |device: &str| scene.ok(&["register", "--again", "--device", device]).stderr_text();
+    assert!(!told("pump-1").contains("TBPKI-0307"));
+    let of_one = told("pump-2");
+    assert!(of_one.contains("TBPKI-0307") && of_one.contains("`tbpki renew --device pump-2`"), "{of_one}");
+    let of_job = told("s-1");
+    assert!(of_job.contains("`tbpki fleet renew --job 1 --due --out DIR`"), "{of_job}");
+    scene.ok(&["fleet", "renew", "--job", "1", "--due", "--out", "renewed"]);
+}

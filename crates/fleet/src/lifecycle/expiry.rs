@@ -1,10 +1,13 @@
 //! Certificates that have expired or are due for renewal, among those that are registered or written into images.
 
-use base::text::counted;
-use base::{Code, Finding};
+use base::text::{counted, shell_word};
+use base::{Code, Finding, Result};
 use config::Config;
 use identity::lifecycle::renew::RenewalRule;
+use ledger::{Kind, View};
 use time::OffsetDateTime;
+
+use crate::job_order::JobOrder;
 
 /// Names that the finding lists.
 const LISTED: usize = 3;
@@ -17,17 +20,42 @@ pub(crate) struct ExpiryCount {
     due: u64,
     /// The first names.
     names: Vec<String>,
+    /// The command that renews the first one.
+    renewal: Option<String>,
 }
 
 impl ExpiryCount {
     /// None yet.
     pub(crate) fn new(config: &Config, now: OffsetDateTime) -> Self {
-        Self { rule: RenewalRule::of(config), now, expired: 0, due: 0, names: Vec::new() }
+        Self { rule: RenewalRule::of(config), now, expired: 0, due: 0, names: Vec::new(), renewal: None }
     }
 
     /// The rule by which certificates are due.
     pub(crate) fn rule(&self) -> RenewalRule {
         self.rule
+    }
+
+    /// Counts the certificate of a device by its dates, unless a renewal of it waits for its use: another one would take the
+    /// place of that one, which the device may have by now.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub(crate) fn add_of(
+        &mut self,
+        view: &View,
+        name: &str,
+        not_before: OffsetDateTime,
+        not_after: OffsetDateTime,
+    ) -> Result<()> {
+        let is_meant = not_after <= self.now || self.rule.is_due(not_before, not_after, self.now);
+        if !is_meant || view.pending(Kind::Device, name)?.is_some() {
+            return Ok(());
+        }
+        if self.renewal.is_none() {
+            self.renewal = Some(renewal(view, name)?);
+        }
+        self.add(name, not_before, not_after);
+        Ok(())
     }
 
     /// Counts the certificate of a device by its dates.
@@ -48,9 +76,11 @@ impl ExpiryCount {
     /// why. `renewal` is the command that renews them; without one, that of the first device.
     pub(crate) fn finding(self, renewal: Option<&str>) -> Option<Finding> {
         let (expired, due) = (self.expired, self.due);
-        let first = self.names.first()?;
-        let device = format!("tbpki renew --device {first}");
-        let fix = format!("`{}` issues the next generation", renewal.unwrap_or(&device));
+        let renewal = renewal.or(self.renewal.as_deref())?;
+        if self.names.is_empty() {
+            return None;
+        }
+        let fix = format!("`{renewal}` issues the next generation");
         let what = match (expired, due) {
             (expired, 0) => format!("{} expired", counted(expired, "certificate has", "certificates have")),
             (0, due) => format!("{} due for renewal", counted(due, "certificate is", "certificates are")),
@@ -64,4 +94,17 @@ impl ExpiryCount {
         let others = if expired + due > self.names.len() as u64 { " and others" } else { "" };
         Some(found.item(format!("{}{others}", self.names.join(", "))).fix(fix))
     }
+}
+
+/// The command that renews a device. The certificates of a job are renewed together.
+fn renewal(view: &View, name: &str) -> Result<String> {
+    let job = view.current(Kind::Device, name)?.and_then(|entry| entry.job);
+    let job = job.map(|(job, _)| view.job(job)).transpose()?.flatten();
+    Ok(match job {
+        Some(job) => {
+            let renewed = JobOrder::kept(&job.parameters)?.renews.unwrap_or(job.id.number());
+            format!("tbpki fleet renew --job {renewed} --due --out DIR")
+        }
+        None => format!("tbpki renew --device {}", shell_word(name)),
+    })
 }
