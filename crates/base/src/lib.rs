@@ -15,6 +15,7 @@ pub mod random;
 pub mod secret;
 pub mod suggest;
 pub mod text;
+pub mod timestamp;
 
 pub use code::Code;
 pub use error::{Error, Finding, Location, Result, Severity};

@@ -7,8 +7,8 @@ use base::file::{WriteOutcome, WrittenFile};
 use pki::Certificate;
 use schemars::JsonSchema;
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+
+pub use base::timestamp::rfc3339;
 
 /// The result for one identity.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -142,9 +142,4 @@ impl From<WrittenFile> for FileReport {
         };
         Self { path: written.path, done, kept }
     }
-}
-
-/// A moment as every report writes it; far outside the years that certificates know, in another form.
-pub fn rfc3339(at: OffsetDateTime) -> String {
-    at.format(&Rfc3339).unwrap_or_else(|_| at.to_string())
 }

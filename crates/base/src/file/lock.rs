@@ -12,7 +12,6 @@ use rustix::io::{self, Errno};
 use rustix::system;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::base::Base;
 use super::owner::trust;
@@ -20,6 +19,7 @@ use super::staging::StagingDir;
 use super::{Mode, Ownership, fault, staging};
 use crate::code::Code;
 use crate::error::{Error, Result};
+use crate::timestamp::rfc3339;
 
 /// The name of the lock file.
 const NAME: &str = ".lock";
@@ -127,11 +127,7 @@ impl Holder {
             pid: process::id(),
             host: system::uname().nodename().to_string_lossy().into_owned(),
             verb: verb.to_owned(),
-            since: OffsetDateTime::now_utc()
-                .replace_nanosecond(0)
-                .ok()
-                .and_then(|now| now.format(&Rfc3339).ok())
-                .unwrap_or_default(),
+            since: OffsetDateTime::now_utc().replace_nanosecond(0).map(rfc3339).unwrap_or_default(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The revocation lists of the CAs: the number and the dates of the last one of each key.
 
+use base::timestamp::rfc3339;
 use base::{Code, Result};
 use time::{Duration, OffsetDateTime};
 
@@ -121,7 +122,7 @@ impl Transaction<'_> {
             if this_update > now.saturating_add(AHEAD.whole_seconds()) {
                 return Err(Code::ClockBehind
                     .error(format!("the last revocation list of {} is from the future", new.issuer))
-                    .because(format!("it was made at {before}, and now it is {}", new.now))
+                    .because(format!("it was made at {}, and now it is {}", rfc3339(before), rfc3339(at(now)?)))
                     .fix("check the clock of this machine: a list must be later than the one before it"));
             }
         }

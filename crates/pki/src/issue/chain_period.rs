@@ -1,8 +1,8 @@
 //! The period in which a CA and all CAs above it are valid.
 
+use base::timestamp::rfc3339;
 use base::{Code, Result};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::validity::Validity;
 use crate::read::certificate::Certificate;
@@ -64,7 +64,7 @@ impl ChainPeriod {
         let ((from, begins_last), (until, ends_first)) = (&self.from, &self.until);
         let error = if now > *until {
             Code::IssuerExpired
-                .error(format!("the CA expired on {}", text(*until)))
+                .error(format!("the CA expired on {}", rfc3339(*until)))
                 .item(ends_first)
                 .fix(
                     "use a CA that is valid: its owner renews an imported one; `tbpki ca list` shows those of the store, and \
@@ -72,7 +72,7 @@ impl ChainPeriod {
                 )
         } else if now < *from {
             Code::IssuerExpired
-                .error(format!("the CA is not valid before {}", text(*from)))
+                .error(format!("the CA is not valid before {}", rfc3339(*from)))
                 .item(begins_last)
                 .fix("check the clock of this machine; if it is right, wait until then or use another CA")
         } else {
@@ -80,10 +80,6 @@ impl ChainPeriod {
         };
         Err(error)
     }
-}
-
-fn text(time: OffsetDateTime) -> String {
-    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The checks of RFC 5280, section 6.1, for each certificate of a path, and those that TLS libraries add.
 
+use base::timestamp::rfc3339;
 use base::{Code, Finding};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::request::{Purpose, VerifyRequest, about, allows};
 use super::{constraints, revocation};
@@ -149,9 +149,9 @@ fn anchor_signature(anchor: &Certificate) -> Option<Finding> {
 fn dates(certificate: &Certificate, time: OffsetDateTime) -> Option<Finding> {
     let (from, until) = (certificate.not_before(), certificate.not_after());
     if time < from {
-        return Some(Code::NotYetValid.fault(format!("it is valid from {} on", text(from))));
+        return Some(Code::NotYetValid.fault(format!("it is valid from {} on", rfc3339(from))));
     }
-    (time > until).then(|| Code::Expired.fault(format!("it expired on {}", text(until))))
+    (time > until).then(|| Code::Expired.fault(format!("it expired on {}", rfc3339(until))))
 }
 
 /// The properties that a certificate lacks to be an issuer.
@@ -189,8 +189,4 @@ fn called(purpose: Purpose) -> &'static str {
         Purpose::Server => "server",
         Purpose::Device => "device, which is a TLS client",
     }
-}
-
-fn text(time: OffsetDateTime) -> String {
-    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
 }
