@@ -188,7 +188,7 @@ pub(crate) fn moved(path: &Path, to: &str) -> Error {
         .error("this ledger is closed: another one has taken its place")
         .at(path)
         .because(format!("it was moved to {to}"))
-        .fix("set `[ledger] url` in keygen.toml to that address")
+        .fix("set `[ledger] url` in keygen.toml to that address, with the user and `@` before the host")
 }
 
 /// Fails if a ledger was moved to another address. The same one means that an interrupted run is repeated.

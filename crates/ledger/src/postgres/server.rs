@@ -89,7 +89,8 @@ impl PostgresServer {
         self
     }
 
-    /// The address without a user and other parts that are not needed, as messages name it.
+    /// The address without the user and the password, as messages name it. A URL of `[ledger] url` can contain it as it is
+    /// (RFC 3986, section 2.1): the path of a socket and the name of the database are encoded.
     pub fn address(&self) -> String {
         self.name().to_string_lossy().into_owned()
     }
@@ -97,13 +98,13 @@ impl PostgresServer {
     /// The same as a path, in the place of that of a file.
     pub(crate) fn name(&self) -> PathBuf {
         let host = match self.config.get_hosts().first() {
-            Some(Host::Tcp(host)) => host.clone(),
-            Some(Host::Unix(path)) => path.display().to_string(),
-            None => self.config.get_hostaddrs().first().map(ToString::to_string).unwrap_or_default(),
+            Some(Host::Tcp(host)) => in_brackets(host.clone()),
+            Some(Host::Unix(path)) => encoded(path.as_os_str().as_encoded_bytes()),
+            None => in_brackets(self.config.get_hostaddrs().first().map(ToString::to_string).unwrap_or_default()),
         };
         // The default port of PostgreSQL.
         let port = self.config.get_ports().first().copied().unwrap_or(5432);
-        let database = self.config.get_dbname().unwrap_or_default();
+        let database = encoded(self.config.get_dbname().unwrap_or_default().as_bytes());
         format!("postgres://{host}:{port}/{database}").into()
     }
 
@@ -129,6 +130,21 @@ impl fmt::Debug for PostgresServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Server({})", self.name().display())
     }
+}
+
+/// A host in a URL: an IPv6 address is in brackets (RFC 3986, section 3.2.2).
+fn in_brackets(host: String) -> String {
+    if host.contains(':') { format!("[{host}]") } else { host }
+}
+
+/// A part of a URL, with every octet encoded that is not unreserved (RFC 3986, section 2.3).
+fn encoded(part: &[u8]) -> String {
+    let octet = |octet: &u8| match octet {
+        b'-' | b'.' | b'_' | b'~' => char::from(*octet).to_string(),
+        octet if octet.is_ascii_alphanumeric() => char::from(*octet).to_string(),
+        octet => format!("%{octet:02X}"),
+    };
+    part.iter().map(octet).collect()
 }
 
 /// True if what is sent stays on this machine.
