@@ -1,16 +1,21 @@
 //! The program that runs once files of this host were replaced, for example to make a service load them.
 
 use std::ffi::OsString;
+use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use base::{Code, Error, Result, file};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// The longest time that the program may take.
 const LIMIT: Duration = Duration::from_secs(60);
+/// The time that it has to end by itself after that.
+const GRACE: Duration = Duration::from_secs(5);
 /// How often it is looked at.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -71,24 +76,26 @@ impl Hook {
         }
         command.env("TBPKI_SERVERS", servers.join("\n")).env("TBPKI_DEVICES", devices.join("\n"));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
-        self.wait(command.spawn().map_err(|error| self.failed(&error))?)
+        // A group of its own, so that the programs that it has started end with it.
+        command.process_group(0);
+        self.wait(command.spawn().map_err(|error| self.failed(&error))?, LIMIT)
     }
 
-    fn wait(&self, mut child: Child) -> Result<()> {
-        let begun = Instant::now();
-        loop {
-            match child.try_wait().map_err(|error| self.failed(&error))? {
-                Some(status) if status.success() => return Ok(()),
-                Some(status) => return Err(self.failed(&status)),
-                None if begun.elapsed() > LIMIT => {
-                    // Without the wait the killed program would stay a zombie as long as a service such as `tbpki
-                    // serve` runs.
-                    child.kill().and_then(|()| child.wait()).map_err(|error| self.failed(&error))?;
-                    return Err(self.failed(&format!("it did not end within {} s", LIMIT.as_secs())));
-                }
-                None => thread::sleep(TICK),
-            }
+    fn wait(&self, mut child: Child, limit: Duration) -> Result<()> {
+        if let Some(status) = ended(&mut child, limit).map_err(|error| self.failed(&error))? {
+            return if status.success() { Ok(()) } else { Err(self.failed(&status)) };
         }
+        let group = Pid::from_child(&child);
+        // A group that is gone needs no signal.
+        let _ = kill_process_group(group, Signal::TERM);
+        let stopped = ended(&mut child, GRACE);
+        // Also if the program has ended: a child of it can ignore the first signal, and would keep our standard error open.
+        let _ = kill_process_group(group, Signal::KILL);
+        if !matches!(stopped, Ok(Some(_))) {
+            // Without the wait the killed program would stay a zombie as long as a service such as `tbpki serve` runs.
+            child.wait().map_err(|error| self.failed(&error))?;
+        }
+        Err(self.failed(&format!("it did not end within {} s", limit.as_secs())))
     }
 
     fn failed(&self, why: &impl ToString) -> Error {
@@ -97,5 +104,38 @@ impl Hook {
             .at(&self.program)
             .because(why.to_string())
             .fix("the files are in their places; repair the program, then run the same command again: it runs the program once more")
+    }
+}
+
+/// Waits for the end of a program; `None` if it still runs after `limit`.
+fn ended(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    let begun = Instant::now();
+    loop {
+        match child.try_wait()? {
+            Some(status) => return Ok(Some(status)),
+            None if begun.elapsed() > limit => return Ok(None),
+            None => thread::sleep(TICK),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_has_started_ends_with_it() {
+        let hook = Hook::of("after", &["sh".into()], None).unwrap();
+        let mut command = Command::new("sh");
+        // The inner shell ignores the first signal.
+        command.args(["-c", "sh -c 'trap \"\" TERM; echo $$; while :; do sleep 1; done'"]);
+        let mut child = command.process_group(0).stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = child.stdout.take().unwrap();
+        let error = hook.wait(child, Duration::from_millis(500)).unwrap_err();
+        assert_eq!(error.code(), Code::HookFailed);
+        // The end of the output: no process has it open any more.
+        let mut text = String::new();
+        io::Read::read_to_string(&mut output, &mut text).unwrap();
+        assert!(text.trim().parse::<u32>().is_ok(), "{text:?}");
     }
 }
