@@ -23,11 +23,26 @@ pub const TOKEN: &str = "token";
 /// Whether a file in the directory of a device is one that tbpki writes there, by its name.
 pub fn is_of_identity(file: &str) -> bool {
     // Stricter than what `store check` reads, because `forget` removes what this accepts: `notes.pem.20` is a file of the user.
-    let name = match file.rsplit_once('.') {
+    let name = match without_count(file).rsplit_once('.') {
         Some((name, serial)) if serial.len() >= 8 && serial.bytes().all(|byte| byte.is_ascii_hexdigit()) => name,
         _ => file,
     };
     name == TOKEN || [".pem", ".cer", ".p12", ".jks"].iter().any(|end| name.ends_with(end))
+}
+
+/// Whether a file is an earlier version of another one that is kept under its name with this suffix: `key.pem.SUFFIX`, or
+/// `key.pem.SUFFIX-2` and so on if there are several.
+pub fn is_kept_as(file: &str, suffix: &str) -> bool {
+    file.ends_with(suffix) || without_count(file).ends_with(suffix)
+}
+
+/// The name of a kept version without its count: `key.pem.SUFFIX` for `key.pem.SUFFIX-2`.
+fn without_count(file: &str) -> &str {
+    match file.rsplit_once('-') {
+        // As many versions of one file as are kept (`base::file`).
+        Some((name, count)) if matches!(count.len(), 1 | 2) && count.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => file,
+    }
 }
 
 /// The private key of a server, in PEM, in a file with this prefix.
@@ -38,4 +53,22 @@ pub fn server_key(prefix: &str) -> String {
 /// The chain of a server, leaf first, in PEM, in a file with this prefix.
 pub fn server_chain(prefix: &str) -> String {
     format!("{prefix}.pem")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kept_version_of_a_file_is_ours_and_others_are_not() {
+        for own in ["key.pem", "chain.pem.5A51B2C3", "mqttserver.p12.5A51B2C3-2", "a-1.p12.5A51B2C3-99", "b-2.jks"] {
+            assert!(is_of_identity(own), "{own}");
+        }
+        for other in ["notes.pem.20", "key.pem.bak", "key.pem.5A51B2C3-", "key.pem.5A51B2C3-100", "key.pem.5A51B2C3-x"]
+        {
+            assert!(!is_of_identity(other), "{other}");
+        }
+        assert!(is_kept_as("key.pem.5A51B2C3-2", ".5A51B2C3") && is_kept_as("key.pem.5A51B2C3", ".5A51B2C3"));
+        assert!(!is_kept_as("key.pem.5A51B2C4-2", ".5A51B2C3") && !is_kept_as("key.pem", ".5A51B2C3"));
+    }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use base::Result;
 use base::file::{self, BulkDir};
 use ledger::{Entry, Role};
+use store::file_names::is_kept_as;
 use store::{Workspace, identity_dir};
 
 /// Removes files of superseded and revoked generations, except those of the last `keep`. Their names end with the serial number of a
@@ -32,18 +33,18 @@ fn remove_beyond(dir: &Path, suffixes: &[String], keep: usize) -> Result<()> {
         return Ok(());
     }
     let names = BulkDir::open(dir)?.names()?;
-    let has_files = |suffix: &&String| names.iter().any(|name| name.ends_with(suffix.as_str()));
+    let has_files = |suffix: &&String| names.iter().any(|name| is_kept_as(name, suffix));
     let beyond: Vec<String> = suffixes.iter().filter(has_files).skip(keep).cloned().collect();
     remove(dir, &beyond)
 }
 
-/// Removes the files of a directory whose names end with one of these.
+/// Removes the files of a directory that are kept with one of these suffixes.
 pub(super) fn remove(dir: &Path, suffixes: &[String]) -> Result<()> {
     if suffixes.is_empty() {
         return Ok(());
     }
     let names = BulkDir::open(dir)?.names()?;
-    for name in names.iter().filter(|name| suffixes.iter().any(|suffix| name.ends_with(suffix.as_str()))) {
+    for name in names.iter().filter(|name| suffixes.iter().any(|suffix| is_kept_as(name, suffix))) {
         file::remove(dir, name)?;
     }
     Ok(())
