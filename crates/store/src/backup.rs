@@ -90,6 +90,7 @@ pub struct BackedUp {
 pub fn write(store: &Store, request: &BackupRequest) -> Result<BackedUp> {
     let (dir, name) = parent_of(&request.out)?;
     let out = BulkDir::open(&dir)?;
+    check_outside(store.dir(), &dir, &request.out)?;
     // Also with `force`: a pipe or a device in the way would be renamed, and programs that use it would lose it.
     if out.holds_special(&name)? {
         return Err(Code::TargetExists
@@ -126,6 +127,21 @@ pub fn write(store: &Store, request: &BackupRequest) -> Result<BackedUp> {
         // What stays is overwritten by the next backup of that name.
         out.remove(&partial).unwrap_or_else(|error| tracing::warn!(%error, "a part of a backup stays"));
     })
+}
+
+/// Fails if a backup would be a file of the store.
+fn check_outside(store: &Path, dir: &Path, out: &Path) -> Result<()> {
+    let real = |dir: &Path| {
+        dir.canonicalize().map_err(|error| Code::FileUnreadable.error("it cannot be found").at(dir).because(error))
+    };
+    if !real(dir)?.starts_with(real(store)?) {
+        return Ok(());
+    }
+    Err(Code::BadValue
+        .error("a backup cannot be inside of the store")
+        .at(out)
+        .because("the next backup would contain it, and with the store it would be lost")
+        .fix("name a file on another disk or machine"))
 }
 
 fn fill(store: &Store, request: &BackupRequest, file: File) -> Result<BackedUp> {

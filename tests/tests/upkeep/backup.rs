@@ -55,6 +55,18 @@ fn a_backup_is_never_written_over_a_file_unasked() {
 }
 
 #[test]
+fn a_backup_is_not_written_into_the_store() {
+    let sandbox = Sandbox::with_store();
+    std::os::unix::fs::symlink(sandbox.join("pki/devices"), sandbox.join("elsewhere")).unwrap();
+    let before = Snapshot::of(&sandbox.join("pki"));
+    // By any path that leads there: the next backup would contain this one.
+    for out in ["pki/b.tar", "pki/devices/b.tar", "elsewhere/b.tar", "./pki/../pki/b.tar"] {
+        sandbox.fails(["store", "backup", out], 1, "TBPKI-0003").prints("another disk");
+        assert_eq!(Snapshot::of(&sandbox.join("pki")), before, "{out}");
+    }
+}
+
+#[test]
 fn an_encrypted_backup_is_opened_with_age() {
     let sandbox = store();
     Tool::new("age-keygen").args(["-o", "age.key"]).directory(sandbox.path()).run().ok();
@@ -128,7 +140,8 @@ fn nothing_is_restored_over_a_store_or_from_a_damaged_file() {
     ];
     for (name, bytes) in cases {
         sandbox.write(name, bytes);
-        sandbox.fails(["store", "restore", name], 1, "TBPKI-0333");
+        let refused = sandbox.fails(["store", "restore", name], 1, "TBPKI-0333");
+        assert!(!refused.stderr_text().contains("buffer"), "{name}: words of a library");
         assert!(!sandbox.join("pki").exists(), "{name}");
     }
     let names: Vec<_> = fs::read_dir(sandbox.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();

@@ -1,7 +1,7 @@
 //! A store from its backup.
 
 use std::collections::HashSet;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Component, Path};
 
 use base::file::{self, BulkDir, Mode};
@@ -129,7 +129,10 @@ fn unpack(dir: Option<&BulkDir>, backup: &mut dyn Read) -> Result<Restored> {
     let mut modes = Vec::new();
     // As many octets as `AGE` has: an encrypted backup gets a message of its own.
     let mut start = [0; 19];
-    backup.read_exact(&mut start).map_err(|error| unreadable("it is too short").caused_by(error))?;
+    backup.read_exact(&mut start).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => unreadable("it is too short"),
+        _ => unreadable("it cannot be read").caused_by(error),
+    })?;
     if start == AGE {
         return Err(Code::BackupUnreadable
             .error("the backup is encrypted")

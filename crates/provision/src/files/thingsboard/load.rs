@@ -196,7 +196,8 @@ impl Loader<'_> {
                 let finding = error.into_finding();
                 let finding = if finding.code == Code::KeystorePassword {
                     let what = "ThingsBoard would not start: the store password does not open the keystore";
-                    let finding = Code::KeystorePassword.fault(what).because(format!("{} is shut", path.display()));
+                    let finding =
+                        Code::KeystorePassword.fault(what).because(format!("{} has another password", path.display()));
                     self.settings.at("MQTT_SSL_KEY_STORE_PASSWORD", finding)
                 } else {
                     finding.at(path)
