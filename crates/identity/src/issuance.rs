@@ -286,7 +286,7 @@ impl Issuance<'_> {
             return Ok(chain);
         };
         let mut present = vec![leaf.clone()];
-        present.extend(ca.issuer_of(store, leaf)?.into_iter().filter(|ca| !ca.is_self_issued()));
+        present.extend(ca.issuer_of(store, leaf)?.into_iter().filter(|ca| !ca.is_root()));
         Ok(if is_same_path(&chain, &present) { present } else { chain })
     }
 
@@ -313,7 +313,7 @@ impl Issuance<'_> {
         let leaf =
             chain.next().ok_or_else(|| Code::CertificateUnreadable.error("the chain contains no certificate"))?;
         // A root behind the chain is there for those who are sent it; it belongs to the anchors.
-        let intermediates = chain.filter(|ca| !ca.is_self_issued()).collect();
+        let intermediates = chain.filter(|ca| !ca.is_root()).collect();
         let anchors = self.anchors.clone().unwrap_or_else(|| vec![leaf.clone()]);
         Ok(Identity { name: self.name.to_owned(), anchors, x509: X509 { key, leaf, intermediates } })
     }

@@ -116,12 +116,12 @@ fn chain(leaf: Certificate, hierarchy: &[Certificate]) -> Result<Vec<Certificate
     let mut chain = vec![leaf];
     // A chain of certificates that sign each other is never longer than all of them.
     for _ in 0..=hierarchy.len() {
-        let Some(last) = chain.last().filter(|last| !last.is_self_issued()) else { break };
+        let Some(last) = chain.last().filter(|last| !last.is_root()) else { break };
         let is_issuer = |ca: &&Certificate| last.names_as_issuer(ca) && last.verify_signed_by(ca).is_ok();
         let Some(issuer) = hierarchy.iter().find(is_issuer) else {
             return Err(unexpected(format!("its CA certificates do not have the issuer of {}", last.subject())));
         };
-        if issuer.is_self_issued() {
+        if issuer.is_root() {
             break;
         }
         chain.push(issuer.clone());

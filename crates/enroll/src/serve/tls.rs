@@ -126,12 +126,12 @@ fn check(leaf: &Certificate, now: OffsetDateTime) -> Result<()> {
 /// Fails if the issuing CA of this store has issued the last certificate of the chain: clients have the root alone. Clients may
 /// have any other CA.
 fn check_issuer(chain: &[Certificate], store: &Path) -> Result<()> {
-    let Some(last) = chain.last().filter(|last| !last.is_self_issued()) else { return Ok(()) };
+    let Some(last) = chain.last().filter(|last| !last.is_root()) else { return Ok(()) };
     // A station bundle may have no CA of servers.
     let known = Ca::ServerIssuing.trusted(store).unwrap_or_default();
     let is_issuer = |ca: &&Certificate| last.names_as_issuer(ca) && last.verify_signed_by(ca).is_ok();
     let mut issuers = known.iter().flat_map(|generation| generation.certificates.first());
-    match issuers.find(is_issuer).filter(|issuer| !issuer.is_self_issued()) {
+    match issuers.find(is_issuer).filter(|issuer| !issuer.is_root()) {
         None => Ok(()),
         Some(issuer) => Err(Code::ChainGap
             .error(format!("the chain lacks {}", issuer.subject()))
@@ -151,7 +151,7 @@ fn decrypted(error: Error, key: &Path) -> Error {
 
 /// Clients have the root. A self-signed leaf is sent.
 fn is_root(certificate: &Certificate) -> bool {
-    certificate.is_ca() && certificate.is_self_issued()
+    certificate.is_ca() && certificate.is_root()
 }
 
 /// The version of a file; `None` if it is not there.

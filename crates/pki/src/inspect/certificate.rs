@@ -73,7 +73,7 @@ fn findings(certificate: &Certificate, now: OffsetDateTime) -> Vec<Finding> {
         tell(Code::WeakKey.fault(format!("its key is {}", certificate.algorithm_name())));
     }
     // Verifiers do not look at the signature of a root.
-    if certificate.signature_algorithm().is_weak() && !certificate.is_self_issued() {
+    if certificate.signature_algorithm().is_weak() && !certificate.is_root() {
         tell(Code::WeakSignature.fault(format!("it is signed with {}", certificate.signature_algorithm())));
     }
     if certificate.version() < 3 {

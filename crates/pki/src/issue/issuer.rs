@@ -225,6 +225,19 @@ mod tests {
     }
 
     #[test]
+    fn a_root_alone_is_left_out_of_what_is_sent() {
+        let old = testing::root("Root");
+        // Self-issued, and no root: the new key of the CA, certified by the old one.
+        let new = old.issue(&testing::ca("Root", None));
+        let issuing = new.issue(&testing::ca("Issuing", None));
+        let key = PrivateKey::from_pem_or_der(issuing.key_pem().as_bytes(), None).unwrap();
+        let chain = [&issuing, &new, &old].map(|ca| ca.certificate.clone());
+        let ca = LocalCa::new(chain.to_vec(), key).unwrap();
+        let sent = issue(&ca, Profile::Device, Algorithm::EcP256, &[]).unwrap().chain;
+        assert_eq!(sent[1..], chain[..2]);
+    }
+
+    #[test]
     fn a_ca_without_a_subject_signs_nothing() {
         let nameless = || {
             let mut params = testing::ca("x", None);

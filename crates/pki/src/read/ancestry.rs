@@ -92,10 +92,12 @@ impl<'a> Search<'a> {
             return;
         }
         let mut failure = None;
+        let mut below = None;
         let mut went_on = false;
-        for issuer in self.certificates {
+        for issuer in self.certificates.iter().filter(|issuer| last.names_as_issuer(issuer)) {
             // Cross-certificates can form a circle; each key and name appears once in a chain.
-            if !last.names_as_issuer(issuer) || chain.iter().any(|one| is_generation(one, issuer)) {
+            if chain.iter().any(|one| is_generation(one, issuer)) {
+                below = below.or((!is_generation(last, issuer)).then_some(issuer));
                 continue;
             }
             // Signatures cost most, and a file can be made so that the number of paths explodes.
@@ -126,7 +128,10 @@ impl<'a> Search<'a> {
         if !went_on && self.failure.is_none() {
             self.failure = Some(match failure {
                 Some((issuer, why)) => signature_error(&last.label(), &issuer.label(), &why),
-                None => missing(last),
+                None => match below.filter(|below| last.signed_by(below).is_ok()) {
+                    Some(below) => circle(last, below),
+                    None => missing(last),
+                },
             });
         }
     }
@@ -135,6 +140,14 @@ impl<'a> Search<'a> {
 /// True if both are certificates of the same CA, which does not stand above itself.
 fn is_generation(one: &Certificate, other: &Certificate) -> bool {
     one == other || is_same_key(one.spki_der(), other.spki_der()) && name::equal(one.subject_der(), other.subject_der())
+}
+
+/// The error for a certificate whose only issuer is below it.
+fn circle(last: &Certificate, below: &Certificate) -> Error {
+    Code::ChainGap
+        .error(format!("{} and {} have signed each other", last.label(), below.label()))
+        .because("neither of them leads to a root")
+        .fix("bring a certificate of one of them that a root has signed, and the root")
 }
 
 fn missing(last: &Certificate) -> Error {
@@ -211,6 +224,30 @@ mod tests {
         found.dedup();
         assert_eq!(found.len(), 1, "one answer for all orders");
         assert_eq!(found[0].len(), 2);
+    }
+
+    #[test]
+    fn a_ca_that_changes_its_key_has_its_new_certificate_in_the_chain() {
+        let old = testing::root("Root");
+        // The old key certifies the new one, under the same name (RFC 4210, section 4.4).
+        let new = old.issue(&testing::ca("Root", None));
+        let issuing = new.issue(&testing::ca("Issuing", None));
+        let whole = [&issuing, &new, &old].map(|one| one.certificate.clone());
+        for order in orders(&whole) {
+            assert_eq!(chains_of_key(issuing.spki_der(), &order, NOW).unwrap(), [whole.to_vec()]);
+        }
+        assert!(old.certificate.is_root() && !new.certificate.is_root() && new.certificate.is_self_issued());
+    }
+
+    #[test]
+    fn certificates_in_a_circle_are_not_called_missing() {
+        let [a, b] = ["A", "B"].map(testing::root);
+        let key = |ca: &testing::TestCa| KeyPair::from_pem(&ca.key_pem()).unwrap();
+        let below_b = b.issue_for(&testing::ca("A", None), key(&a)).certificate;
+        let below_a = a.issue_for(&testing::ca("B", None), key(&b)).certificate;
+        let error = chains_of_key(below_b.spki_der(), &[below_b.clone(), below_a], NOW).unwrap_err();
+        assert_eq!(error.code(), Code::ChainGap);
+        assert!(error.finding().what.contains("have signed each other"), "{error}");
     }
 
     #[test]

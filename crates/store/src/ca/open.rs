@@ -54,7 +54,7 @@ impl Ca {
     /// The chain of a generation up to the root that certified it, which is one of the generations of the root: a CA that
     /// was made before its root was replaced is still below the earlier one.
     fn chain_of(&self, store: &Path, mut chain: Vec<Certificate>) -> Result<Vec<Certificate>> {
-        let Some(last) = chain.last().filter(|last| !last.is_self_issued()).cloned() else { return Ok(chain) };
+        let Some(last) = chain.last().filter(|last| !last.is_root()).cloned() else { return Ok(chain) };
         let roots = self.root().trusted(store)?;
         let is_above = |root: &&CaGeneration| root.certificate().is_ok_and(|root| last.verify_signed_by(root).is_ok());
         let root = match roots.as_slice() {

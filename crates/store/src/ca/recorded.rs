@@ -177,7 +177,7 @@ fn known_ca(
 /// name of an intermediate CA (RFC 4514), which is above imported CAs alone. Each of the two has serial numbers of its own.
 pub(crate) fn issuer_name(ca: &Ca, certificates: &[Certificate]) -> String {
     match certificates {
-        [own, above, ..] if !above.is_self_issued() => own.issuer(),
+        [own, above, ..] if !above.is_root() => own.issuer(),
         _ => ca.root().name(),
     }
 }

@@ -330,7 +330,7 @@ fn from_directory(store: &Path, entry: &Entry) -> Result<StoredIdentity> {
         None => HeldKey::Elsewhere,
     };
     // `client` writes the root only on request. It is not sent, so it is left out wherever it is.
-    let above = certificates.filter(|ca| !ca.is_self_issued()).collect();
+    let above = certificates.filter(|ca| !ca.is_root()).collect();
     StoredIdentity { leaf, above, key }.checked(entry).map_err(|error| error.at(path))
 }
 
@@ -351,7 +351,7 @@ pub(super) fn parse(pem: &[u8]) -> Result<StoredIdentity> {
 fn above_of(store: &Path, entry: &Entry, leaf: &Certificate) -> Result<Vec<Certificate>> {
     let ca = Ca::named(&entry.issuer);
     let mut above = ca.map_or_else(|| Ok(Vec::new()), |ca| ca.issuer_of(store, leaf))?;
-    above.retain(|ca| !ca.is_self_issued());
+    above.retain(|ca| !ca.is_root());
     Ok(above)
 }
 

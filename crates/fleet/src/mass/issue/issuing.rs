@@ -148,7 +148,7 @@ impl<K: SigningKey> Signer<K> {
             crl_url,
         };
         // The root is not sent: a verifier must have it already, and TLS messages stay small.
-        let above = std::iter::once(ca.certificate()).chain(ca.above()).filter(|ca| !ca.is_self_issued());
+        let above = std::iter::once(ca.certificate()).chain(ca.above()).filter(|ca| !ca.is_root());
         let chain = Arc::new(IssuerChain::new(above.cloned().collect::<Vec<Certificate>>()));
         let signer =
             Self { name: signing.name(), fingerprint: ca.certificate().fingerprint_hex(), chain, contents, ca };

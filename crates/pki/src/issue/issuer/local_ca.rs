@@ -60,7 +60,7 @@ impl<K: SigningKey> LocalCa<K> {
             check_may_sign(issuer)?;
             issued.verify_signed_by(issuer)?;
         }
-        let sent = std::iter::once(&certificate).chain(&above).filter(|ca| !ca.is_self_issued()).cloned().collect();
+        let sent = std::iter::once(&certificate).chain(&above).filter(|ca| !ca.is_root()).cloned().collect();
         let public = key.public().clone();
         Ok(Self { public, certificate, above, sent, key, period, known: Mutex::default() })
     }

@@ -37,6 +37,13 @@ impl Certificate {
         }
     }
 
+    /// True for the end of a path: it names itself as its issuer, and its own key has signed it as far as that can be checked.
+    /// A self-issued certificate that another key has signed, as a CA has it that changes its key, is no root (RFC 5280,
+    /// section 3.2; RFC 4210, section 4.4).
+    pub fn is_root(&self) -> bool {
+        self.self_signature().is_possible()
+    }
+
     /// A warning if tbpki cannot check the signature of a root on itself. Peers trust a root without it.
     pub fn unchecked_self_signature(&self) -> Option<Finding> {
         let SelfSignature::Unchecked(algorithm) = self.self_signature() else { return None };

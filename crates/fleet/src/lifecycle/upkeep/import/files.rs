@@ -62,10 +62,10 @@ pub(super) fn complete(candidate: &mut Candidate, store: &Path) -> Result<()> {
     let is_there = |wanted: &Certificate| {
         let is_it =
             |one: &Certificate| one.subject_der() == wanted.subject_der() && one.spki_der() == wanted.spki_der();
-        wanted.is_self_issued() || candidate.above.iter().any(is_it)
+        wanted.is_root() || candidate.above.iter().any(is_it)
     };
     if !path.iter().all(is_there) {
-        candidate.above = path.into_iter().filter(|ca| !ca.is_self_issued()).collect();
+        candidate.above = path.into_iter().filter(|ca| !ca.is_root()).collect();
     }
     Ok(())
 }
