@@ -28,6 +28,12 @@ const OPENSSH: ForeignFormat = foreign(
     "the private key is in OpenSSH's own format",
     "convert a copy of it in place: `ssh-keygen -p -m PKCS8 -f COPY`",
 );
+/// `ssh-keygen` converts keys of other kinds alone.
+const OPENSSH_ED25519: ForeignFormat = foreign(
+    "the Ed25519 key is in OpenSSH's own format, from which `ssh-keygen` does not convert it",
+    "convert it with the package `cryptography` for Python (`load_ssh_private_key`, then `private_bytes` as PKCS8), or \
+     make another key",
+);
 const OPENSSH_PUBLIC: ForeignFormat =
     foreign("the file holds a public key of OpenSSH", "name the file with the certificate or with the private key");
 const PUTTY: ForeignFormat = foreign(
@@ -56,6 +62,7 @@ const BKS: ForeignFormat = foreign(
     "convert it with keytool and BouncyCastle's provider: `-srcstoretype BKS -deststoretype PKCS12`",
 );
 const ZIP: ForeignFormat = foreign("the file is a ZIP archive", "unpack it, and name the files that were in it");
+const TAR: ForeignFormat = foreign("the file is a tar archive", "unpack it, and name the files that were in it");
 const GZIP: ForeignFormat = foreign("the file is compressed", "unpack it, and name the files that were in it");
 const HTML: ForeignFormat = foreign("the file is a web page", "download the file itself: this is the page around it");
 const JWK: ForeignFormat = foreign(
@@ -129,6 +136,10 @@ pub(crate) fn recognize(bytes: &[u8]) -> Option<ForeignFormat> {
     if let Some((_, kind)) = STARTS.iter().find(|(start, _)| bytes.starts_with(start)) {
         return Some(*kind);
     }
+    // The name of the first file comes before the magic number (POSIX.1, ustar).
+    if bytes.get(257..262) == Some(b"ustar") {
+        return Some(TAR);
+    }
     // Editors on Windows write a byte order mark, and some tools empty lines, in front of the text.
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
     if let Some((_, kind)) = STARTS.iter().find(|(start, _)| text.starts_with(start)) {
@@ -161,9 +172,11 @@ pub(crate) fn without_blocks(text: &[u8]) -> Option<ForeignFormat> {
     ((base64.starts_with(b"MI") || base64.starts_with(b"/u3+7Q")) && base64.iter().all(letters)).then_some(BARE_BASE64)
 }
 
-/// The kind of a PEM block that is not read, by its label.
-pub(crate) fn of_label(label: &str) -> Option<ForeignFormat> {
+/// The kind of a PEM block that is not read, by its label and its content.
+pub(crate) fn of_block(label: &str, content: &[u8]) -> Option<ForeignFormat> {
     match label {
+        // The kind of the key is in plain text, also if the key is encrypted.
+        "OPENSSH PRIVATE KEY" if find(content, b"ssh-ed25519") => Some(OPENSSH_ED25519),
         "OPENSSH PRIVATE KEY" => Some(OPENSSH),
         "SSH2 PUBLIC KEY" => Some(OPENSSH_PUBLIC),
         "AGE ENCRYPTED FILE" => Some(AGE),
@@ -208,6 +221,9 @@ mod tests {
         ] {
             assert_eq!(recognize(bytes), Some(kind), "{:?}", String::from_utf8_lossy(bytes));
         }
+        let mut tar = [b'a'; 1024];
+        tar[257..262].copy_from_slice(b"ustar");
+        assert_eq!(recognize(&tar), Some(TAR));
         for bytes in [
             &b""[..],
             b"-----BEGIN CERTIFICATE-----\n",
@@ -239,7 +255,8 @@ mod tests {
         assert_eq!(of_damaged_block(b"-----\\nMIIB\\n"), Some(ESCAPED));
         assert_eq!(of_damaged_block(b"\"\n\"MIIB\\n\""), Some(QUOTED));
         assert_eq!(of_damaged_block(b"MI*B"), None);
-        assert_eq!(of_label("OPENSSH PRIVATE KEY"), Some(OPENSSH));
-        assert_eq!(of_label("PRIVATE KEY"), None);
+        assert_eq!(of_block("OPENSSH PRIVATE KEY", b"openssh-key-v1\0..ecdsa-sha2-nistp256"), Some(OPENSSH));
+        assert_eq!(of_block("OPENSSH PRIVATE KEY", b"openssh-key-v1\0..ssh-ed25519"), Some(OPENSSH_ED25519));
+        assert_eq!(of_block("PRIVATE KEY", b""), None);
     }
 }

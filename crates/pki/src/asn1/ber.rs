@@ -24,9 +24,28 @@ const END: [u8; 2] = [0, 0];
 ///
 /// The result can hold a key, and is wiped on drop. Its size is bounded by that of `bytes`.
 pub(crate) fn to_der(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    first_to_der(bytes).and_then(|(der, rest)| rest.is_empty().then_some(der))
+}
+
+/// The first element in `bytes` as DER, and the octets that follow it; none if it is damaged or is nested too deeply.
+pub(crate) fn first_to_der(bytes: &[u8]) -> Option<(Zeroizing<Vec<u8>>, &[u8])> {
     let mut der = Zeroizing::new(Vec::with_capacity(bytes.len()));
     let rest = append(bytes, 0, &mut der)?;
-    rest.is_empty().then_some(der)
+    Some((der, rest))
+}
+
+/// The first element in `bytes` if only white space or NUL octets follow it, as editors and file systems add them;
+/// otherwise all of them.
+pub(crate) fn without_padding(bytes: &[u8]) -> &[u8] {
+    match first_to_der(bytes) {
+        Some((_, rest)) if is_padding(rest) => bytes.strip_suffix(rest).unwrap_or(bytes),
+        _ => bytes,
+    }
+}
+
+/// Whether octets behind an element are only white space or NUL.
+pub(crate) fn is_padding(rest: &[u8]) -> bool {
+    rest.iter().all(|octet| octet.is_ascii_whitespace() || *octet == 0)
 }
 
 /// The octets of an OCTET STRING whose own tag was replaced (X.690, section 8.14.3): `content` is what the element holds,

@@ -80,7 +80,7 @@ fn read_block(text: &[u8], line: usize) -> Result<(Block, usize)> {
         return Err(damaged(&label, "ends with the END line of something else"));
     }
     // A foreign private key is refused when it is opened, so that a listing can still show it.
-    if let Some(kind) = foreign::of_label(&label).filter(|_| !label.ends_with("PRIVATE KEY")) {
+    if let Some(kind) = foreign::of_block(&label, &[]).filter(|_| !label.ends_with("PRIVATE KEY")) {
         return Err(kind.error().position(line, 1));
     }
     let (headers, base64) = split_headers(body);

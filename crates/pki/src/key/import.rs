@@ -15,6 +15,7 @@ use super::fault::{explicit_curve, unreadable, unsupported_encryption};
 use super::public::{EC_PUBLIC_KEY, ED25519, RSA_ENCRYPTION, curve_of, curve_of_oid, rsa_of_modulus, unknown};
 use super::{PrivateKey, Signer};
 use crate::algorithm::Algorithm;
+use crate::asn1::ber;
 use crate::asn1::blocks::{blocks, looks_like_pem};
 use crate::encryption::traditional::{self, Traditional};
 use crate::encryption::{Cost, Password, Scheme, encrypted_key};
@@ -36,7 +37,7 @@ impl PrivateKey {
     pub fn from_pem_or_der(bytes: &[u8], passphrase: Option<&Secret>) -> Result<Self> {
         // 0x30 is the tag of a SEQUENCE, with which every key in DER begins; it is also the digit 0 of a text.
         if !looks_like_pem(bytes) && bytes.first() == Some(&0x30) {
-            return Self::from_der(bytes, passphrase);
+            return Self::from_der(ber::without_padding(bytes), passphrase);
         }
         let blocks = blocks(bytes)?;
         match blocks.iter().find(|block| block.label.ends_with("PRIVATE KEY")) {
@@ -52,7 +53,7 @@ impl PrivateKey {
         content: &[u8],
         passphrase: Option<&Secret>,
     ) -> Result<Self> {
-        if let Some(kind) = foreign::of_label(label) {
+        if let Some(kind) = foreign::of_block(label, content) {
             return Err(kind.error());
         }
         if !traditional::is_announced(headers) {

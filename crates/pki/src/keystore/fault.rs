@@ -19,9 +19,11 @@ pub(super) fn unreadable(what: impl Into<String>) -> Error {
 /// The error for an algorithm that is not read. `what` ends with "uses" or the like.
 pub(super) fn unsupported(what: &str, algorithm: &Unsupported) -> Error {
     let option = algorithm.option();
-    Code::UnsupportedEncryption
-        .error(format!("{what} {}, which tbpki does not read", algorithm.name))
-        .fix(format!("convert it: `openssl pkcs12 -in OLD.p12 -nodes{option} | openssl pkcs12 -export -out NEW.p12`"))
+    // Earlier versions do not verify it (RFC 9579).
+    let version = if algorithm.name == "PBMAC1" { " with OpenSSL 3.4 or later" } else { "" };
+    Code::UnsupportedEncryption.error(format!("{what} {}, which tbpki does not read", algorithm.name)).fix(format!(
+        "convert it{version}: `openssl pkcs12 -in OLD.p12 -nodes{option} | openssl pkcs12 -export -out NEW.p12`"
+    ))
 }
 
 #[cfg(test)]

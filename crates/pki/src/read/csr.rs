@@ -3,14 +3,16 @@
 //! Of a request only three things are used: its key, its subject and its alternative names. The profile decides
 //! everything else that it asks for, for example to be a CA.
 
+use base::text::counted;
 use base::{Code, Error, Result};
+use der::Tag;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer;
 
-use crate::asn1::canonical;
 use crate::asn1::reader::DerReader;
 use crate::asn1::tlv::SET;
+use crate::asn1::{ber, canonical, element};
 use crate::key::PublicKey;
 use crate::names::device_name::DeviceName;
 use crate::names::san::{self, San};
@@ -41,7 +43,7 @@ impl Csr {
     /// [`Code::UnknownAlgorithm`], [`Code::PublicKeyForm`], [`Code::BadSan`], [`Code::TooManyNames`].
     pub fn from_pem_or_der(bytes: &[u8]) -> Result<Self> {
         if bytes.first() == Some(&0x30) {
-            return Self::from_der(bytes);
+            return Self::from_der(ber::without_padding(bytes));
         }
         let bundle = PemBundle::parse(bytes).map_err(|error| match error.code() {
             Code::ForeignFormat | Code::CsrUnreadable => error,
@@ -56,10 +58,15 @@ impl Csr {
 
     /// Reads a request in DER.
     pub fn from_der(der: &[u8]) -> Result<Self> {
-        let (rest, request) = X509CertificationRequest::from_der(der)
-            .map_err(|error| unreadable("the request cannot be parsed").because(parser_text(error)))?;
+        let (rest, request) = X509CertificationRequest::from_der(der).map_err(|error| match lacks_attributes(der) {
+            true => again("the request lacks the field of its attributes")
+                .because("the field is required, also if there are no attributes (RFC 2986, section 4.1)"),
+            false => unreadable("the request cannot be parsed").because(parser_text(error)),
+        })?;
         if !rest.is_empty() {
-            return Err(unreadable("something follows the request"));
+            let octets = counted(rest.len(), "octet follows", "octets follow");
+            return Err(unreadable(&format!("{octets} the end of the request"))
+                .fix("copy the file again in binary mode, or convert it: `openssl req -in OLD -out NEW.pem`"));
         }
         if let Some(fault) = canonical::fault(der) {
             return Err(unreadable("the request is not DER").because(fault));
@@ -149,7 +156,7 @@ fn check_signature(request: &X509CertificationRequest<'_>) -> Result<()> {
             .because(format!("tbpki does not verify {algorithm}; the signature can still be valid"))
             .fix(
                 "make the request again with SHA-256: `openssl req -new -sha256`, and for RSA-PSS with \
-                 `-sigopt rsa_pss_saltlen:digest`",
+                 `-sigopt rsa_pss_saltlen:digest` and without `-sigopt rsa_mgf1_md`",
             ),
     })
 }
@@ -197,7 +204,8 @@ fn requested_names(request: &X509CertificationRequest<'_>) -> Result<Vec<San>> {
 fn check_one_extension_request(request: &X509CertificationRequest<'_>) -> Result<()> {
     let attributes = request.certification_request_info.attributes();
     if attributes.iter().any(|attribute| attribute.oid.as_bytes() == MICROSOFT_EXTENSIONS) {
-        return Err(unreadable("the request has its extensions in an attribute of old Microsoft programs"));
+        return Err(again("the request has its extensions in an attribute of old Microsoft programs")
+            .because("they would be left out of the certificate"));
     }
     let requests: Vec<&[u8]> = attributes
         .iter()
@@ -217,6 +225,21 @@ fn check_one_extension_request(request: &X509CertificationRequest<'_>) -> Result
         [set] if is_one(set) => Ok(()),
         _ => Err(unreadable("the request asks for extensions more than once")),
     }
+}
+
+/// True if the part that is signed has three elements: the attributes, which are the fourth, are missing.
+fn lacks_attributes(der: &[u8]) -> bool {
+    let elements = |content| element::elements(content).ok();
+    let request = element::only(der, Tag::Sequence).ok().and_then(elements);
+    let info = request.as_deref().and_then(|parts| element::content(*parts.first()?, Tag::Sequence).ok());
+    info.and_then(elements).is_some_and(|fields| fields.len() == 3)
+}
+
+/// The error for a request that another program has to make.
+fn again(what: &str) -> Error {
+    Code::CsrUnreadable
+        .error(what)
+        .fix("make the request with another program, for example `openssl req -new -key KEY -out NEW.csr`")
 }
 
 fn unreadable(what: &str) -> Error {

@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use base::text::counted;
 use base::{Code, Error, Result, Secret};
 use der::Decode as _;
 use der::asn1::AnyRef;
 use zeroize::Zeroizing;
 
+use crate::asn1::ber;
 use crate::asn1::blocks::{Block, blocks, looks_like_pem};
+use crate::asn1::tlv::SEQUENCE;
 use crate::encryption::{Scheme, encrypted_key, traditional};
 use crate::foreign;
 use crate::key::PrivateKey;
@@ -64,27 +67,44 @@ impl PemBundle {
         Ok(bundle)
     }
 
-    fn of_der(der: &[u8]) -> Result<Self> {
+    /// One structure after the other, as Java reads certificates in DER. A line feed or padding at the end is no structure.
+    fn of_der(bytes: &[u8]) -> Result<Self> {
         let mut bundle = Self::default();
+        let mut rest = bytes;
+        loop {
+            let (structure, behind) = first_structure(rest);
+            let is_end = ber::is_padding(behind);
+            if !is_end && behind.first() != Some(&SEQUENCE) {
+                return Err(followed(StructureKind::of(structure), behind.len()));
+            }
+            bundle.take_der(structure)?;
+            if is_end {
+                return Ok(bundle);
+            }
+            rest = behind;
+        }
+    }
+
+    fn take_der(&mut self, der: &[u8]) -> Result<()> {
         match StructureKind::of(der) {
-            StructureKind::Request => bundle.csrs.push(der.to_vec()),
-            StructureKind::RevocationList => bundle.crls.push(der.to_vec()),
+            StructureKind::Request => self.csrs.push(der.to_vec()),
+            StructureKind::RevocationList => self.crls.push(der.to_vec()),
             StructureKind::Pkcs8
             | StructureKind::Sec1
             | StructureKind::Pkcs1
             | StructureKind::DsaKey
             | StructureKind::EncryptedKey => {
-                bundle.keys.push(KeyBlock::of_der(der));
+                self.keys.push(KeyBlock::of_der(der));
             }
-            StructureKind::Pkcs7 => bundle.take_pkcs7(der)?,
+            StructureKind::Pkcs7 => self.take_pkcs7(der)?,
             StructureKind::Pkcs12 => return Err(foreign::PKCS12.error()),
-            StructureKind::PublicKey => bundle.others.push("PUBLIC KEY".to_owned()),
+            StructureKind::PublicKey => self.others.push("PUBLIC KEY".to_owned()),
             // What is not recognized is read as a certificate too, because that reader gives the exact reason.
             StructureKind::Certificate | StructureKind::Other => {
-                bundle.certificates.push(Certificate::from_der(der).map_err(helped)?);
+                self.certificates.push(Certificate::from_der(der).map_err(helped)?);
             }
         }
-        Ok(bundle)
+        Ok(())
     }
 
     /// The certificates of PKCS#7. The label is kept among the others, because Java and OpenSSL take such a file for no
@@ -97,12 +117,21 @@ impl PemBundle {
         Ok(())
     }
 
+    /// What has the label of a certificate. Windows writes PKCS#7 under it, which Java reads.
+    fn take_certificate(&mut self, block: &Block) -> Result<()> {
+        let taken = match StructureKind::of(&block.der) {
+            StructureKind::Pkcs7 => self.take_pkcs7(&block.der),
+            StructureKind::Certificate | StructureKind::Other => {
+                Certificate::from_der(&block.der).map(|certificate| self.certificates.push(certificate)).map_err(helped)
+            }
+            kind => Err(mislabeled(kind)),
+        };
+        taken.map_err(|error| error.position(block.line, 1))
+    }
+
     fn take(&mut self, block: Block) -> Result<()> {
         match block.label.as_str() {
-            "CERTIFICATE" | "X509 CERTIFICATE" => {
-                let parsed = Certificate::from_der(&block.der);
-                self.certificates.push(parsed.map_err(|error| helped(error).position(block.line, 1))?);
-            }
+            "CERTIFICATE" | "X509 CERTIFICATE" => self.take_certificate(&block)?,
             "TRUSTED CERTIFICATE" => {
                 // OpenSSL appends its own trust settings behind the certificate of such a block.
                 let parsed = Certificate::from_der(first_element(&block.der));
@@ -110,9 +139,11 @@ impl PemBundle {
             }
             "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => self.csrs.push(block.der.to_vec()),
             "X509 CRL" => self.crls.push(block.der.to_vec()),
-            label if is_pkcs7(label) => {
-                self.take_pkcs7(&block.der).map_err(|error| error.position(block.line, 1))?;
-            }
+            // A certificate alone under such a label is read as one.
+            label if is_pkcs7(label) => match StructureKind::of(&block.der) {
+                StructureKind::Certificate => self.take_certificate(&block)?,
+                _ => self.take_pkcs7(&block.der).map_err(|error| error.position(block.line, 1))?,
+            },
             "PKCS12" => return Err(foreign::PKCS12.error().position(block.line, 1)),
             // With every label: which of them can be opened is decided when the key is needed.
             label if label.ends_with("PRIVATE KEY") => self.keys.push(KeyBlock::from(block)),
@@ -120,6 +151,35 @@ impl PemBundle {
         }
         Ok(())
     }
+}
+
+/// The first structure, and what follows it. Octets that begin none are one structure, whose reader finds the reason.
+fn first_structure(bytes: &[u8]) -> (&[u8], &[u8]) {
+    match ber::first_to_der(bytes) {
+        Some((_, behind)) => bytes.split_at(bytes.len() - behind.len()),
+        None => (bytes, &[]),
+    }
+}
+
+/// The error for DER with something else behind it.
+fn followed(kind: StructureKind, octets: usize) -> Error {
+    let code = match kind {
+        StructureKind::Pkcs8 | StructureKind::Sec1 | StructureKind::Pkcs1 | StructureKind::EncryptedKey => {
+            Code::KeyUnreadable
+        }
+        StructureKind::Request => Code::CsrUnreadable,
+        _ => Code::CertificateUnreadable,
+    };
+    let octets = counted(octets, "octet follows", "octets follow");
+    code.error(format!("the file is {}, and {octets} its end", kind.name()))
+        .fix("copy the file again in binary mode, or remove what is behind it")
+}
+
+/// The error for another kind of structure under the label of a certificate.
+fn mislabeled(kind: StructureKind) -> Error {
+    Code::CertificateUnreadable
+        .error(format!("this is {}, under the label CERTIFICATE", kind.name()))
+        .fix("name the file with the certificate, or correct the label in the lines of BEGIN and END")
 }
 
 /// Adds a help to the error of a certificate that has none.
@@ -249,6 +309,43 @@ mod tests {
         let root = testing::root("Root");
         let bundle = PemBundle::parse(root.certificate.der()).unwrap();
         assert_eq!(bundle.certificates, [root.certificate]);
+    }
+
+    #[test]
+    fn der_is_read_to_its_end_as_java_reads_it() {
+        let (one, other) = (testing::root("One"), testing::root("Other"));
+        let (der, key) = (one.certificate.der(), pem::parse(one.key_pem()).unwrap().into_contents());
+        for padding in [&b""[..], b"\n", b"\r\n", b" \0\0"] {
+            assert_eq!(PemBundle::parse(&[der, padding].concat()).unwrap().certificates, [one.certificate.clone()]);
+            assert_eq!(PemBundle::parse(&[&key, padding].concat()).unwrap().keys.len(), 1, "{padding:?}");
+        }
+        let two = PemBundle::parse(&[der, other.certificate.der(), b"\n"].concat()).unwrap();
+        assert_eq!(two.certificates, [one.certificate.clone(), other.certificate.clone()]);
+        for (bytes, code, kind) in [
+            (der, Code::CertificateUnreadable, "a certificate, and 4 octets follow"),
+            (&key[..], Code::KeyUnreadable, "a private key, and 4 octets follow"),
+        ] {
+            let error = PemBundle::parse(&[bytes, b"tail"].concat()).unwrap_err();
+            assert_eq!(error.code(), code);
+            assert!(error.finding().what.contains(kind), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_has_the_label_of_a_certificate_is_told_by_its_kind() {
+        let root = testing::root("Root");
+        let labeled = |label: &str, der: &[u8]| pem::encode(&pem::Pem::new(label, der.to_vec()));
+        let kind =
+            |der: &[u8]| PemBundle::parse(labeled("CERTIFICATE", der).as_bytes()).unwrap_err().finding().what.clone();
+        let key = pem::parse(root.key_pem()).unwrap().into_contents();
+        assert!(kind(&key).contains("a private key"), "{}", kind(&key));
+        let list = testing::crl(&root, &[&root.certificate]);
+        assert!(kind(list.der()).contains("a certificate revocation list"), "{}", kind(list.der()));
+        // Windows writes PKCS#7 so, and some programs a certificate with the label of PKCS#7.
+        let signed = crate::certs_only::write(std::slice::from_ref(&root.certificate));
+        for text in [labeled("CERTIFICATE", &signed), labeled("PKCS7", root.certificate.der())] {
+            assert_eq!(PemBundle::parse(text.as_bytes()).unwrap().certificates, [root.certificate.clone()]);
+        }
     }
 
     #[test]

@@ -74,7 +74,8 @@ impl Pkcs12Envelope {
     /// [`Code::UnsupportedEncryption`](base::Code::UnsupportedEncryption) for a MAC or a protection that is not read.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
         // The whole file is made DER once. The MAC below is computed over the content as the file has it.
-        let file = ber::to_der(bytes).ok_or_else(damaged)?;
+        // What follows it is left out, as OpenSSL and Java do: a line feed or padding, which no MAC protects.
+        let (file, _) = ber::first_to_der(bytes).ok_or_else(damaged)?;
         let (auth_safe, mac) = parts(&file).map_err(|_| damaged())?;
         let content = match read_content_info(auth_safe).map_err(|_| damaged())? {
             (DATA, content) => element::only(content, Tag::OctetString).map_err(|_| damaged())?,

@@ -189,6 +189,16 @@ fn a_mac_that_cannot_be_verified_is_named() {
     let error = Keystore::read(&file(&[], &mac("1.2.840.113549.1.5.14", &[1])), &passwords()).unwrap_err();
     assert_eq!(error.code(), Code::UnsupportedEncryption);
     assert!(error.to_string().contains("PBMAC1"), "{error}");
+    assert!(error.finding().fix.as_deref().unwrap().contains("OpenSSL 3.4"), "{error}");
+}
+
+#[test]
+fn what_follows_a_keystore_is_left_out() {
+    for behind in [&b"\n"[..], &[0; 64], b"\x30\x03\x02\x01\x05", b"text"] {
+        let file = [fixtures::OPENSSL_P12, behind].concat();
+        let (read, whole) = (Keystore::read(&file, &passwords()), Keystore::read(fixtures::OPENSSL_P12, &passwords()));
+        assert_eq!(read.unwrap().entries.len(), whole.unwrap().entries.len(), "{behind:?}");
+    }
 }
 
 #[test]

@@ -191,7 +191,19 @@ fn pss_hash(identifier: &AlgorithmIdentifier<'_>) -> Option<Hash> {
 /// The name of RSASSA-PSS whose parameters are not the usual ones.
 fn unusual_pss(identifier: &AlgorithmIdentifier<'_>) -> String {
     match identifier.parameters().map(RsaSsaPssParams::try_from) {
-        Some(Ok(parameters)) => format!("rsassaPss with a salt of {} octets", parameters.salt_length()),
+        Some(Ok(parameters)) => {
+            let hash = parameters.hash_algorithm_oid();
+            let mask = parameters.mask_gen_algorithm().ok();
+            match mask.filter(|mask| mask.hash != *hash) {
+                Some(mask) => format!(
+                    "rsassaPss with a mask by another hash ({}) than the message ({})",
+                    oid::text(mask.hash.as_bytes()),
+                    oid::text(hash.as_bytes())
+                ),
+                None if parameters.trailer_field() != 1 => "rsassaPss with an unknown trailer".to_owned(),
+                None => format!("rsassaPss with a salt of {} octets", parameters.salt_length()),
+            }
+        }
         _ => "rsassaPss with unreadable parameters".to_owned(),
     }
 }
