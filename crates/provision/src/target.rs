@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use base::text::{printable, quote};
 use base::{Code, Result};
 use pki::San;
+use pki::san::authority;
 use rustls::pki_types::ServerName;
 
 /// A host and a port (`HOST[:PORT]`).
@@ -31,9 +32,11 @@ impl Target {
     /// [`Code::BadValue`] for an invalid port, [`Code::BadSan`] as for [`Target::new`].
     pub fn parse(text: &str, default_port: u16) -> Result<Self> {
         let text = text.trim();
-        if let Some((scheme, rest)) = text.split_once("://") {
-            let host = rest.split('/').next().unwrap_or_default();
-            return Err(Code::BadValue.error(format!("{} is an address with a scheme", quote(text))).fix(format!(
+        if let Some((scheme, _)) = text.split_once("://") {
+            let host = authority(text);
+            // The address is not shown as it is, because a password can be in it.
+            let shown = format!("{scheme}://{host}");
+            return Err(Code::BadValue.error(format!("{} is an address with a scheme", quote(&shown))).fix(format!(
                 "leave {}:// out: {}",
                 printable(scheme),
                 printable(host)

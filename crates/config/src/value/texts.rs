@@ -1,11 +1,12 @@
 //! Values that are text of a certain form.
 
 use std::fmt;
+use std::num::NonZeroU16;
 use std::str::FromStr;
 
 use base::text::{is_deceptive, quote};
 use base::{Code, Error, Result};
-use pki::san::{San, host_and_port};
+use pki::san::{San, authority, host_and_port};
 use pki::subject::AttributeKind;
 
 use super::kind::WordValue;
@@ -166,11 +167,14 @@ fn command_word(text: &str) -> Result<String> {
 }
 
 fn host_name(text: &str) -> Result<String> {
-    host(text).map_err(|error| match host_and_port(text.trim()) {
-        Some((host, port)) => error.fix(format!(
+    host(text).map_err(|error| match host_and_port(authority(text.trim())) {
+        // An advice that leads to the next error is none.
+        Some((host, _)) if San::host(host).is_err() => error,
+        Some((host, port)) if port.parse::<NonZeroU16>().is_ok() => error.fix(format!(
             "name the host alone ({host}), and its port with a key or flag of its own: `--port {port}` of \
              bundle-firmware, or firmware.mqtt_port"
         )),
+        Some((host, _)) => error.fix(format!("name the host alone ({host}): a port is a number from 1 to 65535")),
         None => error,
     })
 }
@@ -358,14 +362,31 @@ mod tests {
             // The brackets are the only mark between an IPv6 address and its port.
             ("[2001:db8::1]:8883", "--port 8883"),
             ("mqtts://tb.example", "leave mqtts:// out: tb.example"),
-            ("mqtts://tb.example:8883", "leave mqtts:// out: tb.example"),
-            ("mqtts://[2001:db8::1]:8883", "leave mqtts:// out: 2001:db8::1"),
+            (
+                "mqtts://tb.example:8884",
+                "name the host alone (tb.example), and its port with a key or flag of its own: `--port 8884`",
+            ),
+            (
+                "mqtts://user:secret@tb.example:8884/x",
+                "name the host alone (tb.example), and its port with a key or flag of its own: `--port 8884`",
+            ),
+            (
+                "mqtts://[2001:db8::1]:8883",
+                "name the host alone (2001:db8::1), and its port with a key or flag of its own: `--port 8883`",
+            ),
+            ("tb.example:0", "name the host alone (tb.example): a port is a number from 1 to 65535"),
+            ("tb.example:70000", "name the host alone (tb.example): a port is a number from 1 to 65535"),
+            ("mqtts://user:secret@tb.example", "leave mqtts:// out: tb.example"),
             ("https://tb.example/x", "leave https:// out: tb.example"),
         ] {
             let error = text.parse::<HostName>().unwrap_err();
             assert_eq!(error.code(), Code::BadValue, "{text}");
             assert!(error.finding().fix.as_ref().is_some_and(|said| said.contains(fix)), "{error:?}");
         }
+        let with_path = "tb.example:8883/".parse::<HostName>().unwrap_err();
+        assert!(with_path.finding().fix.as_ref().is_some_and(|said| said.contains("--port 8883")), "{with_path:?}");
+        let with_password = "mqtts://user:secret@tb.example".parse::<HostName>().unwrap_err();
+        assert!(!with_password.to_string().contains("secret"), "{with_password}");
         // An address whose last group looks like a port.
         assert!("2001:db8::8883".parse::<HostName>().is_ok());
     }

@@ -86,10 +86,14 @@ impl San {
     pub fn host(text: &str) -> Result<Self> {
         let text = text.trim();
         let value = |why: &str| Code::BadValue.error(format!("{} {why}", quote(text)));
-        if let Some((scheme, rest)) = text.split_once("://") {
-            let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if let Some((scheme, _)) = text.split_once("://") {
+            let authority = authority(text);
             let host = host_and_port(authority).map_or(authority, |(host, _)| host);
-            return Err(value("is an address, not a host name").fix(format!("leave {scheme}:// out: {host}")));
+            // The address is not shown as it is, because a password can be in it.
+            let shown = format!("{scheme}://{authority}");
+            return Err(Code::BadValue
+                .error(format!("{} is an address, not a host name", quote(&shown)))
+                .fix(format!("leave {scheme}:// out: {host}")));
         }
         if let Some((host, _)) = host_and_port(text) {
             return Err(value("is a host with a port").fix(format!("name the host alone: {host}")));
@@ -206,6 +210,14 @@ fn bad(text: &str, why: impl fmt::Display) -> Error {
         .error(format!("{} cannot be a subject alternative name", quote(text)))
         .because(format!("it {why}"))
         .fix("write a host name, an IP address, a URI or an e-mail address, such as dns:broker.example or ip:192.0.2.1")
+}
+
+/// The host with its port in a text that can be an address (RFC 3986, section 3.2): without scheme, user and path. A password
+/// can be before the `@`, so messages show this part alone.
+pub fn authority(text: &str) -> &str {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
 
 /// The host and the port of a text such as `broker.example:8883` or `[::1]:8883`; the host is without its brackets.
