@@ -10,9 +10,17 @@ pub fn is_deceptive(c: char) -> bool {
         || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Whether a character is shown as nothing: the code points with the property Default_Ignorable_Code_Point of Unicode
-/// (Standard Annex 44). Two names that differ in them only cannot be told apart.
+/// Whether a character is shown as nothing. Two names that differ in such characters only cannot be told apart.
 pub fn is_invisible(c: char) -> bool {
+    // The blank pattern of Braille, marks of annotations and of hieroglyphs, and noncharacters.
+    is_default_ignorable(c)
+        || matches!(c,
+            '\u{2800}' | '\u{fff9}'..='\u{fffb}' | '\u{13430}'..='\u{1343f}' | '\u{fdd0}'..='\u{fdef}')
+        || u32::from(c) & 0xfffe == 0xfffe
+}
+
+/// The code points with the property Default_Ignorable_Code_Point of Unicode (Standard Annex 44).
+fn is_default_ignorable(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
@@ -131,8 +139,10 @@ mod tests {
         let oracle = icu_properties::CodePointSetData::new::<icu_properties::props::DefaultIgnorableCodePoint>();
         // All characters, because the table in the code is a copy that a new Unicode version can make stale.
         for c in '\0'..=char::MAX {
-            assert_eq!(is_invisible(c), oracle.contains(c), "{:?}", c.escape_unicode().to_string());
+            assert_eq!(is_default_ignorable(c), oracle.contains(c), "{:?}", c.escape_unicode().to_string());
         }
+        assert!("\u{200b}\u{2800}\u{fffb}\u{ffff}\u{10fffe}".chars().all(is_invisible));
+        assert!(!"a \u{fffd}\u{2801}\u{e000}".chars().any(is_invisible));
     }
 
     #[test]

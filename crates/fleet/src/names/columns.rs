@@ -195,6 +195,10 @@ fn unknown_columns(first: &str, unknown: &[&str]) -> Error {
         Some((_, ours)) => {
             format!("ThingsBoard's `{first}` is the device profile: call the column `{ours}`; or {other}")
         }
+        // The column of the names, although `--name-column` has selected another one.
+        None if names.contains(&lower.as_str()) => {
+            format!("leave out --name-column if `{first}` has the names of the devices; else {other}")
+        }
         None => advice(closest(&lower, &names), &other),
     };
     Code::UnknownColumn.error(what).fix(fix)

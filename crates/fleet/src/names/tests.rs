@@ -107,6 +107,9 @@ fn every_fault_is_told_with_its_line() {
         (b"name,label,profile,san,attr.x", &[Code::NamesRow]),
         (b"NAME, label ,\"profile\",san,attr.x", &[Code::NamesRow]),
         ("a-1\u{200b},,,,".as_bytes(), &[Code::DeviceName]),
+        ("a-1\u{2800},,,,".as_bytes(), &[Code::DeviceName]),
+        ("a-1\u{fff9},,,,".as_bytes(), &[Code::DeviceName]),
+        ("a-1\u{ffff},,,,".as_bytes(), &[Code::DeviceName]),
         ("a,,pumps\u{fe0f},,".as_bytes(), &[Code::NamesField]),
         // U+202E turns the direction of writing, so that a label would show as another text.
         ("a,l\u{202e},,,".as_bytes(), &[Code::NamesField]),

@@ -114,16 +114,16 @@ fn step(args: &CaStepArgs, step: &Step, platform: Option<&PlatformArgs>, context
 
 impl Report for CasReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{:<20} {:>3} {:<11} {:<20} {:>6} {:<9} IN USE", "CA", "GEN", "ROLE", "EXPIRES", "DAYS", "KEY")?;
+        writeln!(out, "{:<20} {:>3} {:<11} {:<20} {:>7} {:<9} IN USE", "CA", "GEN", "ROLE", "EXPIRES", "DAYS", "KEY")?;
         for ca in &self.cas {
             writeln!(
                 out,
-                "{:<20} {:>3} {:<11} {:<20} {:>6} {:<9} {}",
+                "{:<20} {:>3} {:<11} {:<20} {:>7} {:<9} {}",
                 printable(&ca.name).to_string(),
                 ca.generation,
                 ca.role,
                 ca.not_after,
-                ca.days_left,
+                if ca.days_left < 0 { "EXPIRED".to_owned() } else { ca.days_left.to_string() },
                 ca.key,
                 ca.in_use
             )?;
