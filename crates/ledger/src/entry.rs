@@ -40,9 +40,9 @@ pub struct NextIdentity {
     pub(crate) generation: Generation,
     /// The generation of the CA that signs.
     pub(crate) issuer: Option<Generation>,
-    /// In seconds since 1970 (UTC).
     /// As [`IntendedIdentity`] has it.
     pub(crate) revoked: u64,
+    /// The time at which the name was taken from the first platform, in seconds since 1970 (UTC).
     pub(crate) unregistered_at: Option<i64>,
 }
 
@@ -72,7 +72,8 @@ pub struct IssuedRecord {
     pub credentials_id: Option<String>,
 }
 
-/// A row: an identity, and how far it has come.
+/// A row: an identity, and how far it has come. Its state, the time of its registration and
+/// [`unregistered_at`](Self::unregistered_at) are about the platform in focus.
 ///
 /// All times are in whole seconds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,10 +118,21 @@ pub struct Entry {
     pub origin: Option<Origin>,
     /// The time at which the name was forgotten: its files are gone, and it may be used again.
     pub forgotten_at: Option<OffsetDateTime>,
+    pub(crate) is_elsewhere: bool,
     pub(crate) times: [Option<OffsetDateTime>; State::ALL.len()],
 }
 
 impl Entry {
+    /// True if it is registered at a platform that is not in focus.
+    pub fn is_registered_elsewhere(&self) -> bool {
+        self.is_elsewhere
+    }
+
+    /// True if it is registered at a platform, in focus or not.
+    pub fn is_registered(&self) -> bool {
+        self.is_elsewhere || self.reached(State::Registered).is_some()
+    }
+
     /// Which issue of the name it is.
     pub fn generation(&self) -> Generation {
         self.key.generation

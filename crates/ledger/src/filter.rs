@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use crate::job::JobId;
 use crate::key::{Key, Kind};
+use crate::platform::columns::PlatformColumns;
 use crate::state::State;
 use crate::value::SqlValue;
 
@@ -52,24 +53,31 @@ impl Filter {
     /// The condition for rows after `after`, with the values for its places ?1, ?2 and so on.
     ///
     /// `by_name` keeps the database from the index of jobs: for a large job it would sort all rows for every page.
-    pub(crate) fn condition<'a>(&'a self, after: Option<&'a Key>, by_name: bool) -> (String, Vec<SqlValue<'a>>) {
+    /// `columns` are those of the platform in focus.
+    pub(crate) fn condition<'a>(
+        &'a self,
+        after: Option<&'a Key>,
+        by_name: bool,
+        columns: PlatformColumns,
+    ) -> (String, Vec<SqlValue<'a>>) {
         let mut condition = Condition { sql: "TRUE".to_owned(), values: Vec::new() };
         if let Some(kind) = self.kind {
             condition.and("kind = ?", kind.as_str());
         }
         if !self.states.is_empty() {
             // A device that is registered and bundled is both, whichever came last.
+            let (column, registered_at) = (columns.state(""), columns.registered_at(""));
             let one = |state: &State| match state {
-                State::Registered => "(state = ? OR state = 'bundled' AND registered_at IS NOT NULL)",
-                State::Bundled => "(state = ? OR state = 'registered' AND bundled_at IS NOT NULL)",
-                _ => "state = ?",
+                State::Registered => format!("({column} = ? OR {column} = 'bundled' AND {registered_at} IS NOT NULL)"),
+                State::Bundled => format!("({column} = ? OR {column} = 'registered' AND bundled_at IS NOT NULL)"),
+                _ => format!("{column} = ?"),
             };
             let any = self.states.iter().map(one).collect::<Vec<_>>().join(" OR ");
             condition.and_all(&format!("({any})"), self.states.iter().map(|state| state.as_str().into()));
         }
         if let Some(state) = self.never {
             // The time and not the state: a later step replaces the state, and the time stays.
-            condition.and_all(&format!("{} IS NULL", state.time_column()), []);
+            condition.and_all(&format!("{} IS NULL", columns.time(state, "")), []);
         }
         if let Some(time) = self.expiring_before {
             condition.and("not_after < ?", time.unix_timestamp());
@@ -79,7 +87,7 @@ impl Filter {
             condition.and_all("last_error IS NOT NULL AND state NOT IN ('void', 'revoked')", []);
         }
         if self.skip_unregistered {
-            condition.and_all("unregistered_at IS NULL", []);
+            condition.and_all(&format!("{} IS NULL", columns.unregistered_at("")), []);
         }
         if let Some(job) = self.job {
             // SQLite and PostgreSQL use no index for an expression.

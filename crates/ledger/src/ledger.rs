@@ -1,5 +1,6 @@
 //! The ledger: opened, and written to.
 
+pub(crate) mod layout;
 pub(crate) mod ledger_status;
 pub(crate) mod seen;
 mod status;
@@ -12,6 +13,7 @@ use base::{Code, Result};
 use crate::entry::{IssuedRecord, NewIdentity};
 use crate::key::{Generation, Key};
 use crate::ledger::ledger_status::LedgerStatus;
+use crate::platform::url::PlatformUrl;
 use crate::postgres::{self, PostgresServer, TableLock};
 use crate::sqlite;
 use crate::transaction::Transaction;
@@ -89,6 +91,16 @@ impl Ledger {
     /// As [`Ledger::connect`]; [`Code::StoreMissing`] when there is none.
     pub fn connect_read_only(server: &PostgresServer) -> Result<View> {
         Ok(View::of_server(postgres::open_read_only(server)?, true))
+    }
+
+    /// As [`View::focused`].
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn focused(mut self, url: Option<PlatformUrl>) -> Result<Self> {
+        self.view.set_focus_url(url);
+        self.view.look_at_platforms()?;
+        Ok(self)
     }
 
     fn of(view: View) -> Self {

@@ -233,6 +233,47 @@ CREATE TABLE enrolment_request (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// The platforms, and what is recorded at those that are not the first: the columns of `identity`, the rows of `work` and
+/// `open_step` and an empty `renewal_step.platform` are about the first one.
+pub(crate) const PLATFORMS: &str = "
+CREATE TABLE platform (
+    id      INTEGER PRIMARY KEY,
+    url     TEXT NOT NULL UNIQUE,
+    made_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE registration (
+    identity        INTEGER NOT NULL REFERENCES identity (id),
+    platform        INTEGER NOT NULL REFERENCES platform (id),
+    registered_at   INTEGER,
+    unregistered_at INTEGER,
+    PRIMARY KEY (identity, platform)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE platform_step (
+    identity INTEGER NOT NULL REFERENCES identity (id),
+    platform INTEGER NOT NULL REFERENCES platform (id),
+    error    TEXT,
+    PRIMARY KEY (identity, platform)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE platform_work (
+    platform INTEGER NOT NULL REFERENCES platform (id),
+    job      INTEGER NOT NULL REFERENCES job (id),
+    phase    TEXT NOT NULL CHECK (phase IN ('register')),
+    shard    INTEGER NOT NULL,
+    state    TEXT NOT NULL CHECK (state IN ('open', 'claimed', 'done', 'partly')),
+    station  TEXT,
+    place    TEXT,
+    fence    INTEGER NOT NULL,
+    until    INTEGER,
+    PRIMARY KEY (platform, job, phase, shard),
+    CHECK ((state = 'claimed') = (until IS NOT NULL))
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE renewal_step ADD COLUMN platform INTEGER REFERENCES platform (id);
+";
+
 /// A text of this file in the words of PostgreSQL. Texts are compared by their bytes (`COLLATE "C"`), which is the order
 /// of lists in SQLite too; each number has 64 bits, as in SQLite.
 pub(crate) fn for_postgres(sql: &str) -> String {
@@ -285,11 +326,13 @@ mod tests {
         permits(ROLES, "role", Role::ALL.map(Role::as_str));
         permits(APPROVAL, "decision", RequestDecision::ALL.map(RequestDecision::as_str));
         permits(REPAIR, "origin", Origin::ALL.map(Origin::as_str));
+        permits(PLATFORMS, "phase", [Phase::Register.as_str()]);
+        permits(PLATFORMS, "state", ShardState::ALL.map(ShardState::as_str));
     }
 
     #[test]
     fn no_word_of_sqlite_is_left_for_postgresql() {
-        for text in [IDENTITY, JOBS, ROLES, CONFIRMATIONS, ENROLMENT, RENEWAL, STATION, REPAIR, APPROVAL] {
+        for text in [IDENTITY, JOBS, ROLES, CONFIRMATIONS, ENROLMENT, RENEWAL, STATION, REPAIR, APPROVAL, PLATFORMS] {
             let sql = for_postgres(text);
             for word in ["INTEGER", "BLOB", "STRICT", "ROWID", "randomblob"] {
                 assert!(!sql.contains(word), "{word}: {sql}");

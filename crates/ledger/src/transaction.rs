@@ -1,5 +1,6 @@
 //! Writing: several steps that happen together or not at all.
 
+mod registration;
 mod unregistered;
 
 use std::cell::RefCell;
@@ -15,6 +16,7 @@ use crate::lifecycle::issuer::ca_revoked;
 use crate::lifecycle::revocation::OpenStep;
 use crate::lifecycle::role::Role;
 use crate::parameters::Parameters;
+use crate::platform::focus::Focus;
 use crate::postgres::TableLock;
 use crate::state::State;
 use crate::value::{SqlValue, one_of, values};
@@ -27,6 +29,8 @@ pub struct Transaction<'a> {
     /// One time for all of it, in milliseconds since 1970 (UTC).
     now_ms: i64,
     open: bool,
+    /// The platform in focus before it: its row is gone if the transaction is rolled back.
+    focus_before: Focus,
     /// The generations of CAs that [`Transaction::plan_next`] has asked for, by their names.
     signing: RefCell<Vec<(String, Option<Generation>)>>,
 }
@@ -37,7 +41,13 @@ const INSERT_IDENTITY: &str = "INSERT INTO identity (kind, name, generation, ser
 
 impl<'a> Transaction<'a> {
     pub(crate) fn begin(view: &'a View, lock: TableLock) -> Result<Self> {
-        Ok(Self { view, now_ms: view.begin(lock)?, open: true, signing: RefCell::default() })
+        let now_ms = view.begin(lock)?;
+        let transaction = Self { view, now_ms, open: true, focus_before: view.focus(), signing: RefCell::default() };
+        if !transaction.focus_before.is_known {
+            // Until then the columns may be those of a platform that another station has recorded meanwhile.
+            view.look_at_platforms()?;
+        }
+        Ok(transaction)
     }
 
     pub(crate) fn commit(mut self) -> Result<()> {
@@ -109,6 +119,9 @@ impl<'a> Transaction<'a> {
             rows.push(self.identity_values(identity, (*generation, *issuer), &station, *unregistered_at)?);
         }
         let rows = self.insert_rows(INSERT_IDENTITY, &rows)?;
+        if self.has_further_platforms() {
+            intended.iter().zip(&rows).try_for_each(|((key, _), row)| self.stay_away_further(key, *row))?;
+        }
         let recorded = intended.into_iter().zip(rows);
         Ok(recorded.map(|((key, revoked), row)| IntendedIdentity { key, row, revoked }).collect())
     }
@@ -246,6 +259,9 @@ impl<'a> Transaction<'a> {
 
     fn step(&self, key: &Key, next: State, reason: Option<&str>) -> Result<()> {
         let row = self.row_for(key, next)?;
+        if next == State::Registered && self.registered_further(row)? {
+            return Ok(());
+        }
         // The time of a state stays in its own column, so that a device can be both registered and bundled.
         let also = match next {
             // A row that is registered again is no longer unregistered.
@@ -254,6 +270,10 @@ impl<'a> Transaction<'a> {
             _ => "",
         };
         if next == State::Void {
+            // The column has the state without the registrations at other platforms than the first.
+            if self.is_registered_further(row)? {
+                return Err(self.bug(format!("{key} is registered and cannot become {next}")));
+            }
             self.end_steps(row)?;
         }
         let column = next.time_column();
@@ -330,6 +350,7 @@ impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         if self.open {
             self.view.roll_back();
+            self.view.set_focus(self.focus_before);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Reading.
 
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 use base::{Code, Error, Result};
@@ -13,6 +15,9 @@ use crate::lifecycle::origin::Origin;
 use crate::lifecycle::revocation::Revocation;
 use crate::lifecycle::role::Role;
 use crate::parameters::Parameters;
+use crate::platform::columns::PlatformColumns;
+use crate::platform::focus::Focus;
+use crate::platform::url::PlatformUrl;
 use crate::postgres::{PostgresWorker, Session, TableLock};
 use crate::sqlite::File;
 use crate::state::State;
@@ -31,6 +36,9 @@ pub struct View {
     database: Database,
     path: PathBuf,
     read_only: bool,
+    /// The platform that it is about.
+    focus: Cell<Focus>,
+    focus_url: Option<PlatformUrl>,
 }
 
 /// The database that keeps the rows.
@@ -39,18 +47,69 @@ enum Database {
     Postgres(Box<PostgresWorker>),
 }
 
-const SELECT: &str = "SELECT kind, name, generation, serial, profile, algorithm, parameters.text, issuer, not_before, \
-    not_after, fingerprint, credentials_id, state, intended_at, issued_at, registered_at, bundled_at, voided_at, \
-    revoked_at, last_error, job, number, unregistered_at, role, issuer_generation, revocation_reason, copies, \
-    origin, forgotten_at FROM identity JOIN parameters ON parameters.id = identity.parameters";
+/// The columns of a row before its state.
+macro_rules! before_state {
+    () => {
+        "SELECT kind, name, generation, serial, profile, algorithm, parameters.text, issuer, not_before, not_after, \
+         fingerprint, credentials_id"
+    };
+}
+
+/// The columns after the time at which it was taken from the platform, and the tables.
+macro_rules! after_unregistered {
+    () => {
+        "role, issuer_generation, revocation_reason, copies, origin, forgotten_at"
+    };
+}
+
+macro_rules! of_identities {
+    () => {
+        "FROM identity JOIN parameters ON parameters.id = identity.parameters"
+    };
+}
+
+/// The rows as the first platform has them.
+const SELECT: &str = concat!(
+    before_state!(),
+    ", state, intended_at, issued_at, registered_at, bundled_at, voided_at, revoked_at, last_error, job, number, \
+     unregistered_at, ",
+    after_unregistered!(),
+    " ",
+    of_identities!()
+);
+
+/// The rows as the platform in focus has them.
+fn select(columns: PlatformColumns) -> Cow<'static, str> {
+    let Some(is_elsewhere) = columns.is_elsewhere("") else { return SELECT.into() };
+    let (state, registered, unregistered) = (columns.state(""), columns.registered_at(""), columns.unregistered_at(""));
+    format!(
+        concat!(
+            before_state!(),
+            ", {}, intended_at, issued_at, {}, bundled_at, voided_at, revoked_at, last_error, job, number, {}, ",
+            after_unregistered!(),
+            ", {} ",
+            of_identities!()
+        ),
+        state, registered, unregistered, is_elsewhere
+    )
+    .into()
+}
 
 impl View {
     pub(crate) fn of_file(file: File) -> Self {
-        Self { path: file.path().to_owned(), database: Database::Sqlite(file), read_only: false }
+        let path = file.path().to_owned();
+        Self {
+            path,
+            database: Database::Sqlite(file),
+            read_only: false,
+            focus: Cell::new(Focus::FIRST),
+            focus_url: None,
+        }
     }
 
     pub(crate) fn of_server(worker: PostgresWorker, read_only: bool) -> Self {
-        Self { path: worker.server.name(), database: Database::Postgres(Box::new(worker)), read_only }
+        let (path, focus) = (worker.server.name(), Cell::new(Focus::FIRST));
+        Self { path, database: Database::Postgres(Box::new(worker)), read_only, focus, focus_url: None }
     }
 
     /// The file; of a server, its address without the user.
@@ -122,7 +181,7 @@ impl View {
 
     /// The number of rows that pass `filter`.
     pub fn count(&self, filter: &Filter) -> Result<u64> {
-        let (condition, values) = filter.condition(None, false);
+        let (condition, values) = filter.condition(None, false, self.columns());
         let row = self.one(&format!("SELECT count(*) FROM identity WHERE {condition}"), &values)?;
         row.map_or(Ok(0), |row| row.get(0))
     }
@@ -157,6 +216,23 @@ impl View {
             }
             Database::Postgres(worker) => worker.call(Session::clock),
         }
+    }
+
+    pub(crate) fn focus(&self) -> Focus {
+        self.focus.get()
+    }
+
+    pub(crate) fn set_focus(&self, focus: Focus) {
+        self.focus.set(focus);
+    }
+
+    /// The URL of the platform in focus; `None` for the first platform, whatever its URL is.
+    pub(crate) fn focus_url(&self) -> Option<&PlatformUrl> {
+        self.focus_url.as_ref()
+    }
+
+    pub(crate) fn set_focus_url(&mut self, url: Option<PlatformUrl>) {
+        self.focus_url = url;
     }
 
     /// The file, if the ledger is one.
@@ -332,7 +408,7 @@ impl View {
     }
 
     pub(crate) fn entries(&self, condition: &str, values: &[SqlValue<'_>]) -> Result<Vec<Entry>> {
-        let rows = self.query(&format!("{SELECT} {condition}"), values)?;
+        let rows = self.query(&format!("{} {condition}", select(self.columns())), values)?;
         rows.iter().map(|row| entry(row).map_err(|error| error.at(&self.path))).collect()
     }
 }
@@ -369,7 +445,7 @@ impl EntryPages<'_> {
 
     fn next_page(&mut self) -> Result<Option<Entry>> {
         self.begin()?;
-        let (condition, mut values) = self.filter.condition(self.last.as_ref(), self.by_name);
+        let (condition, mut values) = self.filter.condition(self.last.as_ref(), self.by_name, self.view.columns());
         values.push(SqlValue::Int(Self::PAGE.into()));
         let sql = format!("WHERE {condition} ORDER BY kind, name, generation LIMIT ?{}", values.len());
         let page = self.view.entries(&sql, &values)?;
@@ -438,6 +514,8 @@ fn entry(row: &SqlRow) -> Result<Entry> {
         copies: row.get(26)?,
         origin: row.get::<Option<String>>(27)?.map(|word| one_of(&Origin::ALL, Origin::as_str, &word)).transpose()?,
         forgotten_at: row.get::<Option<i64>>(28)?.map(at).transpose()?,
+        // Only a ledger with several platforms yields this column.
+        is_elsewhere: row.0.len() > 29 && row.get::<i64>(29)? != 0,
         times,
     })
 }

@@ -739,6 +739,14 @@ codes! {
     355 NotOnOurLists User "No revocation list of this store has the certificate"
         "The certificate was made elsewhere, and only its own CA can list it as revoked. The ledger has the revocation, and the certificate was taken from the platform if it was registered. A broker that trusts the other CA still accepts the device: revoke the certificate there too, or take that CA out of the broker's trust file."
 
+    // Several platforms.
+    356 RegisteredElsewhere User "Another platform has an earlier certificate of the device"
+        "The ledger keeps the registrations of each platform by its URL. The device has a new certificate that one platform takes by now, and another platform still has the certificate before it as the credential of the device: the device cannot log in there with the new one. Run the command that the message contains. It replaces the earlier certificate, which the ledger knows, and no other credential. If the device must not log in there any more, run `tbpki unregister NAME --platform-url URL` instead."
+    357 NewPlatform User "No device is registered at this platform"
+        "The ledger keeps the registrations of each platform by its URL, and has none for the one that is configured. If the platform is another one, for example production after staging, all is well: register the devices there. If the same platform has moved to this URL, tell the ledger with `tbpki ledger platform --rename OLD NEW`: the registrations stay, and `tbpki revoke` and `tbpki unregister` take certificates from the right place. Scheme, host, port and path count; a trailing slash, capitals in the host and the default port do not."
+    358 UnknownPlatform User "The ledger does not know this platform"
+        "`tbpki ledger platform` lists the platforms that the ledger knows, by their URLs. A platform is recorded by the first command that registers or unregisters a device there, or takes a revoked certificate away. In a ledger of an earlier version, the registrations belong to the first platform that a command uses."
+
     // Images of devices that fetch their certificates.
     359 EnrolmentUrl User "Invalid URL of an enrolment service"
         "The URL is https://, the host name or address of the service as its certificate names it, and the port if it is not 443. Plain http is refused, because anyone on the way could read a one-time password. The device profile is not part of it: use --label."
@@ -774,6 +782,10 @@ codes! {
         "The name of a request is the first 16 digits of the SHA-256 over the public key of the device, as `tbpki enroll list` shows it. A request ends when its certificate is issued, 30 days after it was made or decided, and when the device asks with another key: that is another request, which needs an approval of its own. Nothing was decided."
     371 AlreadyEnrolled User "Devices have fetched their certificates"
         "`bundle-firmware --all --enroll` makes no one-time password for a device that has fetched its certificate over the network: the device has its key, and anyone with an image and a new password could be this device. If the flash of the device was erased, name the device with `--device`: it then gets a new password."
+    372 PlatformInUse User "The new URL of a platform has registrations of its own"
+        "`tbpki ledger platform --rename` is for a platform that has moved to a new URL. The ledger has registrations, or steps that are not done, at both URLs, and a device may have another certificate at each. Nothing was renamed. Finish what is open at the new URL with `tbpki revoke --open --platform-url URL`. If both URLs are those of one server, use the new one from now on, and register the devices there that are missing: a device that has its certificate stays unchanged."
+    373 SwapElsewhere User "A renewal of the device is open at another platform"
+        "A renewal was interrupted while it replaced the certificate of the device at one platform, which may have either certificate since. It must be finished there before another platform gets the new certificate. Run the command that the message contains."
 
     // Hosts and servers that were away.
     376 EnrolmentUntrusted User "The certificate of the enrolment server is not trusted"

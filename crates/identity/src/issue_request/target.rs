@@ -9,7 +9,7 @@ pub(crate) enum IssueTarget {
     /// The store, locked.
     Store(Box<Store>),
     /// The ledger alone: a dry run changes nothing.
-    DryRun(View),
+    DryRun(Box<View>),
 }
 
 impl IssueTarget {
@@ -19,7 +19,7 @@ impl IssueTarget {
     /// Those of [`Workspace::open_store`] and [`Workspace::view`].
     pub(crate) fn open(workspace: &Workspace<'_>, verb: &str, dry_run: bool) -> Result<Self> {
         if dry_run {
-            workspace.view().map(Self::DryRun)
+            workspace.view().map(Box::new).map(Self::DryRun)
         } else {
             workspace.open_store(verb).map(|store| Self::Store(Box::new(store)))
         }

@@ -12,6 +12,7 @@ use crate::job::staging::StagedRow;
 use crate::key::{Generation, Key, Kind};
 use crate::lifecycle::revocation::OpenStep;
 use crate::lifecycle::role::{Role, TAKES_NAME, TAKES_RENEWAL};
+use crate::platform::PlatformId;
 use crate::state::State;
 use crate::transaction::Transaction;
 use crate::value::{BatchStatement, SqlValue, values};
@@ -133,7 +134,18 @@ impl Transaction<'_> {
              AND number >= ?2 AND number < ?3 AND role = 'pending' AND EXISTS (SELECT 1 {present})"
         );
         let values = values![claim.job.0, claim.first, claim.first + u64::from(claim.count)];
-        self.execute(&sql, values).map(drop)
+        self.execute(&sql, values)?;
+        // One statement for a shard, also if no further platform was known when the ledger was opened.
+        self.execute(
+            "INSERT INTO registration (identity, platform, unregistered_at) \
+             SELECT identity.id, there.platform, there.unregistered_at FROM registration AS there \
+             JOIN identity AS present ON present.id = there.identity AND present.role = 'current' \
+             JOIN identity ON identity.kind = present.kind AND identity.name = present.name \
+             WHERE there.unregistered_at IS NOT NULL AND identity.job = ?1 AND identity.number >= ?2 \
+             AND identity.number < ?3 AND identity.role = 'pending' ON CONFLICT (identity, platform) DO NOTHING",
+            values,
+        )
+        .map(drop)
     }
 
     /// Revokes the renewals of devices that were revoked while they were signed: a renewal revives nothing.
@@ -154,17 +166,24 @@ impl Transaction<'_> {
 
     /// Takes a step with devices of a shard, and tells how many took it.
     pub(crate) fn step_devices(&self, claim: &Claim, step: State, keys: &[Key]) -> Result<u64> {
+        let platform = if step == State::Registered { self.platform()? } else { self.columns().platform };
+        if step == State::Registered && platform != PlatformId::FIRST {
+            return self.register_further(claim, platform, keys);
+        }
         let column = step.time_column();
+        let columns = self.columns();
         let one_by_one = format!(
             "UPDATE identity SET state = ?7, {column} = ?8, last_error = NULL WHERE kind = ?1 AND name = ?2 \
              AND generation = ?3 AND job = ?4 AND number >= ?5 AND number < ?6 \
-             AND role IN ('current', 'pending') AND unregistered_at IS NULL"
+             AND role IN ('current', 'pending') AND {} IS NULL",
+            columns.unregistered_at("")
         );
         let by_columns = format!(
             "UPDATE identity SET state = given.state, {column} = given.moment, last_error = NULL \
              FROM unnest(?1::text[], ?2::text[], ?3::bigint[], ?4::bigint[], ?5::bigint[], ?6::bigint[], ?7::text[], \
              ?8::bigint[]) AS given (kind, name, generation, job, first, past, state, moment) WHERE {OF_SHARD} \
-             AND identity.unregistered_at IS NULL"
+             AND {} IS NULL",
+            columns.unregistered_at("identity")
         );
         let values = |key| {
             let [kind, name, generation, job, first, end] = place(claim, key);
@@ -172,6 +191,39 @@ impl Transaction<'_> {
         };
         let sql = BatchStatement { one_by_one: &one_by_one, by_columns: &by_columns };
         self.execute_many(&sql, keys.iter().map(values))
+    }
+
+    /// Records devices of a shard as registered at a platform that is not the first one, and tells how many there were.
+    fn register_further(&self, claim: &Claim, platform: PlatformId, keys: &[Key]) -> Result<u64> {
+        let unregistered_at = self.columns().unregistered_at("identity");
+        let end = "ON CONFLICT (identity, platform) DO UPDATE SET registered_at = excluded.registered_at";
+        let one_by_one = format!(
+            "INSERT INTO registration (identity, platform, registered_at) SELECT id, {0}, ?7 FROM identity WHERE kind = ?1 \
+             AND name = ?2 AND generation = ?3 AND job = ?4 AND number >= ?5 AND number < ?6 \
+             AND role IN ('current', 'pending') AND {unregistered_at} IS NULL {end}",
+            platform.0
+        );
+        let by_columns = format!(
+            "INSERT INTO registration (identity, platform, registered_at) SELECT identity.id, {0}, given.moment \
+             FROM unnest(?1::text[], ?2::text[], ?3::bigint[], ?4::bigint[], ?5::bigint[], ?6::bigint[], ?7::bigint[]) \
+             AS given (kind, name, generation, job, first, past, moment) JOIN identity ON {OF_SHARD} \
+             WHERE {unregistered_at} IS NULL {end}",
+            platform.0
+        );
+        let values = |key| {
+            let [kind, name, generation, job, first, end] = place(claim, key);
+            [kind, name, generation, job, first, end, self.now().into()]
+        };
+        let sql = BatchStatement { one_by_one: &one_by_one, by_columns: &by_columns };
+        let registered = self.execute_many(&sql, keys.iter().map(values))?;
+        let sql = format!(
+            "UPDATE identity SET last_error = NULL WHERE job = ?1 AND number >= ?2 AND number < ?3 \
+             AND last_error IS NOT NULL AND EXISTS (SELECT 1 FROM registration AS there WHERE there.identity = identity.id \
+             AND there.platform = {} AND there.registered_at = ?4)",
+            platform.0
+        );
+        self.execute(&sql, values![claim.job.0, claim.first, claim.first + u64::from(claim.count), self.now()])?;
+        Ok(registered)
     }
 
     /// Records what went wrong with devices of a shard, and tells how many there were.

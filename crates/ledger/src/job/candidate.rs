@@ -68,9 +68,9 @@ impl View {
     pub fn renewal_candidates(&self, job: JobId, shard: u32) -> Result<Vec<RenewalCandidate>> {
         let Some(job) = self.job(job)? else { return Ok(Vec::new()) };
         let (first, count) = job.range(shard);
-        let rows = self.query(
+        let sql = format!(
             "SELECT line, staged.name, label, staged.profile, sans, attributes, generation, role, not_before, not_after, \
-             identity.job, revoked_at, unregistered_at, staged.number, CASE WHEN EXISTS (SELECT 1 FROM identity AS ca \
+             identity.job, revoked_at, {}, staged.number, CASE WHEN EXISTS (SELECT 1 FROM identity AS ca \
              WHERE ca.kind = 'ca' AND ca.name = identity.issuer AND ca.role = 'current' \
              AND ca.generation <> identity.issuer_generation) THEN 1 ELSE 0 END, identity.issuer, \
              CASE WHEN EXISTS (SELECT 1 FROM identity AS ca WHERE ca.kind = 'ca' AND ca.name = identity.issuer \
@@ -78,8 +78,9 @@ impl View {
              THEN 1 ELSE 0 END FROM staged LEFT JOIN identity \
              ON identity.kind = 'device' AND identity.name = staged.name AND identity.role <> 'void' \
              WHERE staged.job = ?1 AND staged.number >= ?2 AND staged.number < ?3 ORDER BY staged.number",
-            values![job.id.0, first, first + u64::from(count)],
-        )?;
+            self.columns().unregistered_at("")
+        );
+        let rows = self.query(&sql, values![job.id.0, first, first + u64::from(count)])?;
         let mut found: Vec<RenewalCandidate> = Vec::with_capacity(usize::try_from(count).unwrap_or_default());
         let mut last = None;
         for row in &rows {

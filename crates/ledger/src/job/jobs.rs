@@ -9,6 +9,8 @@ use crate::job::progress::JobProgress;
 use crate::job::shard_state::ShardState;
 use crate::job::{Job, JobId, JobUid, Phase, StagedName};
 use crate::parameters::Parameters;
+use crate::platform::PlatformId;
+use crate::platform::work_table::WorkTable;
 use crate::state::State;
 use crate::value::{SqlRow, at, one_of, values};
 use crate::view::View;
@@ -93,8 +95,7 @@ impl View {
     /// The progress of a job. Reads a row for each of its devices.
     pub fn job_progress(&self, job: JobId) -> Result<JobProgress> {
         let mut progress = JobProgress::default();
-        let sql = "SELECT phase, state, count(*) FROM work WHERE job = ?1 GROUP BY phase, state";
-        for row in self.query(sql, values![job.0])? {
+        for row in self.query(&self.shards_by_state(), values![job.0])? {
             let (phase, state): (String, String) = (row.get(0)?, row.get(1)?);
             let phase = one_of(&Phase::ALL, Phase::as_str, &phase)?;
             let Some(shards) = progress.phases.iter_mut().zip(Phase::ALL).find(|(_, of)| *of == phase) else {
@@ -108,8 +109,11 @@ impl View {
                 ShardState::Done => shards.0.done = count,
             }
         }
-        let sql = "SELECT state, count(*), count(last_error) FROM identity WHERE job = ?1 GROUP BY state";
-        for row in self.query(sql, values![job.0])? {
+        let sql = format!(
+            "SELECT {}, count(*), count(last_error) FROM identity WHERE job = ?1 GROUP BY 1",
+            self.columns().state("")
+        );
+        for row in self.query(&sql, values![job.0])? {
             let state: String = row.get(0)?;
             let state = one_of(&State::ALL, State::as_str, &state)?;
             progress.states.insert(state, row.get(1)?);
@@ -119,6 +123,22 @@ impl View {
             }
         }
         Ok(progress)
+    }
+
+    /// The statement that counts the shards of a job by phase and state.
+    fn shards_by_state(&self) -> String {
+        let platform = self.columns().platform;
+        if platform == PlatformId::FIRST {
+            return "SELECT phase, state, count(*) FROM work WHERE job = ?1 GROUP BY phase, state".to_owned();
+        }
+        // A shard without a row for the platform is open there.
+        format!(
+            "SELECT phase, state, count(*) FROM (SELECT work.phase, CASE WHEN work.phase <> 'register' THEN work.state \
+             ELSE COALESCE(there.state, 'open') END AS state FROM work LEFT JOIN platform_work AS there \
+             ON there.platform = {} AND there.job = work.job AND there.phase = work.phase AND there.shard = work.shard \
+             WHERE work.job = ?1) AS shards GROUP BY phase, state",
+            platform.0
+        )
     }
 
     /// The place of a shard; `None` before it is issued.
@@ -165,12 +185,13 @@ impl View {
     /// only shards in `place` count, if one is given: a station cannot claim the others, also when their lease has ended.
     pub fn next_lease_end(&self, job: JobId, phase: Phase, place: Option<&str>) -> Result<Option<Duration>> {
         let place = place.filter(|_| phase != Phase::Issue);
-        let row = self.one(
+        let WorkTable { name, of_platform } = self.work_table(phase);
+        let sql = format!(
             // The cast gives the parameter a type: PostgreSQL cannot tell one from a comparison with NULL.
-            "SELECT min(until) FROM work WHERE job = ?1 AND phase = ?2 AND state = 'claimed' \
-             AND (CAST(?3 AS TEXT) IS NULL OR place = ?3)",
-            values![job.0, phase.as_str(), place],
-        )?;
+            "SELECT min(until) FROM {name} WHERE job = ?1 AND phase = ?2 AND state = 'claimed' \
+             AND (CAST(?3 AS TEXT) IS NULL OR place = ?3){of_platform}"
+        );
+        let row = self.one(&sql, values![job.0, phase.as_str(), place])?;
         let until: Option<i64> = row.map_or(Ok(None), |row| row.get(0))?;
         let Some(until) = until else { return Ok(None) };
         // The lease ends by the same clock that set it.

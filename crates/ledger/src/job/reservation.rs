@@ -150,12 +150,17 @@ impl Transaction<'_> {
              AND identity.number = staged.number)",
             job,
         )?;
-        self.execute(
-            // Shards that are issued keep their work, so that they can still be registered and bundled.
-            "DELETE FROM work WHERE job = ?1 AND NOT EXISTS (SELECT 1 FROM work AS issue WHERE issue.job = ?1 \
-             AND issue.phase = 'issue' AND issue.shard = work.shard AND issue.state = 'done')",
-            job,
-        )?;
+        // Shards that are issued keep their work, so that they can still be registered and bundled. `work` is last, because
+        // it tells which they are.
+        for table in ["platform_work", "work"] {
+            self.execute(
+                &format!(
+                    "DELETE FROM {table} WHERE job = ?1 AND NOT EXISTS (SELECT 1 FROM work AS issue WHERE issue.job = ?1 \
+                     AND issue.phase = 'issue' AND issue.shard = {table}.shard AND issue.state = 'done')"
+                ),
+                job,
+            )?;
+        }
         // The same list may become a job again: its digest must be free.
         self.execute(
             "UPDATE job SET state = ?4, canceled_at = ?2, digest = ?3 WHERE id = ?1",

@@ -13,6 +13,7 @@ use crate::key::Key;
 use crate::ledger::Ledger;
 use crate::lifecycle::revocation::OpenStep;
 use crate::lifecycle::role::Role;
+use crate::platform::work_table::WorkTable;
 use crate::state::State;
 use crate::transaction::Transaction;
 use crate::value::{one_of, values};
@@ -41,8 +42,9 @@ impl Ledger {
             // A lease that has ended can be extended as long as no other station has claimed the shard.
             transaction.hold(claim)?;
             let until = transaction.now_ms().saturating_add(millis(lease));
+            let WorkTable { name, of_platform } = transaction.work_table(claim.phase);
             transaction.execute(
-                "UPDATE work SET until = ?4 WHERE job = ?1 AND phase = ?2 AND shard = ?3",
+                &format!("UPDATE {name} SET until = ?4 WHERE job = ?1 AND phase = ?2 AND shard = ?3{of_platform}"),
                 values![claim.job.0, claim.phase.as_str(), claim.shard, until],
             )?;
             Ok(())
@@ -154,8 +156,9 @@ impl Ledger {
             transaction.hold(claim)?;
             let sql = format!(
                 "SELECT count(*) FROM identity WHERE job = ?1 AND number >= ?2 AND number < ?3 \
-                 AND role IN ('current', 'pending') AND unregistered_at IS NULL AND {} IS NULL",
-                step.time_column()
+                 AND role IN ('current', 'pending') AND {} IS NULL AND {} IS NULL",
+                transaction.columns().unregistered_at(""),
+                transaction.columns().time(step, "")
             );
             let end = claim.first + u64::from(claim.count);
             let row = transaction.one(&sql, values![claim.job.0, claim.first, end])?;
@@ -199,10 +202,12 @@ impl Ledger {
         }
         self.transaction(|transaction| {
             transaction.void_attempts(job)?;
-            transaction.execute(
-                "UPDATE work SET state = 'open', until = NULL WHERE job = ?1 AND state = 'claimed'",
-                values![job.0],
-            )?;
+            for table in ["work", "platform_work"] {
+                transaction.execute(
+                    &format!("UPDATE {table} SET state = 'open', until = NULL WHERE job = ?1 AND state = 'claimed'"),
+                    values![job.0],
+                )?;
+            }
             Ok(())
         })
     }
@@ -213,8 +218,11 @@ impl Ledger {
     /// Those of the database.
     pub fn reopen(&mut self, job: JobId, phase: Phase) -> Result<u64> {
         self.transaction(|transaction| {
+            let WorkTable { name, of_platform } = transaction.work_table(phase);
             transaction.execute(
-                "UPDATE work SET state = 'open' WHERE job = ?1 AND phase = ?2 AND state = 'partly'",
+                &format!(
+                    "UPDATE {name} SET state = 'open' WHERE job = ?1 AND phase = ?2 AND state = 'partly'{of_platform}"
+                ),
                 values![job.0, phase.as_str()],
             )
         })
@@ -231,8 +239,12 @@ impl Ledger {
         // Fails for issuing: a shard that is issued again would give its devices second certificates.
         step_of(phase)?;
         self.transaction(|transaction| {
+            let WorkTable { name, of_platform } = transaction.work_table(phase);
             transaction.execute(
-                "UPDATE work SET state = 'open' WHERE job = ?1 AND phase = ?2 AND state IN ('partly', 'done')",
+                &format!(
+                    "UPDATE {name} SET state = 'open' WHERE job = ?1 AND phase = ?2 \
+                     AND state IN ('partly', 'done'){of_platform}"
+                ),
                 values![job.0, phase.as_str()],
             )
         })
@@ -241,6 +253,10 @@ impl Ledger {
 
 impl Transaction<'_> {
     fn claim(&self, wish: &ClaimRequest<'_>) -> Result<Option<Claim>> {
+        self.open_work(wish.job, wish.phase)?;
+        let WorkTable { name, of_platform } = self.work_table(wish.phase);
+        // The statement calls both tables `work`.
+        let table = if name == "work" { name.to_owned() } else { format!("{name} AS work") };
         // The parameter ?4 must appear in each variant with a known type, or PostgreSQL cannot prepare the statement.
         let issued = match (wish.phase, wish.place) {
             (Phase::Issue, _) => "CAST(?4 AS TEXT) IS NULL OR TRUE",
@@ -256,8 +272,8 @@ impl Transaction<'_> {
         };
         let sql = format!(
             // A station that asks at the same moment passes over the locked row and takes the next shard.
-            "SELECT shard, fence FROM work WHERE job = ?1 AND phase = ?2 AND state IN ('open', 'claimed') \
-             AND (state = 'open' OR until <= ?3) AND ({issued}) ORDER BY shard LIMIT 1{}",
+            "SELECT shard, fence FROM {table} WHERE job = ?1 AND phase = ?2 AND state IN ('open', 'claimed') \
+             AND (state = 'open' OR until <= ?3) AND ({issued}){of_platform} ORDER BY shard LIMIT 1{}",
             self.skip_locked()
         );
         let values = values![wish.job.0, wish.phase.as_str(), self.now_ms(), wish.place];
@@ -290,8 +306,10 @@ impl Transaction<'_> {
             claim.place = self.committed(wish.job, shard)?.map(|committed| committed.place);
         }
         self.execute(
-            "UPDATE work SET state = 'claimed', station = ?4, place = ?5, fence = ?6, until = ?7 \
-             WHERE job = ?1 AND phase = ?2 AND shard = ?3",
+            &format!(
+                "UPDATE {name} SET state = 'claimed', station = ?4, place = ?5, fence = ?6, until = ?7 \
+                 WHERE job = ?1 AND phase = ?2 AND shard = ?3{of_platform}"
+            ),
             values![
                 wish.job.0,
                 wish.phase.as_str(),
@@ -310,8 +328,11 @@ impl Transaction<'_> {
     /// An ended lease alone loses nothing: the fence tells whether another station has taken the shard.
     fn hold(&self, claim: &Claim) -> Result<()> {
         // Locked until the end of the transaction, so that no other station can claim the shard in between.
-        let sql =
-            format!("SELECT state, fence FROM work WHERE job = ?1 AND phase = ?2 AND shard = ?3{}", self.for_update());
+        let WorkTable { name, of_platform } = self.work_table(claim.phase);
+        let sql = format!(
+            "SELECT state, fence FROM {name} WHERE job = ?1 AND phase = ?2 AND shard = ?3{of_platform}{}",
+            self.for_update()
+        );
         let row = self.one(&sql, values![claim.job.0, claim.phase.as_str(), claim.shard])?;
         let (state, fence): (String, u32) = match row {
             Some(row) => (row.get(0)?, row.get(1)?),
@@ -324,8 +345,11 @@ impl Transaction<'_> {
 
     /// True if the shard is in one of these states since this claim: then what was to lead there was done already.
     fn is_in(&self, claim: &Claim, states: &[ShardState]) -> Result<bool> {
+        let WorkTable { name, of_platform } = self.work_table(claim.phase);
         let row = self.one(
-            "SELECT state FROM work WHERE job = ?1 AND phase = ?2 AND shard = ?3 AND fence = ?4",
+            &format!(
+                "SELECT state FROM {name} WHERE job = ?1 AND phase = ?2 AND shard = ?3 AND fence = ?4{of_platform}"
+            ),
             values![claim.job.0, claim.phase.as_str(), claim.shard, claim.fence],
         )?;
         let state: Option<String> = row.map(|row| row.get(0)).transpose()?;
@@ -333,8 +357,11 @@ impl Transaction<'_> {
     }
 
     fn leave(&self, claim: &Claim, state: ShardState) -> Result<()> {
+        let WorkTable { name, of_platform } = self.work_table(claim.phase);
         self.execute(
-            "UPDATE work SET state = ?4, until = NULL WHERE job = ?1 AND phase = ?2 AND shard = ?3",
+            &format!(
+                "UPDATE {name} SET state = ?4, until = NULL WHERE job = ?1 AND phase = ?2 AND shard = ?3{of_platform}"
+            ),
             values![claim.job.0, claim.phase.as_str(), claim.shard, state.as_str()],
         )?;
         Ok(())

@@ -13,7 +13,6 @@ use crate::ledger::Ledger;
 use crate::lifecycle::enrolment::history::{NameHistory, revoked_of};
 use crate::lifecycle::revocation::OpenStep;
 use crate::lifecycle::role::Role;
-use crate::state::State;
 use crate::transaction::Transaction;
 use crate::value::{SqlRow, at, one_of, values};
 use crate::view::View;
@@ -373,7 +372,7 @@ impl Transaction<'_> {
     /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row.
     pub fn in_use_from_now(&self, key: &Key) -> Result<bool> {
         let before = self.current(key.kind, &key.name)?;
-        if before.is_some_and(|before| before.reached(State::Registered).is_some()) {
+        if before.is_some_and(|before| before.is_registered()) {
             return Ok(false);
         }
         self.promote(key).map(|()| true)

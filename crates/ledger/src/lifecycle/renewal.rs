@@ -7,6 +7,8 @@ use base::Result;
 use crate::key::Key;
 use crate::ledger::Ledger;
 use crate::lifecycle::step::Step;
+use crate::platform::PlatformId;
+use crate::platform::url::PlatformUrl;
 use crate::transaction::Transaction;
 use crate::value::values;
 use crate::view::View;
@@ -68,6 +70,10 @@ pub struct OpenRenewal {
     pub step: RenewalStep,
     /// Why it failed last; `None` if it was interrupted.
     pub error: Option<String>,
+    /// The platform of [`RenewalStep::Swap`] and [`RenewalStep::Back`].
+    pub platform: PlatformId,
+    /// Its address, if that platform is not in focus.
+    pub elsewhere: Option<PlatformUrl>,
 }
 
 impl View {
@@ -76,7 +82,26 @@ impl View {
     /// # Errors
     /// Those of the database, here and below.
     pub fn open_renewals(&self) -> Result<Vec<OpenRenewal>> {
-        self.open_steps(|key, step, error| OpenRenewal { key, step, error })
+        let first = |key, step, error| OpenRenewal { key, step, error, platform: PlatformId::FIRST, elsewhere: None };
+        let mut open = self.open_steps(first)?;
+        if self.has_further_platforms() && open.iter().any(|open| open.step.is_of_platform()) {
+            self.add_platforms(&mut open)?;
+        }
+        Ok(open)
+    }
+
+    /// Adds the platforms of the steps.
+    fn add_platforms(&self, open: &mut [OpenRenewal]) -> Result<()> {
+        let (known, focus) = (self.platforms()?, self.columns().platform);
+        for one in open.iter_mut().filter(|open| open.step.is_of_platform()) {
+            let (row, _) = self.locate(&one.key)?;
+            let sql = "SELECT COALESCE(platform, 0) FROM renewal_step WHERE identity = ?1 AND step = ?2";
+            let platform = self.one(sql, values![row, one.step.as_str()])?;
+            one.platform = PlatformId(platform.map_or(Ok(0), |row| row.get(0))?);
+            let there = known.iter().find(|known| known.id == one.platform && known.id != focus);
+            one.elsewhere = there.map(|there| there.url.clone());
+        }
+        Ok(())
     }
 
     /// Whether a step of a generation is not done.
@@ -105,12 +130,22 @@ impl Ledger {
 }
 
 impl Transaction<'_> {
-    /// Records that a step is about to be taken. May be repeated.
+    /// Records that a step is about to be taken, at the platform in focus if it is of one. May be repeated.
     ///
     /// # Errors
     /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row, here and below.
     pub fn begin_step(&self, key: &Key, step: RenewalStep) -> Result<()> {
-        self.step_begins(key, step)
+        self.step_begins(key, step)?;
+        if !step.is_of_platform() {
+            return Ok(());
+        }
+        let platform = self.platform()?;
+        if platform == PlatformId::FIRST {
+            return Ok(());
+        }
+        let (row, _) = self.locate(key)?;
+        let sql = "UPDATE renewal_step SET platform = ?3 WHERE identity = ?1 AND step = ?2";
+        self.execute(sql, values![row, step.as_str(), platform.0]).map(drop)
     }
 
     /// Records that a step is done. May be repeated.

@@ -5,6 +5,8 @@ use std::fmt;
 use time::OffsetDateTime;
 
 use crate::key::{Key, Kind, SerialNumber};
+use crate::platform::PlatformId;
+use crate::platform::url::PlatformUrl;
 
 /// A revocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,4 +77,10 @@ pub struct OpenRevocation {
     pub step: OpenStep,
     /// Why it failed last; `None` if it was not tried.
     pub error: Option<String>,
+    /// The platform of [`OpenStep::Platform`].
+    pub platform: PlatformId,
+    /// Its address; `None` for other steps, and in a ledger with one platform.
+    pub url: Option<PlatformUrl>,
+    /// Whether that platform is not in focus.
+    pub is_elsewhere: bool,
 }

@@ -85,13 +85,12 @@ impl View {
 
     /// The steps of revocations that are not done, by identity.
     pub fn open_revocations(&self) -> Result<Vec<OpenRevocation>> {
-        self.open_steps(|key, step, error| OpenRevocation { key, step, error })
+        self.open_revocations_where("TRUE", &[])
     }
 
     /// The same for one name.
     pub fn open_revocations_of(&self, kind: Kind, name: &str) -> Result<Vec<OpenRevocation>> {
-        let open = |key, step, error| OpenRevocation { key, step, error };
-        self.open_steps_of("kind = ?1 AND name = ?2", values![kind.as_str(), name], open)
+        self.open_revocations_where("kind = ?1 AND name = ?2", values![kind.as_str(), name])
     }
 
     /// The same for what a job has issued in a shard.
@@ -99,25 +98,26 @@ impl View {
         let Some(job) = self.job(job)? else { return Ok(Vec::new()) };
         let (first, count) = job.range(shard);
         let values = values![job.id.0, first, first + u64::from(count)];
-        let open = |key, step, error| OpenRevocation { key, step, error };
-        self.open_steps_of("job = ?1 AND number >= ?2 AND number < ?3", values, open)
+        self.open_revocations_where("job = ?1 AND number >= ?2 AND number < ?3", values)
     }
 
     /// The next names after `after` of which a step is open, by kind and name, at most `limit`.
     pub fn names_with_open_revocations(&self, after: Option<(Kind, &str)>, limit: u32) -> Result<Vec<(Kind, String)>> {
         // No kind and no name is empty, so this is before the first row.
         let (kind, name) = after.map_or(("", ""), |(kind, name)| (kind.as_str(), name));
-        let rows = self.query(
-            "SELECT DISTINCT kind, name FROM open_step JOIN identity ON identity.id = open_step.identity \
+        let sql = format!(
+            "SELECT DISTINCT kind, name FROM {} JOIN identity ON identity.id = open_step.identity \
              WHERE (kind, name) > (?1, ?2) ORDER BY kind, name LIMIT ?3",
-            values![kind, name, limit],
-        )?;
+            self.identities_with_open_steps()
+        );
+        let rows = self.query(&sql, values![kind, name, limit])?;
         rows.iter().map(|row| Ok((one_of(&Kind::ALL, Kind::as_str, &row.get::<String>(0)?)?, row.get(1)?))).collect()
     }
 
     /// How many steps of revocations are not done.
     pub fn count_open_revocations(&self) -> Result<u64> {
-        self.one("SELECT count(*) FROM open_step", &[])?.map_or(Ok(0), |row| row.get(0))
+        let sql = format!("SELECT count(*) FROM {}", self.identities_with_open_steps());
+        self.one(&sql, &[])?.map_or(Ok(0), |row| row.get(0))
     }
 
     /// The shards that a station has issued, by job. The station is given by its host name, or by the whole name of a run
@@ -200,7 +200,8 @@ impl Ledger {
 }
 
 impl Transaction<'_> {
-    /// Revokes a generation, and records the steps that make it known to others as open. If it was in use, the device's
+    /// Revokes a generation, and records the steps that make it known to others as open: [`OpenStep::Platform`] at each
+    /// platform at which it is registered, or at the one in focus. If it was in use, the device's
     /// one-time password that is not spent ends, and so does a request that waits. Returns whether it was not revoked before; a second revocation changes neither time nor reason.
     ///
     /// # Errors
@@ -235,7 +236,10 @@ impl Transaction<'_> {
         let has_list =
             self.one(&format!("SELECT 1 FROM identity WHERE id = ?1 AND NOT {IS_BELOW_RETIRED}"), values![row])?;
         for step in open.iter().filter(|step| **step != OpenStep::List || has_list.is_some()) {
-            self.execute("INSERT INTO open_step (identity, step) VALUES (?1, ?2)", values![row, step.as_str()])?;
+            match step {
+                OpenStep::Platform => self.open_at_platforms(key, row)?,
+                _ => self.step_begins(key, *step)?,
+            }
         }
         self.end_lists(key)?;
         Ok(true)
@@ -257,12 +261,16 @@ impl Transaction<'_> {
         .map(drop)
     }
 
-    /// Records a step of a revocation as open that was not known when it was revoked. May be repeated.
+    /// Records a step of a revocation as open that was not known when it was revoked. Here and below,
+    /// [`OpenStep::Platform`] is the step at the platform in focus. May be repeated.
     ///
     /// # Errors
     /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row.
     pub fn open_step(&self, key: &Key, step: OpenStep) -> Result<()> {
-        self.step_begins(key, step)
+        match step {
+            OpenStep::Platform => self.open_step_at(key, self.platform()?),
+            _ => self.step_begins(key, step),
+        }
     }
 
     /// Records that a step of a revocation is done. May be repeated.
@@ -270,7 +278,10 @@ impl Transaction<'_> {
     /// # Errors
     /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row.
     pub fn step_done(&self, key: &Key, step: OpenStep) -> Result<()> {
-        self.step_ends(key, step)
+        match step {
+            OpenStep::Platform => self.step_done_at(key, self.columns().platform),
+            _ => self.step_ends(key, step),
+        }
     }
 
     /// Records why the step [`OpenStep::List`] failed, for all revocations that no list has: lists are written together.
@@ -287,6 +298,9 @@ impl Transaction<'_> {
     /// # Errors
     /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row.
     pub fn step_failed(&self, key: &Key, step: OpenStep, error: &str) -> Result<()> {
-        self.step_fails(key, step, error)
+        match step {
+            OpenStep::Platform => self.step_failed_at(key, self.columns().platform, error),
+            _ => self.step_fails(key, step, error),
+        }
     }
 }

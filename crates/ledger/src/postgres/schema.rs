@@ -5,7 +5,7 @@ use tokio_postgres::SimpleQueryMessage;
 
 use super::session::{Session, TableLock};
 use super::{PostgresServer, PostgresWorker};
-use crate::layout::BeforeUpgrade;
+use crate::ledger::layout::BeforeUpgrade;
 use crate::ledger::ledger_status::LedgerStatus;
 use crate::tables::{self, for_postgres};
 use crate::value::values;
@@ -24,11 +24,12 @@ fn steps() -> [String; LAYOUT] {
         for_postgres(tables::STATION),
         [STATUS, &for_postgres(tables::REPAIR)].concat(),
         for_postgres(tables::APPROVAL),
+        for_postgres(tables::PLATFORMS),
     ]
 }
 
 /// The newest layout.
-const LAYOUT: usize = 9;
+const LAYOUT: usize = 10;
 
 /// What was asked for may be longer than an ordered index takes, so that a hash finds it.
 const PARAMETERS: &str = r#"
@@ -178,5 +179,5 @@ fn version(session: &mut Session) -> Result<Option<usize>> {
 }
 
 fn too_new(version: usize) -> Error {
-    crate::layout::too_new(version, LAYOUT)
+    crate::ledger::layout::too_new(version, LAYOUT)
 }

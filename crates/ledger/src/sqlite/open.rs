@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::fault::{PATIENCE, fault};
 use super::schema::{self, FileKind};
 use super::{File, data_version};
-use crate::layout::{BeforeUpgrade, too_new};
+use crate::ledger::layout::{BeforeUpgrade, too_new};
 use crate::ledger::ledger_status::LedgerStatus;
 
 /// Pages in `ledger.db-wal` from which on a commit also folds them into `ledger.db`.

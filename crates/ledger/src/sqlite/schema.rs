@@ -19,6 +19,7 @@ pub(crate) const STEPS: &[&[&str]] = &[
     &[tables::STATION],
     &[STATUS, tables::REPAIR],
     &[tables::APPROVAL],
+    &[tables::PLATFORMS],
 ];
 
 const PARAMETERS: &str = "

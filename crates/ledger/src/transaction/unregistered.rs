@@ -12,29 +12,37 @@ impl Transaction<'_> {
     /// also if that is interrupted, and a renewal of it that is under way. May be repeated.
     pub fn unregistering(&self, key: &Key) -> Result<()> {
         let (row, _) = self.view.locate(key)?;
-        let sql = "UPDATE identity SET unregistered_at = COALESCE(unregistered_at, ?2) WHERE id = ?1";
-        self.execute(sql, values![row, self.now()])?;
+        if let Some(platform) = self.further_platform()? {
+            self.unregistering_further(row, platform)?;
+        } else {
+            let sql = "UPDATE identity SET unregistered_at = COALESCE(unregistered_at, ?2) WHERE id = ?1";
+            self.execute(sql, values![row, self.now()])?;
+        }
         self.mark_unregistered(key, Some(self.now()))
     }
 
     /// Takes [`unregistering`](Self::unregistering) back, because the platform was not changed.
     pub fn not_unregistered(&self, key: &Key) -> Result<()> {
         let (row, _) = self.view.locate(key)?;
-        self.execute("UPDATE identity SET unregistered_at = NULL WHERE id = ?1", values![row])?;
+        if let Some(platform) = self.further_platform()? {
+            self.not_unregistered_further(row, platform)?;
+        } else {
+            self.execute("UPDATE identity SET unregistered_at = NULL WHERE id = ?1", values![row])?;
+        }
         self.mark_unregistered(key, None)
     }
 
-    /// Ends the steps by which the platform gets another certificate of a name: the name was taken from there.
+    /// Ends the steps by which the platform in focus gets another certificate of a name: the name was taken from there.
     ///
     /// # Errors
     /// Those of the database.
     pub fn end_swaps(&self, key: &Key) -> Result<()> {
-        let sql = "DELETE FROM renewal_step WHERE step IN ('swap', 'back') \
+        let sql = "DELETE FROM renewal_step WHERE step IN ('swap', 'back') AND COALESCE(platform, 0) = ?3 \
             AND identity IN (SELECT id FROM identity WHERE kind = ?1 AND name = ?2)";
-        self.execute(sql, values![key.kind.as_str(), &key.name]).map(drop)
+        self.execute(sql, values![key.kind.as_str(), &key.name, self.columns().platform.0]).map(drop)
     }
 
-    /// Keeps a renewal away from the platform if the generation that it renews was taken from there. May be repeated.
+    /// Keeps a renewal away from each platform from which the generation that it renews was taken. May be repeated.
     ///
     /// # Errors
     /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) when there is no such row.
@@ -45,13 +53,16 @@ impl Transaction<'_> {
              FROM identity AS present WHERE present.kind = ?2 AND present.name = ?3 \
              AND present.role IN ('current', 'pending'))) WHERE id = ?1",
             values![row, key.kind.as_str(), &key.name],
-        )
-        .map(drop)
+        )?;
+        self.stay_away_further(key, row)
     }
 
     /// Sets or removes the mark of a name that was taken from the platform, in all rows that take the name: a renewal
     /// must not bring back what was taken away.
     pub(super) fn mark_unregistered(&self, key: &Key, at: Option<i64>) -> Result<()> {
+        if let Some(platform) = self.further_platform()? {
+            return self.mark_further(key, platform, at);
+        }
         let values = values![key.kind.as_str(), &key.name, at];
         let changes = if at.is_some() { "unregistered_at IS NULL" } else { "unregistered_at IS NOT NULL" };
         let sql = format!(
@@ -65,6 +76,9 @@ impl Transaction<'_> {
     /// if it is in an image, and bulk operations skip it until it is registered again. May be repeated.
     pub fn unregistered(&self, key: &Key) -> Result<()> {
         let (row, _) = self.view.locate(key)?;
+        if let Some(platform) = self.further_platform()? {
+            return self.unregistered_further(key, row, platform);
+        }
         self.execute(
             // `bundled_at` is kept: the image in the flash exists whether or not the platform knows the device.
             "UPDATE identity SET state = CASE state WHEN 'registered' THEN \

@@ -13,6 +13,7 @@ use time::{Duration, OffsetDateTime};
 pub(crate) mod enrolment;
 pub(crate) mod jobs;
 pub(crate) mod lifecycle;
+pub(crate) mod platforms;
 pub(crate) mod renewal;
 pub(crate) mod reservation;
 pub(crate) mod staging;
@@ -435,11 +436,18 @@ macro_rules! behavior {
             a_registration_of_a_revoked_device_leaves_a_step_open
             a_job_that_renews_makes_pending_generations
             the_candidates_of_a_shard_are_what_single_queries_return
-            the_newest_entry_is_the_one_that_was_recorded_last
+            the_newest_entry_is_the_one_that_was_recorded_last;
+            each_platform_has_its_own_registrations
+            the_columns_belong_to_the_first_platform_that_is_used
+            a_revocation_is_open_at_each_platform
+            a_renewal_stays_away_from_each_platform_of_which_it_was_taken
+            the_earlier_generation_is_known_where_another_platform_has_the_next
+            shards_are_registered_at_each_platform
+            a_platform_that_moved_keeps_its_registrations
         );
     };
     ($station:ty: $($test:ident)*; $($of_staging:ident)*; $($of_jobs:ident)*; $($of_reservation:ident)*;
-     $($of_life:ident)*; $($of_enrolment:ident)*; $($of_renewal:ident)*) => {
+     $($of_life:ident)*; $($of_enrolment:ident)*; $($of_renewal:ident)*; $($of_platforms:ident)*) => {
         $(#[test]
         fn $test() {
             $crate::behavior::$test::<$station>();
@@ -467,6 +475,10 @@ macro_rules! behavior {
         $(#[test]
         fn $of_renewal() {
             $crate::behavior::renewal::$of_renewal::<$station>();
+        })*
+        $(#[test]
+        fn $of_platforms() {
+            $crate::behavior::platforms::$of_platforms::<$station>();
         })*
     };
 }

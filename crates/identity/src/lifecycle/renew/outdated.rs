@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base::Result;
 use base::file::{self, BulkDir};
-use ledger::{Entry, Kind, Role, State, View};
+use ledger::{Entry, Kind, Role, View};
 use store::file_names::{CHAIN, PENDING, is_of_identity};
 use store::identity_dir;
 
@@ -22,7 +22,7 @@ pub fn outdated(store: &Path, view: &View, name: &str) -> Result<Option<Entry>> 
     // A device can still hold one that the platform had; the only copy of its key is here until it was moved.
     let is_outdated = |row: &Entry| match row.role {
         Role::Revoked | Role::Void => true,
-        Role::Superseded | Role::Retired => row.reached(State::Registered).is_none(),
+        Role::Superseded | Role::Retired => !row.is_registered(),
         Role::Intended | Role::Current | Role::Pending => false,
     };
     Ok(row.filter(is_outdated))

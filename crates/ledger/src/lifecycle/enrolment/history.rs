@@ -43,13 +43,14 @@ pub(crate) struct GenerationRecord {
     pub(crate) generation: Generation,
     pub(crate) state: State,
     pub(crate) role: Role,
+    /// Whether it is registered at the platform in focus.
     pub(crate) is_registered: bool,
     pub(crate) sent: Option<SentRecord>,
     /// Whether its key gets no certificate any more, because it was revoked.
     is_key_revoked: bool,
     not_after: OffsetDateTime,
     intended_at: OffsetDateTime,
-    /// In seconds since 1970 (UTC).
+    /// The time at which it was taken from the first platform, in seconds since 1970 (UTC).
     unregistered_at: Option<i64>,
 }
 
@@ -82,13 +83,16 @@ impl View {
     /// # Errors
     /// Those of the database.
     pub fn name_history(&self, kind: Kind, name: &str) -> Result<NameHistory> {
-        let sql = "SELECT identity.id, generation, state, role, not_after, intended_at, registered_at, unregistered_at, \
-            enrolled.key, used_at, revocation_reason, \
-            (SELECT count(*) FROM (SELECT 1 FROM enrolment_password LIMIT 1) AS passwords), \
-            (SELECT count(*) FROM (SELECT 1 FROM renewal_step LIMIT 1) AS steps) \
-            FROM identity LEFT JOIN enrolled ON enrolled.identity = identity.id \
-            WHERE kind = ?1 AND name = ?2 ORDER BY generation DESC";
-        let rows = self.query(sql, values![kind.as_str(), name])?;
+        let sql = format!(
+            "SELECT identity.id, generation, state, role, not_after, intended_at, {}, unregistered_at, \
+             enrolled.key, used_at, revocation_reason, \
+             (SELECT count(*) FROM (SELECT 1 FROM enrolment_password LIMIT 1) AS passwords), \
+             (SELECT count(*) FROM (SELECT 1 FROM renewal_step LIMIT 1) AS steps) \
+             FROM identity LEFT JOIN enrolled ON enrolled.identity = identity.id \
+             WHERE kind = ?1 AND name = ?2 ORDER BY generation DESC",
+            self.columns().registered_at("")
+        );
+        let rows = self.query(&sql, values![kind.as_str(), name])?;
         let has = |column| rows.first().map_or(Ok(false), |row| Ok(row.get::<i64>(column)? > 0));
         let read = || {
             let generations = rows.iter().map(read).collect::<Result<_>>()?;
@@ -183,7 +187,7 @@ impl NameHistory {
         self.generations.iter().find(|one| one.role == Role::Current).copied()
     }
 
-    /// The latest time at which a generation that is in use was taken from the platform.
+    /// The latest time at which a generation that is in use was taken from the first platform.
     pub(crate) fn unregistered_at(&self) -> Option<i64> {
         self.generations.iter().filter(|one| one.role.is_in_use()).filter_map(|one| one.unregistered_at).max()
     }

@@ -1,0 +1,285 @@
+//! Registrations at several platforms, in every kind of ledger.
+
+use base::Code;
+use ledger::{Filter, Key, Kind, Ledger, NewJob, OpenStep, Phase, PlatformUrl, RenewalStep, StagingOutcome, State};
+
+use super::jobs::{claim, code, issue_shard, named, new_job, signed, stage};
+use super::lifecycle::renewal;
+use super::{Station, intend_as, issue, leaf};
+
+fn url(text: &str) -> PlatformUrl {
+    text.parse().unwrap()
+}
+
+/// A handle that is about one of two platforms.
+fn at<S: Station>(station: &S, name: &str) -> Ledger {
+    station.open().focused(Some(url(&format!("https://{name}.example")))).unwrap()
+}
+
+fn state(ledger: &Ledger, key: &Key) -> (State, bool, bool) {
+    let entry = ledger.entry(key).unwrap().unwrap();
+    (entry.state, entry.reached(State::Registered).is_some(), entry.is_registered_elsewhere())
+}
+
+/// The open steps of revocations: the name, and the platform where a step has one.
+fn open(ledger: &Ledger) -> Vec<(String, String, bool)> {
+    let open = ledger.open_revocations().unwrap().into_iter();
+    open.map(|open| {
+        let at = open.url.map(|url| url.to_string()).unwrap_or_default();
+        (format!("{} {}", open.key.name, open.step), at, open.is_elsewhere)
+    })
+    .collect()
+}
+
+fn names(ledger: &Ledger, filter: &Filter) -> Vec<String> {
+    let names: Vec<String> = ledger.list(filter).map(|entry| entry.unwrap().key.name).collect();
+    assert_eq!(ledger.count(filter).unwrap(), names.len() as u64, "{filter:?}");
+    names
+}
+
+fn pending(ledger: &mut Ledger, name: &str, number: u8) -> Key {
+    let key = intend_as(ledger, &renewal(name, number)).unwrap();
+    ledger.transaction(|transaction| transaction.stay_unregistered(&key)).unwrap();
+    ledger.issued_pending(&key, &leaf(&format!("{name} {number}"))).unwrap();
+    key
+}
+
+pub(crate) fn each_platform_has_its_own_registrations<S: Station>() {
+    let station = S::new();
+    let mut a = at(&station, "a");
+    let key = issue(&mut a, "pump-1");
+    a.registered(&key).unwrap();
+    let mut b = at(&station, "b");
+    assert_eq!(state(&b, &key), (State::Issued, false, true), "nothing is registered at an unknown one");
+    assert_eq!(b.platforms().unwrap().len(), 1, "reading makes no row");
+    assert_eq!(b.other_platforms_of_unknown().unwrap(), [url("https://a.example")]);
+    b.bundled(&key).unwrap();
+    assert_eq!(state(&b, &key), (State::Bundled, false, true));
+    b.registered(&key).unwrap();
+    assert_eq!(b.other_platforms_of_unknown().unwrap(), []);
+
+    // Of two steps in one second, a registration counts as the last one.
+    let registered = Filter { states: vec![State::Registered], ..Filter::default() };
+    assert!(state(&b, &key).1);
+    assert_eq!(names(&b, &registered), ["pump-1"]);
+    b.unregistering(&key).unwrap();
+    assert!(b.entry(&key).unwrap().unwrap().unregistered_at.is_some());
+    b.unregistered(&key).unwrap();
+    assert_eq!(state(&b, &key), (State::Bundled, false, true));
+    assert_eq!(names(&b, &registered), Vec::<String>::new());
+    assert_eq!(names(&b, &Filter { skip_unregistered: true, ..Filter::default() }), Vec::<String>::new());
+    assert_eq!(names(&b, &Filter { never: Some(State::Registered), ..Filter::default() }), ["pump-1"]);
+
+    let mut a = at(&station, "a");
+    assert_eq!(state(&a, &key), (State::Bundled, true, false), "the other one is as it was");
+    assert_eq!(names(&a, &Filter { skip_unregistered: true, ..Filter::default() }), ["pump-1"]);
+    assert!(a.entry(&key).unwrap().unwrap().unregistered_at.is_none());
+    b.not_unregistered(&key).unwrap();
+    b.registered(&key).unwrap();
+    a.unregistered(&key).unwrap();
+    assert_eq!((state(&a, &key).1, state(&a, &key).2), (false, true));
+    assert!(state(&at(&station, "b"), &key).1);
+    let all: Vec<String> = a
+        .registrations_of(Kind::Device, "pump-1")
+        .unwrap()
+        .into_iter()
+        .map(|one| one.platform.url.to_string())
+        .collect();
+    assert_eq!(all, ["https://b.example"]);
+    // What is registered somewhere was used, and is not given up.
+    assert_eq!(code(a.void(&key, "unused")), Code::Internal);
+}
+
+pub(crate) fn the_columns_belong_to_the_first_platform_that_is_used<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let key = issue(&mut ledger, "pump-1");
+    // As a ledger of an earlier version has it.
+    ledger.registered(&key).unwrap();
+    assert_eq!(ledger.platforms().unwrap(), []);
+    let mut a = at(&station, "a");
+    let waiting = at(&station, "b");
+    assert!(state(&a, &key).1 && state(&waiting, &key).1);
+    let failed = a.transaction(|transaction| {
+        transaction.registered(&key)?;
+        Err::<(), _>(Code::Internal.error("no"))
+    });
+    assert_eq!((code(failed), a.platforms().unwrap()), (Code::Internal, Vec::new()), "the row is rolled back");
+    a.registered(&key).unwrap();
+    assert_eq!(a.platforms().unwrap().len(), 1);
+    // A handle that was opened before notices it when it writes.
+    let mut waiting = waiting;
+    waiting.transaction(|transaction| transaction.unregistered(&key)).unwrap();
+    assert!(!state(&waiting, &key).1 && state(&at(&station, "a"), &key).1);
+    // Without a URL, the first platform is meant.
+    let mut plain = station.open().focused(None).unwrap();
+    assert!(state(&plain, &key).1);
+    plain.unregistered(&key).unwrap();
+    assert!(!state(&at(&station, "a"), &key).1);
+}
+
+pub(crate) fn a_revocation_is_open_at_each_platform<S: Station>() {
+    let station = S::new();
+    let mut a = at(&station, "a");
+    let (both, one, none) = (issue(&mut a, "both"), issue(&mut a, "one"), issue(&mut a, "none"));
+    a.registered(&both).unwrap();
+    a.registered(&one).unwrap();
+    at(&station, "b").registered(&both).unwrap();
+    let mut a = at(&station, "a");
+    for key in [&both, &one, &none] {
+        a.revoke(key, None, &[OpenStep::Platform]).unwrap();
+    }
+    let (here, there) = ("https://a.example".to_owned(), "https://b.example".to_owned());
+    let step = |name: &str| format!("{name} platform");
+    let expected = [
+        (step("both"), here.clone(), false),
+        (step("both"), there.clone(), true),
+        (step("none"), here.clone(), false),
+        (step("one"), here.clone(), false),
+    ];
+    assert_eq!(open(&a), expected);
+    assert_eq!(a.count_open_revocations().unwrap(), 4);
+    assert_eq!(a.names_with_open_revocations(None, 2).unwrap().len(), 2);
+    a.step_failed(&both, OpenStep::Platform, "away").unwrap();
+    for key in [&both, &one, &none] {
+        a.transaction(|transaction| transaction.unregistered(key)).unwrap();
+        a.step_done(key, OpenStep::Platform).unwrap();
+    }
+    assert_eq!(open(&a), [(step("both"), there.clone(), true)], "the other platform has the certificate");
+    assert_eq!(a.names_with_open_revocations(None, 9).unwrap(), [(Kind::Device, "both".to_owned())]);
+    assert_eq!(a.platforms_of(&both).unwrap().len(), 1);
+    let mut b = at(&station, "b");
+    assert_eq!(open(&b), [(step("both"), there, false)]);
+    b.step_failed(&both, OpenStep::Platform, "away").unwrap();
+    assert_eq!(b.open_revocations().unwrap()[0].error.as_deref(), Some("away"));
+    b.step_done(&both, OpenStep::Platform).unwrap();
+    assert_eq!((open(&b), open(&a)), (Vec::new(), Vec::new()));
+    // A registration that comes after the revocation is open at its own platform.
+    assert!(!b.transaction(|transaction| transaction.registered_unless_revoked(&one)).unwrap());
+    assert_eq!(open(&a), [(step("one"), "https://b.example".to_owned(), true)]);
+}
+
+pub(crate) fn a_renewal_stays_away_from_each_platform_of_which_it_was_taken<S: Station>() {
+    let station = S::new();
+    let mut a = at(&station, "a");
+    let first = issue(&mut a, "pump-1");
+    a.registered(&first).unwrap();
+    let mut b = at(&station, "b");
+    b.registered(&first).unwrap();
+    b.unregistering(&first).unwrap();
+    b.unregistered(&first).unwrap();
+    let mut a = at(&station, "a");
+    let second = pending(&mut a, "pump-1", 2);
+    let is_away = |name: &str, key: &Key| at(&station, name).entry(key).unwrap().unwrap().unregistered_at.is_some();
+    assert!(is_away("b", &second) && !is_away("a", &second));
+    at(&station, "b").registered(&second).unwrap();
+    assert!(!is_away("b", &first) && !is_away("b", &second), "for the name, not for one of its rows");
+
+    // The same for a renewal that a job has signed meanwhile.
+    let other = issue(&mut a, "pump-2");
+    let mut staging = a.stage(&NewJob { renews: true, ..new_job(10) }).unwrap();
+    staging.add(&named(1, "pump-2")).unwrap();
+    let StagingOutcome::New(renewing) = staging.keep().unwrap() else { panic!("a new job") };
+    let held = claim(&mut a, &renewing, Phase::Issue).unwrap();
+    let made = signed(&a, &held);
+    at(&station, "b").unregistering(&other).unwrap();
+    a.commit_issued(&held, "here", &made).unwrap();
+    let renewed = a.pending(Kind::Device, "pump-2").unwrap().unwrap();
+    assert!(is_away("b", &renewed.key) && !is_away("a", &renewed.key));
+}
+
+pub(crate) fn the_earlier_generation_is_known_where_another_platform_has_the_next<S: Station>() {
+    let station = S::new();
+    let mut a = at(&station, "a");
+    let first = issue(&mut a, "pump-1");
+    a.registered(&first).unwrap();
+    at(&station, "b").registered(&first).unwrap();
+    let mut a = at(&station, "a");
+    let second = pending(&mut a, "pump-1", 2);
+    assert_eq!(a.outdated_registrations(Kind::Device, "pump-1").unwrap(), [], "a renewal that waits is in use nowhere");
+    a.begin_step(&second, RenewalStep::Swap).unwrap();
+    assert_eq!(a.open_renewals().unwrap()[0].elsewhere, None);
+    let mut b = at(&station, "b");
+    assert_eq!(b.open_renewals().unwrap()[0].elsewhere, Some(url("https://a.example")));
+    b.transaction(|transaction| transaction.end_swaps(&second)).unwrap();
+    assert_eq!(b.open_renewals().unwrap().len(), 1, "the swap is of the other platform");
+    a.promote(&second).unwrap();
+    assert_eq!(b.replaceable_here(&second).unwrap(), Vec::<String>::new(), "no platform has it yet");
+    a.registered(&second).unwrap();
+    let outdated = a.outdated_registrations(Kind::Device, "pump-1").unwrap();
+    assert_eq!((outdated.len(), outdated[0].url.as_str()), (1, "https://b.example"));
+    assert_eq!(b.replaceable_here(&second).unwrap(), ["id of pump-1"]);
+    assert_eq!(a.replaceable_here(&second).unwrap(), Vec::<String>::new());
+    b.registered(&second).unwrap();
+    assert_eq!(a.outdated_registrations(Kind::Device, "pump-1").unwrap(), []);
+    // A step of the further platform.
+    let third = pending(&mut b, "pump-1", 3);
+    b.begin_step(&third, RenewalStep::Back).unwrap();
+    assert_eq!(at(&station, "a").open_renewals().unwrap()[0].elsewhere, Some(url("https://b.example")));
+    b.transaction(|transaction| transaction.end_swaps(&third)).unwrap();
+    assert_eq!(b.open_renewals().unwrap(), []);
+    // Taken from a platform with its present certificate, it is gone there with the earlier one as well.
+    b.unregistered(&second).unwrap();
+    assert_eq!(b.platforms_of(&first).unwrap(), a.platforms_of(&second).unwrap());
+    assert_eq!(b.outdated_registrations(Kind::Device, "pump-1").unwrap(), []);
+}
+
+pub(crate) fn shards_are_registered_at_each_platform<S: Station>() {
+    let station = S::new();
+    let mut a = at(&station, "a");
+    let job = stage(&mut a, 2, &["p1", "p2", "p3"]);
+    issue_shard(&mut a, &job);
+    issue_shard(&mut a, &job);
+    let register = |ledger: &mut Ledger| {
+        let mut shards = 0;
+        while let Some(held) = claim(ledger, &job, Phase::Register) {
+            let keys: Vec<Key> = ledger.shard(job.id, held.shard).unwrap().into_iter().map(|entry| entry.key).collect();
+            ledger.commit_step(&held, &keys, &[]).unwrap();
+            ledger.finish(&held).unwrap();
+            shards += 1;
+        }
+        shards
+    };
+    assert_eq!(register(&mut a), 2);
+    let phases = |ledger: &Ledger| {
+        let progress = ledger.job_progress(job.id).unwrap();
+        let register = progress.phase(Phase::Register);
+        (register.open, register.done, progress.states.get(&State::Registered).copied().unwrap_or_default())
+    };
+    let mut b = at(&station, "b");
+    assert_eq!((phases(&a), phases(&b)), ((0, 2, 3), (2, 0, 0)));
+    let p2 = a.shard(job.id, 0).unwrap()[1].key.clone();
+    b.unregistering(&p2).unwrap();
+    b.failed(&Key { name: "p1".to_owned(), ..p2.clone() }, "an earlier failure").unwrap();
+    assert_eq!(register(&mut b), 2);
+    assert_eq!(phases(&b), (0, 2, 2), "what was unregistered there stays away and lacks nothing");
+    assert_eq!(b.job_progress(job.id).unwrap().failed, 0);
+    assert_eq!(b.redo(job.id, Phase::Register).unwrap(), 2);
+    assert_eq!((phases(&b).0, phases(&at(&station, "a"))), (2, (0, 2, 3)), "the first platform is done");
+    // A late station has no shard of another platform.
+    let held = claim(&mut b, &job, Phase::Register).unwrap();
+    assert_eq!(code(at(&station, "a").finish(&held)), Code::LeaseLost);
+    b.give_back(&held, "enough").unwrap();
+}
+
+pub(crate) fn a_platform_that_moved_keeps_its_registrations<S: Station>() {
+    let station = S::new();
+    let mut a = at(&station, "a");
+    let key = issue(&mut a, "pump-1");
+    let (old, new, other) = (url("https://a.example"), url("https://new.example"), url("https://b.example"));
+    assert_eq!(code(a.rename_platform(&old, &new)), Code::UnknownPlatform, "there is none yet");
+    a.registered(&key).unwrap();
+    assert_eq!(code(a.rename_platform(&other, &new)), Code::UnknownPlatform);
+    // A command has asked at the new address before it was renamed, and found nothing to do.
+    at(&station, "new").transaction(|transaction| transaction.unregistered(&key)).unwrap();
+    for _ in 0..2 {
+        a.rename_platform(&old, &new).unwrap();
+    }
+    assert_eq!(a.platforms().unwrap().len(), 1);
+    assert!(state(&at(&station, "new"), &key).1);
+    at(&station, "b").registered(&key).unwrap();
+    assert_eq!(code(a.rename_platform(&new, &other)), Code::PlatformInUse);
+    assert_eq!(code(a.rename_platform(&other, &new)), Code::PlatformInUse);
+    a.rename_platform(&other, &old).unwrap();
+    assert!(state(&at(&station, "a"), &key).1 && state(&at(&station, "new"), &key).1);
+}
