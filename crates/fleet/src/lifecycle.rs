@@ -4,6 +4,7 @@ pub mod enrolled;
 pub(crate) mod expiry;
 pub(crate) mod lease;
 pub(crate) mod open_renewal;
+pub mod outdated;
 pub mod renew;
 pub mod revoke;
 pub mod rollover;

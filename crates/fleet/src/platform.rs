@@ -3,9 +3,9 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use base::{Code, Error, Result};
+use base::{Code, Error, Finding, Result};
 use config::{Platform as Settings, PlatformKind};
-use ledger::{Entry, Kind, State};
+use ledger::{Entry, Kind, PlatformUrl, View};
 use provision::thingsboard::ApiLogin;
 use provision::{ApiClientConfig, Runtime, ThingsBoard};
 
@@ -66,11 +66,29 @@ impl Connection {
     }
 }
 
-/// Whether the ledger has a registration of a generation with a platform, or its profile's CA is there.
+/// Whether the ledger has a registration of a generation with any platform, or its profile's CA is there.
 pub(crate) fn is_known_to_platform(entry: &Entry) -> bool {
     // By the time of the registration: a bundled device has another state and is still registered.
-    let is_known = entry.reached(State::Registered).is_some() || Ca::profile_of(&entry.issuer).is_some();
+    let is_known = entry.is_registered() || Ca::profile_of(&entry.issuer).is_some();
     entry.key.kind == Kind::Device && is_known
+}
+
+/// A warning if the ledger has no registration at the platform that is configured, and has some at others: the platform may
+/// have moved to another URL.
+///
+/// # Errors
+/// Those of the ledger.
+pub fn new_platform(workspace: &Workspace<'_>, view: &View) -> Result<Option<Finding>> {
+    let Some(url) = workspace.location.platform() else { return Ok(None) };
+    let others = view.other_platforms_of_unknown()?;
+    let Some(first) = others.first() else { return Ok(None) };
+    let list: Vec<&str> = others.iter().map(PlatformUrl::as_str).collect();
+    Ok(Some(
+        Code::NewPlatform
+            .warning(format!("no device is registered at {url} so far"))
+            .because(format!("the registrations of the ledger are at {}", list.join(" and ")))
+            .fix(format!("if {first} has moved to {url}, run `tbpki ledger platform --rename {first} {url}`")),
+    ))
 }
 
 /// The user to log in as.

@@ -21,8 +21,10 @@ pub use report::{DeviceRegistration, PlatformOutcome, RegisterReport};
 pub use request::{DeviceSelection, RegisterRequest, TellDevice};
 
 use crate::lifecycle::expiry::ExpiryCount;
-use crate::platform::Connection;
+use crate::lifecycle::outdated::{OutdatedPlatform, findings_of_job};
+use crate::platform::{Connection, new_platform};
 use crate::stop::Stop;
+use ledger::View;
 use recorder::{Records, StoreRecorder, Taken};
 pub(crate) use renewals::{check_not_fetched, nothing_pending};
 use source::DeviceSource;
@@ -58,11 +60,17 @@ pub fn register(
         DeviceSelection::These(_) => Connection::of(workspace)?,
     };
     let (mut store, mut view) = (None, None);
+    let hint;
     let records = match request.dry_run {
         // A dry run only reads: it must not need the lock of the store, which a verb at work has.
-        true => Records::DryRun(view.insert(workspace.view()?)),
+        true => {
+            let view = view.insert(workspace.view()?);
+            hint = new_platform(workspace, view)?;
+            Records::DryRun(view)
+        }
         false => {
             let store = store.insert(workspace.open_store("register")?);
+            hint = new_platform(workspace, &store.ledger)?;
             if request.pending {
                 // What an interrupted run has made current is found by its files.
                 renewals::install(workspace, store, request)?;
@@ -90,6 +98,11 @@ pub fn register(
         recorder.withdraw(Some(&connection))?;
     }
     source.count_rest(recorder.view())?;
+    let elsewhere = elsewhere(recorder.view(), &request.names)?;
+    let of_job = match request.names {
+        DeviceSelection::OfJob(job) => findings_of_job(recorder.view(), job, "tbpki register")?,
+        _ => Vec::new(),
+    };
     let counts = recorder.into_counts();
     // The ledger has the renewals as current by now, and their files follow.
     let (open, mut findings) = match store.as_mut().filter(|_| request.pending) {
@@ -97,9 +110,22 @@ pub fn register(
         None => (Vec::new(), Vec::new()),
     };
     findings.extend(expiry.finding(None));
+    findings.extend(hint);
+    findings.extend(elsewhere.iter().map(OutdatedPlatform::finding).chain(of_job));
     let platform = connection.board.url().to_owned();
     let report = source.report(counts, platform, ended)?;
-    Ok(RegisterReport { open, findings, ..report })
+    Ok(RegisterReport { open, elsewhere, findings, ..report })
+}
+
+/// The other platforms that have earlier certificates of devices that were named.
+fn elsewhere(view: &View, names: &DeviceSelection) -> Result<Vec<OutdatedPlatform>> {
+    let mut elsewhere = Vec::new();
+    if let DeviceSelection::These(names) = names {
+        for name in names {
+            elsewhere.extend(OutdatedPlatform::of(view, name.as_str())?);
+        }
+    }
+    Ok(elsewhere)
 }
 
 /// Registers a batch, and returns the error that ends the run, which the recorder knows.

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use base::file::{self, Mode};
 use base::{Code, Error, Result};
-use config::{Config, FilePath};
-use ledger::{Ledger, LedgerStatus, PostgresServer, View};
+use config::{Config, FilePath, PlatformKind};
+use ledger::{Ledger, LedgerStatus, PlatformUrl, PostgresServer, View};
 
 use crate::paths::FILE_LIMIT;
 use crate::rollback;
@@ -17,6 +17,8 @@ use crate::secrets::Secrets;
 pub struct StoreLocation {
     dir: PathBuf,
     server: Option<PostgresServer>,
+    /// The platform that the configuration names: what is read and recorded of registrations is about that one.
+    platform: Option<PlatformUrl>,
 }
 
 /// The file in a store that names the server to which its ledger was moved.
@@ -35,9 +37,13 @@ impl StoreLocation {
     ) -> Result<Self> {
         let settings = &config.ledger;
         let dir = config.general.store.resolved().to_owned();
+        // ActorCloud takes no certificates of ours, so that nothing is registered there.
+        let of_ours = config.platform.kind.value == PlatformKind::ThingsBoard;
+        let platform = config.platform.url.value.as_ref().filter(|_| of_ours);
+        let platform = platform.map(|url| url.as_str().parse()).transpose()?;
         let Some(url) = &settings.url.value else {
             return match (&settings.password.value, &settings.ca.value) {
-                (None, None) => Ok(Self { dir, server: None }),
+                (None, None) => Ok(Self { dir, server: None, platform }),
                 // These settings are for a server. Without this check they would be ignored and a file used.
                 _ => Err(Code::BadValue
                     .error("there is something about a ledger's server, and no ledger.url")
@@ -52,17 +58,22 @@ impl StoreLocation {
         };
         // A configured root is checked on this machine as well, because the user asked for it.
         let server = PostgresServer::new(url.as_str(), password.as_ref(), ca.is_some(), anchors)?;
-        Ok(Self { dir, server: Some(server) })
+        Ok(Self { dir, server: Some(server), platform })
     }
 
     /// Another store with the same ledger, if that is a server; else with one of its own.
     pub fn moved_to(&self, dir: PathBuf) -> Self {
-        Self { dir, server: self.server.clone() }
+        Self { dir, server: self.server.clone(), platform: self.platform.clone() }
     }
 
     /// The directory of the store.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// The platform that the configuration names; `None` if it names none that takes our certificates.
+    pub fn platform(&self) -> Option<&PlatformUrl> {
+        self.platform.as_ref()
     }
 
     /// True if other stations use the ledger too.
@@ -127,10 +138,11 @@ impl StoreLocation {
     pub fn ledger(&self) -> Result<Ledger> {
         let dir = self.dir.clone();
         let before = move |status: Option<LedgerStatus>| rollback::check_older_layout(&dir, status.as_ref());
-        match &self.server {
+        let ledger = match &self.server {
             Some(server) => Ledger::connect_if(server, before),
             None => Ledger::open_if(self.file_in_use()?, before),
-        }
+        };
+        ledger?.focused(self.platform.clone())
     }
 
     /// The ledger, for reading and writing, also if it is older than the store: to be repaired.
@@ -138,18 +150,20 @@ impl StoreLocation {
     /// # Errors
     /// Those of the ledger.
     pub(crate) fn ledger_to_repair(&self) -> Result<Ledger> {
-        match &self.server {
+        let ledger = match &self.server {
             Some(server) => Ledger::connect(server),
             None => Ledger::open(self.file_in_use()?),
-        }
+        };
+        ledger?.focused(self.platform.clone())
     }
 
     /// The ledger, for reading.
     pub fn ledger_read_only(&self) -> Result<View> {
-        match &self.server {
+        let view = match &self.server {
             Some(server) => Ledger::connect_read_only(server),
             None => Ledger::open_read_only(self.file_in_use()?),
-        }
+        };
+        view?.focused(self.platform.clone())
     }
 
     /// The path of the ledger in a file, unless the ledger was moved to a server and the file is gone: a new file would be a

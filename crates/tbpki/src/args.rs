@@ -39,7 +39,8 @@ pub use fleet::seal::SealArgs;
 pub use fleet::{FleetIssueArgs, FleetVerb, LayoutArgs, MakeArgs, NamesArgs, WorkArgs};
 pub use init::InitArgs;
 pub use lifecycle::store::{
-    LedgerMoveArgs, LedgerVerb, StoreBackupArgs, StoreCheckArgs, StoreRepairArgs, StoreRestoreArgs, StoreVerb,
+    LedgerMoveArgs, LedgerPlatformArgs, LedgerVerb, StoreBackupArgs, StoreCheckArgs, StoreRepairArgs, StoreRestoreArgs,
+    StoreVerb,
 };
 pub use lifecycle::{CrlArgs, CrlListArgs, ForgetArgs, ImportArgs, NeedsRenewalArgs, RenewArgs, RevokeArgs};
 pub use look::check::{AuthArg, CheckArgs, KindArg, MqttArg};
@@ -317,7 +318,7 @@ pub enum Verb {
     /// none.
     #[command(after_long_help = IMPORT_EXAMPLES)]
     Import(Deferred<ImportArgs>),
-    /// Move the ledger to a server
+    /// Move the ledger to a server, and list its platforms
     #[command(subcommand)]
     Ledger(Deferred<LedgerVerb>),
     /// Check, back up, restore and repair the store
@@ -426,6 +427,7 @@ impl Verb {
             Verb::Store(verb) => verb.name(),
             Verb::Ledger(verb) => match **verb {
                 LedgerVerb::Move(_) => "ledger move",
+                LedgerVerb::Platform(_) => "ledger platform",
             },
             Verb::Token(_) => "token",
             Verb::Profile(verb) => match **verb {
@@ -510,6 +512,7 @@ impl Verb {
             },
             Verb::Ledger(verb) => match &**verb {
                 LedgerVerb::Move(args) => !args.dry_run,
+                LedgerVerb::Platform(args) => !args.rename.is_empty(),
             },
             Verb::Flash(_) | Verb::Report(_) | Verb::Serve(_) | Verb::Enroll(_) => true,
             Verb::Trust(args) => args.out.is_some(),

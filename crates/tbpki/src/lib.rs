@@ -102,6 +102,7 @@ fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {
         Verb::Import(args) => verb::lifecycle::import::run(&args, context),
         Verb::Ledger(verb) => match verb.into_inner() {
             LedgerVerb::Move(args) => verb::store::ledger_move::run(&args, context),
+            LedgerVerb::Platform(args) => verb::store::ledger_platform::run(&args, context),
         },
         Verb::Store(verb) => match verb.into_inner() {
             StoreVerb::Check(args) => verb::store::check::run(&args, context),

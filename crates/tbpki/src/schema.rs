@@ -45,6 +45,7 @@ use crate::verb::platform::register::RegisteredDevices;
 use crate::verb::platform::unregister::UnregisterReport;
 use crate::verb::store::backup::StoreBackupReport;
 use crate::verb::store::ledger_move::LedgerMoveReport;
+use crate::verb::store::ledger_platform::LedgerPlatformsReport;
 use crate::verb::store::restore::StoreRestoreReport;
 
 /// The name in JSON output of `tbpki --version`, which is no verb.
@@ -71,6 +72,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("forget", of::<ForgetReport>()),
         ("import", of::<ImportReport>()),
         ("ledger-move", of::<LedgerMoveReport>()),
+        ("ledger-platform", of::<LedgerPlatformsReport>()),
         ("store-check", of::<StoreCheckReport>()),
         ("store-backup", of::<StoreBackupReport>()),
         ("store-restore", of::<StoreRestoreReport>()),

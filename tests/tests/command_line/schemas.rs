@@ -150,6 +150,8 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["fleet", "adopt", "fleet"], 1, &["/error/fix"]),
     (&["fleet", "adopt", "lost", "--dry-run"], 0, &["/result/identities"]),
     (&["ledger", "move", "--to", "postgres://x@127.0.0.1:1/x"], 1, &["/error"]),
+    (&["ledger", "platform"], 0, &["/result/platforms"]),
+    (&["ledger", "platform", "--rename", "https://a.example", "https://b.example"], 1, &["/error/fix"]),
     (&["store", "check"], 0, &["/result/in_ledger", "/result/platform"]),
     (&["store", "check", "--config", "nowhere/keygen.toml"], 1, &["/error"]),
     (&["store", "backup", "backup.tar"], 0, &["/result/changes", "/findings/0"]),

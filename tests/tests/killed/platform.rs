@@ -6,6 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use tb_sim::{CredentialsType, Settings, Thingsboard};
+use tbpki_tests::forge::sql;
 use tbpki_tests::kill::{Step, kill_at_every_message, kill_at_some_writes};
 use tbpki_tests::leftovers::assert_private;
 use tbpki_tests::platform::Platform;
@@ -49,7 +50,8 @@ impl Scene {
     /// All generations of all identities.
     #[track_caller]
     fn rows(&self) -> Vec<Value> {
-        let listed = self.sandbox.ok(["list", "--all", "--json"]).json();
+        // As this platform has them: the store may know another one.
+        let listed = self.tbpki(&["list", "--all", "--json"]).run().ok().json();
         listed["result"]["identities"].as_array().unwrap().clone()
     }
 
@@ -144,6 +146,55 @@ fn a_registered_device() {
         scene.has("pump-1", &scene.current("pump-1", step), step);
         // The credentials were saved once, whichever run did it.
         assert_eq!(scene.sim().credentials("pump-1").unwrap().version, 1, "after {step}");
+    });
+}
+
+/// A store with a device that is registered at another platform than that of a scene.
+fn registered_elsewhere() -> Sandbox {
+    let start = store();
+    sql(
+        &start.join("pki/ledger.db"),
+        "INSERT INTO platform (id, url, made_at) VALUES (1, 'https://first.example', 1); \
+         UPDATE identity SET state = 'registered', registered_at = 1 WHERE name = 'pump-1'",
+    );
+    start
+}
+
+/// Stops the test unless the first platform has the device as before.
+#[track_caller]
+fn is_registered_elsewhere(scene: &Scene, step: &Step) {
+    let listed = scene.sandbox.ok(["list", "--json", "--name", "pump-1"]).json();
+    let row = &listed["result"]["identities"][0];
+    assert_eq!(
+        (&row["state"], &row["registered_at"]),
+        (&"registered".into(), &"1970-01-01T00:00:01Z".into()),
+        "{step}"
+    );
+    assert_eq!(row.get("unregistered_at"), None, "{step}");
+}
+
+#[test]
+fn a_device_that_is_registered_at_a_second_platform() {
+    kill(&registered_elsewhere(), &[], &["register", "--device", "pump-1"], |scene, step| {
+        scene.has("pump-1", &scene.current("pump-1", step), step);
+        assert_eq!(scene.sim().credentials("pump-1").unwrap().version, 1, "after {step}");
+        is_registered_elsewhere(scene, step);
+    });
+}
+
+#[test]
+fn a_device_that_is_taken_from_a_second_platform() {
+    let before: &[&[&str]] = &[&["register", "--device", "pump-1"]];
+    let bulk = |scene: &Scene, step: &Step| {
+        let before = scene.sim().credentials("pump-1").map(|stored| stored.id);
+        scene.tbpki(&["register", "--all", "--replace"]).run();
+        assert_eq!(scene.sim().credentials("pump-1").map(|stored| stored.id), before, "after {step}");
+    };
+    let args = ["unregister", "--device", "pump-1"];
+    kill_and_look(&registered_elsewhere(), before, &args, bulk, |scene, step| {
+        assert_eq!(scene.sim().credentials("pump-1").unwrap().kind, CredentialsType::AccessToken, "after {step}");
+        is_registered_elsewhere(scene, step);
+        bulk(scene, step);
     });
 }
 

@@ -5,6 +5,7 @@ mod older_version;
 mod revoked_meanwhile;
 mod services;
 mod three_stations;
+mod two_platforms;
 
 use std::sync::LazyLock;
 

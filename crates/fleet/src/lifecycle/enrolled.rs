@@ -9,10 +9,11 @@ use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use base::Result;
 use base::code::FailureScope;
+use base::text::quote;
+use base::{Code, Error, Result};
 use config::PlatformKind;
-use ledger::{Entry, Key, Kind, Ledger, Role, State};
+use ledger::{Entry, Key, Kind, Ledger, Role, State, View};
 use pki::Certificate;
 use provision::platform::{DesiredDevice, DeviceCredential, NewDevice, Replace};
 use store::{StoreLocation, Workspace};
@@ -128,7 +129,13 @@ impl EnrolledSwaps {
             // A later generation is in use, or it was revoked: then the revocation takes it from the platform.
             return ledger.swap_ended(key);
         }
-        let wanted = self.wanted(ledger, key, Certificate::from_der(&sent.certificate)?)?;
+        let wanted = match self.wanted(ledger, key, Certificate::from_der(&sent.certificate)?) {
+            Err(error) if error.code() == Code::RegisteredElsewhere => {
+                ledger.swap_failed(key, &error.to_string())?;
+                return Err(error);
+            }
+            wanted => wanted?,
+        };
         if let Err(error) = self.connection.runtime.wait(self.connection.board.register(&wanted)) {
             ledger.swap_failed(key, &error.to_string())?;
             return Err(error);
@@ -144,6 +151,7 @@ impl EnrolledSwaps {
     fn wanted(&self, ledger: &Ledger, key: &Key, certificate: Certificate) -> Result<DesiredDevice> {
         let mut expected = Vec::new();
         let mut is_known = false;
+        let mut is_elsewhere = false;
         let mut is_taken_away = false;
         for other in ledger.history(Kind::Device, &key.name)? {
             // A revocation that has reached the platform has left a random token there.
@@ -154,7 +162,13 @@ impl EnrolledSwaps {
                 continue;
             }
             is_known |= other.reached(State::Registered).is_some();
+            is_elsewhere |= other.is_registered_elsewhere();
             expected.extend(other.credentials_id);
+        }
+        if is_elsewhere && !is_known {
+            // The URL of the service was changed while the certificate waited. The device must not appear at a platform
+            // where no operator has registered it.
+            return Err(registered_elsewhere(ledger, &key.name)?);
         }
         Ok(DesiredDevice {
             name: key.name.clone(),
@@ -169,6 +183,17 @@ impl EnrolledSwaps {
             create: (!is_known).then(|| self.create.clone()),
         })
     }
+}
+
+/// The error for a device that is registered at other platforms only.
+fn registered_elsewhere(view: &View, name: &str) -> Result<Error> {
+    let there = view.registrations_of(Kind::Device, name)?.into_iter();
+    let urls: Vec<String> = there.map(|one| one.platform.url.to_string()).collect();
+    Ok(Code::RegisteredElsewhere
+        .error(format!("the device {} is not registered at this platform", quote(name)))
+        .item(name)
+        .because(format!("it is registered at {}", urls.join(" and ")))
+        .fix(format!("register it here with `tbpki register {name}`, or set `[platform] url` of the service back")))
 }
 
 impl<K: Eq + Hash> Failures<K> {

@@ -21,6 +21,10 @@ pub struct OpenRenewalReport {
     pub step: String,
     /// Why the step failed last; `null` if it was interrupted.
     pub error: Option<String>,
+    /// The URL of the platform of `swap` and `back`, if it is not the one that is configured: only a command with this URL
+    /// finishes the step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
 }
 
 impl From<OpenRenewal> for OpenRenewalReport {
@@ -31,6 +35,7 @@ impl From<OpenRenewal> for OpenRenewalReport {
             generation: open.key.generation.number(),
             step: open.step.as_str().to_owned(),
             error: open.error,
+            platform: open.elsewhere.map(|url| url.to_string()),
         }
     }
 }

@@ -24,10 +24,10 @@ pub use report::{NotRenewed, PendingReport, RenewReport};
 pub use status::RenewalStatus;
 
 use crate::lifecycle::open_renewal::finish_install;
-use crate::platform::Connection;
+use crate::platform::{Connection, new_platform};
 use crate::register::{only_pending, revoked};
 use login::Broker;
-use swap::{Swapper, is_of_profile, is_on_platform};
+use swap::{Swapper, is_of_profile, is_on_platform, waits_for_platform};
 
 /// The identities that are renewed, and the way.
 #[derive(Debug, Clone)]
@@ -109,6 +109,9 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
     // not read the file.
     let view = workspace.view()?;
     let begun = begun.with_open(&view, wish)?;
+    if wish.register.is_some() {
+        report.findings.extend(new_platform(workspace, &view)?);
+    }
     let revoked = view.revoked_cas()?;
     let (entries, skipped) = entries(&view, &wish.which)?;
     report.revoked = skipped;
@@ -152,6 +155,9 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
     }
     // Last, so that the report has what is still open after this run and not what it found.
     report.look(&view, &wish.which)?;
+    if wish.register.is_some() {
+        report.look_elsewhere(&view, &wish.which)?;
+    }
     Ok(report)
 }
 
@@ -191,7 +197,7 @@ fn make(
     let (kind, name) = (entry.key.kind, entry.key.name.as_str());
     let is_due = |entry: &Entry| wish.due.is_none_or(|due| due.includes(entry, revoked, workspace.now));
     // Files that the platform does not know yet would lock the device out if they were in use at once.
-    let waits_for_platform = is_on_platform(entry);
+    let waits_for_platform = waits_for_platform(entry);
     // Servers have none: a broker takes its files by itself, and no third party has to agree.
     let pending = if kind == Kind::Device { workspace.view()?.pending(kind, name)? } else { None };
     if wish.register.as_ref().is_some_and(|register| register.pending_only) {
@@ -273,7 +279,11 @@ fn stays_away(workspace: &Workspace<'_>, entry: &Entry, dry_run: bool) -> Result
     if kind != Kind::Device || dry_run {
         return Ok(None);
     }
-    let has_pending = workspace.view()?.pending(kind, name)?.is_some();
+    let view = workspace.view()?;
+    let has_pending = view.pending(kind, name)?.is_some();
+    if entry.is_registered_elsewhere() {
+        return Ok(Some(NotRenewed::of(kind, name, registered_elsewhere(&view, name)?)));
+    }
     if entry.unregistered_at.is_none() {
         return Ok(Some(NotRenewed::of(kind, name, not_registered(name, has_pending))));
     }
@@ -287,6 +297,20 @@ fn stays_away(workspace: &Workspace<'_>, entry: &Entry, dry_run: bool) -> Result
             "if it is to log in again, run `tbpki register --device {name} --again --replace`, then the same command"
         ));
     Ok(Some(NotRenewed::of(kind, name, error)))
+}
+
+/// The error for a device that is registered at other platforms only.
+fn registered_elsewhere(view: &View, name: &str) -> Result<Error> {
+    let there = view.registrations_of(Kind::Device, name)?.into_iter();
+    let urls: Vec<String> = there.map(|one| one.platform.url.to_string()).collect();
+    let error = Code::NotRenewable
+        .error(format!("--register did nothing for the device {}: it is not registered at this platform", quote(name)))
+        .item(name)
+        .because(format!("it is registered at {}", urls.join(" and ")));
+    Ok(match urls.first() {
+        Some(url) => error.fix(format!("run `tbpki renew --device {name} --register --platform-url {url}`")),
+        None => error,
+    })
 }
 
 fn not_registered(name: &str, has_pending: bool) -> Error {

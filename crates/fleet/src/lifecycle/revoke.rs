@@ -4,6 +4,7 @@
 //! lists follow; neither waits for the other, and a step that fails stays open until `tbpki revoke --open` does it.
 
 mod ca;
+mod elsewhere;
 mod handover;
 mod other_stores;
 mod parts;
@@ -12,18 +13,21 @@ mod steps;
 mod target;
 mod withdrawal;
 
+use std::collections::HashMap;
+
 use base::{Code, Finding, Result};
 use identity::lifecycle::renew::is_of_others;
 use identity::lifecycle::revocation_lists;
-use ledger::{Entry, Key, Kind, Ledger, OpenStep, Role, View};
+use ledger::{Entry, Key, Kind, Ledger, OpenStep, PlatformId, Role, View};
 use pki::revocation_list::Reason;
 use store::ca::Ca;
 use store::{SELF, Workspace};
 use time::OffsetDateTime;
 
 use crate::mass::{ProgressCounter, Status};
+use crate::platform::new_platform;
 use parts::Parts;
-pub use report::{HandOverReport, OpenReport, RevokeCounts, RevokeOutcome, RevokeReport, RevokedReport};
+pub use report::{HandOverReport, OpenPlatform, OpenReport, RevokeCounts, RevokeOutcome, RevokeReport, RevokedReport};
 use steps::{Platform, devices_of};
 pub use target::{CaTarget, Targets, listed, serials};
 use target::{accepted_since, can_be_revoked};
@@ -64,6 +68,7 @@ pub fn revoke(
         if let Some((serials, issuer)) = targets.not_in_ledger() {
             other_stores::planned(workspace, &view, serials, issuer)?.into_iter().for_each(|one| report.plan(one));
         }
+        report.findings.extend(new_platform(workspace, &view)?);
         let parts = targets.parts(&view, accepted, &report.without_enrolment, &mut report.findings)?;
         let mut walk = parts.walk();
         while let Some(part) = walk.next(&view)? {
@@ -77,6 +82,7 @@ pub fn revoke(
     }
     // Without the lock of the store: another verb may have it for hours, and a stolen device must be out at once.
     let mut ledger = workspace.open_ledger_to_withdraw()?;
+    report.findings.extend(new_platform(workspace, &ledger)?);
     if let Some((serials, issuer)) = targets.not_in_ledger() {
         other_stores::record(workspace, &mut ledger, serials, issuer)?;
     }
@@ -199,35 +205,97 @@ fn record(
         .filter(|entry| can_be_revoked(entry, accepted) || entry.role == Role::Revoked)
         .partition(|entry| entry.role == Role::Revoked);
     ledger.transaction(|transaction| {
-        // A platform that was restored from a backup, or another one, can have the certificate.
-        for entry in again.iter().filter(|entry| is_asked_again && entry.key.kind == Kind::Device) {
-            transaction.open_step(&entry.key, OpenStep::Platform)?;
+        // A process that registers devices at the moment may have recorded its platform since the ledger was opened.
+        transaction.look_at_platforms()?;
+        for entry in again.iter().filter(|entry| entry.key.kind == Kind::Device) {
+            // A platform that was restored from a backup, or another one, can have the certificate.
+            if is_asked_again {
+                transaction.open_step(&entry.key, OpenStep::Platform)?;
+            }
+            // What a renewal has superseded and a list has revoked is still the credential where the renewal is not
+            // registered.
+            if transaction.has_other_platforms() {
+                let focus = transaction.platform_in_focus();
+                let there = transaction.platforms_of(&entry.key)?.into_iter();
+                there
+                    .filter(|platform| Some(*platform) != focus)
+                    .try_for_each(|platform| transaction.open_step_at(&entry.key, platform))?;
+            }
         }
         // Read in the transaction: a renewal that begins its swap later reads the revocation before it changes the
         // platform.
-        let swaps: Vec<Key> = transaction
-            .open_renewals()?
-            .into_iter()
-            .filter(|open| open.step.is_of_platform())
-            .map(|open| open.key)
-            .collect();
+        let mut known = KnownPlatforms::of(transaction)?;
         for entry in &entries {
-            transaction.revoke(&entry.key, reason, &steps_of(transaction, entry, &swaps, now)?)?;
+            let (steps, platforms) = steps_of(transaction, entry, &mut known, now)?;
+            transaction.revoke(&entry.key, reason, &steps)?;
+            platforms.into_iter().try_for_each(|platform| transaction.open_step_at(&entry.key, platform))?;
         }
         Ok(())
     })
 }
 
-/// The open steps of a revocation that the ledger has recorded. `swaps` are renewals whose certificate may be on the
-/// platform.
-fn steps_of(view: &View, entry: &Entry, swaps: &[Key], now: OffsetDateTime) -> Result<Vec<OpenStep>> {
+/// The platforms that may have a certificate although it is not recorded as registered there.
+struct KnownPlatforms {
+    /// The renewals whose certificate may be on a platform.
+    swaps: Vec<(Key, PlatformId)>,
+    /// All platforms of the ledger.
+    all: Vec<PlatformId>,
+    /// The platforms that have the CA of a profile, by the name of the CA.
+    of_cas: HashMap<String, Vec<PlatformId>>,
+}
+
+impl KnownPlatforms {
+    fn of(view: &View) -> Result<Self> {
+        let swaps = view.open_renewals()?.into_iter().filter(|open| open.step.is_of_platform());
+        Ok(Self {
+            swaps: swaps.map(|open| (open.key, open.platform)).collect(),
+            all: view.platforms()?.into_iter().map(|platform| platform.id).collect(),
+            of_cas: HashMap::new(),
+        })
+    }
+
+    /// The platforms that have a generation of the CA of a profile.
+    fn of_ca(&mut self, view: &View, ca: &str) -> Result<&[PlatformId]> {
+        if !self.of_cas.contains_key(ca) {
+            let mut platforms = Vec::new();
+            for generation in view.history(Kind::Ca, ca)? {
+                platforms.extend(view.platforms_of(&generation.key)?);
+            }
+            self.of_cas.insert(ca.to_owned(), platforms);
+        }
+        Ok(self.of_cas.get(ca).map(Vec::as_slice).unwrap_or_default())
+    }
+}
+
+/// The open steps of a revocation that the ledger has recorded, and the platforms that may have the certificate in addition
+/// to those at which it is registered.
+fn steps_of(
+    view: &View,
+    entry: &Entry,
+    known: &mut KnownPlatforms,
+    now: OffsetDateTime,
+) -> Result<(Vec<OpenStep>, Vec<PlatformId>)> {
     let is_device = entry.key.kind == Kind::Device;
     let of_profile = is_device && Ca::profile_of(&entry.issuer).is_some();
-    let mut steps = Vec::new();
-    let is_registered = entry.reached(ledger::State::Registered).is_some();
-    // Another process may be about to register it, or to put its certificate in the place of an earlier one.
-    let may_be_there = || view.is_leased(Kind::Device, &entry.key.name);
-    if is_device && (of_profile || is_registered || swaps.contains(&entry.key) || may_be_there()?) {
+    let (mut steps, mut platforms) = (Vec::new(), Vec::new());
+    platforms.extend(known.swaps.iter().filter(|(key, _)| *key == entry.key).map(|(_, platform)| *platform));
+    if of_profile {
+        platforms.extend_from_slice(known.of_ca(view, &entry.issuer)?);
+    }
+    // Another process may be about to register it, or to put its certificate in the place of an earlier one: at a platform
+    // that it records with the outcome.
+    let is_sure = entry.is_registered() || of_profile || !platforms.is_empty();
+    let is_leased =
+        is_device && (!is_sure || view.has_other_platforms()) && view.is_leased(Kind::Device, &entry.key.name)?;
+    if is_leased {
+        platforms.extend_from_slice(&known.all);
+    }
+    // Without a platform that is known to have it, the one in focus is asked.
+    let is_asked = match platforms.is_empty() {
+        true => of_profile || is_leased,
+        false => is_leased && view.platform_in_focus().is_none(),
+    };
+    if is_device && (entry.is_registered() || is_asked) {
         steps.push(OpenStep::Platform);
     }
     // A self-signed certificate has no CA that could list it, and the CA of others has its own lists. Lists leave out what
@@ -240,7 +308,7 @@ fn steps_of(view: &View, entry: &Entry, swaps: &[Key], now: OffsetDateTime) -> R
         // of the profile until that CA is replaced.
         steps.push(OpenStep::ProfileCa);
     }
-    Ok(steps)
+    Ok((steps, platforms))
 }
 
 /// A warning about certificates that no revocation list of this store has.

@@ -5,10 +5,12 @@
 
 use base::code::FailureScope;
 use base::text::quote;
-use base::{Code, Error, Result};
-use identity::lifecycle::rollover::{Activation, NotRefreshed, RolloverReport, activate, leave_devices_behind};
+use base::{Code, Error, Finding, Result};
+use identity::lifecycle::rollover::{
+    Activation, NotRefreshed, RolloverDone, RolloverReport, activate, leave_devices_behind,
+};
 use identity::profile_ca;
-use ledger::{Entry, Filter, Key, Kind, Role, View};
+use ledger::{Entry, Filter, Key, Kind, Role, State, View};
 use pki::device_name::DeviceName;
 use provision::platform::{DesiredDevice, DeviceCredential, NewDevice, Replace};
 use provision::thingsboard::ChainProfile;
@@ -39,6 +41,9 @@ pub fn activate_profile(
     creates: bool,
 ) -> Result<RolloverReport> {
     let ca = Ca::Profile(profile.clone());
+    if let Some(current) = active_elsewhere(&workspace.view()?, &ca)? {
+        return bring_here(workspace, profile, &ca, &current, how, creates);
+    }
     // All that can be refused without the platform is found first.
     let planned = activate(workspace, &ca, Activation { dry_run: true, ..how })?;
     let Some(pending) = workspace.view()?.pending(Kind::Ca, &ca.name())? else { return Ok(planned) };
@@ -61,9 +66,67 @@ pub fn activate_profile(
     // The platform before the ledger: a device that the next CA has signed would otherwise find no profile.
     connection.runtime.wait(connection.board.put_profile(&next(workspace, profile, &ca, &pending)?, true))?;
     let mut report = activate(workspace, &ca, how)?;
-    workspace.open_store("ca activate")?.ledger.transaction(|transaction| transaction.registered(&pending.key))?;
+    let mut store = workspace.open_store("ca activate")?;
+    store.ledger.registered(&pending.key)?;
+    report.findings.extend(elsewhere(&store.ledger, &ca)?);
     report.files.extend(left_behind);
     Ok(with_missing(report, missing))
+}
+
+/// The CA of a profile that signs, if another platform has it and the one in focus has an earlier one.
+fn active_elsewhere(view: &View, ca: &Ca) -> Result<Option<Entry>> {
+    if !view.has_other_platforms() || view.pending(Kind::Ca, &ca.name())?.is_some() {
+        return Ok(None);
+    }
+    let current = view.current(Kind::Ca, &ca.name())?;
+    let Some(current) = current.filter(|current| current.reached(State::Registered).is_none()) else { return Ok(None) };
+    let is_outdated = current.is_registered_elsewhere() && {
+        let here = view.platform_in_focus();
+        view.registrations_of(Kind::Ca, &ca.name())?.iter().any(|one| Some(one.platform.id) == here)
+    };
+    Ok(is_outdated.then_some(current))
+}
+
+/// Gives the CA of a profile that signs to a further platform, once each device has its certificate as its credential there.
+fn bring_here(
+    workspace: &mut Workspace<'_>,
+    profile: &DeviceName,
+    ca: &Ca,
+    current: &Entry,
+    how: Activation,
+    creates: bool,
+) -> Result<RolloverReport> {
+    let connection = Connection::of(workspace)?;
+    check_profile(workspace, &connection, profile, ca)?;
+    let mut store = workspace.open_store("ca activate")?;
+    let devices = ProfileDevices { workspace, connection: &connection, ca, profile, creates, dry_run: how.dry_run };
+    let missing = devices.set(&mut store)?;
+    drop(store);
+    if !missing.is_empty() && !how.leave_behind {
+        return Err(not_set(ca, &missing));
+    }
+    let mut report = activate(workspace, ca, how)?;
+    if how.dry_run {
+        report.done = RolloverDone::Planned;
+        return Ok(with_missing(report, missing));
+    }
+    connection.runtime.wait(connection.board.put_profile(&next(workspace, profile, ca, current)?, true))?;
+    let mut store = workspace.open_store("ca activate")?;
+    store.ledger.registered(&current.key)?;
+    report.done = RolloverDone::Activated;
+    report.findings.extend(elsewhere(&store.ledger, ca)?);
+    Ok(with_missing(report, missing))
+}
+
+/// The warnings about platforms that have an earlier CA of a profile.
+fn elsewhere(view: &View, ca: &Ca) -> Result<Vec<Finding>> {
+    let outdated = view.outdated_registrations(Kind::Ca, &ca.name())?.into_iter().map(|one| {
+        Code::RegisteredElsewhere
+            .warning(format!("{} still has generation {} of {}", one.url, one.generation, ca.name()))
+            .because("devices whose certificates the next generation has issued cannot log in there")
+            .fix(format!("run `tbpki ca activate {} --platform-url {}`", ca.name(), one.url))
+    });
+    Ok(outdated.collect())
 }
 
 fn with_missing(mut report: RolloverReport, missing: Vec<NotRefreshed>) -> RolloverReport {

@@ -21,9 +21,10 @@ use super::results;
 use super::runner::{PhaseRunner, RunEnd, ShardEnd, ShardLease};
 use crate::job_order::{Destination, JobOrder};
 use crate::lifecycle::lease::{LeasedBatch, leased};
+use crate::lifecycle::outdated::findings_of_job;
 use crate::lifecycle::revoke::withdraw_revoked;
 use crate::names::attributes;
-use crate::platform::Connection;
+use crate::platform::{Connection, new_platform};
 use crate::register::{
     Candidate, DeviceRegistration, MaybeCandidate, PlatformOutcome, Recorder, RegisterEngine, RegisterOptions,
     settings_of,
@@ -110,8 +111,13 @@ pub fn register(
         _ => error,
     })?;
     let expiry = expiry::finding(workspace, &store.ledger, &job)?;
+    let hint = new_platform(workspace, &store.ledger)?;
     let mut report = register_job(&connection, &mut store, &job, request, control)?;
     report.findings.extend(expiry);
+    report.findings.extend(hint);
+    if job.renews && !request.dry_run {
+        report.findings.extend(findings_of_job(&store.ledger, job.id, "tbpki fleet register")?);
+    }
     Ok(report)
 }
 
@@ -288,10 +294,22 @@ impl Run<'_> {
                 open.push((index, entry));
             }
         }
-        let mut expected: HashMap<&str, String> = HashMap::new();
-        for (_, entry) in open.iter().filter(|(_, entry)| entry.role == Role::Pending) {
-            let present = records.view().current(entry.key.kind, &entry.key.name)?;
-            expected.extend(present.and_then(|present| present.credentials_id).map(|id| (entry.key.name.as_str(), id)));
+        let mut expected: HashMap<&str, Vec<String>> = HashMap::new();
+        let view = records.view();
+        for (_, entry) in &open {
+            let mut ids = Vec::new();
+            if entry.role == Role::Pending {
+                let present = view.current(entry.key.kind, &entry.key.name)?;
+                ids.extend(present.as_ref().and_then(|present| present.credentials_id.clone()));
+                if let Some(present) = present.filter(|_| view.has_other_platforms()) {
+                    ids.extend(view.replaceable_here(&present.key)?);
+                }
+            } else if view.has_other_platforms() {
+                ids = view.replaceable_here(&entry.key)?;
+            }
+            if !ids.is_empty() {
+                expected.insert(entry.key.name.as_str(), ids);
+            }
         }
         let names: HashMap<&str, &StagedName> = names.iter().map(|name| (name.name.as_str(), name)).collect();
         let create = &self.create;
@@ -302,7 +320,9 @@ impl Run<'_> {
             }
             let name = entry.key.name.as_str();
             let candidate = candidate(shard, *index, entry, names.get(name).copied(), create);
-            Some(candidate.map(|candidate| Candidate { expected: expected.get(name).cloned(), ..candidate }))
+            let expected = expected.get(name).cloned().unwrap_or_default();
+            let is_renewal = entry.role == Role::Pending && !expected.is_empty();
+            Some(candidate.map(|candidate| Candidate { expected, is_renewal, ..candidate }))
         };
         self.engine.register(open.len(), of, &mut JobRecorder { records, tally: &mut self.tally })
     }
@@ -395,7 +415,8 @@ fn candidate(
     let key = entry.key.clone();
     match shard.read(index) {
         Ok(located) => {
-            Ok(Candidate { key, certificate: located.leaf, create: settings_of(name, create), expected: None })
+            let create = settings_of(name, create);
+            Ok(Candidate { key, certificate: located.leaf, create, expected: Vec::new(), is_renewal: false })
         }
         Err(error) => Err((key, error)),
     }

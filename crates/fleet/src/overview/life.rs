@@ -75,6 +75,18 @@ pub(super) struct OpenItem {
     pub(super) step: String,
     /// The error of the last attempt.
     pub(super) error: Option<String>,
+    /// The URL of the platform of a revocation, if the ledger knows several.
+    pub(super) platform: Option<String>,
+}
+
+impl OpenItem {
+    /// The command that finishes it.
+    pub(super) fn remedy(&self) -> String {
+        match &self.platform {
+            Some(url) => format!("tbpki revoke --open --platform-url {url}"),
+            None => self.of.remedy().to_owned(),
+        }
+    }
 }
 
 /// What an open step belongs to.
@@ -105,7 +117,7 @@ impl OpenKind {
     }
 
     /// The command that finishes it.
-    pub(super) const fn remedy(self) -> &'static str {
+    const fn remedy(self) -> &'static str {
         match self {
             Self::Revocation | Self::AfterLists => "tbpki revoke --open",
             Self::Renewal => "the same tbpki renew again",
@@ -150,6 +162,7 @@ impl Life {
                 subject: subject(kind, &name),
                 step: open.step.to_string(),
                 error: open.error,
+                platform: open.url.map(|url| url.to_string()),
             }));
         }
         if is_hook_open(workspace) {
@@ -159,6 +172,7 @@ impl Life {
                 subject: program.to_owned(),
                 step: "[crl] after".to_owned(),
                 error: None,
+                platform: None,
             });
         }
         let (renewals, swaps) = (view.open_renewals()?, view.open_swaps()?);
@@ -169,6 +183,7 @@ impl Life {
             subject: subject(open.key.kind, &open.key.name),
             step: open.step.to_string(),
             error: open.error,
+            platform: None,
         }));
         let mut errors: HashMap<Key, String> = view.swap_errors()?.into_iter().collect();
         items.extend(swaps.into_iter().take(limit).map(|entry| OpenItem {
@@ -176,6 +191,7 @@ impl Life {
             of: OpenKind::Enrolment,
             subject: subject(entry.key.kind, &entry.key.name),
             step: "swap".to_owned(),
+            platform: None,
         }));
         let jobs = view.jobs()?.into_iter().filter(|job| !job.done && job.canceled_at.is_none());
         items.extend(jobs.take(limit).map(|job| OpenItem {
@@ -183,6 +199,7 @@ impl Life {
             subject: format!("job {}", job.id),
             step: if job.renews { "renew" } else { "issue" }.to_owned(),
             error: None,
+            platform: None,
         }));
         Ok(())
     }

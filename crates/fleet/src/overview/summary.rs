@@ -79,6 +79,9 @@ pub struct OpenSummary {
     pub step: String,
     /// The error of the last attempt.
     pub error: Option<String>,
+    /// The URL of the platform that still has a revoked certificate, if the ledger knows several platforms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
 }
 
 /// How many certificates of a kind were revoked for one reason.
@@ -164,6 +167,7 @@ fn open_summary(item: &OpenItem) -> OpenSummary {
         subject: item.subject.clone(),
         step: item.step.clone(),
         error: item.error.clone(),
+        platform: item.platform.clone(),
     }
 }
 

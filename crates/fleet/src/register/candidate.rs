@@ -15,8 +15,10 @@ pub(crate) struct Candidate {
     pub(crate) key: Key,
     pub(crate) certificate: Certificate,
     pub(crate) create: NewDevice,
-    /// The credentials id of the certificate that it replaces; `None` if it is not a renewal.
-    pub(crate) expected: Option<String>,
+    /// The credentials ids of the certificates that it replaces: those that the platform is known to have.
+    pub(crate) expected: Vec<String>,
+    /// Whether it is a renewal: then the platform has the device.
+    pub(crate) is_renewal: bool,
 }
 
 /// The options of a registration.
@@ -84,13 +86,13 @@ impl Candidate {
             credential: DeviceCredential::X509(Box::new(self.certificate)),
             // Without `--replace` a device that logs in with another certificate keeps it: replacing it would lock the
             // device out.
-            replace: match &self.expected {
+            replace: match self.expected.is_empty() {
                 _ if options.replace => Replace::Anything,
-                Some(expected) => Replace::OneOf(vec![expected.clone()]),
-                None => Replace::Nothing,
+                false => Replace::OneOf(self.expected),
+                true => Replace::Nothing,
             },
             // A device that is renewed exists.
-            create: self.expected.is_none().then_some(self.create),
+            create: (!self.is_renewal).then_some(self.create),
         };
         (self.key, wanted)
     }

@@ -91,7 +91,8 @@ fn check_would_be_taken(
         return Ok(());
     };
     let leaf = certificate(&mut IdentityFinder::new(workspace.store_dir()), view, &entry)?;
-    let present = Candidate { key: entry.key, certificate: leaf, create: registration.create.clone(), expected: None };
+    let create = registration.create.clone();
+    let present = Candidate { key: entry.key, certificate: leaf, create, expected: Vec::new(), is_renewal: false };
     // The present certificate is examined, because the platform would refuse the new one for the same reason.
     let (_, wanted) = present.wanted(RegisterOptions { replace: false, dry_run: true, wait: None });
     // A device that the platform does not have yet is created with whatever certificate comes first.
@@ -133,7 +134,8 @@ fn plan(
 fn candidate(view: &View, entry: Entry, leaf: Certificate, registration: &NewRegistration) -> Result<Candidate> {
     check_not_unregistered(&entry, registration.again)?;
     let create = Lines::default().settings(view, &entry, &registration.create)?;
-    Ok(Candidate { key: entry.key, certificate: leaf, create, expected: None })
+    let expected = view.replaceable_here(&entry.key)?;
+    Ok(Candidate { key: entry.key, certificate: leaf, create, expected, is_renewal: false })
 }
 
 /// Registers a device, and adds the result to its report.

@@ -17,9 +17,9 @@ const KEEP: usize = 1;
 pub(super) struct WaitingRenewal {
     /// The renewal; the present generation, if it is in use already.
     pub(super) entry: Entry,
-    /// The credentials id that the platform has until then; `None` if the present generation was revoked, so that the
+    /// The credentials ids that the platform may have until then; empty if the present generation was revoked, so that the
     /// platform has none of the device.
-    pub(super) expected: Option<String>,
+    pub(super) expected: Vec<String>,
 }
 
 /// The renewal of a device that was named.
@@ -35,12 +35,17 @@ pub(super) fn of_name(view: &View, name: &str, again: bool) -> Result<WaitingRen
     let is_renewed = view.history(Kind::Device, name)?.iter().any(|entry| entry.role == Role::Superseded);
     match (present.credentials_id.clone(), is_renewed) {
         // The command was interrupted after it was done, or is repeated: the platform is asked whether it has it.
-        (Some(expected), true) => Ok(WaitingRenewal { entry: present, expected: Some(expected) }),
+        (Some(expected), true) => {
+            let mut expected = vec![expected];
+            expected.extend(view.replaceable_here(&present.key)?);
+            Ok(WaitingRenewal { entry: present, expected })
+        }
         _ => Err(nothing_pending(name)),
     }
 }
 
-/// The renewal of a device that a job has issued; `None` if none is pending.
+/// The renewal of a device that a job has issued: one that is pending, or one that another platform has taken and this one
+/// has not; `None` if there is neither.
 ///
 /// # Errors
 /// As [`of_name`].
@@ -52,14 +57,24 @@ pub(super) fn of_job(view: &View, name: &str, again: bool) -> Result<Option<Wait
         (Err(error), Some(_)) if error.code() == Code::Revoked => None,
         (Err(error), _) => return Err(error),
     };
-    let Some(pending) = pending else { return Ok(None) };
-    check_not_unregistered(present.as_ref().unwrap_or(&pending), again)?;
-    check_not_fetched(view, &pending)?;
-    let expected = present.map(|present| {
+    let mut expected = Vec::new();
+    if let Some(present) = &present {
         let none = || Code::Internal.error("a device is in use and has no certificate").item(name);
-        present.credentials_id.ok_or_else(none)
-    });
-    Ok(Some(WaitingRenewal { entry: pending, expected: expected.transpose()? }))
+        expected.push(present.credentials_id.clone().ok_or_else(none)?);
+        expected.extend(view.replaceable_here(&present.key)?);
+    }
+    match (present, pending) {
+        (present, Some(pending)) => {
+            check_not_unregistered(present.as_ref().unwrap_or(&pending), again)?;
+            check_not_fetched(view, &pending)?;
+            Ok(Some(WaitingRenewal { entry: pending, expected }))
+        }
+        (Some(present), None) if expected.len() > 1 => {
+            check_not_unregistered(&present, again)?;
+            Ok(Some(WaitingRenewal { entry: present, expected }))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Fails for a renewal that the device itself has fetched: its key is with the device.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::lifecycle::open_renewal::OpenRenewalReport;
+use crate::lifecycle::outdated::OutdatedPlatform;
 
 /// A run that registered devices of the store.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -27,6 +28,9 @@ pub struct RegisterReport {
     pub revoked: u64,
     /// Steps of renewals that are begun and not done. The same command finishes them.
     pub open: Vec<OpenRenewalReport>,
+    /// Other platforms that have earlier certificates of the devices that were named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<OutdatedPlatform>,
     /// What was noticed.
     #[serde(skip)]
     pub findings: Vec<Finding>,

@@ -149,6 +149,7 @@ impl<'a> DeviceSource<'a> {
             skipped: self.skipped,
             revoked: self.revoked + revoked_meanwhile,
             open: Vec::new(),
+            elsewhere: Vec::new(),
             findings: Vec::new(),
             stopped: None,
         };
@@ -184,7 +185,8 @@ impl<'a> DeviceSource<'a> {
         let WaitingRenewal { entry, expected } = renewal;
         match certificate(&mut self.finder, recorder.view(), &entry) {
             Ok(certificate) => {
-                batch.push(Candidate { key: entry.key, certificate, create: self.request.create.clone(), expected });
+                let (create, is_renewal) = (self.request.create.clone(), !expected.is_empty());
+                batch.push(Candidate { key: entry.key, certificate, create, expected, is_renewal });
             }
             Err(error) => recorder.reject(entry.key.name, error)?,
         }
@@ -217,9 +219,13 @@ impl<'a> DeviceSource<'a> {
 
     /// Adds a device with its certificate and its settings, or reports why it has none.
     fn add(&mut self, entry: Entry, batch: &mut Vec<Candidate>, recorder: &mut StoreRecorder<'_>) -> Result<()> {
-        let found = certificate(&mut self.finder, recorder.view(), &entry);
-        match found.and_then(|leaf| Ok((leaf, self.lines.settings(recorder.view(), &entry, &self.request.create)?))) {
-            Ok((certificate, create)) => batch.push(Candidate { key: entry.key, certificate, create, expected: None }),
+        let view = recorder.view();
+        let expected = view.replaceable_here(&entry.key)?;
+        let found = certificate(&mut self.finder, view, &entry);
+        match found.and_then(|leaf| Ok((leaf, self.lines.settings(view, &entry, &self.request.create)?))) {
+            Ok((certificate, create)) => {
+                batch.push(Candidate { key: entry.key, certificate, create, expected, is_renewal: false });
+            }
             Err(error) => recorder.reject(entry.key.name, error)?,
         }
         Ok(())

@@ -54,6 +54,7 @@ fn reopen(mut store: Store, seen: &SeenLedger, location: &StoreLocation, verb: &
         // All that `Store::open` does with an open ledger: other stations write without the lock of this store.
         SinceSeen::Changes => {
             store.lock = Some(lock);
+            store.ledger.look_at_platforms()?;
             check_is_not_moved(&store.ledger)?;
             check_may_write(&store.dir, &store.ledger)?;
             store.settle()?;

@@ -6,7 +6,7 @@ use base::code::{Class, FailureScope};
 use base::text::printable;
 use base::{Code, Error, Finding, Result};
 use config::Config;
-use fleet::platform::Connection;
+use fleet::platform::{Connection, new_platform};
 use pki::device_name::DeviceName;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -113,12 +113,16 @@ pub(crate) fn each_device_of_platform<T>(
     context: &mut Context,
     mut work: impl FnMut(&mut Workspace<'_>, &Connection, &DeviceName) -> Result<T>,
 ) -> Result<DoneDevices<T>> {
-    context.in_workspace(config, |workspace| {
+    let (done, hint) = context.in_workspace(config, |workspace| {
         store::check_exists(workspace.store_dir())?;
         // One login for all.
         let connection = Connection::of(workspace)?;
-        each_device(names, |name| work(workspace, &connection, name))
-    })
+        // Before the work, which records the platform.
+        let hint = workspace.view().and_then(|view| new_platform(workspace, &view)).ok().flatten();
+        Ok((each_device(names, |name| work(workspace, &connection, name)), hint))
+    })?;
+    context.output.findings(hint);
+    done
 }
 
 impl<T> DoneDevices<T> {

@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod ledger_move;
+pub(crate) mod ledger_platform;
 pub(crate) mod repair;
 pub(crate) mod restore;
 

@@ -1,15 +1,18 @@
 //! The report of renewals.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use base::{Error, Finding, Result, Severity};
 use identity::report::{IdentityReport, rfc3339};
 use ledger::{Entry, Filter, Kind, View};
+use pki::device_name::DeviceName;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::RenewSelection;
 use crate::lifecycle::open_renewal::OpenRenewalReport;
+use crate::lifecycle::outdated::OutdatedPlatform;
 
 /// What became of the identities.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
@@ -34,6 +37,9 @@ pub struct RenewReport {
     pub left: Vec<NotRenewed>,
     /// Steps that are begun and not done. The same command finishes them.
     pub open: Vec<OpenRenewalReport>,
+    /// Other platforms that have earlier certificates of the devices that were named, or registered in this run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<OutdatedPlatform>,
     /// What was noticed.
     #[serde(skip)]
     pub findings: Vec<Finding>,
@@ -89,7 +95,20 @@ impl NotRenewed {
 impl RenewReport {
     /// Whether the same command must run again, or another one.
     pub fn is_partly_done(&self) -> bool {
-        !self.left.is_empty() || !self.open.is_empty()
+        !self.left.is_empty() || !self.open.is_empty() || !self.elsewhere.is_empty()
+    }
+
+    /// Adds the other platforms that have earlier certificates.
+    pub(super) fn look_elsewhere(&mut self, view: &View, which: &RenewSelection) -> Result<()> {
+        let mut names: BTreeSet<&str> = self.registered.iter().map(String::as_str).collect();
+        if let RenewSelection::Devices(devices) = which {
+            names.extend(devices.iter().map(DeviceName::as_str));
+        }
+        for name in names {
+            self.elsewhere.extend(OutdatedPlatform::of(view, name)?);
+        }
+        self.findings.extend(self.elsewhere.iter().map(OutdatedPlatform::finding));
+        Ok(())
     }
 
     /// Adds what is open and what is pending among the identities.

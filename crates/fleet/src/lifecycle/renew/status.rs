@@ -12,6 +12,8 @@ pub struct RenewalStatus {
     open: HashMap<(Kind, String), Vec<(Generation, &'static str)>>,
     revoked_cas: RevokedCas,
     errors: HashMap<(Kind, String), Vec<(Generation, String)>>,
+    /// The URLs of the platforms that still have a revoked certificate, if the ledger knows several.
+    platforms: HashMap<(Kind, String), Vec<(Generation, String)>>,
 }
 
 impl RenewalStatus {
@@ -38,6 +40,10 @@ impl RenewalStatus {
         }
         for open in view.open_revocations()? {
             status.failed(&open.key, open.error);
+            if let Some(url) = open.url {
+                let of_name = status.platforms.entry((open.key.kind, open.key.name.clone())).or_default();
+                of_name.push((open.key.generation, url.to_string()));
+            }
             status.add(open.key, open.step.as_str());
         }
         Ok(status)
@@ -90,6 +96,29 @@ impl RenewalStatus {
     /// The steps that are not done of any generation of the name, for lists with one row for each name.
     pub fn open_of_name(&self, entry: &Entry) -> Vec<&'static str> {
         self.steps(entry, |_| true)
+    }
+
+    /// The URLs of the platforms that still have a revoked certificate of this generation, if the ledger knows several.
+    pub fn open_platforms(&self, entry: &Entry) -> Vec<String> {
+        self.platforms_where(entry, |generation| generation == entry.generation())
+    }
+
+    /// As [`open_platforms`](Self::open_platforms), of any generation of the name.
+    pub fn open_platforms_of_name(&self, entry: &Entry) -> Vec<String> {
+        self.platforms_where(entry, |_| true)
+    }
+
+    fn platforms_where(&self, entry: &Entry, is_meant: impl Fn(Generation) -> bool) -> Vec<String> {
+        let mut urls = Vec::new();
+        if self.platforms.is_empty() {
+            return urls;
+        }
+        for (generation, url) in self.platforms.get(&(entry.key.kind, entry.key.name.clone())).into_iter().flatten() {
+            if is_meant(*generation) && !urls.contains(url) {
+                urls.push(url.clone());
+            }
+        }
+        urls
     }
 
     fn steps(&self, entry: &Entry, is_meant: impl Fn(Generation) -> bool) -> Vec<&'static str> {

@@ -11,7 +11,7 @@
 use base::text::quote;
 use base::{Code, Error, Finding, Result};
 use identity::lifecycle::renew::PendingFiles;
-use ledger::{Entry, Kind, Ledger, RenewalStep, Role};
+use ledger::{Entry, Kind, Ledger, RenewalStep, Role, State, View};
 use pki::Certificate;
 use provision::platform::{DesiredDevice, DeviceCredential, Replace};
 use store::ca::Ca;
@@ -78,6 +78,7 @@ impl Swapper {
         check_in_use(&store.ledger, present, &pending)?;
         check_by_itself(&pending)?;
         check_not_fetched(&store.ledger, &pending)?;
+        check_not_swapped_elsewhere(&store.ledger, &pending)?;
         let swap = Swap {
             leases,
             present,
@@ -205,9 +206,16 @@ fn promote(ledger: &mut Ledger, present: &Entry, pending: &Entry, hook: bool) ->
     })
 }
 
-/// Whether the platform knows the device: then a new certificate must be known there before it is used.
+/// Whether a platform knows the device: then a new certificate must be known there before it is used.
+pub(super) fn waits_for_platform(entry: &Entry) -> bool {
+    let is_away = entry.unregistered_at.is_some() && !entry.is_registered_elsewhere() && !is_of_profile(entry);
+    is_known_to_platform(entry) && !is_away
+}
+
+/// Whether the platform in focus knows the device: then it can get the new certificate.
 pub(super) fn is_on_platform(entry: &Entry) -> bool {
-    is_known_to_platform(entry) && (entry.unregistered_at.is_none() || is_of_profile(entry))
+    let is_registered = entry.reached(State::Registered).is_some() && entry.unregistered_at.is_none();
+    entry.key.kind == Kind::Device && (is_registered || is_of_profile(entry))
 }
 
 /// Whether the platform takes the device by the CA of its profile.
@@ -216,7 +224,7 @@ pub(super) fn is_of_profile(entry: &Entry) -> bool {
 }
 
 /// Fails if a generation was revoked or replaced meanwhile.
-fn check_in_use(view: &ledger::View, present: &Entry, pending: &Entry) -> Result<()> {
+fn check_in_use(view: &View, present: &Entry, pending: &Entry) -> Result<()> {
     let name = &present.key.name;
     let role = |entry: &Entry| Ok::<_, Error>(view.entry(&entry.key)?.map(|entry| entry.role));
     match (role(present)?, role(pending)?) {
@@ -227,6 +235,21 @@ fn check_in_use(view: &ledger::View, present: &Entry, pending: &Entry) -> Result
             .item(name)
             .fix("list them with `tbpki list --all`")),
     }
+}
+
+/// Fails if another platform may have either of the two certificates: what is open must be finished there first.
+fn check_not_swapped_elsewhere(view: &View, pending: &Entry) -> Result<()> {
+    if !view.has_other_platforms() {
+        return Ok(());
+    }
+    let name = &pending.key.name;
+    let open = view.open_renewals()?.into_iter().filter(|open| open.key == pending.key);
+    let Some(url) = open.filter_map(|open| open.elsewhere).next() else { return Ok(()) };
+    Err(Code::SwapElsewhere
+        .error(format!("a renewal of the device {} is open at {url}", quote(name)))
+        .item(name)
+        .because("that platform may have the earlier certificate or the new one")
+        .fix(format!("run `tbpki renew --device {name} --register --platform-url {url}` first")))
 }
 
 /// Fails for a renewal of a job: its files are in a shard, for devices that are reflashed.

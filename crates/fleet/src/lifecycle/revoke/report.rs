@@ -9,6 +9,8 @@ use ledger::{Entry, Kind, OpenRevocation, SerialNumber};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::elsewhere::is_at_other_platform;
+
 /// The revoked identities, and the open steps.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RevokeReport {
@@ -31,6 +33,9 @@ pub struct RevokeReport {
     pub open: Vec<OpenReport>,
     /// How many steps are not done.
     pub open_steps: u64,
+    /// The platforms that are not configured here and still have certificates that are revoked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<OpenPlatform>,
     /// Warnings and hints.
     #[serde(skip)]
     pub findings: Vec<Finding>,
@@ -97,6 +102,17 @@ pub struct HandOverReport {
     pub command: String,
 }
 
+/// A platform that still has revoked certificates, and that this command does not reach.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct OpenPlatform {
+    /// The URL of the platform.
+    pub platform: String,
+    /// The number of steps that are not done there.
+    pub open_steps: u64,
+    /// The command that takes the certificates from it.
+    pub command: String,
+}
+
 /// A step of a revocation that is not done.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct OpenReport {
@@ -114,6 +130,9 @@ pub struct OpenReport {
     pub step: String,
     /// Why the step failed last.
     pub error: Option<String>,
+    /// The URL of the platform, if the ledger knows several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
 }
 
 /// How many open steps are in a report.
@@ -131,6 +150,7 @@ impl RevokeReport {
             restart: Vec::new(),
             open: Vec::new(),
             open_steps: 0,
+            platforms: Vec::new(),
             findings: Vec::new(),
         }
     }
@@ -156,6 +176,16 @@ impl RevokeReport {
 
     pub(super) fn add_open(&mut self, open: &OpenRevocation, entry: &Entry) {
         self.open_steps += 1;
+        if let Some(url) = open.url.as_ref().filter(|_| is_at_other_platform(open)).map(ToString::to_string) {
+            match self.platforms.iter_mut().find(|known| known.platform == url) {
+                Some(known) => known.open_steps += 1,
+                None => self.platforms.push(OpenPlatform {
+                    command: format!("tbpki revoke --open --platform-url {url}"),
+                    platform: url,
+                    open_steps: 1,
+                }),
+            }
+        }
         if self.open.len() < OPEN {
             self.open.push(OpenReport::of(open, entry));
         }
@@ -198,6 +228,7 @@ impl OpenReport {
             serial: entry.serial.to_string(),
             step: open.step.as_str().to_owned(),
             error: open.error.clone(),
+            platform: open.url.as_ref().map(ToString::to_string),
         }
     }
 }

@@ -11,6 +11,7 @@ use store::Workspace;
 use store::ca::Ca;
 use store::ca::generations::retired_certificates;
 
+use super::elsewhere::is_at_other_platform;
 use super::handover::hand_over;
 use super::withdrawal;
 use crate::lifecycle::revoke::report::RevokeReport;
@@ -87,21 +88,21 @@ impl Platform {
         open: &[OpenRevocation],
         report: &mut RevokeReport,
     ) -> Result<()> {
-        let mut cas: BTreeMap<&str, Vec<&Key>> = BTreeMap::new();
-        for open in open.iter().filter(|open| open.step == OpenStep::Platform && open.key.kind == Kind::Ca) {
-            cas.entry(&open.key.name).or_default().push(&open.key);
+        let mut cas: BTreeMap<&str, Vec<&OpenRevocation>> = BTreeMap::new();
+        let is_of_ca = |open: &&OpenRevocation| open.step == OpenStep::Platform && open.key.kind == Kind::Ca;
+        for open in open.iter().filter(is_of_ca).filter(|open| !is_at_other_platform(open)) {
+            cas.entry(&open.key.name).or_default().push(open);
         }
-        for (name, keys) in cas {
+        for (name, steps) in cas {
             let Some(ca) = Ca::named(name) else { continue };
-            match self.distrust(workspace, &ca, report) {
-                Ok(()) => ledger.transaction(|transaction| {
-                    keys.iter().try_for_each(|key| transaction.step_done(key, OpenStep::Platform))
-                })?,
-                Err(error) => {
-                    failed(ledger, &keys, OpenStep::Platform, &error.to_string())?;
-                    report.findings.push(error.into_finding());
-                }
-            }
+            let outcome = self.distrust(workspace, &ca, report);
+            ledger.transaction(|transaction| {
+                steps.iter().try_for_each(|open| match &outcome {
+                    Ok(()) => transaction.step_done_at(&open.key, open.platform),
+                    Err(error) => transaction.step_failed_at(&open.key, open.platform, &error.to_string()),
+                })
+            })?;
+            report.findings.extend(outcome.err().map(base::Error::into_finding));
         }
         Ok(())
     }
@@ -124,11 +125,13 @@ impl Platform {
     }
 }
 
-/// The devices whose certificates are to be taken from the platform, by name: the platform has one credential for each
+/// The devices whose certificates are to be taken from the platform in focus, by name: the platform has one credential for each
 /// device, however many generations are revoked.
 pub(super) fn devices_of(open: &[OpenRevocation]) -> BTreeMap<&str, Vec<&Key>> {
     let mut devices: BTreeMap<&str, Vec<&Key>> = BTreeMap::new();
-    for open in open.iter().filter(|open| open.step == OpenStep::Platform && open.key.kind == Kind::Device) {
+    let is_meant =
+        |open: &&OpenRevocation| open.step == OpenStep::Platform && open.key.kind == Kind::Device && !open.is_elsewhere;
+    for open in open.iter().filter(is_meant) {
         devices.entry(&open.key.name).or_default().push(&open.key);
     }
     devices
@@ -175,7 +178,7 @@ pub(super) fn profile_cas(ledger: &mut Ledger, open: &[OpenRevocation]) -> Resul
         let Some(entry) = entry else { continue };
         let now = ledger.current(Kind::Ca, &entry.issuer)?.map(|ca| ca.generation());
         let is_replaced = now.is_some() && entry.issuer_generation.is_some() && now != entry.issuer_generation;
-        if is_replaced || is_closed(ledger, &entry)? {
+        if (is_replaced && !is_ca_elsewhere(ledger, &entry)?) || is_closed(ledger, &entry)? {
             ledger.step_done(&open.key, OpenStep::ProfileCa)?;
         } else {
             let why = "a device of this profile that has such a key can log in under other names, because the platform \
@@ -184,6 +187,15 @@ pub(super) fn profile_cas(ledger: &mut Ledger, open: &[OpenRevocation]) -> Resul
         }
     }
     Ok(())
+}
+
+/// Whether a platform that is not in focus still has the generation of the CA that issued a certificate.
+fn is_ca_elsewhere(view: &View, entry: &Entry) -> Result<bool> {
+    if !view.has_other_platforms() {
+        return Ok(false);
+    }
+    let there = view.registrations_of(Kind::Ca, &entry.issuer)?;
+    Ok(there.iter().any(|one| Some(one.generation) == entry.issuer_generation))
 }
 
 /// Whether the generation of the CA that issued a certificate is revoked, and taken from the platform.

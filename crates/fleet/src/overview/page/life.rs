@@ -19,6 +19,10 @@ pub(super) fn open(overview: &Overview, out: &mut String) -> Result {
     }
     head("open", "What is open", &["What", "Step", "Last error", "To finish it"], out)?;
     for item in items {
+        let step = match &item.platform {
+            Some(url) => format!("{} {url}", item.step),
+            None => item.step.clone(),
+        };
         writeln!(
             out,
             "<tr><th scope=\"row\"><bdi class=\"name\">{}</bdi><span class=\"note\">{}</span></th>\
@@ -26,9 +30,9 @@ pub(super) fn open(overview: &Overview, out: &mut String) -> Result {
              <td data-label=\"To finish it\"><span>{}</span></td></tr>",
             text(&item.subject),
             item.of.as_str(),
-            text(&item.step),
+            text(&step),
             item.error.as_deref().map_or_else(|| "–".to_owned(), |error| text(error).to_string()),
-            item.of.remedy()
+            text(&item.remedy())
         )?;
     }
     out.push_str("</tbody>\n</table>\n");

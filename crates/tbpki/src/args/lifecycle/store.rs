@@ -110,6 +110,19 @@ pub enum LedgerVerb {
     /// Copies everything in one transaction, then closes ledger.db. Then set `[ledger] url` in keygen.toml. An interrupted
     /// move is finished by the same command.
     Move(LedgerMoveArgs),
+    /// List the platforms that the ledger knows, or change the URL of one
+    ///
+    /// The ledger keeps the registrations of each platform by its URL. If a platform moves, for example to another host name
+    /// or from http to https, rename it here: nothing has to be registered again.
+    Platform(LedgerPlatformArgs),
+}
+
+/// The arguments of `tbpki ledger platform`.
+#[derive(Debug, Clone, Args)]
+pub struct LedgerPlatformArgs {
+    /// Give the platform with the URL OLD the URL NEW
+    #[arg(long, value_names = ["OLD", "NEW"], num_args = 2, value_parser = text())]
+    pub rename: Vec<String>,
 }
 
 /// The arguments of `tbpki ledger move`.

@@ -90,7 +90,8 @@ impl Report for RenewReport {
         for open in &self.open {
             let error = open.error.as_deref().unwrap_or("interrupted");
             let (kind, name, step) = (&open.kind, printable(&open.name), &open.step);
-            writeln!(out, "{kind} {name}, generation {}: {step} is open: {}", open.generation, printable(error))?;
+            let at = open.platform.as_ref().map(|url| format!(" at {}", printable(url))).unwrap_or_default();
+            writeln!(out, "{kind} {name}, generation {}: {step} is open{at}: {}", open.generation, printable(error))?;
         }
         Ok(())
     }

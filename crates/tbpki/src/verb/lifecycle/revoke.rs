@@ -6,7 +6,7 @@ use base::Result;
 use base::text::printable;
 use config::Config;
 use fleet::lifecycle::revoke::{
-    CaTarget, RevokeCounts, RevokeOutcome, RevokeReport, RevokeRequest, Targets, listed, revoke, serials,
+    CaTarget, OpenPlatform, RevokeCounts, RevokeOutcome, RevokeReport, RevokeRequest, Targets, listed, revoke, serials,
 };
 use ledger::JobId;
 
@@ -136,6 +136,9 @@ impl Report for RevokeReport {
         }
         for open in &self.open {
             write!(out, "  {} {}, generation {}: {}", open.kind, printable(&open.name), open.generation, open.step)?;
+            if let Some(platform) = &open.platform {
+                write!(out, " {}", printable(platform))?;
+            }
             match &open.error {
                 Some(error) => writeln!(out, ": {}", printable(error))?,
                 None => writeln!(out)?,
@@ -145,6 +148,13 @@ impl Report for RevokeReport {
         if self.open_steps > shown {
             writeln!(out, "  and {} more", self.open_steps - shown)?;
         }
-        writeln!(out, "run `tbpki revoke --open` to finish")
+        let elsewhere: u64 = self.platforms.iter().map(|platform| platform.open_steps).sum();
+        if self.open_steps > elsewhere || is_hook_open {
+            writeln!(out, "run `tbpki revoke --open` to finish")?;
+        }
+        for OpenPlatform { platform, command, .. } in &self.platforms {
+            writeln!(out, "run `{}` to take it from {}", printable(command), printable(platform))?;
+        }
+        Ok(())
     }
 }

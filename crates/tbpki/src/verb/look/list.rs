@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 use crate::args::{ListArgs, SelectionArgs};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
-use row::{CSV_HEAD, ListedIdentity};
+use row::{CSV_HEAD, ListedIdentity, ListedPlatform};
 use table::ListTable;
 
 /// The identities of the store. The list is printed row by row, and is never in memory as a whole.
@@ -44,8 +44,11 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
     let status = RenewalStatus::of(&view)?;
     let count = Cell::new(0_u64);
     let all = selection.all_generations;
-    let row = |entry| ListedIdentity::of(&entry, store, &status, rule, all, now);
-    let with_certificate = selection.entries(&view).map(|entry| entry.map(row));
+    let row = |entry| {
+        let platforms = ListedPlatform::of(&view, &entry)?;
+        Ok(ListedIdentity::of(&entry, store, &status, rule, all, platforms, now))
+    };
+    let with_certificate = selection.entries(&view).map(|entry| entry.and_then(row));
     let with_token = if selection.includes_tokens() { store::token_devices(&location, &view)? } else { Vec::new() };
     let with_token = with_token.into_iter().filter(|name| selection.includes_name(name)).map(ListedIdentity::of_token);
     // Counted while they pass: the rows are consumed by the output, and the exit status depends on their number.

@@ -93,7 +93,8 @@ fn render(report: &RegisterReport, out: &mut dyn Write) -> io::Result<()> {
     for open in &report.open {
         let error = open.error.as_deref().unwrap_or("interrupted");
         let (name, step) = (printable(&open.name), &open.step);
-        writeln!(out, "device {name}, generation {}: {step} is open: {}", open.generation, printable(error))?;
+        let at = open.platform.as_ref().map(|url| format!(" at {}", printable(url))).unwrap_or_default();
+        writeln!(out, "device {name}, generation {}: {step} is open{at}: {}", open.generation, printable(error))?;
     }
     if failed + left > 0 {
         let all = registered + failed + left;

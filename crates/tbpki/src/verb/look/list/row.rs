@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use base::Result;
 use base::csv_writer::Cell;
 use base::digest;
 use fleet::lifecycle::renew::RenewalStatus;
 use identity::lifecycle::renew::RenewalRule;
 use identity::report::rfc3339;
-use ledger::{Entry, Kind, Role, State};
+use ledger::{Entry, Kind, Role, State, View};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::ca::place_of;
@@ -85,6 +86,40 @@ pub(crate) struct ListedIdentity {
     /// Why one of these steps failed the last time; for example, the platform has another credential of the device.
     #[serde(skip_serializing_if = "Option::is_none")]
     open_error: Option<String>,
+    /// The URLs of the platforms that still have a revoked certificate; absent if the ledger knows one platform.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) open_platforms: Vec<String>,
+    /// The platforms at which the name is registered; absent if the ledger knows one platform.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    platforms: Vec<ListedPlatform>,
+}
+
+/// A platform at which an identity is registered.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ListedPlatform {
+    /// The URL of the platform.
+    url: String,
+    /// The generation that it has, from 1.
+    generation: u32,
+    /// The time of the registration (RFC 3339, UTC).
+    registered_at: String,
+}
+
+impl ListedPlatform {
+    /// The platforms of a name; none if the ledger knows one platform.
+    pub(super) fn of(view: &View, entry: &Entry) -> Result<Vec<Self>> {
+        if !view.has_other_platforms() {
+            return Ok(Vec::new());
+        }
+        let there = view.registrations_of(entry.key.kind, &entry.key.name)?.into_iter();
+        Ok(there
+            .map(|one| Self {
+                url: one.platform.url.to_string(),
+                generation: one.generation.number(),
+                registered_at: rfc3339(one.at),
+            })
+            .collect())
+    }
 }
 
 /// The first line of the CSV.
@@ -156,6 +191,7 @@ impl ListedIdentity {
         status: &RenewalStatus,
         rule: RenewalRule,
         all_generations: bool,
+        platforms: Vec<ListedPlatform>,
         now: OffsetDateTime,
     ) -> Self {
         let reached = |state| entry.reached(state).map(rfc3339);
@@ -188,6 +224,11 @@ impl ListedIdentity {
                 true => status.error(entry).map(str::to_owned),
                 false => status.error_of_name(entry).map(str::to_owned),
             },
+            open_platforms: match all_generations {
+                true => status.open_platforms(entry),
+                false => status.open_platforms_of_name(entry),
+            },
+            platforms,
         }
     }
 
@@ -218,6 +259,8 @@ impl ListedIdentity {
             unregistered_at: None,
             open: Vec::new(),
             open_error: None,
+            open_platforms: Vec::new(),
+            platforms: Vec::new(),
         }
     }
 

@@ -110,6 +110,7 @@ fn state(identity: &ListedIdentity) -> String {
     let state = if identity.is_registered_and_bundled() { "registered, bundled" } else { identity.state };
     match identity.open.as_slice() {
         [] => state.to_owned(),
-        open => format!("{state} ({} open)", open.join(", ")),
+        open if identity.open_platforms.is_empty() => format!("{state} ({} open)", open.join(", ")),
+        open => format!("{state} ({} open at {})", open.join(", "), identity.open_platforms.join(", ")),
     }
 }
