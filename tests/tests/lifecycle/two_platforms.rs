@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tb_sim::{CredentialsType, ServerKeys, Settings};
 use tbpki_tests::forge::{age, sql};
 use tbpki_tests::platform::Platform;
-use tbpki_tests::{Outcome, Tool};
+use tbpki_tests::{Outcome, Sandbox, Tool};
 
 use crate::renew::{DEVICE, leaf};
 use crate::scene::Scene;
@@ -309,4 +309,23 @@ fn the_second_platform_of_a_renewal_is_proven_by_its_own_broker() {
     swapped.prints(&format!("tbpki register pump-1 --platform-url {}", both.first.platform.url()));
     both.first.ok(&["register", "pump-1"]);
     assert_eq!(both.credentials("pump-1")[0], both.credentials("pump-1")[1]);
+}
+
+#[test]
+fn the_registrations_of_an_earlier_version_are_those_of_the_first_platform_that_is_used() {
+    let sandbox = Sandbox::new().made_by_0_1_0("store.tar.zst");
+    sql(
+        &sandbox.join(LEDGER),
+        "UPDATE identity SET state = 'registered', registered_at = 1 WHERE kind = 'device' AND name = 'pump-1'",
+    );
+    let platform = Platform::simulator_in(&sandbox, Settings::default());
+    let both = TwoPlatforms::of(Scene { sandbox, platform });
+    let list = ["list", "--json", "--name", "pump-1"];
+    let state = |tool: Tool| result(&tool.run().ok())["identities"][0]["state"].clone();
+    // Reading decides nothing.
+    assert_eq!((state(both.second(&list)), state(both.first.tbpki(&list))), (json!("registered"), json!("registered")));
+    both.first.ok(&["register", "pump-2"]);
+    assert_eq!((state(both.second(&list)), state(both.first.tbpki(&list))), (json!("issued"), json!("registered")));
+    both.second(&["register", "pump-1"]).run().ok();
+    both.first.tbpki(&["revoke", "pump-1"]).run().ends(4).prints(both.second.url());
 }
