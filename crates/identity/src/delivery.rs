@@ -6,18 +6,20 @@ use std::path::{Path, PathBuf};
 
 use base::file::{FileSet, Mode, Ownership, Rehearsal, StagedFiles, WrittenFile};
 use base::{Code, Result, file};
-use ledger::{Entry, View};
+use ledger::{Entry, Kind, View};
 use pki::identity::Identity;
 use pki::pem_bundle::PemBundle;
 use pki::{Algorithm, Certificate, PrivateKey};
 
 use crate::files::identity::IdentityView;
+use crate::files::kubernetes_secret;
 use crate::files::output::OutputFile;
-use crate::files::settings::{ServerSettings, is_untouched};
+use crate::files::settings::SettingsState;
 use crate::files::table::FileRow;
 use crate::issuance::is_same_path;
 use crate::issue_request::{IssueRequest, TrustedEntries};
 use crate::report::FileReport;
+use crate::thingsboard::SettingsForm;
 use store::file_names::PENDING;
 use store::{FILE_LIMIT, identity_dir};
 
@@ -131,14 +133,25 @@ impl IssueRequest<'_> {
                 };
             }
         }
-        let names = self.settings.iter().flat_map(ServerSettings::names);
+        // A Secret for Kubernetes has a copy of each file.
+        let secret_room = issuance.files.written().count() * room * 2 + SETTINGS_ROOM;
+        for set in std::iter::once(&mut delivery.store).chain(&mut delivery.out) {
+            if replaces.is_some() && issuance.kind == Kind::Server && kubernetes_secret::is_ours(set.dir())? {
+                set.add_unknown(kubernetes_secret::SECRET, secret_room, Mode::Private)?;
+            }
+        }
         // Settings belong to the copies if there are any, because the server reads them there.
         let settings_set = delivery.out.as_mut().unwrap_or(&mut delivery.store);
         if let Some(settings) = &self.settings {
             settings.check_directory(settings_set.dir())?;
-        }
-        for name in names {
-            settings_set.add_unknown(name, SETTINGS_ROOM, Mode::Private)?;
+            for (name, state) in settings.names(settings_set.dir())? {
+                // It is in the set already.
+                let is_refreshed =
+                    replaces.is_some() && name == kubernetes_secret::SECRET && state == SettingsState::Untouched;
+                if !is_refreshed {
+                    settings_set.add_unknown(name, SETTINGS_ROOM, Mode::Private)?;
+                }
+            }
         }
         // The ledger grows after the signature. If it is on the same disk, the files must leave it enough room to
         // record the result.
@@ -165,6 +178,7 @@ impl IssueRequest<'_> {
             delivery,
             pending,
             false,
+            replaces.is_none(),
             &replaces.map_or_else(|| "old".to_owned(), |entry| entry.serial.to_string()),
         )
     }
@@ -184,10 +198,13 @@ impl IssueRequest<'_> {
             self.issuance.files.written().map(|row| self.due(row, &dir, &held)).collect::<Result<_>>()?;
         // Copies that an interrupted run, or one without --out, left behind are of an earlier generation.
         let is_behind = match &self.out {
-            Some(out) => self.issuance.holds_earlier(ledger, entry, &out.dir)?,
+            Some(out) => {
+                self.issuance.check_not_later(ledger, entry, &out.dir)?;
+                self.issuance.holds_earlier(ledger, entry, &out.dir)?
+            }
             None => false,
         };
-        self.filled(self.empty(store, None), pending, is_behind, &entry.serial.to_string())
+        self.filled(self.empty(store, None), pending, is_behind, false, &entry.serial.to_string())
     }
 
     fn due(&self, row: &FileRow, dir: &Path, held: &IdentityView<'_>) -> Result<PendingFile> {
@@ -226,9 +243,20 @@ impl IssueRequest<'_> {
         mut delivery: Delivery,
         pending: Vec<PendingFile>,
         is_behind: bool,
+        is_first: bool,
         old_suffix: &str,
     ) -> Result<Delivery> {
         let settings = self.settings_with(&delivery, &pending)?;
+        let has_secret = settings.iter().any(|(file, _)| file.name == kubernetes_secret::SECRET);
+        let files: Vec<&OutputFile> = pending.iter().map(|due| &due.file).collect();
+        // The Secret has copies of the files, and is written again with them, whatever the command is. Before the first
+        // generation, a Secret is that of another store.
+        let secret = |dir: &Path, is_written: bool| match is_written || is_first || self.issuance.kind != Kind::Server {
+            true => Ok(None),
+            false => kubernetes_secret::with_files(dir, &files),
+        };
+        let store_secret = secret(delivery.store.dir(), has_secret && delivery.out.is_none())?;
+        let mut settings_suffix = old_suffix.to_owned();
         if let Some(out) = &mut delivery.out {
             let holds_this = self.holds_this(out.dir(), &pending)?;
             let suffix = if is_behind { self.old_suffix(out.dir(), None) } else { old_suffix.to_owned() };
@@ -237,20 +265,25 @@ impl IssueRequest<'_> {
                 // In a directory with another certificate, files of the same names are those of another identity.
                 put(out, due.file.clone(), is_behind || is_older && holds_this, &suffix)?;
             }
+            if let Some(secret) = secret(out.dir(), has_secret)? {
+                put(out, secret, true, &suffix)?;
+            }
+            settings_suffix = suffix;
+        }
+        if let Some(secret) = store_secret {
+            put(&mut delivery.store, secret, true, old_suffix)?;
         }
         for due in pending {
             put(&mut delivery.store, due.file, due.is_refreshed, old_suffix)?;
         }
         let settings_set = delivery.out.as_mut().unwrap_or(&mut delivery.store);
-        for file in settings {
-            // A file that the user has edited is never replaced, not even with `--force`.
-            let may_replace = is_untouched(&settings_set.dir().join(&file.name))?;
-            put(settings_set, file, may_replace, old_suffix)?;
+        for (file, state) in settings {
+            put(settings_set, file, state == SettingsState::Untouched, &settings_suffix)?;
         }
         Ok(delivery)
     }
 
-    fn settings_with(&self, delivery: &Delivery, pending: &[PendingFile]) -> Result<Vec<OutputFile>> {
+    fn settings_with(&self, delivery: &Delivery, pending: &[PendingFile]) -> Result<Vec<(OutputFile, SettingsState)>> {
         let Some(settings) = &self.settings else { return Ok(Vec::new()) };
         let dir = delivery.out.as_ref().unwrap_or(&delivery.store).dir();
         let files: Vec<&OutputFile> = pending.iter().map(|due| &due.file).collect();
@@ -275,7 +308,11 @@ impl IssueRequest<'_> {
         };
         Delivery {
             store: set_for(&self.dir_in(store)),
-            out: self.out.as_ref().map(|out| set_for(&out.dir).owned_by(out.ownership.clone())),
+            out: self.out.as_ref().map(|out| {
+                let others = self.issuance.files.rows.iter().map(|row| row.name.clone());
+                let settings = SettingsForm::ALL.iter().map(|form| form.file_name().to_owned());
+                set_for(&out.dir).owned_by(out.ownership.clone()).related(others.chain(settings))
+            }),
         }
     }
 

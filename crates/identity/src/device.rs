@@ -136,6 +136,7 @@ fn with_plan<'w, T>(
     let parameters = wanted(&subject)?;
     let of_earlier_version = csr.as_ref().map(|csr| wanted(csr.subject())).transpose()?;
     let formats = formats(&settings.formats, holds_key);
+    let copies = earlier.destination(request, CHAIN)?;
     let plan = IssueRequest {
         profile: Profile::Device,
         subject,
@@ -148,8 +149,8 @@ fn with_plan<'w, T>(
             section: "client.keystore",
             trusted: TrustedEntries::Anchors,
         },
-        out: earlier.destination(request, CHAIN),
-        missing_out: None,
+        out: copies.out,
+        missing_out: copies.missing,
         settings: None,
         renews: None,
         issuance: Issuance {

@@ -125,6 +125,11 @@ impl Issuance<'_> {
         if entry.issuer == self.issuer_name && entry.issuer != store::SELF {
             differences.retain(|difference| difference.key != "issuer");
         }
+        // The parameters have fingerprints, which tell a person nothing, or the name of a CA that is not in this store.
+        for difference in differences.iter_mut().filter(|difference| difference.key == "issuer") {
+            difference.recorded = Some(format!("{:?}", entry.issuer));
+            difference.wanted = Some(format!("{:?}", self.issuer_name));
+        }
         differences
     }
 
@@ -152,9 +157,11 @@ impl Issuance<'_> {
         }
         let (Some(entry), Some(out)) = (ledger.current(self.kind, self.name)?, out) else { return Ok(false) };
         let full = std::path::absolute(out).ok();
-        // The directory is recorded before its files are written.
+        // The directory and its step are recorded before its files are written. Without the step, the files of an earlier
+        // generation are there because the user has copied them back.
         let is_recorded = entry.copies.as_ref().is_some_and(|copies| full.as_deref() == Some(Path::new(copies)));
-        Ok(is_recorded && self.holds_earlier(ledger, &entry, out)?)
+        let is_open = is_recorded && ledger.is_step_open(&entry.key, RenewalStep::Install)?;
+        Ok(is_open && self.holds_earlier(ledger, &entry, out)?)
     }
 
     /// True if a directory has the files of an earlier generation of this identity, which its copies may replace.
@@ -166,6 +173,46 @@ impl Issuance<'_> {
         let history = ledger.history(self.kind, self.name)?;
         let is_it = |earlier: &Entry| earlier.fingerprint == Some(leaf.fingerprint());
         Ok(history.iter().any(|earlier| is_it(earlier) && earlier.generation() < entry.generation()))
+    }
+
+    /// Fails if a directory has a certificate of this name that is later than the present one, or that the ledger does not
+    /// know: a backup was restored, and the program there goes on with the certificate.
+    ///
+    /// # Errors
+    /// [`Code::TargetExists`], and those of [`holds_earlier`](Self::holds_earlier).
+    pub(crate) fn check_not_later(&self, ledger: &View, entry: &Entry, dir: &Path) -> Result<()> {
+        let Some(leaf) = self.leaf_in(dir)?.filter(|leaf| leaf.common_name().as_deref() == Some(self.name)) else {
+            return Ok(());
+        };
+        let history = ledger.history(self.kind, self.name)?;
+        let known = history.iter().find(|known| known.fingerprint == Some(leaf.fingerprint()));
+        let (verb, flag) = if self.kind == Kind::Server { ("server", "name") } else { ("client", "device") };
+        let (why, fix) = match known {
+            Some(known) if known.generation() <= entry.generation() => return Ok(()),
+            Some(known) => (
+                format!(
+                    "it has generation {}, and the store has generation {}",
+                    known.generation(),
+                    entry.generation()
+                ),
+                format!(
+                    "issue a new generation for both, which keeps the files there as FILE.SERIAL: `tbpki {verb} --{flag} {} \
+                     --out {} --force`",
+                    shell_word(self.name),
+                    shell_word(&dir.to_string_lossy())
+                ),
+            ),
+            None => (
+                "the ledger does not know the certificate, for example because a backup was restored".to_owned(),
+                "run `tbpki store check`; if it lists the certificate, `tbpki store repair` takes it over".to_owned(),
+            ),
+        };
+        Err(Code::TargetExists
+            .error(format!("the directory has another certificate of the {} {}", self.kind, self.name))
+            .because(why)
+            .at(dir)
+            .item(self.name)
+            .fix(fix))
     }
 
     /// Settles what an interrupted walk has left: what reached the store counts as issued, the rest is void.

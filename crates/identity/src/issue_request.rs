@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use base::file::{self, WriteOutcome, WrittenFile};
+use base::text::shell_word;
 use base::{Code, Finding, Result};
 use config::{Days, Keystore, Setting};
 use ledger::{Entry, Key, Kind, RenewalStep, View};
@@ -18,9 +19,11 @@ use pki::{Algorithm, Certificate, PrivateKey, San, Subject};
 use crate::delivery::{CopyDestination, StagedCopies};
 use crate::files::identity::IdentityView;
 use crate::files::keystore::KeystorePlan;
+use crate::files::kubernetes_secret;
 use crate::files::settings::ServerSettings;
 use crate::files::table::FileRow;
 use crate::issuance::{CurrentState, Issuance};
+use crate::lifecycle::missing_copies;
 use crate::lifecycle::renew::checks;
 use crate::lifecycle::renew::outdated::remove_outdated;
 use crate::report::{CertificateReport, FileOutcome, FileReport, IdentityOutcome, IdentityReport};
@@ -112,6 +115,7 @@ impl IssueRequest<'_> {
         };
         let mut findings: Vec<Finding> = made.note.take().into_iter().chain(unread).collect();
         findings.extend(self.findings(&made, workspace)?);
+        findings.extend(self.warnings_about_copies(workspace.store_dir())?);
         // Read again: settling and issuing have changed the row.
         let entry = match self.issuance.pending {
             true => store.ledger.pending(self.issuance.kind, self.issuance.name)?,
@@ -184,15 +188,8 @@ impl IssueRequest<'_> {
         let slot = &mut delivery;
         // From here on the serial number is used, whatever happens.
         let key = self.issuance.record(store, &order)?;
-        // Recorded ahead of the copies, so that the same command finds what an interrupted one has left open.
-        self.record_copies(store, &key)?;
-        if let Some(dir) = &self.missing_out {
-            store.ledger.transaction(|transaction| {
-                transaction.copied(&key, dir)?;
-                transaction.begin_step(&key, RenewalStep::Install)?;
-                transaction.fail_step(&key, RenewalStep::Install, &format!("{dir} is not there"))
-            })?;
-        }
+        // Recorded ahead of the copies, so that the same command, and a renewal, find what an interrupted one has left open.
+        let has_step = self.begin_copies(store, &key)?;
         // Once the files are in the store the password of their keystores stays there too, whatever fails afterwards.
         let delivered = NewSecret::kept_for(new, &dir, || {
             let identity = self.issuance.sign(issuer.as_ref(), order)?;
@@ -213,6 +210,9 @@ impl IssueRequest<'_> {
             tracing::warn!(%error, name = self.issuance.name, "the files of an earlier renewal stay");
         }
         let files = reports(written, copies)?;
+        if has_step && self.out.is_some() {
+            store.ledger.end_step(&key, RenewalStep::Install)?;
+        }
         Ok(Made { done: IdentityOutcome::Issued, identity, files, note })
     }
 
@@ -220,17 +220,32 @@ impl IssueRequest<'_> {
         self.out.as_ref().map(|out| out.dir.as_path())
     }
 
+    /// Records where the copies of a new generation go, with a step that is open until they are there. Returns whether
+    /// there is such a step.
+    fn begin_copies(&self, store: &mut Store, key: &Key) -> Result<bool> {
+        let dir = self.copies_dir().or_else(|| self.missing_out.clone());
+        let Some(dir) = dir else { return Ok(false) };
+        store.ledger.transaction(|transaction| {
+            transaction.copied(key, &dir)?;
+            transaction.begin_step(key, RenewalStep::Install)?;
+            match &self.missing_out {
+                Some(missing) => transaction.fail_step(key, RenewalStep::Install, &format!("{missing} is not there")),
+                None => Ok(()),
+            }
+        })?;
+        Ok(true)
+    }
+
     /// Records where the copies go, for a renewal.
     fn record_copies(&self, store: &mut Store, key: &Key) -> Result<()> {
-        match self.out.as_ref().map(|out| std::path::absolute(&out.dir)) {
-            Some(Ok(dir)) => match dir.to_str() {
-                // The ledger keeps text. A directory with another path is not remembered, so a renewal writes no copies
-                // to it.
-                Some(dir) => store.ledger.copied(key, dir),
-                None => Ok(()),
-            },
-            _ => Ok(()),
-        }
+        self.copies_dir().map_or(Ok(()), |dir| store.ledger.copied(key, &dir))
+    }
+
+    /// The full path of the directory for copies, as the ledger keeps it.
+    fn copies_dir(&self) -> Option<String> {
+        let dir = std::path::absolute(&self.out.as_ref()?.dir).ok()?;
+        // The ledger keeps text. A directory with another path is not remembered, so a renewal writes no copies to it.
+        dir.to_str().map(str::to_owned)
     }
 
     /// The expected result. The store is only read.
@@ -260,6 +275,7 @@ impl IssueRequest<'_> {
             }
         };
         findings.extend(unread);
+        findings.extend(self.missing_out_warning());
         Ok(IdentityReport {
             kind: self.issuance.kind.as_str().to_owned(),
             name: self.issuance.name.to_owned(),
@@ -389,6 +405,32 @@ impl IssueRequest<'_> {
         }
         findings.extend(held.chain().find_map(firmware_warning));
         Ok(findings)
+    }
+}
+
+impl IssueRequest<'_> {
+    /// Warnings about copies that are not of the present generation.
+    fn warnings_about_copies(&self, store: &Path) -> Result<Vec<Finding>> {
+        let mut findings: Vec<Finding> = self.missing_out_warning().into_iter().collect();
+        let Issuance { kind, name, files, .. } = &self.issuance;
+        if *kind != Kind::Server {
+            return Ok(findings);
+        }
+        let word = shell_word(name);
+        let command = format!("tbpki server --name {word} --environment kubernetes");
+        findings.extend(kubernetes_secret::warning(&self.dir_in(store), &files.chain_file, &command)?);
+        if let Some(out) = self.out_dir() {
+            let out_word = out.to_string_lossy();
+            let command =
+                format!("tbpki server --name {word} --out {} --environment kubernetes", shell_word(&out_word));
+            findings.extend(kubernetes_secret::warning(out, &files.chain_file, &command)?);
+        }
+        Ok(findings)
+    }
+
+    fn missing_out_warning(&self) -> Option<Finding> {
+        let dir = self.missing_out.as_ref()?;
+        Some(missing_copies::warning(self.issuance.kind, self.issuance.name, dir))
     }
 }
 

@@ -6,6 +6,7 @@ pub mod enrol;
 pub mod hook;
 pub mod last_lists;
 pub mod metrics;
+pub(crate) mod missing_copies;
 pub mod one_time_password;
 pub mod published_lists;
 pub mod renew;

@@ -91,6 +91,8 @@ pub enum FileOutcome {
     Written,
     /// It was there with the same contents.
     Unchanged,
+    /// It was there with the same contents, and has another owner now.
+    Given,
     /// It replaces another one, which is kept.
     Replaced,
     /// A dry run: it would be written.
@@ -138,6 +140,7 @@ impl From<WrittenFile> for FileReport {
         let (done, kept) = match written.outcome {
             WriteOutcome::Written => (FileOutcome::Written, None),
             WriteOutcome::Unchanged => (FileOutcome::Unchanged, None),
+            WriteOutcome::Given => (FileOutcome::Given, None),
             WriteOutcome::Replaced(kept) => (FileOutcome::Replaced, Some(kept)),
         };
         Self { path: written.path, done, kept }

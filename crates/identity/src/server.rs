@@ -3,6 +3,8 @@
 pub mod host;
 pub mod name;
 
+use std::path::Path;
+
 use base::{Code, Finding, Result};
 use config::{Config, Credentials, FilePath, HostName, ServerFormat, Setting};
 use ledger::{Kind, Parameters};
@@ -12,8 +14,9 @@ use pki::profile::Profile;
 use pki::{Certificate, San, san};
 
 use crate::delivery::{CopyDestination, destination};
+use crate::files::present_settings::PresentSettings;
 use crate::files::server::ServerFiles;
-use crate::files::settings::ServerSettings;
+use crate::files::settings::{ServerSettings, SettingsFile};
 use crate::issuance::Issuance;
 use crate::issue_request::{IssueRequest, IssueTarget, KeystoreRequest, TrustedEntries, fingerprint_of};
 use crate::parameters::RequestedParameters;
@@ -35,9 +38,9 @@ pub struct ServerRequest {
     pub only_given_names: bool,
     /// Send the root as well.
     pub include_root: bool,
-    /// The endpoints to write settings for.
+    /// The endpoints to write settings for; empty for those of the present settings, or for MQTT.
     pub services: Vec<Service>,
-    /// The forms to write them in.
+    /// The forms to write them in; empty for those of the present settings, or for `thingsboard.env`.
     pub forms: Vec<SettingsForm>,
 }
 
@@ -89,6 +92,8 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
     let trusted = workspace.trusted_cas(Hierarchy::Devices)?;
     let clients_ca: Vec<Certificate> = trusted.iter().map(|(_, certificate)| certificate.clone()).collect();
     let prefix = settings.prefix.value.as_str();
+    let single_file = earlier.single_file(&settings.single_file);
+    let include_root = wish.include_root || earlier.includes_root();
     let parameters = Parameters::of(&RequestedParameters {
         subject: asked_key.subject(&subject),
         // Addresses come and go; those that were found are not part of what was asked for.
@@ -98,12 +103,24 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
         issuer,
         csr: asked_key.csr(),
         prefix,
-        single_file: settings.single_file.value,
-        include_root: wish.include_root,
+        single_file,
+        include_root,
     })?;
-    let formats = formats(&settings.formats, settings.credentials.value, holds_key);
-    let (out, away) = place_of_copies(workspace.config, request)?;
-    let out = out.or_else(|| earlier.destination(request, &chain_file));
+    let (out, mut away) = place_of_copies(workspace.config, request)?;
+    let (out, missing_out) = match out {
+        Some(out) => (Some(out), None),
+        None => {
+            let copies = earlier.destination(request, &chain_file)?;
+            (copies.out, copies.missing)
+        }
+    };
+    let mut settings_files = settings_files(wish, &settings.credentials, &earlier, out.as_ref(), &store_dir)?;
+    let needs_keystore = settings_files.iter().any(|file| file.credentials == Credentials::Keystore);
+    let formats = formats(&settings.formats, needs_keystore, holds_key);
+    for file in &mut settings_files {
+        let present = file.keystore.filter(|format| keeps_keystore(&settings.formats, &store_dir, prefix, *format));
+        file.keystore = present.or(keystore_format(&formats));
+    }
     // The files go to another machine: their settings name the directory there.
     let directory = away.as_ref().filter(|_| out.is_none()).and(settings.out.value.as_ref()).map(FilePath::resolved);
     let is_self_signed = ca.is_none();
@@ -120,32 +137,23 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
             trusted: TrustedEntries::Cas(trusted),
         },
         out,
-        missing_out: None,
+        missing_out: missing_out.clone(),
         settings: Some(ServerSettings {
-            services: &wish.services,
-            forms: &wish.forms,
-            credentials: settings.credentials.value,
+            files: settings_files,
+            is_asked: is_asked(wish, &settings.credentials, &earlier),
             host: host.as_str(),
             mqtt_port: workspace.config.firmware.mqtt_port.value.number(),
             prefix,
-            keystore: keystore_format(&formats),
-            single_file: settings.single_file.value,
+            single_file,
             directory: directory.filter(|dir| dir.is_absolute()),
         }),
         renews: None,
         issuance: Issuance {
             kind: Kind::Server,
             name: host.as_str(),
-            files: ServerFiles {
-                prefix,
-                formats: &formats,
-                holds_key,
-                single_file: settings.single_file.value,
-                include_root: wish.include_root,
-                clients_ca,
-            }
-            .table()
-            .with_those_in(&store_dir),
+            files: ServerFiles { prefix, formats: &formats, holds_key, single_file, include_root, clients_ca }
+                .table()
+                .with_those_in(&store_dir),
             anchors: if is_self_signed {
                 None
             } else {
@@ -163,6 +171,10 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
         },
     };
     let mut report = plan.carry_out(workspace, &mut target)?;
+    if missing_out.is_some() {
+        // The report has the missing directory already.
+        away = None;
+    }
     report.findings.extend(away);
     report.findings.extend(left_out);
     let changed = changed_names(&report, &sans);
@@ -207,7 +219,7 @@ fn merged(first: &[San], then: &[San]) -> Vec<San> {
 
 /// The formats asked for. A keystore that the active settings name is written even if it is not listed; one that
 /// is not named on the command line is left out if its key is not ours.
-fn formats(asked: &Setting<Vec<ServerFormat>>, credentials: Credentials, holds_key: bool) -> Vec<ServerFormat> {
+fn formats(asked: &Setting<Vec<ServerFormat>>, needs_keystore: bool, holds_key: bool) -> Vec<ServerFormat> {
     let mut formats = asked.value.clone();
     if !holds_key {
         if !is_named_now(asked) {
@@ -215,10 +227,76 @@ fn formats(asked: &Setting<Vec<ServerFormat>>, credentials: Credentials, holds_k
             formats.retain(|format| !matches!(format, ServerFormat::P12 | ServerFormat::Jks));
         }
     // The settings would otherwise name a keystore that does not exist, and ThingsBoard would not start.
-    } else if credentials == Credentials::Keystore && keystore_format(&formats).is_none() {
+    } else if needs_keystore && keystore_format(&formats).is_none() {
         formats.push(ServerFormat::P12);
     }
     formats
+}
+
+/// Whether the command asks for settings: it names a part of them, or makes the first certificate.
+fn is_asked(wish: &ServerRequest, credentials: &Setting<Credentials>, earlier: &Earlier) -> bool {
+    let is_named = !wish.services.is_empty() || !wish.forms.is_empty() || is_named_now(credentials);
+    is_named || earlier.is_none()
+}
+
+/// The settings to write. What is not given now comes from the settings in the directory that gets them; if it has none,
+/// from those in the directory of the earlier copies, and then from those in the store.
+fn settings_files(
+    wish: &ServerRequest,
+    credentials: &Setting<Credentials>,
+    earlier: &Earlier,
+    out: Option<&CopyDestination>,
+    store_dir: &Path,
+) -> Result<Vec<SettingsFile>> {
+    let in_store = PresentSettings::in_dir(store_dir)?;
+    let in_copies = earlier.copies().map_or_else(|| Ok(Vec::new()), PresentSettings::in_dir)?;
+    let present = match out {
+        // Before the first generation, settings in the directory are those of another store.
+        _ if earlier.is_none() => Vec::new(),
+        Some(out) => {
+            let in_out = PresentSettings::in_dir(&out.dir)?;
+            [in_out, in_copies, in_store].into_iter().find(|found| !found.is_empty()).unwrap_or_default()
+        }
+        // The server reads the settings next to the copies, and needs none in the store.
+        None if in_store.is_empty() && earlier.copies().is_some() && !is_asked(wish, credentials, earlier) => {
+            return Ok(Vec::new());
+        }
+        None if in_store.is_empty() => in_copies,
+        None => in_store,
+    };
+    let forms: Vec<SettingsForm> = match (wish.forms.as_slice(), present.as_slice()) {
+        ([], []) => vec![SettingsForm::EnvFile],
+        ([], present) => present.iter().map(|file| file.form).collect(),
+        (forms, _) => forms.to_vec(),
+    };
+    let file = |form: SettingsForm| {
+        let before = present.iter().find(|file| file.form == form).or(present.first());
+        let services = match (wish.services.as_slice(), before) {
+            ([], Some(before)) if !before.services.is_empty() => before.services.clone(),
+            ([], _) => vec![Service::Mqtt],
+            (services, _) => services.to_vec(),
+        };
+        let kept = before.and_then(|before| before.credentials).filter(|_| !credentials.is_explicit());
+        SettingsFile {
+            form,
+            services,
+            credentials: kept.unwrap_or(credentials.value),
+            keystore: before.and_then(|before| before.keystore),
+        }
+    };
+    Ok(forms.into_iter().map(file).collect())
+}
+
+/// Whether the keystore that settings name already is still written.
+fn keeps_keystore(asked: &Setting<Vec<ServerFormat>>, store_dir: &Path, prefix: &str, format: KeystoreFormat) -> bool {
+    let (wanted, suffix) = match format {
+        KeystoreFormat::Pkcs12 => (ServerFormat::P12, "p12"),
+        KeystoreFormat::Jks => (ServerFormat::Jks, "jks"),
+    };
+    if asked.is_explicit() {
+        return asked.value.contains(&wanted);
+    }
+    store_dir.join(format!("{prefix}.{suffix}")).exists()
 }
 
 /// The keystore that the settings name: PKCS#12 before JKS.

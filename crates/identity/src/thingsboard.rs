@@ -54,6 +54,9 @@ pub enum SettingsForm {
 }
 
 impl SettingsForm {
+    /// All forms.
+    pub const ALL: [SettingsForm; 3] = [SettingsForm::EnvFile, SettingsForm::Compose, SettingsForm::Kubernetes];
+
     /// The name of the file.
     pub const fn file_name(self) -> &'static str {
         match self {

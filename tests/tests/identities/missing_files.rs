@@ -275,7 +275,8 @@ fn refused(sandbox: &Sandbox, args: &[&str], variable: Option<(&str, &str)>, wor
     before.is_unchanged(&Snapshot::of(sandbox.path()), &outcome);
     // As a new generation it is made, unless keys of the old one would be left that belong to nothing.
     let copy = sandbox.copy();
-    let tool = copy.tbpki([args, &["--force"]].concat());
+    // Named, because the ledger has the directory of the sandbox that was copied.
+    let tool = copy.tbpki([args, &["--force", "--out", "out"]].concat());
     let forced = match variable {
         Some((name, value)) => tool.env(name, value).run(),
         None => tool.run(),

@@ -191,7 +191,7 @@ fn a_device_keeps_its_issuer_algorithm_lifetime_and_names() {
     assert_eq!(result(&sandbox, &client)["done"], "unchanged");
     // A person can change each of them.
     let own_ca = [&client[..], &["--default-ca"]].concat();
-    sandbox.fails(&own_ca, 1, "TBPKI-0095").prints("issuer: ");
+    sandbox.fails(&own_ca, 1, "TBPKI-0095").prints("issuer: \"self\" before, \"devices-issuing\" now");
     let changed = result(&sandbox, &[&own_ca[..], &["--force", "--alg", "ec-p256"]].concat());
     assert_eq!(changed["certificate"]["issuer"], "CN=tbpki devices issuing CA");
     assert_eq!(changed["certificate"]["algorithm"], "ec-p256");
@@ -212,9 +212,13 @@ fn a_new_generation_goes_to_the_directory_of_the_one_before() {
     assert_eq!(sandbox.read("out/key.pem"), sandbox.read("pki/devices/pump-1/key.pem"));
     // What is there now is not of this store any more, and is left alone.
     sandbox.write("out/chain.pem", sandbox.read("pki/ca/devices-root/cert.pem"));
-    let theirs = Snapshot::of(&sandbox.join("out"));
-    let outcome = sandbox.ok([&client[..], &["--force"]].concat());
-    theirs.is_unchanged(&Snapshot::of(&sandbox.join("out")), &outcome);
+    let before = state(&sandbox);
+    let outcome = sandbox.fails([&client[..], &["--force"]].concat(), 1, "TBPKI-0082").prints("out/chain.pem");
+    before.is_unchanged(&state(&sandbox), &outcome);
+    // The directory is still that of the device.
+    fs::remove_file(sandbox.join("out/chain.pem")).unwrap();
+    sandbox.ok([&client[..], &["--force"]].concat());
+    assert_eq!(sandbox.read("out/key.pem"), sandbox.read("pki/devices/pump-1/key.pem"));
 }
 
 /// The serial numbers of kept files, `FILE.SERIAL`, in a directory.

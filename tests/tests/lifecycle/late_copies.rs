@@ -86,3 +86,39 @@ fn a_device_gets_its_copies_later_and_another_directory_can_take_the_place_of_a_
     sandbox.tbpki(["renew", "--all", "--due"]).run().ends(4).prints("TBPKI-0082");
     assert_eq!(sandbox.read("other/cert.pem"), foreign);
 }
+
+#[test]
+fn a_generation_that_is_due_when_its_files_are_delivered_is_renewed_at_once() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["server", "--name", "tb.example", "--only-given-names", "--days", "20", "--out", "conf"]);
+    away(&sandbox, true);
+    sandbox.ok(["server", "--force"]).prints("TBPKI-0379");
+    let second = leaf(&sandbox, "pki/servers/tb.example/mqttserver.pem");
+    age(&sandbox.join(LEDGER), "tb.example", 15);
+    away(&sandbox, false);
+    let report = json(&sandbox.ok(["renew", "--server", "--due", "--json"]));
+    assert_eq!(report["copied"].as_array().unwrap().len(), 1, "{report}");
+    assert_eq!(report["renewed"].as_array().unwrap().len(), 1, "{report}");
+    let third = leaf(&sandbox, "conf/mqttserver.pem");
+    assert_ne!(third, second);
+    assert_eq!(third, leaf(&sandbox, "pki/servers/tb.example/mqttserver.pem"));
+    assert_eq!(sandbox.tbpki(["needs-renewal", "--server"]).run().status, 1);
+}
+
+#[test]
+fn old_files_that_were_copied_back_are_no_renewal() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["server", "--name", "tb.example", "--only-given-names", "--days", "20", "--out", "conf"]);
+    let saved = sandbox.copy();
+    sandbox.ok(["server", "--force"]);
+    for file in ["mqttserver.pem", "mqttserver_key.pem", "mqttserver.p12"] {
+        sandbox.write(format!("conf/{file}"), saved.read(format!("conf/{file}")));
+    }
+    age(&sandbox.join(LEDGER), "tb.example", 15);
+    let second = leaf(&sandbox, "pki/servers/tb.example/mqttserver.pem");
+    let report = json(&sandbox.ok(["renew", "--server", "--due", "--json"]));
+    assert_eq!(report["renewed"].as_array().unwrap().len(), 1, "{report}");
+    assert_eq!(report["renewed"][0]["done"], "issued");
+    assert_ne!(leaf(&sandbox, "conf/mqttserver.pem"), second);
+    assert_eq!(leaf(&sandbox, "conf/mqttserver.pem"), leaf(&sandbox, "pki/servers/tb.example/mqttserver.pem"));
+}

@@ -11,7 +11,7 @@ use super::base::Base;
 use super::journal::moves::{self, Moves};
 use super::journal::{JOURNAL, Journal};
 use super::name::Name;
-use super::owner::FileOwner;
+use super::owner::{FileOwner, change};
 use super::plan::{MovePlan, PlannedFile};
 use super::set::{FileSet, WrittenFile};
 use super::staging::{self, StagingDir};
@@ -132,12 +132,23 @@ impl<'a> StagedFiles<'a> {
                 self.plan = plan;
             }
         }
-        let Some(staging) = self.staging else { return Ok(self.plan.report) };
+        let Some(staging) = self.staging else {
+            self.plan.give(&self.base)?;
+            return Ok(self.plan.report);
+        };
+        if !self.plan.is_one_new_directory() {
+            // Before the moves, which cannot be undone if the system refuses another owner.
+            change::give_files(&self.base, &self.plan.given, self.plan.asked)?;
+        }
+        let (base, gives_directory, asked) = (self.base.clone(), self.plan.gives_directory, self.plan.asked);
         let journal = Journal::new(self.plan.moves, hashes(&self.plan.files));
         if journal.is_one_step() {
             move_at_once(&self.base, &staging, &journal)?;
         } else {
             move_journaled(&self.base, staging, &journal)?;
+        }
+        if gives_directory {
+            staging::give(&base.fd, asked, &base.path)?;
         }
         Ok(self.plan.report)
     }

@@ -1,5 +1,6 @@
 //! To whom files are given.
 
+pub(super) mod change;
 pub(super) mod trust;
 
 use std::io;

@@ -6,7 +6,7 @@ use rustix::io::Errno;
 use super::base::Base;
 use super::journal::{Journal, Move};
 use super::name::Name;
-use super::owner::FileOwner;
+use super::owner::{FileOwner, change};
 use super::set::{FileSet, NewFile, WriteOutcome, WrittenFile};
 use super::staging::Attributes;
 use super::{fault, staging};
@@ -23,6 +23,10 @@ pub(super) struct MovePlan<'a> {
     pub(super) owner: FileOwner,
     /// The owner that was asked for; files that replace an older version of themselves keep theirs otherwise.
     pub(super) asked: FileOwner,
+    /// The files that stay as they are, and get the owner that was asked for.
+    pub(super) given: Vec<Name>,
+    /// Whether the directory gets that owner, too.
+    pub(super) gives_directory: bool,
     pub(super) report: Vec<WrittenFile>,
 }
 
@@ -40,7 +44,7 @@ pub(super) struct PlannedFile<'a> {
 /// The present content of a file's place.
 enum Found {
     Nothing,
-    Same,
+    Same(Box<sys::Stat>),
     Other,
 }
 
@@ -53,6 +57,8 @@ impl<'a> MovePlan<'a> {
             files: Vec::new(),
             owner: set.ownership.resolve(base)?,
             asked: set.ownership.asked()?,
+            given: Vec::new(),
+            gives_directory: false,
             report: Vec::new(),
         };
         // All obstacles are collected, so that the user can move all files away at once.
@@ -64,7 +70,11 @@ impl<'a> MovePlan<'a> {
             let found = if plan.new_dir_of(&target).is_some() { Found::Nothing } else { find(base, &target, new)? };
             let outcome = match (found, new.old_suffix.as_ref().or(set.old_suffix.as_ref())) {
                 // Before any suffix is looked at: the same command run twice must not make a second backup.
-                (Found::Same, _) => WriteOutcome::Unchanged,
+                (Found::Same(stat), _) if change::differs(&stat, plan.asked) => {
+                    plan.given.push(target.clone());
+                    WriteOutcome::Given
+                }
+                (Found::Same(_), _) => WriteOutcome::Unchanged,
                 (Found::Nothing, _) => {
                     plan.put(base, new, &target, None)?;
                     WriteOutcome::Written
@@ -83,6 +93,11 @@ impl<'a> MovePlan<'a> {
             plan.report.push(WrittenFile { path: base.path_of(target.as_str()), outcome });
         }
         if in_the_way.is_empty() {
+            if outer.is_none() {
+                let own = set.files.iter().map(|file| file.name.as_str());
+                let names: Vec<&str> = own.chain(set.related.iter().map(String::as_str)).collect();
+                plan.gives_directory = change::takes_directory(base, plan.asked, &names)?;
+            }
             return Ok(plan);
         }
         let (what, fix) = match in_the_way.as_slice() {
@@ -114,6 +129,16 @@ impl<'a> MovePlan<'a> {
             base.writable("")?;
         }
         self.moves.iter().try_for_each(|step| base.writable(step.to.dir()))
+    }
+
+    /// Gives what stays as it is to the owner that was asked for.
+    pub(super) fn give(&self, base: &Base) -> Result<()> {
+        change::give_files(base, &self.given, self.asked)?;
+        // Last: afterwards this process may not be allowed to open the files.
+        match self.gives_directory {
+            true => staging::give(&base.fd, self.asked, &base.path),
+            false => Ok(()),
+        }
     }
 
     /// Adds a file to the move that brings its place into being: its own, or that of the outermost directory
@@ -188,7 +213,11 @@ fn find(base: &Base, target: &Name, new: &NewFile) -> Result<Found> {
     };
     // Compared by size first: most files that differ have another size.
     let found = staging::contents(&fd, new.bytes.len()).map_err(|errno| fault::reading(&path, errno))?;
-    Ok(if found.is_some_and(|found| *found == *new.bytes) { Found::Same } else { Found::Other })
+    if found.is_none_or(|found| *found != *new.bytes) {
+        return Ok(Found::Other);
+    }
+    let stat = sys::fstat(&fd).map_err(|errno| fault::reading(&path, errno))?;
+    Ok(Found::Same(Box::new(stat)))
 }
 
 /// A name next to `target` for the file that is replaced there.

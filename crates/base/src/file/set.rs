@@ -17,12 +17,14 @@ use crate::random;
 ///
 /// The directory may be missing as long as its parent exists; it is made with mode 0700, and so are
 /// directories inside it that the files' names mention. A file that is there already with the same contents
-/// counts as done, and its mode and owner are left to the user who set them.
+/// counts as done, and its mode and owner are left to the user who set them, unless [`owned_by`](FileSet::owned_by)
+/// names another owner.
 pub struct FileSet {
     dir: PathBuf,
     pub(super) files: Vec<NewFile>,
     pub(super) old_suffix: Option<String>,
     pub(super) ownership: Ownership,
+    pub(super) related: Vec<String>,
 }
 
 /// A file to be written.
@@ -50,6 +52,8 @@ pub enum WriteOutcome {
     Written,
     /// It was there with the same contents.
     Unchanged,
+    /// It was there with the same contents, and has the owner now that was asked for.
+    Given,
     /// It was there with other contents, which are kept under this name.
     Replaced(PathBuf),
 }
@@ -57,7 +61,13 @@ pub enum WriteOutcome {
 impl FileSet {
     /// An empty set for a directory.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into(), files: Vec::new(), old_suffix: None, ownership: Ownership::default() }
+        Self {
+            dir: dir.into(),
+            files: Vec::new(),
+            old_suffix: None,
+            ownership: Ownership::default(),
+            related: Vec::new(),
+        }
     }
 
     /// Adds a file. `name` is relative to the directory of the set and may hold slashes. Where files cannot
@@ -134,6 +144,14 @@ impl FileSet {
     #[must_use]
     pub fn owned_by(mut self, ownership: Ownership) -> Self {
         self.ownership = ownership;
+        self
+    }
+
+    /// Names files that can be in the directory because earlier commands have written them with files of this set. A
+    /// directory with other files stays with its owner.
+    #[must_use]
+    pub fn related(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.related.extend(names.into_iter().map(Into::into));
         self
     }
 

@@ -189,7 +189,7 @@ impl<'a> Files<'a> {
             .into_iter()
             .filter_map(|file| match file.outcome {
                 WriteOutcome::Replaced(kept) => Some(kept),
-                WriteOutcome::Written | WriteOutcome::Unchanged => None,
+                WriteOutcome::Written | WriteOutcome::Unchanged | WriteOutcome::Given => None,
             })
             .collect())
     }

@@ -6,6 +6,7 @@ mod status;
 mod swap;
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 
 use base::text::quote;
 use base::{Code, Error, Result};
@@ -13,6 +14,7 @@ use identity::lifecycle::hook::Hook;
 use identity::lifecycle::renew::{
     Installed, PendingFiles, RenewRequest, RenewalRule, prune, renew, settle_interrupted,
 };
+use identity::report::{IdentityOutcome, IdentityReport};
 use ledger::{Entry, Filter, Key, Kind, RenewalStep, RevokedCas, Role, State, View};
 use pki::device_name::DeviceName;
 use store::file_names::TOKEN;
@@ -166,6 +168,8 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
 struct Begun {
     /// Those that this run has settled.
     complete: Vec<Key>,
+    /// Those whose files this run has brought to their places.
+    delivered: Vec<Key>,
     /// Those whose files this run could not bring to their places.
     not_installed: Vec<Key>,
     /// Those with a step that is not done.
@@ -207,12 +211,16 @@ fn make(
     // Another generation without a rule would not reach the missing directory either.
     let waits_for_files = wish.due.is_none() && begun.not_installed.contains(&entry.key);
     let waits_for_hook = begun.hooks.contains(&entry.key);
-    if begun.complete.contains(&entry.key) || waits_for_files || waits_for_hook || !is_due(entry) {
+    // Files that were delivered late are those of a generation that can be due itself by now.
+    let is_delivered = wish.due.is_none() && begun.delivered.contains(&entry.key);
+    if begun.complete.contains(&entry.key) || is_delivered || waits_for_files || waits_for_hook || !is_due(entry) {
         report.not_due += 1;
         return Ok(());
     }
     if let Some(pending) = &pending {
-        let is_begun = begun.complete.contains(&pending.key) || begun.open.contains(&pending.key);
+        let is_begun = begun.complete.contains(&pending.key)
+            || begun.delivered.contains(&pending.key)
+            || begun.open.contains(&pending.key);
         // A timer that comes again before the device was reflashed makes no further generation, and `--register` uses the
         // one that is there. A renewal that keeps the key would be the same again.
         let is_enough = wish.register.is_some()
@@ -224,8 +232,18 @@ fn make(
     }
     let how =
         RenewRequest { pending: waits_for_platform, hook: wish.after.is_some() && !waits_for_platform, ..wish.how };
-    let renewed = renew(workspace, entry, how)?;
-    report.renewed.push(renewed);
+    let mut renewed = renew(workspace, entry, how)?;
+    if !is_renewal(&renewed) {
+        // What an interrupted command had issued is delivered by this, and nothing was issued. It is due all the same.
+        report.copied.extend(entry.copies.as_ref().map(PathBuf::from));
+        if wish.due.is_none() {
+            return Ok(());
+        }
+        renewed = renew(workspace, entry, how)?;
+    }
+    if is_renewal(&renewed) {
+        report.renewed.push(renewed);
+    }
     if !waits_for_platform && !wish.how.dry_run {
         let view = workspace.view()?;
         if let Some(current) = view.current(kind, name)? {
@@ -233,6 +251,11 @@ fn make(
         }
     }
     Ok(())
+}
+
+/// Whether a certificate was issued, or would be in a dry run.
+fn is_renewal(report: &IdentityReport) -> bool {
+    matches!(report.done, IdentityOutcome::Issued | IdentityOutcome::Planned)
 }
 
 /// Whether a renewal with the same key would be the pending one again.
@@ -388,7 +411,8 @@ fn settle(workspace: &Workspace<'_>, wish: &RenewManyRequest, report: &mut Renew
     }
     let mut store = workspace.open_store("renew")?;
     let mut not_installed = Vec::new();
-    let mut complete: Vec<Key> = unfinished
+    let mut delivered = Vec::new();
+    let complete: Vec<Key> = unfinished
         .iter()
         .filter_map(|entry| settle_interrupted(&mut store, entry).transpose())
         .collect::<Result<_>>()?;
@@ -402,7 +426,7 @@ fn settle(workspace: &Workspace<'_>, wish: &RenewManyRequest, report: &mut Renew
                     Installed::Nothing if entry.key.kind == Kind::Server => {}
                     Installed::Renewal | Installed::Nothing => report.registered.push(entry.key.name.clone()),
                 }
-                complete.push(open.key);
+                delivered.push(open.key);
             }
             Err(error) => {
                 report.left.push(NotRenewed::of(entry.key.kind, &entry.key.name, error));
@@ -410,7 +434,7 @@ fn settle(workspace: &Workspace<'_>, wish: &RenewManyRequest, report: &mut Renew
             }
         }
     }
-    Ok(Begun { complete, not_installed, ..Begun::default() })
+    Ok(Begun { complete, delivered, not_installed, ..Begun::default() })
 }
 
 /// The identities that are meant, and how many are skipped because they were revoked.

@@ -24,28 +24,59 @@ const SEAL: &str = "# As tbpki wrote it, the SHA-256 of the lines above is ";
 /// Which settings are written, and for what.
 #[derive(Debug)]
 pub(crate) struct ServerSettings<'a> {
-    pub(crate) services: &'a [Service],
-    pub(crate) forms: &'a [SettingsForm],
-    /// The credentials that the active lines name.
-    pub(crate) credentials: Credentials,
+    pub(crate) files: Vec<SettingsFile>,
+    /// True if the command asks for settings. Without it, a file that a user has edited stays as it is.
+    pub(crate) is_asked: bool,
     /// The host that clients connect to.
     pub(crate) host: &'a str,
     /// The port that devices connect to.
     pub(crate) mqtt_port: u16,
     /// The name before `.pem` and other suffixes.
     pub(crate) prefix: &'a str,
-    /// The format of the keystore that the lines name, where there is one.
-    pub(crate) keystore: Option<KeystoreFormat>,
     /// True if key and chain are in one PEM file.
     pub(crate) single_file: bool,
     /// The directory of the files on ThingsBoard's machine; `None` where they are written to it.
     pub(crate) directory: Option<&'a Path>,
 }
 
+/// A file with settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SettingsFile {
+    pub(crate) form: SettingsForm,
+    pub(crate) services: Vec<Service>,
+    /// The credentials that the active lines name.
+    pub(crate) credentials: Credentials,
+    /// The format of the keystore that the lines name, where there is one.
+    pub(crate) keystore: Option<KeystoreFormat>,
+}
+
+/// The present file in the place of one with settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SettingsState {
+    /// There is none.
+    Missing,
+    /// It is as tbpki wrote it: it follows from flags and can be written again.
+    Untouched,
+    /// It belongs to the user who has edited it.
+    Edited,
+}
+
 impl ServerSettings<'_> {
-    /// The names of the files.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.forms.iter().map(|form| form.file_name())
+    /// The names of the files that are written to a directory, with what is in their places.
+    ///
+    /// # Errors
+    /// [`Code::TargetExists`] if a user has edited a file that is asked for.
+    pub(crate) fn names(&self, dir: &Path) -> Result<Vec<(&'static str, SettingsState)>> {
+        let mut names = Vec::new();
+        for file in &self.files {
+            let name = file.form.file_name();
+            match state(&dir.join(name))? {
+                SettingsState::Edited if self.is_asked => return Err(edited(&dir.join(name))),
+                SettingsState::Edited => {}
+                state => names.push((name, state)),
+            }
+        }
+        Ok(names)
     }
 
     /// Fails if the path of the directory cannot be written into the settings.
@@ -56,28 +87,34 @@ impl ServerSettings<'_> {
         let dir = self.directory_for(dir)?;
         // A path that is not UTF-8 would be written with other characters, and lead nowhere.
         let is_plain = dir.to_str().is_some_and(|dir| !dir.chars().any(is_deceptive));
-        if is_plain || self.forms.is_empty() { Ok(()) } else { Err(refused("the path of the directory").at(dir)) }
+        if is_plain || self.files.is_empty() { Ok(()) } else { Err(refused("the path of the directory").at(dir)) }
     }
 
-    /// The files for a directory that will hold `files`.
+    /// The files for a directory that will hold `files`, each with what is in its place.
+    ///
+    /// # Errors
+    /// Those of [`names`](Self::names), and [`Code::SettingsCharacter`].
     pub(crate) fn write(
         &self,
         dir: &Path,
         files: &[&OutputFile],
         keystore: Option<&KeystorePlan>,
-    ) -> Result<Vec<OutputFile>> {
-        let settings = self.settings(dir, keystore)?;
+    ) -> Result<Vec<(OutputFile, SettingsState)>> {
+        let names = self.names(dir)?;
         self.check_directory(dir)?;
-        check_values(&settings)?;
-        let write = |form: &SettingsForm| {
-            let text = match form {
+        let mut written = Vec::new();
+        for (name, state) in names {
+            let Some(file) = self.files.iter().find(|file| file.form.file_name() == name) else { continue };
+            let settings = self.settings(file, dir, keystore)?;
+            check_values(&settings)?;
+            let text = match file.form {
                 SettingsForm::EnvFile => env_file(&settings),
                 SettingsForm::Compose => compose(&settings, &self.directory_for(dir)?),
                 SettingsForm::Kubernetes => kubernetes(&settings, &mounted(files, &settings)),
             };
-            Ok(OutputFile::private(form.file_name(), into_bytes(sealed(text))))
-        };
-        self.forms.iter().map(write).collect()
+            written.push((OutputFile::private(name, into_bytes(sealed(text))), state));
+        }
+        Ok(written)
     }
 
     /// The directory that the settings name, for files that are written to `dir`.
@@ -85,16 +122,21 @@ impl ServerSettings<'_> {
         self.directory.map_or_else(|| absolute(dir), |directory| Ok(directory.to_owned()))
     }
 
-    fn settings(&self, dir: &Path, keystore: Option<&KeystorePlan>) -> Result<ThingsBoardSettings> {
+    fn settings(
+        &self,
+        file: &SettingsFile,
+        dir: &Path,
+        keystore: Option<&KeystorePlan>,
+    ) -> Result<ThingsBoardSettings> {
         let prefix = self.prefix;
         Ok(ThingsBoardSettings {
-            services: self.services.to_vec(),
-            active: match self.credentials {
+            services: file.services.clone(),
+            active: match file.credentials {
                 Credentials::Keystore => ActiveCredentials::Keystore,
                 Credentials::Pem => ActiveCredentials::Pem,
             },
             host: self.host.to_owned(),
-            keystore: keystore.zip(self.keystore).map(|(plan, format)| {
+            keystore: keystore.zip(file.keystore).map(|(plan, format)| {
                 let (passwords, _) = effective_passwords(format, &plan.passwords);
                 KeystoreSettings {
                     kind: match format {
@@ -135,8 +177,15 @@ fn refused(what: &str) -> Error {
         .fix("use a path and values without such characters")
 }
 
+fn edited(path: &Path) -> Error {
+    Code::TargetExists
+        .error("a user has edited the settings, and tbpki does not replace them")
+        .at(path)
+        .fix("move the file away, run the same command again, and take your lines over into the new file")
+}
+
 /// Adds the line by which [`is_untouched`] detects that a user has edited the file.
-fn sealed(mut text: Zeroizing<String>) -> Zeroizing<String> {
+pub(crate) fn sealed(mut text: Zeroizing<String>) -> Zeroizing<String> {
     let seal = digest::hex(&digest::sha256(text.as_bytes()));
     text.push_str(SEAL);
     text.push_str(&seal);
@@ -144,14 +193,27 @@ fn sealed(mut text: Zeroizing<String>) -> Zeroizing<String> {
     text
 }
 
-/// Whether the file is there and is as tbpki wrote it: then it follows from flags and can be written again. A file that
-/// a user has edited belongs to that user.
-pub(crate) fn is_untouched(path: &Path) -> Result<bool> {
-    let Some(bytes) = file::read_optional(path, FILE_LIMIT)? else { return Ok(false) };
+/// A sealed text whose lines have changed, with the seal that it needs now; `None` if it has no seal.
+pub(crate) fn resealed(text: &str) -> Option<Zeroizing<String>> {
+    let (above, _) = text.rsplit_once(SEAL)?;
+    Some(sealed(Zeroizing::new(above.to_owned())))
+}
+
+/// What is in the place of a settings file.
+fn state(path: &Path) -> Result<SettingsState> {
+    let Some(bytes) = file::read_optional(path, FILE_LIMIT)? else { return Ok(SettingsState::Missing) };
     // tbpki writes UTF-8 only, so another encoding is the work of an editor.
-    let Ok(text) = std::str::from_utf8(&bytes) else { return Ok(false) };
-    let Some((above, seal)) = text.rsplit_once(SEAL) else { return Ok(false) };
-    Ok(seal.trim_end() == digest::hex(&digest::sha256(above.as_bytes())))
+    let Ok(text) = std::str::from_utf8(&bytes) else { return Ok(SettingsState::Edited) };
+    let Some((above, seal)) = text.rsplit_once(SEAL) else { return Ok(SettingsState::Edited) };
+    Ok(match seal.trim_end() == digest::hex(&digest::sha256(above.as_bytes())) {
+        true => SettingsState::Untouched,
+        false => SettingsState::Edited,
+    })
+}
+
+/// Whether the file is there and is as tbpki wrote it.
+pub(crate) fn is_untouched(path: &Path) -> Result<bool> {
+    Ok(state(path)? == SettingsState::Untouched)
 }
 
 fn absolute(dir: &Path) -> Result<PathBuf> {

@@ -12,7 +12,7 @@ mod rule;
 
 use base::file;
 use base::text::quote;
-use base::{Code, Error, Finding, Result, Severity};
+use base::{Code, Error, Result};
 use config::{Days, Origin, Setting};
 use ledger::{Entry, Key, Kind, Parameters};
 use pki::issuer::KeySource;
@@ -30,12 +30,14 @@ use crate::issuance::{Issuance, settle};
 use crate::issue_request::{IssueRequest, IssueTarget, KeystoreRequest, TrustedEntries, fingerprint_of};
 use crate::parameters::RequestedParameters;
 use crate::report::{FileReport, IdentityOutcome, IdentityReport};
+use crate::request::earlier::check_copies;
 
 pub use crate::request::earlier::is_of_others;
 pub use fetched::{earlier_copies, is_fetched, with_holder};
 pub use outdated::{outdated, remove_outdated};
 pub use pending::{Installed, PendingFiles, install};
 pub use prune::prune;
+pub use recorded::copied_chain;
 use recorded::{RecordedRequest, chain_file, copies, first_job, recorded};
 pub use rule::{RenewalRule, due_from};
 
@@ -102,11 +104,6 @@ pub fn renew(workspace: &mut Workspace<'_>, entry: &Entry, request: RenewRequest
                     _ => "brokers that verify chains must trust this CA before the device uses the renewal",
                 }),
         );
-    }
-    if let Some(dir) = late_copies::missing(entry).filter(|_| !request.pending) {
-        report
-            .findings
-            .push(Finding { severity: Severity::Warning, ..late_copies::error(&entry.key, dir).into_finding() });
     }
     // Each attempt at a pending renewal would otherwise leave the files of the attempt before it.
     if request.pending && !request.dry_run {
@@ -386,6 +383,12 @@ fn carry_out(
         Some(ca) => ca.name(),
         None => entry.issuer.clone(),
     };
+    // A program reads the copies, and it must not meet a generation that the platform does not accept yet.
+    let out = if pending { None } else { copies(entry) };
+    if let (Some(out), Errand::Renew(_)) = (&out, &errand) {
+        let history = workspace.view()?.history(*kind, name)?;
+        check_copies(&history, name, &out.dir.join(chain_file(*kind, &same.asked)))?;
+    }
     let plan = IssueRequest {
         profile: if *kind == Kind::Server { Profile::Server } else { Profile::Device },
         subject: same.subject.clone(),
@@ -394,8 +397,7 @@ fn carry_out(
         key,
         ca: same.ca.clone(),
         keystore,
-        // A program reads the copies, and it must not meet a generation that the platform does not accept yet.
-        out: if pending { None } else { copies(entry) },
+        out,
         missing_out: late_copies::missing(entry).filter(|_| !pending).map(str::to_owned),
         // Settings name files and not generations. A renewal keeps the names, so the user's edits can stay.
         settings: None,

@@ -447,6 +447,7 @@ fn replace(path: &Path, pem: Vec<u8>) -> Result<FileReport> {
         done = match one.outcome {
             WriteOutcome::Written => FileOutcome::Written,
             WriteOutcome::Unchanged => FileOutcome::Unchanged,
+            WriteOutcome::Given => FileOutcome::Given,
             WriteOutcome::Replaced(kept) => {
                 if let Some(kept) = kept.file_name().and_then(|kept| kept.to_str()) {
                     file::remove(parent, kept)?;

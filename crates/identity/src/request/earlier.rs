@@ -22,6 +22,17 @@ pub(crate) struct Earlier {
     asked: RequestBefore,
     /// Whether the holder has fetched the generation over the network.
     is_fetched: bool,
+    /// All generations, if the last one has copies.
+    history: Vec<Entry>,
+}
+
+/// Where the copies of a generation go.
+#[derive(Debug, Default)]
+pub(crate) struct CopyPlan {
+    /// The directory that gets them now.
+    pub(crate) out: Option<CopyDestination>,
+    /// The recorded directory that is not there: the generation waits for it with an open step.
+    pub(crate) missing: Option<String>,
 }
 
 /// The parameters that the ledger has, as far as they are kept.
@@ -32,6 +43,8 @@ struct RequestBefore {
     days: u32,
     subject: String,
     csr: Option<String>,
+    single_file: bool,
+    include_root: bool,
 }
 
 /// The signing request that the present certificate was issued for.
@@ -101,7 +114,29 @@ impl Earlier {
             Code::LedgerUnreadable.error("the parameters of an identity are damaged").caused_by(error).item(name)
         })?;
         let is_fetched = view.enrolled(&entry.key)?.is_some();
-        Ok(Self { entry: Some(entry), asked, is_fetched })
+        // Most identities have no copies, and their history would be read for nothing.
+        let history = if entry.copies.is_some() { view.history(kind, name)? } else { Vec::new() };
+        Ok(Self { entry: Some(entry), asked, is_fetched, history })
+    }
+
+    /// True if the name had no certificate before.
+    pub(crate) fn is_none(&self) -> bool {
+        self.entry.is_none()
+    }
+
+    /// The directory that got copies of the earlier generation.
+    pub(crate) fn copies(&self) -> Option<&Path> {
+        self.entry.as_ref()?.copies.as_deref().map(Path::new)
+    }
+
+    /// Whether key and chain are in one PEM file.
+    pub(crate) fn single_file(&self, asked: &Setting<bool>) -> bool {
+        if asked.is_explicit() || self.entry.is_none() { asked.value } else { self.asked.single_file }
+    }
+
+    /// Whether the server sent its root.
+    pub(crate) fn includes_root(&self) -> bool {
+        self.asked.include_root
     }
 
     /// The CA that signs, or `None` for a self-signed leaf: the one that is asked for, then the earlier one, then `default`.
@@ -188,13 +223,55 @@ impl Earlier {
 
     /// The directory that gets copies: the one that is asked for, else, for a new generation, the one that has the copies
     /// of the earlier one. `chain_file` is the file with the chain there.
-    pub(crate) fn destination(&self, request: &IdentityRequest, chain_file: &str) -> Option<CopyDestination> {
-        if request.out.is_some() || !request.force {
-            return destination(request.out.clone(), &request.ownership);
+    ///
+    /// # Errors
+    /// [`Code::TargetExists`] if the recorded directory has a certificate of another program, or one of this name that the
+    /// ledger does not know.
+    pub(crate) fn destination(&self, request: &IdentityRequest, chain_file: &str) -> Result<CopyPlan> {
+        if request.out.is_some() {
+            return Ok(CopyPlan { out: destination(request.out.clone(), &request.ownership), missing: None });
         }
-        let dir = Path::new(self.entry.as_ref()?.copies.as_ref()?);
-        // Another program may have put its own files there since.
-        self.leaf_in(&dir.join(chain_file))?;
-        destination(Some(dir.to_owned()), &request.ownership)
+        // The present generation keeps the directory in its own row. Every other generation would lose it.
+        let replaced = self.entry.as_ref().filter(|entry| request.force || !entry.is_current());
+        let Some(entry) = replaced else { return Ok(CopyPlan::default()) };
+        let Some(recorded) = &entry.copies else { return Ok(CopyPlan::default()) };
+        let dir = Path::new(recorded);
+        if !dir.is_dir() {
+            return Ok(CopyPlan { out: None, missing: Some(recorded.clone()) });
+        }
+        check_copies(&self.history, &entry.key.name, &dir.join(chain_file))?;
+        Ok(CopyPlan { out: destination(Some(dir.to_owned()), &request.ownership), missing: None })
     }
+}
+
+/// Fails if another program may have put its own files into the directory with copies of an identity since: `chain_file` is
+/// there, and has none of the certificates in `history`.
+///
+/// # Errors
+/// [`Code::TargetExists`], and those of reading the file.
+pub(crate) fn check_copies(history: &[Entry], name: &str, chain_file: &Path) -> Result<()> {
+    let Some(bytes) = file::read_optional(chain_file, FILE_LIMIT)? else { return Ok(()) };
+    let found = PemBundle::parse(&bytes).ok().and_then(|bundle| bundle.certificates.into_iter().next());
+    if found.as_ref().is_some_and(|leaf| history.iter().any(|known| known.fingerprint == Some(leaf.fingerprint()))) {
+        return Ok(());
+    }
+    let is_of_this_name = found.and_then(|leaf| leaf.common_name()).as_deref() == Some(name);
+    let (why, fix) = if is_of_this_name {
+        (
+            "the certificate there has the name of this identity, and the ledger does not know it",
+            "run `tbpki store check`; if it lists the certificate, `tbpki store repair` takes it over; otherwise move the \
+             file away",
+        )
+    } else {
+        (
+            "the ledger has recorded the directory for the copies, and the certificate there is not of this identity",
+            "move the file away, or name another directory with --out",
+        )
+    };
+    Err(Code::TargetExists
+        .error("the directory for copies has another certificate")
+        .at(chain_file)
+        .item(name)
+        .because(why)
+        .fix(fix))
 }

@@ -38,11 +38,13 @@ pub struct ServerArgs {
     /// Include the root in the chain that the server sends
     #[arg(long, help_heading = "Certificate")]
     pub include_root: bool,
-    /// The services to write settings for (repeat or separate by commas)
-    #[arg(long, value_parser = service(), value_name = "SERVICE", value_delimiter = ',', default_value = "mqtt", help_heading = "ThingsBoard")]
+    /// The services to write settings for [default: those of the present settings, then mqtt] (repeat or separate by
+    /// commas)
+    #[arg(long, value_parser = service(), value_name = "SERVICE", value_delimiter = ',', help_heading = "ThingsBoard")]
     pub service: Vec<Service>,
-    /// The forms of the settings to write (repeat or separate by commas)
-    #[arg(long, value_parser = settings_form(), value_name = "FORM", value_delimiter = ',', default_value = "env", help_heading = "ThingsBoard")]
+    /// The forms of the settings to write [default: those of the present settings, then env] (repeat or separate by
+    /// commas)
+    #[arg(long, value_parser = settings_form(), value_name = "FORM", value_delimiter = ',', help_heading = "ThingsBoard")]
     pub environment: Vec<SettingsForm>,
     /// The owner of the files.
     #[command(flatten)]

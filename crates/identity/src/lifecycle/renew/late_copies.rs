@@ -5,32 +5,24 @@ use std::path::Path;
 
 use base::file::FileSet;
 use base::{Code, Error, Result};
-use ledger::{Entry, Key, Kind};
+use ledger::{Entry, Key};
+use pki::Certificate;
 use store::{Store, identity_dir};
 
 use super::pending::Installed;
-use super::recorded::{RecordedRequest, add_files, chain_file, copies, recorded};
+use super::recorded::{RecordedRequest, chain_file, copies, files_of, recorded};
+use crate::files::kubernetes_secret;
 use crate::issuance::first_in;
+use crate::lifecycle::missing_copies;
 
 /// The directory that must get copies of a generation and is not there.
 pub(super) fn missing(entry: &Entry) -> Option<&str> {
     entry.copies.as_deref().filter(|dir| !Path::new(dir).is_dir())
 }
 
-/// The error for a directory that must get copies and is not there.
+/// The error for such a directory.
 pub(super) fn error(key: &Key, dir: &str) -> Error {
-    let Key { kind, name, .. } = key;
-    let (verb, flag) = if *kind == Kind::Server { ("server", "name") } else { ("client", "device") };
-    Code::CopiesMissing
-        .error(format!("the {kind} {name:?} is renewed in the store only"))
-        .because("the directory that gets copies of its files is not there, so the program that reads them has the \
-                  earlier certificate")
-        .at(dir)
-        .item(name)
-        .fix(format!(
-            "run `tbpki renew --{kind} {name}` again when the directory is there; if another directory takes its place, \
-             run `tbpki {verb} --{flag} {name} --out DIR`"
-        ))
+    missing_copies::error(key.kind, &key.name, dir)
 }
 
 /// Brings the files of the present generation to the directory that was missing. Does nothing if they are there.
@@ -54,7 +46,9 @@ pub(super) fn deliver(store: &Store, entry: &Entry) -> Result<Installed> {
     if present.as_ref().is_some_and(|leaf| entry.fingerprint == Some(leaf.fingerprint())) {
         return Ok(Installed::Nothing);
     }
-    let mut set = FileSet::new(&out.dir).owned_by(out.ownership);
+    // Without the chain, the other files there are still those of an earlier generation.
+    let suffix = present.as_ref().map_or_else(|| "old".to_owned(), Certificate::serial_hex);
+    let mut set = FileSet::new(&out.dir).owned_by(out.ownership).replacing(&suffix);
     if let Some(leaf) = &present {
         let history = store.ledger.history(entry.key.kind, &entry.key.name)?;
         if !history.iter().any(|earlier| earlier.fingerprint == Some(leaf.fingerprint())) {
@@ -64,9 +58,15 @@ pub(super) fn deliver(store: &Store, entry: &Entry) -> Result<Installed> {
                 .item(&entry.key.name)
                 .fix("move it away, and run the same command again"));
         }
-        set = set.replacing(leaf.serial_hex());
     }
-    add_files(&mut set, &own, entry, &asked)?;
+    let files = files_of(&own, entry, &asked)?;
+    for file in &files {
+        set.add(&file.name, file.contents.clone(), file.mode)?;
+    }
+    // It has copies of the files.
+    if let Some(secret) = kubernetes_secret::with_files(&out.dir, &files.iter().collect::<Vec<_>>())? {
+        set.add_over(secret.name, secret.contents, secret.mode, suffix)?;
+    }
     set.commit()?;
     Ok(Installed::Copies(out.dir))
 }

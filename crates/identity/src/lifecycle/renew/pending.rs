@@ -11,7 +11,7 @@ use store::file_names::PENDING;
 use store::{Store, Workspace, identity_dir};
 
 use super::late_copies;
-use super::recorded::{RecordedRequest, add_files, chain_file, copies, recorded};
+use super::recorded::{RecordedRequest, chain_file, copies, files_of, recorded};
 use crate::issuance::first_in;
 
 /// The files of a pending generation, in the store.
@@ -116,7 +116,9 @@ fn set(target: &Path, from: &Path, entry: &Entry, suffix: &str) -> Result<FileSe
     let present = first_in(&target.join(chain_file(Kind::Device, &RecordedRequest::default()))).ok().flatten();
     let suffix = present.map_or_else(|| suffix.to_owned(), |leaf| leaf.serial_hex());
     let mut set = FileSet::new(target).replacing(suffix).owned_by(Ownership::default());
-    add_files(&mut set, from, entry, &recorded(entry)?)?;
+    for file in files_of(from, entry, &recorded(entry)?)? {
+        set.add(file.name, file.contents, file.mode)?;
+    }
     Ok(set)
 }
 

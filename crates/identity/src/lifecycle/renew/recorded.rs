@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use base::file::{self, FileSet, Ownership};
+use base::file::{self, Ownership};
 use base::{Code, Result};
 use ledger::{Entry, Kind, View};
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use store::file_names::{CHAIN, server_chain};
 
 use crate::delivery::CopyDestination;
 use crate::files::device::DeviceFiles;
+use crate::files::output::OutputFile;
 use crate::files::server::ServerFiles;
 use crate::files::table::FileTable;
 
@@ -62,6 +63,15 @@ pub(super) fn chain_file(kind: Kind, asked: &RecordedRequest) -> String {
     }
 }
 
+/// The file with the chain, leaf first, in the directory that got copies of a generation; none if none did.
+///
+/// # Errors
+/// [`Code::LedgerUnreadable`] if the parameters of the identity are damaged.
+pub fn copied_chain(entry: &Entry) -> Result<Option<PathBuf>> {
+    let Some(dir) = &entry.copies else { return Ok(None) };
+    Ok(Some(Path::new(dir).join(chain_file(entry.key.kind, &recorded(entry)?))))
+}
+
 /// The directory that got copies of the present generation, if it is a directory of this machine.
 pub(super) fn copies(entry: &Entry) -> Option<CopyDestination> {
     let dir = entry.copies.as_ref().map(PathBuf::from).filter(|dir| dir.is_dir())?;
@@ -72,14 +82,15 @@ pub(super) fn copies(entry: &Entry) -> Option<CopyDestination> {
     Some(CopyDestination { dir, ownership })
 }
 
-/// Adds the files of an identity in a directory to a set.
-pub(super) fn add_files(set: &mut FileSet, from: &Path, entry: &Entry, asked: &RecordedRequest) -> Result<()> {
+/// The files of an identity in a directory.
+pub(super) fn files_of(from: &Path, entry: &Entry, asked: &RecordedRequest) -> Result<Vec<OutputFile>> {
+    let mut files = Vec::new();
     for row in table(entry, asked).with_those_in(from).written() {
         if let Some(bytes) = file::read_optional(from.join(&row.name), FILE_LIMIT)? {
-            set.add(&row.name, bytes, row.mode())?;
+            files.push(OutputFile { name: row.name.clone(), contents: bytes, mode: row.mode() });
         }
     }
-    Ok(())
+    Ok(files)
 }
 
 /// The files that an identity can have.

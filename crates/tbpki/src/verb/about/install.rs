@@ -91,7 +91,7 @@ impl Install {
         let files = set.commit()?.into_iter().map(|written| InstalledFile {
             file: written.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             done: match written.outcome {
-                WriteOutcome::Unchanged => InstallDone::Unchanged,
+                WriteOutcome::Unchanged | WriteOutcome::Given => InstallDone::Unchanged,
                 WriteOutcome::Written | WriteOutcome::Replaced(_) => InstallDone::Written,
             },
         });

@@ -54,6 +54,7 @@ pub(crate) fn write_files(out: &mut dyn Write, files: &[identity::report::FileRe
         let done = match file.done {
             FileOutcome::Written => "written",
             FileOutcome::Unchanged => "unchanged",
+            FileOutcome::Given => "owner",
             FileOutcome::Replaced => "replaced",
             FileOutcome::Planned => "planned",
         };

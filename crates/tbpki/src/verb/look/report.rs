@@ -106,7 +106,7 @@ fn write_page(
     });
     report.kept = match written? {
         WriteOutcome::Replaced(kept) => Some(kept),
-        WriteOutcome::Written | WriteOutcome::Unchanged => None,
+        WriteOutcome::Written | WriteOutcome::Unchanged | WriteOutcome::Given => None,
     };
     report.file = Some(path.display().to_string());
     report.size = Some(page.len());

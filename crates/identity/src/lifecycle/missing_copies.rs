@@ -1,0 +1,26 @@
+//! The message about a directory that must get copies and is not there.
+
+use base::{Code, Error, Finding, Severity};
+use ledger::Kind;
+
+/// The error for a directory that must get copies of the files of a server or device and is not there.
+pub(crate) fn error(kind: Kind, name: &str, dir: &str) -> Error {
+    let (verb, flag) = if kind == Kind::Server { ("server", "name") } else { ("client", "device") };
+    Code::CopiesMissing
+        .error(format!("the {kind} {name:?} is renewed in the store only"))
+        .because(
+            "the directory that gets copies of its files is not there, so the program that reads them has the earlier \
+             certificate",
+        )
+        .at(dir)
+        .item(name)
+        .fix(format!(
+            "run `tbpki renew --{kind} {name}` again when the directory is there; if another directory takes its place, \
+             run `tbpki {verb} --{flag} {name} --out DIR`"
+        ))
+}
+
+/// The same as a warning: the new generation is in the store, and the rest can be done later.
+pub(crate) fn warning(kind: Kind, name: &str, dir: &str) -> Finding {
+    Finding { severity: Severity::Warning, ..error(kind, name, dir).into_finding() }
+}
