@@ -142,6 +142,11 @@ impl View {
         self.entries("WHERE state = 'intended' ORDER BY kind, name", &[])
     }
 
+    /// The current generations whose files were copied to a directory outside of the store.
+    pub fn with_copies(&self) -> Result<Vec<Entry>> {
+        self.entries("WHERE copies IS NOT NULL AND role = 'current' ORDER BY kind, name", &[])
+    }
+
     /// The certificates of this serial number: one, unless CAs that were imported number alike.
     pub fn by_serial(&self, serial: &SerialNumber) -> Result<Vec<Entry>> {
         self.entries("WHERE serial = ?1 ORDER BY issuer", values![serial.octets()])

@@ -306,3 +306,57 @@ fn passwords_that_may_be_spent_since_the_backup_are_withdrawn() {
     let made = sandbox.ok(["enroll", "password", "--device", "n"]);
     assert!(!made.stderr_text().contains("no longer valid"), "{made}");
 }
+
+#[test]
+fn a_certificate_in_the_directory_of_the_copies_that_the_backup_lacks_is_found_and_taken_over() {
+    for (kind, first, chain) in [
+        ("server", &["server", "--name", "tb.example", "--only-given-names"][..], "mqttserver.pem"),
+        ("device", &["client", "--device", "pump-1"], "chain.pem"),
+    ] {
+        let sandbox = Sandbox::with_store();
+        sandbox.ok([first, &["--out", "conf"]].concat());
+        sandbox.ok(["store", "backup", "b.tar"]);
+        sandbox.ok([first, &["--force"]].concat());
+        let in_use = sandbox.read(format!("conf/{chain}"));
+        lose_store(&sandbox);
+        sandbox.ok(["store", "restore", "b.tar"]);
+        let found = sandbox.fails(["store", "check", "--json"], 3, "TBPKI-0332").json();
+        let problems = found["result"]["problems"].as_array().unwrap();
+        assert_eq!(problems.len(), 1, "{found}");
+        assert_eq!((&problems[0]["problem"], &problems[0]["kind"]), (&"foreign".into(), &kind.into()));
+        assert!(problems[0]["path"].as_str().unwrap().ends_with(&format!("conf/{chain}")), "{found}");
+        // Verbs that issue wait, also after a second look.
+        sandbox.fails([first, &["--force"]].concat(), 1, "TBPKI-0330");
+
+        let planned = sandbox.ok(["store", "repair", "--dry-run", "--json"]).json();
+        let repaired = sandbox.ok(["store", "repair", "--json"]).json();
+        for report in [planned, repaired] {
+            assert_eq!(report["result"]["identities"], 1, "{report}");
+        }
+        sandbox.ok(["store", "check"]).prints("verbs that write can be used again");
+        // The program goes on with its files, until the store has a generation that is later than both.
+        let refused = sandbox.fails([first, &["--out", "conf"]].concat(), 1, "TBPKI-0082").prints("--force");
+        assert!(!refused.stderr_text().contains("move them away"), "{refused}");
+        assert_eq!(sandbox.read(format!("conf/{chain}")), in_use);
+        sandbox.ok([first, &["--force"]].concat());
+        assert_ne!(sandbox.read(format!("conf/{chain}")), in_use);
+        let listed = sandbox.ok(["list", "--kind", kind, "--json"]).json();
+        assert_eq!(listed["result"]["identities"][0]["generation"], 3, "{listed}");
+    }
+}
+
+#[test]
+fn the_certificate_of_another_ca_in_the_directory_of_the_copies_is_no_difference() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["server", "--name", "tb.example", "--only-given-names", "--out", "conf"]);
+    let other = Sandbox::with_store();
+    other.ok(["server", "--name", "tb.example", "--only-given-names"]);
+    let chain = other.text("pki/servers/tb.example/mqttserver.pem");
+    sandbox.write("conf/mqttserver.pem", &chain);
+    sandbox.ok(["store", "check"]);
+    sandbox.write("conf/mqttserver.pem", "no certificate");
+    sandbox.ok(["store", "check"]);
+    // A certificate of this name that the ledger does not know: the advice is another one.
+    sandbox.write("conf/mqttserver.pem", &chain);
+    sandbox.fails(["server", "--out", "conf"], 1, "TBPKI-0082").prints("tbpki store repair");
+}

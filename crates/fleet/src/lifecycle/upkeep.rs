@@ -2,6 +2,7 @@
 
 pub mod adopt;
 pub mod check;
+mod copies;
 pub mod forget;
 pub mod import;
 mod parts;

@@ -17,6 +17,7 @@ use serde::Serialize;
 use store::shard::{Layout, ShardStore};
 use store::{Store, Workspace, rollback};
 
+use super::copies;
 use super::parts::{Known, look_up};
 pub use super::parts::{Problem, ProblemKind};
 use super::scan::{FilesOf, Found, Places, Seen, scan};
@@ -189,6 +190,12 @@ fn files(dir: &Path, view: &View, report: &mut StoreCheckReport) -> Result<()> {
                 out_of_reach.insert(place);
             }
         }
+        Ok(())
+    })?;
+    copies::foreign(dir, view, &mut |found, _| {
+        let what = "the ledger does not have this certificate, and the directory got copies of this name";
+        let problem = Problem::new(ProblemKind::Foreign, what).of(found.kind, &found.name);
+        problems.push(problem.serial(&found.leaf).at(&found.path));
         Ok(())
     })?;
     report.in_files = in_files;

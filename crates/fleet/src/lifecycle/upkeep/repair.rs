@@ -23,6 +23,7 @@ use store::{Store, Workspace, kind_dir, rollback};
 
 use super::check::lists::without_list;
 use super::check::{PlatformCompared, platform};
+use super::copies;
 use super::parts::{Known, Problem, ProblemKind, look_up};
 use super::scan::{FilesOf, Places, Seen, scan};
 pub(super) use candidate::Candidate;
@@ -109,6 +110,10 @@ fn gather(
             }
         };
         candidates.push(candidate);
+        Ok(())
+    })?;
+    copies::foreign(dir, view, &mut |found, issuer| {
+        candidates.push(Candidate::of(&found, issuer, 0, &mut jobs)?);
         Ok(())
     })?;
     Candidate::sort(&mut candidates);
