@@ -16,13 +16,15 @@ pub struct Secrets<'a> {
     environment: &'a Environment,
     prompt: &'a mut dyn FnMut(&str) -> Result<Secret>,
     findings: Vec<Finding>,
+    /// The last passphrase of the CA keys that a person has typed.
+    typed: Option<Secret>,
 }
 
 impl<'a> Secrets<'a> {
     /// Secrets from `environment`, and from `prompt` if the user must be asked. The prompt gets the name of the secret,
     /// and fails without a terminal.
     pub fn new(environment: &'a Environment, prompt: &'a mut dyn FnMut(&str) -> Result<Secret>) -> Self {
-        Self { environment, prompt, findings: Vec::new() }
+        Self { environment, prompt, findings: Vec::new(), typed: None }
     }
 
     /// The warnings of fetching, each returned once.
@@ -30,15 +32,24 @@ impl<'a> Secrets<'a> {
         std::mem::take(&mut self.findings)
     }
 
-    /// The secret that opens the key of a CA; none if there is no other answer after a wrong one.
+    /// The secret that opens the key of a CA; none if there is no other answer after a wrong one. A passphrase that a person
+    /// has typed is the first answer for the next key as well, because all CA keys have one passphrase as a rule.
     pub fn of_ca(&mut self, settings: &Ca, which: CaSecret) -> Result<Option<Secret>> {
+        let is_typed = matches!(&settings.passphrase.value, None | Some(SecretRef::Prompt));
         match which {
-            CaSecret::Passphrase => self.password(&settings.passphrase, "ca.passphrase").map(Some),
-            CaSecret::PassphraseAgain => match &settings.passphrase.value {
-                // A file and a variable give the same answer again.
-                None | Some(SecretRef::Prompt) => (self.prompt)(PASSPHRASE_AGAIN).map(Some),
-                Some(_) => Ok(None),
-            },
+            CaSecret::Passphrase if is_typed && self.typed.is_some() => Ok(self.typed.clone()),
+            CaSecret::Passphrase => {
+                let secret = self.password(&settings.passphrase, "ca.passphrase")?;
+                self.typed = is_typed.then(|| secret.clone());
+                Ok(Some(secret))
+            }
+            CaSecret::PassphraseAgain if is_typed => {
+                let secret = (self.prompt)(PASSPHRASE_AGAIN)?;
+                self.typed = Some(secret.clone());
+                Ok(Some(secret))
+            }
+            // A file and a variable give the same answer again.
+            CaSecret::PassphraseAgain => Ok(None),
             CaSecret::Pin => self.password(&settings.pin, "ca.pin").map(Some),
         }
     }

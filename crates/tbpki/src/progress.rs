@@ -1,6 +1,7 @@
 //! The progress of long operations: a bar on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fleet::mass::Status;
@@ -10,6 +11,23 @@ use crate::output::Messages;
 
 /// The interval of plain lines.
 const LINE: Duration = Duration::from_secs(10);
+
+/// The bar that is on the terminal.
+// Global, because a prompt in the depth of an operation knows nothing of the bar of its verb.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Takes the bar away while `question` uses the terminal, and shows it again afterwards.
+pub(crate) fn without_bar<T>(question: impl FnOnce() -> T) -> T {
+    let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match shown {
+        Some(bar) => bar.suspend(question),
+        None => question(),
+    }
+}
+
+fn set_shown(bar: Option<ProgressBar>) {
+    *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+}
 
 /// Shows the progress of an operation.
 pub(crate) struct Progress {
@@ -51,7 +69,9 @@ impl Progress {
                 self.form = if self.messages.is_quiet() || !wants_bar() {
                     Form::Lines(Instant::now())
                 } else {
-                    Form::Bar(bar(status), status.what)
+                    let bar = bar(status);
+                    set_shown(Some(bar.clone()));
+                    Form::Bar(bar, status.what)
                 };
             }
         }
@@ -61,6 +81,7 @@ impl Progress {
     pub(crate) fn finish(&mut self) {
         if let Form::Bar(bar, _) = &self.form {
             bar.finish_and_clear();
+            set_shown(None);
         }
         self.form = Form::Waiting;
     }

@@ -8,6 +8,8 @@ use dialoguer::theme::SimpleTheme;
 use dialoguer::{Confirm, Input, Password};
 use store::secrets::PASSPHRASE_AGAIN;
 
+use crate::progress::without_bar;
+
 /// Secrets of the configuration: the key, the text of the prompt, and the option with a file.
 const SECRETS: [(&str, &str, &str); 5] = [
     (key::ca::passphrase.path(), "passphrase of the CA keys", "--ca-passphrase-file"),
@@ -43,25 +45,23 @@ impl Prompter {
     /// Prompts for a line of text. An empty answer means `default`.
     pub(crate) fn text(&self, question: &str, default: &str, flag: &str) -> Result<String> {
         self.check(question, flag)?;
-        Input::with_theme(&SimpleTheme)
+        let input = Input::with_theme(&SimpleTheme)
             .with_prompt(question)
             .default(default.to_owned())
             .show_default(!default.is_empty())
             // An empty answer takes the default or leaves the value out; the caller decides.
-            .allow_empty(true)
-            .interact_text()
-            .map_err(broken)
+            .allow_empty(true);
+        without_bar(|| input.interact_text()).map_err(broken)
     }
 
     /// Prompts for yes or no.
     pub(crate) fn confirm(&self, question: &str, flag: &str) -> Result<bool> {
         self.check(question, flag)?;
-        Confirm::with_theme(&SimpleTheme)
+        let confirm = Confirm::with_theme(&SimpleTheme)
             .with_prompt(question)
             // Enter alone must not agree to what cannot be undone.
-            .default(false)
-            .interact()
-            .map_err(broken)
+            .default(false);
+        without_bar(|| confirm.interact()).map_err(broken)
     }
 
     /// Prompts for a new passphrase, which is typed twice. An empty one means none; one with fewer than `shortest`
@@ -74,13 +74,12 @@ impl Prompter {
             count if count >= shortest => Ok(()),
             _ => Err(format!("a passphrase needs at least {shortest} characters")),
         };
-        let text = Password::with_theme(&SimpleTheme)
+        let password = Password::with_theme(&SimpleTheme)
             .with_prompt(format!("{what} (at least {shortest} characters)"))
             .validate_with(long_enough)
             .with_confirmation("repeat the passphrase", "the passphrases differ")
-            .allow_empty_password(true)
-            .interact()
-            .map_err(broken)?;
+            .allow_empty_password(true);
+        let text = without_bar(|| password.interact()).map_err(broken)?;
         Ok((!text.is_empty()).then(|| Secret::new(text)))
     }
 
@@ -96,7 +95,8 @@ impl Prompter {
     /// Prompts for an existing secret, which is typed once.
     pub(crate) fn secret(&self, what: &str, flag: &str) -> Result<Secret> {
         self.check(what, flag)?;
-        let text = Password::with_theme(&SimpleTheme).with_prompt(what).interact().map_err(broken)?;
+        let password = Password::with_theme(&SimpleTheme).with_prompt(what);
+        let text = without_bar(|| password.interact()).map_err(broken)?;
         Ok(Secret::new(text))
     }
 

@@ -116,3 +116,21 @@ fn keys_without_a_passphrase_have_a_code_of_their_own() {
     assert!(!outcome.stderr_text().contains("TBPKI-0085"), "{outcome}");
     sandbox.ok(["explain", "TBPKI-0038"]).prints("--ca-passphrase-file");
 }
+
+#[test]
+fn the_passphrase_of_the_ca_keys_is_typed_once_for_all_keys() {
+    let sandbox = Sandbox::new();
+    sandbox.write("ca.pass", "long enough");
+    sandbox.ok(["init", "--no-input", "--ca-passphrase-file", "ca.pass"]);
+    sandbox.ok(["client", "--device", "pump-1", "--ca-passphrase-file", "ca.pass"]);
+    let prompt = "passphrase of the CA keys";
+    // The root has a list, too, and its key the same passphrase.
+    typed(&sandbox, &["crl"], &[(prompt, "long enough")]).ok();
+    typed(&sandbox, &["revoke", "--device", "pump-1"], &[(prompt, "wrong word"), ("wrong passphrase", "long enough")])
+        .ok();
+    // A key with another passphrase leads to another question.
+    sandbox.write("root.pass", "one of the root");
+    let change = ["ca", "passphrase", "devices-root", "--ca-passphrase-file", "ca.pass"];
+    sandbox.ok(change.iter().chain(&["--new-passphrase-file", "root.pass"]));
+    typed(&sandbox, &["crl"], &[(prompt, "long enough"), ("wrong passphrase", "one of the root")]).ok();
+}

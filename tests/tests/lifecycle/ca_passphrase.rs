@@ -144,3 +144,39 @@ fn the_advice_after_one_key_was_changed_gives_all_keys_one_passphrase_again() {
     }
     sandbox.ok(["crl", "--ca-passphrase-file", "new"]);
 }
+
+#[test]
+fn keys_that_have_the_new_passphrase_already_are_not_reported() {
+    let sandbox = store();
+    let change = |which: &str| {
+        let args = ["ca", "passphrase", which, "--ca-passphrase-file", "old", "--new-passphrase-file", "new"];
+        sandbox.ok(args).stderr_text()
+    };
+    for ca in ["devices-issuing", "devices-root"] {
+        assert!(change(ca).contains("keys that keep their passphrase: "), "{ca}");
+    }
+    // What was changed before is not among them.
+    let third = change("server-root");
+    assert!(third.contains("keys that keep their passphrase: server-issuing\n"), "{third}");
+    assert!(!change("server-issuing").contains("TBPKI-0352"));
+    let removed = ["ca", "passphrase", "server-root", "--ca-passphrase-file", "new", "--insecure-no-passphrase"];
+    sandbox.ok(removed).prints("devices-root, devices-issuing");
+}
+
+#[test]
+fn roots_whose_keys_are_kept_elsewhere_are_named() {
+    let sandbox = Sandbox::new();
+    sandbox.write("old", OLD);
+    sandbox.write("new", NEW);
+    sandbox.ok(["init", "--no-input", "--ca-passphrase-file", "old", "--root-out", "offline"]);
+    let all = ["ca", "passphrase", "--all", "--ca-passphrase-file", "old", "--new-passphrase-file", "new"];
+    for extra in [&["--dry-run"][..], &[]] {
+        let outcome = sandbox.ok([&all[..], extra].concat()).prints("TBPKI-0352");
+        for root in ["devices-root", "server-root"] {
+            let text = outcome.stderr_text();
+            let line = text.lines().find(|line| line.contains("not in the store")).unwrap_or_default();
+            assert!(line.contains(root) && !line.contains("issuing"), "{outcome}");
+        }
+    }
+    assert!(opens(&sandbox, &PathBuf::from("offline/devices-root.key.pem"), "old"));
+}

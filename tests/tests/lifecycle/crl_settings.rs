@@ -135,3 +135,21 @@ fn a_program_that_others_can_change_stops_the_command_before_anything_is_written
     sandbox.write("keygen.toml", sandbox.text("keygen.toml").replace("\"bin/reload\"", "\"\""));
     sandbox.fails(["crl"], 1, "TBPKI-0003");
 }
+
+#[test]
+fn a_list_that_does_not_go_to_the_file_of_the_last_one_is_reported() {
+    let sandbox = store("");
+    sandbox.ok(["client", "--device", "pump-2"]);
+    let first = sandbox.ok(["crl", "--out", "broker.pem"]);
+    assert!(!first.stderr_text().contains("TBPKI-0386"), "{first}");
+    let lists = sandbox.read("broker.pem");
+    sandbox.ok(["revoke", "--device", "pump-1"]).prints("TBPKI-0386").prints("devices-crl.pem").prints("[crl]");
+    assert_eq!(sandbox.read("broker.pem"), lists);
+    // The help: with the file in keygen.toml, both go to the broker.
+    let config = sandbox.text("keygen.toml").replace("\n[crl]\n", "\n[crl]\nout = \"broker.pem\"\n");
+    sandbox.write("keygen.toml", config);
+    sandbox.ok(["crl"]).prints("TBPKI-0386");
+    let last = sandbox.ok(["revoke", "--device", "pump-2"]);
+    assert!(!last.stderr_text().contains("TBPKI-0386"), "{last}");
+    assert_ne!(sandbox.read("broker.pem"), lists);
+}

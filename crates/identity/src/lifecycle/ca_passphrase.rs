@@ -88,15 +88,16 @@ pub fn change(
 ) -> Result<CaPassphraseReport> {
     store::check_exists(workspace.store_dir())?;
     let mut report = CaPassphraseReport { dry_run: request.dry_run, ..CaPassphraseReport::default() };
-    let (keys, others) = keys(workspace, request)?;
-    report.findings.extend(kept(&others));
+    let Keys { keys, others, absent } = keys(workspace, request)?;
+    report.findings.extend(elsewhere(&absent));
     if request.dry_run {
+        report.findings.extend(kept(&others, request.new.as_ref())?);
         report.keys = keys.iter().map(|key| changed(key, KeyChange::Planned)).collect();
         return Ok(report);
     }
     let store = workspace.open_store("ca passphrase")?;
     // Read again: another verb may have replaced a CA until the store was locked.
-    let (keys, _) = self::keys(workspace, request)?;
+    let Keys { keys, others, .. } = self::keys(workspace, request)?;
     let present = request.new.as_ref().filter(|_| request.cas.is_empty());
     let opened = open_all(workspace, &keys, present)?;
     let new = passphrase()?;
@@ -113,21 +114,35 @@ pub fn change(
         report.keys.push(changed(place, done));
     }
     replace(store.dir(), files)?;
+    report.findings.extend(kept(&others, new.as_ref())?);
     Ok(report)
 }
 
-/// The keys of the request, and the CAs whose key files keep their passphrase.
-fn keys(workspace: &Workspace<'_>, request: &CaPassphraseRequest) -> Result<(Vec<GenerationKey>, Vec<Ca>)> {
+/// The keys of the CAs of a store.
+struct Keys {
+    /// The key files of the request.
+    keys: Vec<GenerationKey>,
+    /// The key files of the other CAs.
+    others: Vec<GenerationKey>,
+    /// The CAs of the request with a key that is not in the store.
+    absent: Vec<Ca>,
+}
+
+fn keys(workspace: &Workspace<'_>, request: &CaPassphraseRequest) -> Result<Keys> {
     let dir = workspace.store_dir();
-    let (mut keys, mut others) = (Vec::new(), Vec::new());
+    let (mut keys, mut others, mut absent) = (Vec::new(), Vec::new(), Vec::new());
     for ca in profile_ca::all_cas(&workspace.view()?)? {
         let mut of_ca = keys_of(dir, &ca)?;
         let is_in_file = |key: &GenerationKey| matches!(key.place, KeyLocation::File(_));
         if request.cas.contains(&ca) {
             check(&ca, &of_ca)?;
         } else if !request.cas.is_empty() {
-            others.extend(of_ca.iter().any(is_in_file).then_some(ca));
+            of_ca.retain(is_in_file);
+            others.extend(of_ca);
             continue;
+        }
+        if of_ca.iter().any(|key| key.place == KeyLocation::Elsewhere) {
+            absent.push(ca);
         }
         of_ca.retain(is_in_file);
         keys.extend(of_ca);
@@ -138,7 +153,7 @@ fn keys(workspace: &Workspace<'_>, request: &CaPassphraseRequest) -> Result<(Vec
             .at(dir.join("ca"))
             .fix("run the command in the store with the keys"));
     }
-    Ok((keys, others))
+    Ok(Keys { keys, others, absent })
 }
 
 /// Fails unless every key of a CA that was named is in a file, or elsewhere as far as one is here.
@@ -208,13 +223,44 @@ fn changed(key: &GenerationKey, done: KeyChange) -> ChangedKey {
     ChangedKey { ca: key.ca.name(), generation: key.generation, path: key.dir.join(KEY_FILE), done }
 }
 
-/// A note about the CAs that keep their passphrase: all verbs ask for one.
-fn kept(others: &[Ca]) -> Option<Finding> {
-    let names: Vec<String> = others.iter().map(Ca::name).collect();
-    (!names.is_empty()).then(|| {
+/// A note about the CAs whose key files do not have the new passphrase: all verbs ask for one.
+fn kept(others: &[GenerationKey], new: Option<&Secret>) -> Result<Option<Finding>> {
+    let mut names: Vec<String> = Vec::new();
+    for key in others {
+        let name = key.ca.name();
+        if !names.contains(&name) && !has_passphrase(key, new)? {
+            names.push(name);
+        }
+    }
+    Ok((!names.is_empty()).then(|| {
         Code::PassphraseKept
             .note(format!("keys that keep their passphrase: {}", names.join(", ")))
             .because("`[ca] passphrase` and --ca-passphrase-file name one passphrase for all CA keys")
             .fix("change all of them with `tbpki ca passphrase --all`")
+    }))
+}
+
+/// Whether a key file has this passphrase, or none if there is no new one.
+fn has_passphrase(key: &GenerationKey, passphrase: Option<&Secret>) -> Result<bool> {
+    let bytes = file::read_secret(key.dir.join(KEY_FILE), FILE_LIMIT)?;
+    Ok(match (PrivateKey::from_pem_or_der(&bytes, None), passphrase) {
+        (Err(error), Some(_)) if error.code() == Code::KeyEncrypted => {
+            PrivateKey::from_pem_or_der(&bytes, passphrase).is_ok()
+        }
+        (open, passphrase) => open.is_ok() && passphrase.is_none(),
+    })
+}
+
+/// A note about the CAs with keys that are not in the store: the copies elsewhere stay encrypted as they are.
+fn elsewhere(absent: &[Ca]) -> Option<Finding> {
+    let names: Vec<String> = absent.iter().map(Ca::name).collect();
+    (!names.is_empty()).then(|| {
+        Code::PassphraseKept
+            .note(format!("keys that are not in the store and keep their passphrase: {}", names.join(", ")))
+            .because("only key files in the store are changed, and a root that is kept offline has its key elsewhere")
+            .fix(
+                "put the key file into its place in the store and run the same command again, or use the earlier \
+                 passphrase with this key",
+            )
     })
 }

@@ -242,6 +242,17 @@ struct Writer<'a, 'w> {
     report: &'a mut RevocationListsReport,
 }
 
+/// The warning that the list before this one is in another file: an earlier command has named one, and a broker may read it.
+fn in_other_file(path: &Path, ca: &str) -> Finding {
+    Code::ListInOtherFile
+        .warning(format!("the last revocation list of {ca} is not in this file"))
+        .at(path)
+        .because(
+            "an earlier command wrote it to another file, and a broker that reads that one does not get the new list",
+        )
+        .fix("name the file of the broker in keygen.toml, `out = \"FILE\"` under `[crl]`, and run `tbpki crl`")
+}
+
 impl Writer<'_, '_> {
     fn write(mut self, cas: &[Ca]) -> Result<()> {
         let dir = self.workspace.store_dir().to_owned();
@@ -376,15 +387,23 @@ impl Writer<'_, '_> {
         // A root's key is often offline, so its list must live until the next ceremony.
         let days = if is_root { days.max(ROOT_DAYS) } else { days };
         let name = ca.name();
+        let key = digest::sha256(certificate.spki_der());
         let published = earlier.iter().filter(|list| list.verify_signed_by(certificate).is_ok());
+        let published = published.map(Crl::this_update).max();
+        let last = self.store.ledger.last_list(&key)?.map(|last| last.this_update);
+        let is_warned = self.report.findings.iter().any(|finding| finding.code == Code::ListInOtherFile);
+        // Stations with a shared ledger write the lists by turns, each into a file of its own.
+        if last > published && !is_warned && !self.store.ledger.is_shared() {
+            self.report.findings.push(in_other_file(&self.path, &name));
+        }
         let (record, entries) = self.store.ledger.begin_list(&NewList {
-            key: digest::sha256(certificate.spki_der()),
+            key,
             issuer: &name,
             generation: self.ledger_generation(ca, generation)?,
             now: self.workspace.now,
             lifetime: Duration::days(days),
             // The ledger may be an older one, restored from a backup: the next list must not go back in time.
-            published: published.map(Crl::this_update).max(),
+            published,
         })?;
         let revoked = entries.len();
         let entries = entries.into_iter().map(|entry| {
