@@ -68,6 +68,9 @@ pub struct InitReport {
     pub files: Vec<FileReport>,
     /// True if the CA keys are encrypted.
     pub encrypted: bool,
+    /// True if `server.out` names the directory for the files of the server.
+    #[serde(skip)]
+    pub has_server_out: bool,
     /// Warnings and hints.
     #[serde(skip)]
     pub findings: Vec<Finding>,
@@ -164,6 +167,7 @@ fn write_store(
         cas: Vec::new(),
         files: Vec::new(),
         encrypted: request.passphrase.is_some(),
+        has_server_out: false,
         findings,
     };
     let roots = request.root_out.as_deref().map(|dir| expected_roots(store, dir)).transpose()?;

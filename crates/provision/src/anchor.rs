@@ -209,10 +209,22 @@ impl<'a> ServerChain<'a> {
     }
 
     fn mismatch(&self, fingerprint: &Fingerprint) -> Error {
-        Code::FingerprintMismatch
-            .error(format!("no certificate of the server has the SHA-256 {fingerprint}"))
-            .because(self.list())
-            .fix("check whether the server has a new certificate, or whether this is another server")
+        let error = Code::FingerprintMismatch
+            .error(format!("no certificate that the server sent has the SHA-256 {fingerprint}"));
+        let sent = self.probe.chain.iter().filter_map(|der| Certificate::from_der(der).ok());
+        if sent.into_iter().any(|certificate| certificate.self_signature().is_possible()) {
+            return error
+                .because(self.list())
+                .fix("check whether the server has a new certificate, or whether this is another server");
+        }
+        // The usual case for a private CA, and no sign of another server.
+        error
+            .because(format!("the server sent no root, as most servers, and this system has none that fits. {}", self.list()))
+            .fix(
+                "if it is the fingerprint of the root, get the root from the server's operator as a file, compare its \
+                 fingerprint with `tbpki inspect FILE`, and name the file in `[server] anchors` of keygen.toml; if it is \
+                 another one, check whether the server has a new certificate, or whether this is another server",
+            )
     }
 
     /// The certificates that the server sent, one per line.

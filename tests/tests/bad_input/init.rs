@@ -114,3 +114,12 @@ fn converted_passwords_are_where_keygen_toml_names_them() {
     assert!(sandbox.text("my conf/keygen.toml").contains("{ file = \"pki/secrets/server-keystore\" }"));
     sandbox.ok(["server", "--config", "my conf/keygen.toml", "--name", "tb.example", "--format", "p12"]);
 }
+
+#[test]
+fn the_next_step_does_not_name_another_directory_than_the_converted_one() {
+    let sandbox = Sandbox::new();
+    sandbox.write("keygen.properties", "SERVER_KEYSTORE_DIR=\"/opt/tb/conf\"\n");
+    let outcome = sandbox.ok(["init", OPEN, "--from", "keygen.properties"]).prints("next: tbpki server\n");
+    assert!(sandbox.text("keygen.toml").contains("out = \"/opt/tb/conf\""), "{outcome}");
+    Sandbox::new().ok(["init", OPEN]).prints("next: tbpki server --out /etc/thingsboard/conf\n");
+}

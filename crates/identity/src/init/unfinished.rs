@@ -57,7 +57,15 @@ pub fn finish(config: &Path, location: &StoreLocation, root_out: Option<&Path>) 
         cas.extend(certificate.map(|certificate| CaReport { name: ca.name(), certificate, key, key_uri }));
     }
     files.extend(moved);
-    Ok(InitReport { config: config.to_owned(), store: dir.to_owned(), cas, files, encrypted, findings: Vec::new() })
+    Ok(InitReport {
+        config: config.to_owned(),
+        store: dir.to_owned(),
+        cas,
+        files,
+        encrypted,
+        has_server_out: false,
+        findings: Vec::new(),
+    })
 }
 
 fn is_encrypted(key: &PathBuf) -> Result<bool> {

@@ -213,6 +213,22 @@ fn a_fingerprint_that_nothing_has_is_an_error_even_when_the_chain_verifies() {
 }
 
 #[test]
+fn a_root_that_was_not_sent_is_told_from_another_server() {
+    let chain = Chain::new();
+    let other = Ca::root("Root").der();
+    // Most servers do not send their root, so its fingerprint is no sign of an attack.
+    let error = find(&chain.sent(), Some(&chain.root), &no_roots()).unwrap_err();
+    assert_eq!(error.code(), Code::FingerprintMismatch);
+    assert!(error.to_string().contains("the server sent no root"), "{error}");
+    let fix = error.finding().fix.clone().unwrap_or_default();
+    assert!(fix.contains("tbpki inspect FILE") && fix.contains("anchors"), "{fix}");
+    // A server that sends another root is another server.
+    let whole = probe_of([&chain.leaf, &chain.issuing, &chain.root]);
+    let error = find(&whole, Some(&other), &no_roots()).unwrap_err();
+    assert!(!error.to_string().contains("the server sent no root"), "{error}");
+}
+
+#[test]
 fn who_trusts_by_fingerprint_is_told_what_clients_will_refuse() {
     let chain = Chain::new();
     let whole = probe_of([&chain.leaf, &chain.issuing, &chain.root]);

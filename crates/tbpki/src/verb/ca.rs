@@ -66,6 +66,6 @@ impl Report for StationBundleReport {
             }
         }
         write_files(out, &self.files)?;
-        writeln!(out, "next: copy the directory to the workspace, and run `tbpki client` or `tbpki fleet` in it")
+        writeln!(out, "next: copy the directory to the station, and run `tbpki client` or `tbpki fleet` in it")
     }
 }

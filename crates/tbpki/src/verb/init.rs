@@ -32,9 +32,10 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
     }
     let config_path = context.config_path();
     if !args.dry_run
-        && let Some(location) = interrupted(&config_path, args.root_out.is_some(), context)
+        && let Some((location, config)) = interrupted(&config_path, args.root_out.is_some(), context)
     {
-        let report = unfinished::finish(&config_path, &location, args.root_out.as_deref())?;
+        let mut report = unfinished::finish(&config_path, &location, args.root_out.as_deref())?;
+        report.has_server_out = config.server.out.value.is_some();
         context.output.say("completed an interrupted `tbpki init`");
         context.output.result(&report)?;
         return Ok(Exit::Done);
@@ -78,6 +79,7 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
         (Hierarchy::Server, imported(&args.server_ca, None)?),
         (Hierarchy::Devices, imported(&args.devices_ca, in_token)?),
     ];
+    let has_server_out = setup.config.server.out.value.is_some();
     let request = InitRequest {
         location,
         imported,
@@ -93,6 +95,7 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
     let mut report = init(request, now, &mut || pin(place.as_ref(), context))?;
     // A dry run asks for no passphrase, and the run that writes does.
     report.encrypted |= args.dry_run && !args.insecure_no_passphrase;
+    report.has_server_out = has_server_out;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
     Ok(Exit::Done)
@@ -259,14 +262,14 @@ fn pin(place: Option<&SecretRef>, context: &mut Context) -> Result<Secret> {
 }
 
 /// The store of an interrupted `init`, if its files were complete.
-fn interrupted(config_path: &Path, root_out: bool, context: &mut Context) -> Option<StoreLocation> {
+fn interrupted(config_path: &Path, root_out: bool, context: &mut Context) -> Option<(StoreLocation, Config)> {
     // Errors are ignored here, because `init` meets and reports them again.
     file::recover(config_path.parent().unwrap_or(Path::new(""))).ok()?;
     context.check_trust(config_path).ok()?;
     let (config, _) = Config::load(config_path, &context.environment, &[]).ok()?;
     file::recover(config.general.store.resolved()).ok()?;
     let location = context.store_location(&config).ok()?;
-    unfinished::is_unfinished(&location, root_out).ok()?.then_some(location)
+    unfinished::is_unfinished(&location, root_out).ok()?.then_some((location, config))
 }
 
 impl Report for InitReport {
@@ -287,7 +290,9 @@ impl Report for InitReport {
         match self.cas.is_empty() {
             true => Ok(()),
             false => {
-                writeln!(out, "next: tbpki server --out /etc/thingsboard/conf")?;
+                // A directory on the command line would take the place of the one in keygen.toml.
+                let out_flag = if self.has_server_out { "" } else { " --out /etc/thingsboard/conf" };
+                writeln!(out, "next: tbpki server{out_flag}")?;
                 writeln!(out, "      and back up keygen.toml and the store: no one can restore lost CA keys")
             }
         }
