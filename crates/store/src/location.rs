@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use base::file::{self, Mode};
+use base::text::shell_word;
 use base::{Code, Error, Result};
 use config::{Config, FilePath, PlatformKind};
-use ledger::{Ledger, LedgerStatus, PlatformUrl, PostgresServer, View};
+use ledger::{Filter, Kind, Ledger, LedgerStatus, PlatformUrl, PostgresServer, View};
 
 use crate::paths::FILE_LIMIT;
 use crate::rollback;
@@ -17,6 +18,8 @@ use crate::secrets::Secrets;
 pub struct StoreLocation {
     dir: PathBuf,
     server: Option<PostgresServer>,
+    /// The URL of the server as it is configured; empty if the ledger is a file.
+    url: String,
     /// The platform that the configuration names: what is read and recorded of registrations is about that one.
     platform: Option<PlatformUrl>,
 }
@@ -43,7 +46,7 @@ impl StoreLocation {
         let platform = platform.map(|url| url.as_str().parse()).transpose()?;
         let Some(url) = &settings.url.value else {
             return match (&settings.password.value, &settings.ca.value) {
-                (None, None) => Ok(Self { dir, server: None, platform }),
+                (None, None) => Ok(Self { dir, server: None, url: String::new(), platform }),
                 // These settings are for a server. Without this check they would be ignored and a file used.
                 _ => Err(Code::BadValue
                     .error("there is something about a ledger's server, and no ledger.url")
@@ -58,12 +61,12 @@ impl StoreLocation {
         };
         // A configured root is checked on this machine as well, because the user asked for it.
         let server = PostgresServer::new(url.as_str(), password.as_ref(), ca.is_some(), anchors)?;
-        Ok(Self { dir, server: Some(server), platform })
+        Ok(Self { dir, server: Some(server), url: url.as_str().to_owned(), platform })
     }
 
     /// Another store with the same ledger, if that is a server; else with one of its own.
     pub fn moved_to(&self, dir: PathBuf) -> Self {
-        Self { dir, server: self.server.clone(), platform: self.platform.clone() }
+        Self { dir, ..self.clone() }
     }
 
     /// The directory of the store.
@@ -133,9 +136,10 @@ impl StoreLocation {
     /// The ledger, for reading and writing.
     ///
     /// # Errors
-    /// Those of the ledger; [`Code::LedgerOlder`] if it has the layout of an older version and the store has had a later
-    /// one. It is then not brought up to date.
+    /// Those of the ledger; [`Code::LedgerInFile`]; [`Code::LedgerOlder`] if it has the layout of an older version and the
+    /// store has had a later one. It is then not brought up to date.
     pub fn ledger(&self) -> Result<Ledger> {
+        self.check_is_moved()?;
         let dir = self.dir.clone();
         let before = move |status: Option<LedgerStatus>| rollback::check_older_layout(&dir, status.as_ref());
         let ledger = match &self.server {
@@ -148,8 +152,9 @@ impl StoreLocation {
     /// The ledger, for reading and writing, also if it is older than the store: to be repaired.
     ///
     /// # Errors
-    /// Those of the ledger.
+    /// Those of the ledger; [`Code::LedgerInFile`].
     pub(crate) fn ledger_to_repair(&self) -> Result<Ledger> {
+        self.check_is_moved()?;
         let ledger = match &self.server {
             Some(server) => Ledger::connect(server),
             None => Ledger::open(self.file_in_use()?),
@@ -158,12 +163,53 @@ impl StoreLocation {
     }
 
     /// The ledger, for reading.
+    ///
+    /// # Errors
+    /// Those of the ledger; [`Code::LedgerInFile`].
     pub fn ledger_read_only(&self) -> Result<View> {
+        self.check_is_moved()?;
         let view = match &self.server {
             Some(server) => Ledger::connect_read_only(server),
             None => Ledger::open_read_only(self.file_in_use()?),
         };
         view?.focused(self.platform.clone())
+    }
+
+    /// Fails if a server is configured and the ledger of this store is still the file: the server knows nothing of its
+    /// identities, and what a repair rebuilds there lacks all that only the file has, for example unregistered devices.
+    fn check_is_moved(&self) -> Result<()> {
+        let path = self.ledger_path();
+        // The note is the proof of a complete move, after which the closed file need not be looked into.
+        if !self.is_shared() || self.dir.join(MOVED).exists() || !path.exists() {
+            return Ok(());
+        }
+        let file = match Ledger::open_read_only(&path) {
+            Ok(file) => file,
+            // A store of an earlier version, or a damaged file. The comparison with the notes finds another ledger.
+            Err(error) => {
+                tracing::debug!(%error, "the file with a ledger cannot be read");
+                return Ok(());
+            }
+        };
+        let status = file.status()?;
+        let is_noted = rollback::note_in_store(&self.dir).is_none_or(|note| note.uid == status.uid);
+        if !is_noted || status.moved_to.is_some() {
+            return Ok(());
+        }
+        let has = |kind| Ok(file.count(&Filter { kind: Some(kind), ..Filter::default() })? > 0);
+        // `init` makes a file with CAs alone, and a server that is configured after it takes them over.
+        if !has(Kind::Device)? && !has(Kind::Server)? {
+            return Ok(());
+        }
+        Err(Code::LedgerInFile
+            .error("the ledger of this store is still a file, and another one is configured")
+            .at(&path)
+            .because(format!("`[ledger] url` is {}, and the file was not moved there", self.url))
+            .fix(format!(
+                "move it to an empty database: `tbpki ledger move --to {}`; to keep the file, remove `[ledger] url` and \
+                 `[ledger] password` from keygen.toml",
+                shell_word(&self.url)
+            )))
     }
 
     /// The path of the ledger in a file, unless the ledger was moved to a server and the file is gone: a new file would be a

@@ -136,6 +136,38 @@ fn an_empty_database_in_the_place_of_the_ledger_is_noticed_and_repaired() {
     sandbox.ok(["client", "--device", "n"]);
 }
 
+/// A repair on the server would not know what only the file has: that a device was unregistered, for example.
+#[test]
+fn a_server_that_is_configured_before_the_move_is_not_used() {
+    let cluster = &SHARED.1;
+    let url = cluster.url(&cluster.database());
+    let sandbox = store();
+    let before = rows(&sandbox);
+    let without = sandbox.text("keygen.toml");
+    configure(&sandbox, &url);
+    let verbs: [&[&str]; 7] = [
+        &["client", "--device", "n"],
+        &["list"],
+        &["store", "check"],
+        &["store", "repair"],
+        &["store", "repair", "--dry-run"],
+        &["revoke", "--device", "a"],
+        &["fleet", "issue", "--count", "1", "--name-pattern", "u-{}", "--out", "more"],
+    ];
+    for args in verbs {
+        let help = format!("tbpki ledger move --to {url}");
+        sandbox.fails(args, 1, "TBPKI-0387").prints("pki/ledger.db").prints(&help);
+    }
+    // Without the server, the store is as it was.
+    sandbox.write("keygen.toml", without);
+    assert_eq!(rows(&sandbox), before);
+    // The advice works as it is, also with the server configured: nothing was written there.
+    configure(&sandbox, &url);
+    sandbox.ok(["ledger", "move", "--to", &url]).prints("moved:");
+    assert_eq!(rows(&sandbox), before);
+    sandbox.ok(["client", "--device", "n"]);
+}
+
 #[test]
 fn a_busy_service_issues_nothing_from_a_file_that_was_moved() {
     let cluster = &SHARED.1;
