@@ -2,7 +2,7 @@
 
 use base::file::{FileSet, Mode};
 use base::{Code, Result, Secret};
-use ledger::Kind;
+use ledger::{Kind, State};
 use pki::device_name::DeviceName;
 use provision::platform::{DesiredDevice, DeviceCredential, NewDevice, Replace};
 use schemars::JsonSchema;
@@ -14,9 +14,8 @@ use crate::platform::Connection;
 use crate::register::PlatformOutcome;
 use identity::files::output::pem_of;
 use identity::report::FileReport;
-use store::Workspace;
 use store::file_names::{ANCHORS, TOKEN};
-use store::identity_dir;
+use store::{Store, Workspace, identity_dir};
 
 /// The most characters that ThingsBoard's web interface takes for a token.
 const LONGEST: usize = 32;
@@ -105,6 +104,9 @@ pub fn token(
         leases.release(&mut store.ledger, &[name])?;
     }
     let (done, secret) = outcome?;
+    if let (Some(store), Some(_)) = (&mut store, &request.set) {
+        certificate_is_replaced(store, name)?;
+    }
     let mut set = FileSet::new(dir).replacing("old");
     set.add(TOKEN, Zeroizing::new(format!("{}\n", secret.reveal()).into_bytes()), Mode::Private)?;
     if !anchors.is_empty() {
@@ -116,6 +118,20 @@ pub fn token(
         set.commit()?.into_iter().map(FileReport::from).collect()
     };
     Ok(TokenReport { name: name.to_owned(), done, files, token: None, secret: Some(secret) })
+}
+
+/// Records that the platform does not have the certificate of a device any more, if it had one: bulk verbs then leave the
+/// device with its token.
+fn certificate_is_replaced(store: &mut Store, name: &str) -> Result<()> {
+    let Some(entry) = store.ledger.current(Kind::Device, name)? else { return Ok(()) };
+    if entry.reached(State::Registered).is_none() {
+        return Ok(());
+    }
+    store.ledger.transaction(|transaction| {
+        transaction.unregistering(&entry.key)?;
+        transaction.unregistered(&entry.key)?;
+        transaction.end_swaps(&entry.key)
+    })
 }
 
 /// Fails for what cannot be an MQTT user name on every way that it goes.

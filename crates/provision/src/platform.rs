@@ -112,6 +112,8 @@ pub struct IssuedCertificates {
     pub credentials_ids: Vec<String>,
     /// The credentials ids of certificates that stay: if the device has one of them, nothing is removed.
     pub still_valid: Vec<String>,
-    /// True if a certificate that is not among them may be removed as well.
+    /// The access tokens that the store has of the device: one of them may have taken the place of a certificate.
+    pub tokens: Vec<Secret>,
+    /// True if a certificate that is not among them, or any other credential, may be removed as well.
     pub others_too: bool,
 }

@@ -27,7 +27,9 @@ pub fn is_of_identity(file: &str) -> bool {
         Some((name, serial)) if serial.len() >= 8 && serial.bytes().all(|byte| byte.is_ascii_hexdigit()) => name,
         _ => file,
     };
-    name == TOKEN || [".pem", ".cer", ".p12", ".jks"].iter().any(|end| name.ends_with(end))
+    let is_token =
+        file == TOKEN || file.strip_prefix(TOKEN).is_some_and(|end| end == ".old" || end.starts_with(".old."));
+    is_token || [".pem", ".cer", ".p12", ".jks"].iter().any(|end| name.ends_with(end))
 }
 
 /// Whether a file is an earlier version of another one that is kept under its name with this suffix: `key.pem.SUFFIX`, or

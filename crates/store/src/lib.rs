@@ -25,6 +25,6 @@ pub use roots::roots;
 pub use secrets::Secrets;
 pub use store::kept::{KeptStore, ReopenedStore};
 pub use store::{PATIENCE, Store, check_exists, knows_cas, view};
-pub use tokens::token_devices;
+pub use tokens::{holds_token, logs_in_with_token, retire_token, token_devices, token_of};
 pub use trust::check_trust;
 pub use workspace::{SELF, Workspace, alias_of, firmware_warning};

@@ -2,13 +2,59 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::path::Path;
 
-use base::{Code, Result};
-use ledger::{Kind, View};
+use base::file::{self, BulkDir};
+use base::{Code, Result, Secret};
+use ledger::{Entry, Kind, State, View};
 
 use crate::file_names::TOKEN;
 use crate::location::StoreLocation;
-use crate::paths::kind_dir;
+use crate::paths::{FILE_LIMIT, identity_dir, kind_dir};
+
+/// Whether a device logs in with an access token of the store, although it has a certificate. A certificate that was
+/// registered after the token has taken its place.
+pub fn logs_in_with_token(store: &Path, entry: &Entry) -> bool {
+    let is_registered = entry.reached(State::Registered).is_some() && entry.unregistered_at.is_none();
+    entry.key.kind == Kind::Device && !is_registered && holds_token(store, &entry.key.name)
+}
+
+/// Whether the store has an access token of a device.
+pub fn holds_token(store: &Path, name: &str) -> bool {
+    identity_dir(store, Kind::Device, name).join(TOKEN).exists()
+}
+
+/// The access token of a device in the store; `None` if there is none, or no text in the file.
+///
+/// # Errors
+/// [`Code::FileUnreadable`].
+pub fn token_of(store: &Path, name: &str) -> Result<Option<Secret>> {
+    let path = identity_dir(store, Kind::Device, name).join(TOKEN);
+    let Some(bytes) = file::read_optional(path, FILE_LIMIT)? else { return Ok(None) };
+    // Trimmed as where it is used: editors end a file with a line break.
+    let token = std::str::from_utf8(&bytes).ok().map(str::trim).filter(|token| !token.is_empty());
+    Ok(token.map(Secret::from))
+}
+
+/// Keeps the access token of a device under another name (`token.old`, `token.old.2` and so on), because the platform does
+/// not take it any more. May be repeated.
+///
+/// # Errors
+/// [`Code::FileUnwritable`].
+pub fn retire_token(store: &Path, name: &str) -> Result<()> {
+    if !holds_token(store, name) {
+        return Ok(());
+    }
+    let dir = BulkDir::open(identity_dir(store, Kind::Device, name))?;
+    let numbered = (2_u32..).map(|number| format!("{TOKEN}.old.{number}"));
+    for old in std::iter::once(format!("{TOKEN}.old")).chain(numbered) {
+        match dir.publish(TOKEN, &dir, &old) {
+            Err(error) if error.code() == Code::TargetExists => {}
+            moved => return moved.and_then(|()| dir.sync_names()),
+        }
+    }
+    Ok(())
+}
 
 /// The names of the devices with an access token and without a certificate, sorted.
 ///
@@ -34,4 +80,25 @@ pub fn token_devices(location: &StoreLocation, view: &View) -> Result<Vec<String
     }
     names.sort_unstable();
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_is_of_no_use_any_more_is_kept_under_a_free_name() {
+        let store = tempfile::tempdir().unwrap();
+        let dir = identity_dir(store.path(), Kind::Device, "lamp");
+        retire_token(store.path(), "lamp").unwrap();
+        assert!(token_of(store.path(), "lamp").unwrap().is_none());
+        fs::create_dir_all(&dir).unwrap();
+        for (token, kept) in [("first", "token.old"), ("second", "token.old.2"), ("third", "token.old.3")] {
+            fs::write(dir.join(TOKEN), format!("{token}\n")).unwrap();
+            assert_eq!(token_of(store.path(), "lamp").unwrap().unwrap().reveal(), token);
+            retire_token(store.path(), "lamp").unwrap();
+            assert_eq!(fs::read_to_string(dir.join(kept)).unwrap().trim(), token);
+            assert!(!holds_token(store.path(), "lamp"));
+        }
+    }
 }

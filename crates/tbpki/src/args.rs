@@ -261,8 +261,9 @@ pub enum Verb {
     Register(Deferred<RegisterArgs>),
     /// Remove a device's certificate from the platform
     ///
-    /// Replaces the certificate with a random token: the device keeps its history and can no longer log in. The files in
-    /// the store are not changed. `tbpki register --again --replace` registers the certificate again.
+    /// Replaces the certificate, or a token that the store has of the device, with a random token: the device keeps its
+    /// history and can no longer log in. The keys and certificates in the store are not changed. `tbpki register --again
+    /// --replace` registers the certificate again.
     Unregister(Deferred<UnregisterArgs>),
     /// Renew certificates
     ///
@@ -282,8 +283,8 @@ pub enum Verb {
     /// Revoke certificates
     ///
     /// Revokes all generations that are in use or have not expired. The ledger records this first: from then on no verb
-    /// uses them.
-    /// Then replaces the certificate with a random token in the platform, and writes revocation lists. Steps that fail
+    /// uses them. Then replaces the certificate with a random token in the platform, and writes revocation lists. A token
+    /// that the store has of a device is replaced, too, also if the device has no certificate. Steps that fail
     /// are listed as open, and the exit status is 4; `tbpki revoke --open` finishes them. A revocation is final: to put
     /// the device into service again, issue a new generation with `tbpki client`.
     #[command(after_long_help = REVOKE_EXAMPLES)]

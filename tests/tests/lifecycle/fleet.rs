@@ -82,9 +82,7 @@ fn the_renewals_of_a_fleet_wait_until_the_devices_were_reflashed() {
     assert_eq!(phase(&report), (2, 0, 0));
 
     // One of the devices has a token by now: it is left alone, and reported.
-    sandbox.write("token", "a-token-of-another");
-    sandbox.private("token");
-    scene.ok(&["token", "--device", "s-3", "--set-file", "token", "--replace"]);
+    scene.set_token("s-3", "a-token-of-another");
     let outcome = scene.tbpki(&["fleet", "register", "--pending", "--json"]).run().ends(4);
     // One is done. The other failed, and is left for the next run as well.
     assert_eq!(phase(&json(&outcome)), (1, 1, 1));

@@ -155,9 +155,7 @@ fn a_token_on_the_platform_stops_the_renewal_of_an_imported_device() {
     scene.ok(&["import", "--cert", CERT]);
     scene.ok(&["register", "--device", "pump-1"]);
     scene.ok(&["renew", "--device", "pump-1"]);
-    scene.sandbox.write("token", "a-token-of-another");
-    scene.sandbox.private("token");
-    scene.ok(&["token", "--device", "pump-1", "--set-file", "token", "--replace"]);
+    scene.set_token("pump-1", "a-token-of-another");
     scene.tbpki(&["register", "--pending", "--device", "pump-1"]).run().ends(1).prints("TBPKI-0137");
     assert_eq!(credential(&scene, "pump-1"), "a-token-of-another");
 }

@@ -24,6 +24,7 @@ mod seen;
 mod station_lists;
 mod stolen_station;
 mod swap;
+mod tokens;
 mod two_platforms;
 mod units;
 mod unregistered;

@@ -90,9 +90,7 @@ fn a_device_is_reflashed_with_its_renewal_and_then_registered_with_it() {
 #[test]
 fn only_the_expected_credential_is_replaced() {
     let (scene, first, second) = renewed();
-    scene.sandbox.write("token", "a-token-of-another");
-    scene.sandbox.private("token");
-    scene.ok(&["token", "--device", "pump-1", "--set-file", "token", "--replace"]);
+    scene.set_token("pump-1", "a-token-of-another");
     scene.tbpki(REGISTER).run().ends(1).prints("TBPKI-0137");
     assert_eq!(
         (roles(&scene, "pump-1"), credential(&scene, "pump-1"), leaf(&scene.sandbox, DEVICE)),

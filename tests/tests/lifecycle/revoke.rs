@@ -319,12 +319,11 @@ fn the_devices_of_a_job_are_taken_from_the_platform_together() {
     scene.ok(&["fleet", "issue", "--count", "40", "--name-pattern", "s-{}", "--out", "fleet"]);
     scene.ok(&["fleet", "register"]);
     // One of them has the token of another, and one request fails once.
-    scene.sandbox.write("token", "a-token-of-another");
-    scene.sandbox.private("token");
-    scene.ok(&["token", "--device", "s-7", "--set-file", "token", "--replace"]);
+    scene.set_token("s-7", "a-token-of-another");
     sim.inject(Fault::new(FaultKind::Status(503)).on("POST", "/api/device/credentials").times(1));
-    let report = scene.json(&["revoke", "--job", "1"]);
-    assert_eq!((&report["counts"]["revoked"], &report["open_steps"]), (&json!(40), &json!(0)));
+    let report = json(&scene.tbpki(&["revoke", "--job", "1", "--json"]).run().ends(4));
+    assert_eq!((&report["counts"]["revoked"], &report["open_steps"]), (&json!(40), &json!(1)));
+    assert_eq!((&report["open"][0]["name"], &report["open"][0]["step"]), (&json!("s-7"), &json!("platform")));
     for number in 1..=40 {
         let credentials = sim.credentials(&format!("s-{number}")).unwrap();
         assert_eq!(credentials.kind, CredentialsType::AccessToken, "{number}");

@@ -71,6 +71,18 @@ impl Scene {
         self.tbpki(args).run().ok()
     }
 
+    /// Gives a device an access token, as another user of the platform would.
+    #[track_caller]
+    pub(crate) fn set_token(&self, device: &str, token: &str) {
+        let tenant = self.platform.sign_in();
+        let found = tenant.ok("GET", &format!("/api/tenant/devices?deviceName={device}"), None);
+        let mut credentials = tenant.credentials(&found);
+        credentials["credentialsType"] = "ACCESS_TOKEN".into();
+        credentials["credentialsId"] = token.into();
+        credentials["credentialsValue"] = Value::Null;
+        tenant.ok("POST", "/api/device/credentials", Some(&credentials));
+    }
+
     #[track_caller]
     pub(crate) fn json(&self, args: &[&str]) -> Value {
         json(&self.ok(&[args, &["--json"]].concat()))

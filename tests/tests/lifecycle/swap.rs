@@ -109,10 +109,7 @@ fn a_renewal_that_keeps_the_key_is_made_once() {
 #[test]
 fn only_the_certificate_that_the_ledger_expects_is_replaced() {
     let (scene, first) = registered();
-    scene.sandbox.write("token", "a-token-of-another");
-    scene.sandbox.private("token");
-    scene.ok(&["token", "--device", "pump-1", "--set-file", "token", "--replace"]);
-    fs::remove_file(scene.sandbox.join("pki/devices/pump-1/token")).unwrap();
+    scene.set_token("pump-1", "a-token-of-another");
     let report = json(&run(&scene, &[register(&scene), vec!["--json".to_owned()]].concat()).run().ends(4));
     assert_eq!((left(&report), open(&report)), (vec!["TBPKI-0137".to_owned()], vec![]));
     assert_eq!((leaf(&scene.sandbox, DEVICE), credential(&scene)), (first.clone(), "a-token-of-another".to_owned()));

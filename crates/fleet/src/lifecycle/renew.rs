@@ -17,9 +17,8 @@ use identity::lifecycle::renew::{
 use identity::report::{IdentityOutcome, IdentityReport};
 use ledger::{Entry, Filter, Key, Kind, RenewalStep, RevokedCas, Role, State, View};
 use pki::device_name::DeviceName;
-use store::file_names::TOKEN;
 use store::shard::IdentityFinder;
-use store::{Workspace, identity_dir};
+use store::{Workspace, logs_in_with_token};
 
 pub use crate::lifecycle::open_renewal::OpenRenewalReport;
 pub use report::{NotRenewed, PendingReport, RenewReport};
@@ -126,7 +125,7 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
     let mut single_error = None;
     for entry in entries {
         // The device logs in with the token, so that a new certificate would have no use.
-        if has_token(workspace, &entry) && matches!(wish.which, RenewSelection::All) {
+        if matches!(wish.which, RenewSelection::All) && logs_in_with_token(workspace.store_dir(), &entry) {
             report.tokens += 1;
             continue;
         }
@@ -357,12 +356,6 @@ fn swapper(workspace: &mut Workspace<'_>, register: &RegisterRenewals, entries: 
     // The platform stores the certificate of such a device at its next login: no request is needed.
     let connection = if on_platform.all(is_of_profile) { None } else { Some(Connection::of(workspace)?) };
     Ok(Some(Swapper { connection, broker: Broker::of(workspace, register.broker.as_deref())? }))
-}
-
-/// Whether a device logs in with an access token of the store.
-fn has_token(workspace: &Workspace<'_>, entry: &Entry) -> bool {
-    let (kind, name) = (entry.key.kind, &entry.key.name);
-    kind == Kind::Device && identity_dir(workspace.store_dir(), kind, name).join(TOKEN).exists()
 }
 
 /// Runs the program for all identities whose files were replaced, in this run or in an earlier one in which it failed.

@@ -11,9 +11,11 @@ mod parts;
 mod report;
 mod steps;
 mod target;
+mod tokens;
 mod withdrawal;
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use base::{Code, Finding, Result};
 use identity::lifecycle::renew::is_of_others;
@@ -21,7 +23,7 @@ use identity::lifecycle::revocation_lists;
 use ledger::{Entry, Key, Kind, Ledger, OpenStep, PlatformId, Role, View};
 use pki::revocation_list::Reason;
 use store::ca::Ca;
-use store::{SELF, Workspace};
+use store::{SELF, Workspace, holds_token};
 use time::OffsetDateTime;
 
 use crate::mass::{ProgressCounter, Status};
@@ -65,11 +67,13 @@ pub fn revoke(
     if request.dry_run {
         let view = workspace.view()?;
         report.without_enrolment = targets.with_open_enrolment(&view)?;
+        report.without_token = tokens::without_certificate(workspace.store_dir(), &view, &targets.devices())?;
         if let Some((serials, issuer)) = targets.not_in_ledger() {
             other_stores::planned(workspace, &view, serials, issuer)?.into_iter().for_each(|one| report.plan(one));
         }
         report.findings.extend(new_platform(workspace, &view)?);
-        let parts = targets.parts(&view, accepted, &report.without_enrolment, &mut report.findings)?;
+        let certless = [&report.without_enrolment[..], &report.without_token[..]].concat();
+        let parts = targets.parts(&view, accepted, &certless, &mut report.findings)?;
         let mut walk = parts.walk();
         while let Some(part) = walk.next(&view)? {
             for entry in part.entries(&view)? {
@@ -87,20 +91,22 @@ pub fn revoke(
         other_stores::record(workspace, &mut ledger, serials, issuer)?;
     }
     let enrolling = targets.with_open_enrolment(&ledger)?;
+    let with_token = tokens::without_certificate(workspace.store_dir(), &ledger, &targets.devices())?;
+    let certless = [&enrolling[..], &with_token[..]].concat();
     if !enrolling.is_empty() {
         // All or nothing: an unknown name ends the command before a password of another one is gone.
-        targets.parts(&ledger, accepted, &enrolling, &mut report.findings)?;
+        targets.parts(&ledger, accepted, &certless, &mut report.findings)?;
         report.without_enrolment = end_enrolments(&mut ledger, &enrolling)?;
     }
     // Only now, because a password could have led to another generation until here.
-    let parts = targets.parts(&ledger, accepted, &enrolling, &mut report.findings)?;
+    let parts = targets.parts(&ledger, accepted, &certless, &mut report.findings)?;
     // Not for whole jobs and stations: it is a request for each device.
     let is_asked_again = matches!(targets, Targets::Devices(_)) && workspace.config.platform.url.value.is_some();
     let mut of_others = Vec::new();
     let mut walk = parts.walk();
     while let Some(part) = walk.next(&ledger)? {
         let entries = part.entries(&ledger)?;
-        record(&mut ledger, &entries, request.reason, (workspace.now, accepted), is_asked_again)?;
+        record(workspace, &mut ledger, &entries, request.reason, is_asked_again)?;
         for entry in &entries {
             if is_of_others(entry) {
                 of_others.push(entry.key.name.clone());
@@ -111,6 +117,7 @@ pub fn revoke(
         }
     }
     report.findings.extend(not_listed(&of_others));
+    tokens::withdraw(workspace, &mut ledger, with_token, &mut report)?;
     finish(workspace, &mut ledger, &parts, &mut report, tell)?;
     Ok(report)
 }
@@ -189,15 +196,17 @@ fn has_open_lists(view: &View, parts: &Parts) -> Result<bool> {
     Ok(false)
 }
 
-/// Records the revocations of a part, all in one transaction. `accepted` is that of [`accepted_since`]; `is_asked_again`: the
-/// platform is asked again about devices that were revoked before.
+/// Records the revocations of a part, all in one transaction. `is_asked_again`: the platform is asked again about devices that
+/// were revoked before.
 fn record(
+    workspace: &Workspace<'_>,
     ledger: &mut Ledger,
     entries: &[Entry],
     reason: Reason,
-    (now, accepted): (OffsetDateTime, OffsetDateTime),
     is_asked_again: bool,
 ) -> Result<()> {
+    let (now, store) = (workspace.now, workspace.store_dir());
+    let accepted = accepted_since(workspace.config, now);
     // RFC 5280, section 5.3.1: an entry without a reason is preferred to one with `unspecified`.
     let reason = (reason != Reason::Unspecified).then(|| reason.as_str());
     let (again, entries): (Vec<&Entry>, Vec<&Entry>) = entries
@@ -226,7 +235,7 @@ fn record(
         // platform.
         let mut known = KnownPlatforms::of(transaction)?;
         for entry in &entries {
-            let (steps, platforms) = steps_of(transaction, entry, &mut known, now)?;
+            let (steps, platforms) = steps_of(transaction, entry, &mut known, (now, store))?;
             transaction.revoke(&entry.key, reason, &steps)?;
             platforms.into_iter().try_for_each(|platform| transaction.open_step_at(&entry.key, platform))?;
         }
@@ -273,7 +282,7 @@ fn steps_of(
     view: &View,
     entry: &Entry,
     known: &mut KnownPlatforms,
-    now: OffsetDateTime,
+    (now, store): (OffsetDateTime, &Path),
 ) -> Result<(Vec<OpenStep>, Vec<PlatformId>)> {
     let is_device = entry.key.kind == Kind::Device;
     let of_profile = is_device && Ca::profile_of(&entry.issuer).is_some();
@@ -290,9 +299,11 @@ fn steps_of(
     if is_leased {
         platforms.extend_from_slice(&known.all);
     }
+    // A token that tbpki has set may have taken the place of the certificate.
+    let has_token = is_device && holds_token(store, &entry.key.name);
     // Without a platform that is known to have it, the one in focus is asked.
     let is_asked = match platforms.is_empty() {
-        true => of_profile || is_leased,
+        true => of_profile || is_leased || has_token,
         false => is_leased && view.platform_in_focus().is_none(),
     };
     if is_device && (entry.is_registered() || is_asked) {

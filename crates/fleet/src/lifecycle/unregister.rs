@@ -1,22 +1,24 @@
 //! Making the platform forget a device's certificate, or the device.
 
+use std::path::Path;
+
 use base::text::quote;
 use base::{Code, Error, Result};
-use ledger::{Kind, View};
+use ledger::{Kind, OpenStep, View};
 use pki::device_name::DeviceName;
 use provision::platform::{IssuedCertificates, PlatformChange};
 
 use crate::lifecycle::lease::Leases;
 use crate::platform::Connection;
 use crate::register::{DeviceRegistration, PlatformOutcome};
-use store::Workspace;
+use store::{Workspace, holds_token, retire_token, token_of};
 
 /// A request to unregister devices.
 #[derive(Debug, Clone)]
 pub struct UnregisterRequest {
     /// Delete the device with its history instead of its credential alone.
     pub delete_device: bool,
-    /// Also take away a certificate that this store has never issued.
+    /// Also take away a certificate that this store has never issued, and a token that it does not have.
     pub replace: bool,
     /// Say what would happen and change nothing.
     pub dry_run: bool,
@@ -26,7 +28,7 @@ pub struct UnregisterRequest {
 /// beginning on, bulk verbs skip the device, also if the platform fails; the same request finishes it.
 ///
 /// # Errors
-/// [`Code::OtherCredential`] for a certificate that is none of ours, and those of every call.
+/// [`Code::OtherCredential`] for a certificate or token that is none of ours, and those of every call.
 pub fn unregister(
     workspace: &mut Workspace<'_>,
     connection: &Connection,
@@ -45,21 +47,28 @@ pub fn unregister(
     if let Some(entry) = &entry {
         store.ledger.unregistering(&entry.key)?;
     }
+    let dir = store.dir().to_owned();
     let outcome = leases.holding(&mut store.ledger, name, |ledger| {
         connection.runtime.wait(async {
             if request.delete_device {
                 connection.board.delete(name).await
             } else {
-                connection.board.unregister(name, &ours(ledger, name, request)?).await
+                connection.board.unregister(name, &ours(&dir, ledger, name, request)?).await
             }
         })
     });
     match outcome {
-        Ok(PlatformChange::Absent) if entry.is_none() => Err(unknown(name)),
+        Ok(PlatformChange::Absent) if entry.is_none() && !holds_token(&dir, name) => Err(unknown(name)),
         Ok(done) => {
+            // The platform does not take it any more.
+            retire_token(&dir, name)?;
             if let Some(entry) = entry {
                 store.ledger.transaction(|transaction| {
                     transaction.unregistered(&entry.key)?;
+                    // A revocation that waits for the platform is done there by this.
+                    for row in transaction.history(Kind::Device, name)? {
+                        transaction.step_done(&row.key, OpenStep::Platform)?;
+                    }
                     transaction.end_swaps(&entry.key)
                 })?;
             }
@@ -86,16 +95,17 @@ fn examine(
     name: &str,
     request: &UnregisterRequest,
 ) -> Result<DeviceRegistration> {
-    let view = workspace.view()?;
+    let (view, dir) = (workspace.view()?, workspace.store_dir());
+    let is_unknown = || Ok::<_, Error>(view.latest(Kind::Device, name)?.is_none() && !holds_token(dir, name));
     let change = connection.runtime.wait(async {
         if request.delete_device {
             connection.board.examine_deletion(name).await
         } else {
-            connection.board.examine_unregistering(name, &ours(&view, name, request)?).await
+            connection.board.examine_unregistering(name, &ours(dir, &view, name, request)?).await
         }
     })?;
     let done = match change {
-        PlatformChange::Absent if view.latest(Kind::Device, name)?.is_none() => return Err(unknown(name)),
+        PlatformChange::Absent if is_unknown()? => return Err(unknown(name)),
         PlatformChange::Absent | PlatformChange::Unchanged => change.into(),
         _ => PlatformOutcome::Planned,
     };
@@ -109,12 +119,13 @@ fn unknown(name: &str) -> Error {
         .fix("compare the name, capitals included")
 }
 
-/// The certificates that may be taken from a device.
-fn ours(view: &View, name: &str, request: &UnregisterRequest) -> Result<IssuedCertificates> {
+/// The certificates and tokens that may be taken from a device.
+fn ours(store: &Path, view: &View, name: &str, request: &UnregisterRequest) -> Result<IssuedCertificates> {
     Ok(IssuedCertificates {
         credentials_ids: credentials_ids(view, name)?,
         // Every certificate of the device goes, also the present one: the user wants the device out of this platform.
         still_valid: Vec::new(),
+        tokens: token_of(store, name)?.into_iter().collect(),
         others_too: request.replace,
     })
 }

@@ -116,16 +116,13 @@ impl LoginContext<'_> {
                 .item(label)
                 .fix("issue a new generation: `tbpki client --device NAME`");
         }
+        let name = || shell_word(&leaf.common_name().unwrap_or_else(|| "NAME".to_owned())).into_owned();
         if let (BrokerKind::ThingsBoard, Some(unregistered)) = (self.kind, self.unregistered) {
-            let name = leaf.common_name().unwrap_or_else(|| "NAME".to_owned());
             return Code::CertificateUnknown
                 .fault("the platform knows no device with this certificate")
                 .because(format!("{said}; the device was unregistered on {}", unregistered.at.date()))
                 .item(label)
-                .fix(format!(
-                    "if it is to log in again: `tbpki register --device {} --again --replace`",
-                    shell_word(&name)
-                ));
+                .fix(format!("if it is to log in again: `tbpki register --device {} --again --replace`", name()));
         }
         if let (BrokerKind::ThingsBoard, Some(profile), None) = (self.kind, self.profile, self.registered) {
             return unknown_of_profile(profile, said).item(label);
@@ -143,19 +140,24 @@ impl LoginContext<'_> {
                     "{said}; it was registered on {}, so that the device was deleted or its credentials replaced since",
                     registered.at.date()
                 ),
-                "register it again with `tbpki register`",
+                format!("register it again with `tbpki register --replace {}`", name()),
             ),
             (BrokerKind::ThingsBoard, None) => (
                 format!("{said}; its credentials id is {id}"),
-                "register it with `tbpki register`, or paste cert.pem as the device's X.509 credentials",
+                format!(
+                    "register it with `tbpki register {}`, with --replace if the device has another credential; or paste \
+                     cert.pem as the device's X.509 credentials",
+                    name()
+                ),
             ),
             (BrokerKind::ActorCloud, _) => (
                 format!("{said}; the client id was {:?}", self.client_id),
-                "bind the certificate to the device of this id, and see that it is enabled",
+                "bind the certificate to the device of this id, and see that it is enabled".to_owned(),
             ),
             (BrokerKind::Mqtt, _) => (
                 said.to_owned(),
-                "see what the broker takes for the user's name (mosquitto: use_identity_as_username), and its list of users",
+                "see what the broker takes for the user's name (mosquitto: use_identity_as_username), and its list of users"
+                    .to_owned(),
             ),
         };
         finding.because(why).item(label).fix(fix)

@@ -1,5 +1,6 @@
 //! Access tokens, unregistering and deleting devices.
 
+use base::text::shell_word;
 use base::{Code, Result, Secret};
 use pki::keystore::password;
 
@@ -30,10 +31,10 @@ impl ThingsBoard {
         Ok(Secret::from(there.id()))
     }
 
-    /// Replaces the certificate of a device with a random access token. The device and its history are kept.
+    /// Replaces the credential of a device with a random access token. The device and its history are kept.
     ///
     /// # Errors
-    /// [`Code::OtherCredential`] if the device has a certificate that this store has not issued, and those of every call.
+    /// [`Code::OtherCredential`] if the device has a certificate or token that is not of this store, and those of every call.
     pub async fn unregister(&self, name: &str, ours: &IssuedCertificates) -> Result<PlatformChange> {
         // A random token that is known to no one: the device is locked out, and its data and settings stay.
         let token = DeviceCredential::AccessToken(password::generate()?);
@@ -55,8 +56,8 @@ impl ThingsBoard {
     ) -> Result<PlatformChange, AttemptError> {
         let Some(device) = self.find(name).await? else { return Ok(PlatformChange::Absent) };
         let there = self.credentials(&device.id.id).await?;
-        // A token after the first attempt is ours, although the answer was lost.
-        if *tried && there.kind() != "X509_CERTIFICATE" {
+        // The answer to an earlier attempt was lost.
+        if *tried && there.are(token) {
             return Ok(PlatformChange::Replaced);
         }
         if !may_withdraw(name, &there, ours)? {
@@ -116,20 +117,35 @@ impl ThingsBoard {
     }
 }
 
-/// Whether the device has a certificate that is to be taken from it.
+/// Whether the device has a credential that is to be taken from it.
 fn may_withdraw(name: &str, there: &Credentials, ours: &IssuedCertificates) -> Result<bool> {
     let is_among = |ids: &[String]| ids.iter().any(|id| id == there.id());
-    // Anything but a certificate was set by another party and is not ours to take away. A certificate of ours that is
-    // still valid has taken the place of the withdrawn one.
-    if there.kind() != "X509_CERTIFICATE" || is_among(&ours.still_valid) {
+    let is_certificate = there.kind() == "X509_CERTIFICATE";
+    let is_token = there.kind() == "ACCESS_TOKEN";
+    // A certificate of ours that is still valid has taken the place of the withdrawn one. While there is one, the device
+    // may log in, also with a token.
+    if is_among(&ours.still_valid) || !is_certificate && !ours.still_valid.is_empty() {
         return Ok(false);
     }
-    if ours.others_too || is_among(&ours.credentials_ids) {
+    let is_ours = match is_certificate {
+        true => is_among(&ours.credentials_ids),
+        false => is_token && ours.tokens.iter().any(|token| token.reveal() == there.id()),
+    };
+    if is_ours {
         return Ok(true);
     }
-    Err(Code::OtherCredential
-        .error(format!("the device {name:?} logs in with {}", there.described()))
+    // The token of an earlier withdrawal, which is known to no one. A token that another party has chosen has another
+    // form, for example the 20 characters of ThingsBoard's own.
+    if is_token && password::is_of_generated_form(there.id()) {
+        return Ok(false);
+    }
+    if ours.others_too {
+        return Ok(true);
+    }
+    let error = Code::OtherCredential.error(format!("the device {name:?} logs in with {}", there.described()));
+    let why = if is_certificate { "this store has never issued it" } else { "this store does not have it" };
+    Err(error
         .item(name)
-        .because("this store has never issued it")
-        .fix("use --replace if that certificate is no longer needed"))
+        .because(why)
+        .fix(format!("if it is no longer needed, take it away with `tbpki unregister --replace {}`", shell_word(name))))
 }

@@ -2,7 +2,7 @@
 
 use base::Code;
 use pki::Certificate;
-use provision::platform::{DesiredDevice, DeviceCredential, NewDevice, PlatformChange, Replace};
+use provision::platform::{DesiredDevice, DeviceCredential, IssuedCertificates, NewDevice, PlatformChange, Replace};
 use serde_json::{Value, json as value};
 
 use crate::server::{CheckedServer, Reply, json};
@@ -323,4 +323,30 @@ fn a_dry_run_only_looks() {
         assert_eq!(runtime().wait(thingsboard(&server).examine(&wanted("pump", &certificate))).unwrap().done, done);
         assert!(lines(&server).iter().all(|line| line.starts_with("GET ")));
     }
+}
+
+#[test]
+fn a_withdrawal_takes_a_token_of_the_store_and_no_other() {
+    let ours = || IssuedCertificates { tokens: vec![base::Secret::from("own-token")], ..IssuedCertificates::default() };
+    let generated = pki::keystore::password::generate().unwrap();
+    // Its own token is replaced by a random one, which is read back.
+    let server = CheckedServer::script(vec![logged_in(), device(), has_token("own-token")]);
+    let examined = runtime().wait(thingsboard(&server).examine_unregistering("pump", &ours()));
+    assert_eq!(examined.unwrap(), PlatformChange::Replaced);
+    // The random token of an earlier withdrawal stays.
+    let server = CheckedServer::script(vec![logged_in(), device(), has_token(generated.reveal())]);
+    assert_eq!(runtime().wait(thingsboard(&server).unregister("pump", &ours())).unwrap(), PlatformChange::Unchanged);
+    // So does the token of another party, which is an error, unless another certificate of the store is in use.
+    let server = CheckedServer::script(vec![logged_in(), device(), has_token("other-token")]);
+    let error = runtime().wait(thingsboard(&server).unregister("pump", &ours())).unwrap_err();
+    assert_eq!(error.code(), Code::OtherCredential);
+    assert!(error.finding().fix.as_deref().unwrap().contains("`tbpki unregister --replace pump`"), "{error:?}");
+    assert!(!format!("{error:?}").contains("other-token"));
+    let in_use = IssuedCertificates { still_valid: vec!["0".repeat(64)], ..ours() };
+    let server = CheckedServer::script(vec![logged_in(), device(), has_token("own-token")]);
+    assert_eq!(runtime().wait(thingsboard(&server).unregister("pump", &in_use)).unwrap(), PlatformChange::Unchanged);
+    let forced = IssuedCertificates { others_too: true, ..ours() };
+    let server = CheckedServer::script(vec![logged_in(), device(), has_token("other-token")]);
+    let examined = runtime().wait(thingsboard(&server).examine_unregistering("pump", &forced));
+    assert_eq!(examined.unwrap(), PlatformChange::Replaced);
 }

@@ -100,7 +100,7 @@ pub struct UnregisterArgs {
     /// Delete without confirmation
     #[arg(long, requires = "delete_device")]
     pub yes: bool,
-    /// Remove a certificate that this store did not issue
+    /// Remove a certificate or token that is not of this store
     #[arg(long, conflicts_with = "delete_device")]
     pub replace: bool,
     /// Print what would happen, and change nothing

@@ -23,6 +23,12 @@ pub struct RevokeReport {
     /// The devices whose one-time password, or request for an approval, is withdrawn.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub without_enrolment: Vec<String>,
+    /// The devices without a certificate whose access token is taken from the platform.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub without_token: Vec<String>,
+    /// The devices without a certificate whose access token could not be taken from the platform.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub with_token: Vec<String>,
     /// The revocation lists that were written; `null` if none was.
     pub lists: Option<RevocationListsReport>,
     /// What the store that writes the lists of the devices' CAs has to revoke, if this one is a station bundle.
@@ -145,6 +151,8 @@ impl RevokeReport {
             revoked: Vec::new(),
             counts: RevokeCounts::default(),
             without_enrolment: Vec::new(),
+            without_token: Vec::new(),
+            with_token: Vec::new(),
             lists: None,
             hand_over: Vec::new(),
             restart: Vec::new(),

@@ -64,6 +64,7 @@ impl Platform {
         if devices.is_empty() {
             return Ok(());
         }
+        let store = workspace.store_dir().to_owned();
         let connection = match self.connection(workspace) {
             Ok(connection) => connection,
             Err(why) => {
@@ -71,7 +72,7 @@ impl Platform {
                 return failed(ledger, &keys, OpenStep::Platform, &why);
             }
         };
-        let fault = withdrawal::all(connection, ledger, &devices, progress)?;
+        let fault = withdrawal::all(connection, &store, ledger, &devices, progress)?;
         self.fault = fault;
         Ok(())
     }

@@ -66,7 +66,7 @@ pub struct CaTarget {
 
 impl Targets {
     /// The devices that are named.
-    fn devices(&self) -> Vec<&str> {
+    pub(super) fn devices(&self) -> Vec<&str> {
         match self {
             Self::Devices(names) => names.iter().map(DeviceName::as_str).collect(),
             Self::Listed { names, .. } => names.iter().map(|(_, name)| name.as_str()).collect(),

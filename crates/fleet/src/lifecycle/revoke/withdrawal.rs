@@ -1,13 +1,15 @@
 //! Taking revoked certificates from the platform: a random token takes the place of each.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use base::{Code, Result};
+use base::{Code, Error, Result};
 use ledger::{Key, Kind, Ledger, OpenStep, View};
 use pki::keystore::password;
 use provision::ThingsBoard;
 use provision::platform::{DesiredDevice, DeviceCredential, IssuedCertificates, NewDevice, PlatformChange, Replace};
 use store::ca::Ca;
+use store::{retire_token, token_of};
 
 use super::steps::failed;
 use crate::lifecycle::lease::{LeasedBatch, Leases, leased};
@@ -24,8 +26,10 @@ struct Withdrawal {
 }
 
 impl Withdrawal {
-    fn of(view: &View, name: &str) -> Result<Self> {
+    /// `store` is the directory of the store, of which a token of the device may be on the platform.
+    fn of(store: Option<&Path>, view: &View, name: &str) -> Result<Self> {
         let mut ours = IssuedCertificates::default();
+        ours.tokens.extend(store.map_or(Ok(None), |store| token_of(store, name))?);
         let mut profile = None;
         for entry in view.history(Kind::Device, name)? {
             let Some(id) = entry.credentials_id else { continue };
@@ -59,7 +63,7 @@ impl Withdrawal {
 /// # Errors
 /// Those of the platform, and [`OtherCredential`](base::Code::OtherCredential) for a certificate that this store has not issued.
 pub(crate) fn withdraw(connection: &Connection, view: &View, name: &str) -> Result<()> {
-    connection.runtime.wait(Withdrawal::of(view, name)?.carry_out(&connection.board))
+    connection.runtime.wait(Withdrawal::of(None, view, name)?.carry_out(&connection.board))
 }
 
 /// Takes the certificate of a device from the platform again that was revoked while it was registered. What fails is
@@ -69,7 +73,7 @@ pub(crate) fn withdraw(connection: &Connection, view: &View, name: &str) -> Resu
 /// Those of the ledger.
 pub(crate) fn withdraw_revoked(connection: &Connection, ledger: &mut Ledger, key: &Key) -> Result<()> {
     let withdrawn = withdraw(connection, ledger, &key.name);
-    record(ledger, &[key], withdrawn)
+    conclude(ledger, &[key], withdrawn)
 }
 
 /// Takes the certificates of devices from the platform, several at once, and records what became of each. Returns the failure
@@ -79,6 +83,7 @@ pub(crate) fn withdraw_revoked(connection: &Connection, ledger: &mut Ledger, key
 /// Those of the ledger.
 pub(super) fn all(
     connection: &Connection,
+    store: &Path,
     ledger: &mut Ledger,
     devices: &BTreeMap<&str, Vec<&Key>>,
     progress: &mut ProgressCounter<'_>,
@@ -94,7 +99,7 @@ pub(super) fn all(
     };
     let is_free = |name: &&&str| !others.iter().any(|other| other == **name);
     let withdrawals: Vec<Withdrawal> =
-        devices.keys().filter(is_free).map(|name| Withdrawal::of(ledger, name)).collect::<Result<_>>()?;
+        devices.keys().filter(is_free).map(|name| Withdrawal::of(Some(store), ledger, name)).collect::<Result<_>>()?;
     let mut left: BTreeMap<String, &Vec<&Key>> = withdrawals
         .iter()
         .filter_map(|one| devices.get(one.name.as_str()).map(|keys| (one.name.clone(), keys)))
@@ -120,7 +125,7 @@ pub(super) fn all(
         if is_of_all {
             fault = outcome.as_ref().err().map(ToString::to_string);
         }
-        record(ledger, keys, outcome)?;
+        record(store, ledger, keys, outcome)?;
         progress.advance(1);
         // The requests that are under way are canceled; their devices stay open.
         if is_of_all {
@@ -136,13 +141,14 @@ pub(super) fn all(
         return released.map(|()| fault);
     }
     worked.and(released)?;
-    after_others(connection, ledger, devices, &others, has_waited, progress).map(|()| None)
+    after_others(connection, store, ledger, devices, &others, has_waited, progress).map(|()| None)
 }
 
 /// Takes the certificates of devices from the platform whose leases other processes had. Each is waited for, until one has
 /// been waited for in vain.
 fn after_others(
     connection: &Connection,
+    store: &Path,
     ledger: &mut Ledger,
     devices: &BTreeMap<&str, Vec<&Key>>,
     others: &[String],
@@ -155,17 +161,33 @@ fn after_others(
         let Some(keys) = devices.get(name.as_str()) else { continue };
         let withdrawn = match is_over {
             true => Err(leased(name)),
-            false => leases.holding(ledger, name, |ledger| withdraw(connection, ledger, name)),
+            false => leases.holding(ledger, name, |ledger| withdraw_all(connection, store, ledger, name)),
         };
         is_over |= withdrawn.as_ref().is_err_and(|error| error.code() == Code::IdentityLeased);
-        record(ledger, keys, withdrawn)?;
+        record(store, ledger, keys, withdrawn)?;
         progress.advance(1);
     }
     Ok(())
 }
 
-/// Records what became of taking the certificates of a device from the platform.
-fn record(ledger: &mut Ledger, keys: &[&Key], withdrawn: Result<()>) -> Result<()> {
+/// As [`withdraw`], also if a token of the store has taken the place of the certificate.
+pub(super) fn withdraw_all(connection: &Connection, store: &Path, view: &View, name: &str) -> Result<()> {
+    connection.runtime.wait(Withdrawal::of(Some(store), view, name)?.carry_out(&connection.board))
+}
+
+/// Records what became of taking the certificates of a device from the platform. The token of the store is of no use then.
+fn record(store: &Path, ledger: &mut Ledger, keys: &[&Key], withdrawn: Result<()>) -> Result<()> {
+    // A device with a valid certificate keeps the token, which the platform may have.
+    if let (Ok(()), Some(key)) = (&withdrawn, keys.first())
+        && !ledger.history(key.kind, &key.name)?.iter().any(|entry| entry.role.is_in_use())
+        && let Err(error) = retire_token(store, &key.name)
+    {
+        tracing::warn!(name = key.name, %error, "the token was not moved away");
+    }
+    conclude(ledger, keys, withdrawn)
+}
+
+fn conclude(ledger: &mut Ledger, keys: &[&Key], withdrawn: Result<()>) -> Result<()> {
     match withdrawn {
         Ok(()) => ledger.transaction(|transaction| {
             keys.iter().try_for_each(|key| {
@@ -173,6 +195,15 @@ fn record(ledger: &mut Ledger, keys: &[&Key], withdrawn: Result<()>) -> Result<(
                 transaction.step_done(key, OpenStep::Platform)
             })
         }),
-        Err(error) => failed(ledger, keys, OpenStep::Platform, &error.to_string()),
+        Err(error) => failed(ledger, keys, OpenStep::Platform, &with_fix(&error)),
+    }
+}
+
+/// The text of an error for an open step. A credential of another party stays until an operator decides, so that it names
+/// the command.
+fn with_fix(error: &Error) -> String {
+    match error.finding().fix.as_deref().filter(|_| error.code() == Code::OtherCredential) {
+        Some(fix) => format!("{error}: {fix}"),
+        None => error.to_string(),
     }
 }

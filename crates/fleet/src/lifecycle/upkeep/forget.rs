@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use store::file_names::{PENDING, is_of_identity};
 use store::shard::{Layout, ShardStore};
-use store::{Workspace, identity_dir};
+use store::{Workspace, holds_token, identity_dir};
 
 use crate::lifecycle::revoke::{RevokeRequest, Targets, revoke};
 
@@ -50,6 +50,9 @@ pub struct ForgetReport {
     pub dry_run: bool,
     /// The devices that were forgotten, or would be.
     pub devices: Vec<ForgottenDevice>,
+    /// Devices that stay, because the platform still accepts their access tokens.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
     /// Steps of their revocations that are open.
     pub open: usize,
     /// What was noticed.
@@ -65,9 +68,10 @@ pub struct ForgetReport {
 /// nothing is changed then.
 pub fn forget(workspace: &mut Workspace<'_>, request: &ForgetRequest) -> Result<ForgetReport> {
     let view = workspace.view()?;
-    let mut report = ForgetReport { dry_run: request.dry_run, devices: Vec::new(), open: 0, findings: Vec::new() };
+    let mut report =
+        ForgetReport { dry_run: request.dry_run, devices: Vec::new(), kept: Vec::new(), open: 0, findings: Vec::new() };
     for name in &request.devices {
-        check(&view, name.as_str())?;
+        check(workspace.store_dir(), &view, name.as_str())?;
         let valid = view.revocable(Kind::Device, name.as_str(), workspace.now)?;
         let revoked = if request.keep_valid { 0 } else { valid.iter().filter(|row| row.role != Role::Revoked).count() };
         report.findings.extend(in_shard(workspace.store_dir(), &view, name.as_str())?);
@@ -89,19 +93,25 @@ pub fn forget(workspace: &mut Workspace<'_>, request: &ForgetRequest) -> Result<
     if request.dry_run {
         return Ok(report);
     }
-    if has_open_steps || report.devices.iter().any(|device| device.revoked > 0) {
+    // Revoked certificates and tokens: what a device can log in with must end before its files are gone.
+    let has_token =
+        !request.keep_valid && request.devices.iter().any(|name| holds_token(workspace.store_dir(), name.as_str()));
+    if has_open_steps || has_token || report.devices.iter().any(|device| device.revoked > 0) {
         let names = request.devices.clone();
         let revocation =
             RevokeRequest { targets: Targets::Devices(names), reason: Reason::CessationOfOperation, dry_run: false };
         let mut revoked = revoke(workspace, &revocation, &mut |_| {})?;
         report.open = usize::try_from(revoked.open_steps).unwrap_or(usize::MAX);
         report.findings.append(&mut revoked.findings);
+        // The store is the only place with such a token, so that its file stays until the platform has another one.
+        report.devices.retain(|device| !revoked.with_token.contains(&device.name));
+        report.kept = revoked.with_token;
     }
     let mut store = workspace.open_store("forget")?;
     // The ledger before the files: a killed run leaves files that the same command removes. In the other order it would
     // leave a name in use that has lost its key.
     store.ledger.transaction(|transaction| {
-        request.devices.iter().try_for_each(|name| transaction.forget(Kind::Device, name.as_str()))
+        report.devices.iter().try_for_each(|device| transaction.forget(Kind::Device, &device.name))
     })?;
     for device in &mut report.devices {
         device.files_removed = remove(store.dir(), device)?;
@@ -110,9 +120,10 @@ pub fn forget(workspace: &mut Workspace<'_>, request: &ForgetRequest) -> Result<
 }
 
 /// Fails for a name that the ledger does not have, or that waits in a job.
-fn check(view: &View, name: &str) -> Result<()> {
+fn check(store: &Path, view: &View, name: &str) -> Result<()> {
     view.check_not_reserved(Kind::Device, name)?;
-    if view.history(Kind::Device, name)?.is_empty() && !view.has_open_enrolment(name)? {
+    let is_known = holds_token(store, name) || view.has_open_enrolment(name)?;
+    if !is_known && view.history(Kind::Device, name)?.is_empty() {
         return Err(Code::UnknownIdentity
             .error(format!("the ledger has no device {}", quote(name)))
             .item(name)

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &ForgetArgs, context: &mut Context) -> Result<Exit> {
     let mut report = context.in_workspace(&config, |workspace| forget(workspace, &request))?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
-    Ok(if report.open == 0 { Exit::Done } else { Exit::Partly })
+    Ok(if report.open == 0 && report.kept.is_empty() { Exit::Done } else { Exit::Partly })
 }
 
 impl Report for ForgetReport {
@@ -40,6 +40,13 @@ impl Report for ForgetReport {
             for left in &device.files_left {
                 writeln!(out, "  left: {}", printable(left))?;
             }
+        }
+        for device in &self.kept {
+            let device = printable(device);
+            writeln!(
+                out,
+                "device {device}: not forgotten, it can still log in with its access token; run the same command again"
+            )?;
         }
         match self.open {
             0 => Ok(()),

@@ -37,7 +37,8 @@ pub(crate) fn run(args: &RevokeArgs, context: &mut Context) -> Result<Exit> {
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
     let is_hook_open = report.lists.as_ref().is_some_and(|lists| lists.hook_failed);
-    Ok(if report.open_steps == 0 && !is_hook_open { Exit::Done } else { Exit::Partly })
+    let is_done = report.open_steps == 0 && !is_hook_open && report.with_token.is_empty();
+    Ok(if is_done { Exit::Done } else { Exit::Partly })
 }
 
 fn targets(args: &RevokeArgs, config: &Config, context: &mut Context) -> Result<Targets> {
@@ -103,6 +104,10 @@ impl Report for RevokeReport {
         for device in &self.without_enrolment {
             writeln!(out, "device {}: one-time password or request {withdrawn}", printable(device))?;
         }
+        let replaced = if self.dry_run { "would be replaced" } else { "replaced" };
+        for device in &self.without_token {
+            writeln!(out, "device {}: its access token in ThingsBoard {replaced} by a random one", printable(device))?;
+        }
         for server in &self.restart {
             writeln!(out, "restart the services that use the files of {}, for example the broker", printable(server))?;
         }
@@ -119,11 +124,13 @@ impl Report for RevokeReport {
             writeln!(out, "  {}", printable(&group.command))?;
         }
         let is_hook_open = self.lists.as_ref().is_some_and(|lists| lists.hook_failed);
-        if self.open_steps == 0 && !is_hook_open {
+        let has_steps = self.open_steps > 0 || is_hook_open;
+        if !has_steps && self.with_token.is_empty() {
             // `--open` revokes nothing by itself, so that without this it would print nothing.
             return if self.revoked.is_empty()
                 && self.counts == RevokeCounts::default()
                 && self.without_enrolment.is_empty()
+                && self.without_token.is_empty()
             {
                 writeln!(out, "no step is open")
             } else {
@@ -133,6 +140,9 @@ impl Report for RevokeReport {
         writeln!(out, "open:")?;
         if is_hook_open {
             writeln!(out, "  the program of `[crl] after`")?;
+        }
+        for device in &self.with_token {
+            writeln!(out, "  device {}: platform: it can still log in with its access token", printable(device))?;
         }
         for open in &self.open {
             write!(out, "  {} {}, generation {}: {}", open.kind, printable(&open.name), open.generation, open.step)?;
@@ -151,6 +161,8 @@ impl Report for RevokeReport {
         let elsewhere: u64 = self.platforms.iter().map(|platform| platform.open_steps).sum();
         if self.open_steps > elsewhere || is_hook_open {
             writeln!(out, "run `tbpki revoke --open` to finish")?;
+        } else if !has_steps {
+            writeln!(out, "run the same command again to finish")?;
         }
         for OpenPlatform { platform, command, .. } in &self.platforms {
             writeln!(out, "run `{}` to take it from {}", printable(command), printable(platform))?;
