@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use base::file::{self, BulkDir};
-use base::{Code, Error, Result};
+use base::{Code, Error, Finding, Result};
 use identity::lifecycle::renew::{earlier_copies, is_fetched, with_holder};
 use identity::profile_ca;
-use ledger::{Entry, Filter, Kind, State};
+use ledger::{Entry, Filter, Kind, RenewalStep, State};
 use pki::Certificate;
 use pki::device_name::DeviceName;
 use pki::pem_bundle::PemBundle;
@@ -16,8 +16,7 @@ use time::OffsetDateTime;
 use provision::check::RevokedServer;
 use store::ca::Ca;
 use store::file_names::{ANCHORS, CA_FILE, CERT, CHAIN, KEY, TOKEN};
-use store::identity_dir;
-use store::{FILE_LIMIT, StoreLocation};
+use store::{FILE_LIMIT, StoreLocation, at_another_station, identity_dir, shard};
 
 /// Where the files of a device are, whether they are there or not.
 #[derive(Debug, Clone)]
@@ -150,6 +149,10 @@ pub fn no_files(location: &StoreLocation, name: &DeviceName) -> Result<Error> {
     Ok(match view.current(Kind::Device, name.as_str())? {
         // Not an error of the store: the device was issued with a fleet and never taken out of its shard.
         Some(entry) if entry.job.is_some() => {
+            // The advice to take it out works only if the key can be read there.
+            if let Err(error) = shard::locate(location.dir(), &view, &entry).and_then(|found| found.key().map(drop)) {
+                return Ok(error.item(name.as_str()));
+            }
             let job = entry.job.map(|(job, _)| job.to_string()).unwrap_or_default();
             Code::DeviceInShard
                 .error(format!("the files of the device {name} are in the directory or archive of job {job}"))
@@ -160,15 +163,52 @@ pub fn no_files(location: &StoreLocation, name: &DeviceName) -> Result<Error> {
         Some(entry) if is_fetched(&view, &entry)? => {
             with_holder(&entry).fix("check it on its host: `tbpki check --cert FILE --key FILE`")
         }
-        Some(_) => Code::FileUnreadable
-            .error(format!("the directory of the device {name} is gone"))
-            .at(identity_dir(location.dir(), Kind::Device, name.as_str()))
-            .item(name.as_str())
-            .fix(format!("restore it from a backup, or issue a new generation with `tbpki client {name} --force`")),
+        Some(entry) => at_another_station(&view, &entry).unwrap_or_else(|| {
+            Code::FileUnreadable
+                .error(format!("the directory of the device {name} is gone"))
+                .at(identity_dir(location.dir(), Kind::Device, name.as_str()))
+                .item(name.as_str())
+                .fix(format!("restore it from a backup, or issue a new generation with `tbpki client {name} --force`"))
+        }),
         None => Code::UnknownIdentity
             .error(format!("the store has no device {:?}", name.as_str()))
             .fix("issue it with `tbpki client --device NAME`; `tbpki list` shows what there is"),
     })
+}
+
+/// The fault of a device's files in the store if they are of another generation than the one in use; `None` if they are not.
+///
+/// # Errors
+/// Those of the ledger. Files that cannot be read have errors of their own.
+pub fn outdated(location: &StoreLocation, name: &DeviceName) -> Result<Option<Finding>> {
+    let view = store::view(location)?;
+    let Some(entry) = view.current(Kind::Device, name.as_str())? else { return Ok(None) };
+    let places = device_places(location.dir(), name);
+    // In any order: a chain that begins with its root is another fault.
+    let certificates = [&places.chain, &places.cert].into_iter().flat_map(|path| {
+        let bytes = file::read_optional(path, FILE_LIMIT).ok().flatten();
+        bytes.and_then(|bytes| PemBundle::parse(&bytes).ok()).map(|bundle| bundle.certificates).unwrap_or_default()
+    });
+    let found: Vec<_> = certificates.map(|certificate| certificate.fingerprint()).collect();
+    let holds = |row: &Entry| row.fingerprint.is_some_and(|fingerprint| found.contains(&fingerprint));
+    if holds(&entry) || !view.history(Kind::Device, name.as_str())?.iter().any(holds) {
+        return Ok(None);
+    }
+    let fault = Code::IdentityChanged
+        .fault("the certificate in the store is not the one that the ledger has in use")
+        .because(format!("the ledger has generation {} of the device in use", entry.generation()));
+    let is_open = view.open_renewals()?.iter().any(|open| open.key == entry.key && open.step == RenewalStep::Install);
+    Ok(Some(if is_fetched(&view, &entry)? {
+        fault.fix("check it on its host: `tbpki check --cert FILE --key FILE`")
+    } else if is_open {
+        fault.fix(format!("bring the files of the renewal to their places: `tbpki renew --device {name} --due`"))
+    } else if entry.job.is_some() {
+        fault.fix(format!("take its present files out of the fleet with `tbpki client --device {name}`"))
+    } else {
+        fault.fix(format!(
+            "restore the files from a backup, or issue a new generation with `tbpki client {name} --force`"
+        ))
+    }))
 }
 
 /// The device's revoked certificates: the credentials id, the time and the reason of each.

@@ -194,8 +194,10 @@ impl IssueRequest<'_> {
     ) -> Result<Delivery> {
         let dir = self.dir_in(store);
         let held = IdentityView::of(identity);
-        let pending: Vec<PendingFile> =
-            self.issuance.files.written().map(|row| self.due(row, &dir, &held)).collect::<Result<_>>()?;
+        // The renewal of a fleet leaves its devices in shards, also those that `client` has put into the store before.
+        let store_is_behind = entry.job.is_some() && self.issuance.is_behind(&dir, ledger, entry)?;
+        let due = |row| self.due(row, &dir, &held, store_is_behind);
+        let pending: Vec<PendingFile> = self.issuance.files.written().map(due).collect::<Result<_>>()?;
         // Copies that an interrupted run, or one without --out, left behind are of an earlier generation.
         let is_behind = match &self.out {
             Some(out) => {
@@ -204,10 +206,12 @@ impl IssueRequest<'_> {
             }
             None => false,
         };
-        self.filled(self.empty(store, None), pending, is_behind, false, &entry.serial.to_string())
+        let suffix = if store_is_behind { self.old_suffix(&dir, None) } else { entry.serial.to_string() };
+        self.filled(self.empty(store, None), pending, is_behind, false, &suffix)
     }
 
-    fn due(&self, row: &FileRow, dir: &Path, held: &IdentityView<'_>) -> Result<PendingFile> {
+    /// A file that is there or is to be written. `is_behind`: the directory has the files of an earlier generation.
+    fn due(&self, row: &FileRow, dir: &Path, held: &IdentityView<'_>, is_behind: bool) -> Result<PendingFile> {
         let files = &self.issuance.files;
         let follows_anchors = row.content.follows_anchors();
         let path = dir.join(&row.name);
@@ -224,7 +228,7 @@ impl IssueRequest<'_> {
             let file = OutputFile { name: row.name.clone(), contents: found, mode: row.mode() };
             return Ok(PendingFile { file, is_refreshed: false, follows_anchors });
         }
-        if follows_anchors || self.is_other_path(row, &found, held)? {
+        if follows_anchors || is_behind || self.is_other_path(row, &found, held)? {
             return Ok(PendingFile { file: files.write(row, held)?, is_refreshed: true, follows_anchors });
         }
         Err(Code::IdentityChanged

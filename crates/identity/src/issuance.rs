@@ -3,6 +3,8 @@
 //! What will be signed is recorded before it is signed, and recorded as issued once it is in the store. What
 //! was recorded and never delivered is voided and issued again under a new serial number.
 
+mod load;
+
 use std::path::Path;
 
 use base::text::shell_word;
@@ -15,7 +17,6 @@ use pki::{Certificate, PrivateKey};
 
 use crate::files::identity::IdentityView;
 use crate::files::table::FileTable;
-use store::ca::Ca;
 use store::file_names::PENDING;
 use store::{FILE_LIMIT, Store, identity_dir};
 
@@ -284,77 +285,6 @@ impl Issuance<'_> {
         self.identity(issued.key, issued.chain)
     }
 
-    /// The identity as it is in the store.
-    ///
-    /// # Errors
-    /// [`Code::IdentityChanged`] where the certificate is not the one that the ledger knows, [`Code::KeyMismatch`].
-    pub(crate) fn load(&self, store: &Path, ledger: &View, entry: &Entry) -> Result<Identity> {
-        let dir = identity_dir(store, self.kind, self.name);
-        let chain_path = dir.join(&self.files.chain_file);
-        // After `client` was run once for a device of a fleet, its directory in the store counts.
-        if entry.job.is_some() && !dir.exists() {
-            // It was issued with a fleet, and is still only in its shard.
-            let located = store::shard::locate(store, ledger, entry)?;
-            return self.identity(located.key()?, located.chain().cloned().collect());
-        }
-        let chain = match file::read_optional(&chain_path, FILE_LIMIT)? {
-            Some(bytes) => PemBundle::parse(&bytes).map_err(|error| error.at(&chain_path))?.certificates,
-            None => self.chain_from_elsewhere(store, entry)?,
-        };
-        let chain = self.present_path(store, chain)?;
-        let key = match &self.files.key_file {
-            Some(file) => {
-                let path = dir.join(file);
-                let bytes = file::read_optional(&path, FILE_LIMIT)?.ok_or_else(|| lost(&path))?;
-                Some(PrivateKey::from_pem_or_der(&bytes, None).map_err(|error| error.at(path))?)
-            }
-            None => None,
-        };
-        let identity = self.identity(key, chain).map_err(|error| error.at(&chain_path))?;
-        let held = IdentityView::of(&identity);
-        // The ledger decides which generation is in use, so that a restored backup of the files is detected.
-        if entry.fingerprint != Some(held.leaf.fingerprint()) {
-            return Err(Code::IdentityChanged
-                .error("the certificate in the store is not the one that the ledger knows")
-                .at(chain_path)
-                .fix("restore the file from a backup, or use --force to issue a new generation"));
-        }
-        if let Ok(key) = held.key() {
-            key.check_belongs_to(held.leaf.spki_der()).map_err(|error| error.at(dir))?;
-        }
-        Ok(identity)
-    }
-
-    /// The chain with the certificate that its issuing CA has now: after a rollover of the root, the same key has another.
-    fn present_path(&self, store: &Path, chain: Vec<Certificate>) -> Result<Vec<Certificate>> {
-        // The platform knows the CA of a profile by the hash of one certificate, so that path never changes.
-        let ca = Ca::named(self.issuer_name).filter(|ca| ca.profile().is_none());
-        let (Some(leaf), Some(ca)) = (chain.first(), ca) else {
-            return Ok(chain);
-        };
-        let mut present = vec![leaf.clone()];
-        present.extend(ca.issuer_of(store, leaf)?.into_iter().filter(|ca| !ca.is_root()));
-        Ok(if is_same_path(&chain, &present) { present } else { chain })
-    }
-
-    /// The chain of an identity that has lost the file with it: the leaf, as other files still hold it, and its CA.
-    fn chain_from_elsewhere(&self, store: &Path, entry: &Entry) -> Result<Vec<Certificate>> {
-        let dir = identity_dir(store, self.kind, self.name);
-        let mut leaf = None;
-        for row in self.files.written().filter(|row| row.keystore_format().is_none()) {
-            // A file that is damaged as well is no help, and shows up when it is wanted itself.
-            let Some(bytes) = file::read_optional(dir.join(&row.name), FILE_LIMIT)? else { continue };
-            let first = PemBundle::parse(&bytes).ok().and_then(|bundle| bundle.certificates.into_iter().next());
-            leaf = leaf.or(first.filter(|first| entry.fingerprint == Some(first.fingerprint())));
-        }
-        let leaf = leaf.ok_or_else(|| lost(&dir.join(&self.files.chain_file)))?;
-        let above = match Ca::named(self.issuer_name) {
-            Some(ca) => ca.issuer_of(store, &leaf)?,
-            None => Vec::new(),
-        };
-        Ok(std::iter::once(leaf).chain(above).collect())
-    }
-
     fn identity(&self, key: Option<PrivateKey>, chain: Vec<Certificate>) -> Result<Identity> {
         let mut chain = chain.into_iter();
         let leaf =
@@ -399,14 +329,6 @@ pub(crate) fn first_in(path: &Path) -> Result<Option<Certificate>> {
     let Some(bytes) = file::read_optional(path, FILE_LIMIT)? else { return Ok(None) };
     let bundle = PemBundle::parse(&bytes).map_err(|error| error.at(path))?;
     Ok(bundle.certificates.into_iter().next())
-}
-
-/// A file is gone and nothing else holds what was in it.
-fn lost(path: &Path) -> Error {
-    Code::FileUnreadable
-        .error("this file of the identity is gone")
-        .at(path)
-        .fix("restore it from a backup, or use --force to issue a new generation")
 }
 
 /// Whether two chains have the same leaf and the same CAs above it, by names and keys: their certificates may differ.

@@ -20,7 +20,7 @@ mod wire;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use base::{Code, Error, Result};
+use base::{Code, Error, Finding, Result};
 use mqtt::Version;
 use pki::Certificate;
 use time::OffsetDateTime;
@@ -137,6 +137,8 @@ pub struct DeviceCheck {
     pub revoked: Vec<RevokedLeaf>,
     /// The certificate that was unregistered according to the ledger.
     pub unregistered: Option<UnregisteredLeaf>,
+    /// The fault of the files if they are not those that the ledger has in use.
+    pub outdated: Option<Finding>,
     /// The extent of the check.
     pub depth: CheckDepth,
 }

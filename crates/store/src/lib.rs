@@ -14,15 +14,17 @@ pub mod rollback;
 mod roots;
 pub mod secrets;
 pub mod shard;
+mod stations;
 mod store;
 mod tokens;
 mod trust;
 mod workspace;
 
 pub use location::StoreLocation;
-pub use paths::{FILE_LIMIT, generation_dir, identity_dir, kind_dir, secrets_dir};
+pub use paths::{FILE_LIMIT, generation_dir, holds_identity, identity_dir, kind_dir, secrets_dir};
 pub use roots::roots;
 pub use secrets::Secrets;
+pub use stations::at_another_station;
 pub use store::kept::{KeptStore, ReopenedStore};
 pub use store::{PATIENCE, Store, check_exists, knows_cas, view};
 pub use tokens::{holds_token, logs_in_with_token, retire_token, token_devices, token_of};

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use ledger::{Entry, Kind, Role};
+use ledger::{Entry, Key, Kind, Role};
 
-use crate::file_names::PENDING;
+use crate::file_names::{CERT, CHAIN, KEY, PENDING};
 
 /// The largest file in a store: an identity's keystore with long chains stays far below.
 pub const FILE_LIMIT: usize = 1 << 20;
@@ -22,6 +22,12 @@ pub fn identity_dir(store: &Path, kind: Kind, name: &str) -> PathBuf {
 pub fn generation_dir(store: &Path, entry: &Entry) -> PathBuf {
     let dir = identity_dir(store, entry.key.kind, &entry.key.name);
     if entry.role == Role::Pending { dir.join(PENDING) } else { dir }
+}
+
+/// Whether the directory of a device in the store has a file of its identity. It may have others alone, for example images.
+pub fn holds_identity(store: &Path, key: &Key) -> bool {
+    let dir = identity_dir(store, key.kind, &key.name);
+    [KEY, CERT, CHAIN].iter().any(|file| dir.join(file).exists())
 }
 
 /// The directory with the secrets that tbpki made.

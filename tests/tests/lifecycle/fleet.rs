@@ -191,3 +191,59 @@ fn a_fleet_is_renewed_below_the_next_generation_of_its_ca() {
     sandbox.ok(["register", "--pending", "--job", "2"]);
     sandbox.ok(["ca", "retire", "devices-issuing"]);
 }
+
+#[test]
+fn a_device_that_was_taken_out_follows_the_renewal_of_its_fleet() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["fleet", "issue", "--count", "2", "--name-pattern", "ff-{}", "--out", "devs", "--days", "90"]);
+    sandbox.ok(["client", "ff-2"]);
+    let serial = rows_with(&sandbox, "ff-2", "serial").remove(0);
+    for name in ["ff-1", "ff-2"] {
+        age(&sandbox.join(LEDGER), name, 80);
+    }
+    sandbox.ok(["fleet", "renew", "--job", "1", "--due", "--out", "renewed"]);
+    sandbox.ok(["check", "--device", "ff-2", "--offline"]);
+    sandbox.ok(["register", "--pending", "--job", "2"]);
+    // Images of the renewals can be made also once they are in use, with the option that the refusal names.
+    write_image_files(&sandbox);
+    sandbox.fails([&["fleet", "bundle", "--job", "2"][..], IMAGE].concat(), 2, "TBPKI-0011").prints("use --pending");
+    let bundled = sandbox.ok([&["fleet", "bundle", "--job", "2", "--pending", "--json"][..], IMAGE].concat());
+    assert_eq!(phase(&json(&bundled)), (2, 0, 0));
+    // The files in the store are of the generation before, which shows without a connection.
+    let check = ["check", "--device", "ff-2", "--offline"];
+    sandbox.fails(check, 3, "TBPKI-0098").prints("tbpki client --device ff-2");
+    sandbox.tbpki(["store", "check"]).run().ends(3).prints("`tbpki client ff-2` brings the present files");
+    sandbox.ok(["client", "ff-2", "--dry-run"]).prints("key.pem");
+    sandbox.fails(check, 3, "TBPKI-0098");
+    sandbox.ok(["client", "ff-2"]).prints("key.pem");
+    sandbox.ok(check);
+    sandbox.ok(["store", "check"]);
+    // No further generation is issued, and the earlier files are kept.
+    assert_eq!(rows_with(&sandbox, "ff-2", "role"), ["superseded", "current"]);
+    for file in ["key.pem", "cert.pem", "chain.pem"] {
+        assert!(sandbox.join(format!("pki/devices/ff-2/{file}.{serial}")).exists(), "{file}");
+    }
+    // Removed one by one, they come back from the shard.
+    fs::remove_file(sandbox.join("pki/devices/ff-2/key.pem")).unwrap();
+    sandbox.ok(["client", "ff-2"]);
+    sandbox.ok(check);
+}
+
+#[test]
+fn other_files_in_the_directory_of_a_device_do_not_hide_its_identity_in_a_shard() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["fleet", "issue", "--count", "2", "--name-pattern", "q-{}", "--out", "devs"]);
+    write_image_files(&sandbox);
+    sandbox.ok([&["bundle-firmware", "--device", "q-1"][..], IMAGE].concat());
+    assert!(sandbox.join("pki/devices/q-1").is_dir());
+    sandbox.fails(["check", "--device", "q-1", "--offline"], 1, "TBPKI-0118").prints("tbpki client --device q-1");
+    sandbox.ok(["client", "--device", "q-1"]);
+    sandbox.ok(["check", "--device", "q-1", "--offline"]);
+    assert_eq!(rows_with(&sandbox, "q-1", "role"), ["current"]);
+}
+
+/// A field of the generations of a device.
+fn rows_with(sandbox: &Sandbox, name: &str, field: &str) -> Vec<String> {
+    let rows = json(&sandbox.ok(["list", "--all", "--json", "--name", name]));
+    rows["identities"].as_array().unwrap().iter().map(|row| row[field].as_str().unwrap().to_owned()).collect()
+}

@@ -99,3 +99,26 @@ fn what_is_wrong_with_the_server_is_told_with_what_to_do() {
         at.fails(["list"], 1, code);
     }
 }
+
+/// The advice to issue a new generation would put a device out of service that works.
+#[test]
+fn the_files_of_another_station_are_not_taken_for_lost() {
+    let cluster = &SHARED.1;
+    let database = cluster.database();
+    let one = station(&cluster.url(&database), "").make_store();
+    let other = one.copy();
+    one.ok(["client", "--device", "pump-1"]);
+    one.ok(["fleet", "issue", "--count", "2", "--name-pattern", "s-{}", "--out", "fleet"]);
+    // Both stations of this test are on one machine.
+    cluster.sql(&database, "UPDATE tbpki.identity SET station = 'plant-2' WHERE name = 'pump-1'");
+    cluster.sql(&database, "UPDATE tbpki.attempt SET station = 'plant-3-4711-0a0b0c0d'");
+    for (device, host) in [("pump-1", "plant-2"), ("s-1", "plant-3")] {
+        for args in [&["client", "--device", device][..], &["check", "--device", device, "--offline"]] {
+            let outcome = other.fails(args, 1, "TBPKI-0388").prints(&format!("on the station \"{host}\""));
+            assert!(!outcome.stderr_text().contains("--force"), "{outcome}");
+        }
+    }
+    // Files that this station has lost itself are another matter.
+    cluster.sql(&database, "UPDATE tbpki.identity SET station = NULL WHERE name = 'pump-1'");
+    other.fails(["client", "--device", "pump-1"], 1, "TBPKI-0080");
+}

@@ -48,6 +48,11 @@ impl FileContent {
         matches!(self, Self::Key | Self::KeyAndChain { .. } | Self::Keystore(_))
     }
 
+    /// True if its first certificate is the leaf.
+    pub(crate) fn holds_leaf(&self) -> bool {
+        matches!(self, Self::KeyAndChain { .. } | Self::Chain { .. } | Self::Leaf | Self::LeafDer)
+    }
+
     /// True if trust anchors are in it. When these change, the file is written again, for the same leaf.
     pub fn follows_anchors(&self) -> bool {
         match self {

@@ -21,7 +21,7 @@ use pki::pem_bundle::PemBundle;
 use pki::profile::Profile;
 use pki::{Algorithm, Certificate, PrivateKey, San, Subject};
 use store::ca::{Ca, Hierarchy};
-use store::{FILE_LIMIT, SELF, Store, Workspace, identity_dir};
+use store::{FILE_LIMIT, SELF, Store, Workspace, at_another_station, identity_dir};
 
 use crate::files::device::DeviceFiles;
 use crate::files::server::ServerFiles;
@@ -267,12 +267,19 @@ fn leaf(workspace: &Workspace<'_>, entry: &Entry, asked: &RecordedRequest) -> Re
     let dir = identity_dir(workspace.store_dir(), entry.key.kind, &entry.key.name);
     let file = dir.join(chain_file(entry.key.kind, asked));
     let Some(bytes) = file::read_optional(&file, FILE_LIMIT)? else {
-        let missing = not_renewable(&entry.key.name).because(format!("{} is not there", file.display()));
-        return Err(match first_job(&workspace.view()?, entry)? {
-            Some(job) => missing.fix(format!("its files are those of a job: run `tbpki fleet renew --job {job} --out DIR`")),
-            None => missing.fix(
-                "only identities with files in the store are renewed; for others, use `--force` with the verb that issued them",
-            ),
+        let missing = not_renewable(&entry.key.name);
+        let view = workspace.view()?;
+        return Err(match first_job(&view, entry)? {
+            // The same text for each device of the job, so that a report can group them.
+            Some(job) => missing
+                .because(format!("the files are those of job {job}"))
+                .fix(format!("renew the devices of the job: `tbpki fleet renew --job {job} --out DIR`")),
+            None => at_another_station(&view, entry).unwrap_or_else(|| {
+                missing.because(format!("{} is not there", file.display())).fix(
+                    "only identities with files in the store are renewed; for others, use `--force` with the verb that issued \
+                     them",
+                )
+            }),
         });
     };
     let leaf = PemBundle::parse(&bytes).map_err(|error| error.at(&file))?.certificates.into_iter().next();

@@ -140,6 +140,27 @@ impl View {
         Ok(shards)
     }
 
+    /// The host name of the station that has issued a generation; `None` if the ledger does not have it.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn station_of(&self, entry: &Entry) -> Result<Option<String>> {
+        let row = match self.shard_of(entry)? {
+            None => self.one(
+                "SELECT station FROM identity WHERE kind = ?1 AND name = ?2 AND generation = ?3",
+                values![entry.key.kind.as_str(), &entry.key.name, entry.generation().number()],
+            )?,
+            Some((job, shard, committed)) => self.one(
+                "SELECT station FROM attempt WHERE job = ?1 AND shard = ?2 AND fence = ?3",
+                values![job.0, shard, committed.fence],
+            )?,
+        };
+        let station: Option<String> = row.map_or(Ok(None), |row| row.get(0))?;
+        // Attempts have the whole name of a run: a host name can contain hyphens, the other two parts do not.
+        let host = |name: String| name.rsplitn(3, '-').nth(2).map(str::to_owned);
+        Ok(station.and_then(|name| if entry.job.is_some() { host(name) } else { Some(name) }))
+    }
+
     /// The generations of a name that can be revoked: those with a certificate that ends after `now`.
     pub fn revocable(&self, kind: Kind, name: &str, now: OffsetDateTime) -> Result<Vec<Entry>> {
         let generations = self.history(kind, name)?;

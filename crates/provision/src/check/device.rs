@@ -108,6 +108,9 @@ fn file_layers(check: &DeviceCheck, files: &LoginFiles, looked: &LoginFindings, 
                     .fix("choose with --auth certificate or --auth token"),
             );
         }
+        if aspect == Aspect::Files {
+            found.extend(check.outdated.clone());
+        }
         if aspect == Aspect::Dates {
             found.extend(leaf.and_then(|leaf| revocation(check, leaf)));
         }

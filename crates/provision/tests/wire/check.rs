@@ -61,6 +61,7 @@ impl Scene {
             profile: None,
             revoked: Vec::new(),
             unregistered: None,
+            outdated: None,
             server: CheckedServer {
                 target: target.clone(),
                 kind: BrokerKind::ThingsBoard,

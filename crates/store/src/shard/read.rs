@@ -20,6 +20,7 @@ use super::{pack, tar};
 use crate::ca::Ca;
 use crate::file_names::{CHAIN, KEY};
 use crate::paths::{FILE_LIMIT, generation_dir};
+use crate::stations::at_another_station;
 
 /// The largest part of an archive that is taken into memory.
 const PART_LIMIT: usize = 1 << 30;
@@ -84,8 +85,16 @@ impl StoredIdentity {
 /// Finds one identity.
 ///
 /// # Errors
-/// [`Code::PlaceMissing`], [`Code::ShardDamaged`], [`Code::IdentityChanged`], and [`Code::FileUnreadable`].
+/// [`Code::PlaceMissing`], [`Code::ShardDamaged`], [`Code::IdentityChanged`], and [`Code::FileUnreadable`];
+/// [`Code::FilesElsewhere`] instead if another station has issued it.
 pub fn locate(store: &Path, view: &View, entry: &Entry) -> Result<StoredIdentity> {
+    locate_here(store, view, entry).map_err(|error| match error.code() {
+        Code::PlaceMissing | Code::FileUnreadable => at_another_station(view, entry).unwrap_or(error),
+        _ => error,
+    })
+}
+
+fn locate_here(store: &Path, view: &View, entry: &Entry) -> Result<StoredIdentity> {
     check_name(&entry.key.name)?;
     let shard = match entry.key.kind {
         Kind::Device => view.shard_of(entry)?,

@@ -119,6 +119,7 @@ impl Broker {
             profile: None,
             revoked: Vec::new(),
             unregistered: None,
+            outdated: None,
             depth,
         };
         check_device(&check, &mut |effect| tracing::info!(effect, "a login with the renewed certificate"))

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use base::file::Lock;
+use base::text::shell_word;
 use base::{Code, Error, Finding, Result};
 use identity::lifecycle::published_lists;
 use identity::lifecycle::renew::{is_fetched, outdated};
@@ -230,7 +231,12 @@ fn compare(dir: &Path, view: &View, found: &Found) -> Result<Option<Problem>> {
         }
         format!("files of generation {}, which is {}: `tbpki store repair` removes them", row.key.generation, row.role)
     } else {
-        format!("the file holds generation {}, which is {}", row.key.generation, row.role)
+        let what = format!("the file holds generation {}, which is {}", row.key.generation, row.role);
+        match current.filter(|current| current.job.is_some()) {
+            // Its renewal is in a shard, and the files that were once taken out stay until they are asked for.
+            Some(_) => format!("{what}: `tbpki client {}` brings the present files", shell_word(&found.name)),
+            None => what,
+        }
     };
     Ok(Some(Problem::new(ProblemKind::Changed, what).entry(&row).at(&found.path)))
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use base::text::{printable, quote};
-use base::{Code, Result, Severity};
+use base::{Code, Finding, Result, Severity};
 use config::{Anchors, Config, FilePath, PlatformKind};
 use fleet::identity_files;
 use identity::broker::broker;
@@ -88,6 +88,7 @@ struct Files {
     profile: Option<IssuingProfile>,
     revoked: Vec<RevokedLeaf>,
     unregistered: Option<UnregisteredLeaf>,
+    outdated: Option<Finding>,
 }
 
 impl Inputs<'_> {
@@ -138,6 +139,7 @@ impl Inputs<'_> {
             profile: files.profile,
             revoked: files.revoked,
             unregistered: files.unregistered,
+            outdated: files.outdated,
             depth,
         })
     }
@@ -195,6 +197,7 @@ impl Inputs<'_> {
                 profile: None,
                 revoked: Vec::new(),
                 unregistered: None,
+                outdated: None,
             });
         }
         let Some(config) = self.config else {
@@ -238,6 +241,7 @@ impl Inputs<'_> {
                 .map(|(id, at, reason)| RevokedLeaf { credentials_id: id, at, reason })
                 .collect(),
             unregistered: unregistered.map(|(credentials_id, at)| UnregisteredLeaf { credentials_id, at }),
+            outdated: if any_there { identity_files::outdated(&location, &name)? } else { None },
         })
     }
 

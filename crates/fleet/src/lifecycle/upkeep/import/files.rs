@@ -12,7 +12,7 @@ use pki::{Certificate, PrivateKey};
 use serde_json::Value;
 use store::ca::Ca;
 use store::file_names::{CERT, CHAIN, KEY, server_chain, server_key};
-use store::{FILE_LIMIT, identity_dir};
+use store::{FILE_LIMIT, holds_identity, identity_dir};
 
 use super::candidate::Candidate;
 
@@ -33,9 +33,7 @@ impl Held {
         match entry {
             None => Held::Nowhere,
             // A directory of its own would count from then on, and its key would be missing.
-            Some(entry) if entry.job.is_some() && !identity_dir(store, entry.key.kind, &entry.key.name).exists() => {
-                Held::InShard
-            }
+            Some(entry) if entry.job.is_some() && !holds_identity(store, &entry.key) => Held::InShard,
             Some(_) => Held::InDirectory,
         }
     }
