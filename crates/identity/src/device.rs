@@ -167,7 +167,6 @@ fn with_plan<'w, T>(
             force: request.force,
             keeps_csr: asked_key.is_kept(),
             pending: false,
-            renews: false,
             hook: false,
         },
     };

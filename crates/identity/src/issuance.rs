@@ -42,8 +42,6 @@ pub(crate) struct Issuance<'a> {
     pub(crate) keeps_csr: bool,
     /// Whether it is a renewal that is not used yet: its files are in [`PENDING`], and the present generation stays.
     pub(crate) pending: bool,
-    /// Whether it renews the present generation: what was taken from the platform stays away.
-    pub(crate) renews: bool,
     /// Whether a program must run once the files are in their places.
     pub(crate) hook: bool,
 }
@@ -239,9 +237,8 @@ impl Issuance<'_> {
         let key = store.ledger.transaction(|transaction| {
             let generation = transaction.intend(&new)?;
             let key = Key { kind: self.kind, name: self.name.to_owned(), generation };
-            if self.renews {
-                transaction.stay_unregistered(&key)?;
-            }
+            // Also with `--force`: what was taken from the platform stays away until `register --again`.
+            transaction.stay_unregistered(&key)?;
             if self.hook {
                 transaction.begin_step(&key, RenewalStep::Hook)?;
             }

@@ -166,7 +166,6 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
             force: request.force,
             keeps_csr: asked_key.is_kept(),
             pending: false,
-            renews: false,
             hook: false,
         },
     };

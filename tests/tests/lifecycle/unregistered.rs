@@ -118,3 +118,23 @@ fn the_renewal_of_a_device_that_was_unregistered_is_not_put_into_use_and_the_rea
     assert_eq!(credential(&scene, "pump-1"), Some(present.credentials_id()));
     assert_eq!(generations(&scene, "pump-1").last().unwrap(), &("current".to_owned(), false));
 }
+
+#[test]
+fn a_new_generation_does_not_bring_back_what_was_taken_from_the_platform() {
+    let scene = Scene::new();
+    scene.ok(&["client", "--device", "pump-1", "--register"]);
+    scene.ok(&["unregister", "--device", "pump-1", "--delete-device", "--yes"]);
+    scene.ok(&["client", "--device", "pump-1", "--force"]);
+    assert_eq!(generations(&scene, "pump-1").last().unwrap(), &("current".to_owned(), true));
+    assert_eq!(scene.json(&["register", "--all"])["skipped"], 1);
+    // Also with a registration, before a key is replaced for nothing.
+    for dry_run in [&["--dry-run"][..], &[]] {
+        let force = [&["client", "--device", "pump-1", "--force", "--register"][..], dry_run].concat();
+        scene.tbpki(&force).run().ends(1).prints("TBPKI-0259").prints("--again");
+        assert_eq!(generations(&scene, "pump-1").len(), 2);
+    }
+    assert_eq!(credential(&scene, "pump-1"), None);
+    scene.ok(&["register", "pump-1", "--again", "--replace"]);
+    let present = leaf(&scene.sandbox, "pki/devices/pump-1/cert.pem");
+    assert_eq!(credential(&scene, "pump-1"), Some(present.credentials_id()));
+}

@@ -214,7 +214,7 @@ fn no_password_and_no_token_is_ever_shown() {
     for verbose in [&["-vvv"][..], &["-vvv", "--json"]] {
         let with = |args: &[&str]| scene.ok(&[args, verbose].concat());
         // All the verbs that see a secret of the platform, with the log at its most talkative.
-        with(&["client", "--device", "pump", "--register", "--force", "--replace"]);
+        with(&["client", "--device", "pump", "--register", "--force", "--replace", "--again"]);
         with(&["register", "--all"]);
         with(&["unregister", "--device", "pump"]);
         with(&["token", "--device", "pump"]);

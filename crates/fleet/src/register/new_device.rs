@@ -56,7 +56,7 @@ impl From<IdentityReport> for DeviceReport {
 /// registration is in the report: the identity is made, and the next run continues from it.
 ///
 /// # Errors
-/// Those of [`make_device`].
+/// Those of [`make_device`]; [`Code::DeviceUnregistered`] if another generation of an unregistered device is asked for.
 pub fn make_and_register(
     workspace: &mut Workspace<'_>,
     connection: &Connection,
@@ -70,6 +70,12 @@ pub fn make_and_register(
     store::check_exists(workspace.store_dir())?;
     // One lock for both steps, so that no other verb comes between them.
     let mut store = workspace.open_store("client")?;
+    // Another generation stays unregistered, too, so that its key would be replaced for nothing.
+    if request.force
+        && let Some(entry) = store.ledger.current(Kind::Device, name.as_str())?
+    {
+        check_not_unregistered(&entry, registration.again)?;
+    }
     // Only with `--force`: otherwise the certificate that is registered stays the same.
     if request.force && !registration.replace {
         check_would_be_taken(workspace, connection, &store.ledger, name, registration)?;
@@ -117,6 +123,11 @@ fn plan(
     request: &IdentityRequest,
     registration: &NewRegistration,
 ) -> Result<DeviceReport> {
+    if request.force
+        && let Some(entry) = workspace.view()?.current(Kind::Device, name.as_str())?
+    {
+        check_not_unregistered(&entry, registration.again)?;
+    }
     let report = make_device(workspace, name, request)?;
     // The identity does not exist yet, so there is no certificate that the platform could be asked about.
     if report.done == IdentityOutcome::Planned {

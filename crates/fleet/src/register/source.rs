@@ -301,7 +301,7 @@ pub(crate) fn check_not_unregistered(entry: &Entry, again: bool) -> Result<()> {
     Err(Code::DeviceUnregistered
         .error(format!("the device {} was unregistered", quote(name)))
         .item(name)
-        .fix("use --again if it is to log in again with the same certificate"))
+        .fix("if it is to log in again, use --again, with --replace if the platform has another credential of it"))
 }
 
 /// The generation of a device that is in use.

@@ -426,7 +426,6 @@ fn carry_out(
             keeps_csr: false,
             force: matches!(errand, Errand::Renew(_)),
             pending,
-            renews: matches!(errand, Errand::Renew(_)),
             hook,
         },
     };
