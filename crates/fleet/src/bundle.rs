@@ -23,7 +23,7 @@ pub use report::{
 };
 pub use request::{BundleRequest, DeviceLogin, Devices, EnrolmentRequest};
 
-use base::text::quote;
+use base::text::{quote, shell_word};
 use base::{Code, Finding, Result};
 use devkit::application::{Application, ApplicationSource, Dates};
 use devkit::image::Firmware;
@@ -210,13 +210,9 @@ fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<Bund
         Some(entry) if request.pending => renewal(view, &entry),
         Some(entry) => Ok(target(&entry)),
         // A device with a token may have been created in the platform by hand, without a certificate of this store.
-        None if request.auth == DeviceLogin::Token => {
-            Ok(BundleTarget { name: name.as_str().to_owned(), key: None, is_registered: true, renewal: None })
-        }
+        None if request.auth == DeviceLogin::Token => Ok(without_row(name)),
         // Its first confirmation registers it.
-        None if request.enrolment.is_some() => {
-            Ok(BundleTarget { name: name.as_str().to_owned(), key: None, is_registered: true, renewal: None })
-        }
+        None if request.enrolment.is_some() => Ok(without_row(name)),
         None => Err(Code::UnknownIdentity
             .error(format!("the store has no device {} with a certificate", quote(name.as_str())))
             .argument("--device")
@@ -225,6 +221,12 @@ fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<Bund
                 name.as_str()
             ))),
     }
+}
+
+/// A device that has no certificate, and needs none to be registered.
+fn without_row(name: &DeviceName) -> BundleTarget {
+    let name = name.as_str().to_owned();
+    BundleTarget { name, key: None, is_registered: true, was_unregistered: false, renewal: None }
 }
 
 /// The pending renewal of a device.
@@ -252,6 +254,7 @@ fn target(entry: &Entry) -> BundleTarget {
         name: entry.key.name.clone(),
         key: Some(entry.key.clone()),
         is_registered: entry.reached(State::Registered).is_some(),
+        was_unregistered: entry.unregistered_at.is_some(),
         renewal: None,
     }
 }
@@ -326,10 +329,13 @@ fn unregistered(targets: &[BundleTarget]) -> Option<Finding> {
         count if count <= NAMED => format!("{count} devices are not registered in the platform: {shown}"),
         count => format!("{count} devices are not registered in the platform: {shown} and others"),
     };
-    Some(
-        Code::NotRegistered
-            .warning(what)
-            .because("the platform rejects unregistered devices")
-            .fix("register them, for example with `tbpki register`, before they are switched on"),
-    )
+    Some(Code::NotRegistered.warning(what).because("the platform rejects unregistered devices").fix(
+        match targets.iter().filter(|target| !target.is_registered).all(|target| target.was_unregistered) {
+            true => format!(
+                "they were unregistered; if they are to log in again, run `tbpki register {} --again --replace`",
+                names.iter().take(NAMED).map(|name| shell_word(name)).collect::<Vec<_>>().join(" ")
+            ),
+            false => "register them, for example with `tbpki register`, before they are switched on".to_owned(),
+        },
+    ))
 }

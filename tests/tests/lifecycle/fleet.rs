@@ -167,7 +167,12 @@ fn what_a_fleet_cannot_be_renewed_by_is_refused() {
     sandbox.fails(["fleet", "renew", "--job", "1", "--layout", "directories"], 2, "TBPKI-0011");
     sandbox.fails(["fleet", "renew", "--out", "renewed"], 2, "TBPKI-0011");
     // Too new: a renewal would gain nothing.
-    sandbox.ok(["fleet", "renew", "--job", "1", "--out", "renewed"]).prints("1 not due");
+    let outcome = sandbox.ok(["fleet", "renew", "--job", "1", "--out", "renewed"]);
+    assert!(!outcome.stderr_text().contains("not due"), "no rule was given: {outcome}");
+    let outcome = outcome.prints("1 with a renewal that would end less than a quarter of its lifetime after");
+    // The directory is not made, so that it is not named either.
+    assert_eq!(outcome.stdout_text(), "no new job: no device is renewed\n");
+    sandbox.ok(["fleet", "renew", "--job", "1", "--due", "--out", "renewed"]).prints("1 not due");
     assert!(!sandbox.join("renewed").exists());
 }
 
@@ -240,6 +245,24 @@ fn other_files_in_the_directory_of_a_device_do_not_hide_its_identity_in_a_shard(
     sandbox.ok(["client", "--device", "q-1"]);
     sandbox.ok(["check", "--device", "q-1", "--offline"]);
     assert_eq!(rows_with(&sandbox, "q-1", "role"), ["current"]);
+}
+
+#[test]
+fn the_devices_of_a_fleet_are_one_line_of_a_renewal_of_all() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["fleet", "issue", "--count", "5", "--name-pattern", "s-{}", "--out", "fleet", "--days", "90"]);
+    for number in 1..=5 {
+        age(&sandbox.join(LEDGER), &format!("s-{number}"), 80);
+    }
+    let outcome = sandbox.tbpki(["renew", "--all", "--due"]).run().ends(4);
+    let warnings = outcome.stderr_text().matches("TBPKI-").count();
+    assert_eq!(warnings, 1, "{outcome}");
+    outcome
+        .prints("5 devices cannot be renewed: \"s-1\", \"s-2\", \"s-3\", and 2 more")
+        .prints("tbpki fleet renew --job 1 --out DIR");
+    // Programs have each of them.
+    let report = json(&sandbox.tbpki(["renew", "--all", "--due", "--json"]).run().ends(4));
+    assert_eq!(report["left"].as_array().unwrap().len(), 5);
 }
 
 /// A field of the generations of a device.

@@ -4,7 +4,7 @@ use serde_json::json;
 use tbpki_tests::forge::{age, sql};
 
 use crate::renew::leaf;
-use crate::scene::{Scene, json};
+use crate::scene::{IMAGE, Scene, json, write_image_files};
 
 const LEDGER: &str = "pki/ledger.db";
 
@@ -134,7 +134,12 @@ fn a_new_generation_does_not_bring_back_what_was_taken_from_the_platform() {
         assert_eq!(generations(&scene, "pump-1").len(), 2);
     }
     assert_eq!(credential(&scene, "pump-1"), None);
-    scene.ok(&["register", "pump-1", "--again", "--replace"]);
+    // The advice with an image works as it is.
+    write_image_files(&scene.sandbox);
+    let advice = "tbpki register pump-1 --again --replace";
+    let image = [&["bundle-firmware", "--device", "pump-1"][..], IMAGE].concat();
+    scene.ok(&image).prints("TBPKI-0221").prints(advice);
+    scene.ok(&advice.split(' ').skip(1).collect::<Vec<_>>());
     let present = leaf(&scene.sandbox, "pki/devices/pump-1/cert.pem");
     assert_eq!(credential(&scene, "pump-1"), Some(present.credentials_id()));
 }

@@ -92,6 +92,8 @@ pub(crate) struct BundleTarget {
     /// The row, where the ledger knows it: devices with a token alone, and those without a certificate, have none.
     pub(crate) key: Option<Key>,
     pub(crate) is_registered: bool,
+    /// Whether the device was taken from the platform: only an explicit request brings it back.
+    pub(crate) was_unregistered: bool,
     /// The number of the generation, if it is a renewal that is not used yet.
     pub(crate) renewal: Option<u32>,
 }

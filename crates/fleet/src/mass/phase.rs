@@ -45,8 +45,8 @@ pub(crate) fn find(store: &Store, which: JobSelector, phase: Phase, pending: boo
 fn check_is_meant(job: &Job, pending: bool) -> Result<()> {
     match (job.renews, pending) {
         (true, false) => Err(Code::Usage
-            .error(format!("job {} has renewals of devices that have another certificate", job.id))
-            .fix("use --pending: with `fleet register`, once the devices were reflashed")),
+            .error(format!("job {} has the renewals of another job", job.id))
+            .fix("use --pending, also once the renewals are in use; with `fleet register`, only after the devices were reflashed")),
         (false, true) => Err(Code::Usage
             .error(format!("job {} has no renewals", job.id))
             .fix("leave --pending out, or name a job of `tbpki fleet renew`")),

@@ -2,7 +2,7 @@
 //! the devices have it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base::{Code, Finding, Result};
 use identity::lifecycle::renew::RenewalRule;
@@ -36,7 +36,7 @@ pub struct FleetRenewRequest {
     /// The number of threads that generate keys; `None` for one for each core.
     pub threads: Option<usize>,
     /// The directory of the files with a line for each device.
-    pub results: Option<std::path::PathBuf>,
+    pub results: Option<PathBuf>,
     /// Report what would happen, and change nothing.
     pub dry_run: bool,
 }
@@ -52,6 +52,8 @@ struct Candidates {
     /// The names of the CAs of the devices that are renewed.
     issuers: BTreeSet<String>,
     not_due: u64,
+    /// Devices whose renewal would end less than a quarter of its lifetime after the present certificate.
+    too_short: u64,
     pending: u64,
     revoked: u64,
     /// Devices that have a certificate of another origin by now, or were unregistered.
@@ -85,7 +87,11 @@ pub fn renew(
             let candidates = candidates(workspace, &view, &of, &order, request)?;
             findings.extend(candidates.note(&of));
             if request.dry_run || candidates.count == 0 {
-                let place = request.destination.directory(store.dir())?;
+                // Without a device, nothing is written anywhere.
+                let place = match candidates.count {
+                    0 => PathBuf::new(),
+                    _ => request.destination.directory(store.dir())?,
+                };
                 let report = FleetReport::of_names(candidates.count, order.layout, place);
                 return Ok(FleetReport { dry_run: request.dry_run, findings, ..report });
             }
@@ -198,12 +204,17 @@ fn candidates(
 ) -> Result<Candidates> {
     let lifetime = Lifetime { days: order.days, explicit: order.exact_days };
     let mut ends = RenewalEnds { store: workspace.store_dir(), now: workspace.now, lifetime, known: HashMap::new() };
-    let mut is_due = |latest: &LatestGeneration| {
+    let mut judge = |latest: &LatestGeneration| {
         let is_due = request.due.is_none_or(|due| due.is_due(latest.not_before, latest.not_after, workspace.now))
             // Peers refuse it, whatever its dates are.
             || latest.is_of_revoked_ca;
         // Below a CA that was replaced, a renewal has a use although it lives no longer: the earlier CA can go.
-        Ok(is_due && (latest.is_of_earlier_ca || lasts(order.days, latest.not_after, ends.of(&latest.issuer)?)))
+        let is_useful = latest.is_of_earlier_ca || lasts(order.days, latest.not_after, ends.of(&latest.issuer)?);
+        Ok(match (is_due, is_useful) {
+            (false, _) => Judgment::NotDue,
+            (true, false) => Judgment::TooShort,
+            (true, true) => Judgment::Renew,
+        })
     };
     // One flag for each name, about a megabyte for a million devices, instead of the names.
     let size = usize::try_from(of.size).unwrap_or(usize::MAX);
@@ -213,7 +224,7 @@ fn candidates(
         let shard = shard?;
         let first = first_of(of, shard);
         for (index, candidate) in view.renewal_candidates(of.id, shard)?.into_iter().enumerate() {
-            let renewed = found.count(&candidate, &mut origin, request.due.is_some(), &mut is_due)?;
+            let renewed = found.count(&candidate, &mut origin, request.due.is_some(), &mut judge)?;
             let index = first.saturating_add(index);
             if let Some(place) = found.renewed.get_mut(index) {
                 *place = renewed;
@@ -224,6 +235,16 @@ fn candidates(
         }
     }
     Ok(found)
+}
+
+/// Whether a certificate is renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judgment {
+    Renew,
+    /// The rule of the request does not ask for it.
+    NotDue,
+    /// The renewal would hardly live longer.
+    TooShort,
 }
 
 /// Whether a renewal lives at least a quarter of its lifetime longer than the present certificate.
@@ -277,26 +298,27 @@ impl Candidates {
         candidate: &RenewalCandidate,
         origin: &mut Origins<'_>,
         has_rule: bool,
-        is_due: &mut impl FnMut(&LatestGeneration) -> Result<bool>,
+        judge: &mut impl FnMut(&LatestGeneration) -> Result<Judgment>,
     ) -> Result<bool> {
         let counter = match &candidate.latest {
             Some(latest) if latest.is_revoked => &mut self.revoked,
             Some(latest) if latest.is_for_bulk() && origin.includes(latest.job)? => {
                 // Without a rule, each run would replace renewals that are on their way to the devices.
                 let waits = match &candidate.pending {
-                    Some(pending) => !has_rule || !is_due(pending)?,
+                    Some(pending) => !has_rule || judge(pending)? != Judgment::Renew,
                     None => false,
                 };
-                if waits {
-                    &mut self.pending
-                } else if is_due(latest)? {
-                    self.count += 1;
-                    if !self.issuers.contains(&latest.issuer) {
-                        self.issuers.insert(latest.issuer.clone());
+                match if waits { None } else { Some(judge(latest)?) } {
+                    None => &mut self.pending,
+                    Some(Judgment::NotDue) => &mut self.not_due,
+                    Some(Judgment::TooShort) => &mut self.too_short,
+                    Some(Judgment::Renew) => {
+                        self.count += 1;
+                        if !self.issuers.contains(&latest.issuer) {
+                            self.issuers.insert(latest.issuer.clone());
+                        }
+                        return Ok(true);
                     }
-                    return Ok(true);
-                } else {
-                    &mut self.not_due
                 }
             }
             _ => &mut self.others,
@@ -309,6 +331,10 @@ impl Candidates {
     fn note(&self, of: &Job) -> Option<Finding> {
         let left = [
             (self.not_due, "not due"),
+            (
+                self.too_short,
+                "with a renewal that would end less than a quarter of its lifetime after the present certificate",
+            ),
             (self.pending, "renewed and not in use yet"),
             (self.revoked, "revoked"),
             (self.others, "unregistered, or with a certificate that was not issued by this job or its renewals"),

@@ -171,7 +171,7 @@ impl Report for FleetReport {
             }
             (None, true) => writeln!(out, "dry run of a new job: {}", devices(self.names))?,
             // A renewal of devices of which none is due.
-            (None, false) => writeln!(out, "no new job: {}", devices(self.names))?,
+            (None, false) => writeln!(out, "no new job: no device is renewed")?,
         }
         if !self.out.as_os_str().is_empty() {
             writeln!(out, "  {:<10}  {} ({})", "in", path(&self.out), self.layout)?;

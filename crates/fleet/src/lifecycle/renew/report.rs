@@ -1,9 +1,10 @@
 //! The report of renewals.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use base::{Error, Finding, Result, Severity};
+use base::text::quote;
+use base::{Code, Error, Finding, Location, Result, Severity};
 use identity::report::{IdentityReport, rfc3339};
 use ledger::{Entry, Filter, Kind, View};
 use pki::device_name::DeviceName;
@@ -13,6 +14,9 @@ use serde::Serialize;
 use super::RenewSelection;
 use crate::lifecycle::open_renewal::OpenRenewalReport;
 use crate::lifecycle::outdated::OutdatedPlatform;
+
+/// How many names a reason lists.
+const NAMED: usize = 3;
 
 /// What became of the identities.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
@@ -92,6 +96,21 @@ impl NotRenewed {
     }
 }
 
+impl NotRenewed {
+    /// The reason for several identities that share it.
+    fn of_several(&self, names: &[&str]) -> Finding {
+        if names.len() < 2 {
+            return self.why.clone();
+        }
+        let mut shown: Vec<String> = names.iter().take(NAMED).map(|name| quote(name).to_string()).collect();
+        if let Some(more) = names.len().checked_sub(NAMED).filter(|more| *more > 0) {
+            shown.push(format!("and {more} more"));
+        }
+        let what = format!("{} {}s cannot be renewed: {}", names.len(), self.kind, shown.join(", "));
+        Finding { what, location: Location::default(), ..self.why.clone() }
+    }
+}
+
 impl RenewReport {
     /// Whether the same command must run again, or another one.
     pub fn is_partly_done(&self) -> bool {
@@ -109,6 +128,28 @@ impl RenewReport {
         }
         self.findings.extend(self.elsewhere.iter().map(OutdatedPlatform::finding));
         Ok(())
+    }
+
+    /// The reasons for those that are left. Identities with the same reason and the same remedy have one, as the devices of a
+    /// fleet do.
+    pub fn left_findings(&self) -> Vec<Finding> {
+        let mut groups: Vec<(&NotRenewed, Vec<&str>)> = Vec::new();
+        let mut known = HashMap::new();
+        for left in &self.left {
+            let why = &left.why;
+            // Only what does not name the identity can be the same for several.
+            let is_common = why.code == Code::NotRenewable && why.why.is_some();
+            let key = (left.kind.as_str(), why.code, why.why.as_deref(), why.fix.as_deref());
+            let group: Option<usize> = known.get(&key).copied().filter(|_| is_common);
+            match group.and_then(|index| groups.get_mut(index)) {
+                Some((_, names)) => names.push(&left.name),
+                None => {
+                    known.insert(key, groups.len());
+                    groups.push((left, vec![&left.name]));
+                }
+            }
+        }
+        groups.into_iter().map(|(left, names)| left.of_several(&names)).collect()
     }
 
     /// Adds what is open and what is pending among the identities.

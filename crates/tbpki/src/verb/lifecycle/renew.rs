@@ -47,7 +47,7 @@ pub(crate) fn run(args: &RenewArgs, context: &mut Context) -> Result<Exit> {
     for renewed in &mut report.renewed {
         context.output.findings(std::mem::take(&mut renewed.findings));
     }
-    context.output.findings(report.left.iter().map(|left| left.why.clone()));
+    context.output.findings(report.left_findings());
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
     Ok(if report.is_partly_done() { Exit::Partly } else { Exit::Done })
