@@ -38,12 +38,13 @@ mod remove;
 mod set;
 mod staging;
 
+pub use base::check_room;
 pub use bulk::{BulkDir, check_writable_dir, create_writable_dir};
 pub use commit::{Rehearsal, StagedFiles};
 pub use fault::code_of_write;
 pub use lock::Lock;
 pub use output::log::Log;
-pub use output::{OutputTarget, replace, write_note};
+pub use output::{OutputTarget, check_stdout_is_read, replace, write_note};
 pub use owner::trust::{OwnerTrust, check_own, check_program};
 pub use owner::{Ownership, current_user};
 pub use read::{loose_permissions, read, read_optional, read_secret, read_stdin, read_stdin_text, read_text, stream};

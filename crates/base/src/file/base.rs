@@ -98,3 +98,17 @@ impl Base {
         sys::accessat(&dir, ".", access, AtFlags::EACCESS).map_err(|errno| fault::writing(&self.path_of(name), errno))
     }
 }
+
+/// Fails if the file system of a directory has less than `bytes` left for this user. Nothing is written. One that cannot tell has
+/// room.
+///
+/// # Errors
+/// [`Code::DiskFull`], [`Code::FileUnreadable`].
+pub fn check_room(dir: impl AsRef<Path>, bytes: u64) -> Result<()> {
+    let dir = dir.as_ref();
+    let stat = sys::statvfs(dir).map_err(|errno| fault::reading_dir(dir, errno))?;
+    if stat.f_blocks > 0 && stat.f_bavail.saturating_mul(stat.f_frsize) < bytes {
+        return Err(fault::writing(dir, Errno::NOSPC));
+    }
+    Ok(())
+}

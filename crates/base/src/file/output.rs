@@ -5,10 +5,13 @@ mod note;
 mod replace;
 
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{self as sys, FileType};
 use zeroize::Zeroizing;
 
+use super::fault;
 use super::owner::trust;
 use super::{FileSet, Mode, WriteOutcome};
 use crate::code::Code;
@@ -100,6 +103,29 @@ impl OutputTarget {
     }
 }
 
+/// Fails if standard output leads nowhere: it is `/dev/null`, or was closed, in whose place Rust opens `/dev/null`. For output
+/// that exists only once, before the step that it is the result of.
+///
+/// # Errors
+/// [`Code::FileUnwritable`].
+pub fn check_stdout_is_read() -> Result<()> {
+    check_is_read(io::stdout())
+}
+
+fn check_is_read(output: impl AsFd) -> Result<()> {
+    let failed = |errno| fault::writing(Path::new("-"), errno);
+    let stat = sys::fstat(&output).map_err(failed)?;
+    let null = sys::stat("/dev/null").map_err(failed)?;
+    let is_device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice;
+    if is_device && stat.st_rdev == null.st_rdev {
+        return Err(Code::FileUnwritable
+            .error("standard output is closed or /dev/null")
+            .because("the output exists only once")
+            .fix("name a file with --out, or do not redirect standard output"));
+    }
+    Ok(())
+}
+
 fn outcome(written: Vec<super::WrittenFile>) -> Result<WriteOutcome> {
     let first = written.into_iter().next().map(|written| written.outcome);
     first.ok_or_else(|| Code::Internal.error("a file was written and not reported"))
@@ -129,6 +155,14 @@ mod tests {
         let kept = dir.path().join("anchor.pem.0A");
         assert_eq!(output.replacing("0A").write(b"2").unwrap(), WriteOutcome::Replaced(kept.clone()));
         assert_eq!((fs::read(&path).unwrap(), fs::read(&kept).unwrap()), (b"2".to_vec(), b"1".to_vec()));
+    }
+
+    #[test]
+    fn output_that_leads_nowhere_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        check_is_read(fs::File::create(dir.path().join("file")).unwrap()).unwrap();
+        let null = fs::File::options().write(true).open("/dev/null").unwrap();
+        assert_eq!(check_is_read(null).unwrap_err().code(), Code::FileUnwritable);
     }
 
     #[test]

@@ -101,19 +101,24 @@ pub fn read_stdin(limit: usize) -> Result<Zeroizing<Vec<u8>>> {
     take(io::stdin().lock(), 4096, limit).map_err(|error| error.at("-"))
 }
 
-/// A warning where others than the owner may read a file that should be private. Returns nothing for a file
+/// A warning where others than the owner may read or change a file that should be private. Returns nothing for a file
 /// that is not there.
 pub fn loose_permissions(path: impl AsRef<Path>) -> Option<Finding> {
     let path = path.as_ref();
     let stat = sys::stat(path).ok()?;
     let mode = stat.st_mode & 0o777;
-    // Only the bits for reading: whether others can write is a question of trust, checked elsewhere.
-    (mode & 0o044 != 0).then(|| {
+    let may = match (mode & 0o044 != 0, mode & 0o022 != 0) {
+        (false, false) => return None,
+        (true, false) => "read",
+        (false, true) => "change",
+        (true, true) => "read and change",
+    };
+    Some(
         Code::LoosePermissions
-            .warning(format!("others may read this private file (mode {mode:04o})"))
+            .warning(format!("others may {may} this private file (mode {mode:04o})"))
             .at(path)
-            .fix(format!("chmod 600 {}", path.display()))
-    })
+            .fix(format!("chmod 600 {}", path.display())),
+    )
 }
 
 /// A file that can be read.
@@ -273,7 +278,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key.pem");
         assert!(loose_permissions(&path).is_none());
-        for (mode, loose) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true), (0o644, true)] {
+        for (mode, loose) in
+            [(0o600, false), (0o400, false), (0o640, true), (0o604, true), (0o644, true), (0o620, true), (0o602, true)]
+        {
             fs::write(&path, "").unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(loose_permissions(&path).is_some(), loose, "{mode:o}");
