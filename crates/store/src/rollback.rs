@@ -5,6 +5,7 @@
 //! means that the ledger is an older copy. Notes are written at the end of a verb and may be behind, never ahead.
 
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use base::{Code, Result, file};
 use ledger::{LedgerStatus, LedgerUid, View};
@@ -65,13 +66,18 @@ pub fn note_in_store(dir: &Path) -> Option<Note> {
     Note::read(&dir.join(IN_STORE))
 }
 
-/// The state directory of this user: what systemd gives, or the one of the XDG base directory specification.
-fn state_dir() -> Option<PathBuf> {
+/// The state directories of this user: what systemd gives a service, and the one of the XDG base directory specification. Both,
+/// so that a service and the verbs that its user runs see each other's notes: the second is the same for both.
+fn state_dirs() -> Vec<PathBuf> {
     // The XDG specification wants relative paths ignored: they would be another directory for each working directory.
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    absolute("STATE_DIRECTORY")
-        .or_else(|| absolute("XDG_STATE_HOME").map(|dir| dir.join("tbpki")))
-        .or_else(|| absolute("HOME").map(|dir| dir.join(".local/state/tbpki")))
+    let of_user = absolute("XDG_STATE_HOME")
+        .map(|dir| dir.join("tbpki"))
+        .or_else(|| absolute("HOME").map(|dir| dir.join(".local/state/tbpki")));
+    // Several directories of a unit are separated by colons (systemd.exec(5)).
+    let of_unit = std::env::var_os("STATE_DIRECTORY");
+    let of_unit = of_unit.iter().flat_map(std::env::split_paths).find(|path| path.is_absolute());
+    of_unit.into_iter().chain(of_user).collect()
 }
 
 /// The highest number of changes that the notes about a ledger name, and the path of that note.
@@ -81,8 +87,8 @@ pub fn highest_note(store: &Path, uid: LedgerUid) -> Option<(u64, PathBuf)> {
 
 /// As [`highest_note`], with the note in the store, which is read once.
 fn highest_with(of_store: Option<Note>, store: &Path, uid: LedgerUid) -> Option<(u64, PathBuf)> {
-    let of_user = state_dir().map(|dir| dir.join(uid.to_string()));
-    let of_user = of_user.and_then(|path| Some((Note::read(&path)?, path)));
+    let of_user = state_dirs().into_iter().map(|dir| dir.join(uid.to_string()));
+    let of_user = of_user.filter_map(|path| Some((Note::read(&path)?, path)));
     let notes = of_store.map(|note| (note, store.join(IN_STORE))).into_iter().chain(of_user);
     notes
         .filter(|(note, _)| note.uid == uid)
@@ -202,28 +208,47 @@ pub fn note_repaired(store: &Path, view: &View) -> Result<()> {
 fn write_notes(store: &Path, status: &LedgerStatus) {
     let text = Note::of(status).text();
     write(store, IN_STORE, &text);
-    let Some(dir) = state_dir() else { return };
-    if !dir.is_dir()
-        && let Err(error) = file::create_dir(&dir)
-    {
-        tracing::debug!(%error, "there is no state directory");
-        return;
+    let in_dir = |dir: PathBuf| {
+        if !dir.is_dir()
+            && let Err(error) = file::create_dir(&dir)
+        {
+            tracing::debug!(%error, "there is no state directory");
+            return false;
+        }
+        write(&dir, &status.uid.to_string(), &text)
+    };
+    // All of them, and not only the first one that can be written.
+    let written = state_dirs().into_iter().filter(|dir| in_dir(dir.clone())).count();
+    if written == 0 {
+        // Once: a service would tell it for each batch of requests.
+        static TOLD: Once = Once::new();
+        TOLD.call_once(|| {
+            tracing::warn!(
+                store = %store.display(),
+                help = "set StateDirectory= in the unit of the service, or XDG_STATE_HOME",
+                "no note about the ledger can be written outside of the store: an older copy of the whole store is not noticed"
+            );
+        });
     }
-    write(&dir, &status.uid.to_string(), &text);
 }
 
 /// Notes the count of changes in a place. A note that cannot be written is no error.
 pub(crate) fn note_in_place(place: &Path, view: &View) {
     match view.status() {
-        Ok(status) => write(place, IN_PLACE, &Note::of(&status).text()),
+        Ok(status) => {
+            write(place, IN_PLACE, &Note::of(&status).text());
+        }
         Err(error) => tracing::debug!(%error, "the changes of the ledger were not noted"),
     }
 }
 
-fn write(dir: &Path, name: &str, text: &str) {
-    if let Err(error) = file::write_note(dir, name, text.as_bytes()) {
+/// Returns whether the note was written.
+fn write(dir: &Path, name: &str, text: &str) -> bool {
+    let written = file::write_note(dir, name, text.as_bytes());
+    if let Err(error) = &written {
         tracing::debug!(%error, "the changes of the ledger were not noted");
     }
+    written.is_ok()
 }
 
 #[cfg(test)]

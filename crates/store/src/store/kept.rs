@@ -53,10 +53,14 @@ fn reopen(mut store: Store, seen: &SeenLedger, location: &StoreLocation, verb: &
         SinceSeen::Nothing => store.lock = Some(lock),
         // All that `Store::open` does with an open ledger: other stations write without the lock of this store.
         SinceSeen::Changes => {
+            // The comparison of the opening before does not hold any more. If this one fails, the notes are the proof that
+            // the ledger is an older copy, and must stay as they are.
+            store.is_compared = false;
             store.lock = Some(lock);
             store.ledger.look_at_platforms()?;
             check_is_not_moved(&store.ledger)?;
             check_may_write(&store.dir, &store.ledger)?;
+            store.is_compared = true;
             store.settle()?;
         }
     }
