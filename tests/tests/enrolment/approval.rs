@@ -155,3 +155,42 @@ fn a_forgotten_device_has_no_request() {
     sandbox.ok(["forget", "--device", "pump-1"]);
     assert!(waiting(&sandbox).is_empty());
 }
+
+#[test]
+fn a_denial_frees_the_password_for_another_key() {
+    let sandbox = station();
+    let service = service(&sandbox, "first");
+    let host = Host::new(&sandbox, &service);
+    let secret = password(&sandbox, "gateway-1");
+    host.fetch("gateway-1", &secret).ends(1).prints("TBPKI-0349");
+    sandbox.ok(["enroll", "deny", &only(&sandbox)]);
+    let help = "to ask with another key, remove the staged one, KEY.new";
+    host.fetch("gateway-1", &secret).ends(1).prints("TBPKI-0348").prints(help);
+    std::fs::remove_file(host.sandbox.join("key.pem.new")).unwrap();
+    host.fetch("gateway-1", &secret).ends(1).prints("TBPKI-0349");
+    sandbox.ok(["enroll", "approve", &only(&sandbox)]);
+    host.fetch("gateway-1", &secret).ok();
+}
+
+#[test]
+fn an_approval_counts_after_the_end_of_the_password() {
+    let sandbox = station();
+    let service = service(&sandbox, "first");
+    for (name, device) in [("a", "pump-1"), ("b", "pump-1"), ("c", "pump-2")] {
+        request(&sandbox, name, &format!("/CN={device}"));
+    }
+    let users = ["pump-1", "pump-2"].map(|device| format!("{device}:{}", password(&sandbox, device)));
+    let ask = |file: &str, user: &str| service.send("simpleenroll", file, &["-u", user]);
+    ask("a.b64", &users[0]).is(202, WAITS);
+    super::renewal::sql(&sandbox, "UPDATE enrolment_password SET expires_at = made_at");
+    ask("c.b64", &users[1]).is(403, "the password has expired");
+    ask("b.b64", &users[0]).is(403, "the password has expired");
+    ask("a.b64", &users[0]).is(202, WAITS);
+    sandbox.ok(["enroll", "approve", &only(&sandbox)]);
+    ask("a.b64", &users[0]).save(&sandbox, "a.pem");
+    // The answer was lost.
+    ask("a.b64", &users[0]).save(&sandbox, "again.pem");
+    assert_eq!(sandbox.read("a.pem"), sandbox.read("again.pem"));
+    service.confirm("a.pem", "a.key").is(200, "confirmed");
+    ask("a.b64", &users[0]).is(403, "the password has been used");
+}

@@ -712,7 +712,7 @@ codes! {
 
     // Enrolment over the network.
     344 LedgerReplaced User "The ledger was replaced while the service ran"
-        "`tbpki serve` found another file in the place of its ledger, for example after a restore from a backup. It stops, because what it would write does not fit the other ledger. Compare the two, then start the service again."
+        "`tbpki serve` found another ledger in the place of its own, or that its ledger has lost changes or was moved, for example after a restore from a backup. It stops, because what it would write does not fit the other ledger. Compare the two, then start the service again."
     345 CannotListen User "The service cannot listen at the address"
         "Another program uses the port, the address is not one of this machine, or the user may not open ports below 1024. Choose another address, or let systemd pass the right with `AmbientCapabilities=CAP_NET_BIND_SERVICE`."
     346 StatusAddress User "The status address is not on loopback"
@@ -738,6 +738,8 @@ codes! {
         "The present certificate was made elsewhere, and its CA is not in this store. The renewal is issued by the devices' issuing CA of the store. ThingsBoard compares whole certificates and accepts it once it is registered. A broker that verifies chains, for example mosquitto, must trust this CA before the device uses the renewal: give it `clients-ca.pem`."
     355 NotOnOurLists User "No revocation list of this store has the certificate"
         "The certificate was made elsewhere, and only its own CA can list it as revoked. The ledger has the revocation, and the certificate was taken from the platform if it was registered. A broker that trusts the other CA still accepts the device: revoke the certificate there too, or take that CA out of the broker's trust file."
+    356 PasswordOfOtherCa User "The device has a certificate of another CA"
+        "`tbpki enroll password` makes a password for the next certificate of a device. The present one was issued by the CA of another profile, or by the devices' issuing CA. ThingsBoard, and a broker that trusts one of these CAs, would refuse the device after the change, so tbpki asks for a consent: --force. Without --profile, the password is for the profile of the present certificate."
 
     // Several platforms.
     356 RegisteredElsewhere User "Another platform has an earlier certificate of the device"

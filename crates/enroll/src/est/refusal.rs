@@ -41,6 +41,10 @@ pub enum Refusal {
     NoCertificate,
     /// The ledger does not have this certificate.
     UnknownCertificate,
+    /// A CA of `[serve] enroll_with` has issued the certificate, and a client of TLS cannot use it, and why.
+    Untrusted(String),
+    /// The certificate of a maker is for a first certificate, and the ledger has the device already.
+    KnownDevice,
     /// The certificate is not one of a device or a server.
     NotADevice,
     /// The certificate is one of a server, or the label is that of servers, and the service renews none.
@@ -99,6 +103,8 @@ impl Refusal {
             | Self::PasswordOfOtherLabel
             | Self::NoCertificate
             | Self::UnknownCertificate
+            | Self::Untrusted(_)
+            | Self::KnownDevice
             | Self::NotADevice
             | Self::ServersOff
             | Self::FirstOfServer
@@ -160,6 +166,8 @@ impl Refusal {
             Self::PasswordOfOtherLabel => "password-of-other-label",
             Self::NoCertificate => "no-certificate",
             Self::UnknownCertificate => "unknown-certificate",
+            Self::Untrusted(_) => "untrusted",
+            Self::KnownDevice => "known-device",
             Self::NotADevice => "not-a-device",
             Self::ServersOff => "servers-off",
             Self::FirstOfServer => "first-of-server",
@@ -205,6 +213,10 @@ impl fmt::Display for Refusal {
             Self::PasswordOfOtherLabel => f.write_str("the password is for another label"),
             Self::NoCertificate => f.write_str("a client certificate is required"),
             Self::UnknownCertificate => f.write_str("the client certificate is unknown"),
+            Self::Untrusted(why) => write!(f, "the client certificate is not trusted: {why}"),
+            Self::KnownDevice => f.write_str(
+                "the device has had its first certificate: renew that one, or ask the operator for a one-time password",
+            ),
             Self::NotADevice => f.write_str("the client certificate is not one of a device or a server"),
             Self::ServersOff => f.write_str("this service renews no certificates of servers: [serve] servers is off"),
             Self::FirstOfServer => f.write_str("the first certificate of a server is made by `tbpki server`"),

@@ -2,16 +2,18 @@
 
 use std::borrow::Cow;
 
+use base::error::Severity;
 use base::{Code, Error, Result, digest};
 use config::{ApprovalPolicy, Config, EnrolmentPolicy};
 use identity::lifecycle::enrol::{self, EnrolmentPlan, SERVERS};
 use ledger::{
     Entry, Key, Kind, NameHistory, NewRequest, NextIdentity, Password, RequestDecision, Role, SentGeneration,
-    SerialNumber, Transaction,
+    SerialNumber, State, Transaction,
 };
 use pki::Certificate;
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
+use pki::verify::{Purpose, VerifyRequest};
 use store::ca::Ca;
 use time::{Duration, OffsetDateTime};
 
@@ -59,9 +61,9 @@ pub(crate) enum Decision {
     Deferred,
 }
 
-/// The purpose of a client certificate.
+/// What a client certificate is shown for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Purpose {
+enum ShownFor {
     Use,
     Renew,
 }
@@ -121,7 +123,7 @@ impl Rules<'_> {
             Task::Connect => self.seen(transaction, call),
             Task::Reenroll(csr) => match &call.caller.certificate {
                 Some(certificate) => self
-                    .known(transaction, certificate, Purpose::Renew)
+                    .known(transaction, certificate, ShownFor::Renew)
                     .and_then(|entry| self.next(transaction, call, (certificate, &entry), csr, is_taken)),
                 None => Err(Refusal::NoCertificate.into()),
             },
@@ -136,7 +138,7 @@ impl Rules<'_> {
 
     fn confirm(&self, transaction: &Transaction<'_>, call: &Call) -> Result<Decision, End> {
         let certificate = call.caller.certificate.as_ref().ok_or(Refusal::NoCertificate)?;
-        let entry = self.known(transaction, certificate, Purpose::Use)?;
+        let entry = self.known(transaction, certificate, ShownFor::Use)?;
         self.check_label(&entry, call.label.as_deref())?;
         self.used(transaction, &mut history_of(transaction, &entry)?, &entry)?;
         let waits = is_swap_open(transaction, &entry.key)?;
@@ -146,7 +148,7 @@ impl Rules<'_> {
     /// Records the first connection of a client that knows only EST, if the policy of its label counts it.
     fn seen(&self, transaction: &Transaction<'_>, call: &Call) -> Result<Decision, End> {
         let certificate = call.caller.certificate.as_ref().ok_or(Refusal::NoCertificate)?;
-        let entry = self.known(transaction, certificate, Purpose::Use)?;
+        let entry = self.known(transaction, certificate, ShownFor::Use)?;
         let is_first = self.policy(label_of(&entry)?.as_deref()) != EnrolmentPolicy::Confirm
             && self.used(transaction, &mut history_of(transaction, &entry)?, &entry)?;
         let waits = is_first && is_swap_open(transaction, &entry.key)?;
@@ -228,7 +230,7 @@ impl Rules<'_> {
         if label == Some(SERVERS) && self.cas.serves_servers() {
             // Neither a password nor the CA of a maker leads to the certificate of a server.
             let certificate = certificate.as_ref().ok_or(Refusal::FirstOfServer)?;
-            return match self.known(transaction, certificate, Purpose::Renew) {
+            return match self.known(transaction, certificate, ShownFor::Renew) {
                 Ok(entry) => self.next(transaction, call, (certificate, &entry), csr, is_taken),
                 Err(End::Refused(Refusal::UnknownCertificate)) => Err(Refusal::FirstOfServer.into()),
                 Err(end) => Err(end),
@@ -244,7 +246,7 @@ impl Rules<'_> {
             (credentials.name.clone(), Some(password))
         } else {
             let certificate = certificate.as_ref().ok_or(Refusal::Unauthenticated)?;
-            match self.known(transaction, certificate, Purpose::Renew) {
+            match self.known(transaction, certificate, ShownFor::Renew) {
                 Err(End::Refused(Refusal::UnknownCertificate)) => {}
                 // A certificate of this ledger makes it a renewal, on whichever path the request came.
                 Ok(entry) => return self.next(transaction, call, (certificate, &entry), csr, is_taken),
@@ -268,9 +270,14 @@ impl Rules<'_> {
             return Ok(sent);
         }
         let device: DeviceName = name.parse().map_err(|error| refused(&error))?;
-        if credentials.is_none() && transaction.latest(Kind::Device, &name)?.is_some() {
+        // A certificate that was sent for this key and never used is asked for again: it has expired, or its CA is out of use.
+        let is_lost = history.sent_for_key(&public).is_some_and(|last| !last.is_used);
+        if credentials.is_none() && !is_lost && transaction.latest(Kind::Device, &name)?.is_some() {
             // A certificate of the maker is for the first certificate alone.
-            return Err(Refusal::UnknownCertificate.into());
+            return Err(Refusal::KnownDevice.into());
+        }
+        if let Some(password) = &password {
+            check_same_ca(transaction, &name, label, password)?;
         }
         let ca = self.cas.of_label(label)?;
         if let Some(label) = label {
@@ -287,7 +294,7 @@ impl Rules<'_> {
     }
 
     /// The row of a certificate, if its holder may use the service.
-    fn known(&self, transaction: &Transaction<'_>, certificate: &Certificate, purpose: Purpose) -> Result<Entry, End> {
+    fn known(&self, transaction: &Transaction<'_>, certificate: &Certificate, purpose: ShownFor) -> Result<Entry, End> {
         let Ok(serial) = SerialNumber::new(certificate.serial()) else {
             return Err(Refusal::UnknownCertificate.into());
         };
@@ -308,7 +315,7 @@ impl Rules<'_> {
             // arrived.
             Role::Superseded
                 if transaction.is_later_one_used(&entry.key)?
-                    && !(purpose == Purpose::Renew && self.is_in_grace(transaction, &entry)?) =>
+                    && !(purpose == ShownFor::Renew && self.is_in_grace(transaction, &entry)?) =>
             {
                 return Err(Refusal::Superseded.into());
             }
@@ -368,7 +375,11 @@ impl Rules<'_> {
         if password.is_spent {
             return Err(Refusal::SpentPassword.into());
         }
-        if self.now >= password.expires_at {
+        // In use, it lives as long as its request or its certificate: an operator may decide after its end, and an answer can
+        // get lost.
+        if self.now >= password.expires_at
+            && !(password.key == Some(*public) && transaction.is_password_in_use(device, self.now)?)
+        {
             return Err(Refusal::ExpiredPassword.into());
         }
         if password.label.as_deref() != label {
@@ -382,25 +393,39 @@ impl Rules<'_> {
 
     /// The name for which a CA of `serve.enroll_with` vouches.
     fn vouched_for(&self, certificate: &Certificate) -> Result<String, End> {
-        let is_issued = |ca: &&Certificate| {
-            ca.is_ca() && certificate.names_as_issuer(ca) && certificate.verify_signed_by(ca).is_ok()
-        };
-        let ca = self.bootstrap.iter().find(is_issued).ok_or(Refusal::UnknownCertificate)?;
-        // The signature alone was checked above. Dates are checked for both, because an expired CA of a maker vouches
-        // for nothing.
-        for one in [ca, certificate] {
-            if self.now < one.not_before() {
-                return Err(Refusal::NotYetValid.into());
-            }
-            if self.now > one.not_after() {
-                return Err(Refusal::Expired.into());
-            }
+        let is_issuer = |ca: &Certificate| certificate.names_as_issuer(ca) && certificate.verify_signed_by(ca).is_ok();
+        if !self.bootstrap.iter().any(is_issuer) {
+            return Err(Refusal::UnknownCertificate.into());
         }
         if certificate.is_ca() {
             return Err(Refusal::NotADevice.into());
         }
-        let unnamed = || Refusal::Request("the client certificate has no common name".to_owned());
-        Ok(certificate.common_name().ok_or_else(unnamed)?)
+        // As a broker would: purposes, name constraints and dates, also those of the CA. An expired CA of a maker vouches for
+        // nothing.
+        let verification = pki::verify::verify(&VerifyRequest {
+            chain: std::slice::from_ref(certificate),
+            extra: &[],
+            anchors: self.bootstrap,
+            key: None,
+            host: None,
+            purpose: Some(Purpose::Device),
+            time: self.now,
+            crls: &[],
+        });
+        let mut faults = verification.findings.iter().filter(|finding| finding.severity == Severity::Fault);
+        match faults.next() {
+            Some(fault) => Err(match fault.code {
+                Code::NotYetValid => Refusal::NotYetValid,
+                Code::Expired => Refusal::Expired,
+                _ => Refusal::Untrusted(fault.to_string()),
+            }
+            .into()),
+            None if !verification.trusted => Err(Refusal::UnknownCertificate.into()),
+            None => {
+                let unnamed = || Refusal::Request("the client certificate has no common name".to_owned());
+                Ok(certificate.common_name().ok_or_else(unnamed)?)
+            }
+        }
     }
 
     /// Records a certificate that is about to be signed.
@@ -506,14 +531,26 @@ fn is_swap_open(transaction: &Transaction<'_>, key: &Key) -> Result<bool> {
     Ok(transaction.enrolled(key)?.is_some_and(|sent| sent.is_swap_open))
 }
 
-/// The label of an identity: its profile, that of servers, or `None` below the devices' issuing CA.
+/// The label of an identity ([`enrol::label_of`]).
 fn label_of(entry: &Entry) -> Result<Option<String>, Refusal> {
-    match Ca::named(&entry.issuer) {
-        Some(Ca::ServerIssuing) => Ok(Some(SERVERS.to_owned())),
-        Some(Ca::DevicesIssuing) => Ok(None),
-        Some(Ca::Profile(profile)) => Ok(Some(profile.as_str().to_owned())),
-        // Self-signed, or made elsewhere and imported.
-        _ => Err(Refusal::OtherIssuer),
+    // Self-signed, or made elsewhere and imported.
+    enrol::label_of(&entry.issuer).ok_or(Refusal::OtherIssuer)
+}
+
+/// Fails if the device uses a certificate below another CA that was issued after the password was made. A password that was made
+/// after it is for the move: `tbpki enroll password` makes none without a consent.
+fn check_same_ca(
+    transaction: &Transaction<'_>,
+    name: &str,
+    label: Option<&str>,
+    password: &Password,
+) -> Result<(), End> {
+    let Some(used) = transaction.current(Kind::Device, name)? else { return Ok(()) };
+    let is_later = used.reached(State::Issued).is_some_and(|issued| issued > password.made_at);
+    // One that was made elsewhere and imported has no label, and the devices' issuing CA replaces it.
+    match label_of(&used) {
+        Ok(own) if is_later && own.as_deref() != label => Err(Refusal::OtherLabel.into()),
+        _ => Ok(()),
     }
 }
 
@@ -528,12 +565,24 @@ fn sent_before(
 ) -> Result<Option<Decision>, End> {
     let Some(last) = history.sent_for_key(public) else { return Ok(None) };
     // A device that comes back after the end of what it never received gets another one: an expired certificate would let
-    // it in nowhere, and it asks with the same key until it has an answer.
-    if !is_meant(&last) || last.not_after <= now {
+    // it in nowhere, and it asks with the same key until it has an answer. The same holds for a CA that is out of use since.
+    if !is_meant(&last) || last.not_after <= now || !is_below_trusted(transaction, &last.key)? {
         return Ok(None);
     }
     let sent = transaction.enrolled(&last.key)?;
     Ok(sent.map(|sent| Decision::Again { key: last.key, certificate: sent.certificate }))
+}
+
+/// Whether the generation of the CA that has signed a certificate is one that peers trust: it is neither revoked nor retired.
+fn is_below_trusted(transaction: &Transaction<'_>, key: &Key) -> Result<bool> {
+    let Some(entry) = transaction.entry(key)? else { return Ok(false) };
+    Ok(match entry.issuer_generation {
+        Some(issuer) => {
+            transaction.trusted_generations(&entry.issuer)?.iter().any(|trusted| trusted.generation() == issuer)
+        }
+        // Unknown in rows that were repaired: any generation may have issued it.
+        None => !transaction.revoked_cas()?.have_issued(&entry),
+    })
 }
 
 /// The refusal for an error about a request.

@@ -22,6 +22,18 @@ use crate::parameters::RequestedParameters;
 /// The label at which servers renew their certificates. No profile gets this name.
 pub const SERVERS: &str = "servers";
 
+/// The label of the identities that a CA issues, by its name in the ledger: the name of a profile, that of servers, or `None` for
+/// the devices' issuing CA. Without it, the enrolment service does not renew: the identity is self-signed, or was made
+/// elsewhere and imported.
+pub fn label_of(issuer: &str) -> Option<Option<String>> {
+    match Ca::named(issuer)? {
+        Ca::ServerIssuing => Some(Some(SERVERS.to_owned())),
+        Ca::DevicesIssuing => Some(None),
+        Ca::Profile(profile) => Some(Some(profile.as_str().to_owned())),
+        _ => None,
+    }
+}
+
 /// A certificate that can be signed, and its row for the ledger.
 #[derive(Debug)]
 pub struct EnrolmentPlan {

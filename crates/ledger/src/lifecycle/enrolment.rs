@@ -38,7 +38,9 @@ pub struct Password {
     pub label: Option<String>,
     /// SHA-256 over the password.
     pub hash: [u8; 32],
-    /// The time from which on it is refused.
+    /// The time at which it was made.
+    pub made_at: OffsetDateTime,
+    /// The time from which on it is refused, unless it is in use ([`View::is_password_in_use`]).
     pub expires_at: OffsetDateTime,
     /// SHA-256 over the public key that used it first (SubjectPublicKeyInfo in DER); `None` before its first use.
     pub key: Option<[u8; 32]>,
@@ -65,6 +67,15 @@ pub struct Enrolled {
 /// current and was issued without the service.
 pub(super) const IS_USED: &str = "(used_at IS NOT NULL OR (enrolled.identity IS NULL AND role = 'current'))";
 
+/// The condition, over `enrolment_password` and with the present time as the first parameter, that a password is in use.
+const PASSWORD_IN_USE: &str = "(spent_at IS NULL AND (\
+    EXISTS (SELECT 1 FROM enrolment_request AS asked WHERE asked.device = enrolment_password.device \
+        AND asked.key = enrolment_password.key AND coalesce(asked.decision, '') <> 'denied') \
+    OR EXISTS (SELECT 1 FROM identity JOIN enrolled ON enrolled.identity = identity.id \
+        WHERE identity.kind = 'device' AND identity.name = enrolment_password.device \
+        AND enrolled.key = enrolment_password.key AND enrolled.used_at IS NULL \
+        AND identity.role = 'pending' AND identity.not_after > ?1)))";
+
 /// The condition, over identity, that its device cannot hold a superseded generation any more: the device uses a later one.
 /// Those that an earlier version left in doubt can be in use, and so can a renewal that another renewal replaced before
 /// either was used.
@@ -82,7 +93,7 @@ impl View {
     /// # Errors
     /// Those of the database, here and below.
     pub fn password_of(&self, device: &str) -> Result<Option<Password>> {
-        let sql = "SELECT label, hash, expires_at, key, spent_at FROM enrolment_password WHERE device = ?1";
+        let sql = "SELECT label, hash, expires_at, key, spent_at, made_at FROM enrolment_password WHERE device = ?1";
         self.one(sql, values![device])?
             .map(|row| {
                 Ok(Password {
@@ -91,9 +102,17 @@ impl View {
                     expires_at: at(row.get(2)?)?,
                     key: row.get(3)?,
                     is_spent: row.get::<Option<i64>>(4)?.is_some(),
+                    made_at: at(row.get(5)?)?,
                 })
             })
             .transpose()
+    }
+
+    /// Whether the password of a device is in use at `now`: the key that it is bound to has a request that is not denied, or a
+    /// certificate that is sent and not confirmed yet.
+    pub fn is_password_in_use(&self, device: &str, now: OffsetDateTime) -> Result<bool> {
+        let sql = format!("SELECT 1 FROM enrolment_password WHERE device = ?2 AND {PASSWORD_IN_USE}");
+        Ok(self.one(&sql, values![now.unix_timestamp(), device])?.is_some())
     }
 
     /// The number of passwords that can be used at `now`.
@@ -168,10 +187,10 @@ impl Ledger {
         self.transaction(|transaction| passwords.iter().try_for_each(|new| transaction.new_password(new)))
     }
 
-    /// Removes passwords that expired before `now`, and returns their number.
+    /// Removes passwords that expired before `now` and are not in use, and returns their number.
     pub fn remove_expired_passwords(&mut self, now: OffsetDateTime) -> Result<u64> {
-        let sql = "DELETE FROM enrolment_password WHERE expires_at <= ?1";
-        self.transaction(|transaction| transaction.execute(sql, values![now.unix_timestamp()]))
+        let sql = format!("DELETE FROM enrolment_password WHERE expires_at <= ?1 AND NOT {PASSWORD_IN_USE}");
+        self.transaction(|transaction| transaction.execute(&sql, values![now.unix_timestamp()]))
     }
 
     /// Records that the platform has taken a generation: it is current and registered from now on, and the one before it

@@ -74,6 +74,20 @@ pub(crate) fn an_expired_password_goes<S: Station>() {
     assert_eq!(ledger.open_passwords(end).unwrap(), 0);
     assert_eq!(ledger.remove_expired_passwords(end).unwrap(), 1);
     assert_eq!(ledger.password_of("a").unwrap(), None);
+    // One that is in use lives as long as its request, and a denial frees it.
+    ledger.new_password(&password("a", None)).unwrap();
+    let request = NewRequest { device: "a", label: None, key: [1; 32], is_first: true, address: "10.0.0.1" };
+    let asked = ledger.transaction(|transaction| {
+        transaction.bind_password("a", &request.key)?;
+        transaction.ask_for_approval(&request)
+    });
+    asked.unwrap();
+    assert_eq!(ledger.remove_expired_passwords(end).unwrap(), 0);
+    assert!(ledger.is_password_in_use("a", end).unwrap());
+    let id = ledger.enrolment_requests().unwrap().remove(0).id();
+    ledger.decide_requests(&[id], RequestDecision::Denied, "operator").unwrap();
+    assert_eq!(ledger.password_of("a").unwrap().unwrap().key, None);
+    assert_eq!(ledger.remove_expired_passwords(end).unwrap(), 1);
 }
 
 pub(crate) fn a_revocation_ends_what_leads_to_another_certificate<S: Station>() {

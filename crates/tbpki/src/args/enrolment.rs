@@ -122,9 +122,13 @@ pub struct PasswordArgs {
     /// The device
     #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), add = completion::devices())]
     pub device: DeviceName,
-    /// The device profile below whose CA the certificate is issued; it is the label of the device's requests
+    /// The device profile below whose CA the certificate is issued; it is the label of the device's requests [default: the one of
+    /// its present certificate]
     #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>())]
     pub profile: Option<DeviceName>,
+    /// Make the password also if another CA has issued the present certificate of the device
+    #[arg(long)]
+    pub force: bool,
     /// Days until the password expires
     #[arg(long, value_name = "N", value_parser = parsed::<Days>())]
     pub days: Option<Days>,

@@ -198,6 +198,11 @@ fn decide(
     let sql = "UPDATE enrolment_request SET decision = ?3, decided_at = ?4, decided_by = ?5 \
         WHERE device = ?1 AND key = ?2";
     transaction.execute(sql, values![&request.device, &request.key, decision.as_str(), now, who])?;
+    if decision == RequestDecision::Denied {
+        // The device may ask with another key. If the operator changes the decision, this key binds the password again.
+        let sql = "UPDATE enrolment_password SET key = NULL WHERE device = ?1 AND key = ?2 AND spent_at IS NULL";
+        transaction.execute(sql, values![&request.device, &request.key])?;
+    }
     Ok(EnrolmentRequest {
         decision: Some(decision),
         decided_at: Some(at(now)?),

@@ -16,6 +16,7 @@ pub(crate) fn run(args: &PasswordArgs, context: &mut Context) -> Result<Exit> {
     let request = PasswordRequest {
         device: args.device.clone(),
         profile: args.profile.clone(),
+        other_ca: args.force,
         days: args.days.map(config::Days::number),
         // The report is standard output: the password alone, or JSON.
         out: args.out.clone().filter(|path| path.as_os_str() != "-"),
@@ -23,6 +24,11 @@ pub(crate) fn run(args: &PasswordArgs, context: &mut Context) -> Result<Exit> {
     let report = context.in_workspace(&config, |workspace| make(workspace, &request))?;
     if report.replaces {
         context.output.say("the earlier password of this device is no longer valid");
+    }
+    if let Some(profile) = report.profile.as_ref().filter(|_| args.profile.is_none()) {
+        context
+            .output
+            .say(format!("for the profile {profile}, whose CA has issued the present certificate of the device"));
     }
     // To standard error, because a script reads standard output as the password.
     context.output.say(format!("expires {}", report.expires));
