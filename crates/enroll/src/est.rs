@@ -2,6 +2,10 @@
 //!
 //! Everything here is a function of bytes, so that it can be tested and fuzzed without a network.
 
+/// The value of the header `Server` (RFC 9110, section 10.2.4) of all answers of `tbpki serve`. Clients of tbpki know by it that
+/// the server has tbpki's own resources.
+pub const PRODUCT: &str = "tbpki";
+
 pub mod answer;
 pub mod credentials;
 pub mod csr_attrs;

@@ -81,9 +81,6 @@ pub struct ServeReport {
     pub audit: PathBuf,
 }
 
-/// The directory of the service in the store.
-const DIR: &str = "serve";
-
 /// How long a stopping service waits for answers that are on their way.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
@@ -105,13 +102,14 @@ pub fn serve(
     let store = workspace.store_dir().to_owned();
     store::check_exists(&store)?;
     let own = Arc::new(OwnCertificate::open(&options.certificate, &options.key, &store)?);
-    let dir = store.join(DIR);
+    let dir = store.join(audit::DIR);
     file::create_dir(&dir)?;
     // A lock of its own: the store's lock is held for moments only, so it cannot show that a service runs already.
     let _lock = Lock::acquire(&dir, "serve", Duration::ZERO)?;
     // Opening settles what an interrupted verb left, and records the CAs.
     drop(workspace.open_store("serve")?);
     let audit_path = options.audit.clone().unwrap_or_else(|| dir.join("audit.jsonl"));
+    let audit = Audit::open(&audit_path, &store, &[&options.certificate, &options.key])?;
     let metrics = Arc::new(Metrics::default());
     let (sender, calls) = mpsc::sync_channel(options.limits.queue);
     let service = Arc::new(Service::new(
@@ -122,9 +120,10 @@ pub fn serve(
             lists: identity::lifecycle::revocation_lists::devices_file(workspace.config, workspace.store_dir()),
             counts_connections: counts_connections(workspace)?,
             serves_servers: workspace.config.serve.servers.value,
+            patience: upkeep::LOOK * 3,
         },
         sender,
-        Audit::open(&audit_path)?,
+        audit,
     ));
     // One place is enough: a message only wakes the thread, which then takes from the ledger all that waits.
     let (waits, awaited) = mpsc::sync_channel(1);
@@ -139,10 +138,11 @@ pub fn serve(
         cores: cores(),
         metrics: &metrics,
         gate: service.gate.clone(),
+        health: service.health.clone(),
         workspace,
     };
     // Before the listeners open, so that the first client and the first health check find the anchors and the state.
-    desk.look(&service, &own);
+    desk.look(&service, &own)?;
     let runtime = runtime()?;
     let report = listen(&runtime, options, &service, own.clone(), audit_path)?;
     started(&report);
@@ -173,11 +173,11 @@ fn work(
     while !stop.load(Ordering::Relaxed) {
         desk.serve(calls, PATIENCE)?;
         if looked.elapsed() >= upkeep::LOOK {
-            desk.look(service, own);
+            desk.look(service, own)?;
             looked = Instant::now();
         }
         if cleaned.elapsed() >= upkeep::CLEAN {
-            desk.clean();
+            desk.clean()?;
             cleaned = Instant::now();
         }
     }
@@ -320,11 +320,24 @@ fn bootstrap(workspace: &Workspace<'_>) -> Result<Vec<Certificate>> {
         return Ok(Vec::new());
     };
     let certificates = PemBundle::parse(&file::read(path, FILE_LIMIT)?).map_err(|error| error.at(path))?.certificates;
-    match certificates.iter().find(|certificate| !certificate.is_ca()) {
-        None if certificates.is_empty() => {
-            Err(Code::CertificateUnreadable.error("the file contains no certificate").at(path))
-        }
-        None => Ok(certificates),
-        Some(leaf) => Err(Code::NotACa.error(format!("{} is not a CA", leaf.subject())).at(path)),
+    if certificates.is_empty() {
+        return Err(Code::CertificateUnreadable.error("the file contains no certificate").at(path));
     }
+    for certificate in &certificates {
+        let subject = certificate.subject();
+        if !certificate.is_ca() {
+            return Err(Code::NotACa.error(format!("{subject} is not a CA")).at(path));
+        }
+        if certificate.key_usage().is_some_and(|usage| !usage.key_cert_sign()) {
+            return Err(Code::NotACa
+                .error(format!("{subject} is not a CA that may issue certificates"))
+                .at(path)
+                .because("its key usage lacks keyCertSign (RFC 5280, section 4.2.1.3)")
+                .fix("ask the maker for the CA certificate that issues its devices"));
+        }
+        if certificate.not_after() < workspace.now {
+            tracing::warn!(file = %path.display(), ca = %subject, "a CA of serve.enroll_with has expired: its devices are refused");
+        }
+    }
+    Ok(certificates)
 }

@@ -78,6 +78,24 @@ impl Workspace<'_> {
         Ok(store)
     }
 
+    /// Fails if the ledger of this store must be checked or repaired before anything is written.
+    ///
+    /// # Errors
+    /// [`Code::LedgerOlder`], [`Code::LedgerRestored`], and those of the ledger.
+    pub fn check_may_write(&self, view: &View) -> Result<()> {
+        store::check_may_write(self.store_dir(), view)
+    }
+
+    /// Fails if the disk has no room for what a verb writes to the store.
+    ///
+    /// # Errors
+    /// [`Code::DiskFull`], [`Code::FileUnreadable`].
+    pub fn check_room(&self) -> Result<()> {
+        /// More than the pages of the ledger that a small transaction changes, with its journal.
+        const ROOM: u64 = 256 << 10;
+        file::check_room(self.store_dir(), ROOM)
+    }
+
     /// The ledger, to be written to while another verb has locked the store. Files of the store must not be changed.
     ///
     /// # Errors

@@ -3,10 +3,11 @@
 use std::io::Read as _;
 use std::process::{Command, Stdio};
 
-use tbpki_tests::est::{Service, password, request, station};
+use tbpki_tests::est::{CERTIFICATE, Service, password, request, station};
 use tbpki_tests::{Disk, Tool};
 
 use super::platform::{Scene, until};
+use super::renewal::sql;
 
 #[test]
 fn what_is_decided_is_in_the_audit_log_also_if_the_client_is_gone() {
@@ -26,6 +27,16 @@ fn what_is_decided_is_in_the_audit_log_also_if_the_client_is_gone() {
         let log = sandbox.text("pki/serve/audit.jsonl");
         log.lines().any(|line| line.contains("pump-1") && line.contains("simpleenroll"))
     });
+}
+
+#[test]
+fn a_request_whose_body_does_not_arrive_is_in_the_audit_log() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &["--request-seconds", "1"]);
+    request(&sandbox, "a", "/CN=pump-1");
+    let body = ["-u", "pump-1:x", "-H", "Content-Length: 9000", "-H", "Expect:"];
+    service.send("simpleenroll", "a.b64", &body).is(408, "the request was not served in time");
+    until("logged", || sandbox.text("pki/serve/audit.jsonl").contains("\"outcome\":\"slow\""));
 }
 
 #[test]
@@ -49,9 +60,86 @@ fn the_service_is_not_healthy_until_the_audit_log_can_be_written_again() {
     let metrics = || Tool::new("curl").args(["-sS", &format!("{}/metrics", service.status)]).run().ok().stdout_text();
     until("looked", || metrics().lines().any(|line| line == "tbpki_enrolment_passwords 1"));
     service.becomes_healthy(false);
+    // Also without another request.
     disk.make_room();
-    refused();
     service.becomes_healthy(true);
+    // No line was joined to a part of another one.
+    let text = std::fs::read_to_string(&log).unwrap();
+    assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{text}");
+}
+
+#[test]
+fn a_ledger_that_cannot_be_written_makes_the_service_unhealthy_until_it_can() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    let user = format!("pump-1:{}", password(&sandbox, "pump-1"));
+    request(&sandbox, "a", "/CN=pump-1");
+    for (name, change) in [("full", "INSERT ON identity"), ("counted", "UPDATE ON status")] {
+        sql(&sandbox, &format!("CREATE TRIGGER {name} BEFORE {change} BEGIN SELECT RAISE(ABORT, 'no room'); END"));
+    }
+    service.send("simpleenroll", "a.b64", &["-u", &user]).is(500, "");
+    service.becomes_healthy(false);
+    for name in ["full", "counted"] {
+        sql(&sandbox, &format!("DROP TRIGGER {name}"));
+    }
+    service.becomes_healthy(true);
+    service.send("simpleenroll", "a.b64", &["-u", &user]).is(200, "");
+    // An older copy is noticed without a request.
+    let mut service = service;
+    sql(&sandbox, "UPDATE status SET changes = 1");
+    assert_eq!(service.wait(), 1);
+    until("logged", || service.has_logged(&["TBPKI-0344", "an older copy"]));
+}
+
+#[test]
+fn a_file_that_is_no_log_gets_no_line() {
+    let sandbox = station();
+    let key = "pki/servers/localhost/mqttserver_key.pem";
+    sandbox.write("settings", "a = 1\n");
+    for file in [key, "pki/ledger.db", "keygen.toml", "settings", "pki/new"] {
+        let before = std::fs::read(sandbox.join(file)).ok();
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--audit", file];
+        sandbox.fails(serve.iter().chain(&CERTIFICATE), 1, "TBPKI-0082").prints("--audit");
+        assert_eq!(std::fs::read(sandbox.join(file)).ok(), before, "{file}");
+    }
+}
+
+#[test]
+fn a_lost_answer_of_a_revoked_ca_is_replaced_by_one_of_the_ca_that_signs() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    let users = ["pump-1", "pump-2"].map(|device| format!("{device}:{}", password(&sandbox, device)));
+    for (name, device) in [("present", "pump-1"), ("next", "pump-1"), ("first", "pump-2")] {
+        request(&sandbox, name, &format!("/CN={device}"));
+    }
+    service.send("simpleenroll", "present.b64", &["-u", &users[0]]).save(&sandbox, "present.pem");
+    service.confirm("present.pem", "present.key").is(200, "confirmed");
+    // A renewal and a first certificate whose answers were lost.
+    let renew = || service.send("simplereenroll", "next.b64", &["--cert", "present.pem", "--key", "present.key"]);
+    let first = || service.send("simpleenroll", "first.b64", &["-u", &users[1]]);
+    renew().is(200, "");
+    first().is(200, "");
+    sandbox.ok(["revoke", "--ca", "devices-issuing"]);
+    // Without a CA that signs, nothing of the revoked one is sent.
+    for answer in [renew(), first()] {
+        answer.is(503, "the issuing CA is revoked, and must be replaced first");
+    }
+    for verb in [
+        &["ca", "prepare", "devices-issuing"][..],
+        &["crl"],
+        &["ca", "confirm", "devices-issuing", "--server", "localhost"],
+        &["ca", "activate", "devices-issuing"],
+    ] {
+        sandbox.ok(verb);
+    }
+    for answer in [renew(), first()] {
+        let printed = answer.certificates().replace(' ', "");
+        assert!(printed.contains("issuer=CN=tbpkidevicesissuingCAG2"), "{printed}");
+    }
+    // The certificate of the CA that signs is sent again.
+    assert_eq!(first().body, first().body);
+    first().save(&sandbox, "first.pem");
+    service.confirm("first.pem", "first.key").is(200, "confirmed");
 }
 
 #[test]

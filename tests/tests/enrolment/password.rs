@@ -3,6 +3,8 @@
 use tbpki_tests::est::{Service, password, request, request_with, serial, station};
 use tbpki_tests::oracle::openssl;
 
+use super::platform::Scene;
+
 #[test]
 fn a_password_is_good_for_one_key_until_the_certificate_is_confirmed() {
     let sandbox = station();
@@ -186,4 +188,99 @@ fn a_password_that_was_not_used_is_withdrawn_by_the_name_of_its_device() {
         // Nothing is left of it.
         assert_eq!(sandbox.tbpki(verb.iter().chain(&["pump-1"])).run().status, 1);
     }
+}
+
+#[test]
+fn a_password_is_for_the_ca_of_the_present_certificate() {
+    let scene = Scene::new();
+    let sandbox = &scene.sandbox;
+    for profile in ["pumps", "valves"] {
+        scene.create_profile(profile);
+    }
+    sandbox.ok(["client", "--device", "pump-1", "--profile", "pumps"]);
+    sandbox.ok(["client", "--device", "pump-2"]);
+    let make = |device: &str, more: &[&str]| {
+        sandbox.tbpki(["enroll", "password", "--json", "--device", device].iter().chain(more)).run()
+    };
+    let profile = |outcome: tbpki_tests::Outcome| outcome.ok().json()["result"]["profile"].clone();
+    assert_eq!(profile(make("pump-1", &[])), "pumps");
+    assert_eq!(profile(make("pump-1", &["--profile", "pumps"])), "pumps");
+    assert!(profile(make("pump-2", &[])).is_null());
+    for (device, ca) in [("pump-1", "profile-pumps"), ("pump-2", "devices-issuing")] {
+        let refused = make(device, &["--profile", "valves"]).ends(1).prints("TBPKI-0356");
+        for text in [ca, "profile-valves", "--force"] {
+            assert!(refused.stderr_text().contains(text), "{text} is not in {refused}");
+        }
+    }
+    let service = scene.service_with(&[]);
+    request(sandbox, "a", "/CN=pump-2");
+    let made = make("pump-2", &["--profile", "valves", "--force"]).ok().json();
+    let user = format!("pump-2:{}", made["result"]["password"].as_str().unwrap());
+    // A certificate below the other CA that was issued since decides again.
+    sandbox.ok(["revoke", "--device", "pump-2", "--reason", "superseded"]);
+    service.send("valves/simpleenroll", "a.b64", &["-u", &user]).is(401, "");
+    let made = make("pump-2", &["--profile", "valves", "--force"]).ok().json();
+    let user = format!("pump-2:{}", made["result"]["password"].as_str().unwrap());
+    service.send("valves/simpleenroll", "a.b64", &["-u", &user]).save(sandbox, "a.pem");
+}
+
+#[test]
+fn a_password_that_no_one_can_read_is_not_made() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    let user = format!("pump-1:{}", password(&sandbox, "pump-1"));
+    let mut command = sandbox.tbpki(["enroll", "password", "--device", "pump-1"]).command();
+    let outcome = command.stdout(std::process::Stdio::null()).output().unwrap();
+    let printed = String::from_utf8_lossy(&outcome.stderr);
+    assert!(outcome.status.code() == Some(1) && printed.contains("--out"), "{printed}");
+    request(&sandbox, "a", "/CN=pump-1");
+    service.send("simpleenroll", "a.b64", &["-u", &user]).is(200, "");
+}
+
+#[test]
+fn a_maker_vouches_only_for_what_a_client_of_tls_can_use() {
+    let sandbox = station();
+    let made = |args: &[&str]| openssl().directory(sandbox.path()).args(args).run().ok();
+    let ec = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+    let ca = |name: &str, more: &[&str]| {
+        let (key, pem, subject) = (format!("{name}.key"), format!("{name}.pem"), format!("/CN={name}"));
+        let args = ["req", "-x509", "-subj", &subject, "-keyout", &key, "-out", &pem, "-days", "30"];
+        made(&[&args[..], &ec, more].concat());
+    };
+    ca("maker", &["-addext", "keyUsage=critical,keyCertSign"]);
+    ca(
+        "limited",
+        &["-addext", "keyUsage=critical,keyCertSign", "-addext", "nameConstraints=critical,permitted;DNS:a.example"],
+    );
+    ca("servers", &["-addext", "keyUsage=critical,keyCertSign", "-addext", "extendedKeyUsage=serverAuth"]);
+    ca("unsigned", &["-addext", "keyUsage=critical,digitalSignature"]);
+    let start = |ca: &str| Service::start_in(&sandbox, &[], &[("TBPKI_SERVE_ENROLL_WITH", ca)]);
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    let refused = sandbox.tbpki(serve.iter().chain(&tbpki_tests::est::CERTIFICATE));
+    refused.env("TBPKI_SERVE_ENROLL_WITH", "unsigned.pem").run().ends(1).prints("keyCertSign");
+    request(&sandbox, "a", "/CN=pump-1");
+    let ask = |service: &Service, ca: &str, extensions: &str| {
+        let (pem, key) = (format!("{ca}.pem"), format!("{ca}.key"));
+        made(&[&["req", "-new", "-subj", "/CN=pump-1", "-keyout", "chip.key", "-out", "chip.csr"][..], &ec].concat());
+        sandbox.write("chip.cnf", extensions);
+        let sign = ["x509", "-req", "-in", "chip.csr", "-CA", &pem, "-CAkey", &key, "-CAcreateserial", "-days", "9"];
+        made(&[&sign[..], &["-extfile", "chip.cnf", "-out", "chip.pem"]].concat());
+        service.send("simpleenroll", "a.b64", &["--cert", "chip.pem", "--key", "chip.key"])
+    };
+    for (ca, extensions) in [
+        ("maker", "extendedKeyUsage=serverAuth\n"),
+        ("maker", "extendedKeyUsage=codeSigning\n"),
+        ("limited", "subjectAltName=DNS:b.example\n"),
+        ("servers", "extendedKeyUsage=clientAuth\n"),
+    ] {
+        let service = start(&format!("{ca}.pem"));
+        ask(&service, ca, extensions).is(403, "the client certificate is not trusted");
+        assert_eq!(service.stop(), 0);
+    }
+    let service = start("maker.pem");
+    ask(&service, "maker", "extendedKeyUsage=clientAuth\n").is(200, "");
+    ask(&service, "maker", "extendedKeyUsage=clientAuth\n").is(200, "");
+    request(&sandbox, "b", "/CN=pump-1");
+    let again = service.send("simpleenroll", "b.b64", &["--cert", "chip.pem", "--key", "chip.key"]);
+    again.is(403, "the device has had its first certificate");
 }

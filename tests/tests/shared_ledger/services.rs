@@ -56,6 +56,43 @@ fn a_busy_service_sees_what_happened_on_the_server() {
 }
 
 #[test]
+fn an_older_copy_on_the_server_ends_the_service_and_stays_known() {
+    let cluster = &SHARED.1;
+    let database = cluster.database();
+    let sandbox = station(&cluster.url(&database), "").make_store();
+    sandbox.ok(["server", "--name", "localhost", "--only-given-names"]);
+    let mut service = Service::start(&sandbox, &[]);
+    let ask = |service: &Service, device: &str| {
+        service.send("simpleenroll", &format!("{device}.b64"), &["-u", &sandbox.text(&format!("{device}.user"))])
+    };
+    for device in ["pump-1", "pump-2"] {
+        request(&sandbox, device, &format!("/CN={device}"));
+        sandbox.write(&format!("{device}.user"), format!("{device}:{}", password(&sandbox, device)));
+    }
+    let count = || cluster.sql(&database, "SELECT last_value FROM tbpki.changes").trim().to_owned();
+    let before = count();
+    ask(&service, "pump-1").is(200, "");
+    // As after the restore of a dump, while the session of the service goes on.
+    cluster.sql(&database, &format!("SELECT setval('tbpki.changes', {before})"));
+    let (user, body) = (sandbox.text("pump-2.user"), ["--data-binary", "@pump-2.b64"]);
+    let last =
+        service.curl("/.well-known/est/simpleenroll").args(["-H", "Content-Type: application/pkcs10", "-u", &user]);
+    // Whether the answer still arrives is open.
+    assert!(!last.args(body).run().stdout_text().contains("200 OK"));
+    assert_eq!(service.wait(), 1);
+    let begun = Instant::now();
+    while !service.has_logged(&["TBPKI-0344", "an older copy"]) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the reason is not in the log");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // The end of the service has left the notes, so that no other verb takes the older copy for the newest one.
+    for verb in [&["client", "--device", "other"][..], &["enroll", "password", "--device", "other"]] {
+        sandbox.fails(verb, 1, "TBPKI-0258");
+    }
+    assert_eq!(count(), before);
+}
+
+#[test]
 fn a_device_asks_any_of_them_and_one_continues_what_the_other_was_killed_in() {
     let cluster = &SHARED.1;
     let one = station(&cluster.url(&cluster.database()), "").make_store();

@@ -2,6 +2,7 @@
 //! all cores, and records the results in another one. The store's lock is held only meanwhile.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,10 +17,10 @@ use time::OffsetDateTime;
 use super::call::{Call, Reply};
 use super::cas::Cas;
 use super::gate::Gate;
-use super::ledger_file::LedgerFile;
+use super::ledger_file::{self, LedgerFile};
 use super::metrics::Metrics;
 use super::rules::{Decision, Planned, Rules, requester};
-use super::service::BUSY;
+use super::service::{BUSY, Health};
 use crate::est::{Answer, Refusal};
 
 /// Requests that are decided in one transaction, at most.
@@ -52,6 +53,7 @@ pub(crate) struct Desk<'a, 'w> {
     /// The processors, of which each signs a share. Asked once, because the system reads files for the answer.
     pub(crate) cores: usize,
     pub(crate) metrics: &'a Metrics,
+    pub(crate) health: Arc<Health>,
     /// The connections, each of which can bring a request.
     pub(crate) gate: Gate,
     /// Tells that a certificate waits for the platform; `None` if nothing brings it there.
@@ -118,14 +120,16 @@ impl Desk<'_, '_> {
             Ok(store) => store,
             Err(error) if error.code() == Code::StoreLocked => {
                 tracing::warn!(%error, "another verb works with the store");
+                self.health.served(true);
                 end_all(calls, &Refusal::Busy(5));
                 return Ok(Vec::new());
             }
             Err(error) => {
                 tracing::error!(%error, "the store cannot be opened");
+                self.health.served(false);
                 let is_of_clock = error.code() == Code::ClockImplausible;
                 end_all(calls, &if is_of_clock { Refusal::Clock } else { Refusal::Failed });
-                return Ok(Vec::new());
+                return ledger_file::end_if_replaced(error).map(|_| Vec::new());
             }
         };
         // Again, because the file may have been replaced before the lock was taken.
@@ -143,6 +147,7 @@ impl Desk<'_, '_> {
             Ok(decisions) => decisions,
             Err(error) => {
                 tracing::error!(%error, "requests could not be decided");
+                self.health.served(false);
                 store.give_up();
                 end_all(calls, &Refusal::Failed);
                 return Ok(Vec::new());
@@ -179,7 +184,9 @@ impl Desk<'_, '_> {
             }
         }
         // The thread of the platform opens the store itself, so it is woken only when the lock is free.
-        if self.issue(&mut store, planned) {
+        let is_good = self.issue(&mut store, planned);
+        self.health.served(is_good);
+        if is_good {
             drop(store);
         } else {
             store.give_up();

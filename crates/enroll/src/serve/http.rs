@@ -1,5 +1,7 @@
 //! Connections and requests of the EST listener.
 
+mod timed_stream;
+
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, SERVER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -16,15 +18,16 @@ use pki::Certificate;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 
+use self::timed_stream::TimedStream;
 use super::call::{Call, Caller, Reply, Task};
 use super::cas;
 use super::limits::Limits;
 use super::service::Service;
 use crate::audit_line::AuditLine;
-use crate::est::{Answer, Credentials, Operation, Refusal, Route, request};
+use crate::est::{Answer, Credentials, Operation, PRODUCT, Refusal, Route, request};
 
 /// Serves a connection over TLS.
 pub(crate) async fn over_tls(stream: TcpStream, address: IpAddr, acceptor: TlsAcceptor, service: Arc<Service>) {
@@ -100,8 +103,19 @@ pub(crate) async fn serve_connection<S, F>(
         // Names in lower case are right in HTTP (RFC 9110, section 5.1), but a small client may compare them letter by
         // letter.
         .title_case_headers(true);
+    // Without it, a client that sends requests and reads no answer would keep its place forever.
+    let stream = TimedStream::new(stream, limits.request);
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let ended = match timeout(limits.age, connection.as_mut()).await {
+        Ok(ended) => ended,
+        Err(_) => {
+            // The request that is being served gets its answer, and the client connects again for the next one.
+            connection.as_mut().graceful_shutdown();
+            timeout(limits.request * 2, connection).await.unwrap_or(Ok(()))
+        }
+    };
     // Connections end in all kinds of ways, and each answer is counted already.
-    if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).await {
+    if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");
     }
 }
@@ -109,6 +123,7 @@ pub(crate) async fn serve_connection<S, F>(
 fn response(answer: Answer) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(answer.body)));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(SERVER, HeaderValue::from_static(PRODUCT));
     for (name, value) in answer.headers {
         if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(&value)) {
             response.headers_mut().insert(name, value);
@@ -121,17 +136,18 @@ async fn answer_in_time(request: Request<Incoming>, service: &Arc<Service>, peer
     let route = Route::of(request.uri().path());
     let operation = route.as_ref().map_or("other", |route| route.operation.as_str());
     // One time for body and decision together: a client that sends its body slowly has less left for the second.
-    let answered = timeout(service.limits.request, answer(request, route, service, peer)).await;
-    let answer = answered.unwrap_or_else(|_| Answer::from(&Refusal::Slow));
+    let deadline = Instant::now() + service.limits.request;
+    let answer = match checked(request, route, service, peer, deadline).await {
+        Ok(answer) => answer,
+        Err(refusal) => Answer::from(&refusal),
+    };
     service.metrics.answered(operation, answer.outcome);
     answer
 }
 
-async fn answer(request: Request<Incoming>, route: Option<Route>, service: &Arc<Service>, peer: &Arc<Peer>) -> Answer {
-    match checked(request, route, service, peer).await {
-        Ok(answer) => answer,
-        Err(refusal) => Answer::from(&refusal),
-    }
+/// Waits for `work` until the time of the request is over.
+async fn in_time<T>(deadline: Instant, work: impl Future<Output = T>) -> Result<T, Refusal> {
+    timeout_at(deadline, work).await.map_err(|_| Refusal::Slow)
 }
 
 async fn checked(
@@ -139,6 +155,7 @@ async fn checked(
     route: Option<Route>,
     service: &Arc<Service>,
     peer: &Arc<Peer>,
+    deadline: Instant,
 ) -> Result<Answer, Refusal> {
     let Route { operation, label } = route.ok_or(Refusal::NoSuchPath)?;
     if request.method().as_str() != operation.method() {
@@ -149,16 +166,15 @@ async fn checked(
         // Requests that ask for a certificate prove the present one by themselves.
         let (service, peer) = (service.clone(), peer.clone());
         // By itself, as below: the first use would be recorded without a line in the log.
-        let seen = tokio::spawn(async move { see(operation, &peer, &service).await }).await;
+        let seen = in_time(deadline, tokio::spawn(async move { see(operation, &peer, &service).await })).await?;
         seen.unwrap_or_else(|error| tracing::error!(%error, "a connection was not recorded"));
     }
     match operation {
         Operation::CaCerts => {
             let (store, servers) = (service.store.clone(), service.serves_servers);
             // Files are read, which must not hold up the threads that serve connections.
-            let read =
-                tokio::task::spawn_blocking(move || (cas::hierarchy(&store, label.as_deref(), servers), label)).await;
-            let (found, label) = read.map_err(|error| {
+            let read = tokio::task::spawn_blocking(move || (cas::hierarchy(&store, label.as_deref(), servers), label));
+            let (found, label) = in_time(deadline, read).await?.map_err(|error| {
                 tracing::error!(%error, "reading the certificates of the CAs did not end");
                 Refusal::Failed
             })?;
@@ -176,11 +192,15 @@ async fn checked(
             let credentials =
                 parts.headers.get(AUTHORIZATION).and_then(|value| Credentials::of_header(value.as_bytes()));
             let caller = caller(peer, credentials);
-            let task = task.await;
+            // A body that does not arrive in time has a line in the log, like all that is refused.
+            let task = in_time(deadline, task).await.unwrap_or_else(Err);
+            let is_slow = matches!(task, Err(Refusal::Slow));
             let service = service.clone();
             // By itself, because a client that goes away, or the time limit of the request, ends everything that waits here:
             // a certificate would be issued, or its use recorded, without a line in the log.
-            let audited = tokio::spawn(async move { audited(operation, label, caller, task, &service).await }).await;
+            let audited = tokio::spawn(async move { audited(operation, label, caller, task, &service).await });
+            // What is refused for its time is not decided, and its line is written at once.
+            let audited = if is_slow { audited.await } else { in_time(deadline, audited).await? };
             audited.unwrap_or_else(|error| {
                 tracing::error!(%error, "a request ended without an answer");
                 Err(Refusal::Failed)
@@ -284,9 +304,10 @@ async fn decided(
     task: Result<Task, Refusal>,
     service: &Service,
 ) -> Result<Reply, Refusal> {
-    // Only the body's length is checked before: a client that waits for a challenge sends its body with the first request.
-    if let Err(Refusal::LongBody(limit)) = task {
-        return Err(Refusal::LongBody(limit));
+    // Only the length and the time of the body are checked before: a client that waits for a challenge sends its body with the
+    // first request.
+    if let Err(refusal @ (Refusal::LongBody(_) | Refusal::Slow)) = task {
+        return Err(refusal);
     }
     match (operation, &caller) {
         (Operation::SimpleEnroll, Caller { certificate: None, credentials: None, .. }) => {

@@ -3,8 +3,25 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use base::{Code, Result};
+use base::{Code, Error, Result};
 use store::StoreLocation;
+
+/// Ends the service if the ledger is not the one of its start any more: another file, an older copy, one that was restored,
+/// or one that was moved away. Returns all other errors, which can pass while the service runs.
+///
+/// # Errors
+/// [`Code::LedgerReplaced`].
+pub(crate) fn end_if_replaced(error: Error) -> Result<Error> {
+    let what = match error.code() {
+        Code::LedgerReplaced => return Err(error),
+        Code::LedgerOlder => "the ledger was replaced by an older copy while the service ran",
+        Code::LedgerRestored => "the ledger was restored from a backup while the service ran",
+        Code::LedgerMoved => "the ledger was moved while the service ran",
+        _ => return Ok(error),
+    };
+    let first = error.finding().fix.clone().unwrap_or_else(|| "find out who replaced it".to_owned());
+    Err(Code::LedgerReplaced.error(what).because(error).fix(format!("{first}; then start the service again")))
+}
 
 /// The identity of the file at the start.
 pub(crate) struct LedgerFile(Option<(PathBuf, (u64, u64))>);

@@ -11,8 +11,10 @@ pub struct Limits {
     pub body: usize,
     /// The time for the TLS handshake.
     pub handshake: Duration,
-    /// The time from a request's head to its answer, and for a head to arrive.
+    /// The time from a request's head to its answer, for a head to arrive, and for the client to take the next part of an answer.
     pub request: Duration,
+    /// The time after which a connection is ended, once its last request is answered. A client connects again.
+    pub age: Duration,
     /// Connections of a listener at once.
     pub connections: usize,
     /// Connections of one address to a listener at once.
@@ -55,6 +57,7 @@ impl Default for Limits {
             body: 16 << 10,
             handshake: Duration::from_secs(10),
             request: Duration::from_secs(30),
+            age: Duration::from_secs(600),
             connections: 1_000,
             per_address: 64,
             issuances: 4,

@@ -34,7 +34,7 @@ pub(crate) async fn status(stream: TcpStream, _: IpAddr, service: Arc<Service>) 
 
 fn status_of(path: &str, service: &Service) -> Answer {
     match path {
-        "/healthz" if service.is_healthy() => Answer::text("ok"),
+        "/healthz" if service.health.is_good() => Answer::text("ok"),
         "/healthz" => Answer { status: 503, ..Answer::text("not healthy: the log has the reason") },
         "/metrics" => Answer::of(
             "text/plain; version=0.0.4; charset=utf-8",

@@ -1,9 +1,11 @@
 //! What the listeners share.
 
+mod health;
+
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use pki::Certificate;
 use time::OffsetDateTime;
@@ -15,6 +17,7 @@ use super::limits::Limits;
 use super::metrics::Metrics;
 use crate::audit_line::AuditLine;
 use crate::est::Refusal;
+pub(crate) use health::Health;
 
 /// The seconds after which a client asks again if the service has too much to do.
 pub(super) const BUSY: u32 = 5;
@@ -35,9 +38,7 @@ pub(crate) struct Service {
     calls: SyncSender<Call>,
     audit: Audit,
     anchors: RwLock<Arc<Vec<Certificate>>>,
-    is_healthy: AtomicBool,
-    /// Whether the last line of the audit log was written.
-    is_audited: AtomicBool,
+    pub(crate) health: Arc<Health>,
 }
 
 /// What the listeners need of the store and its configuration.
@@ -46,6 +47,8 @@ pub(crate) struct Settings {
     pub(crate) lists: PathBuf,
     pub(crate) counts_connections: bool,
     pub(crate) serves_servers: bool,
+    /// How long the thread that decides may give no sign before the service counts as unhealthy.
+    pub(crate) patience: Duration,
 }
 
 impl Service {
@@ -56,7 +59,7 @@ impl Service {
         calls: SyncSender<Call>,
         audit: Audit,
     ) -> Self {
-        let Settings { store, lists, counts_connections, serves_servers } = settings;
+        let Settings { store, lists, counts_connections, serves_servers, patience } = settings;
         Self {
             gate: Gate::new(limits.connections, limits.per_address),
             limits,
@@ -68,8 +71,7 @@ impl Service {
             calls,
             audit,
             anchors: RwLock::default(),
-            is_healthy: AtomicBool::new(true),
-            is_audited: AtomicBool::new(true),
+            health: Arc::new(Health::new(patience)),
         }
     }
 
@@ -89,7 +91,14 @@ impl Service {
         if let Err(error) = &written {
             tracing::error!(%error, "the audit log cannot be written");
         }
-        self.is_audited.store(written.is_ok(), Ordering::Relaxed);
+        self.health.audited(written.is_ok());
+    }
+
+    /// Finds out whether the audit log can be written again, if its last line could not.
+    pub(crate) fn check_audit(&self) {
+        if !self.health.is_audited() && self.audit.check().is_ok() {
+            self.health.audited(true);
+        }
     }
 
     /// The trust anchors of the servers.
@@ -99,14 +108,5 @@ impl Service {
 
     pub(crate) fn set_anchors(&self, anchors: Vec<Certificate>) {
         *self.anchors.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(anchors);
-    }
-
-    pub(crate) fn is_healthy(&self) -> bool {
-        self.is_healthy.load(Ordering::Relaxed) && self.is_audited.load(Ordering::Relaxed)
-    }
-
-    /// Sets the state of the store and its CAs. That of the audit log is apart, or each look would hide it.
-    pub(crate) fn set_healthy(&self, is_healthy: bool) {
-        self.is_healthy.store(is_healthy, Ordering::Relaxed);
     }
 }

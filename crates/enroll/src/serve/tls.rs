@@ -96,6 +96,9 @@ fn read(chain: &Path, key: &Path, store: &Path) -> Result<Held> {
     check(leaf, OffsetDateTime::now_utc())
         .and_then(|()| check_issuer(&certificates, store))
         .map_err(|error| error.at(chain))?;
+    if let Some(loose) = file::loose_permissions(key) {
+        tracing::warn!(code = %loose.code, file = %key.display(), help = loose.fix, "{}", loose.what);
+    }
     let private = PrivateKey::from_pem_or_der(&file::read_secret(key, FILE_LIMIT)?, None);
     let private = private.map_err(|error| decrypted(error, key))?;
     private.check_belongs_to(leaf.spki_der()).map_err(|error| error.at(key))?;

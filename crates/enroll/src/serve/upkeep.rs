@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use base::{Result, digest};
+use base::{Code, Result, digest};
 use identity::lifecycle::{published_lists, revocation_lists};
 use ledger::{OpenStep, RevocationList, View};
 use store::KeptStore;
@@ -10,6 +10,7 @@ use store::ca::{Ca, KeyLocation};
 use time::OffsetDateTime;
 
 use super::desk::Desk;
+use super::ledger_file;
 use super::metrics::State;
 use super::service::Service;
 use super::tls::OwnCertificate;
@@ -23,8 +24,11 @@ pub(crate) const CLEAN: std::time::Duration = std::time::Duration::from_secs(60)
 const REQUESTS: time::Duration = time::Duration::days(30);
 
 impl Desk<'_, '_> {
-    /// Reads again what has changed, and takes the figures.
-    pub(crate) fn look(&mut self, service: &Service, own: &OwnCertificate) {
+    /// Reads again what has changed, takes the figures, and finds out whether requests can be served.
+    ///
+    /// # Errors
+    /// [`Code::LedgerReplaced`]. Other errors are logged.
+    pub(crate) fn look(&mut self, service: &Service, own: &OwnCertificate) -> Result<()> {
         own.refresh();
         // Only a busy service needs the connection. An idle one leaves the files of the ledger to others, who may copy or
         // replace them.
@@ -32,11 +36,12 @@ impl Desk<'_, '_> {
             self.kept = KeptStore::default();
         }
         self.workspace.now = OffsetDateTime::now_utc();
-        let looked = self.look_at_store(service, own);
-        if let Err(error) = &looked {
-            tracing::error!(%error, "the store cannot be read");
-        }
-        service.set_healthy(looked.unwrap_or(false));
+        service.check_audit();
+        let looked = self.ledger_file.check().and_then(|()| self.look_at_store(service, own));
+        service.health.looked(*looked.as_ref().unwrap_or(&false));
+        let Err(error) = looked else { return Ok(()) };
+        tracing::error!(%error, "the store cannot be used");
+        ledger_file::end_if_replaced(error).map(drop)
     }
 
     /// Returns whether all CAs can be used.
@@ -53,14 +58,36 @@ impl Desk<'_, '_> {
             certificate_ends: Some(own.end()),
             ca_ends: self.cas.end(),
         });
+        self.workspace.check_may_write(&view)?;
+        self.workspace.check_room()?;
+        if !self.health.are_batches_good() {
+            self.try_to_write()?;
+            self.health.served(true);
+        }
         // Last, so that the figures are fresh even while an implausible clock makes the service unhealthy.
         self.workspace.check_clock(&view)?;
         Ok(errors.is_empty())
     }
 
+    /// Writes to the ledger, after a batch that could not. Without a client that asks again, nothing else would show that the
+    /// fault is gone.
+    fn try_to_write(&mut self) -> Result<()> {
+        let mut store = match self.workspace.open_store("serve") {
+            Ok(store) => store,
+            // The next look tries again, and the verb that works with the store can write.
+            Err(error) if error.code() == Code::StoreLocked => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        // Changes nothing, and is committed like every change.
+        store.ledger.raise_changes(0)
+    }
+
     /// Removes expired passwords, and writes revocation lists when half of their life has passed or a revocation waits
     /// for one. Failures are logged, and tried again the next time.
-    pub(crate) fn clean(&mut self) {
+    ///
+    /// # Errors
+    /// [`Code::LedgerReplaced`].
+    pub(crate) fn clean(&mut self) -> Result<()> {
         self.workspace.now = OffsetDateTime::now_utc();
         let cleaned = self.ledger_file.check().and_then(|()| {
             // Opened from the beginning: what verbs that were killed have left in the store is finished here, because the
@@ -89,9 +116,9 @@ impl Desk<'_, '_> {
             }
             Ok(())
         });
-        if let Err(error) = cleaned {
-            tracing::warn!(%error, "expired passwords and revocation lists wait for the next time");
-        }
+        let Err(error) = cleaned else { return Ok(()) };
+        tracing::warn!(%error, "expired passwords and revocation lists wait for the next time");
+        ledger_file::end_if_replaced(error).map(drop)
     }
 }
 

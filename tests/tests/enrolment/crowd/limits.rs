@@ -1,8 +1,8 @@
 //! What a client can take from the service, at most.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tbpki_tests::est::{Service, password, request, station};
 use tbpki_tests::oracle::openssl;
@@ -59,6 +59,26 @@ fn certificates_of_clients_have_a_limit() {
     let status = service.status.trim_start_matches("http://").to_owned();
     let metrics = TcpText::get(&status, "/metrics");
     assert!(metrics.contains("tbpki_connections_rejected_total{reason=\"handshake\"} 1"), "{metrics}");
+}
+
+#[test]
+fn a_client_that_reads_no_answer_is_disconnected() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &["--request-seconds", "1"]);
+    for listener in [&service.status, &service.lists] {
+        let mut stream = connect(listener.trim_start_matches("http://"));
+        stream.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+        let begun = Instant::now();
+        // The answers fill the buffers of both ends, then the service waits for this client.
+        loop {
+            match stream.write(&b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(100)) {
+                Ok(_) => {}
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(_) => break,
+            }
+            assert!(begun.elapsed() < Duration::from_secs(120), "the connection stays");
+        }
+    }
 }
 
 #[test]

@@ -62,6 +62,7 @@ fn options(args: &ServeArgs) -> ServeOptions {
             per_address: size(limits.connections_per_address),
             issuances: limits.issuances,
             queue: size(limits.queue),
+            ..Limits::default()
         },
     }
 }
