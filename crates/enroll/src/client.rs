@@ -1,5 +1,6 @@
 //! The client: a host without a store fetches and renews its certificate from an EST server, ours or another one.
 
+mod advice;
 mod files;
 mod keys;
 mod request;
@@ -9,7 +10,7 @@ mod start;
 
 use std::path::{Path, PathBuf};
 
-use base::{Code, Finding, Result};
+use base::{Code, Finding, Result, file};
 use identity::lifecycle::renew::RenewalRule;
 use pki::Certificate;
 use schemars::JsonSchema;
@@ -114,8 +115,10 @@ pub fn fetch(request: &HostRequest, ask: &mut AskForPin<'_>) -> Result<HostRepor
     if let Some(staged) = &staged {
         files.check_name(&request.proof, staged)?;
     }
+    // Other EST servers have no confirmation. There, the login is the only proof that the new certificate is accepted.
+    let prove = |new: &Identity| server.try_out(new).and_then(|()| server.confirm(new));
     let resumed = match staged {
-        Some(new) if start.check(&new).is_ok() => match server.confirm(&new) {
+        Some(new) if start.check(&new).is_ok() => match prove(&new) {
             // The server does not know it any more, for example because another command has renewed the identity.
             Err(error) if error.code() == Code::EnrolmentRefused => None,
             confirmed => Some((new, confirmed?)),
@@ -126,15 +129,16 @@ pub fn fetch(request: &HostRequest, ask: &mut AskForPin<'_>) -> Result<HostRepor
         Some(resumed) => resumed,
         None => {
             let new = start.obtain(&server, &mut files)?;
-            // Other EST servers have no confirmation. There, this login is the only proof that the new certificate is
-            // accepted.
-            server.try_out(&new)?;
-            let confirmed = server.confirm(&new)?;
+            let confirmed = prove(&new)?;
             (new, confirmed)
         }
     };
+    // Before the move, which gives the new key its own mode.
+    let loose = request.key_files().filter_map(file::loose_permissions).collect::<Vec<_>>();
     let kept = files.move_into_place(&new)?;
-    finish(request, &mut files, &new, Some(Moved { kept, confirmed }))
+    let mut report = finish(request, &mut files, &new, Some(Moved { kept, confirmed }))?;
+    report.findings.extend(loose);
+    Ok(report)
 }
 
 /// Whether the certificate in place is renewed now, though an earlier run is only being finished.

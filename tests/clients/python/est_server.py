@@ -1,9 +1,10 @@
 """An EST server (RFC 7030) on Python's http.server, ssl and cryptography: one that knows nothing of tbpki.
 
-est_server.py DIRECTORY DEVICE PASSWORD
+est_server.py DIRECTORY DEVICE PASSWORD STATUS
 
 Makes a CA, and a certificate for localhost that it issues. Writes root.pem into the directory, and prints the port. It
-answers /cacerts, /simpleenroll for the device with the password, and /simplereenroll for certificates of its CA. Answers
+answers /cacerts, /simpleenroll for the device with the password, and /simplereenroll for certificates of its CA, and any other
+path with STATUS. Answers
 are base64 in lines, and contain the CA in front of the certificate, as some servers send it.
 """
 
@@ -77,12 +78,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path == BASE + "cacerts":
             self.certificates([self.server.authority.root])
         else:
-            self.answer(404, b"")
+            self.answer(self.server.unknown, b"")
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path not in (BASE + "simpleenroll", BASE + "simplereenroll"):
-            self.answer(404, b"")
+            self.answer(self.server.unknown, b"")
             return
         csr = x509.load_der_x509_csr(base64.b64decode(body))
         shown = self.connection.getpeercert()
@@ -116,11 +117,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def main(directory, device, password):
+def main(directory, device, password, unknown):
     authority = Authority(pathlib.Path(directory))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.authority = authority
     server.device = device
+    server.unknown = int(unknown)
     server.login = "Basic " + base64.b64encode(f"{device}:{password}".encode()).decode()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority.server())

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use base::file::{self, BulkDir, FileSet, Lock, Mode, WriteOutcome};
+use base::file::{self, FileSet, Lock, Mode, WriteOutcome};
 use base::{Code, Error, Result};
 use identity::files::output::pem_of;
 use pki::key::SigningKey as _;
@@ -12,7 +12,6 @@ use pki::pkcs11::TokenKey;
 use pki::{Algorithm, Certificate};
 use provision::LoginKey;
 use store::ca::KeyLocation;
-use time::OffsetDateTime;
 
 use super::keys::in_file::{self, KeysInFile};
 use super::keys::in_token::{AskForPin, KeysInToken};
@@ -195,64 +194,49 @@ impl<'a> Files<'a> {
     }
 
     /// Removes earlier certificates of the identity, with their key files, except the latest `keep`. A file is one of them if
-    /// its name ends with a serial number and it holds a certificate with this subject.
+    /// it is in the line of the certificate in place ([`line`](Self::line)); all others are the user's.
     ///
     /// # Errors
     /// Those of the disk.
     pub(super) fn remove_beyond(&self, leaf: &Certificate, keep: usize) -> Result<()> {
-        let mut earlier = Vec::new();
-        for name in BulkDir::open(&self.dir)?.names()? {
-            let serial = name.strip_prefix(&self.cert).and_then(|rest| rest.strip_prefix('.'));
-            let Some(serial) = serial.filter(|serial| serial.bytes().all(|byte| byte.is_ascii_hexdigit())) else {
-                continue;
-            };
-            // What cannot be read is not one that a run has put aside.
-            let Ok(chain) = read_chain(&self.dir.join(&name)) else { continue };
-            if let Some(old) = chain.first().filter(|old| old.subject() == leaf.subject()) {
-                earlier.push(Earlier { suffix: serial.to_owned(), serial: old.serial_hex(), from: old.not_before() });
-            }
-        }
-        for Earlier { suffix: serial, .. } in latest_first(earlier, &leaf.serial_hex()).into_iter().skip(keep) {
-            for file in self.keys.earlier_file(&serial).iter().chain([&format!("{}.{serial}", self.cert)]) {
+        let mut serials = self.line(leaf);
+        // The earliest certificate of the line has taken the place of none.
+        serials.pop();
+        for serial in serials.iter().skip(keep) {
+            for file in self.keys.earlier_file(serial).iter().chain([&format!("{}.{serial}", self.cert)]) {
                 file::remove(&self.dir, file)?;
             }
         }
         Ok(())
     }
 
+    /// The serial numbers of the certificate in place and of those before it, the latest first. `CERT.SERIAL` is the certificate
+    /// before the one with this serial number. The line ends with a file that is not there, cannot be read, or has another
+    /// subject.
+    fn line(&self, leaf: &Certificate) -> Vec<String> {
+        let mut serials = vec![leaf.serial_hex()];
+        while let Some(last) = serials.last() {
+            let chain = read_chain(&self.dir.join(format!("{}.{last}", self.cert))).unwrap_or_default();
+            let Some(before) = chain.first().filter(|before| before.subject() == leaf.subject()) else { break };
+            let serial = before.serial_hex();
+            // Files that name each other would have no end.
+            if serials.contains(&serial) {
+                break;
+            }
+            serials.push(serial);
+        }
+        serials
+    }
+
     /// Removes keys of earlier certificates from the token, then the staged files, whose content is in place now. The chain
     /// goes last: `tbpki needs-renewal CERT` sees by it that a run was interrupted. `loaded` tells whether the programs of the
     /// host have the new files.
     pub(super) fn clean_up(&mut self, leaf: &Certificate, loaded: bool) -> Result<EarlierKeys> {
-        let earlier = self.keys.remove_earlier(leaf, loaded)?;
+        let earlier = self.keys.remove_earlier(&self.line(leaf), loaded)?;
         self.keys.remove_staged()?;
         file::remove(&self.dir, &staged_name(&self.cert))?;
         Ok(earlier)
     }
-}
-
-/// A certificate that a run has put aside.
-struct Earlier {
-    /// The end of its name: the serial number of the certificate that has taken its place.
-    suffix: String,
-    serial: String,
-    from: OffsetDateTime,
-}
-
-/// Certificates in the order of their use, from the predecessor of the present one on. Those that are not in this line come last,
-/// by their dates.
-fn latest_first(mut earlier: Vec<Earlier>, present: &str) -> Vec<Earlier> {
-    // The dates alone would not do: two certificates can begin in the same second.
-    let mut line = Vec::new();
-    let mut next = present.to_owned();
-    while let Some(found) = earlier.iter().position(|one| one.suffix == next) {
-        let one = earlier.swap_remove(found);
-        next.clone_from(&one.serial);
-        line.push(one);
-    }
-    earlier.sort_by(|one, other| (other.from, &other.suffix).cmp(&(one.from, &one.suffix)));
-    line.extend(earlier);
-    line
 }
 
 /// The verb that holds the lock.

@@ -36,8 +36,9 @@ pub(super) trait HostKeys {
     /// The URI of the key in place, if a token keeps it.
     fn uri(&self) -> Result<Option<String>>;
 
-    /// Removes keys that nothing uses any more. `loaded` tells whether the programs of the host have the new files.
-    fn remove_earlier(&mut self, leaf: &Certificate, loaded: bool) -> Result<EarlierKeys>;
+    /// Removes keys that nothing uses any more. `serials` are the serial numbers of the certificate in place and of those before
+    /// it, the latest first, and `loaded` tells whether the programs of the host have the new files.
+    fn remove_earlier(&mut self, serials: &[String], loaded: bool) -> Result<EarlierKeys>;
 
     /// The file of the key before the certificate with this serial number; `None` if it names a key in a token, and goes when
     /// that key is removed.

@@ -1,6 +1,6 @@
 //! What a host asks for, and how it proves itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use base::{Error, Result, Secret};
@@ -32,6 +32,20 @@ pub struct HostRequest {
     pub keep: usize,
     /// Ask for no certificate, and write nothing.
     pub dry_run: bool,
+}
+
+impl HostRequest {
+    /// The files with private keys: that of the present key, and that of the key that proves who asks. Keys in tokens have none.
+    pub(super) fn key_files(&self) -> impl Iterator<Item = &Path> {
+        let proof = match &self.proof {
+            Proof::Certificate { key, .. } => Some(key.as_ref()),
+            Proof::Present | Proof::Password { .. } => None,
+        };
+        std::iter::once(&self.key).chain(proof).filter_map(|key| match &key.location {
+            KeyLocation::File(path) => Some(path.as_path()),
+            KeyLocation::Token(_) | KeyLocation::Elsewhere => None,
+        })
+    }
 }
 
 /// The name of a host's key: a path, or the URI of a key in a token.

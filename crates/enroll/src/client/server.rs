@@ -11,15 +11,15 @@ use base64::engine::general_purpose::STANDARD;
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, certs_only};
 use provision::LoginKey;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER, SERVER};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::sign::SingleCertAndKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use time::OffsetDateTime;
 
-use super::server_url;
-use crate::est::Refusal;
+use super::{advice, server_url};
+use crate::est::PRODUCT;
 
 /// The largest answer that is read, in bytes.
 const LIMIT: usize = 64 << 10;
@@ -55,6 +55,10 @@ pub(super) struct Server {
 
 /// An answer, whole.
 struct Response {
+    /// The URL that was asked.
+    url: String,
+    /// Whether `tbpki serve` has sent it.
+    is_ours: bool,
     status: StatusCode,
     retry_after: Option<String>,
     body: Vec<u8>,
@@ -129,7 +133,7 @@ impl Server {
     pub(super) fn ca_certificates(&self) -> Result<Vec<Certificate>> {
         let url = format!("{}cacerts", self.base);
         let answer = self.send(&url, None, |client| client.get(&url))?;
-        certificates(&self.accepted(answer)?.body)
+        certificates(&accepted(answer)?.body)
     }
 
     /// The answer to a first request with a one-time password.
@@ -138,21 +142,21 @@ impl Server {
         let answer = self.send(&url, None, |client| {
             with_request(client.request(Method::POST, &url), csr).basic_auth(name, Some(password.reveal()))
         })?;
-        self.issued(answer)
+        issued(answer)
     }
 
     /// The answer to a first request with a certificate of another CA, for example of a maker.
     pub(super) fn enrol_with(&self, csr: &[u8], proof: &Identity) -> Result<Vec<Certificate>> {
         let url = format!("{}simpleenroll", self.base);
         let answer = self.send(&url, Some(proof), |client| with_request(client.request(Method::POST, &url), csr))?;
-        self.issued(answer)
+        issued(answer)
     }
 
     /// The answer to a request for the next certificate.
     pub(super) fn renew(&self, csr: &[u8], present: &Identity) -> Result<Vec<Certificate>> {
         let url = format!("{}simplereenroll", self.base);
         let answer = self.send(&url, Some(present), |client| with_request(client.request(Method::POST, &url), csr))?;
-        self.issued(answer).map_err(|error| match error.code() {
+        issued(answer).map_err(|error| match error.code() {
             Code::EnrolmentRefused if present.leaf().not_after() < OffsetDateTime::now_utc() => error.fix(
                 "the certificate of this host has expired: the operator can allow its renewal ([serve] renew_expired), \
                  or make a one-time password for `tbpki enroll fetch`",
@@ -161,22 +165,15 @@ impl Server {
         })
     }
 
-    /// The certificates of an answer to a signing request.
-    fn issued(&self, answer: Response) -> Result<Vec<Certificate>> {
-        let is_of_key = is_of_key(&answer);
-        let accepted = self.accepted(answer).map_err(|error| if is_of_key { error.fix(ANOTHER_KEY) } else { error })?;
-        certificates(&accepted.body)
-    }
-
     /// Makes a connection with a new certificate: the server must take it.
     pub(super) fn try_out(&self, new: &Identity) -> Result<()> {
         let url = format!("{}cacerts", self.base);
         let answer = self.send(&url, Some(new), |client| client.get(&url))?;
-        self.accepted(answer).map(drop)
+        accepted(answer).map(drop)
     }
 
     /// Tells `tbpki serve` that a certificate is used, and waits a while until a platform has it. Returns false for other
-    /// servers, which have no such path.
+    /// servers, whatever they answer: they have no such path.
     ///
     /// # Errors
     /// [`Code::EnrolmentLater`] if the platform does not have it yet: until then the holder logs in with the one before.
@@ -185,37 +182,16 @@ impl Server {
         let begun = Instant::now();
         let answer = loop {
             let answer = self.send(&url, Some(new), |client| client.request(Method::POST, &url))?;
+            // A server behind a login page answers every path, for example with 403 or a redirect.
+            if !answer.is_ours {
+                return Ok(false);
+            }
             if answer.status != StatusCode::ACCEPTED || begun.elapsed() > PLATFORM_PATIENCE {
                 break answer;
             }
             std::thread::sleep(Duration::from_secs(1));
         };
-        match answer.status {
-            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => Ok(false),
-            _ => self.accepted(answer).map(|_| true),
-        }
-    }
-
-    fn accepted(&self, answer: Response) -> Result<Response> {
-        // The text is the server's: one line of it is shown, without control characters that a terminal would obey.
-        let text = String::from_utf8_lossy(&answer.body);
-        let text = text.lines().next().unwrap_or_default().chars().take(200).collect::<String>();
-        let text = printable(&text).to_string();
-        match answer.status {
-            StatusCode::OK => Ok(answer),
-            StatusCode::ACCEPTED | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-                let after = answer.retry_after.as_deref().map(after).unwrap_or_default();
-                Err(Code::EnrolmentLater
-                    .error(format!("the enrolment server is not ready; try again{after}"))
-                    .item(&self.base)
-                    .because(format!("it answered {}: {text}", answer.status))
-                    .fix("run the same command again later: the key is kept until then"))
-            }
-            status => Err(Code::EnrolmentRefused
-                .error(format!("the enrolment server answered {status}"))
-                .item(&self.base)
-                .because(text)),
-        }
+        accepted(answer).map(|_| true)
     }
 
     fn send(
@@ -235,13 +211,7 @@ impl Server {
             if let Some(fault) = certificate_fault(&error) {
                 return self.untrusted(url, fault);
             }
-            // The innermost cause tells what is wrong. The outer text is only that a request could not be sent.
-            let mut why = error.to_string();
-            let mut source = std::error::Error::source(&error);
-            while let Some(next) = source {
-                why = next.to_string();
-                source = next.source();
-            }
+            let why = innermost(&error);
             Code::EnrolmentUnreachable.error("the enrolment server cannot be reached").item(url).because(why).fix(
                 match self.cafile {
                     Some(_) => "check the URL, and whether the server runs",
@@ -252,6 +222,7 @@ impl Server {
         self.runtime.block_on(async {
             let mut answer = request(&client).send().await.map_err(unreachable)?;
             let status = answer.status();
+            let is_ours = answer.headers().get(SERVER).is_some_and(|name| name.as_bytes() == PRODUCT.as_bytes());
             let retry_after =
                 answer.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok()).map(str::to_owned);
             let mut body = Vec::new();
@@ -262,7 +233,7 @@ impl Server {
                     return Err(unexpected(format!("it is longer than {LIMIT} bytes")));
                 }
             }
-            Ok(Response { status, retry_after, body })
+            Ok(Response { url: url.to_owned(), is_ours, status, retry_after, body })
         })
     }
 
@@ -288,6 +259,10 @@ impl Server {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 (fault.to_string(), "use a name in the URL that the certificate has")
             }
+            CertificateError::Other(other) => (
+                format!("TLS cannot use it: {}", words(&other.0.to_string())),
+                "show the message to the operator of the server",
+            ),
             _ => (fault.to_string(), "show the message to the operator of the server"),
         };
         Code::EnrolmentUntrusted
@@ -316,9 +291,11 @@ impl Server {
             Some(Identity { chain, key: LoginKey::File(key) }) => {
                 let chain = chain.iter().map(|certificate| CertificateDer::from(certificate.der().to_vec())).collect();
                 let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_pkcs8_der().to_vec()));
-                builder
-                    .with_client_auth_cert(chain, key)
-                    .map_err(|error| Code::KeyUnreadable.error("TLS cannot use the key").caused_by(error))?
+                let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key)
+                    .map_err(|error| Code::KeyUnreadable.error("TLS cannot use the key").caused_by(error))?;
+                // Not `with_client_auth_cert`: it parses the certificate once more, and refuses those that only the server has
+                // to accept, for example one of version 1. That it belongs to the key was checked before.
+                builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key))))
             }
         };
         Client::builder()
@@ -336,19 +313,59 @@ impl Server {
     }
 }
 
-/// The help for a refusal that another key can avoid.
-const ANOTHER_KEY: &str = "to ask with another key, remove the staged one, KEY.new (CERT.key.new for a key in a token), and run \
-    the command again";
+/// The certificates of an answer to a signing request.
+fn issued(answer: Response) -> Result<Vec<Certificate>> {
+    certificates(&accepted(answer)?.body)
+}
 
-/// Whether a signing request was refused because of its key.
-fn is_of_key(answer: &Response) -> bool {
-    let text = String::from_utf8_lossy(&answer.body);
-    let is_text = |refusal: Refusal| text.trim_end() == refusal.to_string();
+fn accepted(answer: Response) -> Result<Response> {
+    // The text is the server's: one line of it is shown, without control characters that a terminal would obey.
+    let body = String::from_utf8_lossy(&answer.body);
+    let line = body.lines().next().unwrap_or_default();
+    let text = printable(&line.chars().take(200).collect::<String>()).to_string();
     match answer.status {
-        StatusCode::BAD_REQUEST => true,
-        StatusCode::FORBIDDEN => is_text(Refusal::Denied) || is_text(Refusal::RevokedKey),
-        _ => false,
+        StatusCode::OK => Ok(answer),
+        StatusCode::ACCEPTED | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+            let after = answer.retry_after.as_deref().map(after).unwrap_or_default();
+            Err(Code::EnrolmentLater
+                .error(format!("the enrolment server is not ready; try again{after}"))
+                .item(&answer.url)
+                .because(format!("it answered {}: {text}", answer.status))
+                .fix("run the same command again later: the key is kept until then"))
+        }
+        status => {
+            let advice = advice::about(status.as_u16(), line.trim_end());
+            let error =
+                Code::EnrolmentRefused.error(format!("the enrolment server answered {status}")).item(&answer.url);
+            Err(if text.is_empty() { error } else { error.because(text) }.fix(advice))
+        }
     }
+}
+
+/// The innermost cause of an error, which tells what is wrong: the outer text is only that a request could not be sent.
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(next) = last.source() {
+        last = next;
+    }
+    let text = last.to_string();
+    // The text of rustls is a link to its documentation.
+    if text.contains("close_notify") { "the server has closed the connection".to_owned() } else { text }
+}
+
+/// The name of a variant of an error, such as `UnsupportedCertVersion`, as words.
+fn words(name: &str) -> String {
+    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return name.to_owned();
+    }
+    let mut words = String::new();
+    for one in name.chars() {
+        if one.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(one.to_ascii_lowercase());
+    }
+    words
 }
 
 fn with_request(builder: RequestBuilder, csr: &[u8]) -> RequestBuilder {
@@ -379,7 +396,10 @@ fn encoded(label: &str) -> String {
 
 /// The error for an answer that cannot be used.
 pub(super) fn unexpected(why: impl std::fmt::Display) -> Error {
-    Code::EnrolmentAnswer.error("the enrolment server sent an answer that cannot be used").because(why)
+    Code::EnrolmentAnswer
+        .error("the enrolment server sent an answer that cannot be used")
+        .because(why)
+        .fix("run the same command again; if the message stays, show it to the operator of the server")
 }
 
 #[cfg(test)]
@@ -391,5 +411,14 @@ mod tests {
         assert_eq!(after("120"), " after 120 seconds");
         assert_eq!(after("Wed, 21 Oct 2026 07:28:00 GMT"), " after Wed, 21 Oct 2026 07:28:00 GMT");
         assert!(!after("\u{1b}[2J").contains('\u{1b}'));
+    }
+
+    #[test]
+    fn causes_are_words_and_no_links() {
+        let closed =
+            std::io::Error::other("peer closed connection without sending TLS close_notify: https://docs.rs/x");
+        assert_eq!(innermost(&closed), "the server has closed the connection");
+        assert_eq!(words("UnsupportedCertVersion"), "unsupported cert version");
+        assert_eq!(words("a text, as it is"), "a text, as it is");
     }
 }

@@ -25,6 +25,9 @@ pub(super) fn checked(url: &str) -> Result<String> {
     if parsed.query().is_some() || parsed.fragment().is_some() {
         return Err(invalid("the URL of the enrolment server has a query or a fragment"));
     }
+    if parsed.path().contains("/.well-known") {
+        return Err(invalid("the URL of the enrolment server contains a path that tbpki adds itself"));
+    }
     Ok(parsed.as_str().trim_end_matches('/').to_owned())
 }
 
@@ -40,7 +43,15 @@ mod tests {
         ] {
             assert_eq!(checked(url).unwrap(), read);
         }
-        for url in ["enroll.example.org", "http://enroll.example.org", "https://a?b=c", "https://a#b", "https://", ""] {
+        for url in [
+            "enroll.example.org",
+            "http://enroll.example.org",
+            "https://a?b=c",
+            "https://a#b",
+            "https://",
+            "",
+            "https://a/.well-known/est",
+        ] {
             assert_eq!(checked(url).unwrap_err().code(), Code::EnrolmentUrl, "{url}");
         }
         let error = checked("https://user:hunter2@enroll.example.org").unwrap_err();

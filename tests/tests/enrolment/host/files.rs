@@ -131,6 +131,16 @@ fn as_many_earlier_sets_of_files_are_kept_as_the_option_tells() {
     let host = Host::new(&station, &service);
     host.fetch("gateway-1", &password(&station, "gateway-1")).ok();
     host.sandbox.write("cert.pem.old", "a file of the user");
+    // Copies that the user has made: with a date, with a word, and with the serial number of the copy itself.
+    let own = [host.serial(), "20261129".to_owned(), "bad".to_owned()];
+    for suffix in &own {
+        for file in ["cert.pem", "key.pem"] {
+            host.sandbox.write(format!("{file}.{suffix}"), host.sandbox.read(file));
+        }
+    }
+    let own: Vec<String> =
+        own.iter().flat_map(|suffix| ["cert.pem", "key.pem"].map(|file| format!("{file}.{suffix}"))).collect();
+    let kept = |host: &Host| kept(host).into_iter().filter(|file| !own.contains(file)).collect::<Vec<_>>();
     for _ in 0..3 {
         host.renew().ok();
     }
@@ -140,4 +150,7 @@ fn as_many_earlier_sets_of_files_are_kept_as_the_option_tells() {
     assert_eq!(kept(&host).len(), 5);
     host.run(&["renew", "--keep", "0"]).ok();
     assert_eq!(kept(&host), ["cert.pem.old"]);
+    for file in &own {
+        assert!(host.sandbox.join(file).exists(), "{file} is gone");
+    }
 }

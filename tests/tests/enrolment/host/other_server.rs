@@ -21,8 +21,14 @@ struct OtherServer {
 impl OtherServer {
     #[track_caller]
     fn start() -> Self {
+        Self::start_with(404)
+    }
+
+    /// As [`OtherServer::start`], with this status for unknown paths.
+    #[track_caller]
+    fn start_with(unknown: u16) -> Self {
         let directory = Sandbox::new();
-        let tool = python("est_server.py").arg(directory.path()).args(["gateway-1", PASSWORD]);
+        let tool = python("est_server.py").arg(directory.path()).args(["gateway-1", PASSWORD, &unknown.to_string()]);
         let mut child = tool.command().stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut port = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
@@ -81,4 +87,18 @@ fn keys_in_files_and_in_a_token_are_enrolled_and_renewed() {
     host.renew(&["--same-key"]).ok();
     host.has_keys(&["mqtt.2"]);
     host.uses("mqtt.2");
+}
+
+#[test]
+fn every_answer_to_an_unknown_path_is_that_of_another_server() {
+    for unknown in [200, 302, 400, 403, 405, 415, 500] {
+        let server = OtherServer::start_with(unknown);
+        let host = server.host();
+        host.fetch("gateway-1", PASSWORD).ok();
+        let first = host.serial();
+        let renewed = host.run(&["renew", "--json"]).ok().json();
+        assert_eq!(renewed["result"]["confirmed"], false, "{unknown}: {renewed}");
+        assert_ne!(host.serial(), first);
+        assert!(!host.sandbox.join("cert.pem.new").exists());
+    }
 }

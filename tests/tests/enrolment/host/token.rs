@@ -313,6 +313,10 @@ fn the_certificate_of_a_maker_leads_to_the_first_one() {
     host.host.sandbox.write("ready", "");
     host.renew(&["--after", &program]).ok();
     host.has_keys(&["factory", "mqtt.2"]);
+    // A second first certificate.
+    let other_key = uri(";object=second");
+    let second = [&proof[..], &["--cert", "second.pem", "--key", &other_key, "--pin-file", "pin"]].concat();
+    host.tbpki(&second).run().ends(1).prints("TBPKI-0348").prints("the device has had its first certificate");
     // A certificate that does not belong to the key.
     host.host.sandbox.write("other.pem", station.read("maker.pem"));
     let other = ["enroll", "fetch", "--device", "gateway-1", "--with-cert", "other.pem", "--with-key", &factory];

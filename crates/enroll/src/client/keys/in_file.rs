@@ -101,7 +101,7 @@ impl HostKeys for KeysInFile {
         Ok(None)
     }
 
-    fn remove_earlier(&mut self, _leaf: &Certificate, _loaded: bool) -> Result<EarlierKeys> {
+    fn remove_earlier(&mut self, _serials: &[String], _loaded: bool) -> Result<EarlierKeys> {
         // Earlier files are kept, as those of the certificates.
         Ok(EarlierKeys::default())
     }

@@ -106,8 +106,9 @@ impl<'a> KeysInToken<'a> {
         Ok(reference)
     }
 
-    /// Files that name the keys of earlier certificates which tbpki has made, each with the serial number in its name.
-    fn earlier(&self, current: &TokenUri) -> Result<Vec<(String, KeyReference)>> {
+    /// Files that name the keys of earlier certificates which tbpki has made, each with the serial number in its name: one of
+    /// `serials`, or that of a certificate that is not kept any more.
+    fn earlier(&self, current: &TokenUri, serials: &[String]) -> Result<Vec<(String, KeyReference)>> {
         let unreadable =
             |error| Code::FileUnreadable.error("the directory cannot be read").caused_by(error).at(&self.dir);
         let mut found = Vec::new();
@@ -115,7 +116,8 @@ impl<'a> KeysInToken<'a> {
             let name = entry.map_err(unreadable)?.file_name();
             let Some(name) = name.to_str() else { continue };
             let serial = name.strip_prefix(&self.name).and_then(|rest| rest.strip_prefix('.'));
-            if !serial.is_some_and(|serial| serial.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+            // A file that a user has copied, for example with a date in its name, names a key that may be in use elsewhere.
+            if !serial.is_some_and(|serial| serials.iter().any(|one| one == serial) || is_long_serial(serial)) {
                 continue;
             }
             // A file that cannot be read names no key that could be removed.
@@ -229,7 +231,7 @@ impl HostKeys for KeysInToken<'_> {
         Ok(self.reference(&self.name)?.map(|reference| reference.to_string()))
     }
 
-    fn remove_earlier(&mut self, leaf: &Certificate, loaded: bool) -> Result<EarlierKeys> {
+    fn remove_earlier(&mut self, serials: &[String], loaded: bool) -> Result<EarlierKeys> {
         let mut keys = EarlierKeys::default();
         let Some(current) = self.reference(&self.name)? else { return Ok(keys) };
         // A key that was made and is not the one in place: the run after it was told to keep the present key.
@@ -237,10 +239,10 @@ impl HostKeys for KeysInToken<'_> {
         if let Some(staged) = staged.filter(|staged| staged.made && !is_same(&staged.uri, &current.uri)) {
             self.remove(&staged.uri, &mut keys);
         }
-        let last = format!("{}.{}", self.name, leaf.serial_hex());
-        for (name, reference) in self.earlier(&current.uri)? {
+        let last = serials.first().map(|serial| format!("{}.{serial}", self.name));
+        for (name, reference) in self.earlier(&current.uri, serials)? {
             // Without --after, nothing tells whether programs still sign with the key before.
-            if !loaded && name == last {
+            if !loaded && Some(&name) == last.as_ref() {
                 keys.kept.push(reference.uri.to_string());
             } else if self.remove(&reference.uri, &mut keys) {
                 // It is the record that the token has the key.
@@ -262,6 +264,16 @@ impl HostKeys for KeysInToken<'_> {
 /// The name of the file that names the key of a certificate.
 pub(crate) fn reference_name(cert: &str) -> String {
     format!("{cert}.key")
+}
+
+/// Whether the end of a file's name is a serial number, as tbpki writes it, that no date and no word looks like: CAs make them
+/// of at least 64 random bits (CA/Browser Forum, Baseline Requirements, section 7.1).
+fn is_long_serial(text: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte);
+    text.len() >= 16
+        && text.len() % 2 == 0
+        && text.bytes().all(is_digit)
+        && text.bytes().any(|byte| !byte.is_ascii_digit())
 }
 
 /// The number of a label among those of a certificate: 1 for `label`, and N for `label.N`.
@@ -306,6 +318,14 @@ fn without_a_new_key(error: Error, is_first: bool) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_date_is_no_serial_number() {
+        assert!(is_long_serial("5F0A20B177D1C0B7AA"));
+        for other in ["20261129", "2026112912345678", "5f0a20b177d1c0b7aa", "BAD", "5F0A20B177D1C0B7A"] {
+            assert!(!is_long_serial(other), "{other}");
+        }
+    }
 
     #[test]
     fn labels_are_counted() {
