@@ -1,6 +1,7 @@
 //! The file's text, where things stand in it, and which of its keys are known.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use base::suggest::closest;
@@ -10,6 +11,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::row::KeyRow;
+
+/// Whether a character can be one of a key without quotes (TOML 1.0), or separates such keys.
+fn is_of_name(one: char) -> bool {
+    one.is_ascii_alphanumeric() || matches!(one, '_' | '-' | '.')
+}
 
 /// A keygen.toml as text.
 pub(super) struct Document<'a> {
@@ -67,6 +73,32 @@ impl<'a> Document<'a> {
         error.position(line, column)
     }
 
+    /// The error about a key or a section that the file has twice. `None` if its name is not a plain one.
+    fn duplicate(&self, span: Range<usize>) -> Option<Error> {
+        let before = self.text.get(..span.start)?;
+        // The name alone: the line may hold a password.
+        let is_plain = |name: &&str| !name.is_empty() && name.chars().all(is_of_name);
+        let name = self.text.get(span).map(|name| name.trim_matches(|one| !is_of_name(one))).filter(is_plain)?;
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        if line.trim_start().starts_with('[') {
+            return Some(
+                Code::ConfigSyntax
+                    .error(format!("the section [{name}] occurs twice"))
+                    .fix(format!("set the keys in the section [{name}] that is there, and remove the other one")),
+            );
+        }
+        let heading = before.lines().rev().map(str::trim).find(|line| line.starts_with('['));
+        let section = heading.and_then(|line| line.trim_start_matches('[').split(']').next()).filter(is_plain);
+        Some(
+            Code::ConfigSyntax
+                .error(match section {
+                    Some(section) => format!("the key {name:?} occurs twice in the section [{section}]"),
+                    None => format!("the key {name:?} occurs twice"),
+                })
+                .fix("remove one of the two lines"),
+        )
+    }
+
     /// The values of these keys, by their names.
     ///
     /// # Errors
@@ -76,7 +108,12 @@ impl<'a> Document<'a> {
         let root = DeTable::parse(self.text).map_err(|error| {
             // Only the message: the error's Display prints the line, and the line may hold a password.
             let offset = error.span().map_or(self.text.len(), |span| span.start);
-            self.place(Code::ConfigSyntax.error(error.message()), offset)
+            let syntax = Code::ConfigSyntax.error(error.message());
+            let syntax = match error.span().filter(|_| error.message() == "duplicate key") {
+                Some(span) => self.duplicate(span).unwrap_or(syntax),
+                None => syntax,
+            };
+            self.place(syntax, offset)
         })?;
         let root = root.into_inner();
         // Before the keys: a file of another version may have other keys, and then the version is the true reason.

@@ -29,7 +29,7 @@ pub use keys::{
     Ca, Client, Config, Firmware, General, KEYS, Keystore, LedgerSettings, NameConstraints, Platform, Server,
     SubjectSettings,
 };
-pub use render::{example, render, render_station_bundle};
+pub use render::{example, render, render_station_bundle, set_lines};
 pub use row::{KeyName, KeyRow, Preset};
 pub use setting::{Origin, Override, Setting, ShownSetting};
 pub use value::flash_offset::FlashOffset;

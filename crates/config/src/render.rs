@@ -1,5 +1,7 @@
 //! Writing keygen.toml: the example in the repository, and the file of `tbpki init`.
 
+use std::collections::BTreeSet;
+
 use super::answers::Answers;
 use super::keys::{KEYS, SECTIONS};
 use super::row::{KeyRow, Preset};
@@ -37,6 +39,26 @@ pub fn render_station_bundle(answers: &Answers) -> String {
 # an example if the key has no default. `tbpki config show --origin` prints the values in use.
 ";
     render_under(heading, answers)
+}
+
+/// The lines of a keygen.toml that set a key, each with the name of its key: `client.days` for `days` in the section `[client]`.
+/// Values of several lines have the name of their first line.
+pub fn set_lines(text: &str) -> BTreeSet<(String, String)> {
+    let (mut section, mut name) = (String::new(), String::new());
+    let mut lines = BTreeSet::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        if let Some(heading) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = format!("{}.", heading.trim());
+            continue;
+        }
+        if let Some((key, _)) = line.split_once('=')
+            && key.trim().chars().all(|one| one.is_ascii_alphanumeric() || "_-.".contains(one))
+        {
+            name = format!("{section}{}", key.trim());
+        }
+        lines.insert((name.clone(), line.to_owned()));
+    }
+    lines
 }
 
 fn render_under(heading: &str, answers: &Answers) -> String {

@@ -274,6 +274,17 @@ fn a_file_that_is_missing_too_large_or_not_text_is_told_apart() {
         (error.code(), error.finding().location.line, error.finding().location.column),
         (Code::ConfigSyntax, Some(2), Some(6))
     );
+    for (text, what) in [
+        ("version = 1\n[client]\ndays = 1\n[server]\n[client]\ndays = 2\n", "the section [client] occurs twice"),
+        ("version = 1\n[client]\ndays = 1\ndays = 2\n", "the key \"days\" occurs twice in the section [client]"),
+        ("version = 1\nversion = 1\n", "the key \"version\" occurs twice"),
+    ] {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let error = load(file.path());
+        assert_eq!((error.code(), error.finding().what.as_str()), (Code::ConfigSyntax, what));
+        assert!(error.finding().fix.is_some());
+    }
     file.write_all(&vec![b'#'; 1024 * 1024]).unwrap();
     assert_eq!(load(file.path()).code(), Code::FileUnreadable);
 }

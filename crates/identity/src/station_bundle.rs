@@ -1,5 +1,6 @@
 //! A station bundle: what another machine needs to issue devices, and nothing that would let it do more.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use base::file::{self, FileSet, Mode};
@@ -24,6 +25,8 @@ use store::{FILE_LIMIT, Store};
 
 /// The directory of the store, next to the bundle's keygen.toml: the default of `store`.
 const STORE: &str = "pki";
+/// The settings of the station.
+const SETTINGS: &str = "keygen.toml";
 /// The file with the trust anchors of clients, if they are not our root alone.
 const ANCHORS: &str = "server-anchors.pem";
 /// The roots of the platform's REST API, where they were named.
@@ -140,6 +143,8 @@ pub fn export_devices(
     }
     report.secrets_to_bring.append(&mut secrets_to_bring);
     report.findings.append(&mut findings);
+    let kept = kept_settings(request)?;
+    report.findings.extend(kept.and_then(|kept| about_kept(request, &kept, &answers)));
     if request.dry_run {
         return Ok(report);
     }
@@ -296,8 +301,37 @@ fn file_set(
     for (name, contents) in public {
         set.add(name, contents.clone(), Mode::Public)?;
     }
-    set.add("keygen.toml", config::render_station_bundle(answers).into_bytes(), Mode::Public)?;
+    if kept_settings(request)?.is_none() {
+        set.add(SETTINGS, config::render_station_bundle(answers).into_bytes(), Mode::Public)?;
+    }
     Ok(set)
+}
+
+/// The keygen.toml of a bundle that is replaced: it stays, because the station has settings of its own in it, for example the
+/// login to the platform.
+fn kept_settings(request: &StationBundleRequest) -> Result<Option<String>> {
+    if !request.force {
+        return Ok(None);
+    }
+    let bytes = file::read_optional(request.out.join(SETTINGS), FILE_LIMIT)?;
+    Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// The note about a keygen.toml that was kept, with the keys whose lines differ.
+fn about_kept(request: &StationBundleRequest, kept: &str, answers: &Answers) -> Option<Finding> {
+    let (there, now) = (config::set_lines(kept), config::set_lines(&config::render_station_bundle(answers)));
+    let differing: BTreeSet<&str> =
+        there.symmetric_difference(&now).map(|(key, _)| key.as_str()).filter(|key| !key.is_empty()).collect();
+    if differing.is_empty() {
+        return None;
+    }
+    let keys = differing.into_iter().collect::<Vec<_>>().join(", ");
+    Some(
+        Code::TargetExists
+            .note(format!("the keygen.toml of the bundle was kept, and has other settings than this store: {keys}"))
+            .at(request.out.join(SETTINGS))
+            .fix("compare these keys, and change those that the station shares with this store"),
+    )
 }
 
 /// More than an encrypted key takes.

@@ -163,7 +163,13 @@ fn nothing_is_written_without_a_passphrase_or_over_something() {
     // The same command again finds everything there.
     let outcome = home.ok([&EXPORT[..], &PASSPHRASE].concat());
     before.is_unchanged(&Snapshot::of(&home.join("kit")), &outcome);
-    home.ok([&EXPORT[..], &PASSPHRASE, &["--force"]].concat()).prints("replaced");
+    // The station has settings of its own.
+    let settings = home.text("kit/keygen.toml").replace("#days = 3650", "days = 90");
+    assert_ne!(settings, home.text("kit/keygen.toml"));
+    home.write("kit/keygen.toml", &settings);
+    let forced = home.ok([&EXPORT[..], &PASSPHRASE, &["--force"]].concat()).prints("replaced");
+    assert!(forced.stderr_text().contains("than this store: client.days"), "{forced}");
+    assert_eq!(home.text("kit/keygen.toml"), settings);
 
     // Over the bundle of another CA it is refused with --force as well.
     // A store with CAs of the same names and other keys.

@@ -94,7 +94,8 @@ impl EnrolledSwaps {
                 continue;
             }
             if let Err(error) = self.one(&mut ledger, &key) {
-                tracing::warn!(device = key.name, %error, "the platform does not have the certificate yet");
+                let help = error.finding().fix.clone();
+                tracing::warn!(device = key.name, %error, help, "the platform does not have the certificate yet");
                 let is_of_device = error.code().reach() == FailureScope::One;
                 self.failures.add(key, is_of_device, Instant::now());
                 if !is_of_device {
