@@ -39,6 +39,11 @@ impl Context {
         }
     }
 
+    /// Whose files are believed.
+    pub(crate) fn trust(&self) -> OwnerTrust {
+        self.trust
+    }
+
     /// The path of the configuration file.
     pub(crate) fn config_path(&self) -> PathBuf {
         self.config_path.clone().unwrap_or_else(|| CONFIG.into())

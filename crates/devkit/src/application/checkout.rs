@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use base::file::OwnerTrust;
 use base::{Code, Error, Result, file};
 
 use crate::chip::{Chip, Toolchain};
@@ -15,6 +16,17 @@ const MARK: &str = "name = \"tbpki-firmware\"";
 
 const FIRMWARE: &str = "crates/firmware";
 
+/// The files of a checkout that decide which programs a build runs.
+const RUN_FROM: [&str; 7] = [
+    "Cargo.toml",
+    "rust-toolchain.toml",
+    "rust-toolchain",
+    ".cargo/config.toml",
+    "crates/firmware/Cargo.toml",
+    "xtask/Cargo.toml",
+    "target/xtensa",
+];
+
 /// A checkout of this project.
 #[derive(Debug, Clone)]
 pub struct Checkout {
@@ -22,9 +34,16 @@ pub struct Checkout {
 }
 
 impl Checkout {
-    /// The checkout that holds `dir`.
-    pub fn containing(dir: &Path) -> Option<Self> {
-        dir.ancestors().find(|root| is_checkout(root)).map(|root| Self { root: root.to_owned() })
+    /// The checkout that holds `dir`; `None` if there is none. Building runs programs of the checkout, so it must belong to
+    /// users who are trusted.
+    ///
+    /// # Errors
+    /// [`Code::OtherOwner`], [`Code::WritableByOthers`], [`Code::FileUnreadable`].
+    pub fn containing(dir: &Path, trust: &OwnerTrust) -> Result<Option<Self>> {
+        match dir.ancestors().find(|root| is_checkout(root)) {
+            None => Ok(None),
+            Some(root) => check_trusted(root, trust).map(|()| Some(Self { root: root.to_owned() })),
+        }
     }
 
     /// The root directory.
@@ -105,6 +124,25 @@ fn is_checkout(root: &Path) -> bool {
     manifest.is_ok_and(|text| text.contains(MARK))
 }
 
+/// Fails if a user who is not trusted could decide what a build in the checkout runs.
+fn check_trusted(root: &Path, trust: &OwnerTrust) -> Result<()> {
+    let checked = || {
+        trust.check_dirs(root)?;
+        RUN_FROM.iter().try_for_each(|path| trust.check(&root.join(path)).map(drop))
+    };
+    checked().map_err(|error: Error| match error.code() {
+        Code::OtherOwner => error.fix(
+            "name an application with --app, or, if you trust its owner with what tbpki runs, add --trust-owner or set \
+             TBPKI_TRUST_OWNER=true",
+        ),
+        Code::WritableByOthers => {
+            let fix = error.finding().fix.clone().unwrap_or_default();
+            error.fix(format!("name an application with --app, or {fix}"))
+        }
+        _ => error,
+    })
+}
+
 /// A copy of standard error, because standard output contains only our own result.
 fn standard_error() -> Result<Stdio> {
     io::stderr()
@@ -121,9 +159,14 @@ fn missing(chip: Chip, what: &str, command: &str) -> Error {
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_methods, reason = "the test makes a directory that looks like a checkout")]
+#[allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "the tests make directories that look like checkouts"
+)]
 mod tests {
-    use std::fs;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
     use super::*;
 
@@ -132,12 +175,49 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let deep = dir.path().join("a/b");
         fs::create_dir_all(&deep).unwrap();
-        assert!(Checkout::containing(&deep).is_none());
+        let found = |trust: OwnerTrust| Checkout::containing(&deep, &trust);
+        assert!(found(OwnerTrust::default()).unwrap().is_none());
         let firmware = dir.path().join("crates/firmware");
         fs::create_dir_all(&firmware).unwrap();
         fs::write(firmware.join("Cargo.toml"), "[package]\nname = \"other\"\n").unwrap();
-        assert!(Checkout::containing(&deep).is_none());
+        assert!(found(OwnerTrust::default()).unwrap().is_none());
         fs::write(firmware.join("Cargo.toml"), "[package]\nname = \"tbpki-firmware\"\n").unwrap();
-        assert_eq!(Checkout::containing(&deep).unwrap().root(), dir.path());
+        assert_eq!(found(OwnerTrust::default()).unwrap().unwrap().root(), dir.path());
+    }
+
+    /// A directory that every user may write to, as a shared one, or that belongs to another user.
+    #[test]
+    fn a_checkout_that_others_decide_about_is_not_built() {
+        let dir = tempfile::tempdir().unwrap();
+        let (work, firmware) = (dir.path().join("work"), dir.path().join("crates/firmware"));
+        fs::create_dir_all(&work).unwrap();
+        fs::create_dir_all(&firmware).unwrap();
+        fs::write(firmware.join("Cargo.toml"), "name = \"tbpki-firmware\"\n").unwrap();
+        let found = |any_owner| Checkout::containing(&work, &OwnerTrust { any_owner, sudo_user: None });
+        let code = || found(false).err().map(|error| error.code());
+        assert_eq!(code(), None);
+        for mode in [0o777, 0o1777] {
+            fs::set_permissions(dir.path(), Permissions::from_mode(mode)).unwrap();
+            let error = found(false).unwrap_err();
+            assert_eq!(error.code(), Code::WritableByOthers);
+            assert!(error.finding().fix.as_ref().unwrap().contains("--app, or find out who"), "{error:?}");
+        }
+        fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
+        if fs::metadata(dir.path()).unwrap().uid() != 0 {
+            println!("skipped: only root can make files of another user");
+            return;
+        }
+        let toolchain = dir.path().join("rust-toolchain.toml");
+        fs::write(&toolchain, "[toolchain]\npath = \"/tmp/theirs\"\n").unwrap();
+        for path in [dir.path(), &firmware, &firmware.join("Cargo.toml"), &toolchain] {
+            // 65,534 is a user without rights on Linux, who owns nothing here.
+            chown(path, Some(65_534), None).unwrap();
+            let error = found(false).unwrap_err();
+            assert_eq!(error.code(), Code::OtherOwner, "{}", path.display());
+            assert!(error.finding().fix.as_ref().unwrap().contains("--trust-owner"), "{error:?}");
+            assert!(found(true).unwrap().is_some());
+            chown(path, Some(0), None).unwrap();
+        }
+        assert_eq!(code(), None);
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use base::digest::{hex, sha256};
+use base::file::OwnerTrust;
 use base::{Code, Error, Result, file};
 
 use super::{Application, Checkout, FILE_LIMIT};
@@ -25,6 +26,8 @@ pub struct ApplicationSearch {
     pub program_dir: Option<PathBuf>,
     /// The working directory.
     pub working_dir: PathBuf,
+    /// Whose checkouts are built.
+    pub trust: OwnerTrust,
 }
 
 /// The origin of an application.
@@ -51,7 +54,7 @@ impl ApplicationSource {
 ///
 /// # Errors
 /// [`Code::ApplicationMissing`] if there is none, [`Code::ApplicationHash`] if a shipped one does not match its hash, and
-/// those of [`Application::read`] and [`Checkout::build`].
+/// those of [`Application::read`], [`Checkout::containing`] and [`Checkout::build`].
 pub fn find(
     chip: Chip,
     places: &ApplicationSearch,
@@ -74,7 +77,7 @@ pub fn find(
         check_hash(&bytes, &path)?;
         return Ok((read(bytes, chip, &path)?, ApplicationSource::Shipped(path)));
     }
-    match Checkout::containing(&places.working_dir) {
+    match Checkout::containing(&places.working_dir, &places.trust)? {
         Some(checkout) => {
             say(&format!("building the application for the {chip} in {}", checkout.root().display()));
             let path = checkout.build(chip)?;
@@ -86,12 +89,18 @@ pub fn find(
 }
 
 /// True if [`find`] has a place to take an application from, for this chip or, without one, for any.
-pub fn is_available(chip: Option<Chip>, places: &ApplicationSearch) -> bool {
+///
+/// # Errors
+/// Those of [`Checkout::containing`].
+pub fn is_available(chip: Option<Chip>, places: &ApplicationSearch) -> Result<bool> {
     let chips = chip.map_or(Chip::ALL.to_vec(), |chip| vec![chip]);
-    places.named.is_some()
+    if places.named.is_some()
         || places.variable.is_some()
         || chips.into_iter().any(|chip| shipped_path(chip, places).is_some())
-        || Checkout::containing(&places.working_dir).is_some()
+    {
+        return Ok(true);
+    }
+    Checkout::containing(&places.working_dir, &places.trust).map(|checkout| checkout.is_some())
 }
 
 /// A firmware file that was shipped with tbpki.
@@ -208,7 +217,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let elf = Sample::new(CHIP.name()).elf();
         assert_eq!(find_in(&places(dir.path())).unwrap_err().code(), Code::ApplicationMissing);
-        assert!(!is_available(None, &places(dir.path())));
+        assert!(!is_available(None, &places(dir.path())).unwrap());
 
         let share = dir.path().join("share/tbpki/firmware");
         fs::create_dir_all(&share).unwrap();
@@ -220,8 +229,10 @@ mod tests {
         assert_eq!(find_in(&places(dir.path())).unwrap_err().code(), Code::ApplicationHash);
         fs::write(share.join("esp32c3.elf.sha256"), format!("{}  esp32c3.elf\n", hex(&sha256(&elf)))).unwrap();
         assert_eq!(find_in(&places(dir.path())).unwrap(), ApplicationSource::Shipped(shipped.clone()));
-        assert!(is_available(None, &places(dir.path())) && is_available(Some(CHIP), &places(dir.path())));
-        assert!(!is_available(Some(Chip::Esp32S3), &places(dir.path())));
+        for chip in [None, Some(CHIP)] {
+            assert!(is_available(chip, &places(dir.path())).unwrap());
+        }
+        assert!(!is_available(Some(Chip::Esp32S3), &places(dir.path())).unwrap());
 
         let elsewhere = ApplicationSearch { variable: Some(share.clone()), program_dir: None, ..places(dir.path()) };
         assert_eq!(find_in(&elsewhere).unwrap(), ApplicationSource::Shipped(shipped.clone()));

@@ -26,7 +26,7 @@ pub(super) fn check(
     if chip.is_none() {
         missing.push(("a chip", "--chip", Some("firmware.chip")));
     }
-    let lacks_application = chip.is_none_or(needs_our_application) && !application::is_available(chip, places);
+    let lacks_application = chip.is_none_or(needs_our_application) && !application::is_available(chip, places)?;
     if lacks_application {
         missing.push(("an application", "--app", None));
     }

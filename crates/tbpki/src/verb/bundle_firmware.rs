@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use base::file::OwnerTrust;
 use base::text::printable;
 use base::{Code, Finding, Result};
 use config::key;
@@ -23,7 +24,7 @@ use crate::output::Report;
 const FIRMWARE: &str = "TBPKI_FIRMWARE";
 
 pub(crate) fn run(args: &BundleFirmwareArgs, context: &mut Context) -> Result<Exit> {
-    let request = request(args)?;
+    let request = request(args, context)?;
     let mut overrides = Overrides::default();
     firmware(&mut overrides, &args.firmware);
     let config = context.config(&overrides)?;
@@ -54,7 +55,7 @@ pub(super) fn firmware(overrides: &mut Overrides, args: &FirmwareArgs) {
     overrides.set_if(key::firmware::wifi_password, "--wifi-password-file", password);
 }
 
-fn request(args: &BundleFirmwareArgs) -> Result<BundleRequest> {
+fn request(args: &BundleFirmwareArgs, context: &Context) -> Result<BundleRequest> {
     let devices = match (args.all, args.device.as_slice()) {
         (true, _) => Devices::All,
         (false, []) => Devices::Only,
@@ -80,19 +81,24 @@ fn request(args: &BundleFirmwareArgs) -> Result<BundleRequest> {
         manifest_with_credentials: args.manifest_with_credentials,
         force: args.force,
         dry_run: args.dry_run,
-        ..plain(devices, &args.firmware, args.label.as_ref())?
+        ..plain(devices, &args.firmware, args.label.as_ref(), context)?
     })
 }
 
 /// A request with the flags that all verbs with images have, and defaults for the others.
-pub(super) fn plain(devices: Devices, args: &FirmwareArgs, label: Option<&DeviceName>) -> Result<BundleRequest> {
+pub(super) fn plain(
+    devices: Devices,
+    args: &FirmwareArgs,
+    label: Option<&DeviceName>,
+    context: &Context,
+) -> Result<BundleRequest> {
     Ok(BundleRequest {
         devices,
         pending: false,
         auth: DeviceLogin::Certificate,
         skip_host_name_check: args.skip_host_name_check,
         crystal: args.crystal,
-        places: places(args.app.clone())?,
+        places: places(args.app.clone(), context.trust())?,
         partitions: args.partitions.clone(),
         out: None,
         whole_flash: args.whole_flash,
@@ -118,7 +124,7 @@ fn enrolment(args: &EnrolArgs, label: Option<&DeviceName>) -> Option<EnrolmentRe
 }
 
 /// The places to look for the application.
-pub(crate) fn places(named: Option<PathBuf>) -> Result<ApplicationSearch> {
+pub(crate) fn places(named: Option<PathBuf>, trust: OwnerTrust) -> Result<ApplicationSearch> {
     let unknown =
         |error: io::Error| Code::FileUnreadable.error("the working directory does not exist").caused_by(error);
     Ok(ApplicationSearch {
@@ -128,6 +134,7 @@ pub(crate) fn places(named: Option<PathBuf>) -> Result<ApplicationSearch> {
         // An error is no reason to stop: the application may be at one of the other places.
         program_dir: std::env::current_exe().ok().and_then(|program| program.parent().map(PathBuf::from)),
         working_dir: std::env::current_dir().map_err(unknown)?,
+        trust,
     })
 }
 

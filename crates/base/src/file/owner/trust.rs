@@ -15,7 +15,7 @@ use crate::file::fault;
 /// A configuration names files to read as passwords and libraries to load, and a store is a database: if both belong to
 /// another user, that user decides what this one does. Git refuses repositories of other users for the same reason
 /// (CVE-2022-24765).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OwnerTrust {
     /// All owners are trusted.
     pub any_owner: bool,
@@ -54,6 +54,29 @@ impl OwnerTrust {
                 .at(path)
                 .fix(format!("chmod g-w {}", path.display()))
         }))
+    }
+
+    /// Fails if a directory or one above it belongs to another user, or if every user may write to one of them: that user
+    /// could put another directory in its place. In a directory above such as /tmp, users replace only what is theirs.
+    ///
+    /// # Errors
+    /// [`Code::OtherOwner`], [`Code::WritableByOthers`], [`Code::FileUnreadable`].
+    pub fn check_dirs(&self, dir: &Path) -> Result<()> {
+        // A user who may write to the directory of a link decides where it leads, so both paths count.
+        let missing =
+            |error: std::io::Error| Code::FileUnreadable.error("the directory cannot be read").at(dir).caused_by(error);
+        let real = std::fs::canonicalize(dir).map_err(missing)?;
+        let absolute = std::path::absolute(dir).map_err(missing)?;
+        for start in [real.as_path(), absolute.as_path()] {
+            for (depth, at) in start.ancestors().enumerate() {
+                let Some(stat) = stat(at)? else { continue };
+                self.check_owner(at, stat.st_uid)?;
+                if depth == 0 || stat.st_mode & 0o1000 == 0 {
+                    refuse_writable(at, stat.st_mode)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn check_owner(&self, path: &Path, owner: u32) -> Result<()> {
@@ -255,6 +278,30 @@ mod tests {
         // The owner of a directory can replace any file in it, so that the file's own owner does not help.
         chown(dir.path(), Some(65_534), None).unwrap();
         assert_eq!(ONLY_US.check(&file).unwrap_err().code(), Code::OtherOwner);
+    }
+
+    #[test]
+    fn a_directory_is_trusted_with_all_above_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let deep = dir.path().join("a/b");
+        fs::create_dir_all(&deep).unwrap();
+        ONLY_US.check_dirs(&deep).unwrap();
+        for (at, mode, refused) in [
+            (dir.path().to_owned(), 0o777, true),
+            // The mode of /tmp: others cannot replace what is in it, and can add files to it.
+            (dir.path().to_owned(), 0o1777, false),
+            (deep.clone(), 0o1777, true),
+        ] {
+            fs::set_permissions(&at, Permissions::from_mode(mode)).unwrap();
+            let found = ONLY_US.check_dirs(&deep).err().map(|error| error.code());
+            assert_eq!(found, refused.then_some(Code::WritableByOthers), "{mode:o}");
+            fs::set_permissions(&at, Permissions::from_mode(0o700)).unwrap();
+        }
+        if process::geteuid().is_root() {
+            chown(dir.path(), Some(65_534), None).unwrap();
+            assert_eq!(ONLY_US.check_dirs(&deep).unwrap_err().code(), Code::OtherOwner);
+            OwnerTrust { any_owner: true, ..ONLY_US }.check_dirs(&deep).unwrap();
+        }
     }
 
     #[test]

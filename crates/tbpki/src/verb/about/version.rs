@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use base::file::OwnerTrust;
 use devkit::application::{self, ShippedFirmware};
 use devkit::chip::Chip;
 use schemars::JsonSchema;
@@ -73,7 +74,7 @@ pub(crate) fn report() -> VersionReport {
 
 /// The shipped firmware; none if the working directory does not exist.
 fn firmware() -> Vec<FirmwareFile> {
-    let Ok(places) = places(None) else { return Vec::new() };
+    let Ok(places) = places(None, OwnerTrust::default()) else { return Vec::new() };
     let file = |chip: Chip, found: ShippedFirmware| FirmwareFile {
         chip: chip.name(),
         path: found.path.to_string_lossy().into_owned(),

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &FleetBundleArgs, context: &mut Context) -> Result<Exit>
         which: which(&args.job),
         pending: args.pending,
         destination: place(&args.job),
-        firmware: plain(Devices::All, &args.bundle.firmware, args.label.as_ref())?,
+        firmware: plain(Devices::All, &args.bundle.firmware, args.label.as_ref(), context)?,
         merged: args.bundle.merged,
         again: args.again,
         results: args.results.clone(),
@@ -58,7 +58,7 @@ fn without_certificates(
     let request = KeylessBundleRequest {
         names,
         destination: Destination { zstd: args.keyless.seal.zstd, recipients, ..place(&args.job) },
-        firmware: plain(Devices::All, &args.bundle.firmware, args.label.as_ref())?,
+        firmware: plain(Devices::All, &args.bundle.firmware, args.label.as_ref(), context)?,
         merged: args.bundle.merged,
         dry_run: args.dry_run,
     };

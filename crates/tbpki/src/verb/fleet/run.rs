@@ -44,7 +44,7 @@ pub(crate) fn run(args: &FleetRunArgs, context: &mut Context) -> Result<Exit> {
         which: JobSelector::Unfinished,
         pending: false,
         destination: Destination::default(),
-        firmware: plain(Devices::All, &args.bundle.firmware, args.enroll_label.as_ref())?,
+        firmware: plain(Devices::All, &args.bundle.firmware, args.enroll_label.as_ref(), context)?,
         merged: args.bundle.merged,
         again: false,
         results: args.issue.work.results.clone(),
