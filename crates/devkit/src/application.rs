@@ -3,6 +3,7 @@
 mod app_image;
 mod checkout;
 mod elf;
+mod encoded_key;
 pub(crate) mod esp_image;
 mod find;
 pub(crate) mod private_key;

@@ -1,7 +1,7 @@
 //! The table of chips. Code, messages and documentation follow from it.
 
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
 
 use base::{Code, Error, Result};
@@ -82,8 +82,10 @@ pub struct ChipFacts {
     pub flash_mode: &'static str,
     /// The address ranges of the flash: instructions, then data.
     pub flash_map: [Range<u32>; 2],
-    /// The address ranges of the RAM: instructions, data, RTC memory.
-    pub ram_map: [Range<u32>; 3],
+    /// The sizes of the pages in which the flash is mapped, as binary logarithms of bytes; the last one is the usual one.
+    pub page_bits: RangeInclusive<u8>,
+    /// The address ranges of the RAM: instructions, data, RTC memory, and RTC memory at its other address.
+    pub ram_map: [Range<u32>; 4],
 }
 
 /// A chip of Espressif that tbpki does not support, from the header or the metadata of a program.
@@ -145,7 +147,13 @@ static FACTS: [(Chip, ChipFacts); 6] = [
             flash_frequency: "40m",
             flash_mode: "dio",
             flash_map: [0x400D_0000..0x4040_0000, 0x3F40_0000..0x3F80_0000],
-            ram_map: [0x4007_0000..0x400C_2000, 0x3FFA_E000..0x4000_0000, 0x5000_0000..0x5000_2000],
+            page_bits: 16..=16,
+            ram_map: [
+                0x4007_0000..0x400C_2000,
+                0x3FFA_E000..0x4000_0000,
+                0x5000_0000..0x5000_2000,
+                0x3FF8_0000..0x3FF8_2000,
+            ],
         },
     ),
     (
@@ -164,7 +172,13 @@ static FACTS: [(Chip, ChipFacts); 6] = [
             flash_frequency: "40m",
             flash_mode: "dio",
             flash_map: [0x4200_0000..0x4400_0000, 0x3C00_0000..0x3E00_0000],
-            ram_map: [0x4037_0000..0x403E_0000, 0x3FC8_8000..0x3FD0_0000, 0x5000_0000..0x5000_2000],
+            page_bits: 16..=16,
+            ram_map: [
+                0x4037_0000..0x403E_0000,
+                0x3FC8_8000..0x3FD0_0000,
+                0x5000_0000..0x5000_2000,
+                0x600F_E000..0x6010_0000,
+            ],
         },
     ),
     (
@@ -184,8 +198,9 @@ static FACTS: [(Chip, ChipFacts); 6] = [
             flash_frequency: "30m",
             flash_mode: "dio",
             flash_map: [0x4200_0000..0x4240_0000, 0x3C00_0000..0x3C40_0000],
+            page_bits: 14..=16,
             // The C2 has no RTC memory.
-            ram_map: [0x4037_C000..0x403C_0000, 0x3FCA_0000..0x3FCE_0000, 0..0],
+            ram_map: [0x4037_C000..0x403C_0000, 0x3FCA_0000..0x3FCE_0000, 0..0, 0..0],
         },
     ),
     (
@@ -204,7 +219,8 @@ static FACTS: [(Chip, ChipFacts); 6] = [
             flash_frequency: "40m",
             flash_mode: "dio",
             flash_map: [0x4200_0000..0x4280_0000, 0x3C00_0000..0x3C80_0000],
-            ram_map: [0x4037_C000..0x403E_0000, 0x3FC8_0000..0x3FCE_0000, 0x5000_0000..0x5000_2000],
+            page_bits: 16..=16,
+            ram_map: [0x4037_C000..0x403E_0000, 0x3FC8_0000..0x3FCE_0000, 0x5000_0000..0x5000_2000, 0..0],
         },
     ),
     (
@@ -224,7 +240,8 @@ static FACTS: [(Chip, ChipFacts); 6] = [
             flash_mode: "dio",
             // The C6 and the H2 map instructions and data to the same addresses.
             flash_map: [0x4200_0000..0x4300_0000, 0x4200_0000..0x4300_0000],
-            ram_map: [0x4080_0000..0x4088_0000, 0x4080_0000..0x4088_0000, 0x5000_0000..0x5000_4000],
+            page_bits: 13..=16,
+            ram_map: [0x4080_0000..0x4088_0000, 0x4080_0000..0x4088_0000, 0x5000_0000..0x5000_4000, 0..0],
         },
     ),
     (
@@ -244,7 +261,8 @@ static FACTS: [(Chip, ChipFacts); 6] = [
             flash_frequency: "24m",
             flash_mode: "dio",
             flash_map: [0x4200_0000..0x4300_0000, 0x4200_0000..0x4300_0000],
-            ram_map: [0x4080_0000..0x4085_0000, 0x4080_0000..0x4085_0000, 0x5000_0000..0x5000_1000],
+            page_bits: 13..=16,
+            ram_map: [0x4080_0000..0x4085_0000, 0x4080_0000..0x4085_0000, 0x5000_0000..0x5000_1000, 0..0],
         },
     ),
 ];

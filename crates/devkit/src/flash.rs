@@ -160,11 +160,9 @@ fn port(named: Option<&str>) -> Result<SerialPortInfo> {
         (Some(only), true) => Ok(only),
         (Some(_), false) => Err(Code::PortMissing
             .error(format!("more than one board is connected: {names}"))
-            .argument("--port")
             .fix("choose one with --port")),
         (None, _) => Err(Code::PortMissing
             .error("no board is connected by USB")
-            .argument("--port")
             .fix("connect the board, or give its serial port with --port")),
     }
 }

@@ -8,7 +8,7 @@ mod parts;
 pub use bootloader::{BOOTLOADER_FILE_LIMIT, OwnBootloader};
 pub use description::{Manifest, flash_args, flasher_args, manifest};
 pub use parts::{
-    APPLICATION, BOOTLOADER, CREDENTIALS, FLASH, Image, NVS_KEYS, PARTITION_TABLE, Part,
+    APPLICATION, BOOTLOADER, CREDENTIALS, FLASH, Image, NVS_KEYS, OTA_DATA, PARTITION_TABLE, Part,
     SECURE_CERT as SECURE_CERT_FILE,
 };
 
@@ -30,6 +30,10 @@ use crate::partition::{Flags, Partition, PartitionTable};
 
 /// The end of the flash that the functions of the chips' ROM can write: their addresses have 24 bits.
 const MAX_WRITABLE: u32 = 0x100_0000;
+
+/// The length of the record of the application to start, in bytes: two sectors. Erased, it is that of a board without an
+/// update.
+const OTA_DATA_LENGTH: u32 = 0x2000;
 
 /// The board of a fleet.
 #[derive(Debug, Clone)]
@@ -57,6 +61,9 @@ pub struct Firmware {
     application: Vec<u8>,
     /// The offset of the application in the flash, in bytes.
     application_offset: u32,
+    /// The offset and the bytes of the erased record of the application to start; none if the table has no such partition, or
+    /// if the application is not the one that an erased record selects.
+    ota_data: Option<(u32, Vec<u8>)>,
     /// The index in which the keys of devices are looked up, made for the first of them.
     windows: OnceLock<[WindowIndex; 2]>,
 }
@@ -92,13 +99,18 @@ impl Firmware {
         let bootloader = match &board.bootloader {
             Some(own) => own.bytes().to_vec(),
             None => {
-                bootloader::check_needed(start, application.is_signed(board.chip) || board.table.is_signed())?;
+                board.check_bootloader()?;
+                bootloader::check_needed(start, application.is_signed(board.chip).then_some("application"))?;
                 espflashs
             }
         };
         bootloader::check_size(&bootloader, start)?;
         let table = board.table.to_binary();
+        // A board that has received an update keeps starting it, wherever else an application is written.
+        let ota_data = board.table.ota_data().filter(|_| board.table.app().is_some_and(|started| *started == place));
+        let ota_data = ota_data.map(|data| (data.offset, vec![0xFF; data.size.min(OTA_DATA_LENGTH) as usize]));
         Ok(Self {
+            ota_data,
             table,
             bootloader,
             application: application_bytes,
@@ -134,6 +146,13 @@ impl Firmware {
         &self.application
     }
 
+    /// True if the project's own bootloader has a signature of secure boot, and the application has none.
+    pub fn lacks_signature(&self) -> bool {
+        let chip = self.board.chip;
+        let is_signed = |bytes: &[u8]| esp_image::is_signed(bytes, chip);
+        self.board.bootloader.as_ref().is_some_and(|own| is_signed(own.bytes())) && !is_signed(&self.application)
+    }
+
     /// The minimum chip revision of bootloader and application, as 100 times the major and once the minor number; 0 if
     /// they run on every revision.
     pub fn min_revision(&self) -> u16 {
@@ -155,7 +174,31 @@ impl Board {
     pub fn app(&self) -> Result<&Partition> {
         match &self.app_partition {
             Some(name) => self.table.app_named(name),
-            None => self.table.app().ok_or_else(|| no_place("an application", "app, factory")),
+            None => self.table.app().ok_or_else(|| {
+                let error = no_place("an application", "app, factory");
+                match self.table.app_names().as_slice() {
+                    [] => error,
+                    names => error
+                        .because(format!(
+                            "the bootloader starts none of its application partitions ({})",
+                            names.join(", ")
+                        ))
+                        .fix(
+                            "add a partition of the type app, factory or app, ota_0, or name one with --app-partition",
+                        ),
+                }
+            }),
+        }
+    }
+
+    /// Fails if only the bootloader of the project can start with the partition table.
+    ///
+    /// # Errors
+    /// [`Code::Bootloader`].
+    pub fn check_bootloader(&self) -> Result<()> {
+        match &self.bootloader {
+            Some(_) => Ok(()),
+            None => bootloader::check_needed(self.table.start(), self.table.is_signed().then_some("partition table")),
         }
     }
 
@@ -206,6 +249,7 @@ fn check_public(what: &str, bytes: &[u8]) -> Result<()> {
         None => return Ok(()),
         Some(FoundSecret::PrivateKey) => "a private key in PEM",
         Some(FoundSecret::DerKey) => "a private key in DER",
+        Some(FoundSecret::EncodedKey) => "a private key in base64 or hexadecimal digits",
         Some(FoundSecret::Credentials) => "the credentials of a device",
     };
     Err(holds_key(what, found))
@@ -421,10 +465,19 @@ pub(crate) mod tests {
         }
         for (pem, forms) in device_key::tests::written() {
             for (name, form) in forms {
-                let firmware = Firmware::new(&with(&form), board(chip)).unwrap();
-                let error = firmware.check_without_key("pump-1", &pem).unwrap_err();
+                let error = match Firmware::new(&with(&form), board(chip)) {
+                    Ok(firmware) => {
+                        let error = firmware.check_without_key("pump-1", &pem).unwrap_err();
+                        assert_eq!(error.finding().location.item.as_deref(), Some("pump-1"), "{error:?}");
+                        error
+                    }
+                    // A whole key in base64 is found without knowing the key.
+                    Err(error) => {
+                        assert!(name.contains(": base64 of"), "{name}: {error}");
+                        error
+                    }
+                };
                 assert_eq!(error.code(), Code::ApplicationHoldsKey, "{name}");
-                assert_eq!(error.finding().location.item.as_deref(), Some("pump-1"), "{error:?}");
             }
             Firmware::new(&sample(chip), board(chip)).unwrap().check_without_key("pump-1", &pem).unwrap();
         }
@@ -445,11 +498,15 @@ pub(crate) mod tests {
             let theirs = Firmware::new(&sample(chip), board(chip)).unwrap().bootloader;
             let own = OwnBootloader::read(theirs.clone(), chip).unwrap();
             let firmware = Firmware::new(&sample(chip), moved(chip, Some(own.clone()))).unwrap();
-            let offsets = firmware.fixed_parts().map(|part| part.offset);
-            assert_eq!(offsets, [chip.facts().bootloader_offset, 0xD000, 0x2_0000]);
+            let offsets: Vec<u32> = firmware.fixed_parts().iter().map(|part| part.offset).collect();
+            // The last one is the erased record of the application to start.
+            assert_eq!(offsets, [chip.facts().bootloader_offset, 0xD000, 0x2_0000, 0x1_2000]);
             assert_eq!(firmware.bootloader, theirs);
             let board = Board { app_partition: Some("ota_1".to_owned()), ..moved(chip, Some(own)) };
-            assert_eq!(Firmware::new(&sample(chip), board).unwrap().fixed_parts()[2].offset, 0x12_0000);
+            let firmware = Firmware::new(&sample(chip), board).unwrap();
+            assert_eq!(firmware.fixed_parts()[2].offset, 0x12_0000);
+            // Only a board whose record selects this partition starts it, so the record is left alone.
+            assert_eq!(firmware.fixed_parts().len(), 3);
         }
     }
 

@@ -48,6 +48,8 @@ pub struct PartitionTable {
     start: FlashStart,
     /// The bytes after the binary table, which a project with secure boot signs. Empty for tables without a signature.
     signature: Vec<u8>,
+    /// The bytes of a binary table that tbpki would write differently, without the signature.
+    given: Option<Vec<u8>>,
 }
 
 /// The optional partitions of the standard table.
@@ -68,7 +70,7 @@ impl PartitionTable {
     /// [`base::Code::PartitionTable`] and [`base::Code::PartitionsOverlap`].
     pub fn new(partitions: Vec<Partition>, start: FlashStart) -> Result<Self> {
         check::partitions(&partitions, start)?;
-        Ok(Self { partitions, start, signature: Vec::new() })
+        Ok(Self { partitions, start, signature: Vec::new(), given: None })
     }
 
     /// The default table: NVS with the credentials after the table, and one application in the rest of `flash_size` bytes.
@@ -143,14 +145,34 @@ impl PartitionTable {
         &self.partitions
     }
 
-    /// The partition that the bootloader starts while no update was received: factory, else the first slot for updates.
+    /// The partition that the bootloader starts while no update was received: factory, else the first slot for updates, else
+    /// the test application. Bootloaders start no other partition by themselves.
     pub fn app(&self) -> Option<&Partition> {
-        let slots = Subtype::FIRST_SLOT.0..=Subtype::LAST_SLOT.0;
+        let slots = || {
+            self.apps().filter_map(|app| {
+                let is_slot = (Subtype::FIRST_SLOT.0..=Subtype::LAST_SLOT.0).contains(&app.subtype.0);
+                is_slot.then(|| (usize::from(app.subtype.0 - Subtype::FIRST_SLOT.0), app))
+            })
+        };
+        // The bootloader counts the slots and tries the numbers below the count (ESP-IDF,
+        // `bootloader_utility_load_boot_image`): it does not find ota_1 alone.
+        let count = slots().count();
         self.apps()
             .find(|partition| partition.subtype == Subtype::FACTORY)
-            // Without data about updates the bootloader starts the lowest slot.
-            .or_else(|| self.apps().filter(|app| slots.contains(&app.subtype.0)).min_by_key(|app| app.subtype.0))
-            .or_else(|| self.apps().next())
+            .or_else(|| {
+                slots().filter(|(number, _)| *number < count).min_by_key(|(number, _)| *number).map(|(_, app)| app)
+            })
+            .or_else(|| self.apps().find(|partition| partition.subtype == Subtype::TEST))
+    }
+
+    /// The names of the application partitions.
+    pub(crate) fn app_names(&self) -> Vec<&str> {
+        self.apps().map(|partition| partition.name.as_str()).collect()
+    }
+
+    /// The partition in which the bootloader keeps the slot that it starts.
+    pub fn ota_data(&self) -> Option<&Partition> {
+        self.data(Subtype::OTA_DATA).next()
     }
 
     /// The application partition with this name.
@@ -159,10 +181,9 @@ impl PartitionTable {
     /// [`base::Code::PartitionTable`], which lists the application partitions.
     pub fn app_named(&self, name: &str) -> Result<&Partition> {
         self.apps().find(|partition| partition.name == name).ok_or_else(|| {
-            let names: Vec<&str> = self.apps().map(|partition| partition.name.as_str()).collect();
             Code::PartitionTable
                 .error(format!("the partition table has no application partition {}", quote(name)))
-                .fix(format!("use one of {}", names.join(", ")))
+                .fix(format!("use one of {}", self.app_names().join(", ")))
         })
     }
 
@@ -334,5 +355,20 @@ mod tests {
     fn without_factory_the_application_goes_to_the_first_slot() {
         let csv = "nvs,data,nvs,,24K\ntest,app,test,,1M\nb,app,ota_1,,1M\na,app,ota_0,,1M\n";
         assert_eq!(PartitionTable::from_csv(csv, start()).unwrap().app().unwrap().name, "a");
+    }
+
+    #[test]
+    fn partitions_that_the_bootloader_does_not_start_get_no_application() {
+        for (apps, started) in [
+            ("a,app,ota_1,,1M\n", None),
+            ("a,app,0x30,,1M\nb,app,0x25,,1M\n", None),
+            ("a,app,0x30,,1M\nb,app,test,,1M\n", Some("b")),
+            // The bootloader counts two slots, and tries ota_0 and ota_1.
+            ("a,app,ota_2,,1M\nb,app,ota_1,,1M\n", Some("b")),
+            ("a,app,ota_1,,1M\nb,app,factory,,1M\n", Some("b")),
+        ] {
+            let table = PartitionTable::from_csv(&format!("nvs,data,nvs,,24K\n{apps}"), start()).unwrap();
+            assert_eq!(table.app().map(|app| app.name.as_str()), started, "{apps}");
+        }
     }
 }

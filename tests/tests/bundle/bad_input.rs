@@ -86,6 +86,10 @@ fn files_that_are_no_application() {
     let body: Vec<&str> = pem.lines().filter(|line| !line.starts_with('-')).collect();
     with_key.rodata = format!("key={};", body.concat()).into_bytes();
     sandbox.write("with-key.elf", with_key.elf());
+    refused(&sandbox, &args("esp32c3", "with-key.elf", &[]), 1, 228, &["a private key in base64", "with-key.elf"]);
+    // In pieces, so that only the key itself tells that it is there.
+    with_key.rodata = body.join("\0").into_bytes();
+    sandbox.write("with-key.elf", with_key.elf());
     refused(&sandbox, &args("esp32c3", "with-key.elf", &[]), 1, 228, &["the private key of a device", "pump-1"]);
 }
 

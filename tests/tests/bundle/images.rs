@@ -90,6 +90,27 @@ fn esp_idfs_json_and_the_manifest_name_the_files_that_are_there() {
     assert!(sandbox.text("all/pump-1/manifest.json").contains("credentials.bin"));
 }
 
+/// As ESP-IDF's build does: a board that has received an update would start that instead of what is flashed.
+#[test]
+fn a_table_with_otadata_gets_an_erased_record() {
+    let sandbox = sandbox();
+    let table = "nvs,data,nvs,0x9000,0x5000\notadata,data,ota,0xe000,0x2000\nota_0,app,ota_0,0x10000,1M\n\
+        ota_1,app,ota_1,,1M\n";
+    sandbox.write("ota.csv", table);
+    let with = |more: &[&'static str]| {
+        bundled(&sandbox, &[&["--partitions", "ota.csv", "--manifest", "--out"], more].concat());
+        sandbox.text(format!("{}/pump-1/flash_args", more[0]))
+    };
+    assert!(with(&["out"]).contains("0xe000 ota_data_initial.bin\n"));
+    assert_eq!(sandbox.read("out/pump-1/ota_data_initial.bin"), [0xFF; 0x2000]);
+    for file in ["flasher_args.json", "manifest.json"] {
+        assert!(sandbox.text(format!("out/pump-1/{file}")).contains("ota_data_initial.bin"), "{file}");
+    }
+    // Only a board whose record selects ota_1 starts it.
+    let other = ["other", "--app-partition", "ota_1"];
+    assert!(!with(&other).contains("ota_data"));
+}
+
 #[test]
 fn an_image_that_esp_idf_built_goes_in_as_it_is() {
     let sandbox = sandbox();

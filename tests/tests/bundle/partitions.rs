@@ -120,7 +120,7 @@ fn another_table_offset_is_in_every_output() {
     // The header of a signed bootloader must not be changed by the flasher.
     assert_eq!(
         sandbox.text("moved/pump-1/flash_args"),
-        "-fm keep -ff keep -fs keep\n0x0 bootloader.bin\n0xd000 partition-table.bin\n0xe000 credentials.bin\n\
+        "-fm keep -ff keep -fs keep\n0x0 bootloader.bin\n0xd000 partition-table.bin\n0xe000 credentials.bin\n0x12000 ota_data_initial.bin\n\
          0x20000 application.bin\n"
     );
     let manifest = sandbox.text("moved/pump-1/manifest.json");

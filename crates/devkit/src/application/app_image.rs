@@ -2,14 +2,8 @@
 
 use base::{Code, Error, Result};
 
-use super::esp_image::{EspImage, Trailer};
+use super::esp_image::{DESCRIPTION, DESCRIPTION_MAGIC, EspImage, Trailer};
 use crate::chip::Chip;
-
-/// The length of ESP-IDF's description of an application (`esp_app_desc_t`) in bytes.
-pub(super) const DESCRIPTION: usize = 256;
-
-/// The first bytes of the description.
-pub(super) const DESCRIPTION_MAGIC: [u8; 4] = 0xABCD_5432_u32.to_le_bytes();
 
 /// The offsets at which a merged image has its bootloader.
 // 0x2000 is the offset of newer chips such as the P4: their merged images are to be recognized, too.

@@ -9,7 +9,7 @@ use object::elf::{
 use object::read::elf::{ElfFile32, FileHeader as _, ProgramHeader as _, SectionHeader as _};
 use object::{LittleEndian, Object as _, ObjectSection as _};
 
-use super::app_image::{DESCRIPTION, DESCRIPTION_MAGIC};
+use super::esp_image::{DESCRIPTION, DESCRIPTION_MAGIC};
 use crate::chip::{Architecture, Chip, ForeignChip};
 
 /// The section with ESP-IDF's description of the application (`esp_app_desc_t`).

@@ -6,6 +6,12 @@ use base::{Code, Error, Result};
 
 use crate::chip::{Chip, ForeignChip};
 
+/// The length of ESP-IDF's description of an application (`esp_app_desc_t`) in bytes.
+pub(super) const DESCRIPTION: usize = 256;
+
+/// The first bytes of the description.
+pub(super) const DESCRIPTION_MAGIC: [u8; 4] = 0xABCD_5432_u32.to_le_bytes();
+
 /// The first byte of every image.
 pub(super) const MAGIC: u8 = 0xE9;
 
@@ -20,8 +26,28 @@ const SIGNATURE_1: usize = 68;
 /// The unit of signatures of secure boot version 2, in bytes. They begin and end at its multiples.
 const SIGNATURE_SECTOR: usize = 4096;
 
-/// The first bytes of a signature block of secure boot version 2: a magic number and the version.
-const SIGNATURE_2: [u8; 2] = [0xE7, 0x02];
+/// The first byte of a signature block of secure boot version 2.
+const SIGNATURE_MAGIC: u8 = 0xE7;
+
+/// The versions of such blocks: RSA-PSS and ECDSA.
+const SIGNATURE_VERSIONS: [u8; 2] = [2, 3];
+
+/// The length of such a block in bytes. A sector has one to three of them.
+const SIGNATURE_BLOCK: usize = 1216;
+const MOST_SIGNATURES: usize = 3;
+
+/// The bytes of a block that its CRC-32 covers, which follows them.
+const SIGNATURE_SUMMED: usize = 1196;
+
+/// The most segments that bootloaders load (ESP-IDF, `ESP_IMAGE_MAX_SEGMENTS`).
+const MOST_SEGMENTS: u8 = 16;
+
+/// Segments below this address are not loaded: tools pad images with them (ESP-IDF, `should_load`).
+const LOADED: u32 = 0x1000_0000;
+
+/// The offset of the page size of the flash mapping in ESP-IDF's description of an application, as its binary logarithm;
+/// 0 for 64 KiB.
+const PAGE_SIZE: usize = 180;
 
 /// A segment: its load address and its data.
 pub(super) type Segment<'a> = (u32, &'a [u8]);
@@ -61,17 +87,29 @@ impl<'a> EspImage<'a> {
         check_chip(u16::from_le_bytes([id_low, id_high]), chip)?;
         let (segments, end) = segments(bytes, count)?;
         let end = if has_hash == 1 { check_hash(bytes, end)? } else { end };
-        Ok(Self { segments, trailer: trailer(bytes, end) })
+        check_segments(&segments, chip)?;
+        Ok(Self { segments, trailer: trailer(bytes, end)? })
     }
+}
+
+/// True if a whole image for `chip` has a signature of secure boot after it.
+pub(crate) fn is_signed(bytes: &[u8], chip: Chip) -> bool {
+    EspImage::parse(bytes, chip).is_ok_and(|image| image.trailer == Trailer::Signature)
 }
 
 /// The minimum chip revision in the header of an image, as 100 times the major and once the minor number; 0 for other
 /// files.
 pub(crate) fn min_revision(image: &[u8]) -> u16 {
     match image.first_chunk::<HEADER>() {
-        // Older tools fill in the first of the two fields alone, which counts major revisions.
-        Some([MAGIC, .., old, low, high, _, _, _, _, _, _, _]) => {
-            u16::from_le_bytes([*low, *high]).max(u16::from(*old) * 100)
+        Some([MAGIC, _, _, _, _, _, _, _, _, _, _, _, id_low, id_high, old, low, high, _, _, _, _, _, _, _]) => {
+            let old = u16::from(*old);
+            match u16::from_le_bytes([*low, *high]) {
+                // Older tools fill in the first of the two fields alone. It counts major revisions, except on the
+                // ESP32-C3, where it counts minor ones (ESP-IDF, `esp_image_header_t`).
+                0 if u16::from_le_bytes([*id_low, *id_high]) == Chip::Esp32C3.facts().image_id => old,
+                0 => old * 100,
+                full => full,
+            }
         }
         _ => 0,
     }
@@ -92,6 +130,9 @@ fn check_chip(id: u16, chip: Chip) -> Result<()> {
 
 /// The segments, and the end of the checksum after them, which makes the length a multiple of 16.
 fn segments(bytes: &[u8], count: u8) -> Result<(Vec<Segment<'_>>, usize)> {
+    if count > MOST_SEGMENTS {
+        return Err(refused(format!("it has {count} segments, and bootloaders load at most {MOST_SEGMENTS}")));
+    }
     let mut rest = bytes.get(HEADER..).unwrap_or_default();
     let mut sum = CHECKSUM_START;
     let mut segments = Vec::with_capacity(usize::from(count));
@@ -117,6 +158,48 @@ fn segment(bytes: &[u8]) -> Option<(u32, &[u8], &[u8])> {
     Some((address, data, rest))
 }
 
+/// Fails if the bootloader of `chip` would not load the segments (ESP-IDF, `verify_segment_header`).
+fn check_segments(segments: &[Segment<'_>], chip: Chip) -> Result<()> {
+    let facts = chip.facts();
+    let page = page_size(segments, chip)?;
+    let mut at = HEADER;
+    for (number, (address, data)) in segments.iter().enumerate() {
+        at += 8;
+        let wrong = |why: String| Err(refused(format!("its segment {number} for {address:#x} {why}")));
+        if !data.len().is_multiple_of(4) {
+            return wrong(format!("has {} bytes, which are no whole words", data.len()));
+        }
+        let end = u64::from(*address) + data.len() as u64;
+        let holds = |range: &std::ops::Range<u32>| range.contains(address) && end <= u64::from(range.end);
+        if facts.flash_map.iter().any(holds) {
+            // Applications begin at a multiple of every page size, so the offset in the file is enough.
+            if at as u64 % u64::from(page) != u64::from(address % page) {
+                return wrong(format!("is at {at:#x} in the file, which cannot be mapped in pages of {page:#x} bytes"));
+            }
+        } else if *address >= LOADED && !data.is_empty() && !facts.ram_map.iter().any(holds) {
+            return wrong(format!("is neither in the RAM nor in the flash of the {chip}"));
+        }
+        at += data.len();
+    }
+    Ok(())
+}
+
+/// The page size of the flash mapping that an application was linked for, in bytes.
+fn page_size(segments: &[Segment<'_>], chip: Chip) -> Result<u32> {
+    let sizes = &chip.facts().page_bits;
+    let description = segments.first().map(|(_, data)| *data).filter(|data| data.starts_with(&DESCRIPTION_MAGIC));
+    match description.and_then(|data| data.get(PAGE_SIZE)) {
+        // Chips with one page size do not look at the field.
+        Some(bits) if *bits != 0 && sizes.start() != sizes.end() => match sizes.contains(bits) {
+            true => Ok(1 << bits),
+            false => Err(refused(format!(
+                "its description asks for pages of 2^{bits} bytes, which the {chip} does not have"
+            ))),
+        },
+        _ => Ok(1 << sizes.end()),
+    }
+}
+
 /// The end of the image after its hash.
 fn check_hash(bytes: &[u8], end: usize) -> Result<usize> {
     let (hashed, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
@@ -127,29 +210,60 @@ fn check_hash(bytes: &[u8], end: usize) -> Result<usize> {
 }
 
 /// The bytes that follow the image that ends at `end`.
-fn trailer(bytes: &[u8], end: usize) -> Trailer {
+fn trailer(bytes: &[u8], end: usize) -> Result<Trailer> {
     let is_erased = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0xFF);
     let rest = bytes.get(end..).unwrap_or_default();
     if is_erased(rest) || rest.iter().all(|byte| *byte == 0) {
-        return Trailer::Nothing;
+        return Ok(Trailer::Nothing);
     }
     // Version 1 follows the image directly.
     if let Some((signature, after)) = rest.split_at_checked(SIGNATURE_1)
         && signature.starts_with(&[0; 4])
         && is_erased(after)
     {
-        return Trailer::Signature;
+        return Ok(Trailer::Signature);
     }
     // Version 2 has a sector of its own.
-    let (padding, sector) = rest.split_at_checked(end.next_multiple_of(SIGNATURE_SECTOR) - end).unwrap_or((rest, &[]));
-    if is_erased(padding) && sector.starts_with(&SIGNATURE_2) {
-        return match sector.get(SIGNATURE_SECTOR..) {
-            None => Trailer::Signature,
-            Some(after) if is_erased(after) => Trailer::Signature,
-            Some(_) => Trailer::Foreign(end.next_multiple_of(SIGNATURE_SECTOR) + SIGNATURE_SECTOR),
-        };
+    let start = end.next_multiple_of(SIGNATURE_SECTOR);
+    let (padding, signed) = rest.split_at_checked(start - end).unwrap_or((rest, &[]));
+    let is_signature = signed.first() == Some(&SIGNATURE_MAGIC)
+        && signed.get(1).is_none_or(|version| SIGNATURE_VERSIONS.contains(version));
+    if !is_signature || !is_erased(padding) {
+        return Ok(Trailer::Foreign(end));
     }
-    Trailer::Foreign(end)
+    let (sector, after) = signed
+        .split_at_checked(SIGNATURE_SECTOR)
+        .ok_or_else(|| damaged(&format!("its signature has {} bytes in place of {SIGNATURE_SECTOR}", signed.len())))?;
+    check_signatures(sector, bytes.get(..start).unwrap_or(bytes))?;
+    Ok(if is_erased(after) { Trailer::Signature } else { Trailer::Foreign(start + SIGNATURE_SECTOR) })
+}
+
+/// Fails if the signature blocks of a sector are not whole, or belong to another image than `signed`, which goes up to the
+/// sector. Whether the chip accepts the key is not known here.
+fn check_signatures(sector: &[u8], signed: &[u8]) -> Result<()> {
+    let digest = sha256(signed);
+    for (number, block) in sector.chunks_exact(SIGNATURE_BLOCK).take(MOST_SIGNATURES).enumerate() {
+        // After the first one, a block is optional.
+        if number > 0 && block.first() != Some(&SIGNATURE_MAGIC) {
+            break;
+        }
+        let (summed, rest) = block.split_at_checked(SIGNATURE_SUMMED).unwrap_or((block, &[]));
+        if rest.get(..4) != Some(&crc32fast::hash(summed).to_le_bytes()) {
+            return Err(damaged("the CRC-32 of its signature does not fit"));
+        }
+        if block.get(4..36) != Some(&digest) {
+            return Err(damaged("its signature belongs to another image"));
+        }
+    }
+    Ok(())
+}
+
+/// The error of an image that is whole, and that the chip would not start.
+fn refused(why: String) -> Error {
+    Code::ApplicationUnreadable
+        .error("the chip would not start this application image")
+        .because(why)
+        .fix("build it again for this chip, or name the ELF file that the linker wrote")
 }
 
 pub(super) fn damaged(why: &str) -> Error {
@@ -222,26 +336,144 @@ mod tests {
         assert_eq!(trailer_of(&with(&[b"-----BEGIN"])), Trailer::Foreign(image.len()));
 
         let padding = vec![0xFF; image.len().next_multiple_of(4096) - image.len()];
-        let mut sector = vec![0xE7, 2, 0, 0];
-        // The signature block of secure boot 2 has 1,216 bytes and begins with 0xE7 and 2, in a sector of its own.
-        sector.resize(1216, 9);
-        sector.resize(4096, 0xFF);
-        assert_eq!(trailer_of(&with(&[&padding, &sector])), Trailer::Signature);
-        let end = image.len().next_multiple_of(4096) + 4096;
-        assert_eq!(trailer_of(&with(&[&padding, &sector, b"x"])), Trailer::Foreign(end));
+        let padded = with(&[&padding]);
+        for version in [2, 3] {
+            let sector = signature(version, &padded);
+            assert_eq!(trailer_of(&with(&[&padding, &sector])), Trailer::Signature);
+            let end = padded.len() + 4096;
+            assert_eq!(trailer_of(&with(&[&padding, &sector, b"x"])), Trailer::Foreign(end));
+        }
+        assert_eq!(trailer_of(&with(&[&padding, &signature(4, &padded)])), Trailer::Foreign(image.len()));
         assert_eq!(trailer_of(&with(&[&padding, b"x"])), Trailer::Foreign(image.len()));
     }
 
+    /// The sector of a signature, as `espsecure sign-data` writes it, with bytes that no key has made.
+    fn signature(version: u8, signed: &[u8]) -> Vec<u8> {
+        let mut block = vec![0xE7, version, 0, 0];
+        block.extend(sha256(signed));
+        block.resize(1196, 9);
+        block.extend(crc32fast::hash(&block).to_le_bytes());
+        block.resize(1216, 0);
+        block.resize(4096, 0xFF);
+        block
+    }
+
     #[test]
-    fn the_revision_is_the_larger_of_both_fields() {
-        let mut header = [0; HEADER];
-        // The old field counts in whole revisions, the new one in hundredths.
-        header[14] = 1;
-        assert_eq!(min_revision(&header), 0);
-        header[0] = MAGIC;
-        assert_eq!(min_revision(&header), 100);
-        header[15..17].copy_from_slice(&301_u16.to_le_bytes());
-        assert_eq!(min_revision(&header), 301);
-        assert_eq!(min_revision(&header[..20]), 0);
+    fn a_cut_damaged_or_foreign_signature_is_refused() {
+        let mut image = sample();
+        image.resize(image.len().next_multiple_of(4096), 0xFF);
+        let sector = signature(2, &image);
+        let with = |sector: &[u8]| EspImage::parse(&[image.as_slice(), sector].concat(), CHIP).map(drop);
+        for length in [1, 2, 4, 1216, 4095] {
+            let error = with(&sector[..length]).unwrap_err();
+            assert!(error.to_string().contains(&format!("{length} bytes in place of 4096")), "{error}");
+        }
+        for at in [2, 4, 500, 1195, 1196] {
+            let mut changed = sector.clone();
+            changed[at] ^= 1;
+            assert!(with(&changed).unwrap_err().to_string().contains("CRC-32 of its signature"), "{at}");
+        }
+        let error = with(&signature(2, b"another image")).unwrap_err();
+        assert!(error.to_string().contains("belongs to another image"), "{error}");
+        // A second block that is damaged, after a good one.
+        let mut two = sector.clone();
+        two[1216] = 0xE7;
+        assert!(with(&two).is_err());
+    }
+
+    /// An image of these segments, with checksum and hash.
+    fn image(chip: Chip, segments: &[(u32, Vec<u8>)]) -> Vec<u8> {
+        let mut bytes = vec![MAGIC, segments.len() as u8, 2, 0x20];
+        bytes.resize(HEADER, 0);
+        bytes[12..14].copy_from_slice(&chip.facts().image_id.to_le_bytes());
+        bytes[23] = 1;
+        let mut sum = CHECKSUM_START;
+        for (address, data) in segments {
+            bytes.extend(address.to_le_bytes());
+            bytes.extend((data.len() as u32).to_le_bytes());
+            bytes.extend(data);
+            sum = data.iter().fold(sum, |sum, byte| sum ^ byte);
+        }
+        bytes.resize((bytes.len() + 1).next_multiple_of(16), 0);
+        *bytes.last_mut().unwrap() = sum;
+        bytes.extend(sha256(&bytes));
+        bytes
+    }
+
+    fn description(page_bits: u8) -> Vec<u8> {
+        let mut description = DESCRIPTION_MAGIC.to_vec();
+        description.resize(256, 0);
+        description[PAGE_SIZE] = page_bits;
+        description
+    }
+
+    #[test]
+    fn segments_that_the_bootloader_does_not_load_are_refused() {
+        let first = (0x3C00_0020, description(0));
+        let ram = |number: u32| (0x4038_0000 + 64 * number, vec![0x13; 16]);
+        let whole = |more: &[(u32, Vec<u8>)]| image(CHIP, &[std::slice::from_ref(&first), more].concat());
+        let most: Vec<_> = (0..15).map(ram).collect();
+        EspImage::parse(&whole(&most), CHIP).unwrap();
+        // Tools pad images with segments for address 0, which are not loaded. RTC memory is another range of its own.
+        EspImage::parse(&whole(&[(0, vec![0; 8]), (0x5000_0000, vec![1; 4]), ram(0)]), CHIP).unwrap();
+        let seventeen: Vec<_> = (0..16).map(ram).collect();
+        for (more, words) in [
+            (seventeen, "17 segments, and bootloaders load at most 16"),
+            (vec![(0x4038_0000, vec![0x13; 3])], "has 3 bytes, which are no whole words"),
+            // The first byte of its data is at 0x128 in the file.
+            (vec![(0x4200_0120, vec![0x13; 16])], "cannot be mapped in pages of 0x10000"),
+            (vec![(0x1000_0000, vec![0x13; 16])], "is neither in the RAM nor in the flash of the ESP32-C3"),
+            (vec![(0x403D_FFFC, vec![0x13; 16])], "is neither in the RAM"),
+        ] {
+            let error = EspImage::parse(&whole(&more), CHIP).unwrap_err();
+            assert_eq!(error.code(), Code::ApplicationUnreadable);
+            assert!(error.to_string().contains(words), "{error}");
+        }
+        EspImage::parse(&whole(&[(0x4200_0128, vec![0x13; 16])]), CHIP).unwrap();
+    }
+
+    #[test]
+    fn the_page_size_is_that_of_the_description() {
+        // 0x20 in the file and at the address, which fits every page; then 0x128 at 0x4128, which fits pages of 16 KiB.
+        let parse = |chip: Chip, base: u32, bits: u8| {
+            let code = (base + 0x4128, vec![0x13; 16]);
+            EspImage::parse(&image(chip, &[(base + 0x20, description(bits)), code]), chip).map(drop)
+        };
+        parse(Chip::Esp32C6, 0x4200_0000, 14).unwrap();
+        parse(Chip::Esp32C6, 0x4200_0000, 13).unwrap();
+        for bits in [0, 15, 16] {
+            let error = parse(Chip::Esp32C6, 0x4200_0000, bits).unwrap_err();
+            assert!(error.to_string().contains("cannot be mapped in pages of"), "{error}");
+        }
+        let error = parse(Chip::Esp32C2, 0x3C00_0000, 12).unwrap_err();
+        assert!(error.to_string().contains("2^12 bytes, which the ESP32-C2 does not have"), "{error}");
+        // The C3 has one size, whatever the description states.
+        assert!(parse(Chip::Esp32C3, 0x3C00_0000, 14).is_err());
+    }
+
+    #[test]
+    fn the_new_field_decides_and_the_old_one_is_a_minor_number_on_the_c3() {
+        // The fields of the bootloaders that ESP-IDF 5 builds for these chips, then those of older tools.
+        for (chip, old, full, expected) in [
+            (Chip::Esp32C3, 3, 3, 3),
+            (Chip::Esp32C3, 3, 0, 3),
+            (Chip::Esp32C3, 0, 101, 101),
+            (Chip::Esp32C2, 1, 100, 100),
+            (Chip::Esp32C2, 1, 0, 100),
+            (Chip::Esp32, 0, 0, 0),
+            (Chip::Esp32, 3, 300, 300),
+            (Chip::Esp32, 3, 0, 300),
+            // ESP-IDF no longer uses the old field if the new one has a value.
+            (Chip::Esp32, 3, 101, 101),
+        ] {
+            let mut header = [0; HEADER];
+            header[12..14].copy_from_slice(&chip.facts().image_id.to_le_bytes());
+            header[14] = old;
+            header[15..17].copy_from_slice(&u16::to_le_bytes(full));
+            assert_eq!(min_revision(&header), 0);
+            header[0] = MAGIC;
+            assert_eq!(min_revision(&header), expected, "{chip} {old} {full}");
+            assert_eq!(min_revision(&header[..20]), 0);
+        }
     }
 }

@@ -51,8 +51,9 @@ pub(super) fn check_size(bootloader: &[u8], start: FlashStart) -> Result<()> {
         .fix("use the bootloader and the --partition-table-offset of the same project"))
 }
 
-/// Fails if only the bootloader of the project can start what is signed, or finds the table where it is.
-pub(super) fn check_needed(start: FlashStart, is_signed: bool) -> Result<()> {
+/// Fails if only the bootloader of the project can start what is signed, or finds the table where it is. `signed` names the
+/// part that has a signature.
+pub(super) fn check_needed(start: FlashStart, signed: Option<&str>) -> Result<()> {
     let needed = |what: String, why: &str| -> Error {
         Code::Bootloader
             .error(what)
@@ -65,9 +66,9 @@ pub(super) fn check_needed(start: FlashStart, is_signed: bool) -> Result<()> {
             "the offset of the table is compiled into a bootloader, and this one has 0x8000",
         ));
     }
-    if is_signed {
+    if let Some(part) = signed {
         return Err(needed(
-            "this project is signed for secure boot, and the bootloader of tbpki is not".to_owned(),
+            format!("the {part} is signed for secure boot, and the bootloader of tbpki is not"),
             "a chip with secure boot starts no bootloader without the project's signature",
         ));
     }

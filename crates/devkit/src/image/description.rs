@@ -4,7 +4,7 @@ use base::file::Mode;
 use base::{Code, Result};
 use serde_json::{Map, Value, json};
 
-use super::{APPLICATION, BOOTLOADER, Board, Image, PARTITION_TABLE};
+use super::{APPLICATION, BOOTLOADER, Board, Image, OTA_DATA, PARTITION_TABLE};
 
 /// The options of a manifest.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +69,13 @@ pub fn flasher_args(image: &Image<'_>) -> Result<String> {
         },
     });
     if let Value::Object(object) = &mut text {
-        for (name, file) in [("bootloader", BOOTLOADER), ("partition-table", PARTITION_TABLE), ("app", APPLICATION)] {
+        let named = [
+            ("bootloader", BOOTLOADER),
+            ("partition-table", PARTITION_TABLE),
+            ("otadata", OTA_DATA),
+            ("app", APPLICATION),
+        ];
+        for (name, file) in named {
             if let Some(part) = image.parts().iter().find(|part| part.file == file) {
                 let offset = format!("{:#x}", part.offset);
                 // "false" is a text in the files of ESP-IDF too.

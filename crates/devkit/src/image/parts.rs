@@ -12,6 +12,8 @@ pub const BOOTLOADER: &str = "bootloader.bin";
 pub const PARTITION_TABLE: &str = "partition-table.bin";
 /// The file with the application.
 pub const APPLICATION: &str = "application.bin";
+/// The file that makes the bootloader forget an update that a board had received, named as in ESP-IDF's build.
+pub const OTA_DATA: &str = "ota_data_initial.bin";
 /// The file with the credentials.
 pub const CREDENTIALS: &str = "credentials.bin";
 /// The file with Espressif's esp_secure_cert.
@@ -42,13 +44,15 @@ pub struct Image<'a> {
 
 impl Firmware {
     /// The parts that all devices share.
-    pub fn fixed_parts(&self) -> [Part<'_>; 3] {
+    pub fn fixed_parts(&self) -> Vec<Part<'_>> {
         let fixed = |file, offset, bytes| Part { file, offset, bytes, mode: Mode::Public };
-        [
-            fixed(BOOTLOADER, self.board.table.start().bootloader(), &self.bootloader),
+        let mut parts = vec![
+            fixed(BOOTLOADER, self.board.table.start().bootloader(), self.bootloader.as_slice()),
             fixed(PARTITION_TABLE, self.board.table.start().table(), &self.table),
             fixed(APPLICATION, self.application_offset, &self.application),
-        ]
+        ];
+        parts.extend(self.ota_data.as_ref().map(|(offset, bytes)| fixed(OTA_DATA, *offset, bytes.as_slice())));
+        parts
     }
 }
 
@@ -65,7 +69,7 @@ impl<'a> Image<'a> {
         nvs_keys: Option<&'a [u8]>,
     ) -> Result<Self> {
         let table = &firmware.board.table;
-        let mut parts = firmware.fixed_parts().to_vec();
+        let mut parts = firmware.fixed_parts();
         let secrets = [
             (CREDENTIALS, table.credentials(), Some(credentials)),
             (SECURE_CERT, table.secure_cert(), secure_cert),
@@ -96,7 +100,7 @@ impl<'a> Image<'a> {
 
     /// The image without credentials, which all devices of a fleet share.
     pub fn without_credentials(firmware: &'a Firmware) -> Self {
-        let mut parts = firmware.fixed_parts().to_vec();
+        let mut parts = firmware.fixed_parts();
         parts.sort_by_key(|part| part.offset);
         Self { firmware, parts }
     }

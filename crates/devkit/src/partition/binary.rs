@@ -14,14 +14,25 @@ const ENTRY: usize = 32;
 /// The length of a binary table in bytes.
 const LENGTH: usize = 0xC00;
 
+/// The length of a signature of secure boot version 1 in bytes: a version of 0, and 64 bytes of ECDSA.
+const SIGNATURE: usize = 68;
+
 impl PartitionTable {
     /// True if the bytes begin with the magic number of binary tables.
     pub fn is_binary(bytes: &[u8]) -> bool {
         bytes.starts_with(&MAGIC)
     }
 
-    /// The binary table, 3,072 bytes, and after it the signature of a signed table.
+    /// The binary table, 3,072 bytes, and after it the signature of a signed table. A table that was read from this format
+    /// keeps its bytes.
     pub fn to_binary(&self) -> Vec<u8> {
+        let mut bytes = self.given.clone().unwrap_or_else(|| self.generated());
+        bytes.extend(&self.signature);
+        bytes
+    }
+
+    /// The binary table as gen_esp32part writes it, without a signature.
+    fn generated(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(LENGTH);
         for partition in self.partitions() {
             let mut name = [0; 16];
@@ -41,31 +52,25 @@ impl PartitionTable {
         bytes.extend(sum);
         // Erased flash reads as 0xFF.
         bytes.resize(LENGTH, 0xFF);
-        bytes.extend(&self.signature);
         bytes
     }
 
     /// Parses a binary table, of which at most a sector of 4,096 bytes is read.
     ///
     /// # Errors
-    /// [`Code::PartitionTable`] if it is damaged, or if it is signed and its entries cannot be written as they are; and
-    /// those of [`PartitionTable::new`].
+    /// [`Code::PartitionTable`] if it is damaged, or followed by bytes that are no signature; and those of
+    /// [`PartitionTable::new`].
     pub fn from_binary(bytes: &[u8], start: FlashStart) -> Result<Self> {
         // The flash dump of a whole device may be given: the table is its first sector.
         let bytes = bytes.get(..TABLE_SIZE as usize).unwrap_or(bytes);
         let (entries, rest) = bytes.split_at_checked(LENGTH).unwrap_or((bytes, &[]));
-        // A signature of secure boot follows the table; its end is where the erased flash begins.
-        let length = rest.iter().rposition(|byte| *byte != 0xFF).map_or(0, |last| last + 1);
-        let signature = rest.get(..length).unwrap_or_default().to_vec();
-        let table = Self { signature, ..Self::entries(entries, start)? };
-        // A signed table must be written byte by byte as it was signed, or the chip refuses it.
-        if table.is_signed() && !table.to_binary().starts_with(entries) {
-            return Err(Code::PartitionTable
-                .error("the partition table is signed, and tbpki would write other bytes than those that were signed")
-                .because("it has no MD5, or flags that gen_esp32part does not know")
-                .fix("generate it with CONFIG_PARTITION_TABLE_MD5, and sign it again"));
-        }
-        Ok(table)
+        let table = Self { signature: signature(rest)?, ..Self::entries(entries, start)? };
+        // Tables of old ESP-IDF versions have no MD5, for example. Their bootloaders may reject one, and a signature is of
+        // the bytes as they are.
+        let mut given = entries.to_vec();
+        given.resize(LENGTH, 0xFF);
+        let given = (given != table.generated()).then_some(given);
+        Ok(Self { given, ..table })
     }
 
     fn entries(bytes: &[u8], start: FlashStart) -> Result<Self> {
@@ -93,6 +98,23 @@ impl PartitionTable {
         }
         // Without an erased entry the chip would read whatever follows as entries.
         Err(damaged("its end is missing"))
+    }
+}
+
+/// The signature of secure boot version 1 that follows a table; version 2 does not sign tables.
+fn signature(rest: &[u8]) -> Result<Vec<u8>> {
+    // Erased flash, or what programs pad files with.
+    if rest.iter().all(|byte| *byte == 0xFF) || rest.iter().all(|byte| *byte == 0) {
+        return Ok(Vec::new());
+    }
+    match rest.split_at_checked(SIGNATURE) {
+        Some((signature, after)) if signature.starts_with(&[0; 4]) && after.iter().all(|byte| *byte == 0xFF) => {
+            Ok(signature.to_vec())
+        }
+        _ => Err(Code::PartitionTable
+            .error("the binary partition table is followed by other bytes")
+            .because(format!("a table ends after {LENGTH:#x} bytes, and only a signature of secure boot can follow it"))
+            .fix("name the table alone: in ESP-IDF, build/partition_table/partition-table.bin")),
     }
 }
 
@@ -153,9 +175,10 @@ mod tests {
             damaged[bit / 8] ^= 1 << (bit % 8);
             match PartitionTable::from_binary(&damaged, start()) {
                 Err(error) => assert!(!error.to_string().is_empty()),
-                // The filling before the MD5 is not looked at.
+                // The filling before the MD5 is not looked at, and kept.
                 Ok(read) => {
-                    assert!(read == table && (8 * (ENTRY * 8 + 2)..8 * (ENTRY * 8 + 16)).contains(&bit), "{bit}");
+                    let is_same = read.partitions() == table.partitions() && read.to_binary() == damaged;
+                    assert!(is_same && (8 * (ENTRY * 8 + 2)..8 * (ENTRY * 8 + 16)).contains(&bit), "{bit}");
                 }
             }
         }
@@ -205,12 +228,41 @@ mod tests {
         flash.resize(TABLE_SIZE as usize, 0xFF);
         flash.extend([1; 100]);
         assert_eq!(PartitionTable::from_binary(&flash, start()).unwrap(), table);
-        // Without an MD5.
+        // Without an MD5, which the signature does not cover.
         let mut other = of(3);
         other.truncate(LENGTH);
-        other.extend([7; 68]);
-        let error = PartitionTable::from_binary(&other, start()).unwrap_err();
-        assert!(error.to_string().contains("is signed"), "{error}");
+        other.extend([0, 0, 0, 0]);
+        other.extend([7; 64]);
+        let table = PartitionTable::from_binary(&other, start()).unwrap();
+        assert!(table.is_signed());
+        assert_eq!(table.to_binary(), other);
+    }
+
+    #[test]
+    fn a_table_without_an_md5_keeps_its_bytes() {
+        let mut given = of(3);
+        given.truncate(LENGTH);
+        let table = PartitionTable::from_binary(&given, start()).unwrap();
+        assert_eq!(table.to_binary(), given);
+        assert!(!table.is_signed());
+        // A file that ends after an erased entry: the rest of the sector is erased.
+        let table = PartitionTable::from_binary(&given[..ENTRY * 4], start()).unwrap();
+        assert_eq!(table.to_binary(), given);
+    }
+
+    #[test]
+    fn padding_after_a_table_is_no_signature_and_other_bytes_are_refused() {
+        let plain = PartitionTable::from_csv(CSV, start()).unwrap();
+        for padding in [0, 0xFF] {
+            let mut padded = plain.to_binary();
+            padded.resize(TABLE_SIZE as usize, padding);
+            assert_eq!(PartitionTable::from_binary(&padded, start()).unwrap(), plain);
+        }
+        for more in [&[7; 68][..], &[0, 0, 0, 0, 7], &[0, 0, 0, 1]] {
+            let error = PartitionTable::from_binary(&[&plain.to_binary(), more].concat(), start()).unwrap_err();
+            assert_eq!(error.code(), Code::PartitionTable);
+            assert!(error.to_string().contains("a table ends after 0xc00 bytes"), "{error}");
+        }
     }
 
     /// The only table that shows the offset at which its project has it.

@@ -38,6 +38,8 @@ impl Subtype {
     pub const FIRST_SLOT: Self = Self(0x10);
     /// The last of these slots, `ota_15`.
     pub const LAST_SLOT: Self = Self(0x1F);
+    /// The application that starts if a pin of the board asks for it.
+    pub const TEST: Self = Self(0x20);
     /// The record of the application that was received over the air last.
     pub const OTA_DATA: Self = Self(0x00);
     /// The same for the applications of a trusted execution environment.

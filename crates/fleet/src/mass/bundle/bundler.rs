@@ -4,7 +4,7 @@ use base::{Code, Result, Secret, digest};
 use device::Record;
 use device::record::Login;
 use devkit::credentials;
-use devkit::image::{Firmware, Image};
+use devkit::image::{BOOTLOADER, Firmware, Image, PARTITION_TABLE};
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
 use serde::{Deserialize, Serialize};
@@ -185,8 +185,10 @@ impl Bundler {
     }
 
     fn boot_sha256(&self) -> String {
-        let [bootloader, table, _] = self.firmware.fixed_parts().map(|part| part.bytes);
-        digest::hex(&digest::sha256(&[bootloader, table].concat()))
+        let parts = self.firmware.fixed_parts();
+        // In this order, as in files of earlier versions.
+        let boot = [BOOTLOADER, PARTITION_TABLE].map(|file| parts.iter().find(|part| part.file == file));
+        digest::hex(&digest::sha256(&boot.into_iter().flatten().map(|part| part.bytes).collect::<Vec<_>>().concat()))
     }
 
     /// The description that is kept with the bundles.
