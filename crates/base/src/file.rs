@@ -49,7 +49,7 @@ pub use owner::trust::{OwnerTrust, check_own, check_program};
 pub use owner::{Ownership, current_user};
 pub use read::{loose_permissions, read, read_optional, read_secret, read_stdin, read_stdin_text, read_text, stream};
 pub use recover::{Recovery, recover, recover_and_list};
-pub use remove::remove;
+pub use remove::{remove, set_aside};
 pub use set::{FileSet, WriteOutcome, WrittenFile, create_dir, create_empty};
 
 /// Who may read a file.

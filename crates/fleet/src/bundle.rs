@@ -3,25 +3,29 @@
 //! All devices are looked at before the first file is written, one after the other, so that a fleet of any size takes
 //! the memory of one device.
 
+mod anchors;
 mod board;
 mod device;
 mod enrolment;
 mod firmware_limit;
 mod flash;
 mod missing;
+mod pending_password;
 mod report;
 mod request;
 mod write;
 
-pub(crate) use device::BundleSettings;
+pub(crate) use device::{BundleSettings, no_key};
 pub(crate) use enrolment::Enrolment;
 pub use enrolment::EnrolmentReport;
 pub(crate) use firmware_limit::check_can;
-pub use flash::{FlashReport, FlashRequest, FlashedPart, flash};
+pub use flash::{FlashReport, FlashRequest, FlashedPart, flash, flash_directory};
 pub use report::{
-    ApplicationReport, BundleOutcome, BundleReport, BundledDevice, DatesReport, PartReport, SourceReport,
+    ApplicationReport, BundleOutcome, BundleReport, BundledDevice, DatesReport, PartReport, ReplacedFile, SourceReport,
 };
 pub use request::{BundleRequest, DeviceLogin, Devices, EnrolmentRequest};
+
+use std::collections::HashSet;
 
 use base::text::{quote, shell_word};
 use base::{Code, Finding, Result};
@@ -58,16 +62,13 @@ pub fn bundle(
     missing::check(workspace, board::known_chip(workspace.config)?, &request.places, needs_device)?;
     let (targets, enrolled) = without_enrolled(targets?, &ledger, request)?;
     let PreparedImages { application, source, firmware, wanted, mut findings } = prepare(workspace, request, say)?;
-    let chip = firmware.board().chip;
     findings.extend(unregistered(&targets));
     findings.extend(revoked(&ledger, request)?);
     findings.extend(enrolled);
     findings.extend(expiry(workspace, &ledger, &targets)?);
     let (targets, failed) = checked(targets, workspace, request, &firmware, &wanted, &ledger)?;
     let mut devices: Vec<BundledDevice> = if request.dry_run {
-        let planned =
-            |target: &BundleTarget| BundledDevice::planned(&target.name, write::dir(workspace, request, chip, target));
-        targets.iter().map(planned).collect()
+        write::planned(workspace, &ledger, request, &firmware, &wanted, &targets)?
     } else {
         drop(ledger);
         write::all(workspace, request, &firmware, &wanted, &targets, say)?
@@ -122,6 +123,16 @@ fn is_of_one(code: Code) -> bool {
             | Code::CertificateUnreadable
             | Code::KeyUnreadable
             | Code::KeyMismatch
+            | Code::TokenMissing
+            | Code::BadRecord
+            | Code::RecordTooLarge
+            | Code::AnchorsMissing
+            | Code::NotACa
+            | Code::Expired
+            | Code::NameReserved
+            | Code::ProfilePattern
+            | Code::EnrolmentLabel
+            | Code::LongFactoryCertificate
     )
 }
 
@@ -150,8 +161,10 @@ pub(crate) fn prepare(
             .error("our application does not read an encrypted NVS")
             .fix("leave --nvs-encryption out, or name an application that reads it with --app"));
     }
-    let firmware =
-        Firmware::new(&application, board).map_err(|error| board::located(workspace.config, source.path(), error))?;
+    if application.is_ours() {
+        board::check_table_offset(workspace.config, &board)?;
+    }
+    let firmware = Firmware::new(&application, board).map_err(|error| error.at(source.path()))?;
     if request.enrolment.is_some() && application.is_ours() && !application.enrolls() {
         return Err(Code::NoEnrolmentInFirmware
             .error("this application does not fetch certificates")
@@ -161,7 +174,7 @@ pub(crate) fn prepare(
     }
     let wanted = BundleSettings::new(workspace, request, chip, application.is_ours())?;
     let mut findings = wanted.findings();
-    findings.extend(board::findings(workspace.config, firmware.board())?);
+    findings.extend(board::findings(workspace.config, &firmware, source.path())?);
     if application.dates() == Dates::NotChecked {
         findings.push(
             Code::DatesNotChecked
@@ -176,7 +189,10 @@ pub(crate) fn prepare(
 /// The devices that are meant, each with what the ledger knows of it.
 fn targets(view: &View, request: &BundleRequest) -> Result<Vec<BundleTarget>> {
     match &request.devices {
-        Devices::Named(names) => names.iter().map(|name| named(view, name, request)).collect(),
+        Devices::Named(names) => {
+            let mut seen = HashSet::new();
+            names.iter().filter(|name| seen.insert(name.as_str())).map(|name| named(view, name, request)).collect()
+        }
         Devices::All => {
             let all = listed(view)?;
             if all.is_empty() { Err(no_device()) } else { Ok(all) }

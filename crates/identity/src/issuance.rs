@@ -19,6 +19,7 @@ use crate::files::identity::IdentityView;
 use crate::files::table::FileTable;
 use store::file_names::PENDING;
 use store::{FILE_LIMIT, Store, identity_dir};
+use time::OffsetDateTime;
 
 /// One identity on its way into the store.
 #[derive(Debug)]
@@ -73,6 +74,13 @@ impl Issuance<'_> {
         };
         let Some(entry) = entry else {
             ledger.check_not_reserved(self.kind, self.name)?;
+            if !self.force {
+                ledger.check_no_open_password(self.kind, self.name, OffsetDateTime::now_utc()).map_err(|error| {
+                    error.fix(
+                        "let the device fetch its certificate, or end its password and issue one here with --force",
+                    )
+                })?;
+            }
             // A revoked generation has left its files behind.
             let earlier = ledger.latest(self.kind, self.name)?.filter(|earlier| earlier.fingerprint.is_some());
             return Ok(CurrentState::Wanted { replaces: earlier.map(Box::new) });
@@ -235,6 +243,10 @@ impl Issuance<'_> {
         };
         // One transaction: a crash between the two would leave a generation whose hook never runs.
         let key = store.ledger.transaction(|transaction| {
+            // With the password, the device could get a second identity of this name.
+            if self.force && self.kind == Kind::Device && transaction.current(self.kind, self.name)?.is_none() {
+                transaction.end_enrolment(self.name)?;
+            }
             let generation = transaction.intend(&new)?;
             let key = Key { kind: self.kind, name: self.name.to_owned(), generation };
             // Also with `--force`: what was taken from the platform stays away until `register --again`.

@@ -155,6 +155,7 @@ fn networks_and_passwords() {
     let sandbox = sandbox();
     sandbox.write("short", "7 bytes\n");
     sandbox.write("long", "x".repeat(64));
+    sandbox.write("psk", "0aF1".repeat(16));
     let long = "n".repeat(33);
     let with = |ssid: &str, file: &str| {
         let all = ["bundle-firmware", "--chip", "esp32c3", "--app", "esp32c3.elf", "--broker", "b.example"];
@@ -163,8 +164,9 @@ fn networks_and_passwords() {
     };
     for (ssid, file, status, code, words) in [
         (long.as_str(), "short", 2, 3, "1 to 32 bytes"),
-        ("workshop", "short", 1, 207, "8 to 63"),
-        ("workshop", "long", 1, 207, "63"),
+        ("workshop", "short", 1, 207, "--wifi-password-file"),
+        ("workshop", "long", 1, 207, "where: long"),
+        ("workshop", "psk", 1, 207, "64 hexadecimal digits"),
         ("workshop", "nowhere", 1, 9, "nowhere"),
     ] {
         let args = with(ssid, file);
@@ -188,6 +190,7 @@ fn partition_tables() {
         ("nvs,data,nvs,0x9000,0x6000\nota,data,ota,,0x1000\napp,app,factory,,1M\n", 202, "have 0x2000 bytes"),
         ("app,app,factory,0x10000,1M\nnvs,data,nvs,,2M\n", 202, "0x3000 to 0x100000 bytes"),
         ("nvs,data,nvs,0x8000,0x6000\napp,app,factory,,1M\n", 202, "--partition-table-offset"),
+        ("nvs,data,nvs,0x9000,0x6000\napp,app,ota_1,,1M\ntee,app,tee_0,,1M\n", 202, "starts none of its application"),
     ] {
         sandbox.write("partitions.csv", csv);
         let args = args("esp32c3", "esp32c3.elf", &["--partitions", "partitions.csv", "--dry-run"]);
@@ -196,6 +199,58 @@ fn partition_tables() {
             code => refused(&sandbox, &args, 1, code, &[words, "where: partitions.csv", "help:"]),
         }
     }
+}
+
+/// The messages about a binary table name the table.
+#[test]
+fn binary_tables() {
+    let sandbox = sandbox();
+    bundled(&sandbox, &["--out", "out"]);
+    let table = sandbox.read("out/pump-1/partition-table.bin");
+    let with = |more: &[u8]| {
+        sandbox.write("table.bin", [&table[..], more].concat());
+        args("esp32c3", "esp32c3.elf", &["--partitions", "table.bin", "--out", "again"])
+    };
+    let words = ["where: table.bin", "only a signature of secure boot can follow it"];
+    refused(&sandbox, &with(b"another file"), 1, 202, &words);
+    let signature = [[0; 4].as_slice(), &[7; 64]].concat();
+    refused(&sandbox, &with(&signature), 1, 229, &["where: table.bin", "the partition table is signed"]);
+    sandbox.ok(with(&[0; 0x400]));
+    assert_eq!(sandbox.read("again/pump-1/partition-table.bin"), table);
+    // Without the entry with the MD5, as old bootloaders need it.
+    let mut plain = table.clone();
+    let sum = plain.chunks(32).position(|entry| entry.starts_with(&[0xEB, 0xEB])).unwrap();
+    plain[32 * sum..32 * (sum + 1)].fill(0xFF);
+    sandbox.write("plain.bin", &plain);
+    sandbox.ok(args("esp32c3", "esp32c3.elf", &["--partitions", "plain.bin", "--out", "plain"]));
+    assert_eq!(sandbox.read("plain/pump-1/partition-table.bin"), plain);
+}
+
+#[test]
+fn keys_of_an_encrypted_nvs_need_a_whole_page() {
+    let sandbox = sandbox();
+    let keys = |size: &str| {
+        let table = format!("nvs,data,nvs,0x9000,0x6000\nkeys,data,nvs_keys,,{size}\nfactory,app,factory,0x20000,1M\n");
+        sandbox.write("keys.csv", table);
+        args("esp32c3", "esp32c3.elf", &["--nvs-encryption", "--partitions", "keys.csv", "--out", "out"])
+    };
+    refused(&sandbox, &keys("0x800"), 1, 202, &["the partition keys has 0x800 bytes", "0x1000"]);
+    sandbox.ok(keys("0x1000"));
+}
+
+#[test]
+fn our_firmware_finds_its_table() {
+    let sandbox = sandbox();
+    let mut ours = Sample::new(Chip::Esp32C3.name());
+    ours.rodata = b"tbpki:dates checked\0".to_vec();
+    sandbox.write("ours.elf", ours.elf());
+    bundled(&sandbox, &["--out", "out"]);
+    let bootloader = "out/pump-1/bootloader.bin";
+    let at = |offset: &'static str| ["--bootloader", bootloader, "--partition-table-offset", offset, "--out", "moved"];
+    let words = ["our application does not find a partition table at 0x20000", "from 0x8000 to 0x1f000"];
+    refused(&sandbox, &args("esp32c3", "ours.elf", &at("0x20000")), 2, 202, &words);
+    sandbox.ok(args("esp32c3", "ours.elf", &at("0x1f000")));
+    sandbox.ok(args("esp32c3", "esp32c3.elf", &[&at("0x20000")[..], &["--force"]].concat()));
 }
 
 #[test]
@@ -275,6 +330,20 @@ fn anchors_that_the_device_cannot_use() {
     sandbox.write("wifi-password", "a wireless password\n");
     refused(&sandbox, &args("esp32c3", "esp32c3.elf", &[]), 1, 65, &["critical name constraints"]);
 
+    // Neither the certificate of a server nor a root of the past leads to a service.
+    let own = crate::sandbox();
+    own.ok(["server", "--name", "enroll.example", "--only-given-names"]);
+    let enroll = |anchors: &'static str| {
+        let service = ["--enroll", "https://enroll.example", "--enroll-anchors", anchors];
+        args("esp32c3", "esp32c3.elf", &[&["--device", "valve", "--out", "out"][..], &service].concat())
+    };
+    let chain = own.text("pki/servers/enroll.example/mqttserver.pem");
+    let end = chain.find("-----END CERTIFICATE-----").unwrap() + "-----END CERTIFICATE-----\n".len();
+    own.write("leaf.pem", &chain[..end]);
+    refused(&own, &enroll("leaf.pem"), 1, 44, &["is not that of a CA", "where: leaf.pem"]);
+    own.write("root.pem", own.text("pki/ca/server-root/cert.pem"));
+    own.ok(enroll("root.pem"));
+
     let cloud = crate::sandbox();
     cloud.write("keygen.toml", "version = 1\n[server]\nanchors = \"system\"\n");
     cloud.ok(["client", "--device", "valve-2"]);
@@ -295,6 +364,14 @@ fn images_and_boards_to_write_them_to() {
     refused(&sandbox, &["flash", "--from", "bad"], 1, 224, &["leads out of the directory"]);
     sandbox.ok(["client", "--device", "valve-2"]);
     refused(&sandbox, &["flash", "--chip", "esp32c3"], 2, 11, &["--device"]);
+    // A bench without a store has the directory alone.
+    let bench = Sandbox::new();
+    for file in sandbox.join("pki/devices/pump-1/esp32c3").read_dir().unwrap() {
+        let file = file.unwrap();
+        bench.write(format!("image/{}", file.file_name().to_string_lossy()), std::fs::read(file.path()).unwrap());
+    }
+    let from = ["flash", "--from", "image", "--port", "/dev/no-such-port"];
+    refused(&bench, &from, 1, 225, &["/dev/no-such-port"]);
 }
 
 #[test]

@@ -42,6 +42,77 @@ fn the_same_again_changes_nothing_and_something_else_needs_force() {
     assert!(sandbox.read("pki/devices/pump-1/esp32c3/flash.bin.old") == before);
 }
 
+/// What a run would refuse or replace.
+#[test]
+fn a_dry_run_looks_at_the_files_that_are_there() {
+    let sandbox = sandbox();
+    bundled(&sandbox, &[]);
+    let other = args("esp32c3", "esp32c3.elf", &["--port", "18883", "--dry-run"]);
+    let before = Snapshot::of(sandbox.path());
+    let refused = sandbox.fails(other.clone(), 1, "TBPKI-0082");
+    assert!(refused.stderr_text().contains("add --force, which keeps them as FILE.old"), "{refused}");
+    let planned = sandbox.ok(other.into_iter().chain(["--force", "--json"])).json();
+    before.is_unchanged(&Snapshot::of(sandbox.path()), &refused);
+    let replaced = planned["result"]["devices"][0]["replaced"].as_array().unwrap();
+    let kept = |file: &str| replaced.iter().find(|one| one["file"] == file).map(|one| one["kept"].clone());
+    let directory = "pki/devices/pump-1/esp32c3";
+    for file in ["flash.bin", "credentials.bin"] {
+        assert_eq!(kept(file), Some(format!("{directory}/{file}.old").into()), "{planned}");
+    }
+    assert_eq!(kept("bootloader.bin"), None, "it stays the same");
+}
+
+/// The files of an earlier image would be flashed with the new one.
+#[test]
+fn files_of_an_earlier_image_are_set_aside() {
+    let sandbox = sandbox();
+    let out = ["--out", "out"];
+    bundled(
+        &sandbox,
+        &[&out[..], &["--manifest", "--manifest-with-credentials", "--esp-secure-cert", "--nvs-encryption"]].concat(),
+    );
+    let manifest = sandbox.read("out/pump-1/manifest.json");
+    let plain = args("esp32c3", "esp32c3.elf", &out);
+    let before = Snapshot::of(sandbox.path());
+    let refused = sandbox.fails(plain.clone(), 1, "TBPKI-0082");
+    before.is_unchanged(&Snapshot::of(sandbox.path()), &refused);
+    let files = "manifest.json, esp_secure_cert.bin, nvs_keys.bin belong to an earlier image";
+    assert!(refused.stderr_text().contains(files) && refused.stderr_text().contains("--force"), "{refused}");
+    let forced = sandbox.ok(plain.iter().copied().chain(["--force"])).prints("manifest.json, kept as out/pump-1/");
+    for file in ["manifest.json", "esp_secure_cert.bin", "nvs_keys.bin"] {
+        assert!(!sandbox.join(format!("out/pump-1/{file}")).exists(), "{file}: {forced}");
+        assert!(sandbox.join(format!("out/pump-1/{file}.old")).exists(), "{file}: {forced}");
+    }
+    assert_eq!(sandbox.read("out/pump-1/manifest.json.old"), manifest);
+    // The manifest of the same image stays.
+    sandbox.ok(plain.iter().copied().chain(["--manifest"]));
+    sandbox.ok(plain);
+    assert!(sandbox.join("out/pump-1/manifest.json").exists());
+}
+
+#[test]
+fn a_device_that_is_named_twice_is_bundled_once() {
+    let sandbox = sandbox();
+    let twice = bundled(&sandbox, &["--device", "pump-1", "--device", "pump-1", "--json"]).json();
+    assert_eq!(twice["result"]["devices"].as_array().unwrap().len(), 1);
+}
+
+/// The others of `--all` do not wait for a device with a wrong token, and the message names the device and the file.
+#[test]
+fn one_wrong_token_does_not_stop_the_others() {
+    let sandbox = sandbox();
+    sandbox.ok(["client", "valve-2", "valve-3"]);
+    sandbox.write("pki/devices/pump-1/token", "A1_TEST_TOKEN\n");
+    sandbox.write("pki/devices/valve-2/token", "x".repeat(5000));
+    sandbox.hides("A1_TEST_TOKEN");
+    let all = args("esp32c3", "esp32c3.elf", &["--auth", "token", "--all", "--out", "out"]);
+    let outcome = sandbox.tbpki(all).run().ends(4);
+    for words in ["TBPKI-0207", "TBPKI-0220", "valve-2/token", "tbpki token --device valve-2", "--device valve-3"] {
+        assert!(outcome.stderr_text().contains(words), "{words}: {outcome}");
+    }
+    assert!(sandbox.join("out/pump-1/flash.bin").exists() && !sandbox.join("out/valve-2").exists());
+}
+
 #[test]
 fn a_dry_run_writes_nothing() {
     let sandbox = sandbox();

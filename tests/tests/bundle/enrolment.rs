@@ -219,12 +219,77 @@ fn the_label_is_the_profile_and_its_factory_certificates_are_short() {
 fn passwords_without_an_end_are_possible() {
     let sandbox = sandbox();
     let days = |days: &'static str, out: &'static str| {
-        let more = ["--device", "valve", "--password-days", days, "--out", out, "--json"];
+        // Each replaces the one before, which another image has.
+        let more = ["--device", "valve", "--password-days", days, "--out", out, "--json", "--force"];
         let json = sandbox.ok(enrolling(&more)).json();
         json["result"]["devices"][0]["password_expires"].as_str().unwrap().to_owned()
     };
     assert_eq!(days("none", "never"), "9999-12-31T23:59:59Z");
     assert!(days("10", "soon") < days("4000", "later"));
+}
+
+#[test]
+fn a_password_reserves_its_name_until_it_is_replaced_or_ended() {
+    let sandbox = sandbox();
+    sandbox.ok(enrolling(&["--device", "valve", "--out", "out"]));
+    let first = password(&record(&sandbox, "out/valve/credentials.bin"));
+    let refused = |request: Vec<&str>, code: &str, words: &str| {
+        let before = Snapshot::of(sandbox.path());
+        let refused = sandbox.fails(request, 1, code);
+        assert!(refused.stderr_text().contains(words), "{refused}");
+        before.is_unchanged(&Snapshot::of(sandbox.path()), &refused);
+    };
+    let names = "name\nvalve\n";
+    sandbox.write("names.csv", names);
+    refused(enrolling(&["--device", "valve", "--out", "other"]), "TBPKI-0256", "replace the password with --force");
+    refused(vec!["client", "--device", "valve"], "TBPKI-0256", "with --force");
+    sandbox.fails(["fleet", "issue", "--from", "names.csv", "--out", "fleet"], 1, "reserved by a one-time password");
+    // The image keeps its password, and a shorter life is not granted in silence.
+    let days = ["--device", "valve", "--out", "out", "--password-days", "5"];
+    refused(enrolling(&days), "TBPKI-0082", "later than asked for");
+    sandbox.ok(enrolling(&[&days[..], &["--force"]].concat()));
+    let shorter = password(&record(&sandbox, "out/valve/credentials.bin"));
+    assert_ne!(shorter, first);
+    sandbox.ok(enrolling(&["--device", "valve", "--out", "other", "--force"]));
+    assert_ne!(password(&record(&sandbox, "other/valve/credentials.bin")), shorter);
+    // With the certificate that is issued here the password ends.
+    sandbox.ok(["client", "--device", "valve", "--force"]);
+    let made = sandbox.ok(["enroll", "password", "--device", "valve", "--out", "valve.password"]);
+    assert!(!made.stderr_text().contains("no longer valid"), "{made}");
+
+    sandbox.ok(enrolling(&["--device", "gate", "--out", "out"]));
+    sandbox.ok(["forget", "--device", "gate"]);
+    sandbox.ok(["client", "--device", "gate"]);
+}
+
+#[test]
+fn a_list_is_bundled_in_one_place_unless_its_passwords_are_replaced() {
+    let sandbox = sandbox();
+    sandbox.write("names.csv", "name\nvalve\ngate\n");
+    let bundle = |more: &[&'static str]| {
+        let common = ["fleet", "bundle", "--from", "names.csv", "--chip", "esp32c3", "--app", "esp32c3.elf"];
+        let network =
+            ["--broker", "broker.example", "--wifi-ssid", "workshop", "--wifi-password-file", "wifi-password"];
+        [&common[..], &network, &URL, more].concat()
+    };
+    sandbox.ok(bundle(&["--out", "one"]));
+    let first = sandbox.read("one/bundle-000000/valve.bin");
+    let before = Snapshot::of(sandbox.path());
+    let refused = sandbox.tbpki(bundle(&["--out", "two"])).run().ends(1);
+    let refused = refused.prints("TBPKI-0256").prints("reserved by a one-time password").prints("--again");
+    before.is_unchanged(&Snapshot::of(sandbox.path()), &refused);
+    // The same place and list change nothing, and make again what is gone.
+    sandbox.ok(bundle(&["--out", "one"]));
+    assert_eq!(sandbox.read("one/bundle-000000/valve.bin"), first);
+    std::fs::remove_dir_all(sandbox.join("one/bundle-000000")).unwrap();
+    sandbox.ok(bundle(&["--out", "one"]));
+    assert_ne!(sandbox.read("one/bundle-000000/valve.bin"), first);
+    let pattern = ["fleet", "bundle", "--count", "2", "--name-pattern", "gate-{}", "--chip", "esp32c3"];
+    let more = ["--app", "esp32c3.elf", "--broker", "broker.example", URL[0], URL[1], "--out"];
+    sandbox.ok([&pattern[..], &more, &["three"]].concat());
+    sandbox.fails([&pattern[..], &more, &["four"]].concat(), 1, "TBPKI-0256").prints("new ones with --again");
+    sandbox.ok(bundle(&["--out", "two", "--again"]));
+    assert!(sandbox.join("two/bundle-000000/gate.bin").exists());
 }
 
 #[test]

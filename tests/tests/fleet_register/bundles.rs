@@ -160,6 +160,53 @@ fn a_device_with_a_directory_of_its_own_has_its_partition_there() {
     assert!(sandbox.join("pki/devices/pump-0002/esp32c3/flash.bin").exists());
 }
 
+/// What the ledger counts as bundled is made again if it was deleted.
+#[test]
+fn bundles_that_are_gone_are_made_again() {
+    for layout in [["--out", "fleet"], ["--archive", "fleet.tar"], ["--layout", "directories"]] {
+        let sandbox = issued(3, &layout);
+        bundle(&sandbox, &[]).run().ok();
+        let gone = match layout[1] {
+            "fleet" => sandbox.join("fleet/bundle-000000"),
+            "fleet.tar" => sandbox.join("fleet.tar.bundles/000000.tar"),
+            _ => sandbox.join("pki/devices/pump-0002/esp32c3"),
+        };
+        if gone.is_dir() { fs::remove_dir_all(&gone) } else { fs::remove_file(&gone) }.unwrap();
+        bundle(&sandbox, &["--dry-run"]).run().ok().prints("missing and are made again");
+        assert!(!gone.exists());
+        assert_eq!(counts(&bundle(&sandbox, &[]).run().ok()), (3.into(), 3.into()), "{layout:?}");
+        assert!(gone.exists(), "{layout:?}");
+        assert_eq!(counts(&bundle(&sandbox, &[]).run().ok()), (3.into(), 0.into()), "{layout:?}");
+    }
+    // Without the description the parameters of the others are unknown.
+    let sandbox = issued(3, &["--out", "fleet"]);
+    bundle(&sandbox, &[]).run().ok();
+    fs::remove_file(sandbox.join("fleet/firmware/bundle.json")).unwrap();
+    bundle(&sandbox, &[]).run().ends(1).prints("TBPKI-0280").prints("fleet bundle --job 1 --again");
+    bundle(&sandbox, &["--job", "1", "--again"]).run().ok();
+    assert_eq!(counts(&bundle(&sandbox, &[]).run().ok()), (3.into(), 0.into()));
+    bundle(&sandbox, &["--whole-flash"]).run().ends(2).prints("TBPKI-0011");
+}
+
+#[test]
+fn jobs_with_directories_have_common_files_of_their_own() {
+    let sandbox = issued(3, &["--layout", "directories"]);
+    bundle(&sandbox, &[]).run().ok();
+    let before = sandbox.read("pki/firmware/esp32c3/bundle.json");
+    sandbox.ok(["fleet", "issue", "--count", "2", "--name-pattern", "other-{}", "--layout", "directories"]);
+    let other = ["--job", "2", "--port", "8884"];
+    assert_eq!(counts(&bundle(&sandbox, &other).run().ok()), (2.into(), 2.into()));
+    bundle(&sandbox, &["--job", "2", "--port", "8885"]).run().ends(1).prints("TBPKI-0280");
+    assert_eq!(
+        counts(&bundle(&sandbox, &["--job", "2", "--port", "8885", "--again"]).run().ok()),
+        (2.into(), 2.into())
+    );
+    assert_eq!(sandbox.read("pki/firmware/esp32c3/bundle.json"), before);
+    let own: Value = serde_json::from_str(&sandbox.text("pki/firmware/esp32c3-job-2/bundle.json")).unwrap();
+    assert_eq!(own["port"], 8885);
+    assert_eq!(counts(&bundle(&sandbox, &["--job", "1"]).run().ok()), (3.into(), 0.into()));
+}
+
 #[test]
 fn an_archive_has_parts_with_an_index() {
     for archive in ["fleet.tar", "fleet.tar.zst"] {

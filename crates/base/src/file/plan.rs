@@ -221,7 +221,7 @@ fn find(base: &Base, target: &Name, new: &NewFile) -> Result<Found> {
 }
 
 /// A name next to `target` for the file that is replaced there.
-fn free_name(base: &Base, target: &Name, suffix: &str) -> Result<Name> {
+pub(super) fn free_name(base: &Base, target: &Name, suffix: &str) -> Result<Name> {
     let dir = base.existing_dir(target.dir())?;
     // Bounded, because a mistake in a script could otherwise fill the directory with backups.
     for count in 1..=KEPT {

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use base::{Code, Error, Finding, Result, file};
 use config::{Config, Origin};
+use device::flash_table::TABLE_OFFSETS;
 use devkit::chip::Chip;
-use devkit::image::{BOOTLOADER_FILE_LIMIT, Board, OwnBootloader};
-use devkit::partition::{FlashStart, OptionalPartitions, PartitionTable, TABLE_SIZE};
+use devkit::image::{BOOTLOADER_FILE_LIMIT, Board, Firmware, OwnBootloader};
+use devkit::nvs::KEYS_PARTITION_SIZE;
+use devkit::partition::{FlashStart, OptionalPartitions, PartitionTable, SECTOR, TABLE_SIZE};
 
 use super::request::BundleRequest;
 
@@ -72,12 +74,33 @@ pub(super) fn board(config: &Config, request: &BundleRequest, chip: Chip) -> Res
         None => in_table(error),
     })?;
     board.credentials().map_err(in_table)?;
+    // Only the project's own bootloader finds a table at another offset, which itself is not wrong.
+    board.check_bootloader().map_err(|error| {
+        match (&settings.partition_table_offset.value, &settings.partition_table_offset.origin) {
+            (Some(_), Origin::Flag(name)) => error.item(name),
+            (Some(_), origin) => placed(origin, error),
+            (None, _) => in_table(error),
+        }
+    })?;
     // The keys would be in no file that is flashed, so that the device could not read its credentials.
     if request.nvs_encryption && board.table.nvs_keys().is_none() {
         return Err(in_table(
             Code::PartitionTable
                 .error("the partition table has no partition for the keys of the encrypted NVS")
                 .fix("add the line `nvs_keys, data, nvs_keys, , 0x1000, encrypted`, or leave --nvs-encryption out"),
+        ));
+    }
+    if let Some(place) = board.table.nvs_keys().filter(|_| request.nvs_encryption)
+        && (place.size as usize) < KEYS_PARTITION_SIZE
+    {
+        return Err(in_table(
+            Code::PartitionTable
+                .error(format!(
+                    "the partition {} has {:#x} bytes for the keys of the encrypted NVS",
+                    place.name, place.size
+                ))
+                .because(format!("devices read them from a partition of {KEYS_PARTITION_SIZE:#x} bytes or more"))
+                .fix(format!("give {} the size {KEYS_PARTITION_SIZE:#x}, or leave --nvs-encryption out", place.name)),
         ));
     }
     // A device without its slots could fetch a certificate, and would lose it with the power.
@@ -104,15 +127,17 @@ fn bootloader(config: &Config, chip: Chip, start: FlashStart) -> Result<Option<O
     read.map(Some).map_err(|error| error.at(path))
 }
 
-/// Adds its source to an error about an application and the board that it is for.
-pub(super) fn located(config: &Config, application: &Path, error: Error) -> Error {
-    let setting = &config.firmware.partition_table_offset;
-    match (error.code(), &setting.value, &setting.origin) {
-        // Only the project's own bootloader finds a table at another offset, which itself is not wrong.
-        (Code::Bootloader, Some(_), Origin::Flag(name)) => error.item(name),
-        (Code::Bootloader, Some(_), origin) => placed(origin, error),
-        _ => error.at(application),
+/// Fails if our application would not find the partition table, and with it the credentials.
+pub(super) fn check_table_offset(config: &Config, board: &Board) -> Result<()> {
+    let table = board.table.start().table();
+    if TABLE_OFFSETS.contains(&table) {
+        return Ok(());
     }
+    let error = Code::PartitionTable
+        .error(format!("our application does not find a partition table at {table:#x}"))
+        .because(format!("it searches from {:#x} to {:#x}", TABLE_OFFSETS.start, TABLE_OFFSETS.end - SECTOR))
+        .fix("use a lower --partition-table-offset, or name the application of the project with --app");
+    Err(placed(&config.firmware.partition_table_offset.origin, error))
 }
 
 fn read_table(bytes: &[u8], start: FlashStart) -> Result<PartitionTable> {
@@ -128,15 +153,27 @@ fn read_table(bytes: &[u8], start: FlashStart) -> Result<PartitionTable> {
 }
 
 /// The doubts about the layout of the flash, which are no errors.
-pub(super) fn findings(config: &Config, board: &Board) -> Result<Vec<Finding>> {
+pub(super) fn findings(config: &Config, firmware: &Firmware, application: &Path) -> Result<Vec<Finding>> {
+    let board = firmware.board();
     let mut findings = Vec::new();
     let app = board.app()?;
-    if let Some(started) = board.table.app().filter(|started| started.name != app.name) {
+    let started = board.table.app();
+    if started.is_none_or(|started| started.name != app.name) {
+        let started = started.map_or("none of its partitions", |started| started.name.as_str());
         findings.push(
             Code::FlashLayoutDoubtful
                 .warning(format!("the application goes to the partition {}", app.name))
-                .because(format!("the bootloader starts {} until an update was received", started.name))
+                .because(format!("the bootloader starts {started} until an update was received"))
                 .fix("use this only for a board whose otadata selects the partition"),
+        );
+    }
+    if firmware.lacks_signature() {
+        findings.push(
+            Code::Bootloader
+                .warning("the bootloader is signed for secure boot, and the application is not")
+                .at(application)
+                .because("a chip with secure boot starts no application without the project's signature")
+                .fix("sign application.bin of the image (`espsecure sign-data`), and name the signed file with --app"),
         );
     }
     // With an offset of the user's own, a gap behind the table is meant.

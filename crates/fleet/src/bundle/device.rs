@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use base::text::quote;
+use base::text::{quote, shell_word};
 use base::{Code, Error, Finding, Result, Secret, file};
-use config::Anchors;
+use config::{Anchors, Origin, SecretRef, Setting};
 use device::Record;
 use device::record::{Login, Parts};
 use devkit::chip::Chip;
@@ -16,8 +16,10 @@ use ledger::{Kind, View};
 use pki::key::KeyFormat;
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
+use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
+use super::anchors;
 use super::enrolment::{Enrolment, Proof};
 use super::firmware_limit::check_can;
 use super::request::{BundleRequest, BundleTarget, DeviceLogin};
@@ -40,6 +42,7 @@ pub(crate) struct BundleSettings {
     pub(crate) ntp_server: String,
     /// The trust anchors of devices without a file of their own.
     anchors: Vec<Certificate>,
+    now: OffsetDateTime,
     pub(crate) enrolment: Option<Enrolment>,
 }
 
@@ -83,6 +86,7 @@ impl BundleSettings {
             skip_host_name_check: request.skip_host_name_check,
             ntp_server: config.firmware.ntp_server.value.as_str().to_owned(),
             anchors: workspace.client_anchors()?,
+            now: workspace.now,
             enrolment,
         })
     }
@@ -105,6 +109,8 @@ impl BundleSettings {
                     .fix("name the file with the password with --wifi-password-file, unless it is an open network"),
             );
         }
+        findings.extend(anchors::findings(&self.anchors, "the broker", self.now));
+        findings.extend(self.enrolment.iter().flat_map(Enrolment::findings));
         findings
     }
 
@@ -136,13 +142,15 @@ impl BundleSettings {
         let anchors = self.anchors(&dir)?;
         if let (Some(enrolment), Some(password)) = (&self.enrolment, password) {
             enrolment.check_first(view, &target.name)?;
-            let record = self.record(&target.name, pem_of(&anchors), Login::Pending, Some(password))?;
+            let record = self
+                .record(&target.name, pem_of(&anchors), Login::Pending, Some(password))
+                .map_err(|error| error.item(&target.name))?;
             return Ok(DeviceCredentials { record, identity: None, anchors });
         }
         let (login, identity) = match self.auth {
             DeviceLogin::Certificate => {
                 let row = row.as_ref().ok_or_else(|| no_row(&target.name))?;
-                let identity = Identity::of(&finder.locate(view, row)?, &dir)?;
+                let identity = Identity::of(&finder.locate(view, row)?, &dir, &target.name)?;
                 if let Some(enrolment) = &self.enrolment {
                     enrolment.check_factory(&target.name, &identity.chain.iter().collect::<Vec<_>>())?;
                 }
@@ -150,9 +158,20 @@ impl BundleSettings {
                 let key = device::Secret::from(identity.key_pem(KeyFormat::Pkcs8)?.as_str());
                 (Login::Certificate { chain, key }, Some(identity))
             }
-            DeviceLogin::Token => (Login::Token(token(&dir)?.reveal().into()), None),
+            DeviceLogin::Token => (Login::Token(token(&dir, &target.name)?.reveal().into()), None),
         };
-        let record = self.record(&target.name, pem_of(&anchors), login, None)?;
+        let record = self.record(&target.name, pem_of(&anchors), login, None).map_err(|error| {
+            let (file, fix) = match self.auth {
+                DeviceLogin::Token => {
+                    (TOKEN, format!("fetch it again with `tbpki token --device {}`", shell_word(&target.name)))
+                }
+                DeviceLogin::Certificate => (CHAIN, "use ec-p256 in place of RSA, or shorter chains".to_owned()),
+            };
+            match error.code() {
+                Code::BadRecord => error.item(&target.name).at(dir.join(file)).fix(fix),
+                _ => error.item(&target.name),
+            }
+        })?;
         Ok(DeviceCredentials { record, identity, anchors })
     }
 
@@ -196,13 +215,13 @@ impl BundleSettings {
             Some(bytes) => PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.certificates,
             None => self.anchors.clone(),
         };
-        check_anchors(&anchors, &path)?;
+        anchors::check(&anchors, &path, self.now)?;
         Ok(anchors)
     }
 
     /// The trust anchors of all devices of the store.
     pub(crate) fn common_anchors(&self) -> Result<&[Certificate]> {
-        check_anchors(&self.anchors, &self.store)?;
+        anchors::check(&self.anchors, &self.store, self.now)?;
         Ok(&self.anchors)
     }
 
@@ -210,18 +229,6 @@ impl BundleSettings {
     pub(crate) fn network(&self) -> Option<&str> {
         self.wifi.as_ref().map(|(ssid, _)| ssid.as_str())
     }
-}
-
-/// Fails where a device could not verify its broker with these.
-fn check_anchors(anchors: &[Certificate], path: &Path) -> Result<()> {
-    if anchors.is_empty() {
-        return Err(Code::AnchorsMissing
-            .error("the device has no trust anchor for its broker")
-            .at(path)
-            .because("chips have no roots of their own, and server.anchors names none")
-            .fix("fetch the broker's anchor with `tbpki trust HOST --out FILE`, and name it as server.anchors"));
-    }
-    anchors.iter().try_for_each(|anchor| check_can(anchor, path))
 }
 
 /// Key and chain of a device, and what belongs together belongs together.
@@ -232,16 +239,11 @@ struct Identity {
 
 impl Identity {
     /// The files found for a device; messages name `dir` as their place.
-    fn of(located: &StoredIdentity, dir: &Path) -> Result<Self> {
+    fn of(located: &StoredIdentity, dir: &Path, name: &str) -> Result<Self> {
         let chain: Vec<Certificate> = located.chain().cloned().collect();
         chain.iter().try_for_each(|certificate| check_can(certificate, &dir.join(CHAIN)))?;
-        let key = located.key().map_err(|error| error.at(dir.join(KEY)))?.ok_or_else(|| {
-            Code::KeyUnreadable
-                .error("the key of the device is not here")
-                .at(dir.join(KEY))
-                .because("it was made elsewhere, and only its request or its certificate is in this store")
-                .fix("put the device's own key into its flash, or let tbpki make one")
-        })?;
+        let key = located.key().map_err(|error| error.at(dir.join(KEY)))?;
+        let key = key.ok_or_else(|| no_key(name).at(dir.join(KEY)))?;
         Ok(Self { key, chain })
     }
 
@@ -312,6 +314,19 @@ fn no_row(name: &str) -> Error {
     Code::Internal.error("a device without a row was to be bundled").item(name)
 }
 
+/// The error of a device whose key is not in the store.
+pub(crate) fn no_key(name: &str) -> Error {
+    Code::KeyUnreadable
+        .error("the key of the device is not here")
+        .item(name)
+        .because("only its certificate is in this store: the device made the key itself, or the file was removed")
+        .fix(format!(
+            "restore the file from a backup, put the device's own key into its flash, or issue a new key with \
+             `tbpki client --device {} --force`",
+            shell_word(name)
+        ))
+}
+
 /// The network that the devices join. Only an application that is not ours may do without.
 fn wifi(workspace: &mut Workspace<'_>, chip: Chip, is_ours: bool) -> Result<Option<(String, Option<Secret>)>> {
     let settings = &workspace.config.firmware;
@@ -328,20 +343,84 @@ fn wifi(workspace: &mut Workspace<'_>, chip: Chip, is_ours: bool) -> Result<Opti
         };
     };
     let password = workspace.secrets.optional(&settings.wifi_password, "firmware.wifi_password")?;
+    if let Some(password) = &password {
+        check_password(password).map_err(|error| in_setting(&settings.wifi_password, error))?;
+    }
     Ok(Some((ssid.as_str().to_owned(), password)))
 }
 
-fn token(dir: &Path) -> Result<Secret> {
+/// Adds the source of a secret to its error: the flag or the line, and the file that it names.
+fn in_setting(setting: &Setting<Option<SecretRef>>, error: Error) -> Error {
+    let file = match &setting.value {
+        Some(SecretRef::File(path)) => Some(path.resolved()),
+        _ => None,
+    };
+    match (&setting.origin, file) {
+        (Origin::Flag(name) | Origin::Variable(name), Some(file)) => error.item(name).at(file),
+        (Origin::Flag(name) | Origin::Variable(name), None) => error.item(name),
+        (origin, file) => {
+            let error = Error::new(origin.place(error.into_finding()));
+            match file {
+                Some(file) => error.item(file.display().to_string()),
+                None => error,
+            }
+        }
+    }
+}
+
+/// Fails for what is no passphrase of a network (IEEE 802.11, annex M): devices compute the key from it.
+fn check_password(password: &Secret) -> Result<()> {
+    let text = password.reveal();
+    let wrong = |what: String| {
+        Code::BadRecord.error(what).fix("write the passphrase of the network, 8 to 63 printable ASCII characters")
+    };
+    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(wrong("the Wi-Fi password is a key (PSK) of 64 hexadecimal digits, and no passphrase".to_owned())
+            .because("devices compute the key from the passphrase, and do not take it ready-made"));
+    }
+    if !(8..=63).contains(&text.len()) {
+        return Err(wrong(format!("the Wi-Fi password has {} bytes in place of 8 to 63", text.len())));
+    }
+    match text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        true => Ok(()),
+        false => Err(wrong("the Wi-Fi password has characters that are not printable ASCII".to_owned())),
+    }
+}
+
+fn token(dir: &Path, name: &str) -> Result<Secret> {
     let path = dir.join(TOKEN);
     let missing = |what: &str| {
-        Code::TokenMissing
-            .error(what)
-            .at(&path)
-            .fix("fetch it with `tbpki token --device NAME`, or let the device log in with its certificate")
+        Code::TokenMissing.error(what).at(&path).item(name).fix(format!(
+            "fetch it with `tbpki token --device {}`, or let the device log in with its certificate",
+            shell_word(name)
+        ))
     };
     let bytes =
         file::read_optional(&path, FILE_LIMIT)?.ok_or_else(|| missing("the device has no access token here"))?;
     // Trimmed, because editors end a file with a line break, and ThingsBoard would compare it too.
     let text = std::str::from_utf8(&bytes).map_err(|_| missing("the access token is not text"))?.trim();
     if text.is_empty() { Err(missing("the access token is empty")) } else { Ok(Secret::from(text)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_passphrases_are_passwords_of_a_network() {
+        for text in ["12345678", &"~".repeat(63)] {
+            check_password(&Secret::from(text)).unwrap();
+        }
+        for (text, words) in [
+            ("1234567".to_owned(), "has 7 bytes in place of 8 to 63"),
+            ("x".repeat(64), "has 64 bytes in place of 8 to 63"),
+            ("0aF1".repeat(16), "is a key (PSK) of 64 hexadecimal digits"),
+            ("pass\u{e4}word".to_owned(), "not printable ASCII"),
+        ] {
+            let error = check_password(&Secret::from(text.as_str())).unwrap_err();
+            assert_eq!(error.code(), Code::BadRecord);
+            assert!(error.to_string().contains(words) && error.finding().fix.is_some(), "{error:?}");
+            assert!(!format!("{error:?}").contains(&text), "{error:?}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use base::text::quote;
-use base::{Code, Error, Result, Secret, digest, file};
+use base::{Code, Error, Finding, Result, Secret, digest, file};
 use config::HostName;
 use device::record::{EnrolmentSettings, SALT};
 use identity::lifecycle::one_time_password;
@@ -18,7 +18,6 @@ use store::ca::{Ca, Hierarchy};
 use store::{FILE_LIMIT, Workspace};
 use time::OffsetDateTime;
 
-use super::firmware_limit::check_can;
 use super::request::EnrolmentRequest;
 use identity::files::output::pem_of;
 
@@ -86,7 +85,7 @@ impl Enrolment {
             host,
             port,
             label: request.label.clone(),
-            anchors: anchors(&store, request.anchors.as_deref())?,
+            anchors: anchors(&store, request.anchors.as_deref(), workspace.now)?,
             renew_days: workspace
                 .config
                 .renewal
@@ -171,6 +170,24 @@ impl Enrolment {
         }
     }
 
+    /// Fails if a device has a one-time password that can still be used.
+    ///
+    /// # Errors
+    /// [`Code::NameReserved`].
+    pub(crate) fn check_no_password(&self, view: &View, name: &str) -> Result<()> {
+        view.check_no_open_password(Kind::Device, name, self.now)
+    }
+
+    /// True if a password that expires at `end` can be used for longer than new ones.
+    pub(super) fn is_after_end(&self, end: OffsetDateTime) -> bool {
+        end > self.expires_at
+    }
+
+    /// True if a password that expires at `end` cannot be used any more.
+    pub(super) fn has_ended(&self, end: OffsetDateTime) -> bool {
+        end <= self.now
+    }
+
     /// A password for a device, as the ledger records it.
     pub(crate) fn new_password<'a>(&'a self, device: &'a str, password: &Secret) -> NewPassword<'a> {
         NewPassword {
@@ -190,6 +207,11 @@ impl Enrolment {
                 && row.expires_at > self.now
                 && row.label.as_deref() == label
         }))
+    }
+
+    /// Warnings about the service.
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        super::anchors::findings(&self.anchors, "the enrolment service", self.now)
     }
 
     /// A line about the service, which the bundles of a job have in common.
@@ -239,7 +261,7 @@ impl Proof<'_> {
 }
 
 /// The certificates that the service's own certificate leads to.
-fn anchors(store: &Path, named: Option<&Path>) -> Result<Vec<Certificate>> {
+fn anchors(store: &Path, named: Option<&Path>, now: OffsetDateTime) -> Result<Vec<Certificate>> {
     let (anchors, place) = match named {
         Some(path) => {
             let bundle = PemBundle::parse(&file::read(path, FILE_LIMIT)?).map_err(|error| error.at(path))?;
@@ -256,7 +278,7 @@ fn anchors(store: &Path, named: Option<&Path>) -> Result<Vec<Certificate>> {
             .at(place)
             .fix("name the root of the service's certificate with --enroll-anchors"));
     }
-    anchors.iter().try_for_each(|anchor| check_can(anchor, &place))?;
+    super::anchors::check(&anchors, &place, now)?;
     Ok(anchors)
 }
 

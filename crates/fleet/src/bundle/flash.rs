@@ -6,7 +6,7 @@ use base::text::quote;
 use base::{Code, Error, Result, file};
 use devkit::chip::Chip;
 use devkit::flash::{ConnectedBoard, SerialTarget};
-use devkit::image::{CREDENTIALS, min_revision};
+use devkit::image::{CREDENTIALS, NVS_KEYS, SECURE_CERT_FILE, min_revision};
 use ledger::{Filter, Kind};
 use pki::device_name::DeviceName;
 use schemars::JsonSchema;
@@ -20,6 +20,10 @@ use store::identity_dir;
 /// The file that lists which part is written to which offset.
 const DESCRIPTION: &str = "flasher_args.json";
 
+/// The parts that are of one device: its record, what opens it, and the same identity for Espressif's libraries. One without
+/// the others would leave the keys of an earlier image on the board.
+const SECRETS: [&str; 3] = [CREDENTIALS, NVS_KEYS, SECURE_CERT_FILE];
+
 /// The most bytes of a part: larger than any flash that we know.
 const PART_LIMIT: usize = 32 << 20;
 
@@ -28,13 +32,11 @@ const PART_LIMIT: usize = 32 << 20;
 pub struct FlashRequest {
     /// Whose image; none for that of the only device.
     pub device: Option<DeviceName>,
-    /// The directory that the image is in, where it is not the device's own.
-    pub from: Option<PathBuf>,
     /// The serial port; none for the only board on USB.
     pub port: Option<String>,
     /// The speed in baud.
     pub baud: u32,
-    /// Write the credentials alone.
+    /// Write only the parts with secrets.
     pub credentials_only: bool,
 }
 
@@ -86,22 +88,38 @@ struct Part {
 /// [`Code::ImageMissing`] if there is no image, [`Code::ChipRevision`] if the board would not start it, and the errors of
 /// port and board.
 pub fn flash(workspace: &Workspace<'_>, request: &FlashRequest, say: &mut dyn FnMut(&str)) -> Result<FlashReport> {
-    let target = |chip| SerialTarget { port: request.port.as_deref(), baud: request.baud, chip };
-    let (mut board, directory, parts) = match known_directory(workspace, request)? {
-        Some(directory) => {
-            // Everything that can fail without the board is checked before it is reset.
-            let (chip, parts) = load(&directory, request)?;
-            (ConnectedBoard::connect(&target(Some(chip)), say)?, directory, parts)
-        }
-        None => {
-            // No chip is configured, so that the board has to be asked before the image can be chosen.
-            let name = device_name(workspace, request)?;
-            let board = ConnectedBoard::connect(&target(None), say)?;
-            let directory = image_directory(workspace, &name, board.chip());
-            let (_, parts) = load(&directory, request)?;
-            (board, directory, parts)
-        }
-    };
+    if !workspace.config.firmware.chip.is_none() {
+        let chip = board::chip(workspace.config)?;
+        return flash_directory(&image_directory(workspace, &device_name(workspace, request)?, chip), request, say);
+    }
+    // No chip is configured, so that the board has to be asked before the image can be chosen.
+    let name = device_name(workspace, request)?;
+    let board = ConnectedBoard::connect(&target(request, None), say)?;
+    let directory = image_directory(workspace, &name, board.chip());
+    let (_, parts) = load(&directory, request)?;
+    write(board, &directory, parts, say)
+}
+
+/// Writes the image in a directory to a board. There need not be a store on this machine.
+///
+/// # Errors
+/// Those of [`flash`].
+pub fn flash_directory(directory: &Path, request: &FlashRequest, say: &mut dyn FnMut(&str)) -> Result<FlashReport> {
+    // Everything that can fail without the board is checked before it is reset.
+    let (chip, parts) = load(directory, request)?;
+    write(ConnectedBoard::connect(&target(request, Some(chip)), say)?, directory, parts, say)
+}
+
+fn target(request: &FlashRequest, chip: Option<Chip>) -> SerialTarget<'_> {
+    SerialTarget { port: request.port.as_deref(), baud: request.baud, chip }
+}
+
+fn write(
+    mut board: ConnectedBoard,
+    directory: &Path,
+    parts: Vec<Part>,
+    say: &mut dyn FnMut(&str),
+) -> Result<FlashReport> {
     // Before the first write: an image that the chip refuses would replace one that works.
     let minimum = parts.iter().map(|part| min_revision(&part.bytes)).max().unwrap_or(0);
     board.check_revision(minimum)?;
@@ -111,21 +129,9 @@ pub fn flash(workspace: &Workspace<'_>, request: &FlashRequest, say: &mut dyn Fn
     Ok(FlashReport {
         chip: board.chip().name(),
         port: board.port().to_owned(),
-        directory,
+        directory: directory.to_owned(),
         parts: parts.into_iter().map(flashed).collect(),
     })
-}
-
-/// The directory of the image, unless only the board tells for which chip it is.
-fn known_directory(workspace: &Workspace<'_>, request: &FlashRequest) -> Result<Option<PathBuf>> {
-    if let Some(from) = &request.from {
-        return Ok(Some(from.clone()));
-    }
-    if workspace.config.firmware.chip.is_none() {
-        return Ok(None);
-    }
-    let chip = board::chip(workspace.config)?;
-    Ok(Some(image_directory(workspace, &device_name(workspace, request)?, chip)))
 }
 
 fn image_directory(workspace: &Workspace<'_>, device: &str, chip: Chip) -> PathBuf {
@@ -157,7 +163,7 @@ fn only_device(workspace: &Workspace<'_>) -> Result<String> {
 fn load(directory: &Path, request: &FlashRequest) -> Result<(Chip, Vec<Part>)> {
     let (chip, mut parts) = read(directory)?;
     if request.credentials_only {
-        parts.retain(|part| part.file == CREDENTIALS);
+        parts.retain(|part| SECRETS.contains(&part.file.as_str()));
     }
     if parts.is_empty() {
         return Err(missing(directory, "the image has no part that could be written"));
@@ -194,4 +200,42 @@ fn missing(directory: &Path, what: &str) -> Error {
         .error(what)
         .at(directory)
         .fix("make one with `tbpki bundle-firmware`, and name its directory with --from where it is not the device's")
+}
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test makes the directory of an image")]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// With the record alone, a board would keep the keys of an earlier image, and could not read the record.
+    #[test]
+    fn all_parts_with_secrets_belong_to_the_credentials() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = [
+            ("0x0", "bootloader.bin"),
+            ("0x10000", "application.bin"),
+            ("0x9000", CREDENTIALS),
+            ("0xd000", SECURE_CERT_FILE),
+            ("0xf000", NVS_KEYS),
+        ];
+        let listed: serde_json::Map<_, _> =
+            files.iter().map(|(offset, file)| ((*offset).to_owned(), (*file).into())).collect();
+        let description =
+            serde_json::json!({"flash_files": listed, "extra_esptool_args": {"chip": "esp32c3"}}).to_string();
+        fs::write(dir.path().join(DESCRIPTION), description).unwrap();
+        for (_, file) in files {
+            fs::write(dir.path().join(file), file).unwrap();
+        }
+        let request = |credentials_only| FlashRequest { device: None, port: None, baud: 115_200, credentials_only };
+        let load = |credentials_only| {
+            let (chip, parts) = load(dir.path(), &request(credentials_only)).unwrap();
+            assert_eq!(chip, Chip::Esp32C3);
+            parts.into_iter().map(|part| (part.offset, part.file)).collect::<Vec<_>>()
+        };
+        let expected = [(0x9000, CREDENTIALS), (0xD000, SECURE_CERT_FILE), (0xF000, NVS_KEYS)];
+        assert_eq!(load(true), expected.map(|(offset, file)| (offset, file.to_owned())));
+        assert_eq!(load(false).len(), 5);
+    }
 }

@@ -105,9 +105,21 @@ pub struct BundledDevice {
     /// The time from which on its one-time password is refused (RFC 3339, UTC); absent if its image has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_expires: Option<String>,
+    /// The files of an earlier image that are kept under other names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<ReplacedFile>,
     /// Why it got no image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Finding>,
+}
+
+/// A file of an earlier image that makes room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReplacedFile {
+    /// The name of the file.
+    pub file: String,
+    /// The path under which its old contents are kept.
+    pub kept: PathBuf,
 }
 
 /// A change to an image.
@@ -125,18 +137,28 @@ pub enum BundleOutcome {
 }
 
 impl BundledDevice {
-    pub(super) fn planned(name: &str, directory: PathBuf) -> Self {
-        Self { name: name.to_owned(), done: BundleOutcome::Planned, directory, password_expires: None, error: None }
+    fn new(name: &str, done: BundleOutcome, directory: PathBuf) -> Self {
+        Self { name: name.to_owned(), done, directory, password_expires: None, replaced: Vec::new(), error: None }
+    }
+
+    pub(super) fn planned(name: &str, directory: PathBuf, replaced: Vec<ReplacedFile>) -> Self {
+        Self { replaced, ..Self::new(name, BundleOutcome::Planned, directory) }
     }
 
     pub(super) fn failed(name: &str, directory: PathBuf, error: Error) -> Self {
         let error = Some(error.into_finding().item(name));
-        Self { name: name.to_owned(), done: BundleOutcome::Failed, directory, password_expires: None, error }
+        Self { error, ..Self::new(name, BundleOutcome::Failed, directory) }
     }
 
-    pub(super) fn written(name: &str, directory: PathBuf, unchanged: bool, password_expires: Option<String>) -> Self {
+    pub(super) fn written(
+        name: &str,
+        directory: PathBuf,
+        unchanged: bool,
+        replaced: Vec<ReplacedFile>,
+        password_expires: Option<String>,
+    ) -> Self {
         let done = if unchanged { BundleOutcome::Unchanged } else { BundleOutcome::Written };
-        Self { name: name.to_owned(), done, directory, password_expires, error: None }
+        Self { replaced, password_expires, ..Self::new(name, done, directory) }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use base::file::{FileSet, Mode, WriteOutcome};
+use base::file::{FileSet, Mode, WriteOutcome, WrittenFile};
+use base::text::shell_word;
 use base::{Code, Result, Secret, file};
 use device::nvs::MAX_PARTITION;
 use devkit::chip::Chip;
@@ -10,7 +11,7 @@ use devkit::credentials;
 use devkit::image::{self, FLASH, Firmware, Image, Manifest, NVS_KEYS};
 use devkit::nvs::{KEYS_PARTITION_SIZE, Keys};
 use devkit::partition::{Partition, PartitionTable};
-use identity::lifecycle::one_time_password;
+use identity::lifecycle::one_time_password::{self, PasswordLifetime};
 use identity::report::rfc3339;
 use ledger::{Kind, Ledger, View};
 use pki::PrivateKey;
@@ -18,11 +19,25 @@ use pki::pem_bundle::PemBundle;
 use zeroize::Zeroizing;
 
 use super::device::{BundleSettings, DeviceCredentials};
-use super::report::BundledDevice;
+use super::enrolment::Enrolment;
+use super::pending_password;
+use super::report::{BundledDevice, ReplacedFile};
 use super::request::{BundleRequest, BundleTarget, VERB};
 use store::Workspace;
 use store::identity_dir;
 use store::shard::IdentityFinder;
+
+/// The description of an image for esp-web-tools.
+const MANIFEST: &str = "manifest.json";
+
+/// The most bytes of such a description that are read.
+const MANIFEST_LIMIT: usize = 1 << 20;
+
+/// The files that not every image has.
+const OPTIONAL: [&str; 4] = [MANIFEST, image::SECURE_CERT_FILE, NVS_KEYS, image::OTA_DATA];
+
+/// The suffix of files that make room.
+const OLD: &str = "old";
 
 /// The number of devices after which a line reports the progress.
 const STEP: usize = 100;
@@ -56,15 +71,18 @@ pub(super) fn all(
     let mut devices = Vec::with_capacity(targets.len());
     for (index, target) in targets.iter().enumerate() {
         let dir = dir(workspace, request, firmware.board().chip, target);
-        let password = match wanted.needs_password(&store.ledger, target)? {
-            true => Some(OneTimePassword::of(wanted, request, &store.ledger, &target.name, &dir)?),
-            false => None,
-        };
+        let password = OneTimePassword::for_target(wanted, request, &store.ledger, target, &dir)?;
         let secret = password.as_ref().map(|password| &password.secret);
         let credentials = wanted.credentials(&mut finder, &store.ledger, target, secret)?;
-        let device = one(request, firmware, &credentials, &target.name, dir, &mut || {
-            password.as_ref().map_or(Ok(None), |password| password.record(wanted, &mut store.ledger, &target.name))
-        })?;
+        let why = password.as_ref().and_then(|password| password.why.as_deref());
+        let mut record = |dir: &Path| {
+            let record = |it: &OneTimePassword| it.record(wanted, &mut store.ledger, &target.name, dir);
+            password.as_ref().map_or(Ok(None), record)
+        };
+        let device = one(request, firmware, &credentials, &target.name, dir.clone(), why, Some(&mut record))?;
+        if password.is_some() {
+            pending_password::remove(&dir)?;
+        }
         // After the files are on the disk: a killed run repeats this device, and finds the same files.
         if let Some(key) = &target.key {
             store.ledger.bundled(key)?;
@@ -78,36 +96,119 @@ pub(super) fn all(
     Ok(devices)
 }
 
+/// What [`all`] would do. The images are made and thrown away, and what would stop it is an error.
+pub(super) fn planned(
+    workspace: &Workspace<'_>,
+    view: &View,
+    request: &BundleRequest,
+    firmware: &Firmware,
+    wanted: &BundleSettings,
+    targets: &[BundleTarget],
+) -> Result<Vec<BundledDevice>> {
+    let mut finder = IdentityFinder::new(workspace.store_dir());
+    let plan = |target: &BundleTarget| {
+        let dir = dir(workspace, request, firmware.board().chip, target);
+        let password = OneTimePassword::for_target(wanted, request, view, target, &dir)?;
+        let secret = password.as_ref().map(|password| &password.secret);
+        let credentials = wanted.credentials(&mut finder, view, target, secret)?;
+        let why = password.as_ref().and_then(|password| password.why.as_deref());
+        one(request, firmware, &credentials, &target.name, dir, why, None)
+    };
+    targets.iter().map(plan).collect()
+}
+
 /// The one-time password of a device.
 struct OneTimePassword {
     secret: Secret,
     /// True if the ledger has it.
     is_recorded: bool,
+    /// Why an image that is there has another one.
+    why: Option<String>,
 }
 
 impl OneTimePassword {
+    /// The password of a device, if it needs one.
+    fn for_target(
+        wanted: &BundleSettings,
+        request: &BundleRequest,
+        view: &View,
+        target: &BundleTarget,
+        dir: &Path,
+    ) -> Result<Option<Self>> {
+        match (&wanted.enrolment, wanted.needs_password(view, target)?) {
+            (Some(enrolment), true) => Self::of(enrolment, request, view, &target.name, dir).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// The password of the image that the device has already, if it can still be used, so that the same request makes the
     /// same files; else a new one.
+    ///
+    /// # Errors
+    /// [`Code::NameReserved`] if another image or a person has a password that can still be used, and
+    /// [`Code::TargetExists`] if that of the image is valid for longer than it is asked for; unless they are to be
+    /// replaced.
     fn of(
-        wanted: &BundleSettings,
+        enrolment: &Enrolment,
         request: &BundleRequest,
         view: &View,
         name: &str,
         dir: &Path,
     ) -> Result<OneTimePassword> {
-        if let (Some(secret), Some(enrolment)) = (password_in(request, dir)?, &wanted.enrolment)
-            && enrolment.is_open(view, name, &secret)?
+        let lifetime = request.enrolment.as_ref().map(|enrolment| enrolment.password);
+        let has_days = matches!(lifetime, Some(PasswordLifetime::Days(_)));
+        let there = password_in(request, dir)?;
+        let row = view.password_of(name)?;
+        let is_there = |secret: &Secret| row.as_ref().is_some_and(|row| row.hash == one_time_password::hash(secret));
+        if let Some(secret) = there.as_ref().filter(|secret| is_there(secret))
+            && enrolment.is_open(view, name, secret)?
         {
-            return Ok(Self { secret, is_recorded: true });
+            let expires_at = row.as_ref().map(|row| row.expires_at);
+            match expires_at.filter(|end| has_days && enrolment.is_after_end(*end)) {
+                None => return Ok(Self { secret: secret.clone(), is_recorded: true, why: None }),
+                Some(_) if request.force => {}
+                Some(end) => {
+                    return Err(Code::TargetExists
+                        .error(format!(
+                            "the one-time password of the image expires on {}, later than asked for",
+                            rfc3339(end)
+                        ))
+                        .at(dir)
+                        .item(name)
+                        .fix("leave out --password-days to keep it, or make another one with --force"));
+                }
+            }
+        } else if there.is_none() && !request.force && !pending_password::is_in(dir, row.as_ref())? {
+            // Replaced without a word, the image that has it would be of no use. An image that is here needs --force anyway.
+            enrolment.check_no_password(view, name).map_err(|error| {
+                error.fix(
+                    "use the image that has it, replace the password with --force, or end it with \
+                     `tbpki forget --device NAME`"
+                        .replace("NAME", &shell_word(name)),
+                )
+            })?;
         }
-        Ok(Self { secret: one_time_password::random()?, is_recorded: false })
+        let why = match (&there, &row) {
+            (None, _) => None,
+            (Some(secret), Some(row)) if is_there(secret) && row.is_spent => {
+                Some("its one-time password was used".to_owned())
+            }
+            (Some(secret), Some(row)) if is_there(secret) && enrolment.has_ended(row.expires_at) => {
+                Some(format!("its one-time password expired on {}", rfc3339(row.expires_at)))
+            }
+            (Some(_), _) => Some("its one-time password is not the device's any more".to_owned()),
+        };
+        Ok(Self { secret: one_time_password::random()?, is_recorded: false, why })
     }
 
     /// Records the password. Returns the time from which on it is refused (RFC 3339).
-    fn record(&self, wanted: &BundleSettings, ledger: &mut Ledger, name: &str) -> Result<Option<String>> {
+    fn record(&self, wanted: &BundleSettings, ledger: &mut Ledger, name: &str, dir: &Path) -> Result<Option<String>> {
         let Some(enrolment) = &wanted.enrolment else { return Ok(None) };
         if !self.is_recorded {
-            ledger.new_password(&enrolment.new_password(name, &self.secret))?;
+            let new = enrolment.new_password(name, &self.secret);
+            // First: if the run is killed before the files are in their places, the next one knows whose it is.
+            pending_password::write(dir, &new.hash)?;
+            ledger.new_password(&new)?;
         }
         Ok(ledger.password_of(name)?.map(|row| rfc3339(row.expires_at)))
     }
@@ -126,14 +227,19 @@ fn password_in(request: &BundleRequest, dir: &Path) -> Result<Option<Secret>> {
     Ok(password.filter(|password| !password.is_empty()).map(Secret::from))
 }
 
-/// Writes the files of a device. `record` is called when nothing is known that would stop it, before the first file.
+/// Records the one-time password of the image for a directory, and returns its end.
+type RecordPassword<'a> = &'a mut dyn FnMut(&Path) -> Result<Option<String>>;
+
+/// Writes the files of a device. `record` is called when nothing is known that would stop it, before the first file; without
+/// it nothing is written. `why` is the reason for which an earlier image differs.
 fn one(
     request: &BundleRequest,
     firmware: &Firmware,
     credentials: &DeviceCredentials,
     name: &str,
     dir: PathBuf,
-    record: &mut dyn FnMut() -> Result<Option<String>>,
+    why: Option<&str>,
+    record: Option<RecordPassword<'_>>,
 ) -> Result<BundledDevice> {
     let keys = if request.nvs_encryption { Some(keys_in(&dir)?) } else { None };
     let partition = credentials.partition(firmware, keys.as_ref())?;
@@ -147,36 +253,119 @@ fn one(
         included.map(|bytes| bytes.as_slice()),
     )?;
 
-    if let Some(parent) = dir.parent() {
-        file::create_dir(parent)?;
-    }
     let mut set = FileSet::new(&dir);
     if request.force {
-        set = set.replacing("old");
+        set = set.replacing(OLD);
     }
     set.add(FLASH, image.merged(request.whole_flash)?, Mode::Private)?;
+    let mut names = Vec::new();
     for part in image.parts() {
+        names.push(part.file);
         set.add(part.file, part.bytes.to_vec(), part.mode)?;
     }
     // Next to the image and not inside, where a reader of the flash would find the keys with it.
     if let Some(bytes) = key_partition.as_ref().filter(|_| !request.include_nvs_keys) {
+        names.push(NVS_KEYS);
         set.add(NVS_KEYS, bytes.clone(), Mode::Private)?;
     }
     set.add("flash_args", image::flash_args(&image).into_bytes(), Mode::Public)?;
     set.add("flasher_args.json", image::flasher_args(&image)?.into_bytes(), Mode::Public)?;
     if request.manifest {
         let manifest = Manifest { name, with_credentials: request.manifest_with_credentials };
-        set.add("manifest.json", image::manifest(&image, manifest)?.into_bytes(), Mode::Public)?;
+        names.push(MANIFEST);
+        set.add(MANIFEST, image::manifest(&image, manifest)?.into_bytes(), Mode::Public)?;
+    }
+    let stale = stale_files(&dir, &image, name, &names)?;
+    if let Some(file) = stale.first().filter(|_| !request.force) {
+        return Err(Code::TargetExists
+            .error(match stale.as_slice() {
+                [one] => format!("{one} belongs to an earlier image"),
+                more => format!("{} belong to an earlier image", more.join(", ")),
+            })
+            .at(dir.join(file))
+            .item(name)
+            .because("programs that flash the new image would use it")
+            .fix("move the files away, or add --force, which keeps them as FILE.old"));
+    }
+    let refused = |error: base::Error| match error.code() {
+        Code::TargetExists if !request.force => {
+            let error = error.item(name).fix("move the files away, or add --force, which keeps them as FILE.old");
+            match why {
+                Some(why) => error.because(why),
+                None => error,
+            }
+        }
+        _ => error,
+    };
+    let Some(record) = record else {
+        // A directory that is to be made has no files in the way.
+        let checked = match dir.parent().is_some_and(Path::is_dir) {
+            true => set.check().map_err(refused)?,
+            false => Vec::new(),
+        };
+        let mut replaced = replaced_in(&checked);
+        for file in stale {
+            replaced.extend(
+                file::set_aside(&dir, file, OLD, true)?.map(|kept| ReplacedFile { file: file.to_owned(), kept }),
+            );
+        }
+        return Ok(BundledDevice::planned(name, dir, replaced));
+    };
+    if let Some(parent) = dir.parent() {
+        file::create_dir(parent)?;
     }
     // An image with a password that the ledger does not know would be refused by the service, and an earlier image whose
     // password was replaced too: so the ledger comes first, and only when the files can follow.
-    set.check()?;
-    let password_expires = record()?;
+    set.check().map_err(refused)?;
+    let password_expires = record(&dir)?;
     let written = set.commit()?;
+    let mut replaced = replaced_in(&written);
+    for file in stale {
+        replaced
+            .extend(file::set_aside(&dir, file, OLD, false)?.map(|kept| ReplacedFile { file: file.to_owned(), kept }));
+    }
     // From the disk and not from memory, because that is what will be flashed.
     read_back(&dir, &image, credentials, keys.as_ref()).map_err(|error| error.at(dir.join(FLASH)))?;
     let unchanged = written.iter().all(|file| file.outcome == WriteOutcome::Unchanged);
-    Ok(BundledDevice::written(name, dir, unchanged, password_expires))
+    Ok(BundledDevice::written(name, dir, unchanged, replaced, password_expires))
+}
+
+fn replaced_in(written: &[WrittenFile]) -> Vec<ReplacedFile> {
+    let replaced = |file: &WrittenFile| match &file.outcome {
+        WriteOutcome::Replaced(kept) => {
+            let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Some(ReplacedFile { file: name, kept: kept.clone() })
+        }
+        _ => None,
+    };
+    written.iter().filter_map(replaced).collect()
+}
+
+/// The files of an earlier image in the directory that the new one, with files of these `names`, does not replace, and that
+/// describe another image.
+fn stale_files(dir: &Path, image: &Image<'_>, name: &str, names: &[&str]) -> Result<Vec<&'static str>> {
+    // Without an image the files are not ours.
+    if !dir.join(FLASH).exists() {
+        return Ok(Vec::new());
+    }
+    let mut stale = Vec::new();
+    for file in OPTIONAL.into_iter().filter(|file| !names.contains(file) && dir.join(file).exists()) {
+        let is_same = match file {
+            // That of the same image, which was made with --manifest.
+            MANIFEST => {
+                let there = file::read_optional(dir.join(file), MANIFEST_LIMIT)?;
+                let mut is_same = false;
+                for with_credentials in [false, true] {
+                    let text = image::manifest(image, Manifest { name, with_credentials })?;
+                    is_same |= there.as_ref().is_some_and(|there| there.as_slice() == text.as_bytes());
+                }
+                is_same
+            }
+            _ => false,
+        };
+        stale.extend((!is_same).then_some(file));
+    }
+    Ok(stale)
 }
 
 /// The keys that the device has already, so that the same request makes the same files; else new ones.
@@ -202,7 +391,7 @@ fn read_back(dir: &Path, image: &Image<'_>, credentials: &DeviceCredentials, key
     }
     let start = board.table.start();
     let table = flash.get(start.table() as usize..).unwrap_or_default();
-    if PartitionTable::from_binary(table, start)? != board.table {
+    if PartitionTable::from_binary(table, start)?.to_binary() != board.table.to_binary() {
         return Err(differs("the partition table"));
     }
     let mut partition = Zeroizing::new(slice(&flash, board.credentials()?).to_vec());

@@ -4,12 +4,14 @@ pub(crate) mod bundler;
 mod keyless;
 pub(crate) mod output;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use base::file::BulkDir;
+use base::text::counted;
 use base::{Code, Error, Finding, Result};
-use ledger::{Job, Key, Ledger, Phase};
+use ledger::{Entry, Job, JobId, Key, Ledger, Phase, State};
 use schemars::JsonSchema;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -22,13 +24,13 @@ use super::progress::ProgressCounter;
 use super::report::{FleetReport, PhaseName, PhaseReport};
 use super::results;
 use super::runner::{PhaseRunner, RunEnd, ShardEnd, ShardLease};
-use crate::bundle::{BundleRequest, check_can, prepare};
+use crate::bundle::{BundleRequest, check_can, no_key, prepare};
 use crate::job_order::{Destination, JobOrder};
 use crate::stop::Stop;
 use bundler::Bundler;
 use identity::files::output::pem_of;
 pub use keyless::{KeylessBundleRequest, bundle_keyless};
-use output::{BundleOutput, ShardBundles};
+use output::{BundleOutput, FirmwareOwner, ShardBundles};
 use store::Workspace;
 use store::shard::Packer;
 use store::shard::Shard;
@@ -146,8 +148,9 @@ pub(crate) fn bundle_job(
         None => bundler(workspace, &order, request, control)?,
     };
     let before = phase::count(&store.ledger, job.id, Phase::Bundle)?;
+    let owner = FirmwareOwner::of(job, before.done > 0, request.again);
     // With `--again`, devices that have a bundle are done once more.
-    let left = if request.again { before.left + before.done } else { before.left };
+    let mut left = if request.again { before.left + before.done } else { before.left };
     if request.merged {
         check_room(&bundler, &place.bulk()?, left, control)?;
     }
@@ -160,6 +163,7 @@ pub(crate) fn bundle_job(
         stop: &Stop::on(control.stop),
         progress: ProgressCounter::new("bundling", names.saturating_sub(left), names, control.tell),
         whole: request.again || order.layout != Layout::Directories,
+        lost: BTreeSet::new(),
         now: 0,
         failed: 0,
         findings: Vec::new(),
@@ -169,16 +173,23 @@ pub(crate) fn bundle_job(
     let places = std::iter::once(&place).chain(&others.found).filter(|_| !request.dry_run);
     let mut redo = request.again;
     if request.dry_run {
-        examine(store, job, &place, &bundler, request.again)?;
+        whole.findings.extend(examine(store, job, &place, &bundler, &owner, request.again)?);
     }
     for place in places {
         let _lock = place.lock(VERB)?;
         // An archive of bundles is never sealed here: the keys come from an unsealed archive.
         let packer = Packer::new(order.packing, Vec::new());
-        let output = BundleOutput::new(store.dir(), place, packer, &bundler, workspace.now.unix_timestamp())?;
+        let output = BundleOutput::new(store.dir(), place, packer, &bundler, &owner, workspace.now.unix_timestamp())?;
         // New settings would give one job two kinds of images. `--again` allows it, because it makes all of them.
         if !request.again {
-            output.check_common(&bundler)?;
+            output.check_common(&bundler, &again_fix(job.id))?;
+            let lost = lost_shards(store, job, place, &output)?;
+            if let Some(text) = lost.text() {
+                (control.say)(&text);
+            }
+            store.ledger.redo_shards(job.id, Phase::Bundle, &lost.shards)?;
+            left += lost.devices;
+            run.lost.extend(lost.shards);
         }
         if left > 0 {
             output.remove_leftovers()?;
@@ -216,16 +227,88 @@ pub(crate) fn bundle_job(
 }
 
 /// Fails if a run would fail at its first shard: the bundles that are there have other parameters, or shards are missing.
-fn examine(store: &Store, job: &Job, place: &ShardStore, bundler: &Bundler, again: bool) -> Result<()> {
-    if !again {
-        output::check_common_in(store.dir(), place, bundler)?;
+/// Returns a note about bundles that would be made again.
+fn examine(
+    store: &Store,
+    job: &Job,
+    place: &ShardStore,
+    bundler: &Bundler,
+    owner: &FirmwareOwner,
+    again: bool,
+) -> Result<Option<Finding>> {
+    let mut note = None;
+    if !again && let Some(output) = BundleOutput::existing(store.dir(), place, bundler, owner)? {
+        output.check_common(bundler, &again_fix(job.id))?;
+        let lost = lost_shards(store, job, place, &output)?;
+        note = lost.text().map(|text| Code::PlaceMissing.note(text).at(output.dir().path()));
     }
     for shard in 0..job.shards {
         if store.ledger.committed(job.id, shard)?.is_some() {
             Shard::open(store.dir(), &store.ledger, job.id, shard)?;
         }
     }
-    Ok(())
+    Ok(note)
+}
+
+/// The way out where bundles of a job were made with other parameters.
+pub(crate) fn again_fix(job: JobId) -> String {
+    format!(
+        "use the same parameters as before, or make all of them again with `tbpki fleet bundle --job {job} --again`"
+    )
+}
+
+/// Shards that the ledger counts as bundled, and whose bundles are gone.
+#[derive(Default)]
+struct LostShards {
+    shards: Vec<u32>,
+    devices: u64,
+}
+
+impl LostShards {
+    /// What happens to them; none if there are none.
+    fn text(&self) -> Option<String> {
+        let shards = counted(self.shards.len() as u64, "shard", "shards");
+        (!self.shards.is_empty()).then(|| format!("the bundles of {shards} are missing and are made again"))
+    }
+}
+
+/// The shards at `place` whose bundles are not there any more. The ledger alone would count them as done.
+///
+/// # Errors
+/// [`Code::OtherBundles`] if bundles are there and nothing tells with which parameters they were made.
+fn lost_shards(store: &Store, job: &Job, place: &ShardStore, output: &BundleOutput) -> Result<LostShards> {
+    let mut lost = LostShards::default();
+    let mut are_some_there = false;
+    for shard in store.ledger.finished_shards(job.id, Phase::Bundle)? {
+        if store.ledger.committed(job.id, shard)?.is_none_or(|committed| committed.place != place.id()) {
+            continue;
+        }
+        let devices = || -> Result<Vec<Entry>> {
+            let all = store.ledger.shard(job.id, shard)?;
+            Ok(all.into_iter().filter(|entry| entry.is_for_job() && entry.reached(State::Bundled).is_some()).collect())
+        };
+        let is_there = match place.layout() {
+            Layout::Directories => output.has_devices(devices()?.iter().map(|entry| entry.key.name.as_str()))?,
+            Layout::Shards | Layout::Archive => output.has_shard(attempt(&store.ledger, job, shard)?)?,
+        };
+        if is_there {
+            are_some_there = true;
+        } else {
+            lost.devices += devices()?.len() as u64;
+            lost.shards.push(shard);
+        }
+    }
+    if are_some_there && !output.has_common()? {
+        return Err(Code::OtherBundles
+            .error("the description of the bundles of this job is missing")
+            .at(output.firmware())
+            .because("without bundle.json the parameters of the others are unknown")
+            .fix(format!(
+                "restore the directory, or make all of them again with `tbpki fleet bundle --job {} --again`",
+                job.id
+            )));
+    }
+    Ok(lost)
 }
 
 /// The bundler of a job, checked as far as possible before the first device.
@@ -235,7 +318,7 @@ pub(crate) fn bundler(
     request: &FleetBundleRequest,
     control: &mut RunControl<'_>,
 ) -> Result<(Bundler, Vec<Finding>)> {
-    check_merged(request.merged, order.layout)?;
+    check_merged(request.merged, request.firmware.whole_flash, order.layout)?;
     let prepared = prepare(workspace, &request.firmware, control.say)?;
     let findings = prepared.findings.clone();
     let bundler = Bundler::of(prepared, request.merged, request.firmware.whole_flash)?;
@@ -243,7 +326,13 @@ pub(crate) fn bundler(
     Ok((bundler, findings))
 }
 
-fn check_merged(merged: bool, layout: Layout) -> Result<()> {
+fn check_merged(merged: bool, whole_flash: bool, layout: Layout) -> Result<()> {
+    if whole_flash && !merged {
+        return Err(Code::Usage
+            .error("only whole images are filled up to the end of the flash")
+            .argument("--whole-flash")
+            .fix("add --merged, or leave out --whole-flash"));
+    }
     if merged && layout == Layout::Archive {
         return Err(Code::FleetFormat
             // An archive is read as a stream, and images of several megabytes would make its index useless.
@@ -314,6 +403,8 @@ struct Run<'a> {
     progress: ProgressCounter<'a>,
     /// True if devices that have a bundle get another one, with the others of their shard.
     whole: bool,
+    /// The shards whose bundles were lost, so that all of their devices get another one.
+    lost: BTreeSet<u32>,
     /// Devices that this run has bundled.
     now: u64,
     /// Devices that it could not bundle.
@@ -346,7 +437,8 @@ impl Run<'_> {
     ) -> Result<ShardEnd> {
         let mut writing = output.begin(attempt, lease.claim.fence)?;
         // A bundle of a part of the shard is worth nothing, because its directory is published as a whole.
-        let keys = match self.fill(shard, &mut writing, lease, runner) {
+        let whole = self.whole || self.lost.contains(&lease.claim.shard);
+        let keys = match self.fill(shard, whole, &mut writing, lease, runner) {
             Ok(Some(keys)) => keys,
             other => {
                 writing.discard();
@@ -371,6 +463,7 @@ impl Run<'_> {
     fn fill(
         &mut self,
         shard: &Shard,
+        whole: bool,
         writing: &mut ShardBundles<'_>,
         lease: &mut ShardLease,
         runner: &mut PhaseRunner<'_>,
@@ -385,7 +478,7 @@ impl Run<'_> {
                 lease.keep(runner.ledger)?;
                 self.progress.tick();
             }
-            if !entry.is_for_job() || !(self.whole || phase::lacks(entry, Phase::Bundle)?) {
+            if !entry.is_for_job() || !(whole || phase::lacks(entry, Phase::Bundle)?) {
                 continue;
             }
             let key = &entry.key;
@@ -421,12 +514,7 @@ impl Run<'_> {
                 None
             }
         };
-        let key = located.key()?.ok_or_else(|| {
-            Code::KeyUnreadable
-                .error("the key of the device is not here")
-                .because("it was made elsewhere, and only its request or its certificate is in this store")
-                .fix("put the device's own key into its flash, or let tbpki make one")
-        })?;
+        let key = located.key()?.ok_or_else(|| no_key(name))?;
         self.bundler.bundle_of(name, own.as_deref().unwrap_or(&self.anchors), &chain, &key)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use base::{Code, Error, Result};
 use ledger::{Job, JobId, Phase};
 
-use super::bundle::{BundlesReport, FleetBundleRequest, bundle_job, bundler};
+use super::bundle::{BundlesReport, FleetBundleRequest, again_fix, bundle_job, bundler};
 use super::control::RunControl;
 use super::expiry;
 use super::in_pass::InPassBundler;
@@ -17,7 +17,7 @@ use super::register::{FleetRegisterRequest, register_job};
 use super::report::{FleetReport, PhaseName, PhaseReport};
 use crate::job_order::JobOrder;
 use crate::mass::bundle::bundler::Bundler;
-use crate::mass::bundle::output::BundleOutput;
+use crate::mass::bundle::output::{BundleOutput, FirmwareOwner};
 use crate::names::attributes;
 use crate::platform::Connection;
 use crate::stop::Stop;
@@ -89,6 +89,9 @@ pub fn run(
         Some((bundler, _)) => Some(in_pass(workspace, &store, &opened, request, bundler)?),
         None => None,
     };
+    if let (Some((bundler, _)), false) = (&ready, dry_run) {
+        check_bundles(&store, &opened, request, bundler)?;
+    }
     let (id, order) = (opened.job.id, opened.order.clone());
     let mut report = issue_job(workspace, &mut store, opened, &request.issue, control, in_pass.as_ref())?;
     let job = again(&store, id)?;
@@ -128,6 +131,18 @@ fn connect(
     Ok(connection)
 }
 
+/// Fails before anything is issued if the bundles that the job has were made with other parameters.
+fn check_bundles(store: &Store, opened: &OpenJob, request: &FleetRunRequest, bundler: &Bundler) -> Result<()> {
+    let place = job::place_if_known(store, &opened.job, &opened.order, &request.issue.destination)?;
+    let Some(place) = place else { return Ok(()) };
+    let has_bundles = phase::count(&store.ledger, opened.job.id, Phase::Bundle)?.done > 0;
+    let owner = FirmwareOwner::of(&opened.job, has_bundles, false);
+    match BundleOutput::existing(store.dir(), &place, bundler, &owner)? {
+        Some(output) => output.check_common(bundler, &again_fix(opened.job.id)),
+        None => Ok(()),
+    }
+}
+
 /// The bundler that seals bundles while keys are in memory.
 fn in_pass(
     workspace: &Workspace<'_>,
@@ -138,8 +153,9 @@ fn in_pass(
 ) -> Result<InPassBundler> {
     let place = job::place(store, &opened.job, &opened.order, Some(&request.issue.destination))?;
     let packer = Packer::new(opened.order.packing, opened.order.recipients()?);
-    let output = BundleOutput::new(store.dir(), &place, packer, &bundler, workspace.now.unix_timestamp())?;
-    output.check_common(&bundler)?;
+    let owner = FirmwareOwner::of(&opened.job, false, false);
+    let output = BundleOutput::new(store.dir(), &place, packer, &bundler, &owner, workspace.now.unix_timestamp())?;
+    output.check_common(&bundler, "use the same parameters as before: what is sealed cannot be bundled again")?;
     // The common parts first: bundles of shards name them.
     output.write_common(&bundler)?;
     Ok(InPassBundler { anchors: bundler.anchors()?, bundler, output })

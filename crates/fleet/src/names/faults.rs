@@ -2,9 +2,14 @@
 
 use std::path::Path;
 
-use base::text::quote;
+use base::text::{quote, shell_word};
 use base::{Code, Error, Finding, Severity};
+use identity::report::rfc3339;
 use ledger::{Duplicate, Duplicates, EarlierUse, JobId};
+
+/// The way out for names of a list without certificates that are reserved.
+const RESERVED: &str = "use the bundles that have the passwords, or give the names new ones with --again; \
+    `tbpki fleet cancel JOB` frees names that wait in a job";
 
 /// One thing that is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +34,11 @@ impl NameFault {
             EarlierUse::Line(line) => format!("duplicate name {name} (first on line {line})"),
             EarlierUse::Store(entry) => format!("the store has the device {name} already ({})", entry.state),
             EarlierUse::Job(job, line) => format!("the name {name} waits in job {job} already (line {line} there)"),
+            EarlierUse::Password(end) => format!(
+                "the name {name} is reserved by a one-time password until {}, which `tbpki forget --device {}` ends",
+                rfc3339(*end),
+                shell_word(&duplicate.name)
+            ),
         };
         Self { line: duplicate.line, code: Code::DuplicateNames, text }
     }
@@ -102,10 +112,11 @@ impl Faults {
         // Not all faults are duplicates, so that beginning at a later number would not help.
         if known < self.total {
             let other = self.first.iter().find(|fault| fault.code != Code::DuplicateNames).unwrap_or(first);
-            return Some(other.code.error(other.text.as_str()).because(match self.total {
+            let error = other.code.error(other.text.as_str()).because(match self.total {
                 1 => "nothing was staged".to_owned(),
                 total => format!("nothing was staged: {total} of the {count} names of the pattern cannot be used"),
-            }));
+            });
+            return Some(if other.code == Code::NameReserved { error.fix(RESERVED) } else { error });
         }
         // After the last known name, every further one is free.
         let next = start.saturating_add(last);
@@ -147,6 +158,10 @@ impl Faults {
         let is_number = |fault: &NameFault| fault.code == Code::NumberAttribute;
         if !self.first.is_empty() && self.first.iter().all(is_number) {
             return error.fix(super::attributes::ADVICE);
+        }
+        // Of a list without certificates, which a job does not have.
+        if !self.first.is_empty() && self.first.iter().all(|fault| fault.code == Code::NameReserved) {
+            return error.fix(RESERVED);
         }
         match self.waiting {
             Some(job) => error.fix(format!("{}; correct other lines", go_on_or_cancel(job))),

@@ -6,8 +6,11 @@
 
 use std::ops::Range;
 
-use base::text::quote;
+use base::text::{quote, shell_word};
 use base::{Code, Error, Result};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::entry::Entry;
 use crate::job::JobId;
@@ -90,6 +93,30 @@ impl View {
         }
     }
 
+    /// Fails if a device has a one-time password that can be used at `now`: its name is that device's until it enrols or the
+    /// password expires.
+    ///
+    /// # Errors
+    /// [`Code::NameReserved`].
+    pub fn check_no_open_password(&self, kind: Kind, name: &str, now: OffsetDateTime) -> Result<()> {
+        // Only devices have them.
+        let password = if kind == Kind::Device { self.password_of(name)? } else { None };
+        match password.filter(|password| !password.is_spent && password.expires_at > now) {
+            None => Ok(()),
+            Some(password) => Err(Code::NameReserved
+                .error(format!(
+                    "the name {} is reserved by a one-time password until {}",
+                    quote(name),
+                    rfc3339(password.expires_at)
+                ))
+                .item(name)
+                .fix(format!(
+                    "let the device fetch its certificate, or end the password with `tbpki forget --device {}`",
+                    shell_word(name)
+                ))),
+        }
+    }
+
     /// The names of a job that are still to be issued and that another identity uses, of which the first `limit`.
     ///
     /// A ledger of this version has none; an older one let single devices take names of a staged job.
@@ -168,6 +195,10 @@ impl Transaction<'_> {
         )?;
         Ok(freed)
     }
+}
+
+fn rfc3339(at: OffsetDateTime) -> String {
+    at.format(&Rfc3339).unwrap_or_else(|_| at.to_string())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use aws_lc_rs::digest::{Context, SHA256};
 use base::{Code, Result};
+use time::OffsetDateTime;
 
 use crate::entry::Entry;
 use crate::job::job_stage::JobStage;
@@ -13,7 +14,7 @@ use crate::lifecycle::role::{Role, TAKES_NAME, TAKES_RENEWAL};
 use crate::parameters::Parameters;
 use crate::postgres::TableLock;
 use crate::transaction::Transaction;
-use crate::value::{SqlValue, values};
+use crate::value::{SqlValue, at, values};
 
 /// Names that are being staged. Dropped, it is as if there had been none.
 ///
@@ -70,6 +71,8 @@ pub enum EarlierUse {
     Store(Box<Entry>),
     /// In another job that has not come to it yet, on this line of that job's source.
     Job(JobId, u64),
+    /// A device that has not enrolled yet has a one-time password, which can be used until this time.
+    Password(OffsetDateTime),
 }
 
 pub(crate) struct StagedRow {
@@ -190,8 +193,8 @@ impl Staging<'_> {
     }
 
     /// The names that may not be issued: those that stand on two lines, in the store (if a generation is in use or
-    /// intended), or in
-    /// another job that has not come to them. None if this very job is known already: its names are its own.
+    /// intended), in another
+    /// job that has not come to them, or those of devices with a one-time password that can be used. None if this very job is known already: its names are its own.
     ///
     /// # Errors
     /// Those of the database.
@@ -207,7 +210,8 @@ impl Staging<'_> {
         self.in_the_source(limit, &mut found)?;
         self.in_the_store(limit, &mut found)?;
         self.in_other_jobs(limit, &mut found)?;
-        // The three searches each have a limit of their own, and the lines of all are sorted together.
+        self.with_passwords(limit, &mut found)?;
+        // The four searches each have a limit of their own, and the lines of all are sorted together.
         found.first.sort_by_key(|duplicate| duplicate.line);
         found.first.truncate(limit);
         Ok(found)
@@ -343,6 +347,31 @@ impl Staging<'_> {
         let sql = format!("{NAMES} ORDER BY 2 LIMIT ?2");
         for row in self.transaction.query(&sql, values![self.job.0, limit_of(limit)])? {
             let earlier = EarlierUse::Job(JobId(row.get(2)?), row.get(3)?);
+            found.first.push(Duplicate { name: row.get(0)?, line: row.get(1)?, earlier });
+        }
+        Ok(())
+    }
+
+    /// Names of devices that have yet to fetch their first certificate.
+    fn with_passwords(&self, limit: usize, found: &mut Duplicates) -> Result<()> {
+        // Only a device that has an identity is renewed, and its next password does not stop that. Most ledgers have no
+        // password, and the join below would read all names.
+        if self.renews || self.transaction.open_passwords(at(self.transaction.now())?)? == 0 {
+            return Ok(());
+        }
+        let names = format!(
+            "SELECT staged.name, min(staged.line) AS line, min(password.expires_at) AS ends FROM staged \
+             JOIN enrolment_password AS password ON password.device = staged.name AND password.spent_at IS NULL \
+             AND password.expires_at > {} WHERE staged.job = ?1 AND NOT EXISTS (SELECT 1 FROM identity \
+             WHERE kind = 'device' AND identity.name = staged.name AND {TAKES_NAME}) GROUP BY staged.name",
+            self.transaction.now()
+        );
+        if !self.count_into(found, &format!("SELECT count(*), max(line) FROM ({names}) AS known"))? {
+            return Ok(());
+        }
+        let sql = format!("{names} ORDER BY 2 LIMIT ?2");
+        for row in self.transaction.query(&sql, values![self.job.0, limit_of(limit)])? {
+            let earlier = EarlierUse::Password(at(row.get(2)?)?);
             found.first.push(Duplicate { name: row.get(0)?, line: row.get(1)?, earlier });
         }
         Ok(())

@@ -249,6 +249,25 @@ impl Ledger {
             )
         })
     }
+
+    /// As [`redo`](Self::redo), for these shards.
+    ///
+    /// # Errors
+    /// As [`redo`](Self::redo).
+    pub fn redo_shards(&mut self, job: JobId, phase: Phase, shards: &[u32]) -> Result<()> {
+        step_of(phase)?;
+        self.transaction(|transaction| {
+            shards.iter().try_for_each(|shard| {
+                transaction
+                    .execute(
+                        "UPDATE work SET state = 'open' WHERE job = ?1 AND phase = ?2 AND shard = ?3 \
+                         AND state IN ('partly', 'done')",
+                        values![job.0, phase.as_str(), *shard],
+                    )
+                    .map(drop)
+            })
+        })
+    }
 }
 
 impl Transaction<'_> {

@@ -372,6 +372,7 @@ macro_rules! behavior {
             other_values_of_a_name_make_another_job
             duplicates_are_told_with_both_lines
             duplicates_of_the_store_and_of_other_jobs_are_told
+            a_one_time_password_reserves_the_name_of_its_device
             names_of_a_job_are_data;
             a_shard_is_never_handed_out_twice
             an_ended_lease_hands_the_shard_to_another_that_signs_again

@@ -1,7 +1,8 @@
 //! Staging of names, in every kind of ledger.
 
 use base::Code;
-use ledger::{Duplicate, EarlierUse, Kind, Ledger, StagedName, StagingOutcome};
+use ledger::{Duplicate, EarlierUse, Kind, Ledger, NewPassword, StagedName, StagingOutcome};
+use time::OffsetDateTime;
 
 use super::jobs::{code, issue_shard, named, new_job, stage, try_stage};
 use super::{Station, issue};
@@ -118,6 +119,30 @@ pub(crate) fn duplicates_of_the_store_and_of_other_jobs_are_told<S: Station>() {
     ];
     assert_eq!((told.as_slice(), total), (&expected[..], 5));
     stage(&mut ledger, 2, &["new", "void"]);
+}
+
+pub(crate) fn a_one_time_password_reserves_the_name_of_its_device<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    // The last second that RFC 3339 can express, and one that has passed.
+    let [never, past] =
+        [253_402_300_799, 1_000_000_000].map(|second| OffsetDateTime::from_unix_timestamp(second).unwrap());
+    for (device, expires_at) in [("open", never), ("expired", past), ("issued", never)] {
+        ledger.new_password(&NewPassword { device, label: None, hash: [7; 32], expires_at }).unwrap();
+    }
+    issue(&mut ledger, "issued");
+    let (first, total) = duplicates(&mut ledger, &["a", "open", "expired", "issued"], 10);
+    let told: Vec<_> = first.iter().map(|duplicate| (&*duplicate.name, duplicate.line, &duplicate.earlier)).collect();
+    let entry = EarlierUse::Store(Box::new(ledger.current(Kind::Device, "issued").unwrap().unwrap()));
+    assert_eq!(told, [("open", 3, &EarlierUse::Password(never)), ("issued", 5, &entry)]);
+    assert_eq!(total, 2, "an identity in use counts once");
+    let at = |second| OffsetDateTime::from_unix_timestamp(second).unwrap();
+    let reserved = |ledger: &Ledger, kind, name, second| code(ledger.check_no_open_password(kind, name, at(second)));
+    assert_eq!(reserved(&ledger, Kind::Device, "expired", 999_999_999), Code::NameReserved);
+    ledger.check_no_open_password(Kind::Device, "expired", past).unwrap();
+    ledger.check_no_open_password(Kind::Server, "open", past).unwrap();
+    assert!(ledger.transaction(|transaction| transaction.end_enrolment("open")).unwrap());
+    stage(&mut ledger, 2, &["a", "open", "expired"]);
 }
 
 pub(crate) fn names_of_a_job_are_data<S: Station>() {

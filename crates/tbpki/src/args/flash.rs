@@ -27,7 +27,7 @@ pub struct FlashArgs {
     /// The speed of the serial port in baud
     #[arg(long, value_name = "N", default_value_t = 460_800)]
     pub baud: u32,
-    /// Write only the credentials, to a board that has the application
+    /// Write only the parts with secrets, to a board that has the application
     #[arg(long)]
     pub credentials_only: bool,
     /// Print what the board prints after that, until Ctrl-C

@@ -10,8 +10,8 @@ use config::key;
 use devkit::application::ApplicationSearch;
 use devkit::chip::Chip;
 use fleet::bundle::{
-    BundleOutcome, BundleReport, BundleRequest, DatesReport, DeviceLogin, Devices, EnrolmentRequest, SourceReport,
-    bundle,
+    BundleOutcome, BundleReport, BundleRequest, DatesReport, DeviceLogin, Devices, EnrolmentRequest, ReplacedFile,
+    SourceReport, bundle,
 };
 use pki::device_name::DeviceName;
 
@@ -174,6 +174,10 @@ impl Report for BundleReport {
             };
             let directory = printable(&device.directory.to_string_lossy()).to_string();
             writeln!(out, "device {}\n  {done:<15} {directory}", printable(&device.name))?;
+            for ReplacedFile { file, kept } in &device.replaced {
+                let kept = printable(&kept.to_string_lossy()).to_string();
+                writeln!(out, "  replaces        {}, kept as {kept}", printable(file))?;
+            }
             if let Some(expires) = &device.password_expires {
                 writeln!(out, "  password        expires {expires}")?;
             }

@@ -7,7 +7,7 @@ use base::{Code, Result};
 use config::key;
 use devkit::chip::Chip;
 use devkit::flash::monitor;
-use fleet::bundle::{FlashReport, FlashRequest, flash};
+use fleet::bundle::{FlashReport, FlashRequest, flash, flash_directory};
 
 use crate::args::FlashArgs;
 use crate::context::{Context, Overrides};
@@ -23,17 +23,21 @@ pub(crate) fn run(args: &FlashArgs, context: &mut Context) -> Result<Exit> {
     }
     let request = FlashRequest {
         device: args.device.clone(),
-        from: args.from.clone(),
         port: args.port.clone(),
         baud: args.baud,
         credentials_only: args.credentials_only,
     };
-    let mut overrides = Overrides::default();
-    overrides.set_if(key::firmware::chip, "--chip", args.chip.map(Chip::name));
-    let config = context.config(&overrides)?;
     let messages = context.output.messages();
-    let report =
-        context.in_workspace(&config, |workspace| flash(workspace, &request, &mut |line| messages.say(line)))?;
+    let report = match &args.from {
+        // A bench with the directory of an image needs neither a configuration nor a store.
+        Some(directory) => flash_directory(directory, &request, &mut |line| messages.say(line))?,
+        None => {
+            let mut overrides = Overrides::default();
+            overrides.set_if(key::firmware::chip, "--chip", args.chip.map(Chip::name));
+            let config = context.config(&overrides)?;
+            context.in_workspace(&config, |workspace| flash(workspace, &request, &mut |line| messages.say(line)))?
+        }
+    };
     // Before the monitor, which runs until Ctrl-C: the result must not be lost with it.
     context.output.result(&report)?;
     if args.monitor {

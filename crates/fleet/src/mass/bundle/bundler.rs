@@ -49,6 +49,9 @@ pub(crate) struct BundleDescription {
     /// SHA-256 over bootloader and partition table; absent in files of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     boot_sha256: Option<String>,
+    /// The random identifier of the job; absent without a job, and in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) job: Option<String>,
 }
 
 impl BundleDescription {
@@ -56,7 +59,8 @@ impl BundleDescription {
     pub(crate) fn goes_with(&self, wanted: &Self) -> bool {
         // Older descriptions have no such digest and match every one.
         let boot_sha256 = self.boot_sha256.clone().or_else(|| wanted.boot_sha256.clone());
-        Self { boot_sha256, ..self.clone() } == *wanted
+        // Where the directory belongs to one job, it was chosen by the job.
+        Self { boot_sha256, job: wanted.job.clone(), ..self.clone() } == *wanted
     }
 }
 
@@ -210,6 +214,7 @@ impl Bundler {
             application_sha256: digest::hex(&digest::sha256(self.firmware.application())),
             enrolment: self.wanted.enrolment.as_ref().map(Enrolment::description),
             boot_sha256: Some(self.boot_sha256()),
+            job: None,
         })
     }
 }

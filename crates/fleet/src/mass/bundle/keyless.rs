@@ -47,6 +47,8 @@ pub struct KeylessBundleRequest {
     pub firmware: BundleRequest,
     /// Whole images in place of credentials partitions.
     pub merged: bool,
+    /// Make existing bundles again, and give names new passwords that have one in another place.
+    pub again: bool,
     /// Say what would happen and write nothing.
     pub dry_run: bool,
 }
@@ -92,7 +94,7 @@ pub fn bundle_keyless(
             .fix("name it with --enroll URL, or issue the devices first (`tbpki fleet issue`)"));
     }
     let (layout, packing) = request.destination.resolve()?;
-    check_merged(request.merged, layout)?;
+    check_merged(request.merged, request.firmware.whole_flash, layout)?;
     let dir = directory(&request.destination, layout)?;
     let mut store = workspace.open_store(VERB)?;
     let prepared = prepare(workspace, &request.firmware, control.say)?;
@@ -114,13 +116,17 @@ pub fn bundle_keyless(
     let mut missing = Vec::new();
     for (attempt, names) in attempts.iter().zip(names.chunks(SHARD as usize)) {
         let file = BundleOutput::published(layout, *attempt, packing);
-        if !there.as_ref().map_or(Ok(false), |there| there.holds(&file))? {
+        if request.again || !there.as_ref().map_or(Ok(false), |there| there.holds(&file))? {
             missing.push((*attempt, names));
         }
     }
     // The names of bundles that are there are in use by now.
     if faults.is_empty() {
-        missing.iter().try_for_each(|(_, names)| check_free(&store.ledger, enrolment, names, &mut faults))?;
+        // In the place of these very names, a killed run may have recorded passwords whose bundles are not there.
+        let may_replace = is_ours || request.again;
+        missing
+            .iter()
+            .try_for_each(|(_, names)| check_free(&store.ledger, enrolment, names, may_replace, &mut faults))?;
     }
     if !faults.is_empty() {
         return match request.names.refusal(&faults) {
@@ -140,7 +146,9 @@ pub fn bundle_keyless(
         write_mark(&dir, &mark)?;
     }
     let output = BundleOutput::of_keyless(layout, &dir, packer, &bundler, workspace.now.unix_timestamp())?;
-    output.check_common(&bundler)?;
+    if !request.again {
+        output.check_common(&bundler, "use the same parameters as before, or make all of them again with --again")?;
+    }
     if request.merged {
         check_room(&bundler, output.dir(), left, control)?;
     }
@@ -229,7 +237,13 @@ fn fault(line: u64, error: &Error) -> NameFault {
 }
 
 /// Adds the names that are in use, or whose first certificate the service could not issue.
-fn check_free(view: &View, enrolment: &Enrolment, names: &[ListedName], faults: &mut Faults) -> Result<()> {
+fn check_free(
+    view: &View,
+    enrolment: &Enrolment,
+    names: &[ListedName],
+    may_replace: bool,
+    faults: &mut Faults,
+) -> Result<()> {
     for ListedName { line, name } in names {
         let taken = view.latest(Kind::Device, name)?.filter(|entry| entry.forgotten_at.is_none());
         let checked = match taken {
@@ -238,7 +252,10 @@ fn check_free(view: &View, enrolment: &Enrolment, names: &[ListedName], faults: 
                 quote(name),
                 entry.state
             ))),
-            None => enrolment.check_first(view, name),
+            None => enrolment.check_first(view, name).and_then(|()| match may_replace {
+                true => Ok(()),
+                false => enrolment.check_no_password(view, name),
+            }),
         };
         if let Err(error) = checked {
             match error.code() {

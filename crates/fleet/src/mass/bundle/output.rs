@@ -8,6 +8,7 @@ use base::csv_writer::{Cell, CsvWriter};
 use base::file::{self, BulkDir, FileSet, Mode};
 use base::{Code, Error, Result};
 use devkit::image::{self, CREDENTIALS, FLASH, Image};
+use ledger::{Job, JobId};
 use zeroize::Zeroizing;
 
 use super::bundler::{BundleDescription, Bundler};
@@ -43,6 +44,8 @@ pub(crate) struct BundleOutput {
     tar: tar::TarWriter,
     chip: String,
     merged: bool,
+    /// The random identifier of the job; none for devices without certificates.
+    job: Option<String>,
 }
 
 /// Bundles of a shard that are written and that nothing looks for yet.
@@ -59,10 +62,46 @@ struct Move {
     name: String,
 }
 
+/// The job whose bundles share a directory with their common parts.
+pub(crate) struct FirmwareOwner {
+    job: JobId,
+    /// Random, because the numbers of jobs repeat from store to store.
+    uid: String,
+    /// True if the job has bundles already.
+    has_bundles: bool,
+    /// True if all of its bundles are made again.
+    again: bool,
+}
+
+impl FirmwareOwner {
+    /// The owner for a job.
+    pub(crate) fn of(job: &Job, has_bundles: bool, again: bool) -> Self {
+        Self { job: job.id, uid: job.uid.to_string(), has_bundles, again }
+    }
+
+    /// The directory of what all devices in the store have alike: that of the chip, or one of the job's own if another
+    /// job has it.
+    fn directory(&self, store: &Path, chip: &str) -> Result<PathBuf> {
+        let own = store.join(FIRMWARE).join(format!("{chip}-job-{}", self.job));
+        if own.join(COMMON).exists() {
+            return Ok(own);
+        }
+        let shared = store.join(FIRMWARE).join(chip);
+        let Some(bytes) = file::read_optional(shared.join(COMMON), FILE_LIMIT)? else { return Ok(shared) };
+        let there: Option<BundleDescription> = serde_json::from_slice(&bytes).ok();
+        let is_ours = match there.and_then(|there| there.job) {
+            Some(job) => job == self.uid,
+            // Earlier versions kept the jobs of a store in one directory.
+            None => self.has_bundles && !self.again,
+        };
+        Ok(if is_ours { shared } else { own })
+    }
+}
+
 /// The directory with the bundles of a job, and that of what all devices have alike.
-fn directories(store: &Path, place: &ShardStore, chip: &str) -> Result<(PathBuf, PathBuf)> {
+fn directories(store: &Path, place: &ShardStore, chip: &str, owner: &FirmwareOwner) -> Result<(PathBuf, PathBuf)> {
     let dir = match place.layout() {
-        Layout::Directories => return Ok((store.join("devices"), store.join(FIRMWARE).join(chip))),
+        Layout::Directories => return Ok((store.join("devices"), owner.directory(store, chip)?)),
         Layout::Shards => place.dir.clone(),
         Layout::Archive => {
             let archive = place.archive();
@@ -73,30 +112,18 @@ fn directories(store: &Path, place: &ShardStore, chip: &str) -> Result<(PathBuf,
     Ok((dir, firmware))
 }
 
-/// As [`BundleOutput::check_common`], for a job whose bundles may not have a directory yet.
-///
-/// # Errors
-/// [`Code::OtherBundles`].
-pub(super) fn check_common_in(store: &Path, place: &ShardStore, bundler: &Bundler) -> Result<()> {
-    let (_, firmware) = directories(store, place, bundler.firmware().board().chip.name())?;
-    match file::read_optional(firmware.join(COMMON), FILE_LIMIT)? {
-        Some(bytes) => check_same(&firmware, &bytes, &bundler.common()?),
-        None => Ok(()),
-    }
-}
-
-fn check_same(firmware: &Path, bytes: &[u8], wanted: &BundleDescription) -> Result<()> {
+fn check_same(firmware: &Path, bytes: &[u8], wanted: &BundleDescription, fix: &str) -> Result<()> {
     let there: Result<BundleDescription, _> = serde_json::from_slice(bytes);
     if there.as_ref().is_ok_and(|there| there.goes_with(wanted)) {
         return Ok(());
     }
     Err(Code::OtherBundles
-        .error("bundles of this job were made with other parameters")
+        .error("these bundles were made with other parameters")
         .at(firmware.join(COMMON))
         .because(
             "chip, flash, partitions, bootloader, application, broker, network or trust anchors differ from this file",
         )
-        .fix("use the same parameters as before, or make all of them again with --again"))
+        .fix(fix))
 }
 
 impl BundleOutput {
@@ -104,15 +131,38 @@ impl BundleOutput {
     ///
     /// # Errors
     /// What the disk can refuse.
-    pub(crate) fn new(store: &Path, place: &ShardStore, packer: Packer, bundler: &Bundler, now: i64) -> Result<Self> {
+    pub(crate) fn new(
+        store: &Path,
+        place: &ShardStore,
+        packer: Packer,
+        bundler: &Bundler,
+        owner: &FirmwareOwner,
+        now: i64,
+    ) -> Result<Self> {
         let chip = bundler.firmware().board().chip.name().to_owned();
-        let (dir, firmware) = directories(store, place, &chip)?;
+        let (dir, firmware) = directories(store, place, &chip, owner)?;
         if place.layout() == Layout::Archive {
             file::create_dir(&dir)?;
         }
         let merged = bundler.is_merged();
         let (layout, dir) = (place.layout(), BulkDir::open(dir)?);
-        Ok(Self { layout, dir, firmware, packer, tar: tar::TarWriter::new(now), chip, merged })
+        let job = Some(owner.uid.clone());
+        Ok(Self { layout, dir, firmware, packer, tar: tar::TarWriter::new(now), chip, merged, job })
+    }
+
+    /// As [`new`](Self::new), to look at what is there; none if the directory with the bundles is not there.
+    ///
+    /// # Errors
+    /// Those of reading the disk.
+    pub(crate) fn existing(
+        store: &Path,
+        place: &ShardStore,
+        bundler: &Bundler,
+        owner: &FirmwareOwner,
+    ) -> Result<Option<Self>> {
+        let (dir, _) = directories(store, place, bundler.firmware().board().chip.name(), owner)?;
+        let packer = Packer::new(place.packing(), Vec::new());
+        if dir.is_dir() { Self::new(store, place, packer, bundler, owner, 0).map(Some) } else { Ok(None) }
     }
 
     /// The bundles of devices without certificates, in a directory that exists. There is no job.
@@ -122,7 +172,8 @@ impl BundleOutput {
     pub(super) fn of_keyless(layout: Layout, dir: &Path, packer: Packer, bundler: &Bundler, now: i64) -> Result<Self> {
         let chip = bundler.firmware().board().chip.name().to_owned();
         let (merged, firmware) = (bundler.is_merged(), dir.join(FIRMWARE));
-        Ok(Self { layout, dir: BulkDir::open(dir)?, firmware, packer, tar: tar::TarWriter::new(now), chip, merged })
+        let dir = BulkDir::open(dir)?;
+        Ok(Self { layout, dir, firmware, packer, tar: tar::TarWriter::new(now), chip, merged, job: None })
     }
 
     /// The name of the directory or the part with the bundles of an attempt.
@@ -143,18 +194,41 @@ impl BundleOutput {
         &self.dir
     }
 
-    /// Fails with [`Code::OtherBundles`] where bundles were made with something else.
-    pub(crate) fn check_common(&self, bundler: &Bundler) -> Result<()> {
+    /// Fails with [`Code::OtherBundles`] where bundles were made with something else. `fix` is the way out.
+    pub(crate) fn check_common(&self, bundler: &Bundler, fix: &str) -> Result<()> {
         match file::read_optional(self.firmware.join(COMMON), FILE_LIMIT)? {
-            Some(bytes) => check_same(&self.firmware, &bytes, &bundler.common()?),
+            Some(bytes) => check_same(&self.firmware, &bytes, &bundler.common()?, fix),
             None => Ok(()),
         }
+    }
+
+    /// True if the description of what all devices have alike is there.
+    pub(crate) fn has_common(&self) -> Result<bool> {
+        Ok(file::read_optional(self.firmware.join(COMMON), FILE_LIMIT)?.is_some())
+    }
+
+    /// True if the bundles of an attempt are there, of a layout that has them together.
+    pub(crate) fn has_shard(&self, attempt: Attempt) -> Result<bool> {
+        self.dir.holds(&Self::published(self.layout, attempt, self.packer.packing()))
+    }
+
+    /// True if each of these devices has a bundle in its directory.
+    pub(crate) fn has_devices<'n>(&self, names: impl Iterator<Item = &'n str>) -> Result<bool> {
+        let file = if self.merged { FLASH } else { CREDENTIALS };
+        for name in names {
+            let Some(dir) = self.dir.dir(name)? else { return Ok(false) };
+            if !dir.dir(&self.chip)?.map_or(Ok(false), |dir| dir.holds(file))? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Writes what all devices have alike, once: bootloader, partition table, application, and the description of where
     /// they and the credentials go.
     pub(crate) fn write_common(&self, bundler: &Bundler) -> Result<()> {
-        let common = bundler.common()?;
+        let mut common = bundler.common()?;
+        common.job.clone_from(&self.job);
         if let Some(parent) = self.firmware.parent() {
             file::create_dir(parent)?;
         }

@@ -17,7 +17,8 @@ pub struct FleetBundleArgs {
     /// Bundle the pending renewals of a job of `tbpki fleet renew`
     #[arg(long)]
     pub pending: bool,
-    /// Create existing bundles again, for example after a change of the application or the network
+    /// Create existing bundles again, for example after a change of the application or the network; devices without
+    /// certificates get new one-time passwords
     #[arg(long)]
     pub again: bool,
     /// Write a line for each device to DIR, as CSV and as NDJSON [default: next to the shards, if devices fail]
@@ -44,14 +45,14 @@ pub struct FleetBundleArgs {
 #[command(next_help_heading = "Devices without certificates")]
 pub struct KeylessArgs {
     /// Create bundles with one-time passwords for the names in a CSV file (`-` for standard input), instead of a job
-    #[arg(long, value_name = "FILE", requires = "enroll", conflicts_with_all = ["count", "job", "pending", "again", "results"])]
+    #[arg(long, value_name = "FILE", requires = "enroll", conflicts_with_all = ["count", "job", "pending", "results"])]
     pub from: Option<PathBuf>,
     /// The column with the names [default: name]
     #[arg(long, value_name = "COLUMN", value_parser = text(), requires = "from")]
     pub name_column: Option<String>,
     /// Create bundles with one-time passwords for N names from --name-pattern, instead of a job
     #[arg(long, value_name = "N", requires_all = ["enroll", "name_pattern"])]
-    #[arg(conflicts_with_all = ["job", "pending", "again", "results"])]
+    #[arg(conflicts_with_all = ["job", "pending", "results"])]
     pub count: Option<u64>,
     /// The pattern of generated names: sensor-{} for sensor-1, sensor-{:06} for sensor-000001
     #[arg(long, value_name = "TEXT", value_parser = parsed::<NumberPattern>(), requires = "count")]

@@ -60,6 +60,7 @@ fn without_certificates(
         destination: Destination { zstd: args.keyless.seal.zstd, recipients, ..place(&args.job) },
         firmware: plain(Devices::All, &args.bundle.firmware, args.label.as_ref(), context)?,
         merged: args.bundle.merged,
+        again: args.again,
         dry_run: args.dry_run,
     };
     let source = args.keyless.from.as_deref().unwrap_or(Path::new("--name-pattern"));
