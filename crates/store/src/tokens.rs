@@ -83,6 +83,7 @@ pub fn token_devices(location: &StoreLocation, view: &View) -> Result<Vec<String
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the test makes the directory of a device")]
 mod tests {
     use super::*;
 

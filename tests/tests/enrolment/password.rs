@@ -207,7 +207,7 @@ fn a_password_is_for_the_ca_of_the_present_certificate() {
     assert_eq!(profile(make("pump-1", &["--profile", "pumps"])), "pumps");
     assert!(profile(make("pump-2", &[])).is_null());
     for (device, ca) in [("pump-1", "profile-pumps"), ("pump-2", "devices-issuing")] {
-        let refused = make(device, &["--profile", "valves"]).ends(1).prints("TBPKI-0356");
+        let refused = make(device, &["--profile", "valves"]).ends(1).prints("TBPKI-0391");
         for text in [ca, "profile-valves", "--force"] {
             assert!(refused.stderr_text().contains(text), "{text} is not in {refused}");
         }

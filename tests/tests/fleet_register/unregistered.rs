@@ -56,11 +56,13 @@ fn every_verb_for_many_devices_skips_it() {
 }
 
 #[test]
-fn a_new_generation_is_registered_like_any_other_device() {
+fn a_new_generation_is_registered_when_an_operator_asks_for_it_again() {
     let fleet = Fleet::of(2);
     fleet.register(&[]).ok();
     fleet.tbpki(&["unregister", "--device", "pump-1"]).run().ok();
-    fleet.tbpki(&["client", "--device", "pump-1", "--force", "--register", "--replace"]).run().ok();
+    let force = ["client", "--device", "pump-1", "--force", "--register", "--replace"];
+    fleet.tbpki(&force).run().ends(1).prints("TBPKI-0259").prints("--again");
+    fleet.tbpki(&[&force[..], &["--again"]].concat()).run().ok();
     let (theirs, ours) = ids(&fleet, "pump-1");
     assert_eq!(ours, theirs.as_str());
 }

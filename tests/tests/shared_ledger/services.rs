@@ -63,11 +63,11 @@ fn an_older_copy_on_the_server_ends_the_service_and_stays_known() {
     sandbox.ok(["server", "--name", "localhost", "--only-given-names"]);
     let mut service = Service::start(&sandbox, &[]);
     let ask = |service: &Service, device: &str| {
-        service.send("simpleenroll", &format!("{device}.b64"), &["-u", &sandbox.text(&format!("{device}.user"))])
+        service.send("simpleenroll", &format!("{device}.b64"), &["-u", &sandbox.text(format!("{device}.user"))])
     };
     for device in ["pump-1", "pump-2"] {
         request(&sandbox, device, &format!("/CN={device}"));
-        sandbox.write(&format!("{device}.user"), format!("{device}:{}", password(&sandbox, device)));
+        sandbox.write(format!("{device}.user"), format!("{device}:{}", password(&sandbox, device)));
     }
     let count = || cluster.sql(&database, "SELECT last_value FROM tbpki.changes").trim().to_owned();
     let before = count();

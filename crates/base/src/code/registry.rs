@@ -738,8 +738,6 @@ codes! {
         "The present certificate was made elsewhere, and its CA is not in this store. The renewal is issued by the devices' issuing CA of the store. ThingsBoard compares whole certificates and accepts it once it is registered. A broker that verifies chains, for example mosquitto, must trust this CA before the device uses the renewal: give it `clients-ca.pem`."
     355 NotOnOurLists User "No revocation list of this store has the certificate"
         "The certificate was made elsewhere, and only its own CA can list it as revoked. The ledger has the revocation, and the certificate was taken from the platform if it was registered. A broker that trusts the other CA still accepts the device: revoke the certificate there too, or take that CA out of the broker's trust file."
-    356 PasswordOfOtherCa User "The device has a certificate of another CA"
-        "`tbpki enroll password` makes a password for the next certificate of a device. The present one was issued by the CA of another profile, or by the devices' issuing CA. ThingsBoard, and a broker that trusts one of these CAs, would refuse the device after the change, so tbpki asks for a consent: --force. Without --profile, the password is for the profile of the present certificate."
 
     // Several platforms.
     356 RegisteredElsewhere User "Another platform has an earlier certificate of the device"
@@ -812,6 +810,8 @@ codes! {
         "A run of `tbpki enroll fetch` or `tbpki renew --est` was cut off after the files were in their places, or its program (`--after`) has failed. The present run has no program, so it has only removed what that run had left. A service that uses the files may still have the earlier ones: make it load them."
     390 AmbiguousRequest User "Several devices ask with one key"
         "The name of a request for a certificate is the beginning of the SHA-256 over its public key, so that requests of two devices with one key have the same name. A copied image of a device, or a copied key file, is the usual cause: a holder of the key can act for each device that gets a certificate for it. Find out which device is the right one, and approve or deny it as DEVICE=REQUEST."
+    391 PasswordOfOtherCa User "The device has a certificate of another CA"
+        "`tbpki enroll password` makes a password for the next certificate of a device. The present one was issued by the CA of another profile, or by the devices' issuing CA. ThingsBoard, and a broker that trusts one of these CAs, would refuse the device after the change, so tbpki asks for a consent: --force. Without --profile, the password is for the profile of the present certificate."
 
     // Mistakes of ours.
     900 Internal Bug "Internal error"

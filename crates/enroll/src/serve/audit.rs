@@ -64,7 +64,7 @@ fn check_target(path: &Path, store: &Path, others: &[&Path]) -> Result<()> {
         return Ok(());
     }
     let is_same = |other: &&Path| fs::metadata(other).is_ok_and(|it| (it.dev(), it.ino()) == (stat.dev(), stat.ino()));
-    if others.iter().any(|other| is_same(&other)) {
+    if others.iter().any(is_same) {
         return taken("the audit log cannot be the certificate or the key of the service");
     }
     let unreadable = |error| Code::FileUnreadable.error("the audit log cannot be read").at(path).caused_by(error);
@@ -87,6 +87,7 @@ fn is_log(end: &[u8]) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the tests make files of others")]
 mod tests {
     use super::*;
 

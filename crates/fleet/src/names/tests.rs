@@ -90,7 +90,7 @@ fn what_spreadsheets_leave_behind_does_no_harm() {
 fn every_fault_is_told_with_its_line() {
     let label = "l".repeat(256);
     let sans = (0..101).map(|number| format!("h{number}.example")).collect::<Vec<_>>().join(";");
-    let rows: [(&[u8], &[Code]); 20] = [
+    let rows: [(&[u8], &[Code]); 23] = [
         (b"a/b,,,,", &[Code::DeviceName]),
         (b",label,,,", &[Code::DeviceName]),
         (b"\"a\nb\",,,,", &[Code::DeviceName]),

@@ -80,7 +80,7 @@ impl Log {
         let end = sys::tell(&self.file).unwrap_or_default();
         let is_last = sys::fstat(&self.file).is_ok_and(|stat| u64::try_from(stat.st_size) == Ok(end));
         let before = end.checked_sub(written as u64).filter(|_| is_last);
-        self.is_torn = !before.is_some_and(|before| sys::ftruncate(&self.file, before).is_ok());
+        self.is_torn = before.is_none_or(|before| sys::ftruncate(&self.file, before).is_err());
     }
 
     /// Whether a line can be written now: the file, or a new one in its place, has room for it. Nothing is written.

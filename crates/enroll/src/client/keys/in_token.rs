@@ -271,7 +271,7 @@ pub(crate) fn reference_name(cert: &str) -> String {
 fn is_long_serial(text: &str) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte);
     text.len() >= 16
-        && text.len() % 2 == 0
+        && text.len().is_multiple_of(2)
         && text.bytes().all(is_digit)
         && text.bytes().any(|byte| !byte.is_ascii_digit())
 }
