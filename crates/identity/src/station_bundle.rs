@@ -17,6 +17,7 @@ use crate::files::output::{into_bytes, pem_of};
 use crate::init::root_out::check_outside;
 use crate::report::{CertificateReport, FileReport};
 use store::Workspace;
+use store::ca::generation_number::{NUMBER_FILE, signing_number};
 use store::ca::generations::check_not_revoked;
 use store::ca::key::{KeyLocation, open_key};
 use store::ca::{Ca, unavailable};
@@ -223,6 +224,13 @@ fn public_files(workspace: &Workspace<'_>, answers: &mut Answers) -> Result<Vec<
     for name in Ca::OF_INIT {
         let certificates = name.certificates(store)?;
         files.push((format!("{STORE}/ca/{name}/cert.pem"), pem_of(&certificates).into_bytes()));
+        // A bundle has one generation of each CA. Without its number, the station would count from 1.
+        match signing_number(&name.dir(store))? {
+            1 => {}
+            number => {
+                files.push((format!("{STORE}/ca/{name}/{NUMBER_FILE}"), format!("{number}\n").into_bytes()));
+            }
+        }
     }
     let anchors = workspace.client_anchors()?;
     let ours = matches!(workspace.config.server.anchors.value, Anchors::Ours);

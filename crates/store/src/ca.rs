@@ -12,6 +12,7 @@ use pki::device_name::DeviceName;
 
 use crate::file_names::CERT;
 
+pub mod generation_number;
 pub mod generations;
 pub mod key;
 pub mod key_files;

@@ -1,5 +1,6 @@
 //! Stations with stores of their own and one ledger, on a real PostgreSQL server.
 
+mod after_rollover;
 mod moved;
 mod older_version;
 mod revoked_meanwhile;

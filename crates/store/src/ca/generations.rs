@@ -16,19 +16,16 @@ use base::file::{self, FileSet, Mode};
 use base::{Code, Result};
 use ledger::{Entry, Filter, Kind, Ledger, Role, View, ca_revoked};
 use pki::Certificate;
-use pki::pem_bundle::PemBundle;
 
 use super::Ca;
+use super::generation_number::{self, NUMBER_FILE, REPLACED, is_same_key, number_in, row_with, signing_number};
+pub use super::generation_number::{certificates_in, cross_name, generation_dir};
 use super::key::{self, KEY_FILE, KeyLocation, URI_FILE};
 use crate::file_names::{CERT, RETIRED};
 use crate::paths::FILE_LIMIT;
 
-/// The file with the number of the generation that signs.
-pub const NUMBER_FILE: &str = "generation";
 /// The file with the number of a generation that signed and is revoked. Another one signs later.
 const REVOKED_FILE: &str = "revoked";
-/// The suffix of files that a rollover has replaced, until they are removed.
-const REPLACED: &str = "rolled-over";
 
 /// A generation of a CA in the store.
 #[derive(Debug, Clone)]
@@ -48,6 +45,20 @@ impl CaGeneration {
     /// [`Code::CertificateUnreadable`] if it has none.
     pub fn certificate(&self) -> Result<&Certificate> {
         self.certificates.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))
+    }
+
+    /// Its row in the ledger as a generation of the CA `name`: the one with its certificate, whatever its number is in the
+    /// files. `None` if the ledger does not have the certificate.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub fn row(&self, ledger: &View, name: &str) -> Result<Option<Entry>> {
+        if let Some(row) = row_with(ledger, name, self.certificate()?)? {
+            return Ok(Some(row));
+        }
+        // The certificate of a generation that is not delivered completely is not recorded yet.
+        let is_it = |row: &Entry| row.fingerprint.is_none() && row.generation().number() == self.number;
+        Ok(ledger.history(Kind::Ca, name)?.into_iter().find(is_it))
     }
 
     /// Where its key is.
@@ -72,29 +83,9 @@ impl CaGeneration {
     }
 }
 
-/// The certificates in a CA's file, of which there has to be one.
-pub fn certificates_in(path: &Path) -> Result<Vec<Certificate>> {
-    let bytes = file::read(path, FILE_LIMIT)?;
-    let certificates = PemBundle::parse(&bytes).map_err(|error| error.at(path))?.certificates;
-    if certificates.is_empty() {
-        return Err(Code::CertificateUnreadable.error("there is no certificate in the file").at(path));
-    }
-    Ok(certificates)
-}
-
 /// The name of the file with the certificate of a CA's key by a generation of its root.
 pub fn cross_file(root: u32) -> String {
     format!("cross-{root}.pem")
-}
-
-/// The name in the ledger of the certificates that other generations of the root have issued for the key of a CA.
-pub fn cross_name(ca: &str) -> String {
-    format!("{ca}-cross")
-}
-
-/// The name of the directory of a generation that does not sign.
-pub fn generation_dir(number: u32) -> String {
-    format!("generation-{number}")
 }
 
 /// The generations of the CA in `dir` that others trust: the one that signs first, then the others by number. One that
@@ -224,8 +215,8 @@ pub fn check_not_behind(store: &Path, ledger: &View) -> Result<()> {
 /// Whether the generation in the place of the one that signs is revoked.
 fn is_revoked(dir: &Path) -> Result<bool> {
     // The file may still be there when another generation signs already; then its number is an earlier one.
-    let revoked = number_in(&dir.join(REVOKED_FILE))?;
-    Ok(revoked.is_some() && revoked == Some(signing_number(dir)?))
+    let Some(revoked) = number_in(&dir.join(REVOKED_FILE))? else { return Ok(false) };
+    Ok(revoked == signing_number(dir)?)
 }
 
 /// Fails if the CA in `dir` is revoked.
@@ -237,23 +228,6 @@ pub fn check_not_revoked(dir: &Path) -> Result<()> {
         (true, Some(name)) => Err(ca_revoked(&name.to_string_lossy())),
         _ => Ok(()),
     }
-}
-
-/// The number of the generation that signs.
-fn signing_number(dir: &Path) -> Result<u32> {
-    Ok(number_in(&dir.join(NUMBER_FILE))?.unwrap_or(1))
-}
-
-/// The number of a generation in a file; `None` if there is no such file.
-fn number_in(path: &Path) -> Result<Option<u32>> {
-    let Some(bytes) = file::read_optional(path, FILE_LIMIT)? else { return Ok(None) };
-    let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
-    number.map(Some).ok_or_else(|| {
-        Code::FileUnreadable
-            .error("the file does not contain the number of a generation")
-            .at(path)
-            .fix("restore it from a backup; `tbpki list --kind ca` shows the generation of each CA")
-    })
 }
 
 /// The numbers in the names of files that begin and end so, in their order.
@@ -284,7 +258,8 @@ fn numbers(names: &[String], prefix: &str, suffix: &str) -> Vec<u32> {
 /// Those of the ledger and of the disk.
 pub fn settle(store: &Path, ledger: &Ledger) -> Result<()> {
     let ca = store.join("ca");
-    let revoked = revoked_cas(ledger)?;
+    let rows: Vec<Entry> = ledger.list(&Filter { kind: Some(Kind::Ca), ..Filter::default() }).collect::<Result<_>>()?;
+    let revoked: Vec<&Entry> = rows.iter().filter(|row| row.role == Role::Revoked).collect();
     for name in file::recover_and_list(&ca)?.unwrap_or_default() {
         let dir = ca.join(&name);
         if !dir.is_dir() {
@@ -299,16 +274,18 @@ pub fn settle(store: &Path, ledger: &Ledger) -> Result<()> {
                 .try_for_each(|dir| tidied(&dir).map(drop))?;
             continue;
         }
+        // Before anything is moved: the number tells which generation the files in the place of the one that signs are of.
+        generation_number::settle(&dir, &name, &rows)?;
         let others = numbers(&files, "generation-", "");
         others.iter().try_for_each(|number| tidied(&dir.join(generation_dir(*number))).map(drop))?;
         let is_revoked = revoked.iter().any(|entry| entry.key.name == name);
         // No rollover was ever begun here, as in most stores: nothing is read from the ledger.
-        if others.is_empty() && !files.iter().any(|file| file == NUMBER_FILE) && !is_revoked {
+        if others.is_empty() && !dir.join(NUMBER_FILE).exists() && !is_revoked {
             continue;
         }
         match ledger.current(Kind::Ca, &name)? {
             Some(current) => sign_with(store, &name, &current)?,
-            None => stop_signing(&dir, revoked.iter().filter(|entry| entry.key.name == name))?,
+            None => stop_signing(&dir, revoked.iter().copied().filter(|entry| entry.key.name == name))?,
         }
         let is_out = |entry: &&Entry| matches!(entry.role, Role::Retired | Role::Revoked);
         for entry in ledger.history(Kind::Ca, &name)?.iter().filter(is_out) {
@@ -324,14 +301,6 @@ fn tidied(dir: &Path) -> Result<Vec<String>> {
     let files = file::recover_and_list(dir)?.unwrap_or_default();
     key::remove_left(dir, &files)?;
     Ok(files)
-}
-
-/// The generations of CAs that are revoked.
-fn revoked_cas(ledger: &Ledger) -> Result<Vec<Entry>> {
-    let mut cas: Vec<Entry> =
-        ledger.list(&Filter { kind: Some(Kind::Ca), ..Filter::default() }).collect::<Result<_>>()?;
-    cas.retain(|entry| entry.role == Role::Revoked);
-    Ok(cas)
 }
 
 /// Marks the generation in the place of the one that signs as revoked, if it is: no other one can take its place yet.
@@ -356,6 +325,7 @@ fn sign_with(store: &Path, name: &str, current: &Entry) -> Result<()> {
     if before >= next || !from.exists() {
         return Ok(());
     }
+    check_holds_same(&dir.join(generation_dir(before)), &dir)?;
     // One set for both generations and for the CA below, so that no reader finds a key without its certificate.
     let mut set = FileSet::new(store.join("ca")).replacing(REPLACED);
     for (file, mode) in files_of(&dir)? {
@@ -402,6 +372,7 @@ fn put_away(store: &Path, name: &str, retired: &Entry) -> Result<()> {
     if !dir.exists() {
         return Ok(());
     }
+    check_holds_same(&store.join("ca").join(RETIRED).join(format!("{name}-{number}")), &dir)?;
     let mut set = FileSet::new(store.join("ca")).replacing(REPLACED);
     for (file, mode) in files_of(&dir)? {
         let bytes = file::read(dir.join(&file), FILE_LIMIT)?;
@@ -420,11 +391,53 @@ fn put_away(store: &Path, name: &str, retired: &Entry) -> Result<()> {
     Ok(())
 }
 
+/// Fails if the directory has files of another generation than that in `dir`: its key would be overwritten.
+///
+/// # Errors
+/// [`Code::TargetExists`], and those of reading the files.
+fn check_holds_same(target: &Path, dir: &Path) -> Result<()> {
+    let is_free = if target.join(CERT).exists() && dir.join(CERT).exists() {
+        is_same_key(target, dir)?
+    } else {
+        // Without certificates only the same bytes are known to be the same key.
+        let is_free = |file| -> Result<bool> {
+            let is_there = target.join(file).exists() && dir.join(file).exists();
+            Ok(!is_there || is_same_file(&target.join(file), &dir.join(file))?)
+        };
+        is_free(KEY_FILE)? && is_free(URI_FILE)?
+    };
+    if is_free {
+        return Ok(());
+    }
+    Err(Code::TargetExists
+        .error("the directory has the files of another generation of the CA, which would be overwritten")
+        .at(target)
+        .fix("move this directory out of the store and keep it, then run the command again"))
+}
+
+/// Whether everything in the directory of a generation is in `dir`, too: what `activate` has copied from it. Never the files of
+/// another key or certificate, whatever its number is.
+fn is_doubled(dir: &Path, doubled: &Path) -> Result<bool> {
+    let certificate = doubled.join(CERT);
+    // `activate` of a root moves the certificate by the root before to a file of its own.
+    let mut copies = vec![dir.join(CERT)];
+    copies.extend(numbered(dir, "cross-", ".pem")?.into_iter().map(|root| dir.join(cross_file(root))));
+    for copy in copies {
+        if is_same_file(&certificate, &copy)? {
+            return is_same_key(dir, doubled);
+        }
+    }
+    Ok(files_of(doubled)?.is_empty())
+}
+
 /// Removes what is left over of rollovers that are done.
 fn tidy(store: &Path, name: &str) -> Result<()> {
     let dir = store.join("ca").join(name);
     let number = signing_number(&dir)?;
-    file::remove(&dir, &generation_dir(number))?;
+    let doubled = dir.join(generation_dir(number));
+    if doubled.exists() && is_doubled(&dir, &doubled)? {
+        file::remove(&dir, &generation_dir(number))?;
+    }
     if !is_revoked(&dir)? {
         file::remove(&dir, REVOKED_FILE)?;
     }
@@ -446,8 +459,14 @@ fn tidy(store: &Path, name: &str) -> Result<()> {
 /// Removes files of the generation before from the place of the one that signs: a file set replaces files, and removes
 /// none.
 fn remove_copied(dir: &Path) -> Result<()> {
-    let others: Vec<PathBuf> =
-        numbered(dir, "generation-", "")?.into_iter().map(|number| dir.join(generation_dir(number))).collect();
+    let mut others: Vec<PathBuf> = Vec::new();
+    for number in numbered(dir, "generation-", "")? {
+        let other = dir.join(generation_dir(number));
+        // Generations of one key, as an imported CA has them, have the same key file, and each needs it.
+        if !is_same_key(dir, &other)? {
+            others.push(other);
+        }
+    }
     for (file, _) in files_of(dir)?.iter().filter(|(file, _)| file != CERT) {
         for other in &others {
             // By content: a file of the same name that differs is of the generation that signs.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use base::{Code, Result};
+use base::Result;
 use ledger::{
     Entry, Generation, IssuedRecord, Key, Kind, KnownIdentity, NewIdentity, OpenStep, Origin, Parameters, Role,
     SerialNumber, Transaction, View,
@@ -12,7 +12,8 @@ use pki::profile::Profile;
 use serde_json::json;
 
 use super::Ca;
-use super::generations::{CaGeneration, PlacedGeneration, cross_name, placed};
+use super::generation_number::{cross_name, of_cross};
+use super::generations::{CaGeneration, PlacedGeneration, placed};
 
 /// A certificate of the key of a generation.
 struct OfKey {
@@ -127,14 +128,6 @@ fn row_of(view: &View, ca: &Ca, certificates: &[&Certificate]) -> Result<Option<
     Ok(view.history(Kind::Ca, &ca.name())?.into_iter().find(|row| u64::from(row.generation().number()) == of))
 }
 
-/// The number of the generation whose key a certificate of another root is of.
-fn of_cross(cross: &Entry) -> Result<Option<u64>> {
-    let parameters: serde_json::Value = serde_json::from_str(cross.parameters.as_str()).map_err(|error| {
-        Code::LedgerUnreadable.error("the parameters of a CA cannot be read").item(&cross.key.name).caused_by(error)
-    })?;
-    Ok(parameters.get("of").and_then(serde_json::Value::as_u64))
-}
-
 fn record_cross(transaction: &Transaction<'_>, ca: &Ca, generation: &CaGeneration, cross: &OfKey) -> Result<()> {
     let name = cross_name(&ca.name());
     let is_it = |row: &Entry| row.fingerprint == Some(cross.certificate.fingerprint());
@@ -175,7 +168,7 @@ fn known_ca(
 
 /// The issuer of a CA in the ledger, from its certificate and those between it and the root: the root of the store, or the
 /// name of an intermediate CA (RFC 4514), which is above imported CAs alone. Each of the two has serial numbers of its own.
-pub(crate) fn issuer_name(ca: &Ca, certificates: &[Certificate]) -> String {
+pub fn issuer_name(ca: &Ca, certificates: &[Certificate]) -> String {
     match certificates {
         [own, above, ..] if !above.is_root() => own.issuer(),
         _ => ca.root().name(),
@@ -183,7 +176,10 @@ pub(crate) fn issuer_name(ca: &Ca, certificates: &[Certificate]) -> String {
 }
 
 /// A certificate of a CA as the ledger records it, with the name of its issuer there.
-pub(crate) fn new_identity(
+///
+/// # Errors
+/// Those of the serial number.
+pub fn new_identity(
     ca: &Ca,
     name: String,
     certificate: &Certificate,

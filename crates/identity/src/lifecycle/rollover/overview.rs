@@ -103,7 +103,14 @@ fn row(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry, trusted: 
     let here = if entry.role == Role::Revoked {
         revoked_in_store(workspace, ca, number)?
     } else if ca.dir(workspace.store_dir()).join(CERT).exists() {
-        ca.trusted(workspace.store_dir())?.into_iter().find(|generation| generation.number == number)
+        // By the certificate: the store of a station can count its generations in another way than a shared ledger.
+        let mut found = None;
+        for generation in ca.trusted(workspace.store_dir())? {
+            if generation.row(view, &ca.name())?.is_some_and(|row| row.key == entry.key) {
+                found = Some(generation);
+            }
+        }
+        found
     } else {
         None
     };

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use base::{Code, Error, Result, file};
 use identity::lifecycle::rollover::cross_generations;
-use ledger::{Filter, Kind, View};
+use ledger::{Entry, Filter, Kind, View};
 use pki::PrivateKey;
 use store::FILE_LIMIT;
+use store::ca::generation_number::{NUMBER_FILE, wrong_number};
 use store::ca::{Ca, KeyLocation};
 
 use crate::lifecycle::upkeep::parts::{Problem, ProblemKind};
@@ -16,16 +17,15 @@ use crate::lifecycle::upkeep::parts::{Problem, ProblemKind};
 /// # Errors
 /// Those of the ledger.
 pub(super) fn check(store: &Path, view: &View, problems: &mut Vec<Problem>) -> Result<()> {
-    let filter = Filter { kind: Some(Kind::Ca), current_only: true, ..Filter::default() };
-    for entry in view.list(&filter) {
-        let entry = entry?;
+    let rows: Vec<Entry> = view.list(&Filter { kind: Some(Kind::Ca), ..Filter::default() }).collect::<Result<_>>()?;
+    for entry in rows.iter().filter(|entry| entry.is_current()) {
         let Some(ca) = Ca::named(&entry.key.name) else { continue };
         let dir = ca.dir(store);
         if view.is_shared() && !dir.exists() {
             // A station that makes devices alone has no CAs of servers.
             continue;
         }
-        let problem = |error: &Error| Problem::of_error(ProblemKind::Ca, error).entry(&entry).at(&dir);
+        let problem = |error: &Error| Problem::of_error(ProblemKind::Ca, error).entry(entry).at(&dir);
         let certificates = match ca.certificates(store) {
             Ok(certificates) => certificates,
             Err(error) => {
@@ -43,18 +43,29 @@ pub(super) fn check(store: &Path, view: &View, problems: &mut Vec<Problem>) -> R
         };
         if entry.fingerprint != fingerprint && !is_cross()? {
             let what = "the store has another certificate of this CA than the ledger";
-            problems.push(Problem::new(ProblemKind::Ca, what).entry(&entry).at(dir.join("cert.pem")));
+            problems.push(Problem::new(ProblemKind::Ca, what).entry(entry).at(dir.join("cert.pem")));
+        }
+        match wrong_number(&dir, &entry.key.name, &rows) {
+            Ok(None) => {}
+            Ok(Some(number)) => {
+                let what = format!(
+                    "the file does not have the number of the generation that signs, {number}: `tbpki store repair` \
+                     writes it"
+                );
+                problems.push(Problem::new(ProblemKind::Ca, what).entry(entry).at(dir.join(NUMBER_FILE)));
+            }
+            Err(error) => problems.push(problem(&error)),
         }
         match KeyLocation::of(&dir) {
             Ok(KeyLocation::File(path)) => {
                 if let Some(finding) = file::loose_permissions(&path) {
-                    problems.push(Problem::new(ProblemKind::Mode, finding.what).entry(&entry).at(&path));
+                    problems.push(Problem::new(ProblemKind::Mode, finding.what).entry(entry).at(&path));
                 }
                 // An encrypted key cannot be compared without its passphrase.
                 let key = file::read_secret(&path, FILE_LIMIT).and_then(|pem| PrivateKey::from_pem_or_der(&pem, None));
                 match key.and_then(|key| key.check_belongs_to(certificate.spki_der())) {
                     Err(error) if error.code() != Code::KeyEncrypted => {
-                        problems.push(Problem::of_error(ProblemKind::Key, &error).entry(&entry).at(path));
+                        problems.push(Problem::of_error(ProblemKind::Key, &error).entry(entry).at(path));
                     }
                     _ => {}
                 }

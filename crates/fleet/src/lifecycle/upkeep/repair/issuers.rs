@@ -4,11 +4,11 @@ use std::path::Path;
 
 use base::Result;
 use base::file::{self, BulkDir};
-use ledger::{Entry, Filter, Generation, Kind, Ledger, Role, View};
+use ledger::{Filter, Generation, Kind, Ledger, Role, View};
 use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 use store::ca::Ca;
-use store::ca::generations::placed;
+use store::ca::generations::{self, placed};
 use store::ca::recorded::record_generations;
 use store::{FILE_LIMIT, SELF, Store, Workspace};
 
@@ -39,6 +39,8 @@ impl Issuers {
     pub(in crate::lifecycle::upkeep) fn record(workspace: &Workspace<'_>, store: &mut Store) -> Result<Self> {
         let dir = workspace.store_dir().to_owned();
         record_cas(&mut store.ledger, &dir)?;
+        // The ledger knows the generations by now, so that the numbers in the files can be compared with it.
+        generations::settle(&dir, &store.ledger)?;
         Self::of_store(&dir, &store.ledger)
     }
 
@@ -49,13 +51,12 @@ impl Issuers {
     pub(in crate::lifecycle::upkeep) fn of_store(store: &Path, view: &View) -> Result<Self> {
         let mut cas = Vec::new();
         for ca in cas_in(store)? {
-            let (name, history) = (ca.name(), view.history(Kind::Ca, &ca.name())?);
+            let name = ca.name();
             let mut placed = placed(store, &name)?;
             // The one that signs first, as it has issued most of them.
             placed.sort_by_key(|one| (one.role != Role::Current, one.generation.number));
             for one in placed {
-                let number = one.generation.number;
-                let generation = history.iter().map(Entry::generation).find(|row| row.number() == number);
+                let generation = one.generation.row(view, &name)?.map(|row| row.generation());
                 let mut certificates: Vec<Certificate> = one.generation.certificates.into_iter().take(1).collect();
                 certificates.extend(certificates_in(&one.generation.dir)?);
                 cas.extend(certificates.into_iter().map(|certificate| KnownCa {
