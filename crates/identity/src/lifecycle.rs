@@ -5,6 +5,8 @@ pub mod ca_passphrase;
 pub mod enrol;
 pub mod hook;
 pub mod last_lists;
+pub mod lost_cas;
+pub mod lost_list;
 pub mod metrics;
 pub(crate) mod missing_copies;
 pub mod one_time_password;

@@ -29,4 +29,4 @@ pub use store::kept::{KeptStore, ReopenedStore};
 pub use store::{PATIENCE, Store, check_exists, knows_cas, view};
 pub use tokens::{holds_token, logs_in_with_token, retire_token, token_devices, token_of};
 pub use trust::check_trust;
-pub use workspace::{SELF, Workspace, alias_of, firmware_warning};
+pub use workspace::{KeyAndPassphrase, SELF, Workspace, alias_of, firmware_warning};

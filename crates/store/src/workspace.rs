@@ -6,11 +6,12 @@ use base::{Code, Finding, Result, Secret, file};
 use config::{Anchors, Config};
 use ledger::{Kind, Ledger, View};
 use pki::Certificate;
+use pki::key::SigningKey;
 use pki::pem_bundle::PemBundle;
 use time::OffsetDateTime;
 
 use crate::ca::generations::CaGeneration;
-use crate::ca::{Ca, Hierarchy, OpenCa};
+use crate::ca::{Ca, Hierarchy, KeyLocation, OpenCa};
 use crate::clock;
 use crate::location::StoreLocation;
 use crate::paths::{FILE_LIMIT, identity_dir};
@@ -178,11 +179,41 @@ impl Workspace<'_> {
         Ok((open, passphrase))
     }
 
+    /// The key of the generation of a CA that signs, also of one that is revoked, and the passphrase that opened its file.
+    /// `None` for a key that is kept elsewhere.
+    ///
+    /// # Errors
+    /// Those of [`KeyLocation::open`].
+    ///
+    pub fn open_key_with_passphrase(&mut self, ca: &Ca) -> Result<KeyAndPassphrase> {
+        let dir = ca.dir(self.store_dir());
+        let settings = &self.config.ca;
+        let mut passphrase = None;
+        let key = KeyLocation::of(&dir)?.open(&dir, &mut |which| {
+            let secret = self.secrets.of_ca(settings, which)?;
+            // A PIN belongs to its token and must not encrypt a file.
+            if which != CaSecret::Pin {
+                passphrase.clone_from(&secret);
+            }
+            Ok(secret)
+        })?;
+        Ok(KeyAndPassphrase { key, passphrase })
+    }
+
     /// A generation of a CA of the store, ready to issue.
     pub fn open_generation(&mut self, ca: &Ca, generation: &CaGeneration) -> Result<OpenCa> {
         let store = self.config.general.store.resolved();
         let settings = &self.config.ca;
         ca.open_generation(store, generation, &mut |which| self.secrets.of_ca(settings, which))
+    }
+
+    /// A generation of a CA of the store, to sign its revocation lists and nothing else.
+    ///
+    /// # Errors
+    /// Those of [`Ca::open_generation_for_lists`].
+    pub fn open_generation_for_lists(&mut self, ca: &Ca, generation: &CaGeneration) -> Result<OpenCa> {
+        let settings = &self.config.ca;
+        ca.open_generation_for_lists(generation, &mut |which| self.secrets.of_ca(settings, which))
     }
 
     /// The root and the issuing CA of a hierarchy that sign.
@@ -288,6 +319,14 @@ impl Workspace<'_> {
         }
         Ok(leaves)
     }
+}
+
+/// The key of a CA, and what opened it.
+pub struct KeyAndPassphrase {
+    /// The key; `None` if it is kept elsewhere.
+    pub key: Option<Box<dyn SigningKey>>,
+    /// The passphrase of its file; `None` if it has none, and for a key in a token.
+    pub passphrase: Option<Secret>,
 }
 
 /// The alias of a CA in keystores: from the second generation on with its number.

@@ -18,6 +18,7 @@ mod profile_ca;
 mod reflashed;
 mod renew;
 mod revoke;
+mod revoked_root;
 mod rollover;
 mod scene;
 mod seen;

@@ -5,6 +5,7 @@ mod backup;
 mod check;
 mod forget;
 mod large;
+mod lost_cas;
 mod lost_numbers;
 mod older_version;
 mod repair;

@@ -788,6 +788,12 @@ codes! {
         "A renewal was interrupted while it replaced the certificate of the device at one platform, which may have either certificate since. It must be finished there before another platform gets the new certificate. Run the command that the message contains."
 
     // Hosts and servers that were away.
+    372 CaWithoutRoot User "No trusted root certifies the CA"
+        "The root that certified this CA was revoked or taken out of service, and no other generation of the root certifies it: so with the CA of a profile, of which the platform knows one certificate. Peers that verify the whole chain refuse everything below it. The CA still gets its revocation list. Replace it with `tbpki ca prepare` and `tbpki ca activate`, and renew what it has issued."
+    373 CaLost User "Published files name a CA that the store has lost"
+        "A file with revocation lists, or a file with the CAs that servers trust, names a generation of a CA that the store does not have: for example, a backup from before it was made was restored. Its list stays in the file, so that what it revoked stays revoked, until it expires. No further key gets its name, because verifiers find lists by name (RFC 5280, section 6.3.3). Put its directory in `ca` back from the newest backup or from the store that was replaced, and run `tbpki store repair`. If it is lost for good, replace the CA, renew what it has issued, move the file away, and run `tbpki crl`."
+    374 CaNotImportable User "The files are not a next generation of the CA"
+        "`tbpki ca prepare --import` takes a further certificate of an imported CA from its owner: with the same key and other dates, or with another key below a root that the store trusts. A root is taken with the same key alone. The message has the reason for which these files were refused; nothing was written."
     376 EnrolmentUntrusted User "The certificate of the enrolment server is not trusted"
         "The server was reached, and its certificate leads to no root of `--cafile`, has another name than the URL, or is not valid now. No request was sent. If the root of the servers was replaced while this host was away, the files of the host are still good, and only the root is missing: get the present one from the operator (`pki/ca/server-root/cert.pem` of the store), compare its fingerprint with `tbpki inspect`, name it with `--cafile`, and run the same command again."
     377 ReservedProfile User "A profile has the label of servers"

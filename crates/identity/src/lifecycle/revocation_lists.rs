@@ -10,7 +10,7 @@ use std::thread;
 use base::file::{self, FileSet, Mode, WriteOutcome};
 use base::{Code, Error, Finding, Result, digest};
 use config::Config;
-use ledger::{Entry, Generation, NewList};
+use ledger::{Generation, NewList};
 use pki::Certificate;
 use pki::armor;
 use pki::crl::Crl;
@@ -26,6 +26,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::hook::Hook;
 use super::last_lists;
+use super::lost_list;
 use crate::profile_ca;
 use crate::report::{FileOutcome, FileReport, rfc3339};
 
@@ -269,7 +270,7 @@ impl Writer<'_, '_> {
             // The file may still have the list of a retired generation, which is ours and goes with this run.
             known.extend(retired_certificates(&dir, &ca.name())?);
         }
-        let earlier = self.earlier(&known)?;
+        let (earlier, lost) = self.earlier(&known)?;
         if !self.dry_run {
             let in_service = |list: &&Crl| certificates.iter().any(|ca| list.verify_signed_by(ca).is_ok());
             let dropped: Vec<&Crl> = earlier.iter().filter(|list| !in_service(list)).collect();
@@ -277,16 +278,23 @@ impl Writer<'_, '_> {
         }
         let mut pem = Vec::new();
         let mut made = Vec::new();
-        for ((ca, generation), certificate) in listed.iter().zip(&certificates) {
+        for (index, ((ca, generation), certificate)) in listed.iter().zip(&certificates).enumerate() {
+            self.warn_without_path(ca, generation)?;
+            // Further certificates of one key, as an imported CA has them, share its list.
+            let is_same = |other: &&Certificate| other.spki_der() == certificate.spki_der();
+            if certificates.iter().take(index).any(|other| is_same(&other)) {
+                continue;
+            }
+            let is_shared = known.iter().filter(is_same).any(|other| other.der() != certificate.der());
             let list = match generation.key_place()? {
                 // The earlier list of such a CA stays: without one, verifiers of whole chains refuse all below it.
                 KeyLocation::Elsewhere => self.keep(ca, certificate, &earlier),
                 _ if self.dry_run => {
-                    self.expect(ca, generation)?;
+                    self.expect(ca, generation, is_shared)?;
                     continue;
                 }
                 _ => {
-                    let (crl, record) = self.make(ca, generation, certificate, &earlier)?;
+                    let (crl, record) = self.make(ca, (generation, is_shared), certificate, &earlier)?;
                     made.push(record);
                     Some(crl)
                 }
@@ -295,8 +303,14 @@ impl Writer<'_, '_> {
                 armor::append("X509 CRL", list.der(), &mut pem);
             }
         }
+        // Without its list, brokers would refuse what a lost CA has issued, or accept again what it has revoked.
+        lost.iter().for_each(|list| armor::append("X509 CRL", list.der(), &mut pem));
         if self.dry_run {
             self.report.files.push(FileReport::planned(self.path));
+            return Ok(());
+        }
+        if pem.is_empty() {
+            // A broker does not start with an empty file. The warnings above name the keys that are elsewhere.
             return Ok(());
         }
         if self.has_hook {
@@ -309,20 +323,53 @@ impl Writer<'_, '_> {
         made.iter().try_for_each(|record| self.store.ledger.published_list(record))
     }
 
-    /// The lists that the file has now. All of them must be of these CAs.
-    fn earlier(&self, cas: &[Certificate]) -> Result<Vec<Crl>> {
-        let Some(bytes) = file::read_optional(&self.path, LIMIT)? else { return Ok(Vec::new()) };
+    /// The lists that the file has now: those of these CAs, and those of CAs that the store has lost. A file that has none
+    /// of these CAs is not ours.
+    fn earlier(&mut self, cas: &[Certificate]) -> Result<(Vec<Crl>, Vec<Crl>)> {
+        let Some(bytes) = file::read_optional(&self.path, LIMIT)? else { return Ok((Vec::new(), Vec::new())) };
+        let path = self.path.clone();
         let foreign = || {
             Code::TargetExists
                 .error("the file is not one with revocation lists of this store")
-                .at(&self.path)
+                .at(&path)
                 .fix("name another file with --out or `[crl] out`, or move this one away")
         };
         let lists = PemBundle::parse(&bytes).map_err(|error| foreign().caused_by(error))?.crls;
         let lists: Vec<Crl> = lists.iter().map(|der| Crl::from_der(der)).collect::<Result<_>>()?;
         // By signature and not by name: a file of another store may have CAs of the same names.
         let is_ours = |list: &Crl| cas.iter().any(|ca| list.verify_signed_by(ca).is_ok());
-        if lists.is_empty() || !lists.iter().all(is_ours) { Err(foreign()) } else { Ok(lists) }
+        let (ours, lost): (Vec<Crl>, Vec<Crl>) = lists.into_iter().partition(is_ours);
+        if ours.is_empty() {
+            let names: Vec<String> = lost.iter().map(Crl::issuer).collect();
+            return Err(if names.is_empty() {
+                foreign()
+            } else {
+                foreign().because(format!("it has lists of {}", names.join(", ")))
+            });
+        }
+        for list in &lost {
+            let finding = Code::CaLost.warning(lost_list::lost(list)).at(&self.path);
+            self.report.findings.push(finding.because(lost_list::WHY).fix(lost_list::REMEDY));
+        }
+        Ok((ours, lost))
+    }
+
+    /// Warns of a CA that no trusted root certifies any more. It still gets a list: that takes its certificate and its key
+    /// alone, and the lists of the other CAs must not wait for it.
+    fn warn_without_path(&mut self, ca: &Ca, generation: &CaGeneration) -> Result<()> {
+        let (name, number) = (ca.name(), generation.number);
+        if ca.has_path(self.workspace.store_dir(), generation)? {
+            return Ok(());
+        }
+        self.report.findings.push(
+            Code::CaWithoutRoot
+                .warning(format!("no trusted root certifies generation {number} of {name}"))
+                .because("brokers refuse everything below it since its root was revoked or taken out of service")
+                .fix(format!(
+                    "run `tbpki ca prepare {name}` and `tbpki ca activate {name}`, and renew what it has issued"
+                )),
+        );
+        Ok(())
     }
 
     /// The list of an earlier run, for a CA whose key is kept elsewhere.
@@ -353,8 +400,8 @@ impl Writer<'_, '_> {
         Some(list.clone())
     }
 
-    fn expect(&mut self, ca: &Ca, generation: &CaGeneration) -> Result<()> {
-        let number = self.ledger_generation(ca, generation)?;
+    fn expect(&mut self, ca: &Ca, generation: &CaGeneration, is_shared: bool) -> Result<()> {
+        let number = self.ledger_generation(ca, generation, is_shared)?;
         let revoked = self.store.ledger.revoked_by(&ca.name(), number, None)?.len();
         self.report.lists.push(RevocationListReport {
             ca: ca.name(),
@@ -367,21 +414,24 @@ impl Writer<'_, '_> {
         Ok(())
     }
 
-    /// The generation of a CA as the ledger has it.
-    fn ledger_generation(&self, ca: &Ca, generation: &CaGeneration) -> Result<Option<Generation>> {
-        let history = self.store.ledger.history(ledger::Kind::Ca, &ca.name())?;
-        Ok(history.iter().map(Entry::generation).find(|one| one.number() == generation.number))
+    /// The generation of a CA as the ledger has it. `None` for all of them: `is_shared` is true if others have its key.
+    fn ledger_generation(&self, ca: &Ca, generation: &CaGeneration, is_shared: bool) -> Result<Option<Generation>> {
+        if is_shared {
+            return Ok(None);
+        }
+        // By the certificate: a wrong number would put revocations on the list of another key.
+        Ok(generation.row(&self.store.ledger, &ca.name())?.map(|row| row.generation()))
     }
 
     /// Signs the next list of a CA. Its number is recorded before.
     fn make(
         &mut self,
         ca: &Ca,
-        generation: &CaGeneration,
+        (generation, is_shared): (&CaGeneration, bool),
         certificate: &Certificate,
         earlier: &[Crl],
     ) -> Result<(Crl, ledger::RevocationList)> {
-        let open = self.workspace.open_generation(ca, generation)?;
+        let open = self.workspace.open_generation_for_lists(ca, generation)?;
         let is_root = ca.is_root();
         let days = i64::from(self.workspace.config.crl.days.value.number());
         // A root's key is often offline, so its list must live until the next ceremony.
@@ -399,7 +449,7 @@ impl Writer<'_, '_> {
         let (record, entries) = self.store.ledger.begin_list(&NewList {
             key,
             issuer: &name,
-            generation: self.ledger_generation(ca, generation)?,
+            generation: self.ledger_generation(ca, generation, is_shared)?,
             now: self.workspace.now,
             lifetime: Duration::days(days),
             // The ledger may be an older one, restored from a backup: the next list must not go back in time.

@@ -29,7 +29,7 @@ pub use gates::leave_devices_behind;
 pub use overview::{BelowRow, CaRow, CasReport, PeersRow, overview, shortens_from};
 pub use prepare::{check_dry_run, prepare};
 pub use report::{NotRefreshed, RolloverDone, RolloverReport};
-pub use retire::retire;
+pub use retire::{CaBelow, cas_below, retire};
 pub use revoked::{cross_generations, drop_revoked};
 
 /// The CA of this name.

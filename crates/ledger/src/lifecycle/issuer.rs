@@ -10,7 +10,15 @@ use crate::lifecycle::role::Role;
 use crate::value::values;
 use crate::view::View;
 
-/// The revoked generations of CAs. Peers that read the revocation lists refuse what these have issued, whatever its dates.
+/// Whether the row `ca` is a generation of a CA that peers refuse: it is revoked, or its root is and no other generation of the
+/// root certifies its key.
+const IS_REFUSED: &str = "(ca.role = 'revoked' OR (ca.role IN ('current', 'superseded') AND EXISTS (\
+    SELECT 1 FROM identity AS root WHERE root.kind = 'ca' AND root.name = ca.issuer AND root.name <> ca.name \
+    AND root.generation = ca.issuer_generation AND root.role = 'revoked') AND NOT EXISTS (\
+    SELECT 1 FROM identity AS other WHERE other.kind = 'ca' AND other.name = ca.name || '-cross' \
+    AND other.role IN ('current', 'superseded'))))";
+
+/// The revoked generations of CAs, and those that are below a revoked root alone. Peers that read the revocation lists refuse what these have issued, whatever its dates.
 #[derive(Debug, Clone, Default)]
 pub struct RevokedCas(HashMap<String, HashSet<Generation>>);
 
@@ -35,14 +43,14 @@ impl View {
         Ok(last.is_some_and(|entry| entry.role == Role::Revoked))
     }
 
-    /// The revoked generations of all CAs, for lists: their number does not grow with the fleet.
+    /// The generations of all CAs that peers refuse, because they or their only root are revoked, for lists: their number does not grow with the fleet.
     ///
     /// # Errors
     /// Those of the database.
     pub fn revoked_cas(&self) -> Result<RevokedCas> {
         let rows = self.query(
-            "SELECT name, generation FROM identity WHERE kind = ?1 AND role = ?2",
-            values![Kind::Ca.as_str(), Role::Revoked.as_str()],
+            &format!("SELECT ca.name, ca.generation FROM identity AS ca WHERE ca.kind = ?1 AND {IS_REFUSED}"),
+            values![Kind::Ca.as_str()],
         )?;
         let mut revoked = RevokedCas::default();
         for row in &rows {
@@ -57,10 +65,16 @@ impl View {
     /// # Errors
     /// Those of the database.
     pub fn count_below_revoked(&self, kind: Kind) -> Result<u64> {
+        // Most ledgers have none, and then no row of a device is read.
+        if self.revoked_cas()?.0.is_empty() {
+            return Ok(0);
+        }
         let row = self.one(
-            "SELECT count(*) FROM identity WHERE kind = ?1 AND role = 'current' AND EXISTS (\
-             SELECT 1 FROM identity AS ca WHERE ca.kind = 'ca' AND ca.name = identity.issuer AND ca.role = 'revoked' \
-             AND ca.generation = coalesce(identity.issuer_generation, ca.generation))",
+            &format!(
+                "SELECT count(*) FROM identity WHERE kind = ?1 AND role = 'current' AND EXISTS (\
+                 SELECT 1 FROM identity AS ca WHERE ca.kind = 'ca' AND ca.name = identity.issuer \
+                 AND ca.generation = coalesce(identity.issuer_generation, ca.generation) AND {IS_REFUSED})"
+            ),
             values![kind.as_str()],
         )?;
         row.map_or(Ok(0), |row| row.get(0))

@@ -37,6 +37,34 @@ impl Ca {
         self.open_in(&generation.dir, self.chain_of(store, generation.certificates.clone())?, ask)
     }
 
+    /// A generation of the CA, ready to sign its revocation lists. A list takes no path to a root, and that of the CA can be
+    /// gone: its root was revoked.
+    ///
+    /// # Errors
+    /// Those of [`Ca::open`].
+    pub fn open_generation_for_lists(&self, generation: &CaGeneration, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
+        self.open_in(&generation.dir, generation.certificates.iter().take(1).cloned().collect(), ask)
+    }
+
+    /// Whether a trusted generation of the root certifies a generation of the CA, in its present path or with a certificate
+    /// of its own.
+    ///
+    /// # Errors
+    /// Those of reading the files.
+    pub fn has_path(&self, store: &Path, generation: &CaGeneration) -> Result<bool> {
+        let Some(last) = generation.certificates.last().filter(|last| !last.is_self_issued()) else { return Ok(true) };
+        let crosses = generation.crosses()?;
+        for root in self.root().trusted(store)? {
+            let root = root.certificate()?;
+            if last.verify_signed_by(root).is_ok()
+                || crosses.iter().any(|(_, cross)| cross.verify_signed_by(root).is_ok())
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The certificate of the generation that signs, and those up to the root that certified it.
     ///
     /// # Errors
@@ -48,7 +76,18 @@ impl Ca {
     fn open_in(&self, dir: &Path, chain: Vec<Certificate>, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
         check_not_revoked(dir)?;
         let key = KeyLocation::of(dir)?.open(dir, ask)?.ok_or_else(|| unavailable(&dir.join(KEY_FILE), self))?;
-        LocalCa::new(chain, key).map_err(|error| error.at(dir.join(CERT)))
+        LocalCa::new(chain, key).map_err(|error| {
+            let is_of_path =
+                matches!(error.code(), Code::BadSignature | Code::ChainGap) && error.finding().fix.is_none();
+            let error = error.at(dir.join(CERT));
+            match is_of_path {
+                true => error.fix(format!(
+                    "if the root above it was revoked or retired, run `tbpki ca prepare {self}` and `tbpki ca activate \
+                     {self}`; otherwise restore the certificates of both from a backup"
+                )),
+                false => error,
+            }
+        })
     }
 
     /// The chain of a generation up to the root that certified it, which is one of the generations of the root: a CA that

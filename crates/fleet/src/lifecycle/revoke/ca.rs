@@ -5,8 +5,8 @@
 
 use base::text::counted;
 use base::{Code, Error, Finding, Result};
-use identity::lifecycle::rollover::{cross_generations, named, renewal_commands};
-use ledger::{Dependents, Entry, Kind, OpenStep, Role};
+use identity::lifecycle::rollover::{CaBelow, cas_below, cross_generations, named, renewal_commands};
+use ledger::{Dependents, Entry, Kind, OpenStep, Role, View};
 use pki::revocation_list::Reason;
 use store::Workspace;
 use store::ca::{Ca, Hierarchy};
@@ -40,6 +40,9 @@ pub(super) fn revoke(
         };
         report.add(entry, done, true);
         let dependents = view.dependents_on(&ca.name(), entry.generation(), now)?;
+        if ca.is_root() && entry.role != Role::Retired {
+            report.findings.extend(cut_off(workspace, &view, &ca, entry)?);
+        }
         if !ca.is_root() && dependents.count > 0 && entry.role != Role::Retired {
             report.findings.push(in_use(&ca, entry, &dependents, kept.is_some()));
         }
@@ -91,6 +94,27 @@ pub(super) fn revoke(
         );
     }
     finish(workspace, &mut ledger, &Parts::Listed(all), report, &mut |_| {})
+}
+
+/// The warnings about the CAs that no trusted root certifies from now on.
+fn cut_off(workspace: &Workspace<'_>, view: &View, root: &Ca, entry: &Entry) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for CaBelow { ca, generation } in cas_below(workspace.store_dir(), view, root, entry)? {
+        let mut what = format!("{ca} is below generation {} of {root} alone", entry.generation());
+        let mut fix = format!("run `tbpki ca prepare {ca}` and `tbpki ca activate {ca}`");
+        if let Some(generation) = generation {
+            what = format!("generation {generation} of {what}");
+            let dependents = view.dependents_on(&ca.name(), generation, workspace.now)?;
+            if dependents.count > 0 {
+                let depend = counted(dependents.count, "certificate in use depends", "certificates in use depend");
+                what = format!("{what}, and {depend} on it");
+                fix = format!("{fix}, then renew them: {}", renewal_commands(&ca, &dependents));
+            }
+        }
+        let why = "nothing leads from it to a trusted root any more: peers that verify the chain refuse all below it";
+        findings.push(Code::CaInUse.warning(what).because(why).fix(fix));
+    }
+    Ok(findings)
 }
 
 /// The warning about certificates that are refused from now on. `is_replaced` is true if another generation signs.

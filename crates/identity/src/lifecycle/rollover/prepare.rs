@@ -5,12 +5,14 @@ use base::{Code, Finding, Result, Secret};
 use ledger::{Entry, Generation, Key, Kind, NewIdentity, Parameters};
 use pki::Certificate;
 use pki::issuer::{Issued, Issuer, KeySource, LocalCa, Order, SelfSigned};
+use pki::serial::Serial;
 use pki::tbs::Contents;
 use pki::trial::Trial;
 use pki::validity::{Lifetime, Validity};
 use pki::verify::Purpose;
 use store::ca::generations::{CaGeneration, generation_dir};
 use store::ca::key::KEY_FILE;
+use store::ca::key_files::keys_of;
 use store::ca::{Ca, Hierarchy, KeyLocation, OpenCa};
 use store::file_names::CERT;
 use store::{Store, Workspace};
@@ -20,6 +22,7 @@ use super::{cross, in_store, issued, settle, trust};
 use crate::files::output::{into_bytes, pem_of};
 use crate::init::encode_key;
 use crate::init::hierarchy::ca_contents;
+use crate::lifecycle::{lost_cas, lost_list};
 use crate::report::{CertificateReport, FileReport};
 
 /// Fails if the next generation of a CA could not be made, without writing.
@@ -73,7 +76,48 @@ pub fn prepare(workspace: &mut Workspace<'_>, ca: &Ca) -> Result<RolloverReport>
 /// The number of the next generation: those that were given up count.
 fn next_number(store: &Store, ca: &Ca) -> Result<u32> {
     let last = store.ledger.history(Kind::Ca, &ca.name())?.last().map_or(0, |last| last.generation().number());
-    last.checked_add(1).ok_or_else(|| Code::Internal.error("the CA has used up its generations"))
+    after(last)
+}
+
+fn after(number: u32) -> Result<u32> {
+    number.checked_add(1).ok_or_else(|| Code::Internal.error("the CA has used up its generations"))
+}
+
+/// The first number that no key of this CA has had: neither in the ledger, nor in the files of the store, nor in published
+/// lists and trust files, which can name a generation that a restored store has lost. A second key of the same name would
+/// make verifiers take the list of the other one (RFC 5280, section 6.3.3).
+fn unused_number(workspace: &Workspace<'_>, store: &Store, ca: &Ca) -> Result<u32> {
+    let mut last = lost_cas::highest_published(workspace.config, store.dir(), &store.ledger, ca)?;
+    for key in keys_of(store.dir(), ca)? {
+        last = last.max(key.generation);
+    }
+    Ok(next_number(store, ca)?.max(after(last)?))
+}
+
+/// Records the numbers before `number` as used, and warns of them: the ledger gives the next generation the next number.
+fn skip_to(store: &mut Store, ca: &Ca, number: u32, identity: &NewIdentity, findings: &mut Vec<Finding>) -> Result<()> {
+    let name = &identity.name;
+    let mut is_skipped = false;
+    while next_number(store, ca)? < number {
+        let skipped =
+            NewIdentity { serial: ledger::SerialNumber::new(Serial::random()?.octets())?, ..identity.clone() };
+        let generation = store.ledger.intend_by(&skipped, None)?;
+        let key = Key { kind: Kind::Ca, name: name.clone(), generation };
+        store.ledger.void(&key, "published files name a generation with this number, which the store has lost")?;
+        is_skipped = true;
+    }
+    if is_skipped {
+        findings.push(
+            Code::CaLost
+                .warning(format!("published files name an earlier generation of {name} that this store has lost"))
+                .because(lost_list::WHY)
+                .fix(format!(
+                    "{}; the next generation is G{number}, because the names before it are used",
+                    lost_list::REMEDY
+                )),
+        );
+    }
+    Ok(())
 }
 
 /// Makes it: recorded, signed, tried, written.
@@ -81,7 +125,7 @@ fn make(workspace: &mut Workspace<'_>, store: &mut Store, ca: &Ca, report: &mut 
     let dir = store.dir().to_owned();
     check_not_in_token(&dir, ca)?;
     let (signer, passphrase) = signer_and_passphrase(workspace, &dir, ca)?;
-    let number = next_number(store, ca)?;
+    let number = unused_number(workspace, store, ca)?;
     let contents = contents(workspace, ca, number, signer.as_ref(), &mut report.findings)?;
     let algorithm = workspace.config.ca.alg.value;
     let identity = NewIdentity {
@@ -95,6 +139,7 @@ fn make(workspace: &mut Workspace<'_>, store: &mut Store, ca: &Ca, report: &mut 
         not_before: contents.validity.not_before(),
         not_after: contents.validity.not_after(),
     };
+    skip_to(store, ca, number, &identity, &mut report.findings)?;
     let generation = match &signer {
         // The ledger records the generation of the issuer. A root that signs itself has none above it.
         Some(_) => store.ledger.intend(&identity)?,

@@ -1,8 +1,11 @@
 //! The generations that a CA no longer signs with go out of service.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use base::text::counted;
 use base::{Code, Error, Result};
-use ledger::{Entry, Filter, Kind, Role, View};
+use ledger::{Entry, Filter, Generation, Kind, Role, View};
 use store::ca::{Ca, generations};
 use store::{Store, Workspace};
 
@@ -60,9 +63,12 @@ fn nothing_replaced(ca: &Ca) -> Error {
 /// Fails if certificates in use depend on a generation.
 fn check_unused(workspace: &Workspace<'_>, store: &Store, ca: &Ca, entry: &Entry) -> Result<()> {
     let (depending, fix) = if ca.is_root() {
-        let count = cas_below(store, &store.ledger, ca, entry)?;
+        let below = cas_below(store.dir(), &store.ledger, ca, entry)?;
         let fix = "replace and retire the CAs below it first: `tbpki ca list` shows them".to_owned();
-        ((count > 0).then(|| counted(count, "CA depends", "CAs depend")), fix)
+        let named = |count: u64| format!("{} ({})", counted(count, "CA", "CAs"), names_of(&below));
+        let depends = |count: u64| if count == 1 { "depends" } else { "depend" };
+        let count = below.len() as u64;
+        ((count > 0).then(|| format!("{} {}", named(count), depends(count))), fix)
     } else {
         let dependents = store.ledger.dependents_on(&ca.name(), entry.generation(), workspace.now)?;
         let fix = format!(
@@ -79,27 +85,53 @@ fn check_unused(workspace: &Workspace<'_>, store: &Store, ca: &Ca, entry: &Entry
         .fix(fix))
 }
 
-/// How many CAs lead to this generation of a root alone.
-fn cas_below(store: &Store, view: &View, ca: &Ca, root: &Entry) -> Result<u64> {
-    let number = root.generation().number();
-    let others: Vec<_> =
-        ca.trusted(store.dir())?.into_iter().filter(|generation| generation.number != number).collect();
-    let mut count = 0;
-    for issuing in ca.hierarchy().issuing().trusted(store.dir())? {
+/// The names of CAs, each once.
+fn names_of(below: &[CaBelow]) -> String {
+    let names: BTreeSet<String> = below.iter().map(|below| below.ca.name()).collect();
+    names.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// A generation of a CA that leads to one generation of its root alone.
+#[derive(Debug, Clone)]
+pub struct CaBelow {
+    /// The CA.
+    pub ca: Ca,
+    /// The generation, as the ledger has it; `None` if it does not have it.
+    pub generation: Option<Generation>,
+}
+
+/// The CAs that lead to this generation of a root alone.
+///
+/// # Errors
+/// Those of the ledger and of reading the files.
+pub fn cas_below(store: &Path, view: &View, ca: &Ca, root: &Entry) -> Result<Vec<CaBelow>> {
+    let mut others = Vec::new();
+    for generation in ca.trusted(store)? {
+        if generation.row(view, &ca.name())?.is_none_or(|row| row.key != root.key) {
+            others.push(generation);
+        }
+    }
+    let mut below = Vec::new();
+    let issuing = ca.hierarchy().issuing();
+    for generation in issuing.trusted(store)? {
         let mut is_safe = false;
         for other in &others {
-            is_safe |= is_certified_by(&issuing, other)?;
+            is_safe |= is_certified_by(&generation, other)?;
         }
-        count += u64::from(!is_safe);
+        if !is_safe {
+            let row = generation.row(view, &issuing.name())?;
+            below.push(CaBelow { ca: issuing.clone(), generation: row.map(|row| row.generation()) });
+        }
     }
     // Devices of a profile send its CA's certificate by this root, which the platform knows by its hash.
     let filter = Filter { kind: Some(Kind::Ca), ..Filter::default() };
     for entry in view.list(&filter) {
         let entry = entry?;
-        let is_of_profile = matches!(Ca::named(&entry.key.name), Some(Ca::Profile(_)));
+        let Some(of_profile @ Ca::Profile(_)) = Ca::named(&entry.key.name) else { continue };
         let is_trusted = entry.role.is_in_use() || entry.role == Role::Superseded;
-        let is_below = entry.issuer == ca.name() && entry.issuer_generation == Some(root.generation());
-        count += u64::from(is_of_profile && is_trusted && is_below);
+        if is_trusted && entry.issuer == ca.name() && entry.issuer_generation == Some(root.generation()) {
+            below.push(CaBelow { ca: of_profile, generation: Some(entry.generation()) });
+        }
     }
-    Ok(count)
+    Ok(below)
 }

@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 
 use base::Result;
+use identity::lifecycle::lost_cas::lost_lists;
+use identity::lifecycle::lost_list::REMEDY;
 use identity::lifecycle::revocation_lists::is_written_here;
 use identity::lifecycle::{last_lists, published_lists};
 use identity::profile_ca;
@@ -29,7 +31,8 @@ pub(in crate::lifecycle::upkeep) struct Listed {
     pub(in crate::lifecycle::upkeep) ca_ends: OffsetDateTime,
 }
 
-/// Adds a difference for each certificate that a list revokes and the ledger does not.
+/// Adds a difference for each certificate that a list revokes and the ledger does not, and for each list of a CA that the
+/// store has lost.
 ///
 /// # Errors
 /// Those of the ledger and of the files.
@@ -39,6 +42,10 @@ pub(super) fn check(workspace: &Workspace<'_>, view: &View, problems: &mut Vec<P
         let mut problem = Problem::new(ProblemKind::Revocation, what).at(&listed.path);
         problem.serial = Some(listed.serial.to_string());
         problems.push(problem);
+    }
+    for lost in lost_lists(workspace.config, workspace.store_dir(), view)? {
+        let what = format!("{}: {REMEDY}", lost.what());
+        problems.push(Problem::new(ProblemKind::Ca, what).at(&lost.path).staying(true));
     }
     Ok(())
 }
