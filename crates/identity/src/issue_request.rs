@@ -21,7 +21,7 @@ use crate::files::identity::IdentityView;
 use crate::files::keystore::KeystorePlan;
 use crate::files::kubernetes_secret;
 use crate::files::settings::ServerSettings;
-use crate::files::table::FileRow;
+use crate::files::table::{FileRow, FileTable};
 use crate::issuance::{CurrentState, Issuance};
 use crate::lifecycle::missing_copies;
 use crate::lifecycle::renew::checks;
@@ -30,8 +30,7 @@ use crate::report::{CertificateReport, FileOutcome, FileReport, IdentityOutcome,
 use crate::request::{contents, crl_url};
 use store::ca::Ca;
 use store::secrets::NewSecret;
-use store::{FILE_LIMIT, Store};
-use store::{Workspace, firmware_warning};
+use store::{FILE_LIMIT, Store, Workspace, firmware_warning, identity_dir, secrets_dir};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
@@ -378,6 +377,13 @@ impl IssueRequest<'_> {
             TrustedEntries::Cas(cas) => cas.clone(),
         };
         let (passwords, new) = workspace.secrets.keystore(wish.settings, wish.section, store, &name)?;
+        // With --force the settings of the program are written again, too, with the new password.
+        let is_kept = !self.issuance.force || self.issuance.renews;
+        if new.is_some() && is_kept {
+            let own = identity_dir(store, self.issuance.kind, self.issuance.name);
+            let dirs = std::iter::once(own.as_path()).chain(self.out.as_ref().map(|out| out.dir.as_path()));
+            check_no_keystore(files, dirs, self.issuance.kind, self.issuance.name, &secrets_dir(store).join(&name))?;
+        }
         files.keystore = Some(KeystorePlan {
             alias: wish.settings.alias.value.as_str().to_owned(),
             trusted,
@@ -432,6 +438,34 @@ impl IssueRequest<'_> {
         let dir = self.missing_out.as_ref()?;
         Some(missing_copies::warning(self.issuance.kind, self.issuance.name, dir))
     }
+}
+
+/// Fails if a keystore of the identity is there: its password is lost, and the program that reads it knows no other one.
+///
+/// # Errors
+/// [`Code::SecretUnavailable`].
+fn check_no_keystore<'a>(
+    files: &FileTable,
+    mut dirs: impl Iterator<Item = &'a Path>,
+    kind: Kind,
+    name: &str,
+    secret: &Path,
+) -> Result<()> {
+    let keystores: Vec<&FileRow> = files.rows.iter().filter(|row| row.keystore_format().is_some()).collect();
+    let found = dirs.find_map(|dir| keystores.iter().map(|row| dir.join(&row.name)).find(|path| path.exists()));
+    let Some(keystore) = found else { return Ok(()) };
+    let again = match kind {
+        Kind::Server => format!("tbpki server --name {name} --force"),
+        _ => format!("tbpki client {name} --force"),
+    };
+    Err(Code::SecretUnavailable
+        .error(format!("the password of {} is not in the store any more", keystore.display()))
+        .at(secret)
+        .because("with a new password, the program that reads the keystore could not open it")
+        .fix(format!(
+            "restore the file from a backup, or write the password into it that the program has (a server's is in \
+             thingsboard.env), with mode 600; `{again}` issues a new generation with a new password"
+        )))
 }
 
 /// The consequence of a file with a private key for the key of a request.

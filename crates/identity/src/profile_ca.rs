@@ -30,7 +30,7 @@ use store::ca::{Ca, OpenCa};
 use store::{FILE_LIMIT, Store};
 
 /// The file with the expression that finds its devices, kept with the CA.
-const SETTINGS: &str = "profile.json";
+pub const SETTINGS: &str = "profile.json";
 
 /// The way in which a profile finds its devices.
 #[derive(Debug, Clone, Serialize, Deserialize)]

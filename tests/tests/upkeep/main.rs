@@ -6,6 +6,7 @@ mod check;
 mod forget;
 mod large;
 mod lost_cas;
+mod lost_files;
 mod lost_numbers;
 mod older_version;
 mod repair;

@@ -4,6 +4,7 @@
 pub(crate) mod checks;
 pub(crate) mod fetched;
 mod late_copies;
+mod missing;
 pub(crate) mod outdated;
 pub(crate) mod pending;
 mod prune;
@@ -34,6 +35,7 @@ use crate::request::earlier::check_copies;
 
 pub use crate::request::earlier::is_of_others;
 pub use fetched::{earlier_copies, is_fetched, with_holder};
+pub use missing::{MissingFile, missing_files};
 pub use outdated::{outdated, remove_outdated};
 pub use pending::{Installed, PendingFiles, install};
 pub use prune::prune;

@@ -1,5 +1,6 @@
 //! The ledger compared with the files, and with the platform.
 
+mod ca_files;
 mod cas;
 pub(in crate::lifecycle) mod lists;
 pub(super) mod platform;
@@ -10,13 +11,14 @@ use std::path::Path;
 use base::file::Lock;
 use base::text::shell_word;
 use base::{Code, Error, Finding, Result};
+use config::Config;
 use identity::lifecycle::published_lists;
-use identity::lifecycle::renew::{is_fetched, outdated};
+use identity::lifecycle::renew::{MissingFile, is_fetched, missing_files, outdated};
 use ledger::{Entry, Filter, Kind, View};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::shard::{Layout, ShardStore};
-use store::{Store, Workspace, rollback};
+use store::{Store, Workspace, identity_dir, rollback};
 
 use super::copies;
 use super::parts::{Known, look_up};
@@ -103,7 +105,7 @@ pub fn check(workspace: &mut Workspace<'_>, request: CheckRequest) -> Result<Sto
         other => other?,
     }
     cas::check(&dir, &view, &mut report.problems)?;
-    files(&dir, &view, &mut report)?;
+    files(workspace.config, &dir, &view, &mut report)?;
     for doubtful in view.in_doubt()? {
         let what = "two certificates of this name can be in use, because a job issued it while it had one";
         report.problems.push(Problem::new(ProblemKind::Twice, what).entry(&doubtful));
@@ -153,7 +155,7 @@ pub fn check(workspace: &mut Workspace<'_>, request: CheckRequest) -> Result<Sto
 }
 
 /// Compares the files with the ledger, and the ledger with the files.
-fn files(dir: &Path, view: &View, report: &mut StoreCheckReport) -> Result<()> {
+fn files(config: &Config, dir: &Path, view: &View, report: &mut StoreCheckReport) -> Result<()> {
     let places = Places::of(dir, view)?;
     report.places = places.known.len();
     // In a shared ledger, the places of other stations are out of reach and not lost.
@@ -201,7 +203,7 @@ fn files(dir: &Path, view: &View, report: &mut StoreCheckReport) -> Result<()> {
     })?;
     report.in_files = in_files;
     report.problems.append(&mut problems);
-    missing(view, &seen, &out_of_reach, &ShardStore::open(dir)?, report)
+    missing(config, dir, view, &seen, &out_of_reach, report)
 }
 
 /// The difference between a file and the ledger, if there is one.
@@ -241,14 +243,16 @@ fn compare(dir: &Path, view: &View, found: &Found) -> Result<Option<Problem>> {
     Ok(Some(Problem::new(ProblemKind::Changed, what).entry(&row).at(&found.path)))
 }
 
-/// Certificates in use that are in no file.
+/// Certificates in use that are in no file, and further files that are lost.
 fn missing(
+    config: &Config,
+    dir: &Path,
     view: &View,
     seen: &HashSet<[u8; 32]>,
     out_of_reach: &BTreeSet<String>,
-    store: &Option<ShardStore>,
     report: &mut StoreCheckReport,
 ) -> Result<()> {
+    let store = ShardStore::open(dir)?;
     for kind in [Kind::Server, Kind::Device] {
         let filter = Filter { kind: Some(kind), ..Filter::default() };
         for entry in view.list(&filter) {
@@ -256,6 +260,13 @@ fn missing(
             let Some(fingerprint) = entry.fingerprint.filter(|_| entry.role.is_in_use()) else { continue };
             report.in_ledger += 1;
             if seen.contains(&fingerprint) {
+                let is_here = identity_dir(dir, kind, &entry.key.name).is_dir();
+                let lost = if is_here { missing_files(config, dir, &entry)? } else { Vec::new() };
+                if !lost.is_empty() && !is_fetched(view, &entry)? {
+                    let problem =
+                        |lost: MissingFile| Problem::new(ProblemKind::Missing, lost.what).entry(&entry).at(lost.path);
+                    report.problems.extend(lost.into_iter().map(problem));
+                }
                 continue;
             }
             if is_fetched(view, &entry)? {

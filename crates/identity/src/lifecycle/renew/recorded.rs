@@ -95,7 +95,11 @@ pub(super) fn files_of(from: &Path, entry: &Entry, asked: &RecordedRequest) -> R
 
 /// The files that an identity can have.
 fn table(entry: &Entry, asked: &RecordedRequest) -> FileTable {
-    let holds_key = asked.csr.is_none();
+    table_of(entry, asked, asked.csr.is_none())
+}
+
+/// The files that an identity can have, with its private key if `holds_key`.
+pub(super) fn table_of(entry: &Entry, asked: &RecordedRequest, holds_key: bool) -> FileTable {
     if entry.key.kind == Kind::Server {
         return ServerFiles {
             prefix: &asked.prefix,

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use base::{Code, Error, Result, file};
 use identity::lifecycle::rollover::cross_generations;
+use identity::profile_ca;
 use ledger::{Entry, Filter, Kind, View};
 use pki::PrivateKey;
 use store::FILE_LIMIT;
 use store::ca::generation_number::{NUMBER_FILE, wrong_number};
 use store::ca::{Ca, KeyLocation};
 
+use super::ca_files;
 use crate::lifecycle::upkeep::parts::{Problem, ProblemKind};
 
 /// Compares the CAs in use: certificate, key and mode.
@@ -72,6 +74,12 @@ pub(super) fn check(store: &Path, view: &View, problems: &mut Vec<Problem>) -> R
             }
             Ok(KeyLocation::Token { .. } | KeyLocation::Elsewhere) => {}
             Err(error) => problems.push(problem(&error)),
+        }
+    }
+    for ca in profile_ca::all_cas(view)? {
+        // A CA without a directory is a difference of the generation that signs, or belongs to another station.
+        if ca.dir(store).exists() {
+            ca_files::check(store, view, &ca, &rows, problems)?;
         }
     }
     Ok(())
