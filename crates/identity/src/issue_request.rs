@@ -359,7 +359,12 @@ impl IssueRequest<'_> {
     /// Fails for a renewal that would hardly live longer than the present certificate.
     fn check_lasts(&self, contents: &Contents) -> Result<()> {
         match self.renews {
-            Some(end) => checks::check_lasts(self.days.value.number(), end, contents.validity.not_after()),
+            Some(end) => {
+                // What the CA allows can be less than the configuration: a quarter of more than that would never be reached.
+                let allowed = contents.validity.not_after() - contents.validity.not_before();
+                let allowed = u32::try_from(allowed.whole_days()).unwrap_or(u32::MAX);
+                checks::check_lasts(self.days.value.number().min(allowed), end, contents.validity.not_after())
+            }
             None => Ok(()),
         }
     }

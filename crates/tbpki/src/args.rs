@@ -24,7 +24,9 @@ use pki::{Algorithm, San};
 
 pub use bundle_firmware::{AuthKind, BundleFirmwareArgs, EnrolArgs, FirmwareArgs};
 pub use ca::passphrase::CaPassphrase;
-pub use ca::{CaActivateArgs, CaConfirmArgs, CaExportArgs, CaStepArgs, CaVerb, ChangePassphraseArgs, ExportedCa};
+pub use ca::{
+    CaActivateArgs, CaConfirmArgs, CaExportArgs, CaPrepareArgs, CaStepArgs, CaVerb, ChangePassphraseArgs, ExportedCa,
+};
 pub use client::ClientArgs;
 pub use deferred::Deferred;
 pub use device::{DeviceWord, DevicesArg};
@@ -482,7 +484,8 @@ impl Verb {
             Verb::Profile(verb) => matches!(&**verb, ProfileVerb::Create(args) if !args.dry_run),
             Verb::Ca(verb) => match &**verb {
                 CaVerb::Export(args) => !args.dry_run,
-                CaVerb::Prepare(args) | CaVerb::Retire(args) => !args.dry_run,
+                CaVerb::Prepare(args) => !args.step.dry_run,
+                CaVerb::Retire(args) => !args.dry_run,
                 CaVerb::Activate(args) => !args.step.dry_run,
                 // A statement has no dry run: it changes only the ledger, and `ca list` shows its effect.
                 CaVerb::Confirm(_) => true,

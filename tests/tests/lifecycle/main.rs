@@ -10,6 +10,7 @@ mod fleet;
 mod hook;
 mod import;
 mod import_servers;
+mod imported_ca;
 mod large_lists;
 mod late_copies;
 mod lists;

@@ -85,7 +85,7 @@ pub(crate) fn make_hierarchy(
 ///
 /// # Errors
 /// The reason for which certificates below the first chain would be refused.
-fn tried<K: SigningKey>(
+pub(crate) fn tried<K: SigningKey>(
     config: &Config,
     hierarchy: Hierarchy,
     chains: &[Vec<Certificate>],
@@ -166,7 +166,7 @@ fn taken_over(
 
 /// Fails if a root has given its own serial number to the issuing CA below it: the ledger tells the certificates of one
 /// issuer by their numbers (RFC 5280, section 4.1.2.2), as lists and brokers do.
-fn check_serials(root: &Certificate, certificates: &[Certificate]) -> Result<()> {
+pub(crate) fn check_serials(root: &Certificate, certificates: &[Certificate]) -> Result<()> {
     let [issuing] = certificates else { return Ok(()) };
     if issuing.serial() != root.serial() {
         return Ok(());

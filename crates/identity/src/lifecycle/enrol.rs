@@ -127,6 +127,8 @@ pub fn again(
     asked.insert("subject".to_owned(), names.subject.to_string().into());
     let plan = plan(ca, (entry.key.kind, &entry.key.name), names, days, csr, Parameters::of(&asked)?, now)?;
     if plan.is_shortened {
+        let allowed = (plan.identity.not_after - plan.identity.not_before).whole_days();
+        let days = days.min(u32::try_from(allowed).unwrap_or(u32::MAX));
         check_lasts(days, entry.not_after, plan.identity.not_after)?;
     }
     Ok(plan)

@@ -67,8 +67,8 @@ impl ChainPeriod {
                 .error(format!("the CA expired on {}", rfc3339(*until)))
                 .item(ends_first)
                 .fix(
-                    "use a CA that is valid: its owner renews an imported one; `tbpki ca list` shows those of the store, and \
-                     `tbpki ca prepare` with `tbpki ca activate` replaces one",
+                    "use a CA that is valid: `tbpki ca list` shows those of the store, and `tbpki ca prepare` with `tbpki ca \
+                     activate` replaces one; for an imported CA, add `--import` with the new certificate of its owner",
                 )
         } else if now < *from {
             Code::IssuerExpired
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(error.finding().location.item.as_deref(), Some("CN=Root"));
         assert_eq!(error.finding().what, "the CA expired on 2027-01-01T00:00:00Z");
         // The same words during `init`, when there is no CA in the store that could be replaced.
-        assert!(error.finding().fix.as_deref().unwrap().starts_with("use a CA that is valid: its owner renews"));
+        assert!(error.finding().fix.as_deref().unwrap().starts_with("use a CA that is valid: "));
         let early = chain.check_issuing(START - time::Duration::SECOND).unwrap_err();
         assert_eq!(early.code(), Code::IssuerExpired);
         assert_eq!(early.finding().what, "the CA is not valid before 2026-01-01T00:00:00Z");

@@ -29,8 +29,7 @@ pub struct Lifetime {
 }
 
 /// The ways to a CA that lives longer.
-const REPLACE: &str =
-    "replace that CA: `tbpki ca prepare`, then `tbpki ca activate`; an imported one is renewed by its owner";
+const REPLACE: &str = "replace that CA: `tbpki ca prepare`, then `tbpki ca activate`; `tbpki ca prepare --import` takes the new certificate of an imported one";
 
 impl Validity {
     /// From `not_before` until `not_after`, both cut to whole seconds.

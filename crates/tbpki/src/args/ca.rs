@@ -27,7 +27,10 @@ pub enum CaVerb {
     ///
     /// The next generation has a new key and a subject of its own. Trust files, truststores, clients-ca.pem and the
     /// keystores of servers contain both generations afterwards. The present one goes on to sign until `tbpki ca activate`.
-    Prepare(CaStepArgs),
+    ///
+    /// `--import` takes the next generation of an imported CA from files of its owner instead: a further certificate of the
+    /// same key, or another key below a root that the store trusts.
+    Prepare(CaPrepareArgs),
     /// State that devices or brokers have the prepared generation of a CA
     ///
     /// Devices must trust a new root of the servers, and brokers must accept a new CA of the devices, before it signs. The
@@ -84,7 +87,24 @@ pub struct ChangePassphraseArgs {
     pub ca_passphrase: CaPassphrase,
 }
 
-/// The arguments of `tbpki ca prepare` and `tbpki ca retire`.
+/// The arguments of `tbpki ca prepare`.
+#[derive(Debug, Clone, Args)]
+pub struct CaPrepareArgs {
+    /// Which CA, and how its key is opened.
+    #[command(flatten)]
+    pub step: CaStepArgs,
+    /// Take the next generation of an imported CA from these files, in any order
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = "Imported CAs")]
+    pub import: Vec<PathBuf>,
+    /// Read the passphrase of the imported key or keystore from FILE (`-` for standard input)
+    #[arg(long, value_name = "FILE", requires = "import", help_heading = "Imported CAs")]
+    pub imported_passphrase_file: Option<PathBuf>,
+    /// Read the password of the key inside an imported keystore from FILE, if it differs
+    #[arg(long, value_name = "FILE", requires = "import", help_heading = "Imported CAs")]
+    pub imported_key_passphrase_file: Option<PathBuf>,
+}
+
+/// The arguments of `tbpki ca retire`, and those that all steps of a rollover have.
 #[derive(Debug, Clone, Args)]
 pub struct CaStepArgs {
     /// The CA: server-root, server-issuing, devices-root, devices-issuing, or profile-NAME

@@ -1,7 +1,7 @@
 //! The next generation of a CA: made, and trusted together with the present one.
 
 use base::file::{FileSet, Mode};
-use base::{Code, Finding, Result, Secret};
+use base::{Code, Error, Finding, Result, Secret};
 use ledger::{Entry, Generation, Key, Kind, NewIdentity, Parameters};
 use pki::Certificate;
 use pki::issuer::{Issued, Issuer, KeySource, LocalCa, Order, SelfSigned};
@@ -18,10 +18,11 @@ use store::file_names::CERT;
 use store::{Store, Workspace};
 
 use super::report::{RolloverDone, RolloverReport};
-use super::{cross, in_store, issued, settle, trust};
+use super::{cross, import, in_store, issued, settle, trust};
 use crate::files::output::{into_bytes, pem_of};
 use crate::init::encode_key;
 use crate::init::hierarchy::ca_contents;
+use crate::init::imported_ca::ImportedCa;
 use crate::lifecycle::{lost_cas, lost_list};
 use crate::report::{CertificateReport, FileReport};
 
@@ -39,7 +40,7 @@ pub fn check_dry_run(workspace: &Workspace<'_>, ca: &Ca) -> Result<RolloverRepor
     }
     check_not_in_token(dir, ca)?;
     if !ca.is_root() {
-        ca.root().check_usable(dir, workspace.now)?;
+        ca.root().check_usable(dir, workspace.now).map_err(|error| unless_imported(error, ca))?;
     }
     Ok(report)
 }
@@ -61,15 +62,60 @@ pub fn prepare(workspace: &mut Workspace<'_>, ca: &Ca) -> Result<RolloverReport>
             make(workspace, &mut store, ca, &mut report)?
         }
     };
+    spread(workspace, &mut store, ca, &pending, report)
+}
+
+/// As [`prepare`], with the certificate that the owner of an imported CA has issued for it. A dry run makes all checks.
+///
+/// # Errors
+/// [`Code::CaNotImportable`], and the reason for which what the CA issues would be refused; those of [`prepare`].
+pub fn prepare_imported(
+    workspace: &mut Workspace<'_>,
+    ca: &Ca,
+    imported: ImportedCa,
+    dry_run: bool,
+) -> Result<RolloverReport> {
+    let mut store = workspace.open_store("ca prepare")?;
+    settle(&mut store, ca)?;
+    let mut report = RolloverReport::new(ca.name(), RolloverDone::Unchanged);
+    if let Some(pending) = store.ledger.pending(Kind::Ca, &ca.name())? {
+        // The same files again: an interrupted run is finished.
+        let is_it = imported.chains.iter().flatten().any(|one| pending.fingerprint == Some(one.fingerprint()));
+        if !is_it {
+            return Err(Code::CaNotImportable
+                .error(format!("generation {} of {ca} is prepared already", pending.generation()))
+                .fix(format!("run `tbpki ca activate {ca}` first, and `tbpki ca prepare` with these files after it")));
+        }
+        return if dry_run { Ok(report) } else { spread(workspace, &mut store, ca, &pending, report) };
+    }
+    let next = import::check(workspace, &store, ca, imported, &mut report.findings)?;
+    if dry_run {
+        report.done = RolloverDone::Planned;
+        report.certificate = Some(next.report()?);
+        return Ok(report);
+    }
+    report.done = RolloverDone::Prepared;
+    let pending = import::write(&mut store, ca, &next, &mut report)?;
+    spread(workspace, &mut store, ca, &pending, report)
+}
+
+/// Writes the files again from which peers take what they trust.
+fn spread(
+    workspace: &mut Workspace<'_>,
+    store: &mut Store,
+    ca: &Ca,
+    pending: &Entry,
+    mut report: RolloverReport,
+) -> Result<RolloverReport> {
     let number = pending.generation().number();
     report.generation = Some(number);
-    if let Some(generation) = in_store(&store, ca, number)? {
+    if let Some(generation) = in_store(store, ca, number)? {
         report.certificate = Some(CertificateReport::of(generation.certificate()?));
     }
     if ca.profile().is_none() {
-        report.files.extend(cross::certify(workspace, &mut store, ca.hierarchy())?);
+        report.files.extend(cross::certify(workspace, store, ca.hierarchy())?);
     }
-    trust::spread(workspace, &mut store, ca, &mut report)?;
+    trust::spread(workspace, store, ca, &mut report)?;
     Ok(report)
 }
 
@@ -164,6 +210,17 @@ fn make(workspace: &mut Workspace<'_>, store: &mut Store, ca: &Ca, report: &mut 
     entry.ok_or_else(|| Code::Internal.error("a CA was made, and the ledger does not have it"))
 }
 
+/// The key of the root of an imported CA is with the owner, who issues the next certificate.
+fn unless_imported(error: Error, ca: &Ca) -> Error {
+    if error.code() != Code::CaUnavailable {
+        return error;
+    }
+    error.fix(format!(
+        "bring the key of the root back from where it is kept, to this path; if the CA was imported, ask its owner for a new \
+         certificate, and run `tbpki ca prepare {ca} --import FILE..`"
+    ))
+}
+
 /// tbpki does not move a key from a token to a file unasked.
 fn check_not_in_token(store: &std::path::Path, ca: &Ca) -> Result<()> {
     let KeyLocation::Token(_) = ca.key_place(store)? else { return Ok(()) };
@@ -180,7 +237,8 @@ fn signer_and_passphrase(
     ca: &Ca,
 ) -> Result<(Option<OpenCa>, Option<Secret>)> {
     if !ca.is_root() {
-        let (root, passphrase) = workspace.open_ca_with_passphrase(&ca.root())?;
+        let opened = workspace.open_ca_with_passphrase(&ca.root());
+        let (root, passphrase) = opened.map_err(|error| unless_imported(error, ca))?;
         root.check_may_have_cas()?;
         return Ok((Some(root), passphrase));
     }

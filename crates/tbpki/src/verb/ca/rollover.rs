@@ -1,18 +1,21 @@
 //! `tbpki ca list`, `ca prepare`, `ca activate` and `ca retire`.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use base::Result;
 use base::text::{counted, printable};
 use fleet::lifecycle::rollover::activate_profile;
 use identity::lifecycle::rollover::gates::{ConfirmReport, Peers, confirm};
 use identity::lifecycle::rollover::{
-    self, Activation, CasReport, RolloverDone, RolloverReport, activate, check_dry_run, overview, prepare, retire,
+    self, Activation, CasReport, RolloverDone, RolloverReport, activate, check_dry_run, overview, prepare,
+    prepare_imported, read_import, retire,
 };
 use ledger::JobId;
 
 use super::super::identity::report::write_files;
-use crate::args::{CaActivateArgs, CaConfirmArgs, CaStepArgs, PlatformArgs};
+use super::super::imported_secrets::{ImportedSecrets, Source};
+use crate::args::{CaActivateArgs, CaConfirmArgs, CaPrepareArgs, CaStepArgs, PlatformArgs};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
@@ -25,14 +28,31 @@ pub(crate) fn list(context: &mut Context) -> Result<Exit> {
 }
 
 /// A step of a rollover.
-enum Step {
+enum Step<'a> {
     Prepare,
+    Import { files: &'a [PathBuf], secrets: &'a ImportedSecrets<'a> },
     Activate { leave_behind: bool, create: bool },
     Retire,
 }
 
-pub(crate) fn prepare_ca(args: &CaStepArgs, context: &mut Context) -> Result<Exit> {
-    step(args, &Step::Prepare, None, context)
+pub(crate) fn prepare_ca(args: &CaPrepareArgs, context: &mut Context) -> Result<Exit> {
+    if args.import.is_empty() {
+        return step(&args.step, &Step::Prepare, None, context);
+    }
+    let secrets = ImportedSecrets::read(
+        Source {
+            file: args.imported_passphrase_file.as_deref(),
+            what: "passphrase of the imported CA",
+            option: "--imported-passphrase-file",
+        },
+        Source {
+            file: args.imported_key_passphrase_file.as_deref(),
+            what: "password of the private key in the imported keystore",
+            option: "--imported-key-passphrase-file",
+        },
+        context,
+    )?;
+    step(&args.step, &Step::Import { files: &args.import, secrets: &secrets }, None, context)
 }
 
 pub(crate) fn activate_ca(args: &CaActivateArgs, context: &mut Context) -> Result<Exit> {
@@ -80,7 +100,7 @@ fn share_that_has(count: u64, total: u64, kind: &str) -> String {
     format!("{count} of {} {have}", counted(total, kind, &format!("{kind}s")))
 }
 
-fn step(args: &CaStepArgs, step: &Step, platform: Option<&PlatformArgs>, context: &mut Context) -> Result<Exit> {
+fn step(args: &CaStepArgs, step: &Step<'_>, platform: Option<&PlatformArgs>, context: &mut Context) -> Result<Exit> {
     let mut overrides = Overrides::default();
     if let Some(platform) = platform {
         overrides.platform(platform);
@@ -95,6 +115,10 @@ fn step(args: &CaStepArgs, step: &Step, platform: Option<&PlatformArgs>, context
         match *step {
             Step::Prepare if args.dry_run => check_dry_run(workspace, &ca),
             Step::Prepare => prepare(workspace, &ca),
+            Step::Import { files, secrets } => {
+                let imported = read_import(workspace, &ca, files, &mut |which, again| secrets.fetch(which, again))?;
+                prepare_imported(workspace, &ca, imported, args.dry_run)
+            }
             Step::Activate { leave_behind, create } => {
                 let how = Activation { leave_behind, dry_run: args.dry_run };
                 match ca.profile() {
