@@ -383,7 +383,7 @@ impl IssueRequest<'_> {
         };
         let (passwords, new) = workspace.secrets.keystore(wish.settings, wish.section, store, &name)?;
         // With --force the settings of the program are written again, too, with the new password.
-        let is_kept = !self.issuance.force || self.issuance.renews;
+        let is_kept = !self.issuance.force || self.renews.is_some();
         if new.is_some() && is_kept {
             let own = identity_dir(store, self.issuance.kind, self.issuance.name);
             let dirs = std::iter::once(own.as_path()).chain(self.out.as_ref().map(|out| out.dir.as_path()));

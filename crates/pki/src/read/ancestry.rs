@@ -234,7 +234,7 @@ mod tests {
         let issuing = new.issue(&testing::ca("Issuing", None));
         let whole = [&issuing, &new, &old].map(|one| one.certificate.clone());
         for order in orders(&whole) {
-            assert_eq!(chains_of_key(issuing.spki_der(), &order, NOW).unwrap(), [whole.to_vec()]);
+            assert_eq!(chains_of_key(issuing.certificate.spki_der(), &order, NOW).unwrap(), [whole.to_vec()]);
         }
         assert!(old.certificate.is_root() && !new.certificate.is_root() && new.certificate.is_self_issued());
     }

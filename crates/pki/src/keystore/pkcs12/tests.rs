@@ -197,7 +197,7 @@ fn what_follows_a_keystore_is_left_out() {
     for behind in [&b"\n"[..], &[0; 64], b"\x30\x03\x02\x01\x05", b"text"] {
         let file = [fixtures::OPENSSL_P12, behind].concat();
         let (read, whole) = (Keystore::read(&file, &passwords()), Keystore::read(fixtures::OPENSSL_P12, &passwords()));
-        assert_eq!(read.unwrap().entries.len(), whole.unwrap().entries.len(), "{behind:?}");
+        assert_eq!(read.unwrap().keys.len(), whole.unwrap().keys.len(), "{behind:?}");
     }
 }
 
