@@ -139,7 +139,8 @@ pub fn kill_at_some_writes<S>(
         .flat_map(|(name, numbers)| numbers.into_iter().map(move |number| (name.clone(), number)))
         .collect();
     let mut steps = 0;
-    for (name, number) in writes.iter().step_by((writes.len() / kills.max(1)).max(1)) {
+    // A later run can make a call less often than the first one. Two more than asked for, so that `kills` of them are left.
+    for (name, number) in writes.iter().step_by((writes.len() / kills.saturating_add(2)).max(1)) {
         let (command, scene) = prepare()?;
         if let Some(step) = run_disturbed(&command, Injection::Kill, name, *number)? {
             steps += 1;
