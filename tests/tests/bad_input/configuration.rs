@@ -10,7 +10,7 @@ const MISTAKES: &[(&str, u16, &[&str])] = &[
     ("version = 1\n[server§\ndays = 3\n", 1, &[]),
     ("version = 1\n[server]\ndays = §\n", 1, &[]),
     ("version = 1\n[server]\nname = \"tb§\n", 1, &[]),
-    ("version = 1\n[server]\ndays = 1\n[§server]\ndays = 2\n", 1, &["duplicate"]),
+    ("version = 1\n[server]\ndays = 1\n[§server]\ndays = 2\n", 1, &["occurs twice"]),
     // Unknown keys.
     ("version = 1\n[server]\n§dayz = 3\n", 2, &["server.dayz", "did you mean days?"]),
     ("version = 1\n[client]\n  §Days = 3\n", 2, &["client.Days", "did you mean days?"]),

@@ -223,7 +223,7 @@ fn expired_and_due_certificates_are_named_before_they_reach_devices() {
         let later = Clock::starting_at(OffsetDateTime::now_utc() + Duration::days(95));
         let outcome = fleet.tbpki(verb).at(&later).run().ok();
         let outcome = outcome.prints("TBPKI-0047").prints("1 certificate has expired");
-        outcome.prints("tbpki renew --device pump-2");
+        outcome.prints("tbpki fleet renew --job 1 --due");
     }
     let image = [&["bundle-firmware", "--device", "pump-3"], FIRMWARE].concat();
     assert!(!fleet.tbpki(&image).run().ok().stderr_text().contains("expired"));

@@ -122,7 +122,7 @@ fn keys_of_other_programs_are_named() {
     sandbox.write("key.ppk", "PuTTY-User-Key-File-3: ecdsa-sha2-nistp256\nEncryption: none\nComment: x\n");
     for (file, words) in [
         ("ssh.key", &["OpenSSH", "ssh-keygen -p -m PKCS8"][..]),
-        ("ssh-closed.key", &["OpenSSH", "ssh-keygen -p -m PKCS8"]),
+        ("ssh-closed.key", &["OpenSSH", "load_ssh_private_key"]),
         ("ssh.key.pub", &["public key of OpenSSH"]),
         ("key.ppk", &["PuTTY", "puttygen"]),
     ] {

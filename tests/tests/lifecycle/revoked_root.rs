@@ -41,7 +41,7 @@ fn the_cas_below_it_are_named_and_all_others_get_their_lists() {
     let report = json(&sandbox.ok(["crl", "--json"]));
     let cas: Vec<_> = report["lists"].as_array().unwrap().iter().map(|list| list["ca"].clone()).collect();
     assert_eq!(cas, ["devices-issuing", "profile-kk", "devices-root"]);
-    sandbox.ok(["crl"]).prints("TBPKI-0372").prints("no trusted root certifies generation 1 of profile-kk");
+    sandbox.ok(["crl"]).prints("TBPKI-0375").prints("no trusted root certifies generation 1 of profile-kk");
     sandbox.ok(["revoke", "kp", "--json"]);
     assert_eq!(
         json(&sandbox.ok(["list", "--all", "--name", "kp", "--json"]))["identities"][0]["open"],

@@ -58,10 +58,10 @@ fn the_list_of_a_lost_ca_is_kept_and_its_name_is_not_used_again() {
     sandbox.ok(["store", "repair"]);
     sandbox.tbpki(["store", "check"]).run().ends(3);
     let before = count(&sandbox);
-    sandbox.ok(["crl"]).prints("TBPKI-0373").prints(LOST);
+    sandbox.ok(["crl"]).prints("TBPKI-0381").prints(LOST);
     assert_eq!(count(&sandbox), before, "p4 stays on the list of its CA");
     let prepared = sandbox.ok(["ca", "prepare", "devices-issuing"]);
-    prepared.prints("devices issuing CA G3").prints("TBPKI-0373");
+    prepared.prints("devices issuing CA G3").prints("TBPKI-0381");
     let shown = result(&sandbox.ok(["ca", "list", "--json"]));
     let rows = shown["cas"].as_array().unwrap().iter().filter(|row| row["name"] == "devices-issuing");
     assert_eq!(rows.map(|row| row["generation"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 3]);

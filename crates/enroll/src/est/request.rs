@@ -94,7 +94,7 @@ mod tests {
             (pem.as_bytes(), "lines of PEM"),
             (b"MII!", "not base64"),
             (b"MIIC", "cannot be parsed"),
-            (twice.as_bytes(), "something follows"),
+            (twice.as_bytes(), "octets follow the end of the request"),
             (cut.as_bytes(), "cannot be parsed"),
             (b"TVo", "cannot be parsed"),
         ] {

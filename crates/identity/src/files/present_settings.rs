@@ -38,6 +38,10 @@ impl PresentSettings {
     /// # Errors
     /// Those of the disk.
     pub(crate) fn in_dir(dir: &Path) -> Result<Vec<Self>> {
+        // What is no directory, or cannot be entered, is reported where it is to be written.
+        if !dir.is_dir() {
+            return Ok(Vec::new());
+        }
         let mut found = Vec::new();
         for form in SettingsForm::ALL {
             let Some(bytes) = file::read_optional(dir.join(form.file_name()), FILE_LIMIT)? else { continue };

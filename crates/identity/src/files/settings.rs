@@ -181,7 +181,7 @@ fn edited(path: &Path) -> Error {
     Code::TargetExists
         .error("a user has edited the settings, and tbpki does not replace them")
         .at(path)
-        .fix("move the file away, run the same command again, and take your lines over into the new file")
+        .fix("move it away, run the same command again, and take your lines over into the new file")
 }
 
 /// Adds the line by which [`is_untouched`] detects that a user has edited the file.

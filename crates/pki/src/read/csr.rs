@@ -12,7 +12,7 @@ use x509_parser::prelude::FromDer;
 
 use crate::asn1::reader::DerReader;
 use crate::asn1::tlv::SET;
-use crate::asn1::{ber, canonical, element};
+use crate::asn1::{canonical, element};
 use crate::key::PublicKey;
 use crate::names::device_name::DeviceName;
 use crate::names::san::{self, San};
@@ -43,7 +43,7 @@ impl Csr {
     /// [`Code::UnknownAlgorithm`], [`Code::PublicKeyForm`], [`Code::BadSan`], [`Code::TooManyNames`].
     pub fn from_pem_or_der(bytes: &[u8]) -> Result<Self> {
         if bytes.first() == Some(&0x30) {
-            return Self::from_der(ber::without_padding(bytes));
+            return Self::from_der(bytes);
         }
         let bundle = PemBundle::parse(bytes).map_err(|error| match error.code() {
             Code::ForeignFormat | Code::CsrUnreadable => error,

@@ -272,6 +272,8 @@ pub(crate) fn first_element(der: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
     use crate::read::certificate::testing;
 
@@ -316,7 +318,10 @@ mod tests {
         let (one, other) = (testing::root("One"), testing::root("Other"));
         let (der, key) = (one.certificate.der(), pem::parse(one.key_pem()).unwrap().into_contents());
         for padding in [&b""[..], b"\n", b"\r\n", b" \0\0"] {
-            assert_eq!(PemBundle::parse(&[der, padding].concat()).unwrap().certificates, [one.certificate.clone()]);
+            assert_eq!(
+                PemBundle::parse(&[der, padding].concat()).unwrap().certificates,
+                slice::from_ref(&one.certificate)
+            );
             assert_eq!(PemBundle::parse(&[&key, padding].concat()).unwrap().keys.len(), 1, "{padding:?}");
         }
         let two = PemBundle::parse(&[der, other.certificate.der(), b"\n"].concat()).unwrap();
@@ -342,9 +347,9 @@ mod tests {
         let list = testing::crl(&root, &[&root.certificate]);
         assert!(kind(list.der()).contains("a certificate revocation list"), "{}", kind(list.der()));
         // Windows writes PKCS#7 so, and some programs a certificate with the label of PKCS#7.
-        let signed = crate::certs_only::write(std::slice::from_ref(&root.certificate));
+        let signed = crate::certs_only::write(slice::from_ref(&root.certificate));
         for text in [labeled("CERTIFICATE", &signed), labeled("PKCS7", root.certificate.der())] {
-            assert_eq!(PemBundle::parse(text.as_bytes()).unwrap().certificates, [root.certificate.clone()]);
+            assert_eq!(PemBundle::parse(text.as_bytes()).unwrap().certificates, slice::from_ref(&root.certificate));
         }
     }
 
