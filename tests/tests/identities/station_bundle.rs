@@ -164,7 +164,7 @@ fn nothing_is_written_without_a_passphrase_or_over_something() {
     let outcome = home.ok([&EXPORT[..], &PASSPHRASE].concat());
     before.is_unchanged(&Snapshot::of(&home.join("kit")), &outcome);
     // The station has settings of its own.
-    let settings = home.text("kit/keygen.toml").replace("#days = 3650", "days = 90");
+    let settings = home.text("kit/keygen.toml").replace("days = 400", "days = 90");
     assert_ne!(settings, home.text("kit/keygen.toml"));
     home.write("kit/keygen.toml", &settings);
     let forced = home.ok([&EXPORT[..], &PASSPHRASE, &["--force"]].concat()).prints("replaced");
