@@ -2,7 +2,7 @@
 
 use base::Result;
 use base::file::current_user;
-use identity::report::rfc3339;
+use base::timestamp::rfc3339;
 use ledger::{EnrolmentRequest, RequestDecision};
 use schemars::JsonSchema;
 use serde::Serialize;

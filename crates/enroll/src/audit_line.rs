@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use base::text::{is_deceptive, is_invisible};
-use identity::report::rfc3339;
+use base::timestamp::rfc3339;
 use serde::Serialize;
 use time::OffsetDateTime;
 

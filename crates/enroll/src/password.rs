@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use base::file::{self, Mode, OutputTarget};
+use base::timestamp::rfc3339;
 use base::{Code, Result};
 use identity::lifecycle::enrol::label_of;
 use identity::lifecycle::one_time_password::{PasswordLifetime, check_profile, hash, random};
-use identity::report::rfc3339;
 use ledger::{Kind, NewPassword, View};
 use pki::device_name::DeviceName;
 use schemars::JsonSchema;

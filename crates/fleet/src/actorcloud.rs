@@ -15,7 +15,8 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::platform::{reach, user};
-use identity::report::{FileReport, rfc3339};
+use base::timestamp::rfc3339;
+use identity::report::FileReport;
 use store::Workspace;
 
 /// A request about a certificate.

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use base::Finding;
 use base::file::{WriteOutcome, WrittenFile};
+use base::timestamp::rfc3339;
 use pki::Certificate;
 use schemars::JsonSchema;
 use serde::Serialize;
-
-pub use base::timestamp::rfc3339;
 
 /// The result for one identity.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

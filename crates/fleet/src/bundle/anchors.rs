@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use base::timestamp::rfc3339;
 use base::{Code, Finding, Result};
-use identity::report::rfc3339;
 use pki::Certificate;
 use time::{Duration, OffsetDateTime};
 

@@ -228,7 +228,7 @@ impl Enrolment {
             port: self.port,
             label: self.label.as_ref().map(|label| label.as_str().to_owned()),
             renew_days: self.renew_days,
-            passwords_expire: identity::report::rfc3339(self.expires_at),
+            passwords_expire: base::timestamp::rfc3339(self.expires_at),
         }
     }
 }

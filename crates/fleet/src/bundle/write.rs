@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base::file::{FileSet, Mode, WriteOutcome, WrittenFile};
 use base::text::shell_word;
+use base::timestamp::rfc3339;
 use base::{Code, Result, Secret, file};
 use device::nvs::MAX_PARTITION;
 use devkit::chip::Chip;
@@ -12,7 +13,6 @@ use devkit::image::{self, FLASH, Firmware, Image, Manifest, NVS_KEYS};
 use devkit::nvs::{KEYS_PARTITION_SIZE, Keys};
 use devkit::partition::{Partition, PartitionTable};
 use identity::lifecycle::one_time_password::{self, PasswordLifetime};
-use identity::report::rfc3339;
 use ledger::{Kind, Ledger, View};
 use pki::PrivateKey;
 use pki::pem_bundle::PemBundle;

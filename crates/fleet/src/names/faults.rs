@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use base::text::{quote, shell_word};
+use base::timestamp::rfc3339;
 use base::{Code, Error, Finding, Severity};
-use identity::report::rfc3339;
 use ledger::{Duplicate, Duplicates, EarlierUse, JobId};
 
 /// The way out for names of a list without certificates that are reserved.

@@ -59,7 +59,7 @@ impl Overview {
              <main>\n",
             policy(),
             env!("CARGO_PKG_VERSION"),
-            identity::report::rfc3339(self.now),
+            base::timestamp::rfc3339(self.now),
             date_and_time(self.now),
         )?;
         sections::write(self, page)?;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Overview;
 use super::jobs::JobAndProgress;
 use super::life::{OpenItem, RolloverSummary};
-use identity::report::rfc3339;
+use base::timestamp::rfc3339;
 
 /// The fleet in numbers. Every device counts once, by its latest generation that is not void.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

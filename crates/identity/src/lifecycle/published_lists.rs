@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 
 use super::revocation_lists::{SERVERS_FILE, devices_file, is_written_here, lists_in};
 use crate::profile_ca;
-use crate::report::rfc3339;
+use base::timestamp::rfc3339;
 
 /// The published list of a generation of a CA.
 #[derive(Debug, Clone)]

@@ -28,7 +28,8 @@ use super::hook::Hook;
 use super::last_lists;
 use super::lost_list;
 use crate::profile_ca;
-use crate::report::{FileOutcome, FileReport, rfc3339};
+use crate::report::{FileOutcome, FileReport};
+use base::timestamp::rfc3339;
 
 /// The file in the store if the configuration names none.
 pub const DEVICES_FILE: &str = "devices-crl.pem";

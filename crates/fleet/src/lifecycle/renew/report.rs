@@ -4,8 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
 use base::text::quote;
+use base::timestamp::rfc3339;
 use base::{Code, Error, Finding, Location, Result, Severity};
-use identity::report::{IdentityReport, rfc3339};
+use identity::report::IdentityReport;
 use ledger::{Entry, Filter, Kind, View};
 use pki::device_name::DeviceName;
 use schemars::JsonSchema;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use base::Finding;
+use base::timestamp::rfc3339;
 use identity::lifecycle::revocation_lists::RevocationListsReport;
-use identity::report::rfc3339;
 use ledger::{Entry, Kind, OpenRevocation, SerialNumber};
 use schemars::JsonSchema;
 use serde::Serialize;

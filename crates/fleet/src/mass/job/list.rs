@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::job_order::JobOrder;
-use identity::report::rfc3339;
+use base::timestamp::rfc3339;
 use store::Workspace;
 use store::shard::Layout;
 use store::shard::ShardStore;

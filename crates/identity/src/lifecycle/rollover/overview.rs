@@ -13,7 +13,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::gates::{counted_from, peers_of};
 use crate::profile_ca;
-use crate::report::rfc3339;
+use base::timestamp::rfc3339;
 
 /// The CAs of a store.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

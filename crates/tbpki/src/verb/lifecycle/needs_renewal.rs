@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use base::timestamp::rfc3339;
 use base::{Code, Result, file};
 use fleet::lifecycle::renew::{named, only_server};
 use identity::lifecycle::renew::{RenewalRule, due_from};
-use identity::report::rfc3339;
 use ledger::{Key, Kind};
 use pki::Certificate;
 use pki::pem_bundle::PemBundle;

@@ -275,7 +275,7 @@ fn link(link: &Link) -> LinkReport {
         subject: link.name.clone(),
         issuer: link.issuer.clone(),
         serial: link.serial.clone(),
-        not_after: identity::report::rfc3339(link.not_after),
+        not_after: base::timestamp::rfc3339(link.not_after),
         fingerprint: link.fingerprint.clone(),
         source: match link.source {
             CertificateSource::Sent(_) => "sent",

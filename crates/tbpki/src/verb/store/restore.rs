@@ -58,7 +58,7 @@ pub(crate) fn run(args: &StoreRestoreArgs, context: &mut Context) -> Result<Exit
         files: restored.files,
         ledger: restored.ledger.to_string(),
         changes: restored.changes,
-        made_at: identity::report::rfc3339(made_at),
+        made_at: base::timestamp::rfc3339(made_at),
         has_ledger: restored.has_ledger,
         lost_changes: restored.lost_changes,
         ended_passwords: restored.ended_passwords,
@@ -74,7 +74,7 @@ fn lost(changes: u64, made_at: time::OffsetDateTime) -> Finding {
         .fix(format!(
             "keep the published list in its place (`[crl] out`) for `tbpki store check`, and revoke again what was revoked \
              after {}",
-            identity::report::rfc3339(made_at)
+            base::timestamp::rfc3339(made_at)
         ))
 }
 

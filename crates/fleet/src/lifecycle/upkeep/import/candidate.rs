@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use base::file;
+use base::timestamp::rfc3339;
 use base::{Code, Finding, Result, Secret};
 use identity::parameters::of_certificate;
-use identity::report::rfc3339;
 use ledger::{Generation, IssuedRecord, Kind, KnownIdentity, NewIdentity, Origin, Role, SerialNumber};
 use pki::profile::Profile;
 use pki::{Certificate, PrivateKey};
