@@ -6,7 +6,8 @@ use pki::pem_bundle::PemBundle;
 use serde_json::Value;
 use tbpki_tests::forge::age;
 use tbpki_tests::oracle::openssl;
-use tbpki_tests::{Sandbox, Snapshot};
+use tbpki_tests::{Clock, Sandbox, Snapshot};
+use time::{Duration, OffsetDateTime};
 
 use crate::scene::{Scene, json};
 
@@ -225,19 +226,18 @@ fn the_exit_status_tells_a_timer_what_to_do() {
 #[test]
 fn the_note_about_due_certificates_names_a_command_that_renews_them() {
     let scene = Scene::new();
-    let ledger = scene.sandbox.join("pki/ledger.db");
     scene.ok(&["client", "pump-1", "pump-2", "--days", "90", "--register"]);
     scene.ok(&["fleet", "issue", "--count", "2", "--name-pattern", "s-{}", "--out", "fleet", "--days", "90"]);
-    for name in ["pump-1", "pump-2", "s-1", "s-2"] {
-        age(&ledger, name, 80);
-    }
-    scene.ok(&["renew", "--device", "pump-1"]);
+    // The dates of the certificates themselves count, so that time has to pass.
+    let later = Clock::starting_at(OffsetDateTime::now_utc() + Duration::days(80));
+    let run = |args: &[&str]| scene.tbpki(&[args, &["--accept-clock"]].concat()).at(&later).run().ok();
+    run(&["renew", "--device", "pump-1"]);
     // The renewal that waits can be in the device by now, and another one would take its place.
-    let told = |device: &str| scene.ok(&["register", "--again", "--device", device]).stderr_text();
+    let told = |device: &str| run(&["register", "--again", "--device", device]).stderr_text();
     assert!(!told("pump-1").contains("TBPKI-0307"));
     let of_one = told("pump-2");
     assert!(of_one.contains("TBPKI-0307") && of_one.contains("`tbpki renew --device pump-2`"), "{of_one}");
     let of_job = told("s-1");
     assert!(of_job.contains("`tbpki fleet renew --job 1 --due --out DIR`"), "{of_job}");
-    scene.ok(&["fleet", "renew", "--job", "1", "--due", "--out", "renewed"]);
+    run(&["fleet", "renew", "--job", "1", "--due", "--out", "renewed"]);
 }
