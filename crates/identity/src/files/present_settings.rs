@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use base::{Result, file};
+use base::Result;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use config::Credentials;
 use pki::keystore::KeystoreFormat;
-use store::FILE_LIMIT;
 
+use super::settings;
 use crate::thingsboard::{Service, SettingsForm};
 
 /// The variable that switches TLS of a service on.
@@ -38,13 +38,9 @@ impl PresentSettings {
     /// # Errors
     /// Those of the disk.
     pub(crate) fn in_dir(dir: &Path) -> Result<Vec<Self>> {
-        // What is no directory, or cannot be entered, is reported where it is to be written.
-        if !dir.is_dir() {
-            return Ok(Vec::new());
-        }
         let mut found = Vec::new();
         for form in SettingsForm::ALL {
-            let Some(bytes) = file::read_optional(dir.join(form.file_name()), FILE_LIMIT)? else { continue };
+            let Some(bytes) = settings::read(&dir.join(form.file_name()))? else { continue };
             found.push(Self::parse(form, &String::from_utf8_lossy(&bytes)));
         }
         Ok(found)

@@ -201,7 +201,7 @@ pub(crate) fn resealed(text: &str) -> Option<Zeroizing<String>> {
 
 /// What is in the place of a settings file.
 fn state(path: &Path) -> Result<SettingsState> {
-    let Some(bytes) = file::read_optional(path, FILE_LIMIT)? else { return Ok(SettingsState::Missing) };
+    let Some(bytes) = read(path)? else { return Ok(SettingsState::Missing) };
     // tbpki writes UTF-8 only, so another encoding is the work of an editor.
     let Ok(text) = std::str::from_utf8(&bytes) else { return Ok(SettingsState::Edited) };
     let Some((above, seal)) = text.rsplit_once(SEAL) else { return Ok(SettingsState::Edited) };
@@ -209,6 +209,15 @@ fn state(path: &Path) -> Result<SettingsState> {
         true => SettingsState::Untouched,
         false => SettingsState::Edited,
     })
+}
+
+/// The content of a settings file; `None` if there is none. A directory that is none, or that cannot be entered, is reported
+/// where the file is to be written.
+///
+/// # Errors
+/// [`Code::FileUnreadable`] if it is there and cannot be read.
+pub(super) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>> {
+    if path.symlink_metadata().is_err() { Ok(None) } else { file::read_optional(path, FILE_LIMIT) }
 }
 
 /// Whether the file is there and is as tbpki wrote it.
