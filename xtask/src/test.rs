@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
-use crate::error::{Error, Result};
+use crate::error::{Doing, Error, Result};
 use crate::firmware::{Firmware, SetupXtensa};
 use crate::generate::Gen;
 use crate::prose::Prose;
@@ -184,7 +184,15 @@ fn build_all() -> Result<()> {
 
 fn tests() -> Result<()> {
     build_all()?;
-    cargo().args(["test", "--workspace"]).env("TBPKI_TEST_BINARY", target()?.join("debug/tbpki")).show()
+    let tests = cargo().args(["test", "--workspace"]).env("TBPKI_TEST_BINARY", target()?.join("debug/tbpki"));
+    match std::env::var_os("RUST_TEST_THREADS") {
+        Some(_) => tests.show(),
+        // Most end-to-end tests wait for another program most of the time, and leave the cores idle.
+        None => {
+            let cores = std::thread::available_parallelism().doing("count the cores")?.get();
+            tests.env("RUST_TEST_THREADS", (2 * cores).to_string()).show()
+        }
+    }
 }
 
 /// A separate step, because it compiles Mbed TLS, and its feature must not be on in other builds.
