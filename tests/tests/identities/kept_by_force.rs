@@ -124,7 +124,7 @@ fn edited_settings_are_never_replaced() {
     }
     for asked in [&["--service", "coap"][..], &["--environment", "env"], &["--credentials", "pem"]] {
         let before = generations(&sandbox);
-        sandbox.fails([FORCE, asked].concat(), 1, "TBPKI-0082").prints("thingsboard.env").prints("move the file away");
+        sandbox.fails([FORCE, asked].concat(), 1, "TBPKI-0082").prints("thingsboard.env").prints("move it away");
         assert_eq!((sandbox.text("conf/thingsboard.env"), generations(&sandbox)), (edited.clone(), before));
     }
 }
