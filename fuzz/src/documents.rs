@@ -32,6 +32,10 @@ pub(crate) fn thingsboard_env(input: &[u8]) {
     if [&host, &directory, &password, &alias].iter().any(|value| value.chars().any(is_deceptive)) {
         return;
     }
+    // No keystore is written without a password. A variable without a value has ThingsBoard's default for its reader.
+    if password.is_empty() {
+        return;
+    }
     let env = env_file(&ThingsBoardSettings {
         services: vec![Service::Mqtt],
         active: ActiveCredentials::Keystore,
