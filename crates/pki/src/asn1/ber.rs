@@ -34,13 +34,20 @@ pub(crate) fn first_to_der(bytes: &[u8]) -> Option<(Zeroizing<Vec<u8>>, &[u8])> 
     Some((der, rest))
 }
 
+/// The first element in `bytes` as it is there, and the octets that follow it. Octets that begin none are one element, whose
+/// reader finds the reason.
+pub(crate) fn split_first(bytes: &[u8]) -> (&[u8], &[u8]) {
+    match first_to_der(bytes) {
+        Some((_, rest)) => bytes.split_at(bytes.len() - rest.len()),
+        None => (bytes, &[]),
+    }
+}
+
 /// The first element in `bytes` if only white space or NUL octets follow it, as editors and file systems add them;
 /// otherwise all of them.
 pub(crate) fn without_padding(bytes: &[u8]) -> &[u8] {
-    match first_to_der(bytes) {
-        Some((_, rest)) if is_padding(rest) => bytes.strip_suffix(rest).unwrap_or(bytes),
-        _ => bytes,
-    }
+    let (first, rest) = split_first(bytes);
+    if is_padding(rest) { first } else { bytes }
 }
 
 /// Whether octets behind an element are only white space or NUL.

@@ -72,7 +72,7 @@ impl PemBundle {
         let mut bundle = Self::default();
         let mut rest = bytes;
         loop {
-            let (structure, behind) = first_structure(rest);
+            let (structure, behind) = ber::split_first(rest);
             let is_end = ber::is_padding(behind);
             if !is_end && behind.first() != Some(&SEQUENCE) {
                 return Err(followed(StructureKind::of(structure), behind.len()));
@@ -150,14 +150,6 @@ impl PemBundle {
             _ => self.others.push(block.label),
         }
         Ok(())
-    }
-}
-
-/// The first structure, and what follows it. Octets that begin none are one structure, whose reader finds the reason.
-fn first_structure(bytes: &[u8]) -> (&[u8], &[u8]) {
-    match ber::first_to_der(bytes) {
-        Some((_, behind)) => bytes.split_at(bytes.len() - behind.len()),
-        None => (bytes, &[]),
     }
 }
 
