@@ -18,11 +18,13 @@ mod trust;
 
 use base::text::quote;
 use base::{Code, Result};
-use ledger::{Entry, IssuedRecord, Kind, SerialNumber, View};
+use ledger::{Entry, IssuedRecord, Key, Kind, SerialNumber, View};
 use pki::Certificate;
 use store::Store;
 use store::ca::Ca;
 use store::ca::generations::CaGeneration;
+
+use crate::report::FileReport;
 
 pub use activate::{Activation, activate};
 pub use dependents::renewal_commands;
@@ -70,4 +72,28 @@ fn is_of(certificate: &Certificate, entry: &Entry) -> bool {
 
 fn issued(certificate: &Certificate) -> IssuedRecord {
     IssuedRecord { fingerprint: certificate.fingerprint(), credentials_id: Some(certificate.credentials_id()) }
+}
+
+/// Records a next generation that was delivered, with its files, as the pending one. Its number is void if that has failed.
+///
+/// # Errors
+/// That of the delivery, and those of the ledger.
+fn record_pending(
+    store: &mut Store,
+    key: &Key,
+    delivered: Result<(Certificate, Vec<FileReport>)>,
+    report: &mut RolloverReport,
+) -> Result<Entry> {
+    match delivered {
+        Ok((certificate, files)) => {
+            store.ledger.issued_pending(key, &issued(&certificate))?;
+            report.files.extend(files);
+        }
+        Err(error) => {
+            store.ledger.void(key, &error.to_string())?;
+            return Err(error);
+        }
+    }
+    let entry = store.ledger.entry(key)?;
+    entry.ok_or_else(|| Code::Internal.error("a CA was recorded, and the ledger does not have it"))
 }

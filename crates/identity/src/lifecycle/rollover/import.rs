@@ -18,7 +18,7 @@ use store::file_names::CERT;
 use store::secrets::imported_keystore::AskForImported;
 use store::{FILE_LIMIT, KeyAndPassphrase, Store, Workspace};
 
-use super::issued;
+use super::record_pending;
 use super::report::RolloverReport;
 use crate::files::output::{into_bytes, pem_of};
 use crate::init::encode_key;
@@ -157,18 +157,8 @@ pub(super) fn write(store: &mut Store, ca: &Ca, next: &NextCa, report: &mut Roll
     let identity = new_identity(ca, ca.name(), certificate, issuer, parameters)?;
     let generation = store.ledger.intend_by(&identity, by.map(|row| row.generation()))?;
     let key = Key { kind: Kind::Ca, name: ca.name(), generation };
-    match deliver(store, ca, generation, next) {
-        Ok(files) => {
-            store.ledger.issued_pending(&key, &issued(certificate))?;
-            report.files.extend(files);
-        }
-        Err(error) => {
-            store.ledger.void(&key, &error.to_string())?;
-            return Err(error);
-        }
-    }
-    let entry = store.ledger.entry(&key)?;
-    entry.ok_or_else(|| Code::Internal.error("a CA was imported, and the ledger does not have it"))
+    let delivered = deliver(store, ca, generation, next).map(|files| (certificate.clone(), files));
+    record_pending(store, &key, delivered, report)
 }
 
 impl NextCa {

@@ -18,7 +18,7 @@ use store::file_names::CERT;
 use store::{Store, Workspace};
 
 use super::report::{RolloverDone, RolloverReport};
-use super::{cross, import, in_store, issued, settle, trust};
+use super::{cross, import, in_store, record_pending, settle, trust};
 use crate::files::output::{into_bytes, pem_of};
 use crate::init::encode_key;
 use crate::init::hierarchy::ca_contents;
@@ -196,18 +196,7 @@ fn make(workspace: &mut Workspace<'_>, store: &mut Store, ca: &Ca, report: &mut 
     // From here on the serial number is used: whatever fails is recorded as void.
     let made = sign(workspace, ca, signer.as_ref(), order);
     let delivered = made.and_then(|made| deliver(&dir, ca, generation, made, passphrase.as_ref()));
-    match delivered {
-        Ok((certificate, files)) => {
-            store.ledger.issued_pending(&key, &issued(&certificate))?;
-            report.files.extend(files);
-        }
-        Err(error) => {
-            store.ledger.void(&key, &error.to_string())?;
-            return Err(error);
-        }
-    }
-    let entry = store.ledger.entry(&key)?;
-    entry.ok_or_else(|| Code::Internal.error("a CA was made, and the ledger does not have it"))
+    record_pending(store, &key, delivered, report)
 }
 
 /// The key of the root of an imported CA is with the owner, who issues the next certificate.
