@@ -37,6 +37,22 @@ impl<'a> ImportedSecrets<'a> {
         Ok(Self { prompter: context.prompter, passphrase, key_password })
     }
 
+    /// Reads the files of an imported CA, whose options are those of `init` and of `ca prepare`.
+    pub(super) fn of_ca(
+        passphrase: Option<&'a Path>,
+        key_password: Option<&'a Path>,
+        context: &mut Context,
+    ) -> Result<Self> {
+        let passphrase =
+            Source { file: passphrase, what: "passphrase of the imported CA", option: "--imported-passphrase-file" };
+        let key_password = Source {
+            file: key_password,
+            what: "password of the private key in the imported keystore",
+            option: "--imported-key-passphrase-file",
+        };
+        Self::read(passphrase, key_password, context)
+    }
+
     /// A secret from its file, or from the prompt; none where a file has given a wrong one.
     pub(super) fn fetch(&self, which: ImportedSecret, again: bool) -> Result<Option<Secret>> {
         let (source, secret) = match which {

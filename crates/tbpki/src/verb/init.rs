@@ -18,7 +18,7 @@ use store::ca::Hierarchy;
 use time::OffsetDateTime;
 
 use super::identity::report::write_files;
-use super::imported_secrets::{ImportedSecrets, Source};
+use super::imported_secrets::ImportedSecrets;
 use super::passphrase;
 use crate::args::InitArgs;
 use crate::context::{Context, Overrides};
@@ -55,17 +55,9 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
         // Made later, with the store: a key in a token that no store knows would stay there.
         Some(uri) => Some(DevicesKey::New(uri)),
     };
-    let secrets = ImportedSecrets::read(
-        Source {
-            file: args.imported_passphrase_file.as_deref(),
-            what: "passphrase of the imported CA",
-            option: "--imported-passphrase-file",
-        },
-        Source {
-            file: args.imported_key_passphrase_file.as_deref(),
-            what: "password of the private key in the imported keystore",
-            option: "--imported-key-passphrase-file",
-        },
+    let secrets = ImportedSecrets::of_ca(
+        args.imported_passphrase_file.as_deref(),
+        args.imported_key_passphrase_file.as_deref(),
         context,
     )?;
     let imported = |paths: &[PathBuf], in_token: Option<&PublicKey>| -> Result<Option<ImportedCa>> {

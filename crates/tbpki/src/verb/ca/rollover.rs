@@ -14,7 +14,7 @@ use identity::lifecycle::rollover::{
 use ledger::JobId;
 
 use super::super::identity::report::write_files;
-use super::super::imported_secrets::{ImportedSecrets, Source};
+use super::super::imported_secrets::ImportedSecrets;
 use crate::args::{CaActivateArgs, CaConfirmArgs, CaPrepareArgs, CaStepArgs, PlatformArgs};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
@@ -39,17 +39,9 @@ pub(crate) fn prepare_ca(args: &CaPrepareArgs, context: &mut Context) -> Result<
     if args.import.is_empty() {
         return step(&args.step, &Step::Prepare, None, context);
     }
-    let secrets = ImportedSecrets::read(
-        Source {
-            file: args.imported_passphrase_file.as_deref(),
-            what: "passphrase of the imported CA",
-            option: "--imported-passphrase-file",
-        },
-        Source {
-            file: args.imported_key_passphrase_file.as_deref(),
-            what: "password of the private key in the imported keystore",
-            option: "--imported-key-passphrase-file",
-        },
+    let secrets = ImportedSecrets::of_ca(
+        args.imported_passphrase_file.as_deref(),
+        args.imported_key_passphrase_file.as_deref(),
         context,
     )?;
     step(&args.step, &Step::Import { files: &args.import, secrets: &secrets }, None, context)
