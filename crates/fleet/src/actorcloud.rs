@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base::file::{FileSet, Mode};
 use base::text::quote;
+use base::timestamp::rfc3339;
 use base::{Code, Finding, Result};
 use pki::Certificate;
 use provision::actorcloud::{ActorCloudCertificate, CertificateBundle};
@@ -15,7 +16,6 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::platform::{reach, user};
-use base::timestamp::rfc3339;
 use identity::report::FileReport;
 use store::Workspace;
 

@@ -121,7 +121,7 @@ impl Desk<'_, '_> {
             Err(error) if error.code() == Code::StoreLocked => {
                 tracing::warn!(%error, "another verb works with the store");
                 self.health.served(true);
-                end_all(calls, &Refusal::Busy(5));
+                end_all(calls, &Refusal::Busy(BUSY));
                 return Ok(Vec::new());
             }
             Err(error) => {

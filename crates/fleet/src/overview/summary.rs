@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use base::timestamp::rfc3339;
 use identity::lifecycle::published_lists::PublishedListReport;
 use ledger::{Phase, RevocationCount};
 use schemars::JsonSchema;
@@ -10,7 +11,6 @@ use serde::Serialize;
 use super::Overview;
 use super::jobs::JobAndProgress;
 use super::life::{OpenItem, RolloverSummary};
-use base::timestamp::rfc3339;
 
 /// The fleet in numbers. Every device counts once, by its latest generation that is not void.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

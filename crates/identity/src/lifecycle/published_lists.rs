@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use base::timestamp::rfc3339;
 use base::{Code, Finding, Result};
 use config::Config;
 use ledger::View;
@@ -16,7 +17,6 @@ use time::OffsetDateTime;
 
 use super::revocation_lists::{SERVERS_FILE, devices_file, is_written_here, lists_in};
 use crate::profile_ca;
-use base::timestamp::rfc3339;
 
 /// The published list of a generation of a CA.
 #[derive(Debug, Clone)]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use base::file::{self, FileSet, Mode, WriteOutcome};
+use base::timestamp::rfc3339;
 use base::{Code, Error, Finding, Result, digest};
 use config::Config;
 use ledger::{Generation, NewList};
@@ -29,7 +30,6 @@ use super::last_lists;
 use super::lost_list;
 use crate::profile_ca;
 use crate::report::{FileOutcome, FileReport};
-use base::timestamp::rfc3339;
 
 /// The file in the store if the configuration names none.
 pub const DEVICES_FILE: &str = "devices-crl.pem";

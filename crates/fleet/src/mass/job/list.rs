@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use base::Result;
+use base::timestamp::rfc3339;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::job_order::JobOrder;
-use base::timestamp::rfc3339;
 use store::Workspace;
 use store::shard::Layout;
 use store::shard::ShardStore;

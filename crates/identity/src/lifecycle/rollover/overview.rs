@@ -1,6 +1,7 @@
 //! The CAs of a store, for `tbpki ca list`.
 
 use base::Result;
+use base::timestamp::rfc3339;
 use ledger::{Entry, Kind, Role, View};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,7 +14,6 @@ use time::{Duration, OffsetDateTime};
 
 use super::gates::{counted_from, peers_of};
 use crate::profile_ca;
-use base::timestamp::rfc3339;
 
 /// The CAs of a store.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
