@@ -27,8 +27,10 @@ use crate::lifecycle::missing_copies;
 use crate::lifecycle::renew::checks;
 use crate::lifecycle::renew::outdated::remove_outdated;
 use crate::report::{CertificateReport, FileOutcome, FileReport, IdentityOutcome, IdentityReport};
+use crate::request::issuing_command::issuing_command;
 use crate::request::{contents, crl_url};
 use store::ca::Ca;
+use store::file_names::keystore_password;
 use store::secrets::NewSecret;
 use store::{FILE_LIMIT, Store, Workspace, firmware_warning, identity_dir, secrets_dir};
 use time::OffsetDateTime;
@@ -376,7 +378,7 @@ impl IssueRequest<'_> {
             return Ok(None);
         }
         let wish = &self.keystore;
-        let name = format!("{}-{}.keystore-password", self.issuance.kind, self.issuance.name);
+        let name = keystore_password(self.issuance.kind, self.issuance.name);
         let trusted = match &wish.trusted {
             TrustedEntries::Anchors => workspace.named_anchors(self.issuance.anchors.as_deref().unwrap_or_default())?,
             TrustedEntries::Cas(cas) => cas.clone(),
@@ -459,10 +461,7 @@ fn check_no_keystore<'a>(
     let keystores: Vec<&FileRow> = files.rows.iter().filter(|row| row.keystore_format().is_some()).collect();
     let found = dirs.find_map(|dir| keystores.iter().map(|row| dir.join(&row.name)).find(|path| path.exists()));
     let Some(keystore) = found else { return Ok(()) };
-    let again = match kind {
-        Kind::Server => format!("tbpki server --name {name} --force"),
-        _ => format!("tbpki client {name} --force"),
-    };
+    let again = format!("{} --force", issuing_command(kind, name));
     Err(Code::SecretUnavailable
         .error(format!("the password of {} is not in the store any more", keystore.display()))
         .at(secret)

@@ -1,6 +1,7 @@
 //! Requests for servers and devices, beyond the configuration.
 
 pub(crate) mod earlier;
+pub(crate) mod issuing_command;
 
 use std::path::PathBuf;
 

@@ -1,5 +1,7 @@
 //! The names of files that more than one part of tbpki writes or reads.
 
+use ledger::Kind;
+
 /// A private key, in PEM.
 pub const KEY: &str = "key.pem";
 /// A leaf, in PEM.
@@ -10,6 +12,8 @@ pub const CHAIN: &str = "chain.pem";
 pub const ANCHORS: &str = "tb-server-chain.pem";
 /// The file with the trust anchors of a server's clients, in PEM.
 pub const CA_FILE: &str = "cafile.pem";
+/// The CAs of the devices, for brokers that verify clients themselves, in PEM.
+pub const CLIENTS_CA: &str = "clients-ca.pem";
 
 /// The directory with the files of a renewal that is not used yet, in the directory of its identity.
 pub const PENDING: &str = "pending";
@@ -30,6 +34,11 @@ pub fn is_of_identity(file: &str) -> bool {
     let is_token =
         file == TOKEN || file.strip_prefix(TOKEN).is_some_and(|end| end == ".old" || end.starts_with(".old."));
     is_token || [".pem", ".cer", ".p12", ".jks"].iter().any(|end| name.ends_with(end))
+}
+
+/// The file among the secrets of a store with the password of an identity's keystores.
+pub fn keystore_password(kind: Kind, name: &str) -> String {
+    format!("{kind}-{name}.keystore-password")
 }
 
 /// Whether a file is an earlier version of another one that is kept under its name with this suffix: `key.pem.SUFFIX`, or

@@ -21,7 +21,7 @@ mod trust;
 mod workspace;
 
 pub use location::StoreLocation;
-pub use paths::{FILE_LIMIT, generation_dir, holds_identity, identity_dir, kind_dir, secrets_dir};
+pub use paths::{FILE_LIMIT, generation_dir, holds_identity, identity_dir, is_inside, kind_dir, secrets_dir};
 pub use roots::roots;
 pub use secrets::Secrets;
 pub use stations::at_another_station;

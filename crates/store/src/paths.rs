@@ -1,7 +1,8 @@
 //! The directories of a store, and the size of its files.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
+use base::{Code, Result};
 use ledger::{Entry, Key, Kind, Role};
 
 use crate::file_names::{CERT, CHAIN, KEY, PENDING};
@@ -48,4 +49,28 @@ pub fn kind_dir(store: &Path, kind: Kind) -> PathBuf {
 pub(crate) fn holds_identities(dir: &Path) -> bool {
     let is_used = |kind| kind_dir(dir, kind).read_dir().is_ok_and(|mut entries| entries.next().is_some());
     is_used(Kind::Server) || is_used(Kind::Device)
+}
+
+/// Whether a directory is inside of a store, or the store itself, on whichever way to it.
+///
+/// # Errors
+/// [`Code::FileUnreadable`] if one of the paths cannot be followed.
+pub fn is_inside(store: &Path, dir: &Path) -> Result<bool> {
+    Ok(resolved(dir)?.starts_with(resolved(store)?))
+}
+
+/// The path without links and dots, as far as it is there.
+fn resolved(path: &Path) -> Result<PathBuf> {
+    let failed = |error| Code::FileUnreadable.error("this path cannot be followed").at(path).caused_by(error);
+    let path = std::path::absolute(path).map_err(failed)?;
+    // Links are followed as far as the path exists. The rest is made later by the caller, so no link can be in it.
+    let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
+    let mut resolved = there.canonicalize().map_err(failed)?;
+    for part in path.strip_prefix(there).unwrap_or(Path::new("")).components() {
+        match part {
+            Component::ParentDir => drop(resolved.pop()),
+            part => resolved.push(part),
+        }
+    }
+    Ok(resolved)
 }

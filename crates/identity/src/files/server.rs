@@ -5,12 +5,9 @@ use pki::Certificate;
 use pki::key::KeyFormat;
 use pki::keystore::KeystoreFormat;
 
-use store::file_names::{CA_FILE, server_chain, server_key};
+use store::file_names::{CA_FILE, CLIENTS_CA, server_chain, server_key};
 
 use crate::files::table::{FileContent, FileRow, FileTable};
-
-/// The CAs of the devices, for brokers that verify clients themselves.
-pub(crate) const CLIENTS_CA: &str = "clients-ca.pem";
 
 /// Which files of a server are written, and how they are named.
 #[derive(Debug)]

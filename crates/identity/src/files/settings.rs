@@ -10,13 +10,12 @@ use zeroize::Zeroizing;
 
 use crate::files::keystore::KeystorePlan;
 use crate::files::output::{OutputFile, into_bytes};
-use crate::files::server::CLIENTS_CA;
 use crate::thingsboard::{
     ActiveCredentials, KeystoreSettings, Service, SettingsForm, ThingsBoardSettings, compose, env_file, kubernetes,
     variables,
 };
 use store::FILE_LIMIT;
-use store::file_names::{CA_FILE, server_chain, server_key};
+use store::file_names::{CA_FILE, CLIENTS_CA, server_chain, server_key};
 
 /// The text before the digest in the last line.
 const SEAL: &str = "# As tbpki wrote it, the SHA-256 of the lines above is ";

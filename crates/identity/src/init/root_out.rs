@@ -1,12 +1,13 @@
 //! The directory for the keys of the roots: checks that it can take them, before there is a store.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use base::file::{FileSet, Mode};
 use base::{Code, Result};
 
 use crate::init::key_file_name;
 use store::ca::Hierarchy;
+use store::is_inside;
 
 /// The files that will be written there, as stand-ins, to find what is in their way before there is a store.
 ///
@@ -29,7 +30,7 @@ pub(crate) fn expected_roots(store: &Path, dir: &Path) -> Result<FileSet> {
 /// # Errors
 /// [`Code::BadValue`].
 pub(crate) fn check_outside(store: &Path, dir: &Path, flag: &str) -> Result<()> {
-    if !resolved(dir)?.starts_with(resolved(store)?) {
+    if !is_inside(store, dir)? {
         return Ok(());
     }
     Err(Code::BadValue
@@ -48,22 +49,6 @@ fn nearest(dir: &Path) -> (&Path, String) {
     let rest = dir.strip_prefix(there).unwrap_or(Path::new(""));
     let below = rest.components().map(|part| format!("{}/", part.as_os_str().to_string_lossy())).collect();
     (there, below)
-}
-
-/// The path without links and dots, as far as it is there.
-fn resolved(path: &Path) -> Result<PathBuf> {
-    let failed = |error| Code::FileUnreadable.error("this path cannot be followed").at(path).caused_by(error);
-    let path = std::path::absolute(path).map_err(failed)?;
-    // Links are followed as far as the path exists. `init` makes the rest itself, so no link can be in it.
-    let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
-    let mut resolved = there.canonicalize().map_err(failed)?;
-    for part in path.strip_prefix(there).unwrap_or(Path::new("")).components() {
-        match part {
-            Component::ParentDir => drop(resolved.pop()),
-            part => resolved.push(part),
-        }
-    }
-    Ok(resolved)
 }
 
 #[cfg(test)]

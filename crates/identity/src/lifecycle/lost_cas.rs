@@ -11,6 +11,7 @@ use pki::crl::Crl;
 use pki::pem_bundle::PemBundle;
 use store::ca::Ca;
 use store::ca::generations::placed;
+use store::file_names::{CA_FILE, CLIENTS_CA};
 use store::{FILE_LIMIT, kind_dir};
 
 use super::lost_list::LostList;
@@ -18,7 +19,7 @@ use super::{last_lists, published_lists};
 use crate::profile_ca;
 
 /// The files of a server with the CAs that it trusts and that its clients trust.
-const TRUST_FILES: [&str; 2] = ["clients-ca.pem", "cafile.pem"];
+const TRUST_FILES: [&str; 2] = [CLIENTS_CA, CA_FILE];
 
 /// The lists in the published files that no CA of the store has signed. A file without any list of this store is another's.
 ///

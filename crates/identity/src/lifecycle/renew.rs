@@ -32,6 +32,7 @@ use crate::issue_request::{IssueRequest, IssueTarget, KeystoreRequest, TrustedEn
 use crate::parameters::RequestedParameters;
 use crate::report::{FileReport, IdentityOutcome, IdentityReport};
 use crate::request::earlier::check_copies;
+use crate::request::issuing_command::issuing_command;
 
 pub use crate::request::earlier::is_of_others;
 pub use fetched::{earlier_copies, is_fetched, with_holder};
@@ -155,10 +156,7 @@ pub fn settle_interrupted(store: &mut Store, unfinished: &Entry) -> Result<Optio
 fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
     let name = &entry.key.name;
     if is_fetched(&workspace.view()?, entry)? {
-        let again = match entry.key.kind {
-            Kind::Server => format!("tbpki server --name {name} --force"),
-            _ => format!("tbpki client {name} --force"),
-        };
+        let again = format!("{} --force", issuing_command(entry.key.kind, name));
         return Err(with_holder(entry).fix(format!(
             "renew it on its host with `tbpki renew --est`; if the holder is gone, `{again}` issues a new generation"
         )));

@@ -10,7 +10,7 @@ use pki::device_name::DeviceName;
 use pki::revocation_list::Reason;
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::file_names::{PENDING, is_of_identity};
+use store::file_names::{PENDING, is_of_identity, keystore_password};
 use store::shard::{Layout, ShardStore};
 use store::{Workspace, holds_token, identity_dir};
 
@@ -183,7 +183,7 @@ fn is_own_dir(dir: &Path) -> bool {
 /// Removes the files of a device; the directory too, in one step, if nothing else is in it.
 fn remove(store: &Path, device: &ForgottenDevice) -> Result<bool> {
     let name = &device.name;
-    file::remove(store, &format!("secrets/device-{name}.keystore-password"))?;
+    file::remove(store, &format!("secrets/{}", keystore_password(Kind::Device, name)))?;
     if device.files_left.is_empty() {
         file::remove(store, &format!("devices/{name}"))?;
         return Ok(true);

@@ -8,12 +8,9 @@ use base::{Code, Error, Finding, Result};
 use ledger::{Kind, View};
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
-use store::file_names::{ANCHORS, CA_FILE, CERT, CHAIN, PENDING};
+use store::file_names::{ANCHORS, CA_FILE, CERT, CHAIN, CLIENTS_CA, PENDING};
 use store::shard::{Attempt, Layout, ShardStore};
 use store::{FILE_LIMIT, kind_dir};
-
-/// The file with the devices' CAs in the directory of a server.
-const CLIENTS_CA: &str = "clients-ca.pem";
 
 /// The generation whose files a certificate is among, by their names. The order is that of issuing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

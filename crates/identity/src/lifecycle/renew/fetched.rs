@@ -8,11 +8,10 @@ use base::text::quote;
 use base::{Code, Error, Finding, Result};
 use ledger::{Entry, Kind, View};
 use store::ca::Hierarchy;
-use store::file_names::CA_FILE;
+use store::file_names::{CA_FILE, CLIENTS_CA};
 use store::{Store, Workspace, identity_dir};
 
 use crate::files::output::pem_of;
-use crate::files::server::CLIENTS_CA;
 use crate::report::FileReport;
 
 /// Whether the holder of an identity has fetched this generation over the network.

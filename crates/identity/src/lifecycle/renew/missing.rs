@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use base::Result;
 use config::{Anchors, Config};
 use ledger::{Entry, Kind, Origin, Role};
-use store::file_names::ANCHORS;
+use store::file_names::{ANCHORS, keystore_password};
 use store::{identity_dir, secrets_dir};
 
 use super::recorded::{RecordedRequest, chain_file, recorded, table_of};
 use crate::files::table::{FileContent, FileRow};
 use crate::request::earlier::is_of_others;
+use crate::request::issuing_command::issuing_command;
 
 /// A lost file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +49,7 @@ pub fn missing_files(config: &Config, store: &Path, entry: &Entry) -> Result<Vec
     }
     let settings = if kind == Kind::Server { &config.server_keystore } else { &config.client_keystore };
     if settings.password.value.is_none() {
-        let secret = secrets_dir(store).join(format!("{kind}-{name}.keystore-password"));
+        let secret = secrets_dir(store).join(keystore_password(kind, name));
         let has_keystore = table.rows.iter().any(|row| row.keystore_format().is_some() && dir.join(&row.name).exists());
         match (has_keystore, secret.exists()) {
             (true, false) => missing.push(MissingFile {
@@ -62,7 +63,7 @@ pub fn missing_files(config: &Config, store: &Path, entry: &Entry) -> Result<Vec
                 what: format!(
                     "the keystore of this password is lost: the command that issued it, `{} ..`, writes it again with \
                      --format p12 or jks",
-                    command(kind, name)
+                    issuing_command(kind, name)
                 ),
             }),
             _ => {}
@@ -71,17 +72,8 @@ pub fn missing_files(config: &Config, store: &Path, entry: &Entry) -> Result<Vec
     Ok(missing)
 }
 
-/// The command that has issued an identity, without its further options. Repeated, it writes the files again that follow from
-/// the key and the chain.
-fn command(kind: Kind, name: &str) -> String {
-    match kind {
-        Kind::Server => format!("tbpki server --name {name}"),
-        _ => format!("tbpki client {name}"),
-    }
-}
-
 fn what(row: &FileRow, is_chain: bool, kind: Kind, name: &str) -> String {
-    let command = command(kind, name);
+    let command = issuing_command(kind, name);
     match row.content {
         FileContent::Key | FileContent::KeyAndChain { .. } => {
             format!("the private key is lost: restore it from a backup; `{command} --force` issues a new generation")
