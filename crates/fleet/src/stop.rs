@@ -4,10 +4,25 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use base::{Code, Result};
+
 /// The interval for showing progress and checking for signals.
 pub(crate) const TICK: Duration = Duration::from_millis(200);
 /// The longest time for a shard that was begun before a stop was requested: ordinary ones take milliseconds.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// Ends the preparation of a job, of which nothing is kept before it is complete.
+///
+/// # Errors
+/// [`Code::StoppedEarly`] if `signal` is true.
+pub(crate) fn check_goes_on(signal: &AtomicBool) -> Result<()> {
+    match signal.load(Ordering::Relaxed) {
+        true => Err(Code::StoppedEarly
+            .error("a stop was asked for before all names were read; nothing was staged, and no name is reserved")
+            .fix("run the same command again")),
+        false => Ok(()),
+    }
+}
 
 /// The conditions for stopping a run.
 #[derive(Debug)]

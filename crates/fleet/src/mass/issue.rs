@@ -13,6 +13,7 @@ pub(crate) mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Instant;
 
@@ -95,7 +96,7 @@ pub fn issue(
     control: &mut RunControl<'_>,
 ) -> Result<FleetOutcome> {
     let mut store = workspace.open_store("fleet issue")?;
-    let opened = match open(workspace, &mut store, request, &[Phase::Issue], |_, _| Ok(()))? {
+    let opened = match open(workspace, &mut store, request, &[Phase::Issue], control.stop, |_, _| Ok(()))? {
         OpenOutcome::Job(opened) => *opened,
         OpenOutcome::Refused(faults) => return Ok(FleetOutcome::Refused(faults)),
         OpenOutcome::Could(report) => return Ok(FleetOutcome::Report(report)),
@@ -142,12 +143,13 @@ pub(crate) enum OpenOutcome {
 /// what later phases need: a job that is staged reserves its names, and must not wait for a setting.
 ///
 /// # Errors
-/// As [`issue`].
+/// As [`issue`]; [`Code::StoppedEarly`] if `stop` becomes true while names are read.
 pub(crate) fn open(
     workspace: &mut Workspace<'_>,
     store: &mut Store,
     request: &FleetRequest,
     phases: &[Phase],
+    stop: &AtomicBool,
     mut prepare: impl FnMut(&mut Workspace<'_>, &Preparation<'_>) -> Result<()>,
 ) -> Result<OpenOutcome> {
     let source = match &request.source {
@@ -185,7 +187,7 @@ pub(crate) fn open(
     let mut can_have_place = Some(ShardStore::check_new(&place, order.layout, &store.ledger));
     let mut opened = None;
     // The closure runs after all names are checked and before the job is staged. A passphrase is asked for only then.
-    let spooled = names::stage_prepared(&mut store.ledger, &new, names, request.dry_run, |profiles, known| {
+    let spooled = names::stage_prepared(&mut store.ledger, &new, names, request.dry_run, stop, |profiles, known| {
         // A job that is done needs no CA: the run only reports it.
         if known.is_none_or(|job| !job.done) {
             opened = Some(workspace.open_ca(&ca)?);

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use base::{Code, Finding, Result};
 use identity::lifecycle::renew::RenewalRule;
@@ -20,6 +21,7 @@ use super::issue::{FleetRequest, JobSource, OpenJob, issue_job};
 use super::job::{self, JobSelector};
 use super::report::FleetReport;
 use crate::job_order::{Destination, JobOrder};
+use crate::stop::check_goes_on;
 
 /// The verb, as locks name it.
 const VERB: &str = "fleet renew";
@@ -84,7 +86,7 @@ pub fn renew(
         None => {
             let (mut order, mut findings) = next_order(&of, request)?;
             let view = workspace.view()?;
-            let candidates = candidates(workspace, &view, &of, &order, request)?;
+            let candidates = candidates(workspace, &view, &of, &order, request, control.stop)?;
             findings.extend(candidates.note(&of));
             if request.dry_run || candidates.count == 0 {
                 // Without a device, nothing is written anywhere.
@@ -101,6 +103,7 @@ pub fn renew(
             let mut staging = store.ledger.stage(&new)?;
             for shard in issued_shards(&view, &of) {
                 let shard = shard?;
+                check_goes_on(control.stop)?;
                 let first = first_of(&of, shard);
                 for (index, name) in view.names(of.id, shard)?.iter().enumerate() {
                     let index = first.saturating_add(index);
@@ -201,6 +204,7 @@ fn candidates(
     of: &Job,
     order: &JobOrder,
     request: &FleetRenewRequest,
+    stop: &AtomicBool,
 ) -> Result<Candidates> {
     let lifetime = Lifetime { days: order.days, explicit: order.exact_days };
     let mut ends = RenewalEnds { store: workspace.store_dir(), now: workspace.now, lifetime, known: HashMap::new() };
@@ -222,6 +226,7 @@ fn candidates(
     let mut origin = Origins { view, of, known: Vec::new() };
     for shard in issued_shards(view, of) {
         let shard = shard?;
+        check_goes_on(stop)?;
         let first = first_of(of, shard);
         for (index, candidate) in view.renewal_candidates(of.id, shard)?.into_iter().enumerate() {
             let renewed = found.count(&candidate, &mut origin, request.due.is_some(), &mut judge)?;

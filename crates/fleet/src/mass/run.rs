@@ -61,6 +61,7 @@ pub fn run(
     .flatten()
     .collect();
     let (mut connection, mut ready) = (None, None);
+    let stop = control.stop;
     let prepare = |workspace: &mut Workspace<'_>, preparation: &Preparation<'_>| {
         // The order of these checks is that of cost: the network, then an application to be read.
         connection = request.register.as_ref().map(|register| connect(workspace, register, preparation)).transpose()?;
@@ -68,7 +69,7 @@ pub fn run(
         ready = bundle.map(|bundle| bundler(workspace, preparation.order, bundle, control)).transpose()?;
         Ok(())
     };
-    let opened = match open(workspace, &mut store, &request.issue, &phases, prepare)? {
+    let opened = match open(workspace, &mut store, &request.issue, &phases, stop, prepare)? {
         OpenOutcome::Job(opened) => *opened,
         OpenOutcome::Refused(faults) => return Ok(FleetOutcome::Refused(faults)),
         OpenOutcome::Could(report) => return Ok(FleetOutcome::Report(report)),

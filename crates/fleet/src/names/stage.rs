@@ -1,11 +1,13 @@
 //! Names into the ledger, all of them or none.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
 
 use base::Result;
 use ledger::{Job, Ledger, NewJob, Parameters, StagedName, StagingOutcome};
 
 use super::{Faults, NameFault};
+use crate::stop::check_goes_on;
 
 /// The result for a list of names.
 #[derive(Debug)]
@@ -21,14 +23,16 @@ pub enum StagingResult {
 /// Reads all names and makes them a job. Memory does not grow with their number.
 ///
 /// # Errors
-/// Those of the ledger. What is wrong with the names is no error here: see [`StagingResult::Refused`].
+/// Those of the ledger; [`StoppedEarly`](base::Code::StoppedEarly) if `stop` becomes true before all names are read. What is wrong with the
+/// names is no error here: see [`StagingResult::Refused`].
 pub fn stage(
     ledger: &mut Ledger,
     job: &NewJob,
     names: impl Iterator<Item = Result<StagedName, NameFault>>,
     dry_run: bool,
+    stop: &AtomicBool,
 ) -> Result<StagingResult> {
-    stage_prepared(ledger, job, names, dry_run, |_, _| Ok(None))
+    stage_prepared(ledger, job, names, dry_run, stop, |_, _| Ok(None))
 }
 
 /// As [`stage`]; when all names are read, `prepare` gets the profiles that they have, and the job that they are already,
@@ -41,12 +45,14 @@ pub fn stage_prepared(
     job: &NewJob,
     names: impl Iterator<Item = Result<StagedName, NameFault>>,
     dry_run: bool,
+    stop: &AtomicBool,
     prepare: impl FnOnce(&BTreeSet<String>, Option<&Job>) -> Result<Option<Parameters>>,
 ) -> Result<StagingResult> {
     let mut staging = ledger.stage(job)?;
     let mut faults = Faults::default();
     let mut profiles = BTreeSet::new();
     for name in names {
+        check_goes_on(stop)?;
         match name {
             Ok(name) => {
                 if let Some(profile) = name.profile.as_ref().filter(|profile| !profiles.contains(*profile)) {

@@ -1,5 +1,7 @@
 //! Lists of names as they occur in practice, and their errors and warnings.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use base::Code;
 use ledger::{Duplicate, Duplicates, EarlierUse, Ledger, NewJob, Parameters, StagingOutcome};
 
@@ -337,6 +339,9 @@ fn a_file_is_named_where_it_cannot_be_used() {
     assert_eq!(open(&source(file.path())).unwrap().map(|name| name.unwrap().name).collect::<Vec<_>>(), ["pump-1"]);
 }
 
+/// No stop is asked for.
+static GOES_ON: AtomicBool = AtomicBool::new(false);
+
 fn store() -> (tempfile::TempDir, Ledger, NewJob) {
     let store = tempfile::tempdir().unwrap();
     let ledger = Ledger::open(store.path().join("ledger.db")).unwrap();
@@ -348,7 +353,9 @@ fn store() -> (tempfile::TempDir, Ledger, NewJob) {
 fn names_become_a_job_or_every_fault_is_told() {
     let (_store, mut ledger, job) = store();
     let faulty = "name\na\nb\n.c\na\nd\nb\n";
-    let StagingResult::Refused(faults) = stage(&mut ledger, &job, reader(faulty), false).unwrap() else { panic!() };
+    let StagingResult::Refused(faults) = stage(&mut ledger, &job, reader(faulty), false, &GOES_ON).unwrap() else {
+        panic!()
+    };
     let found: Vec<_> = faults.first().iter().map(|fault| (fault.line, fault.code)).collect();
     assert_eq!(found, [(4, Code::DeviceName), (5, Code::DuplicateNames), (7, Code::DuplicateNames)]);
     assert!(faults.first()[2].text.contains("line 3"), "{:?}", faults.first());
@@ -357,15 +364,33 @@ fn names_become_a_job_or_every_fault_is_told() {
     assert!(finding.to_string().starts_with("names.csv:4: "), "{finding}");
 
     let good = "name\na\nb\n";
-    assert!(matches!(stage(&mut ledger, &job, reader(good), true).unwrap(), StagingResult::Rehearsed(2)));
-    let StagingResult::Kept(StagingOutcome::New(kept)) = stage(&mut ledger, &job, reader(good), false).unwrap() else {
+    assert!(matches!(stage(&mut ledger, &job, reader(good), true, &GOES_ON).unwrap(), StagingResult::Rehearsed(2)));
+    let StagingResult::Kept(StagingOutcome::New(kept)) =
+        stage(&mut ledger, &job, reader(good), false, &GOES_ON).unwrap()
+    else {
         panic!()
     };
     assert_eq!(kept.size, 2);
     assert!(matches!(
-        stage(&mut ledger, &job, reader(good), false).unwrap(),
+        stage(&mut ledger, &job, reader(good), false, &GOES_ON).unwrap(),
         StagingResult::Kept(StagingOutcome::Known(_))
     ));
+}
+
+#[test]
+fn a_stop_ends_the_reading_and_reserves_nothing() {
+    let (_store, mut ledger, job) = store();
+    let stop = AtomicBool::new(false);
+    let mut read = 0;
+    let names = reader("name\na\nb\nc\nd\n").inspect(|_| {
+        read += 1;
+        stop.store(read == 2, Ordering::Relaxed);
+    });
+    assert_eq!(stage(&mut ledger, &job, names, false, &stop).unwrap_err().code(), Code::StoppedEarly);
+    assert_eq!(read, 2);
+    assert_eq!(ledger.jobs().unwrap().len(), 0);
+    let again = stage(&mut ledger, &job, reader("name\na\nb\nc\n"), false, &GOES_ON).unwrap();
+    assert!(matches!(again, StagingResult::Kept(StagingOutcome::New(job)) if job.size == 3));
 }
 
 #[test]
@@ -376,7 +401,9 @@ fn a_million_lines_with_one_duplicate_are_refused_for_it() {
         // The two lines are far apart, so that a comparison of neighbors or of one batch would miss the duplicate.
         csv.push_str(&format!("sensor-{:06}\r\n", if number == 765_432 { 123_456 } else { number }));
     }
-    let StagingResult::Refused(faults) = stage(&mut ledger, &job, reader(csv), false).unwrap() else { panic!() };
+    let StagingResult::Refused(faults) = stage(&mut ledger, &job, reader(csv), false, &GOES_ON).unwrap() else {
+        panic!()
+    };
     assert_eq!((faults.total(), faults.first().len()), (1, 1));
     assert_eq!(faults.first()[0].line, 765_434);
     assert!(faults.first()[0].text.contains("first on line 123458"), "{}", faults.first()[0].text);
@@ -402,7 +429,7 @@ fn a_pattern_whose_names_exist_is_refused_in_one_line_with_a_way_out() {
 fn a_pattern_whose_names_wait_is_refused_in_one_line_with_their_job() {
     let (_store, mut ledger, job) = store();
     let numbered = |start, count| NamesSource::Numbered { pattern: "p-{}".parse().unwrap(), start, count };
-    let mut stage_it = |source: &NamesSource| stage(&mut ledger, &job, open(source).unwrap(), false).unwrap();
+    let mut stage_it = |source: &NamesSource| stage(&mut ledger, &job, open(source).unwrap(), false, &GOES_ON).unwrap();
     assert!(matches!(stage_it(&numbered(1, 1200)), StagingResult::Kept(StagingOutcome::New(_))));
     for (start, count, what) in [
         (1, 1500, "1200 of the 1500 names"),
@@ -426,7 +453,9 @@ fn a_pattern_whose_names_wait_is_refused_in_one_line_with_their_job() {
 fn the_first_thousand_faults_are_told_and_the_others_counted() {
     let (_store, mut ledger, job) = store();
     let csv = format!("name\n{}", "a/b\n".repeat(1234));
-    let StagingResult::Refused(faults) = stage(&mut ledger, &job, reader(csv), false).unwrap() else { panic!() };
+    let StagingResult::Refused(faults) = stage(&mut ledger, &job, reader(csv), false, &GOES_ON).unwrap() else {
+        panic!()
+    };
     assert_eq!((faults.first().len(), faults.total()), (1000, 1234));
     assert_eq!(faults.first()[999].line, 1001);
 }
