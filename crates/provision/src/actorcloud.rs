@@ -10,6 +10,7 @@ mod session;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use base::text::quote;
 use base::{Code, Result, Secret};
 use pki::Certificate;
 use serde::Deserialize;
@@ -248,30 +249,35 @@ impl ActorCloud {
         if answer.is_success() || answer.status == 404 { Ok(()) } else { Err(self.refused(&answer).item(&cert.name)) }
     }
 
-    /// The id of a device, given its name, client id or id.
+    /// The id of a device, given its name or its id. A name that consists of digits has priority, as with certificates.
     ///
     /// # Errors
-    /// [`Code::PlatformNotFound`], and those of every call.
+    /// [`Code::PlatformNotFound`], also if several devices have the name, and those of every call.
     pub async fn device(&self, name: &str) -> Result<u64> {
         #[derive(Deserialize)]
         struct Device {
             id: u64,
             #[serde(rename = "deviceName", default)]
             name: String,
-            #[serde(rename = "deviceID", default)]
-            client_id: String,
         }
-        if let Ok(number) = name.parse() {
-            return Ok(number);
-        }
-        let found: Vec<Device> = self.all("/api/v1/devices", Some(("deviceName", name))).await?;
-        let is_it = |device: &&Device| device.name == name || device.client_id == name;
-        found.iter().find(is_it).map(|device| device.id).ok_or_else(|| {
-            Code::PlatformNotFound
-                .error(format!("ActorCloud has no device {name:?}"))
+        let mut found: Vec<Device> = self.all("/api/v1/devices", Some(("deviceName", name))).await?;
+        // The filter may find names that only contain this one.
+        found.retain(|device| device.name == name);
+        match (found.as_slice(), name.parse()) {
+            ([device], _) => Ok(device.id),
+            ([], Ok(number)) => Ok(number),
+            ([], Err(_)) => Err(Code::PlatformNotFound
+                .error(format!("ActorCloud has no device {}", quote(name)))
                 .item(self.url())
-                .fix("check the name, which is case-sensitive, or give the device's id")
-        })
+                .fix("check the name, which is case-sensitive, or give the device's id")),
+            (several, _) => {
+                let ids: Vec<String> = several.iter().map(|device| device.id.to_string()).collect();
+                Err(Code::PlatformNotFound
+                    .error(format!("ActorCloud has {} devices {}", several.len(), quote(name)))
+                    .item(self.url())
+                    .fix(format!("give the id of the device: one of {}", ids.join(", "))))
+            }
+        }
     }
 
     /// All items of a list.

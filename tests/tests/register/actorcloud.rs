@@ -76,7 +76,7 @@ impl Cloud {
         let device = json!({
             // 2 is by certificate, and then at least one has to be named.
             "deviceName": name, "deviceType": 1, "productID": "abcdef", "authType": 2, "upLinkSystem": 1,
-            "deviceID": format!("{name}-client-id"), "deviceUsername": format!("{name}-user"), "certs": [cert],
+            "deviceID": format!("{name}-client-id"), "deviceUsername": format!("{name}-user-name"), "certs": [cert],
         });
         self.post("/api/v1/devices", &token, &device)
     }
@@ -120,6 +120,22 @@ fn a_certificate_is_made_bound_used_disabled_and_refused() {
     cloud.connects(&device, "common").is_refused("");
     cloud.cert(&["remove", "common"]).prints("removed");
     cloud.fails(&["save", "common", "--out", "again"], "TBPKI-0134");
+}
+
+#[test]
+fn a_name_that_is_a_number_is_a_name_first() {
+    let cloud = Cloud::new();
+    cloud.cert(&["create", "first"]);
+    cloud.cert(&["create", "common", "--out", "out"]);
+    let first = cloud.number("first");
+    let other = cloud.device("pump", first);
+    // Its name is the number of the other one.
+    let device = cloud.device(&other["id"].to_string(), first);
+    cloud.cert(&["bind", "common", "--device", &other["id"].to_string()]).prints("bound");
+    cloud.connects(&device, "common").succeeds();
+    cloud.connects(&other, "common").is_refused("");
+    cloud.cert(&["unbind", "common", "--device", &device["id"].to_string()]).prints("unbound");
+    cloud.connects(&device, "common").is_refused("");
 }
 
 #[test]
