@@ -9,24 +9,26 @@ use crate::transaction::Transaction;
 use crate::value::values;
 
 impl Ledger {
-    /// Gives a platform another address. Everything that is recorded of it stays. May be repeated.
+    /// Gives a platform another address. Everything that is recorded of it stays. May be repeated. Returns false if the ledger
+    /// knows only the new address, so that nothing was renamed.
     ///
     /// # Errors
     /// [`Code::UnknownPlatform`] if the ledger does not know the old address; [`Code::PlatformInUse`] if it has registrations
     /// or open steps at the new one.
-    pub fn rename_platform(&mut self, old: &PlatformUrl, new: &PlatformUrl) -> Result<()> {
-        self.transaction(|transaction| transaction.rename_platform(old, new))?;
-        self.look_at_platforms()
+    pub fn rename_platform(&mut self, old: &PlatformUrl, new: &PlatformUrl) -> Result<bool> {
+        let renamed = self.transaction(|transaction| transaction.rename_platform(old, new))?;
+        self.look_at_platforms()?;
+        Ok(renamed)
     }
 }
 
 impl Transaction<'_> {
-    fn rename_platform(&self, old: &PlatformUrl, new: &PlatformUrl) -> Result<()> {
+    fn rename_platform(&self, old: &PlatformUrl, new: &PlatformUrl) -> Result<bool> {
         let known = self.platforms()?;
         let find = |url: &PlatformUrl| known.iter().find(|platform| platform.url == *url);
-        match (find(old), find(new)) {
-            // The command was interrupted after its commit, or is repeated.
-            (None, Some(_)) => return Ok(()),
+        let present = match (find(old), find(new)) {
+            // The command was interrupted after its commit, or is repeated, or the old address has a slip.
+            (None, Some(_)) => return Ok(false),
             (None, None) => return Err(unknown(old, &known)),
             (Some(old), Some(new)) if old.id != new.id => {
                 if new.id == PlatformId::FIRST || self.has_rows(new.id)? {
@@ -37,10 +39,15 @@ impl Transaction<'_> {
                     self.execute(&format!("DELETE FROM {table} WHERE platform = ?1"), values![new.id.0])?;
                 }
                 self.execute("DELETE FROM platform WHERE id = ?1", values![new.id.0])?;
+                old.id
             }
-            (Some(_), _) => {}
-        }
-        self.execute("UPDATE platform SET url = ?2 WHERE url = ?1", values![old.as_str(), new.as_str()]).map(drop)
+            (Some(old), _) => old.id,
+        };
+        // By its row, because earlier versions wrote the address in other words. The first platform is the first row.
+        let sql =
+            "UPDATE platform SET url = ?2 WHERE id = CASE WHEN ?1 = ?3 THEN (SELECT MIN(id) FROM platform) ELSE ?1 END";
+        self.execute(sql, values![present.0, new.as_str(), PlatformId::FIRST.0])?;
+        Ok(true)
     }
 
     /// Whether something was registered at a platform, or is open there.

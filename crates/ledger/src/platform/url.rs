@@ -4,9 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use base::{Code, Error, Result};
+use url::Url;
 
-/// The normalized address of a platform: scheme and host in lower case, no default port, no trailing slash, no user and no
-/// query.
+/// The normalized address of a platform, as the WHATWG URL Standard writes it (which HTTP clients use): scheme and host in
+/// lower case, no default port, no dot segments; besides, no trailing slash, no user and no query.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlatformUrl(String);
 
@@ -16,9 +17,9 @@ impl PlatformUrl {
         &self.0
     }
 
-    /// Text that the ledger holds: normalized when it was written.
+    /// Text that the ledger holds. Earlier versions normalized less.
     pub(crate) fn stored(text: String) -> Self {
-        Self(text)
+        text.parse().unwrap_or(Self(text))
     }
 }
 
@@ -26,26 +27,18 @@ impl FromStr for PlatformUrl {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let wrong = || {
-            // Not shown: a part of it may be a password.
-            Code::BadValue.error("the address of the platform does not begin with https:// or http:// and a host")
-        };
-        let (scheme, rest) = text.trim().split_once("://").ok_or_else(wrong)?;
-        let scheme = scheme.to_ascii_lowercase();
-        let port = match scheme.as_str() {
-            "https" => ":443",
-            "http" => ":80",
-            _ => return Err(wrong()),
-        };
-        let rest = rest.split(['?', '#']).next().unwrap_or_default();
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        // A user has no place in a list of platforms.
-        let host = authority.rsplit('@').next().unwrap_or_default().to_ascii_lowercase();
-        let host = host.strip_suffix(port).unwrap_or(&host).trim_end_matches(':');
-        if host.is_empty() {
-            return Err(wrong());
+        // Not shown: a part of it may be a password.
+        let wrong = |what: &str| Code::BadValue.error(format!("the address of the platform {what}"));
+        let url: Url = text.trim().parse().map_err(|_| wrong("does not begin with https:// or http:// and a host"))?;
+        if !matches!(url.scheme(), "https" | "http") {
+            return Err(wrong("does not begin with https:// or http:// and a host"));
         }
-        Ok(Self(format!("{scheme}://{host}{}", path.trim_end_matches('/'))))
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong("has a user or a password, which have keys of their own"));
+        }
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port().map_or(String::new(), |port| format!(":{port}"));
+        Ok(Self(format!("{}://{host}{port}{}", url.scheme(), url.path().trim_end_matches('/'))))
     }
 }
 
@@ -67,8 +60,12 @@ mod tests {
             ("http://tb.example:80//", "http://tb.example"),
             ("http://tb.example:443", "http://tb.example:443"),
             ("https://tb.example:8443/Base/", "https://tb.example:8443/Base"),
-            ("https://user:secret@tb.example?x=1#y", "https://tb.example"),
+            ("https://tb.example?x=1#y", "https://tb.example"),
             ("http://[::1]:80", "http://[::1]"),
+            ("http://[0:0::1]:80", "http://[::1]"),
+            ("http://127.0.0.1:018081/.", "http://127.0.0.1:18081"),
+            ("http://0x7f.1:18081", "http://127.0.0.1:18081"),
+            ("https://b\u{fc}ro.example", "https://xn--bro-hoa.example"),
             (" http://127.0.0.1:8080 ", "http://127.0.0.1:8080"),
         ] {
             assert_eq!(text.parse::<PlatformUrl>().unwrap().as_str(), normalized, "{text}");
@@ -77,7 +74,15 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused_without_showing_it() {
-        for text in ["", "tb.example", "ftp://tb.example", "https://", "https://user:secret@", "https:///path"] {
+        for text in [
+            "",
+            "tb.example",
+            "ftp://tb.example",
+            "https://",
+            "https://user:secret@",
+            "https://user:secret@x",
+            "http://exa mple/a b",
+        ] {
             let error = text.parse::<PlatformUrl>().unwrap_err();
             assert_eq!(error.code(), Code::BadValue, "{text}");
             assert!(!error.to_string().contains("secret"), "{error}");

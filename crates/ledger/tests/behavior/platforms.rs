@@ -272,8 +272,8 @@ pub(crate) fn a_platform_that_moved_keeps_its_registrations<S: Station>() {
     assert_eq!(code(a.rename_platform(&other, &new)), Code::UnknownPlatform);
     // A command has asked at the new address before it was renamed, and found nothing to do.
     at(&station, "new").transaction(|transaction| transaction.unregistered(&key)).unwrap();
-    for _ in 0..2 {
-        a.rename_platform(&old, &new).unwrap();
+    for renamed in [true, false] {
+        assert_eq!(a.rename_platform(&old, &new).unwrap(), renamed);
     }
     assert_eq!(a.platforms().unwrap().len(), 1);
     assert!(state(&at(&station, "new"), &key).1);

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use base::Result;
 use base::text::printable;
+use base::{Code, Result};
 use ledger::PlatformUrl;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -32,9 +32,10 @@ struct ListedPlatformUrl {
 pub(crate) fn run(args: &LedgerPlatformArgs, context: &mut Context) -> Result<Exit> {
     let config = context.config(&Overrides::default())?;
     let names: Vec<PlatformUrl> = args.rename.iter().map(|url| url.parse()).collect::<Result<_>>()?;
+    let mut is_renamed = true;
     let report = context.in_workspace(&config, |workspace| {
         if let [old, new] = names.as_slice() {
-            workspace.open_store("ledger platform")?.ledger.rename_platform(old, new)?;
+            is_renamed = workspace.open_store("ledger platform")?.ledger.rename_platform(old, new)?;
         }
         let configured = workspace.location.platform();
         let known = workspace.view()?.platforms()?.into_iter();
@@ -44,6 +45,10 @@ pub(crate) fn run(args: &LedgerPlatformArgs, context: &mut Context) -> Result<Ex
         });
         Ok(LedgerPlatformsReport { platforms: platforms.collect() })
     })?;
+    if let ([old, _], false) = (names.as_slice(), is_renamed) {
+        let note = Code::UnknownPlatform.note(format!("the ledger does not know {old}, and nothing was renamed"));
+        context.output.findings([note.because("it was renamed before, or the address has a slip")]);
+    }
     context.output.result(&report)?;
     Ok(Exit::Done)
 }
