@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use base::{Code, Error, Finding, Result};
-use config::{Platform as Settings, PlatformKind};
+use config::{Origin, Platform as Settings, PlatformKind};
 use ledger::{Entry, Kind, PlatformUrl, View};
 use provision::thingsboard::ApiLogin;
 use provision::{ApiClientConfig, Runtime, ThingsBoard};
@@ -56,7 +56,7 @@ impl Connection {
         let mut reach = reach(settings)?;
         reach.accept_clock = workspace.accept_clock;
         adapt(&mut reach);
-        let login = if settings.api_key.is_some() {
+        let login = if settings.api_key.is_some() && !names_user(settings) {
             ApiLogin::ApiKey(workspace.secrets.password(&settings.api_key, "platform.api_key")?)
         } else {
             let user = user(settings)?;
@@ -64,6 +64,12 @@ impl Connection {
         };
         Ok(Self { board: ThingsBoard::new(&reach, login)?, runtime: Runtime::new()?, concurrency: reach.concurrency })
     }
+}
+
+/// Whether this command names the user, in place of an API key that is configured.
+fn names_user(settings: &Settings) -> bool {
+    let is_flag = |origin: &Origin| matches!(origin, Origin::Flag(_));
+    (is_flag(&settings.user.origin) || is_flag(&settings.password.origin)) && !is_flag(&settings.api_key.origin)
 }
 
 /// Whether the ledger has a registration of a generation with any platform, or its profile's CA is there.

@@ -50,7 +50,7 @@ impl Selection {
             && (self.states.is_empty() || self.states.contains(&State::Registered))
             && self.expiring_before.is_none()
             && self.job.is_none()
-            && !(self.unregistered || self.unbundled || self.failed)
+            && !(self.unregistered || self.unbundled || self.failed || self.pending)
     }
 
     /// True if a name meets the condition for names.

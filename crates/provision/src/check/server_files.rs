@@ -58,7 +58,9 @@ fn files(
         Ok((Some(settings), found)) => (settings, found),
         Ok((None, _)) => {
             let fault = Code::FileUnreadable
-                .fault("there is neither thingsboard.conf nor thingsboard.env")
+                .fault(
+                    "there are no settings of ThingsBoard (thingsboard.conf, thingsboard.env or those of a container)",
+                )
                 .at(&check.dir)
                 .fix("name the directory that `tbpki server --out` wrote to: --server DIR");
             report.push(LayerReport::new(Layer::Settings, shown.to_string(), vec![fault]));

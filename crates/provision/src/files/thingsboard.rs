@@ -3,6 +3,7 @@
 //! The rules are those of its loaders (PemSslCredentials, KeystoreSslCredentials), which differ from what other servers
 //! do: encrypted PKCS#8 is passed over, the chain has to be in order, one password opens a whole PKCS#12.
 
+mod container_settings;
 mod load;
 mod settings;
 

@@ -76,8 +76,13 @@ fn lost(error: &reqwest::Error) -> SendError {
     } else {
         "the connection to the platform broke before there was an answer"
     };
-    let error = Code::AnswerLost.error(what).because(why(&causes(error)));
-    SendError::lost(error.fix("run the same command again: it reads the state and continues"))
+    let fix = match error.url().map(|url| url.scheme()) {
+        Some("http") if !error.is_timeout() => {
+            "check whether the address must begin with https://, and the port; otherwise run the same command again"
+        }
+        _ => "run the same command again: it reads the state and continues",
+    };
+    SendError::lost(Code::AnswerLost.error(what).because(why(&causes(error))).fix(fix))
 }
 
 fn of_tls(error: &rustls::Error) -> Error {
@@ -85,7 +90,7 @@ fn of_tls(error: &rustls::Error) -> Error {
         rustls::Error::InvalidCertificate(fault) => Code::PlatformUnverified
             .error("the certificate of the platform's REST API cannot be verified")
             .because(of_certificate(fault))
-            .fix("give the root of a private CA with --platform-ca FILE or `[platform] ca`"),
+            .fix(certificate_fix(fault)),
         other => tls_failed(other),
     }
 }
@@ -104,8 +109,40 @@ fn of_certificate(error: &CertificateError) -> String {
             format!("it is for another name ({error})")
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => format!("it has expired ({error})"),
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "its extended key usage is not that of a server (serverAuth)".to_owned()
+        }
+        CertificateError::Other(_) if is_ca(error) => "the server uses the certificate of a CA as its own".to_owned(),
+        // Debug text of a library would follow.
+        CertificateError::Other(_) => "it breaks a rule of RFC 5280".to_owned(),
         other => other.to_string(),
     }
+}
+
+fn certificate_fix(error: &CertificateError) -> &'static str {
+    match error {
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "give the address with a name that the certificate has, or add the name to the certificate"
+        }
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => {
+            "compare the clock of this machine, and renew the certificate of the REST API"
+        }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "issue the certificate of the REST API with the extended key usage serverAuth"
+        }
+        CertificateError::Other(_) if is_ca(error) => {
+            "issue a certificate for the server that is none of a CA (basicConstraints CA:FALSE)"
+        }
+        _ => "give the root of a private CA with --platform-ca FILE or `[platform] ca`",
+    }
+}
+
+/// True for a CA certificate as that of a server, which rustls reports as an error of the library below.
+fn is_ca(error: &CertificateError) -> bool {
+    matches!(error, CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity"))
 }
 
 /// The sources of an error. The inner error of an `io::Error` is not its source, and is added here.

@@ -23,7 +23,7 @@ pub(crate) struct ApiResponse {
     pub(crate) status: u16,
     /// The pause that the server demands.
     pub(crate) retry_after: Option<Duration>,
-    /// The target of a redirect, without its query.
+    /// The target of a redirect, without its query and its user.
     location: Option<String>,
     // Wiped, because answers contain tokens and private keys.
     body: Zeroizing<Vec<u8>>,
@@ -49,7 +49,7 @@ impl ApiResponse {
             body.extend_from_slice(&piece);
         }
         // The query of a redirect can contain tokens.
-        let location = location.map(|text| text.split(['?', '#']).next().unwrap_or_default().to_owned());
+        let location = location.map(|text| without_secrets(&text));
         Ok(Self { status, retry_after, location, body })
     }
 
@@ -127,6 +127,19 @@ impl ApiResponse {
     }
 }
 
+/// A URL without its query and its user, which can be secrets.
+fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    match url.split_once("//") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            format!("{scheme}//{host}{path}")
+        }
+        None => url.to_owned(),
+    }
+}
+
 /// The Retry-After header: seconds, or a date, which is compared with the server's own Date header (RFC 9110, section
 /// 10.2.3).
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -163,6 +176,18 @@ pub(crate) fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_target_of_a_redirect_is_shown_without_secrets() {
+        for (url, shown) in [
+            ("https://user:tok@other.example/login?token=abc", "https://other.example/login"),
+            ("//a:b@other.example", "//other.example"),
+            ("/login#token=1", "/login"),
+            ("https://other.example/@a?b@c", "https://other.example/@a"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
+    }
 
     #[test]
     fn retry_after_is_seconds_or_a_date_of_the_server_clock() {

@@ -25,7 +25,7 @@ pub struct PlatformArgs {
     #[arg(long, value_name = "FILE")]
     pub platform_password_file: Option<PathBuf>,
     /// Read an API key from FILE, instead of user and password (ThingsBoard 4.3 or later)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["platform_user", "platform_password_file"])]
     pub platform_api_key_file: Option<PathBuf>,
     /// Trust the roots in FILE for the REST API, instead of the roots of this system
     #[arg(long, value_name = "FILE")]

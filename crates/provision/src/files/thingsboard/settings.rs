@@ -1,11 +1,13 @@
-//! The lines of thingsboard.conf and thingsboard.env.
+//! The lines of thingsboard.conf and thingsboard.env, or the settings of a container.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use base::{Code, Finding, Result, Secret, file};
+use zeroize::Zeroizing;
 
 use super::super::shell::{self, Line};
+use super::container_settings::ContainerForm;
 
 /// The file that the package's start script sources.
 const CONF: &str = "thingsboard.conf";
@@ -65,8 +67,8 @@ pub struct MqttSettings {
 }
 
 impl FoundSettings {
-    /// Reads what `dir` holds: thingsboard.conf with the files that it sources, else thingsboard.env; nothing where
-    /// there is neither. With both, a finding names their differences.
+    /// Reads what `dir` holds: thingsboard.conf with the files that it sources, else thingsboard.env, else the settings of a
+    /// container; nothing where there is none. With the first two, a finding names their differences.
     ///
     /// # Errors
     /// [`Code::FileUnreadable`] for files that are there and cannot be read.
@@ -80,6 +82,7 @@ impl FoundSettings {
                 // Where the lines have still to be taken over, they are what was meant.
                 if conf.values.is_empty() { Some(env) } else { Some(conf) }
             }
+            (None, None) => Self::of_container(dir)?,
             (conf, env) => conf.or(env),
         };
         Ok((settings, findings))
@@ -91,6 +94,24 @@ impl FoundSettings {
         let mut findings = Vec::new();
         settings.take(Path::new(ENV), text, false, &mut findings);
         (settings, findings)
+    }
+
+    fn of_container(dir: &Path) -> Result<Option<Self>> {
+        for form in ContainerForm::ALL {
+            let path = dir.join(form.file_name());
+            let Some(bytes) = file::read_optional(&path, LIMIT)? else { continue };
+            let bytes = Zeroizing::new(bytes);
+            // Absolute, as in the container: ThingsBoard does not watch files with bare names.
+            let outside = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+            let mut settings = Self { file: Some(path), values: BTreeMap::new() };
+            for (index, line) in String::from_utf8_lossy(&bytes).lines().enumerate() {
+                if let Some((name, value)) = form.variable(line, &outside).filter(|(name, _)| is_read(name)) {
+                    settings.values.insert(name, Value { value, line: index + 1 });
+                }
+            }
+            return Ok(Some(settings));
+        }
+        Ok(None)
     }
 
     fn of_file(dir: &Path, name: &str, findings: &mut Vec<Finding>) -> Result<Option<Self>> {
@@ -106,7 +127,7 @@ impl FoundSettings {
         let mut holds_password = false;
         for (index, line) in String::from_utf8_lossy(bytes).lines().enumerate() {
             match shell::read(line) {
-                Some(Line::Assignment { name, value }) if PREFIXES.iter().any(|prefix| name.starts_with(prefix)) => {
+                Some(Line::Assignment { name, value }) if is_read(&name) => {
                     holds_password |= name.ends_with("PASSWORD");
                     match value {
                         Some(value) => {
@@ -204,6 +225,11 @@ impl FoundSettings {
             ca_root_cert: self.text("DEVICE_CONNECTIVITY_MQTTS_CA_ROOT_CERT").map(PathBuf::from),
         }
     }
+}
+
+/// True for the variables that concern tbpki.
+fn is_read(name: &str) -> bool {
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]
