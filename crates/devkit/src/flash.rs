@@ -79,12 +79,12 @@ impl ConnectedBoard {
         &self.port
     }
 
-    /// Fails if the chip has an older revision than `minimum`.
+    /// Fails if the chip has an older revision than `minimum`, or a newer one than `maximum`.
     ///
     /// # Errors
     /// [`Code::ChipRevision`].
-    pub fn check_revision(&self, minimum: u16) -> Result<()> {
-        check_revision(self.chip, self.revision, minimum)
+    pub fn check_revision(&self, minimum: u16, maximum: Option<u16>) -> Result<()> {
+        check_revision(self.chip, self.revision, minimum, maximum)
     }
 
     /// Writes each part to its offset and has the chip verify it.
@@ -108,9 +108,16 @@ fn failed(port: &str, error: espflash::Error) -> Error {
         .fix("hold BOOT while you press RESET, close other programs that use the port, and try a lower --baud")
 }
 
-/// Fails if a chip with this revision does not start an image that requires `minimum`.
-fn check_revision(chip: Chip, revision: Option<u16>, minimum: u16) -> Result<()> {
+/// Fails if a chip with this revision does not start an image that requires `minimum`, or supports `maximum` at most.
+fn check_revision(chip: Chip, revision: Option<u16>, minimum: u16, maximum: Option<u16>) -> Result<()> {
     match revision {
+        Some(revision) if maximum.is_some_and(|maximum| maximum < revision) => Err(Code::ChipRevision
+            .error(format!("this {chip} has the revision {}", revision_text(revision)))
+            .because(format!(
+                "the application supports {} at most, and would not start",
+                revision_text(maximum.unwrap_or_default())
+            ))
+            .fix("use an older board, or build the application for this revision and name it with --app")),
         Some(revision) if revision < minimum => Err(Code::ChipRevision
             .error(format!("this {chip} has the revision {}", revision_text(revision)))
             .because(format!("the image requires {} or later, and would not start", revision_text(minimum)))
@@ -204,9 +211,13 @@ mod tests {
             (None, 300, false),
             (Some(0), 0, false),
         ] {
-            assert_eq!(check_revision(Chip::Esp32, revision, minimum).is_err(), refused, "{revision:?}");
+            assert_eq!(check_revision(Chip::Esp32, revision, minimum, None).is_err(), refused, "{revision:?}");
         }
-        let error = check_revision(Chip::Esp32, Some(101), 300).unwrap_err();
+        for (revision, maximum, refused) in [(2, 2, false), (3, 2, true), (3, 99, false)] {
+            let checked = check_revision(Chip::Esp32C3, Some(revision), 0, Some(maximum));
+            assert_eq!(checked.is_err(), refused, "{revision}");
+        }
+        let error = check_revision(Chip::Esp32, Some(101), 300, None).unwrap_err();
         assert_eq!(error.code(), Code::ChipRevision);
         let text = format!("{error} {:?}", error.finding().why);
         assert!(text.contains("this ESP32 has the revision v1.1") && text.contains("v3.0 or later"), "{text}");

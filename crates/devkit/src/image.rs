@@ -26,7 +26,7 @@ use crate::application::secrets::{self, FoundSecret};
 use crate::application::{Application, esp_image};
 use crate::chip::{Chip, Crystal};
 use crate::nvs;
-use crate::partition::{Flags, Partition, PartitionTable};
+use crate::partition::{Flags, Partition, PartitionTable, PartitionType};
 
 /// The end of the flash that the functions of the chips' ROM can write: their addresses have 24 bits.
 const MAX_WRITABLE: u32 = 0x100_0000;
@@ -97,7 +97,10 @@ impl Firmware {
         check_public("application", &application_bytes)?;
         let start = board.table.start();
         let bootloader = match &board.bootloader {
-            Some(own) => own.bytes().to_vec(),
+            Some(own) => {
+                own.check_knows(&board.table)?;
+                own.bytes().to_vec()
+            }
             None => {
                 board.check_bootloader()?;
                 bootloader::check_needed(start, application.is_signed(board.chip).then_some("application"))?;
@@ -158,6 +161,24 @@ impl Firmware {
     pub fn min_revision(&self) -> u16 {
         esp_image::min_revision(&self.application).max(esp_image::min_revision(&self.bootloader))
     }
+
+    /// The maximum chip revision of the application, as [`max_revision`].
+    pub fn max_revision(&self) -> Option<u16> {
+        max_revision(&self.application)
+    }
+
+    /// The partition for the identity slots, if a file of the parts up to the last one overwrites it.
+    pub fn overwritten_slots(&self) -> Option<&Partition> {
+        let end = self.fixed_parts().iter().map(|part| u64::from(part.offset) + part.bytes.len() as u64).max()?;
+        let credentials = self.board.table.credentials().map_or(0, Partition::end);
+        self.board.table.identity_slots().filter(|slots| u64::from(slots.offset) < end.max(credentials))
+    }
+}
+
+/// The maximum chip revision in the header of an application, as 100 times the major and once the minor number; `None` if it
+/// names none, and for other parts.
+pub fn max_revision(part: &[u8]) -> Option<u16> {
+    esp_image::max_revision(part)
 }
 
 /// The minimum chip revision in the header of a bootloader or an application, as 100 times the major and once the minor
@@ -220,6 +241,26 @@ impl Board {
                 .fix("move the partition, and remove its flags"));
         }
         Ok(place)
+    }
+
+    /// The partition for Espressif's esp_secure_cert.
+    ///
+    /// # Errors
+    /// [`Code::PartitionTable`] if there is none, or it has another type than Espressif's library searches for.
+    pub fn secure_cert(&self) -> Result<&Partition> {
+        const LINE: &str = "esp_secure_cert, 0x3F, , 0xD000, 0x2000, encrypted";
+        let place = self.table.secure_cert().ok_or_else(|| {
+            Code::PartitionTable
+                .error("the partition table has no place for esp_secure_cert")
+                .fix(format!("write `nvs, data, nvs, 0x9000, 0x4000`, and after it the line `{LINE}`"))
+        })?;
+        match place.kind == PartitionType::SECURE_CERT {
+            true => Ok(place),
+            false => Err(Code::PartitionTable
+                .error("the partition esp_secure_cert has another type than 0x3F")
+                .because("Espressif's library searches for this type, and other libraries would use the partition, too")
+                .fix(format!("write the line `{LINE}`"))),
+        }
     }
 
     /// The partition for the credentials.
@@ -508,6 +549,55 @@ pub(crate) mod tests {
             // Only a board whose record selects this partition starts it, so the record is left alone.
             assert_eq!(firmware.fixed_parts().len(), 3);
         }
+    }
+
+    #[test]
+    fn espressifs_library_finds_its_partition_by_its_type() {
+        let with = |line: &str| {
+            let text = format!("nvs,data,nvs,0x9000,0x4000\n{line}factory,app,factory,0x20000,1M\n");
+            let board = Board { table: csv(&text), ..board(Chip::Esp32C3) };
+            board.secure_cert().map(|place| place.offset)
+        };
+        assert_eq!(with("esp_secure_cert,0x3F,,0xD000,0x2000\n").unwrap(), 0xD000);
+        for (line, words) in [
+            ("", "no place for esp_secure_cert"),
+            ("esp_secure_cert,data,undefined,0x10000,64K\n", "another type than 0x3F"),
+            ("esp_secure_cert,data,nvs,0xD000,0x3000\n", "another type than 0x3F"),
+        ] {
+            let error = with(line).unwrap_err();
+            assert_eq!(error.code(), Code::PartitionTable);
+            assert!(error.to_string().contains(words) && error.finding().fix.is_some(), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_bootloader_for_a_smaller_flash_is_refused() {
+        let chip = Chip::Esp32C3;
+        let mut bytes = Firmware::new(&sample(chip), board(chip)).unwrap().bootloader;
+        // The upper half of byte 3: 1 for 2 MB, 2 for the 4 MB of the board. The hash of the image covers it.
+        bytes[3] = bytes[3] & 0x0F | 1 << 4;
+        let end = bytes.len() - 32;
+        let hash = base::digest::sha256(&bytes[..end]);
+        bytes[end..].copy_from_slice(&hash);
+        let own = OwnBootloader::read(bytes, chip).unwrap();
+        let error = Firmware::new(&sample(chip), Board { bootloader: Some(own.clone()), ..board(chip) }).unwrap_err();
+        assert_eq!(error.code(), Code::Bootloader);
+        assert!(error.to_string().contains("a flash of 2 MB, and the partition factory ends at 0x400000"), "{error}");
+        let table = csv("nvs,data,nvs,,24K\nfactory,app,factory,,1M\n");
+        Firmware::new(&sample(chip), Board { bootloader: Some(own), table, ..board(chip) }).unwrap();
+    }
+
+    #[test]
+    fn slots_before_the_end_of_the_merged_file_are_pointed_out() {
+        let firmware =
+            |text: &str| Firmware::new(&sample(Chip::Esp32C3), Board { table: csv(text), ..board(Chip::Esp32C3) });
+        let before = "nvs,data,nvs,0x9000,0x4000\nidentity,data,undefined,,64K\nfactory,app,factory,,1M\n";
+        assert_eq!(firmware(before).unwrap().overwritten_slots().unwrap().name, "identity");
+        let after = "nvs,data,nvs,0x9000,0x4000\nfactory,app,factory,,1M\nidentity,data,undefined,,64K\n";
+        assert_eq!(firmware(after).unwrap().overwritten_slots(), None);
+        // The credentials lie behind the slots.
+        let last = "factory,app,factory,,1M\nidentity,data,undefined,,64K\nnvs,data,nvs,,0x4000\n";
+        assert!(firmware(last).unwrap().overwritten_slots().is_some());
     }
 
     #[test]

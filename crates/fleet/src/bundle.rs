@@ -4,6 +4,7 @@
 //! the memory of one device.
 
 mod anchors;
+mod bad_record;
 mod board;
 mod device;
 mod enrolment;
@@ -174,7 +175,7 @@ pub(crate) fn prepare(
     }
     let wanted = BundleSettings::new(workspace, request, chip, application.is_ours())?;
     let mut findings = wanted.findings();
-    findings.extend(board::findings(workspace.config, &firmware, source.path())?);
+    findings.extend(board::findings(workspace.config, request, &firmware, source.path())?);
     if application.dates() == Dates::NotChecked {
         findings.push(
             Code::DatesNotChecked

@@ -362,6 +362,10 @@ fn images_and_boards_to_write_them_to() {
     sandbox.tbpki(["flash", "--monitor", "--json"]).run().ends(2);
     sandbox.write("bad/flasher_args.json", r#"{"flash_files":{"0x0":"../x"},"extra_esptool_args":{"chip":"esp32c3"}}"#);
     refused(&sandbox, &["flash", "--from", "bad"], 1, 224, &["leads out of the directory"]);
+    std::os::unix::fs::symlink("/etc/hostname", sandbox.join("bad/link.bin")).unwrap();
+    let link = r#"{"flash_files":{"0x0":"link.bin"},"extra_esptool_args":{"chip":"esp32c3"}}"#;
+    sandbox.write("bad/flasher_args.json", link);
+    refused(&sandbox, &["flash", "--from", "bad"], 1, 80, &["bad/link.bin"]);
     sandbox.ok(["client", "--device", "valve-2"]);
     refused(&sandbox, &["flash", "--chip", "esp32c3"], 2, 11, &["--device"]);
     // A bench without a store has the directory alone.
@@ -372,6 +376,21 @@ fn images_and_boards_to_write_them_to() {
     }
     let from = ["flash", "--from", "image", "--port", "/dev/no-such-port"];
     refused(&bench, &from, 1, 225, &["/dev/no-such-port"]);
+}
+
+#[test]
+fn an_identity_that_is_not_in_use_any_more_is_not_written_to_a_board() {
+    let sandbox = sandbox();
+    bundled(&sandbox, &[]);
+    let flash = ["flash", "--device", "pump-1", "--chip", "esp32c3", "--port", "/dev/no-such-port"];
+    refused(&sandbox, &flash, 1, 225, &["/dev/no-such-port"]);
+    sandbox.ok(["client", "--device", "pump-1", "--force"]);
+    let words = ["generation 1 of the device, which is not in use", "`tbpki bundle-firmware --device pump-1 --force`"];
+    refused(&sandbox, &flash, 1, 224, &words);
+    bundled(&sandbox, &["--force"]);
+    refused(&sandbox, &flash, 1, 225, &["/dev/no-such-port"]);
+    sandbox.ok(["revoke", "pump-1"]);
+    refused(&sandbox, &flash, 1, 62, &["was revoked"]);
 }
 
 #[test]

@@ -156,3 +156,25 @@ fn a_gap_after_the_table_is_a_warning() {
     let said = bundled(&sandbox, &explicit);
     assert!(!said.stderr_text().contains("TBPKI-0230"), "{said}");
 }
+
+#[test]
+fn layouts_that_harm_a_device_later_are_pointed_out() {
+    let sandbox = sandbox();
+    for (table, more, words) in [
+        (
+            "nvs,data,nvs,0x9000,24K,encrypted\nfactory,app,factory,,1M\n",
+            &[][..],
+            "the partition nvs for the credentials has the flag encrypted",
+        ),
+        (
+            "nvs,data,nvs,0x9000,0x4000\nidentity,data,undefined,,64K\nfactory,app,factory,,1M\n",
+            &["--enroll", "https://e.example:9443"],
+            "flash.bin overwrites the partition identity",
+        ),
+    ] {
+        sandbox.write("table.csv", table);
+        let more = [&["--partitions", "table.csv", "--out", "out", "--force"], more].concat();
+        let outcome = bundled(&sandbox, &more);
+        assert!(outcome.stderr_text().contains(words), "{outcome}");
+    }
+}

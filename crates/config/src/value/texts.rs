@@ -286,6 +286,10 @@ fn ssid(text: &str) -> Result<String> {
     if text.is_empty() || text.len() > 32 || text.contains('\0') {
         return Err(bad(text, "is not 1 to 32 bytes long"));
     }
+    // The record of a device holds no others.
+    if text.chars().any(char::is_control) {
+        return Err(bad(text, "has control characters"));
+    }
     Ok(text.to_owned())
 }
 

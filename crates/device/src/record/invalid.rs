@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::key;
+
 /// A part outside its limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -51,6 +53,23 @@ pub enum Invalid {
     Salt,
     /// A flag is unknown in this version of the record.
     Flags(u8),
+}
+
+impl Invalid {
+    /// The name of the entry with the invalid part, if it is one entry.
+    pub fn key(&self) -> Option<&'static str> {
+        match self {
+            Self::Empty { key } | Self::TooLong { key, .. } | Self::Character { key, .. } | Self::NotPem { key } => {
+                Some(key)
+            }
+            Self::ShortPassword { .. } | Self::PasswordWithoutNetwork => Some(key::WIFI_PASSWORD),
+            Self::Port => Some(key::PORT),
+            Self::EnrolmentPort => Some(key::ENROLL_PORT),
+            Self::Salt => Some(key::SALT),
+            Self::Flags(_) => Some(key::FLAGS),
+            Self::Login | Self::TokenWithEnrolment => None,
+        }
+    }
 }
 
 impl fmt::Display for Invalid {

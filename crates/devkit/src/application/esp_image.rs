@@ -4,7 +4,7 @@
 use base::digest::sha256;
 use base::{Code, Error, Result};
 
-use crate::chip::{Chip, ForeignChip};
+use crate::chip::{Chip, ForeignChip, revision_text};
 
 /// The length of ESP-IDF's description of an application (`esp_app_desc_t`) in bytes.
 pub(super) const DESCRIPTION: usize = 256;
@@ -80,14 +80,26 @@ impl<'a> EspImage<'a> {
     /// [`Code::ChipUnsupported`] for that of a chip that tbpki does not support.
     pub(super) fn parse(bytes: &'a [u8], chip: Chip) -> Result<Self> {
         let header: &[u8; HEADER] = bytes.first_chunk().ok_or_else(|| damaged("its header is not whole"))?;
-        let [magic, count, .., id_low, id_high, _, _, _, _, _, _, _, _, _, has_hash] = *header;
+        let [magic, count, _, _, e0, e1, e2, e3, .., id_low, id_high, _, _, _, _, _, _, _, _, _, has_hash] = *header;
         if magic != MAGIC {
             return Err(damaged("it does not begin as images do"));
         }
         check_chip(u16::from_le_bytes([id_low, id_high]), chip)?;
         let (segments, end) = segments(bytes, count)?;
-        let end = if has_hash == 1 { check_hash(bytes, end)? } else { end };
+        let end = match has_hash {
+            0 => end,
+            1 => check_hash(bytes, end)?,
+            // Bootloaders take every other number for 1, and esptool refuses it.
+            other => return Err(damaged(&format!("its header has {other} in place of 0 or 1 for a SHA-256"))),
+        };
         check_segments(&segments, chip)?;
+        check_entry(&segments, u32::from_le_bytes([e0, e1, e2, e3]))?;
+        if let (minimum, Some(maximum)) = (min_revision(bytes), max_revision(bytes))
+            && minimum > maximum
+        {
+            let (minimum, maximum) = (revision_text(minimum), revision_text(maximum));
+            return Err(refused(format!("its header asks for {minimum} or later and for {maximum} or earlier")));
+        }
         Ok(Self { segments, trailer: trailer(bytes, end)? })
     }
 }
@@ -112,6 +124,19 @@ pub(crate) fn min_revision(image: &[u8]) -> u16 {
             }
         }
         _ => 0,
+    }
+}
+
+/// The maximum chip revision in the header of an application, as 100 times the major and once the minor number; `None` if
+/// it names none, and for other files: bootloaders do not compare their own (ESP-IDF,
+/// `bootloader_common_check_chip_validity`).
+pub(crate) fn max_revision(image: &[u8]) -> Option<u16> {
+    let is_application = image.get(HEADER + 8..).is_some_and(|data| data.starts_with(&DESCRIPTION_MAGIC));
+    match image.first_chunk::<HEADER>() {
+        Some([MAGIC, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, low, high, _, _, _, _, _]) if is_application => {
+            Some(u16::from_le_bytes([*low, *high])).filter(|maximum| !matches!(*maximum, 0 | u16::MAX))
+        }
+        _ => None,
     }
 }
 
@@ -182,6 +207,17 @@ fn check_segments(segments: &[Segment<'_>], chip: Chip) -> Result<()> {
         at += data.len();
     }
     Ok(())
+}
+
+/// Fails if the bootloader would jump to an address that it has not loaded.
+fn check_entry(segments: &[Segment<'_>], entry: u32) -> Result<()> {
+    let holds = |(address, data): &Segment<'_>| {
+        (u64::from(*address)..u64::from(*address) + data.len() as u64).contains(&u64::from(entry))
+    };
+    match segments.iter().filter(|(address, _)| *address >= LOADED).any(holds) {
+        true => Ok(()),
+        false => Err(refused(format!("its entry address {entry:#x} is in none of its segments"))),
+    }
 }
 
 /// The page size of the flash mapping that an application was linked for, in bytes.
@@ -387,6 +423,8 @@ mod tests {
         bytes.resize(HEADER, 0);
         bytes[12..14].copy_from_slice(&chip.facts().image_id.to_le_bytes());
         bytes[23] = 1;
+        let entry = segments.iter().map(|(address, _)| *address).max().unwrap_or_default();
+        bytes[4..8].copy_from_slice(&entry.to_le_bytes());
         let mut sum = CHECKSUM_START;
         for (address, data) in segments {
             bytes.extend(address.to_le_bytes());
@@ -430,6 +468,39 @@ mod tests {
             assert!(error.to_string().contains(words), "{error}");
         }
         EspImage::parse(&whole(&[(0x4200_0128, vec![0x13; 16])]), CHIP).unwrap();
+    }
+
+    /// The image with these bytes of its header and a hash that fits.
+    fn with_header(image: &[u8], at: usize, bytes: &[u8]) -> Vec<u8> {
+        let mut changed = image[..image.len() - 32].to_vec();
+        changed[at..at + bytes.len()].copy_from_slice(bytes);
+        let hash = sha256(&changed);
+        [changed.as_slice(), &hash].concat()
+    }
+
+    #[test]
+    fn a_header_that_the_chip_or_esptool_refuses_is_refused() {
+        let image = sample();
+        for (at, bytes, words) in [
+            (4, &[0, 0, 0, 0][..], "entry address 0x0 is in none"),
+            (4, &[0, 0, 0, 0x50], "entry address 0x50000000 is in none"),
+            (23, &[2], "has 2 in place of 0 or 1"),
+            (23, &[0xFF], "has 255 in place of 0 or 1"),
+            // The minimum v1.1 and the maximum v1.0.
+            (15, &[101, 0, 100, 0], "asks for v1.1 or later and for v1.0 or earlier"),
+        ] {
+            let error = EspImage::parse(&with_header(&image, at, bytes), CHIP).unwrap_err();
+            assert_eq!(error.code(), Code::ApplicationUnreadable);
+            assert!(error.to_string().contains(words), "{error}");
+        }
+        for (bytes, expected) in [([101, 0, 101, 0], Some(101)), ([101, 0, 0, 0], None), ([101, 0, 0xFF, 0xFF], None)] {
+            let image = with_header(&image, 15, &bytes);
+            EspImage::parse(&image, CHIP).unwrap();
+            assert_eq!(max_revision(&image), expected, "{bytes:?}");
+        }
+        // A bootloader names its maximum too, and no one compares it.
+        assert_eq!(max_revision(&with_header(&image, 32, &[0x50, 0, 0, 0])), None);
+        assert_eq!(max_revision(b"no image"), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use base::{Code, Error, Result};
 
 use crate::application::check_bootloader;
 use crate::chip::Chip;
-use crate::partition::{DEFAULT_TABLE_OFFSET, FlashStart};
+use crate::partition::{DEFAULT_TABLE_OFFSET, FlashStart, PartitionTable};
 
 /// The size limit of a bootloader's file in bytes: more than there is space in any flash.
 pub const BOOTLOADER_FILE_LIMIT: usize = 1 << 20;
@@ -31,6 +31,29 @@ impl OwnBootloader {
     /// [`Code::ImageTooLarge`] with the sizes.
     pub fn check_fits(&self, start: FlashStart) -> Result<()> {
         check_size(&self.0, start)
+    }
+
+    /// Checks that the bootloader knows a flash in which all partitions lie: it refuses the whole table otherwise.
+    ///
+    /// # Errors
+    /// [`Code::Bootloader`] with the sizes.
+    pub fn check_knows(&self, table: &PartitionTable) -> Result<()> {
+        // The upper half of byte 3 is the binary logarithm of the size in MiB (ESP-IDF, `esp_image_flash_size_t`).
+        let Some(known) = self.0.get(3).and_then(|byte| (1_u64 << 20).checked_shl(u32::from(byte >> 4))) else {
+            return Ok(());
+        };
+        match table.partitions().iter().find(|partition| partition.end() > known) {
+            None => Ok(()),
+            Some(beyond) => Err(Code::Bootloader
+                .error(format!(
+                    "the bootloader was built for a flash of {} MB, and the partition {} ends at {:#x}",
+                    known >> 20,
+                    beyond.name,
+                    beyond.end()
+                ))
+                .because("it compares the table with this size, and starts nothing if a partition lies beyond it")
+                .fix("build it again with the size of the flash (in ESP-IDF, CONFIG_ESPTOOLPY_FLASHSIZE)")),
+        }
     }
 
     /// The file's contents, with a signature if it has one.

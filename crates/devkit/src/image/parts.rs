@@ -72,7 +72,7 @@ impl<'a> Image<'a> {
         let mut parts = firmware.fixed_parts();
         let secrets = [
             (CREDENTIALS, table.credentials(), Some(credentials)),
-            (SECURE_CERT, table.secure_cert(), secure_cert),
+            (SECURE_CERT, secure_cert.map(|_| firmware.board.secure_cert()).transpose()?, secure_cert),
             (NVS_KEYS, table.nvs_keys(), nvs_keys),
         ];
         for (file, place, bytes) in secrets {

@@ -82,13 +82,18 @@ impl PartitionTable {
         };
         let mut partitions = Vec::new();
         let mut sum = Md5::new();
+        let mut has_sum = false;
         for entry in bytes.chunks(ENTRY) {
             // The MD5 entry is optional: tables of old ESP-IDF versions have none.
             if entry.starts_with(&MD5_MAGIC) {
-                if entry.get(16..) == Some(&sum.clone().finalize()) {
-                    continue;
+                if entry.get(16..) != Some(&sum.clone().finalize()) {
+                    return Err(damaged("its MD5 does not fit"));
                 }
-                return Err(damaged("its MD5 does not fit"));
+                // ESP-IDF, `esp_partition_table_verify`.
+                if std::mem::replace(&mut has_sum, true) {
+                    return Err(damaged("it has two MD5 entries, and bootloaders accept one"));
+                }
+                continue;
             }
             if entry.iter().all(|byte| *byte == 0xFF) {
                 return Self::new(partitions, start);
@@ -182,6 +187,11 @@ mod tests {
                 }
             }
         }
+        // The entry with the MD5 twice.
+        let mut twice = binary.clone();
+        twice.copy_within(ENTRY * 8..ENTRY * 9, ENTRY * 9);
+        let error = PartitionTable::from_binary(&twice, start()).unwrap_err();
+        assert!(error.to_string().contains("two MD5 entries"), "{error}");
         // Cut at the border of an entry, so that only the missing MD5 shows it.
         assert!(PartitionTable::from_binary(&binary[..ENTRY * 3], start()).is_err());
         assert!(PartitionTable::from_binary(&[0xAA, 0x50], start()).is_err());

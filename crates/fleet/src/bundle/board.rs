@@ -8,7 +8,7 @@ use device::flash_table::TABLE_OFFSETS;
 use devkit::chip::Chip;
 use devkit::image::{BOOTLOADER_FILE_LIMIT, Board, Firmware, OwnBootloader};
 use devkit::nvs::KEYS_PARTITION_SIZE;
-use devkit::partition::{FlashStart, OptionalPartitions, PartitionTable, SECTOR, TABLE_SIZE};
+use devkit::partition::{Flags, FlashStart, OptionalPartitions, PartitionTable, SECTOR, TABLE_SIZE};
 
 use super::request::BundleRequest;
 
@@ -107,6 +107,9 @@ pub(super) fn board(config: &Config, request: &BundleRequest, chip: Chip) -> Res
     if request.enrolment.is_some() {
         board.identity_slots().map_err(in_table)?;
     }
+    if request.secure_cert {
+        board.secure_cert().map_err(in_table)?;
+    }
     Ok(board)
 }
 
@@ -153,7 +156,12 @@ fn read_table(bytes: &[u8], start: FlashStart) -> Result<PartitionTable> {
 }
 
 /// The doubts about the layout of the flash, which are no errors.
-pub(super) fn findings(config: &Config, firmware: &Firmware, application: &Path) -> Result<Vec<Finding>> {
+pub(super) fn findings(
+    config: &Config,
+    request: &BundleRequest,
+    firmware: &Firmware,
+    application: &Path,
+) -> Result<Vec<Finding>> {
     let board = firmware.board();
     let mut findings = Vec::new();
     let app = board.app()?;
@@ -167,6 +175,19 @@ pub(super) fn findings(config: &Config, firmware: &Firmware, application: &Path)
                 .fix("use this only for a board whose otadata selects the partition"),
         );
     }
+    if request.enrolment.is_some()
+        && let Some(slots) = firmware.overwritten_slots()
+    {
+        findings.push(
+            Code::FlashLayoutDoubtful
+                .warning(format!("flash.bin overwrites the partition {} with the identity of the device", slots.name))
+                .because(format!(
+                    "it begins at {:#x}, before the end of the image, and a merged file fills gaps",
+                    slots.offset
+                ))
+                .fix("move the partition behind the application, or update devices with the single parts (flash_args)"),
+        );
+    }
     if firmware.lacks_signature() {
         findings.push(
             Code::Bootloader
@@ -174,6 +195,15 @@ pub(super) fn findings(config: &Config, firmware: &Firmware, application: &Path)
                 .at(application)
                 .because("a chip with secure boot starts no application without the project's signature")
                 .fix("sign application.bin of the image (`espsecure sign-data`), and name the signed file with --app"),
+        );
+    }
+    let credentials = board.credentials()?;
+    if credentials.flags.has(Flags::ENCRYPTED) {
+        findings.push(
+            Code::FlashLayoutDoubtful
+                .warning(format!("the partition {} for the credentials has the flag encrypted", credentials.name))
+                .because("on a chip with flash encryption, ESP-IDF opens no NVS partition with this flag")
+                .fix("remove the flag; --nvs-encryption and an encrypted partition nvs_keys protect the credentials"),
         );
     }
     // With an offset of the user's own, a gap behind the table is meant.

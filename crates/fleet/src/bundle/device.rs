@@ -20,6 +20,7 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::anchors;
+use super::bad_record::bad_record;
 use super::enrolment::{Enrolment, Proof};
 use super::firmware_limit::check_can;
 use super::request::{BundleRequest, BundleTarget, DeviceLogin};
@@ -142,9 +143,7 @@ impl BundleSettings {
         let anchors = self.anchors(&dir)?;
         if let (Some(enrolment), Some(password)) = (&self.enrolment, password) {
             enrolment.check_first(view, &target.name)?;
-            let record = self
-                .record(&target.name, pem_of(&anchors), Login::Pending, Some(password))
-                .map_err(|error| error.item(&target.name))?;
+            let record = self.record(&target.name, pem_of(&anchors), Login::Pending, Some(password), Some(&dir))?;
             return Ok(DeviceCredentials { record, identity: None, anchors });
         }
         let (login, identity) = match self.auth {
@@ -160,29 +159,19 @@ impl BundleSettings {
             }
             DeviceLogin::Token => (Login::Token(token(&dir, &target.name)?.reveal().into()), None),
         };
-        let record = self.record(&target.name, pem_of(&anchors), login, None).map_err(|error| {
-            let (file, fix) = match self.auth {
-                DeviceLogin::Token => {
-                    (TOKEN, format!("fetch it again with `tbpki token --device {}`", shell_word(&target.name)))
-                }
-                DeviceLogin::Certificate => (CHAIN, "use ec-p256 in place of RSA, or shorter chains".to_owned()),
-            };
-            match error.code() {
-                Code::BadRecord => error.item(&target.name).at(dir.join(file)).fix(fix),
-                _ => error.item(&target.name),
-            }
-        })?;
+        let record = self.record(&target.name, pem_of(&anchors), login, None, Some(&dir))?;
         Ok(DeviceCredentials { record, identity, anchors })
     }
 
     /// The record of a device that trusts these anchors and logs in so. `password` is the one-time password of a device
-    /// that has no certificate yet.
+    /// that has no certificate yet. `dir` is the directory of its files, unless they are in a shard.
     pub(crate) fn record(
         &self,
         name: &str,
         anchors: String,
         login: Login,
         password: Option<&Secret>,
+        dir: Option<&Path>,
     ) -> Result<Record> {
         let proof = match (&login, password) {
             (Login::Certificate { chain, .. }, _) => Some(Proof::Identity { chain }),
@@ -193,7 +182,7 @@ impl BundleSettings {
             Some((ssid, password)) => (ssid.as_str(), password.as_ref().map_or("", Secret::reveal)),
             None => ("", ""),
         };
-        credentials::record(Parts {
+        let parts = Parts {
             device_name: name.to_owned(),
             wifi_ssid: ssid.to_owned(),
             wifi_password: password.into(),
@@ -204,7 +193,8 @@ impl BundleSettings {
             skip_host_name_check: self.skip_host_name_check,
             ntp_server: self.ntp_server.clone(),
             enrolment,
-        })
+        };
+        Record::new(parts).map_err(|invalid| bad_record(&invalid, name, dir))
     }
 
     /// The trust anchors of a device: those in its directory, else those of all devices of the store.
@@ -285,12 +275,7 @@ impl DeviceCredentials {
 
     /// Espressif's esp_secure_cert partition.
     pub(super) fn secure_cert(&self, firmware: &Firmware) -> Result<Zeroizing<Vec<u8>>> {
-        let place = firmware.board().table.secure_cert().ok_or_else(|| {
-            Code::PartitionTable.error("the partition table has no place for esp_secure_cert").fix(
-                "write `nvs, data, nvs, 0x9000, 0x4000`, and behind it the line `esp_secure_cert, 0x3F, , 0xD000, \
-                     0x2000, encrypted`",
-            )
-        })?;
+        let place = firmware.board().secure_cert()?;
         self.with_secure_cert(|identity| identity.to_partition(place.size as usize))
             .map_err(|error| error.item(self.record.device_name().to_owned()))
     }
@@ -398,7 +383,9 @@ fn token(dir: &Path, name: &str) -> Result<Secret> {
     let bytes =
         file::read_optional(&path, FILE_LIMIT)?.ok_or_else(|| missing("the device has no access token here"))?;
     // Trimmed, because editors end a file with a line break, and ThingsBoard would compare it too.
-    let text = std::str::from_utf8(&bytes).map_err(|_| missing("the access token is not text"))?.trim();
+    let text = std::str::from_utf8(&bytes).map_err(|_| missing("the access token is not text"))?;
+    // Some editors write a byte order mark, which no token has.
+    let text = text.trim_start_matches('\u{feff}').trim();
     if text.is_empty() { Err(missing("the access token is empty")) } else { Ok(Secret::from(text)) }
 }
 

@@ -1,19 +1,25 @@
 //! Writing an image that was bundled to a board.
 
+use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
-use base::text::quote;
+use base::file::BulkDir;
+use base::text::{quote, shell_word};
 use base::{Code, Error, Result, file};
+use device::record::Login;
 use devkit::chip::Chip;
+use devkit::credentials;
 use devkit::flash::{ConnectedBoard, SerialTarget};
-use devkit::image::{CREDENTIALS, NVS_KEYS, SECURE_CERT_FILE, min_revision};
-use ledger::{Filter, Kind};
+use devkit::image::{CREDENTIALS, NVS_KEYS, SECURE_CERT_FILE, max_revision, min_revision};
+use ledger::{Filter, Kind, Role, SerialNumber};
 use pki::device_name::DeviceName;
+use pki::pem_bundle::PemBundle;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::board;
+use crate::register;
 use store::Workspace;
 use store::identity_dir;
 
@@ -85,19 +91,50 @@ struct Part {
 /// Writes an image to a board. `say` receives progress messages.
 ///
 /// # Errors
-/// [`Code::ImageMissing`] if there is no image, [`Code::ChipRevision`] if the board would not start it, and the errors of
+/// [`Code::ImageMissing`] if there is no image, or one of a certificate that is not in use any more, [`Code::Revoked`],
+/// [`Code::ChipRevision`] if the board would not start it, and the errors of
 /// port and board.
 pub fn flash(workspace: &Workspace<'_>, request: &FlashRequest, say: &mut dyn FnMut(&str)) -> Result<FlashReport> {
+    let name = device_name(workspace, request)?;
     if !workspace.config.firmware.chip.is_none() {
-        let chip = board::chip(workspace.config)?;
-        return flash_directory(&image_directory(workspace, &device_name(workspace, request)?, chip), request, say);
+        let directory = image_directory(workspace, &name, board::chip(workspace.config)?);
+        let (chip, parts) = load(&directory, request)?;
+        check_in_use(workspace, &name, &directory, &parts)?;
+        return write(ConnectedBoard::connect(&target(request, Some(chip)), say)?, &directory, parts, say);
     }
     // No chip is configured, so that the board has to be asked before the image can be chosen.
-    let name = device_name(workspace, request)?;
     let board = ConnectedBoard::connect(&target(request, None), say)?;
     let directory = image_directory(workspace, &name, board.chip());
     let (_, parts) = load(&directory, request)?;
+    check_in_use(workspace, &name, &directory, &parts)?;
     write(board, &directory, parts, say)
+}
+
+/// Fails if the device was revoked, or if a later certificate has replaced the one in the image. The record of an encrypted
+/// NVS is not read.
+fn check_in_use(workspace: &Workspace<'_>, name: &str, directory: &Path, parts: &[Part]) -> Result<()> {
+    let view = workspace.view()?;
+    if view.latest(Kind::Device, name)?.is_some_and(|latest| latest.role == Role::Revoked) {
+        return Err(register::revoked(name));
+    }
+    let credentials = parts.iter().find(|part| part.file == CREDENTIALS);
+    let Some(record) = credentials.and_then(|part| credentials::read(&part.bytes).ok()) else { return Ok(()) };
+    let Login::Certificate { chain, .. } = record.login() else { return Ok(()) };
+    let chain = PemBundle::parse(chain.trim_end_matches('\0').as_bytes()).map_err(|error| error.at(directory))?;
+    let Some(leaf) = chain.certificates.first() else { return Ok(()) };
+    let rows = view.by_serial(&SerialNumber::new(leaf.serial())?)?;
+    let row = rows.into_iter().find(|row| row.key.kind == Kind::Device && row.key.name == name);
+    match row.filter(|row| !matches!(row.role, Role::Current | Role::Pending | Role::Intended)) {
+        None => Ok(()),
+        Some(row) => Err(Code::ImageMissing
+            .error(format!(
+                "the image has generation {} of the device, which is not in use any more",
+                row.key.generation
+            ))
+            .item(name)
+            .at(directory)
+            .fix(format!("make the image again with `tbpki bundle-firmware --device {} --force`", shell_word(name)))),
+    }
 }
 
 /// Writes the image in a directory to a board. There need not be a store on this machine.
@@ -122,7 +159,8 @@ fn write(
 ) -> Result<FlashReport> {
     // Before the first write: an image that the chip refuses would replace one that works.
     let minimum = parts.iter().map(|part| min_revision(&part.bytes)).max().unwrap_or(0);
-    board.check_revision(minimum)?;
+    let maximum = parts.iter().filter_map(|part| max_revision(&part.bytes)).min();
+    board.check_revision(minimum, maximum)?;
     let places: Vec<(u32, &[u8])> = parts.iter().map(|part| (part.offset, part.bytes.as_slice())).collect();
     board.write(&places, say)?;
     let flashed = |part: Part| FlashedPart { bytes: part.bytes.len(), file: part.file, offset: part.offset };
@@ -180,6 +218,7 @@ fn read(directory: &Path) -> Result<(Chip, Vec<Part>)> {
         |why: String| Code::ImageMissing.error("the file does not list the parts of an image").at(&path).because(why);
     let description: Description = serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
     let chip: Chip = description.extra_esptool_args.chip.parse().map_err(|error: Error| error.at(&path))?;
+    let files = BulkDir::open(directory)?;
     let mut parts = Vec::new();
     for (offset, name) in description.flash_files {
         let number = offset.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok());
@@ -188,11 +227,31 @@ fn read(directory: &Path) -> Result<(Chip, Vec<Part>)> {
         if !Path::new(&name).components().all(|component| matches!(component, Component::Normal(_))) {
             return Err(damaged(format!("{} leads out of the directory", quote(&name))));
         }
-        parts.push(Part { offset, bytes: file::read_secret(directory.join(&name), PART_LIMIT)?, file: name });
+        parts.push(Part { offset, bytes: read_part(&files, &name)?, file: name });
     }
     // JSON has them in the order of their texts, where 0x10000 comes before 0x8000.
     parts.sort_by_key(|part| part.offset);
     Ok((chip, parts))
+}
+
+/// A part of an image. Links are not followed: they could lead to any file of this machine.
+fn read_part(directory: &BulkDir, name: &str) -> Result<Zeroizing<Vec<u8>>> {
+    let gone = || Code::ImageMissing.error("a part of the image is not here").at(directory.path().join(name));
+    let (file, size) = match name.split_once('/') {
+        Some((dir, rest)) => return read_part(&directory.dir(dir)?.ok_or_else(gone)?, rest),
+        None => (directory.open_file(name)?, directory.size(name)?.ok_or_else(gone)?),
+    };
+    let unreadable =
+        |error| Code::FileUnreadable.error("the file cannot be read").caused_by(error).at(directory.path().join(name));
+    if size > PART_LIMIT as u64 {
+        return Err(Code::ImageMissing
+            .error(format!("the file has {size} bytes, and no flash has more than {PART_LIMIT}"))
+            .at(directory.path().join(name)));
+    }
+    // Reserved, because a growing buffer would leave copies of keys behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size as usize + 1));
+    file.take(size).read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
 }
 
 fn missing(directory: &Path, what: &str) -> Error {

@@ -25,6 +25,9 @@ pub struct BundleReport {
     /// The oldest chip revision that starts the image, such as `v3.0`; absent if every revision does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_revision: Option<String>,
+    /// The newest chip revision that starts the image, such as `v3.99`; absent if the application names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_revision: Option<String>,
     /// The application that all images have.
     pub application: ApplicationReport,
     /// The broker that the devices connect to.
@@ -178,6 +181,7 @@ impl BundleReport {
             crystal_mhz: board.crystal.mhz(),
             flash_size: board.flash_size.to_string(),
             min_revision: Some(firmware.min_revision()).filter(|revision| *revision > 0).map(revision_text),
+            max_revision: firmware.max_revision().map(revision_text),
             application: ApplicationReport {
                 path: source.path().to_owned(),
                 source: match source {

@@ -409,10 +409,11 @@ fn read_back(dir: &Path, image: &Image<'_>, credentials: &DeviceCredentials, key
         key.check_belongs_to(leaf.spki_der())?;
     }
     let has_secure_cert = image.parts().iter().any(|part| part.file == image::SECURE_CERT_FILE);
-    match board.table.secure_cert().filter(|_| has_secure_cert) {
-        Some(place) => credentials.with_secure_cert(|identity| identity.check(slice(&flash, place))),
-        None => Ok(()),
+    if !has_secure_cert {
+        return Ok(());
     }
+    let place = board.secure_cert()?;
+    credentials.with_secure_cert(|identity| identity.check(slice(&flash, place)))
 }
 
 fn slice<'a>(flash: &'a [u8], place: &Partition) -> &'a [u8] {

@@ -141,8 +141,11 @@ pub(crate) fn places(named: Option<PathBuf>, trust: OwnerTrust) -> Result<Applic
 impl Report for BundleReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}, {} of flash, crystal of {} MHz", self.chip, self.flash_size, self.crystal_mhz)?;
-        if let Some(revision) = &self.min_revision {
-            writeln!(out, "  chip revision   {revision} or later")?;
+        match (&self.min_revision, &self.max_revision) {
+            (Some(least), Some(most)) => writeln!(out, "  chip revision   {least} to {most}")?,
+            (Some(least), None) => writeln!(out, "  chip revision   {least} or later")?,
+            (None, Some(most)) => writeln!(out, "  chip revision   {most} or earlier")?,
+            (None, None) => {}
         }
         let source = match self.application.source {
             SourceReport::Named => "from --app",

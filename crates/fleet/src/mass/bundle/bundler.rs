@@ -130,7 +130,7 @@ impl Bundler {
         self.check_factory(name, &chain)?;
         self.firmware.check_without_key(name, key)?;
         let login = Login::Certificate { chain, key: device::Secret::from(key) };
-        let record = self.wanted.record(name, anchors.to_owned(), login, None)?;
+        let record = self.wanted.record(name, anchors.to_owned(), login, None, None)?;
         self.partition(&record)
     }
 
@@ -144,7 +144,7 @@ impl Bundler {
         anchors: &str,
         password: &Secret,
     ) -> Result<Zeroizing<Vec<u8>>> {
-        self.partition(&self.wanted.record(name, anchors.to_owned(), Login::Pending, Some(password))?)
+        self.partition(&self.wanted.record(name, anchors.to_owned(), Login::Pending, Some(password), None)?)
     }
 
     fn partition(&self, record: &Record) -> Result<Zeroizing<Vec<u8>>> {
