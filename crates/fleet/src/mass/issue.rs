@@ -9,6 +9,7 @@ pub(crate) mod output;
 pub(super) mod place_files;
 pub(crate) mod space;
 pub(crate) mod stage;
+pub(crate) mod task_queue;
 pub(crate) mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};

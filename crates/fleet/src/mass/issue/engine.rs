@@ -12,7 +12,7 @@
 //! meanwhile. What is in flight is bounded, and so is memory.
 
 use std::collections::HashMap;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
@@ -21,6 +21,7 @@ use base::{Code, Error, Result};
 use ledger::{Claim, RenewalCandidate};
 use pki::key::SigningKey;
 
+use super::task_queue::TaskQueue;
 use super::worker::{IssuedShard, LeafIssuers, ShardWorker, Task};
 use crate::job_order::JobOrder;
 use crate::mass::progress::ProgressCounter;
@@ -50,8 +51,7 @@ impl Engine<'_> {
     /// that were issued.
     pub(crate) fn run<K: SigningKey>(mut self, worker: &ShardWorker<'_, K>) -> Result<(u64, RunEnd)> {
         let issuers = LeafIssuers::new(worker.signers, worker.order, worker.sans)?;
-        // Bounded by the number of threads, so that at most one shard waits for each thread.
-        let (give, take) = sync_channel::<Task>(self.threads);
+        let (queue, take) = TaskQueue::new(self.threads);
         let (write, written) = channel();
         let (settle, settled) = channel();
         // The receiver of a channel has one owner; the mutex lets all threads take from it.
@@ -71,9 +71,9 @@ impl Engine<'_> {
             // Without this sender the channel closes when the last thread ends, and the settler ends as well.
             drop(write);
             scope.spawn(move || settler(worker, &written, &settle));
-            let issued = self.issue_all(worker, &give, &settled);
+            let issued = self.issue_all(worker, &queue, &settled);
             // Threads end when there is nothing more to take.
-            drop(give);
+            drop(queue);
             Ok((issued?, self.runner.into_end()))
         })
     }
@@ -81,25 +81,20 @@ impl Engine<'_> {
     fn issue_all<K: SigningKey>(
         &mut self,
         worker: &ShardWorker<'_, K>,
-        give: &SyncSender<Task>,
+        queue: &TaskQueue,
         settled: &Receiver<IdentityOutcome>,
     ) -> Result<u64> {
-        // Two shards for each thread and two for the settler: enough that no thread waits for a claim, and a bound on
-        // memory.
-        let window = 2 * self.threads + 2;
         let mut issued = 0;
-        let mut claims: Vec<Claim> = Vec::with_capacity(window);
+        let mut claims: Vec<Claim> = Vec::with_capacity(queue.window());
         let mut renewed = Instant::now();
         loop {
             // New claims first, so that threads have work while this one waits for the disk.
             let mut exhausted = false;
-            while claims.len() < window && !exhausted && !worker.stop.is_asked() {
+            while claims.len() < queue.window() && !exhausted && !worker.stop.is_asked() {
                 match self.claim(worker.order) {
                     Ok(Some(task)) => {
                         claims.push(task.claim.clone());
-                        if give.send(task).is_err() {
-                            return Err(Code::Internal.error("the threads that issue have ended"));
-                        }
+                        queue.give(task)?;
                     }
                     Ok(None) => exhausted = true,
                     // The error does not end the loop: shards in progress must still be taken, or their files would
