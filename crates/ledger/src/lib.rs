@@ -91,7 +91,7 @@ pub use job::candidate::{LatestGeneration, RenewalCandidate};
 pub use job::claim::{Claim, ClaimRequest, FleetIdentity, ShardParameters, serial_of};
 pub use job::jobs::CommittedShard;
 pub use job::progress::{JobProgress, PhaseProgress};
-pub use job::reservation::NamesInUse;
+pub use job::reservation::{NamesInUse, ReservedNames};
 pub use job::staging::{Duplicate, Duplicates, EarlierUse, Staging, StagingOutcome};
 pub use job::{Job, JobId, JobUid, NewJob, Phase, StagedName};
 pub use key::{Generation, Key, Kind, SerialNumber};

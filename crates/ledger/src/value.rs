@@ -34,6 +34,15 @@ pub(crate) struct BatchStatement<'a> {
     pub(crate) by_columns: &'a str,
 }
 
+/// The most values of a list in a statement: databases limit how many values a statement has.
+pub(crate) const LISTED: usize = 500;
+
+/// The places of `count` values in a list, for `IN`: from `?first` on.
+pub(crate) fn list_of_places(first: usize, count: usize) -> String {
+    let places: Vec<String> = (first..first.saturating_add(count)).map(|place| format!("?{place}")).collect();
+    format!("({})", places.join(", "))
+}
+
 impl From<i64> for SqlValue<'_> {
     fn from(number: i64) -> Self {
         Self::Int(number)

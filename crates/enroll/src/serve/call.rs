@@ -57,6 +57,18 @@ impl Reply {
 }
 
 impl Call {
+    /// The name for which a certificate will most likely be issued: that of the password or of the client certificate.
+    pub(crate) fn expected_name(&self) -> Option<String> {
+        let Caller { certificate, credentials, .. } = &self.caller;
+        match self.task {
+            Task::Enroll(_) | Task::Reenroll(_) => {
+                let named = credentials.as_ref().map(|credentials| credentials.name.clone());
+                named.or_else(|| certificate.as_ref()?.common_name())
+            }
+            Task::Confirm | Task::Connect => None,
+        }
+    }
+
     /// Sends the result. A client that has gone does not need it.
     pub(crate) fn end(self, reply: Reply) {
         drop(self.reply.send(reply));

@@ -208,7 +208,7 @@ impl Desk<'_, '_> {
                 bootstrap: &self.bootstrap,
                 issuances: self.issuances,
                 registers: self.waits.is_some(),
-                has_open_jobs: transaction.has_open_jobs()?,
+                reserved: &transaction.reserved_among(calls.iter().filter_map(Call::expected_name))?,
                 now: self.workspace.now,
             };
             let mut taken = BTreeSet::new();

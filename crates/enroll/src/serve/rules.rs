@@ -7,8 +7,8 @@ use base::{Code, Error, Result, digest};
 use config::{ApprovalPolicy, Config, EnrolmentPolicy};
 use identity::lifecycle::enrol::{self, EnrolmentPlan, SERVERS};
 use ledger::{
-    Entry, Key, Kind, NameHistory, NewRequest, NextIdentity, Password, RequestDecision, Role, SentGeneration,
-    SerialNumber, State, Transaction,
+    Entry, Key, Kind, NameHistory, NewRequest, NextIdentity, Password, RequestDecision, ReservedNames, Role,
+    SentGeneration, SerialNumber, State, Transaction,
 };
 use pki::Certificate;
 use pki::csr::Csr;
@@ -29,8 +29,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) issuances: u32,
     /// Whether confirmed certificates are brought to a platform.
     pub(crate) registers: bool,
-    /// Whether a job is open, in which a name may wait. Asked once for a batch, because most services have none.
-    pub(crate) has_open_jobs: bool,
+    /// Which names of the batch wait in a job.
+    pub(crate) reserved: &'a ReservedNames,
     pub(crate) now: OffsetDateTime,
 }
 
@@ -444,8 +444,7 @@ impl Rules<'_> {
         if history.sent_since(day_ago) >= u64::from(self.issuances) {
             return Err(Refusal::TooMany(self.issuances).into());
         }
-        let reserved = if self.has_open_jobs { transaction.check_not_reserved(kind, name) } else { Ok(()) };
-        match reserved {
+        match self.reserved.check(transaction, kind, name) {
             Err(error) if error.code() == Code::NameReserved => {
                 return Err(Refusal::Request("the name waits in a job".to_owned()).into());
             }

@@ -12,7 +12,7 @@ use devkit::credentials;
 use devkit::image::Firmware;
 use devkit::nvs;
 use devkit::secure_cert::SecureCert;
-use ledger::{Kind, View};
+use ledger::{Kind, ReservedNames, View};
 use pki::key::KeyFormat;
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
@@ -142,7 +142,7 @@ impl BundleSettings {
         };
         let anchors = self.anchors(&dir)?;
         if let (Some(enrolment), Some(password)) = (&self.enrolment, password) {
-            enrolment.check_first(view, &target.name)?;
+            enrolment.check_first(view, &ReservedNames::default(), &target.name)?;
             let record = self.record(&target.name, pem_of(&anchors), Login::Pending, Some(password), Some(&dir))?;
             return Ok(DeviceCredentials { record, identity: None, anchors });
         }

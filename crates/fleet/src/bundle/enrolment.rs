@@ -8,7 +8,7 @@ use config::HostName;
 use device::record::{EnrolmentSettings, SALT};
 use identity::lifecycle::one_time_password;
 use identity::profile_ca;
-use ledger::{Kind, NewPassword, View};
+use ledger::{Kind, NewPassword, ReservedNames, View};
 use pki::Certificate;
 use pki::device_name::DeviceName;
 use pki::pem_bundle::PemBundle;
@@ -162,8 +162,8 @@ impl Enrolment {
     ///
     /// # Errors
     /// [`Code::NameReserved`], [`Code::ProfilePattern`], and those of a CA that cannot be used.
-    pub(crate) fn check_first(&self, view: &View, name: &str) -> Result<()> {
-        view.check_not_reserved(Kind::Device, name)?;
+    pub(crate) fn check_first(&self, view: &View, reserved: &ReservedNames, name: &str) -> Result<()> {
+        reserved.check(view, Kind::Device, name)?;
         match &self.label {
             Some(label) => one_time_password::check_profile(&self.store, label, &name.parse()?, self.now),
             None => Ok(()),

@@ -4,6 +4,7 @@
 //! staged, and a shard is committed only if none of its names has an identity in use. Each of the three checks in the
 //! transaction that writes.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use base::text::{quote, shell_word};
@@ -19,7 +20,7 @@ use crate::key::Kind;
 use crate::ledger::Ledger;
 use crate::lifecycle::role::{TAKES_NAME, TAKES_RENEWAL};
 use crate::transaction::Transaction;
-use crate::value::values;
+use crate::value::{LISTED, SqlValue, list_of_places, values};
 use crate::view::View;
 
 /// Names of a job that another identity uses.
@@ -48,12 +49,54 @@ impl NamesInUse {
     }
 }
 
-/// The place of a name that waits.
-// CROSS JOIN makes SQLite look at the jobs first. Otherwise it reads the names of every job that there ever was, for each
-// single identity.
-const RESERVED: &str = "SELECT staged.job, staged.line FROM job CROSS JOIN staged WHERE staged.job = job.id \
-    AND job.state = 'open' AND staged.name = ?1 AND NOT EXISTS (SELECT 1 FROM identity \
-    WHERE identity.job = staged.job AND identity.number = staged.number) LIMIT 1";
+/// Which of some names wait in open jobs, read at once: each question costs a row for each name of the open jobs.
+#[derive(Debug, Clone, Default)]
+pub struct ReservedNames {
+    /// Whether no job was open, in which any name could wait.
+    is_without_jobs: bool,
+    asked: HashSet<String>,
+    reserved: HashMap<String, (JobId, u64)>,
+}
+
+impl ReservedNames {
+    /// Fails if a name waits in a job. `view` is asked for a name that was not read.
+    ///
+    /// # Errors
+    /// [`Code::NameReserved`].
+    pub fn check(&self, view: &View, kind: Kind, name: &str) -> Result<()> {
+        if self.is_without_jobs {
+            return Ok(());
+        }
+        if !self.asked.contains(name) {
+            return view.check_not_reserved(kind, name);
+        }
+        // Only devices are issued by jobs.
+        match self.reserved.get(name).filter(|_| kind == Kind::Device) {
+            None => Ok(()),
+            Some((job, line)) => Err(reserved(name, *job, *line)),
+        }
+    }
+}
+
+/// The error for a name that waits in a job.
+fn reserved(name: &str, job: JobId, line: u64) -> Error {
+    Code::NameReserved.error(format!("the name {} waits in job {job} (line {line} there)", quote(name))).item(name).fix(
+        format!(
+            "finish the job with `tbpki fleet issue --resume {job}`, or free its names with `tbpki fleet cancel {job}`"
+        ),
+    )
+}
+
+/// The statement for the names in a list that wait, and their places.
+fn reserved_in(list: &str) -> String {
+    // CROSS JOIN makes SQLite look at the jobs first. Otherwise it reads the names of every job that there ever was, for
+    // each single identity.
+    format!(
+        "SELECT staged.name, staged.job, staged.line FROM job CROSS JOIN staged WHERE staged.job = job.id \
+         AND job.state = 'open' AND staged.name IN {list} AND NOT EXISTS (SELECT 1 FROM identity \
+         WHERE identity.job = staged.job AND identity.number = staged.number)"
+    )
+}
 
 impl View {
     /// The open job in which a device's name waits to be issued, and its line there; `None` if the name is free.
@@ -67,13 +110,27 @@ impl View {
         if kind != Kind::Device {
             return Ok(None);
         }
-        let row = self.one(RESERVED, values![name])?;
-        row.map(|row| Ok((JobId(row.get(0)?), row.get(1)?))).transpose()
+        let row = self.one(&format!("{} LIMIT 1", reserved_in("(?1)")), values![name])?;
+        row.map(|row| Ok((JobId(row.get(1)?), row.get(2)?))).transpose()
     }
 
-    /// Whether a job is open: without one no name is reserved by a job.
-    pub fn has_open_jobs(&self) -> Result<bool> {
-        Ok(self.one("SELECT 1 FROM job WHERE state = 'open' LIMIT 1", &[])?.is_some())
+    /// Which of these names of devices wait in open jobs to be issued.
+    ///
+    /// Reads a row for each name of the jobs that are open, once for some hundred names; nothing if there are none, and
+    /// then `names` are not looked at.
+    pub fn reserved_among<N: Into<String>>(&self, names: impl IntoIterator<Item = N>) -> Result<ReservedNames> {
+        if self.one("SELECT 1 FROM job WHERE state = 'open' LIMIT 1", &[])?.is_none() {
+            return Ok(ReservedNames { is_without_jobs: true, ..ReservedNames::default() });
+        }
+        let asked: HashSet<String> = names.into_iter().map(Into::into).collect();
+        let mut reserved = HashMap::new();
+        for names in asked.iter().collect::<Vec<_>>().chunks(LISTED) {
+            let values: Vec<SqlValue<'_>> = names.iter().map(|name| SqlValue::from(*name)).collect();
+            for row in self.query(&reserved_in(&list_of_places(1, names.len())), &values)? {
+                reserved.insert(row.get(0)?, (JobId(row.get(1)?), row.get(2)?));
+            }
+        }
+        Ok(ReservedNames { is_without_jobs: false, asked, reserved })
     }
 
     /// Fails if a name waits in a job.
@@ -83,13 +140,7 @@ impl View {
     pub fn check_not_reserved(&self, kind: Kind, name: &str) -> Result<()> {
         match self.reserved_by(kind, name)? {
             None => Ok(()),
-            Some((job, line)) => Err(Code::NameReserved
-                .error(format!("the name {} waits in job {job} (line {line} there)", quote(name)))
-                .item(name)
-                .fix(format!(
-                    "finish the job with `tbpki fleet issue --resume {job}`, or free its names with \
-                     `tbpki fleet cancel {job}`"
-                ))),
+            Some((job, line)) => Err(reserved(name, job, line)),
         }
     }
 
@@ -209,7 +260,7 @@ mod tests {
     fn the_names_of_jobs_that_are_done_are_not_read() {
         let dir = tempfile::tempdir().unwrap();
         let ledger = Ledger::open(dir.path().join("ledger.db")).unwrap();
-        let plan = ledger.query(&format!("EXPLAIN QUERY PLAN {RESERVED}"), values!["pump-1"]).unwrap();
+        let plan = ledger.query(&format!("EXPLAIN QUERY PLAN {}", reserved_in("(?1, ?2)")), values!["a", "b"]).unwrap();
         let steps: Vec<String> = plan.iter().map(|step| step.get(3).unwrap()).collect();
         assert!(steps.iter().any(|step| step.starts_with("SEARCH staged") && step.contains("job=?")), "{steps:?}");
         assert!(!steps.iter().any(|step| step.contains("SCAN staged")), "{steps:?}");

@@ -24,10 +24,23 @@ pub(crate) fn a_name_that_waits_in_a_job_is_not_given_to_a_single_device<S: Stat
         other.check_not_reserved(Kind::Device, free).unwrap();
     }
     assert_eq!(other.reserved_by(Kind::Server, "c").unwrap(), None, "servers are not in jobs");
+    // Many names at once, of which more than one statement takes.
+    let many: Vec<String> = (0..1200).map(|number| format!("x-{number}")).collect();
+    let names = other.reserved_among(many.iter().map(String::as_str).chain(["a", "c"])).unwrap();
+    let refused = names.check(&other, Kind::Device, "c").unwrap_err();
+    assert_eq!(refused.to_string(), other.check_not_reserved(Kind::Device, "c").unwrap_err().to_string());
+    for (kind, free) in [(Kind::Device, "a"), (Kind::Device, "x-1199"), (Kind::Server, "c")] {
+        names.check(&other, kind, free).unwrap();
+    }
+    let none = other.reserved_among([""; 0]).unwrap();
+    assert_eq!(code(none.check(&other, Kind::Device, "c")), Code::NameReserved, "a name that was not read");
+    none.check(&other, Kind::Device, "a").unwrap();
     intend_as(&mut other, &device("d")).unwrap();
 
     issue_shard(&mut ledger, &job);
     assert_eq!(other.reserved_by(Kind::Device, "c").unwrap(), None);
+    let unasked = std::iter::from_fn(|| -> Option<String> { panic!("no job is open") });
+    other.reserved_among(unasked).unwrap().check(&other, Kind::Device, "c").unwrap();
     let next = intend_as(&mut other, &device("c")).unwrap();
     assert_eq!(next.generation.number(), 2, "once issued it can be replaced like any other");
 }

@@ -52,6 +52,7 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
     let mut jobs = Jobs::new(workspace, &places)?;
     let revoked = store.ledger.unseen()?;
     let mut candidates = Vec::new();
+    let mut names = Vec::new();
     let mut known_rows = Vec::new();
     shards(store.dir(), place.id(), &place, &[], &mut |seen| {
         let found = match seen {
@@ -80,10 +81,14 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
         // A revoked certificate takes its name from no other one.
         if !candidate.is_among(&revoked) {
             check_is_free(&store.ledger, &found)?;
+            names.push(found.name.clone());
         }
         candidates.push(candidate);
         Ok(())
     })?;
+    // At once for all of them: a question reads all names of open jobs.
+    let reserved = store.ledger.reserved_among(names.iter().map(String::as_str))?;
+    names.iter().try_for_each(|name| reserved.check(&store.ledger, Kind::Device, name))?;
     if let Some(first) = known_rows.first() {
         let job = job_of_place(&store, &place, &known_rows)?.filter(|_| candidates.is_empty());
         let job = job.ok_or_else(|| taken(dir, &first.key.name))?;
@@ -121,7 +126,7 @@ fn check_is_free(view: &View, found: &Found) -> Result<()> {
             .at(&found.path)
             .fix("forget the device with `tbpki forget` first, or keep the directory with its own ledger"));
     }
-    view.check_not_reserved(Kind::Device, &found.name)
+    Ok(())
 }
 
 /// The job of which the ledger has all certificates of a place: it was adopted before, perhaps by an interrupted run, or it

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use base::text::quote;
 use base::{Code, Error, Finding, Result};
 use identity::key_in_use::owners;
-use ledger::{Entry, Key, Kind, Role, Transaction, UNSEEN, View};
+use ledger::{Entry, Key, Kind, ReservedNames, Role, Transaction, UNSEEN, View};
 use store::secrets::imported_keystore::{AskForImported, ImportedSecret};
 use store::{SELF, Workspace, identity_dir};
 
@@ -62,10 +62,11 @@ pub fn import(
     let mut report = ImportReport { dry_run: request.dry_run, skipped, ..ImportReport::default() };
     let view = workspace.view()?;
     let issuers = Issuers::of_store(workspace.store_dir(), &view)?;
+    let reserved = view.reserved_among(candidates.iter().map(|candidate| candidate.name.as_str()))?;
     for candidate in &mut candidates {
         // Of self-signed certificates of others several can have one serial number, so their subject tells them apart.
         candidate.issuer = issuers.of(&candidate.leaf)?.filter(|issuer| issuer.name != SELF);
-        prepare(candidate, &view, workspace.store_dir())?;
+        prepare(candidate, &view, &reserved, workspace.store_dir())?;
     }
     drop(view);
     let candidates = without_blocked(candidates, request, workspace.store_dir(), &mut report.skipped)?;
@@ -82,9 +83,11 @@ pub fn import(
     }
     let mut store = workspace.open_store("import")?;
     let now = workspace.now;
-    let rows: Vec<(Key, bool)> = store
-        .ledger
-        .transaction(|transaction| candidates.iter().map(|candidate| record(transaction, candidate, now)).collect())?;
+    let rows: Vec<(Key, bool)> = store.ledger.transaction(|transaction| {
+        // Read again: a job may have been staged since.
+        let reserved = transaction.reserved_among(candidates.iter().map(|candidate| candidate.name.as_str()))?;
+        candidates.iter().map(|candidate| record(transaction, candidate, &reserved, now)).collect()
+    })?;
     for (candidate, (key, is_new)) in candidates.iter().zip(rows) {
         // The ledger has it by now, so that the same command continues here.
         missing_files(candidate, store.dir())?.commit().map_err(|error| in_the_way(error, candidate))?;
@@ -95,8 +98,8 @@ pub fn import(
 }
 
 /// Finds what the ledger and the store have of a certificate, and the CAs above it.
-fn prepare(candidate: &mut Candidate, view: &View, store: &Path) -> Result<()> {
-    let entry = check(view, candidate)?;
+fn prepare(candidate: &mut Candidate, view: &View, reserved: &ReservedNames, store: &Path) -> Result<()> {
+    let entry = check(view, candidate, reserved)?;
     candidate.held = Held::of(store, entry.as_ref());
     // The server may have its files under a prefix that the configuration had earlier.
     if let Some(prefix) = entry.as_ref().filter(|_| candidate.kind == Kind::Server).and_then(recorded_prefix) {
@@ -129,16 +132,21 @@ fn without_blocked(
 }
 
 /// Records a certificate, unless the ledger has it. Returns its key, and whether it is new.
-fn record(transaction: &Transaction<'_>, candidate: &Candidate, now: time::OffsetDateTime) -> Result<(Key, bool)> {
+fn record(
+    transaction: &Transaction<'_>,
+    candidate: &Candidate,
+    reserved: &ReservedNames,
+    now: time::OffsetDateTime,
+) -> Result<(Key, bool)> {
     // Inside of the transaction: another station may have used the name since the first check.
-    match check(transaction, candidate)? {
+    match check(transaction, candidate, reserved)? {
         Some(entry) => Ok((entry.key, false)),
         None => Ok((transaction.record_known(&candidate.known(now)?)?, true)),
     }
 }
 
 /// Fails if a certificate cannot become the current one of its device. Returns its row if the ledger has it already.
-fn check(view: &View, candidate: &Candidate) -> Result<Option<Entry>> {
+fn check(view: &View, candidate: &Candidate, reserved: &ReservedNames) -> Result<Option<Entry>> {
     let (kind, name, path) = (candidate.kind, candidate.name.as_str(), candidate.path.as_path());
     for entry in view.by_serial(&candidate.serial()?)? {
         let is_same = entry.fingerprint == Some(candidate.leaf.fingerprint());
@@ -154,7 +162,7 @@ fn check(view: &View, candidate: &Candidate) -> Result<Option<Entry>> {
             _ => return Err(known(&entry, is_same, path)),
         }
     }
-    view.check_not_reserved(kind, name).map_err(|error| error.at(path))?;
+    reserved.check(view, kind, name).map_err(|error| error.at(path))?;
     let holder = match view.current(kind, name)? {
         None => view.pending(kind, name)?,
         current => current,

@@ -244,6 +244,7 @@ fn check_free(
     may_replace: bool,
     faults: &mut Faults,
 ) -> Result<()> {
+    let reserved = view.reserved_among(names.iter().map(|listed| listed.name.as_str()))?;
     for ListedName { line, name } in names {
         let taken = view.latest(Kind::Device, name)?.filter(|entry| entry.forgotten_at.is_none());
         let checked = match taken {
@@ -252,7 +253,7 @@ fn check_free(
                 quote(name),
                 entry.state
             ))),
-            None => enrolment.check_first(view, name).and_then(|()| match may_replace {
+            None => enrolment.check_first(view, &reserved, name).and_then(|()| match may_replace {
                 true => Ok(()),
                 false => enrolment.check_no_password(view, name),
             }),
