@@ -324,11 +324,11 @@ impl Rules<'_> {
             Role::Retired => return Err(Refusal::Retired.into()),
             Role::Intended | Role::Void => return Err(Refusal::UnknownCertificate.into()),
         }
-        let policy = self.config.serve.renew_expired.value.map_or(0, |days| i64::from(days.number()));
+        let days = self.config.serve.renew_expired.value.map_or(0, |days| i64::from(days.number()));
         if self.now < entry.not_before {
             return Err(Refusal::NotYetValid.into());
         }
-        if self.now > entry.not_after + Duration::days(policy) {
+        if !is_within(self.now, entry.not_after, Duration::days(days)) {
             return Err(Refusal::Expired.into());
         }
         Ok(entry)
@@ -343,7 +343,7 @@ impl Rules<'_> {
         let grace = Duration::days(self.config.serve.grace.value.number().into());
         // Unset for one that an operator has issued: that one replaces all that the service has sent.
         let used = transaction.first_use_of_later(&entry.key)?;
-        Ok(used.is_some_and(|used| self.now <= used + grace))
+        Ok(used.is_some_and(|used| is_within(self.now, used, grace)))
     }
 
     /// Fails unless the label is the profile below whose CA the identity was issued.
@@ -509,6 +509,13 @@ impl Rules<'_> {
     }
 }
 
+/// Whether `now` is at most `time` after `from`.
+fn is_within(now: OffsetDateTime, from: OffsetDateTime, time: Duration) -> bool {
+    // Not `from + time`: certificates without an end have the last second of the year 9999 (RFC 5280, section 4.1.2.5), and
+    // a later time is a panic.
+    now.saturating_sub(time) <= from
+}
+
 /// The state of an approval.
 enum Approval {
     NotNeeded,
@@ -602,5 +609,29 @@ fn refused(error: &Error) -> End {
             tracing::error!(%code, %error, "a certificate could not be planned");
             Refusal::Failed.into()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_without_an_end_can_be_renewed_with_every_policy() {
+        let end = datetime!(9999-12-31 23:59:59 UTC);
+        for days in [0, 1, 36_525, i64::from(u32::MAX)] {
+            assert!(is_within(datetime!(2026-11-30 00:00 UTC), end, Duration::days(days)), "{days}");
+            assert!(is_within(end, end, Duration::days(days)), "{days}");
+        }
+    }
+
+    #[test]
+    fn the_last_moment_of_a_policy_counts_and_the_next_one_does_not() {
+        let (end, days) = (datetime!(2026-11-30 00:00 UTC), Duration::days(30));
+        assert!(is_within(end + days, end, days));
+        assert!(!is_within(end + days + Duration::SECOND, end, days));
+        assert!(!is_within(end + Duration::SECOND, end, Duration::ZERO));
     }
 }
