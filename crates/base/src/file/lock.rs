@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::base::Base;
-use super::owner::trust;
+use super::owner::{FileOwner, trust};
 use super::staging::StagingDir;
 use super::{Mode, Ownership, fault, staging};
 use crate::code::Code;
@@ -54,24 +54,47 @@ impl Lock {
         let path = dir.as_ref().join(NAME);
         let failed = |errno| fault::writing(&path, errno);
         let deadline = Instant::now() + wait;
-        let base = Base::open(dir.as_ref())?
-            .ok_or_else(|| Code::StoreMissing.error("there is no such directory").at(dir.as_ref()))?;
-        let file = open(&base, &path)?;
-        loop {
-            // `flock` belongs to the open file, so the kernel releases it when the process dies in any way.
-            match sys::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
-                Err(Errno::INTR) => {}
-                Err(Errno::WOULDBLOCK) if Instant::now() < deadline => thread::sleep(Duration::from_millis(20)),
-                Err(Errno::WOULDBLOCK) => return Err(held(&file, &path)),
-                Err(errno) => return Err(failed(errno)),
+        let file = loop {
+            let base = Base::open(dir.as_ref())?
+                .ok_or_else(|| Code::StoreMissing.error("there is no such directory").at(dir.as_ref()))?;
+            let file = open(&base, &path)?;
+            wait_for(&file, &path, deadline)?;
+            // While this process waited, the holder may have replaced the file or the whole directory, as a restore does.
+            // The lock would be on a file that no other process opens.
+            if is_still(&file, &path).map_err(failed)? {
+                break file;
             }
-        }
+        };
         let text = Holder::this(verb).to_text()?;
         // Shortened last, so that no process finds the file empty.
         io::pwrite(&file, text.as_bytes(), 0).map_err(failed)?;
         sys::ftruncate(&file, text.len() as u64).map_err(failed)?;
         Ok(Self { file })
+    }
+}
+
+/// Locks the open file; waits until `deadline` if another process holds the lock.
+fn wait_for(file: &OwnedFd, path: &Path, deadline: Instant) -> Result<()> {
+    loop {
+        // `flock` belongs to the open file, so the kernel releases it when the process dies in any way.
+        match sys::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Err(Errno::WOULDBLOCK) if Instant::now() < deadline => thread::sleep(Duration::from_millis(20)),
+            Err(Errno::WOULDBLOCK) => return Err(held(file, path)),
+            Err(errno) => return Err(fault::writing(path, errno)),
+        }
+    }
+}
+
+/// Whether `path` still leads to this open file.
+fn is_still(file: &OwnedFd, path: &Path) -> Result<bool, Errno> {
+    let ours = sys::fstat(file)?;
+    // By the whole path and not in the directory that was opened: that one may have another name by now.
+    match sys::lstat(path) {
+        Ok(named) => Ok((named.st_dev, named.st_ino) == (ours.st_dev, ours.st_ino)),
+        Err(Errno::NOENT) => Ok(false),
+        Err(errno) => Err(errno),
     }
 }
 
@@ -104,14 +127,31 @@ fn make(base: &Base, path: &Path) -> Result<()> {
     let owner = Ownership::default().resolve(base)?;
     drop(staging::write(staging.fd(), NAME, b"", Mode::Private, owner, path)?);
     match sys::renameat_with(staging.fd(), NAME, &base.fd, NAME, RenameFlags::NOREPLACE) {
-        // Another process was quicker, and its file serves as well.
-        Err(Errno::EXIST) | Ok(()) => Ok(()),
-        // Some network file systems know no such flag. An empty lock file can be replaced by another.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-            sys::renameat(staging.fd(), NAME, &base.fd, NAME).map_err(|errno| fault::writing(path, errno))
-        }
-        Err(errno) => Err(fault::writing(path, errno)),
+        // Some network file systems know no such flag.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => create(&base.fd, owner, path),
+        other => other.or_else(only_exists).map_err(|errno| fault::writing(path, errno)),
     }
+}
+
+/// Creates the lock file under its own name, on a file system where a rename cannot keep the file of another process. An
+/// ordinary rename must never be used: it replaces a file that another process has locked, and then two processes have a
+/// lock. A hard link would not do either: a process that finds the file while it has two names refuses it.
+fn create(dir: &OwnedFd, owner: FileOwner, path: &Path) -> Result<()> {
+    let failed = |errno| fault::writing(path, errno);
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = match sys::openat(dir, NAME, flags, Mode::Private.bits()) {
+        Ok(file) => file,
+        Err(errno) => return only_exists(errno).map_err(failed),
+    };
+    // For a moment, a process of the owner can find the file of root, and ends with an error.
+    staging::give(&file, owner, path)?;
+    // A strict umask takes permissions of the owner away.
+    sys::fchmod(&file, Mode::Private.bits()).map_err(failed)
+}
+
+/// Another process was faster, and its file serves as well.
+fn only_exists(errno: Errno) -> Result<(), Errno> {
+    if errno == Errno::EXIST { Ok(()) } else { Err(errno) }
 }
 
 impl Drop for Lock {
@@ -185,6 +225,58 @@ mod tests {
         thread::sleep(Duration::from_millis(50));
         drop(first);
         waiting.join().unwrap().unwrap();
+    }
+
+    /// Whether another process could not have the lock of `dir` now.
+    fn is_locked(dir: &Path) -> bool {
+        Lock::acquire(dir, "other", Duration::ZERO).is_err_and(|error| error.code() == Code::StoreLocked)
+    }
+
+    #[test]
+    fn a_wait_ends_with_the_lock_of_the_directory_that_is_there_then() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("pki");
+        fs::create_dir(&dir).unwrap();
+        let first = Lock::acquire(&dir, "store restore", Duration::ZERO).unwrap();
+        let other = dir.clone();
+        let waiting = thread::spawn(move || Lock::acquire(other, "client", Duration::from_secs(60)));
+        // Without this pause, the other thread would find the new directory, and the test would show less.
+        thread::sleep(Duration::from_millis(50));
+        let restored = parent.path().join("restored");
+        fs::create_dir(&restored).unwrap();
+        // At once: the other thread must find one of the two.
+        sys::renameat_with(sys::CWD, &restored, sys::CWD, &dir, RenameFlags::EXCHANGE).unwrap();
+        drop(first);
+        let second = waiting.join().unwrap().unwrap();
+        assert!(is_locked(&dir));
+        drop(second);
+        assert!(!is_locked(&dir));
+    }
+
+    #[test]
+    fn a_file_that_was_replaced_or_removed_is_not_the_lock_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(NAME);
+        let lock = Lock::acquire(dir.path(), "client", Duration::ZERO).unwrap();
+        assert!(is_still(&lock.file, &path).unwrap());
+        fs::remove_file(&path).unwrap();
+        assert!(!is_still(&lock.file, &path).unwrap());
+        fs::write(&path, "").unwrap();
+        assert!(!is_still(&lock.file, &path).unwrap());
+    }
+
+    #[test]
+    fn a_file_system_without_the_flag_keeps_the_file_that_another_process_has_locked() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(NAME);
+        let base = Base::open(dir.path()).unwrap().unwrap();
+        let owner = Ownership::default().resolve(&base).unwrap();
+        create(&base.fd, owner, &path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        let lock = Lock::acquire(dir.path(), "client", Duration::ZERO).unwrap();
+        // A process that found no file before the other one made it.
+        create(&base.fd, owner, &path).unwrap();
+        assert!(is_still(&lock.file, &path).unwrap() && is_locked(dir.path()));
     }
 
     #[test]
