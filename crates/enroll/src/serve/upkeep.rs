@@ -52,7 +52,7 @@ impl Desk<'_, '_> {
         let list = last_list(self.workspace.store_dir(), &view)?;
         service.metrics.set(State {
             open_passwords: view.open_passwords(self.workspace.now)?,
-            open_swaps: u64::try_from(view.open_swaps()?.len()).unwrap_or(u64::MAX),
+            open_swaps: view.count_open_swaps()?,
             waiting_requests: view.waiting_requests()?,
             list_ends: list.map(|list| list.next_update.unix_timestamp()),
             certificate_ends: Some(own.end()),

@@ -4,7 +4,7 @@
 //! lease is taken, the ledger read, the certificate replaced that the ledger expects, and the ledger read again. Until the
 //! platform has the certificate, the generation before it stays current, and the device logs in with that one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -81,7 +81,7 @@ impl EnrolledSwaps {
         // Opened for reading first: this runs every few seconds, and most of the time nothing is open.
         let open = self.location.ledger_read_only()?.open_swaps()?;
         // Another instance may have finished it, or a revocation may have closed it.
-        self.failures.0.retain(|key, _| open.iter().any(|entry| entry.key == *key));
+        self.failures.retain_open(open.iter().map(|entry| &entry.key));
         if open.is_empty() {
             return Ok(());
         }
@@ -209,6 +209,16 @@ impl<K: Eq + Hash> Failures<K> {
         self.0.insert(key, Failure { next: now + wait, wait, is_of_device });
     }
 
+    /// Forgets the failures of certificates that are not `open` any more.
+    fn retain_open<'k>(&mut self, open: impl IntoIterator<Item = &'k K>)
+    where
+        K: 'k,
+    {
+        // A platform can reject each of many devices: they are compared every few seconds.
+        let open: HashSet<&K> = open.into_iter().collect();
+        self.0.retain(|key, _| open.contains(key));
+    }
+
     /// Records that the platform has a certificate. It works again, so that those it has failed need not wait.
     fn end(&mut self, key: &K) {
         self.0.remove(key);
@@ -232,6 +242,17 @@ mod tests {
         assert!(failures.waits(&"a", now + Duration::from_secs(599)));
         assert!(!failures.waits(&"a", now + Duration::from_secs(600)));
         assert!(!failures.waits(&"b", now));
+    }
+
+    #[test]
+    fn failures_of_certificates_that_are_not_open_any_more_are_forgotten() {
+        let (mut failures, now) = (Failures(HashMap::new()), Instant::now());
+        ["a", "b", "c"].into_iter().for_each(|name| failures.add(name, true, now));
+        failures.retain_open(&["c", "a", "d"]);
+        assert!(failures.waits(&"a", now) && failures.waits(&"c", now));
+        assert!(!failures.waits(&"b", now) && !failures.waits(&"d", now));
+        failures.retain_open([]);
+        assert!(failures.0.is_empty());
     }
 
     #[test]

@@ -158,7 +158,7 @@ fn steps(text: &mut MetricsText, workspace: &Workspace<'_>, view: &View) -> Resu
     text.sample(&OPEN, &[("of", "renewal")], view.open_renewals()?.len());
     text.sample(&OPEN, &[("of", "revocation")], view.count_open_revocations()?);
     text.sample(&OPEN, &[("of", "crl-after")], u8::from(is_hook_open(workspace)));
-    text.single(&families::SWAPS, view.open_swaps()?.len());
+    text.single(&families::SWAPS, view.count_open_swaps()?);
     let jobs = view.jobs()?;
     let canceled = jobs.iter().filter(|job| job.canceled_at.is_some()).count();
     let done = jobs.iter().filter(|job| job.done && job.canceled_at.is_none()).count();

@@ -164,6 +164,12 @@ impl View {
         )
     }
 
+    /// The number of generations that the platform has yet to take.
+    pub fn count_open_swaps(&self) -> Result<u64> {
+        let row = self.one("SELECT count(*) FROM enrolled WHERE swap = 'open'", &[])?;
+        row.map_or(Ok(0), |row| row.get(0))
+    }
+
     /// Why the platform did not take generations the last time, of those that it has yet to take.
     pub fn swap_errors(&self) -> Result<Vec<(Key, String)>> {
         let sql = "SELECT kind, name, generation, error FROM identity JOIN enrolled ON enrolled.identity = identity.id \

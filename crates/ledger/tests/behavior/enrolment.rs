@@ -157,11 +157,13 @@ pub(crate) fn a_registered_one_stays_current_until_the_platform_has_the_next<S: 
     assert_eq!(roles(&ledger, "a"), [Role::Current, Role::Pending]);
     let open: Vec<Key> = ledger.open_swaps().unwrap().into_iter().map(|entry| entry.key).collect();
     assert_eq!(open, std::slice::from_ref(&second));
+    assert_eq!(ledger.count_open_swaps().unwrap(), 1);
     ledger.swap_failed(&second, "the platform is away").unwrap();
     assert_eq!(ledger.enrolled(&second).unwrap().unwrap().error.as_deref(), Some("the platform is away"));
     assert!(ledger.swap_done(&second).unwrap());
     assert_eq!(roles(&ledger, "a"), [Role::Superseded, Role::Current]);
     assert!(ledger.open_swaps().unwrap().is_empty());
+    assert_eq!(ledger.count_open_swaps().unwrap(), 0);
     assert!(ledger.is_later_one_used(&first).unwrap() && !ledger.is_later_one_used(&second).unwrap());
 }
 
