@@ -233,7 +233,7 @@ fn record(
         }
         // Read in the transaction: a renewal that begins its swap later reads the revocation before it changes the
         // platform.
-        let mut known = KnownPlatforms::of(transaction)?;
+        let mut known = KnownPlatforms::of(transaction, &entries)?;
         for entry in &entries {
             let (steps, platforms) = steps_of(transaction, entry, &mut known, (now, store))?;
             transaction.revoke(&entry.key, reason, &steps)?;
@@ -245,8 +245,8 @@ fn record(
 
 /// The platforms that may have a certificate although it is not recorded as registered there.
 struct KnownPlatforms {
-    /// The renewals whose certificate may be on a platform.
-    swaps: Vec<(Key, PlatformId)>,
+    /// The platforms that may have the certificate of a renewal, by its row.
+    swaps: HashMap<Key, Vec<PlatformId>>,
     /// All platforms of the ledger.
     all: Vec<PlatformId>,
     /// The platforms that have the CA of a profile, by the name of the CA.
@@ -254,10 +254,17 @@ struct KnownPlatforms {
 }
 
 impl KnownPlatforms {
-    fn of(view: &View) -> Result<Self> {
-        let swaps = view.open_renewals()?.into_iter().filter(|open| open.step.is_of_platform());
+    /// The platforms of these identities, which are a part of those that are revoked.
+    fn of(view: &View, entries: &[&Entry]) -> Result<Self> {
+        let devices = entries.iter().filter(|entry| entry.key.kind == Kind::Device);
+        let names: Vec<&str> = devices.map(|entry| entry.key.name.as_str()).collect();
+        let mut swaps: HashMap<Key, Vec<PlatformId>> = HashMap::new();
+        // Not of all devices: the renewals of a fleet would be read again for each part.
+        for open in view.open_renewals_of(Kind::Device, &names)?.into_iter().filter(|open| open.step.is_of_platform()) {
+            swaps.entry(open.key).or_default().push(open.platform);
+        }
         Ok(Self {
-            swaps: swaps.map(|open| (open.key, open.platform)).collect(),
+            swaps,
             all: view.platforms()?.into_iter().map(|platform| platform.id).collect(),
             of_cas: HashMap::new(),
         })
@@ -287,7 +294,7 @@ fn steps_of(
     let is_device = entry.key.kind == Kind::Device;
     let of_profile = is_device && Ca::profile_of(&entry.issuer).is_some();
     let (mut steps, mut platforms) = (Vec::new(), Vec::new());
-    platforms.extend(known.swaps.iter().filter(|(key, _)| *key == entry.key).map(|(_, platform)| *platform));
+    platforms.extend(known.swaps.get(&entry.key).into_iter().flatten());
     if of_profile {
         platforms.extend_from_slice(known.of_ca(view, &entry.issuer)?);
     }

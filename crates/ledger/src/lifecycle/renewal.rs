@@ -4,13 +4,13 @@ use std::fmt;
 
 use base::Result;
 
-use crate::key::Key;
+use crate::key::{Key, Kind};
 use crate::ledger::Ledger;
 use crate::lifecycle::step::Step;
 use crate::platform::PlatformId;
 use crate::platform::url::PlatformUrl;
 use crate::transaction::Transaction;
-use crate::value::values;
+use crate::value::{LISTED, SqlValue, list_of_places, values};
 use crate::view::View;
 
 /// A step of a renewal that must be finished once it is begun.
@@ -76,14 +76,33 @@ pub struct OpenRenewal {
     pub elsewhere: Option<PlatformUrl>,
 }
 
+/// A step at the platform that every ledger has.
+fn at_first(key: Key, step: RenewalStep, error: Option<String>) -> OpenRenewal {
+    OpenRenewal { key, step, error, platform: PlatformId::FIRST, elsewhere: None }
+}
+
 impl View {
     /// The steps of renewals that are not done, by identity and step.
     ///
     /// # Errors
     /// Those of the database, here and below.
     pub fn open_renewals(&self) -> Result<Vec<OpenRenewal>> {
-        let first = |key, step, error| OpenRenewal { key, step, error, platform: PlatformId::FIRST, elsewhere: None };
-        let mut open = self.open_steps(first)?;
+        self.with_platforms(self.open_steps(at_first)?)
+    }
+
+    /// As [`Self::open_renewals`], for the identities of a kind with these names: reads no row of others.
+    pub fn open_renewals_of(&self, kind: Kind, names: &[&str]) -> Result<Vec<OpenRenewal>> {
+        let mut open = Vec::new();
+        for names in names.chunks(LISTED) {
+            let condition = format!("kind = ?1 AND name IN {}", list_of_places(2, names.len()));
+            let values: Vec<SqlValue<'_>> =
+                std::iter::once(kind.as_str()).chain(names.iter().copied()).map(SqlValue::from).collect();
+            open.extend(self.open_steps_of(&condition, &values, at_first)?);
+        }
+        self.with_platforms(open)
+    }
+
+    fn with_platforms(&self, mut open: Vec<OpenRenewal>) -> Result<Vec<OpenRenewal>> {
         if self.has_further_platforms() && open.iter().any(|open| open.step.is_of_platform()) {
             self.add_platforms(&mut open)?;
         }

@@ -36,6 +36,13 @@ pub(crate) fn steps_of_a_renewal_are_open_until_they_are_done<S: Station>() {
     }
     ledger.fail_step(&second, RenewalStep::Swap, "it is away").unwrap();
     assert_eq!(open(&ledger), [("a".to_owned(), RenewalStep::Swap, Some("it is away".to_owned()))]);
+    // The same for some names, of which more than one statement takes.
+    let all = ledger.open_renewals().unwrap();
+    let others: Vec<String> = (0..1200).map(|number| format!("x-{number}")).collect();
+    let names: Vec<&str> = others.iter().map(String::as_str).chain(["a"]).collect();
+    assert_eq!(ledger.open_renewals_of(Kind::Device, &names).unwrap(), all);
+    assert_eq!(ledger.open_renewals_of(Kind::Device, &names[..1200]).unwrap(), []);
+    assert_eq!(ledger.open_renewals_of(Kind::Server, &names).unwrap(), []);
     // Begun again, it keeps its error until it is done.
     ledger.begin_step(&second, RenewalStep::Swap).unwrap();
     assert!(ledger.is_step_open(&second, RenewalStep::Swap).unwrap());
