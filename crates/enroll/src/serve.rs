@@ -29,6 +29,7 @@ use base::file::{self, Lock};
 use base::{Code, Result};
 use config::EnrolmentPolicy;
 use identity::lifecycle::enrol::SERVERS;
+use identity::lifecycle::list_hook::ListHook;
 use pki::Certificate;
 use pki::device_name::DeviceName;
 use pki::pem_bundle::PemBundle;
@@ -127,7 +128,10 @@ pub fn serve(
     ));
     // One place is enough: a message only wakes the thread, which then takes from the ledger all that waits.
     let (waits, awaited) = mpsc::sync_channel(1);
+    let (lists_changed, changed) = mpsc::sync_channel(1);
+    let hook = ListHook::of(workspace);
     let mut desk = Desk {
+        lists_changed,
         waits: swaps.is_some().then_some(waits),
         cas: Cas::open(workspace)?,
         bootstrap: bootstrap(workspace)?,
@@ -150,8 +154,9 @@ pub fn serve(
         if let Some(mut swaps) = swaps {
             scope.spawn(move || platform::work(swaps.as_mut(), &awaited, stop));
         }
+        scope.spawn(move || upkeep::list_hook::work(|| hook.run(), hook.is_open(), &changed));
         let ended = work(&mut desk, &calls, &service, &own, stop);
-        // The other thread ends when there is no desk.
+        // The other threads end when there is no desk.
         drop(desk);
         ended
     });

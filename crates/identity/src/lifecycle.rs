@@ -5,6 +5,7 @@ pub mod ca_passphrase;
 pub mod enrol;
 pub mod hook;
 pub mod last_lists;
+pub mod list_hook;
 pub mod lost_cas;
 pub mod lost_list;
 pub mod metrics;

@@ -1,8 +1,13 @@
 //! The listeners without TLS, the CA certificates and the anchors.
 
-use tbpki_tests::est::{CERTIFICATE, Service, station};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use tbpki_tests::est::{CERTIFICATE, Service, password, request, station};
 use tbpki_tests::oracle::openssl;
 use tbpki_tests::{Outcome, Sandbox, Tool};
+
+use super::platform::until;
 
 fn curl(url: &str) -> (String, Vec<u8>) {
     let outcome = Tool::new("curl")
@@ -148,4 +153,32 @@ fn a_service_that_cannot_be_is_refused_with_a_code() {
         outcome.stderr_text().contains("does not belong") || outcome.stderr_text().contains("TBPKI-00"),
         "{outcome}"
     );
+}
+
+#[test]
+fn the_service_issues_while_the_program_after_the_lists_runs() {
+    let sandbox = station();
+    let config = sandbox.text("keygen.toml").replace("\n[crl]\n", "\n[crl]\nafter = [\"bin/reload\"]\n");
+    sandbox.write("keygen.toml", config);
+    let program = |script: &str| {
+        fs::create_dir_all(sandbox.join("bin")).unwrap();
+        sandbox.write("bin/reload", format!("#!/bin/sh\n{script}\n"));
+        for (path, mode) in [(sandbox.join("bin/reload"), 0o700), (sandbox.join("bin"), 0o755)] {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    program("exit 1");
+    sandbox.tbpki(["crl"]).run().ends(4);
+    // The service runs what has failed, and this one ends only when it is told to.
+    program("touch begun; until test -e go; do sleep 0.05; done");
+    let service = Service::start(&sandbox, &[]);
+    until("begun", || sandbox.join("begun").exists());
+    request(&sandbox, "a", "/CN=pump-1");
+    let user = format!("pump-1:{}", password(&sandbox, "pump-1"));
+    assert!(!service.send("simpleenroll", "a.b64", &["-u", &user]).certificates().is_empty());
+    service.becomes_healthy(true);
+    let open = sandbox.join("pki/crl-after.open");
+    assert!(open.exists());
+    sandbox.write("go", "");
+    until("done", || !open.exists());
 }

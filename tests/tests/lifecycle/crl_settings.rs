@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
+use tbpki_tests::binary::tbpki;
 use tbpki_tests::{Sandbox, Snapshot};
 
 use crate::scene::{json, verify};
@@ -79,6 +80,23 @@ fn a_program_runs_after_the_file_has_changed() {
     // The revocation is known: no list changes.
     sandbox.ok(["revoke", "--device", "pump-1"]);
     assert_eq!(sandbox.text("log").lines().count(), 2);
+}
+
+#[test]
+fn the_program_can_call_a_verb_that_needs_the_store() {
+    let sandbox = store("after = [\"bin/reload\"]");
+    let client = format!("'{}' client --device broker-user", tbpki().display());
+    // The first run makes a device, and the second one replaces it.
+    program(
+        &sandbox,
+        "bin/reload",
+        &format!("if test -e log; then {client} --force; else {client}; fi && echo run >> log"),
+    );
+    sandbox.ok(["crl"]);
+    sandbox.ok(["revoke", "--device", "pump-1"]);
+    assert_eq!(sandbox.text("log").lines().count(), 2);
+    let listed = json(&sandbox.ok(["list", "--all", "--json", "--name", "broker-user"]));
+    assert_eq!(listed["identities"].as_array().unwrap().len(), 2);
 }
 
 #[test]

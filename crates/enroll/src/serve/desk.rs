@@ -58,6 +58,8 @@ pub(crate) struct Desk<'a, 'w> {
     pub(crate) gate: Gate,
     /// Tells that a certificate waits for the platform; `None` if nothing brings it there.
     pub(crate) waits: Option<SyncSender<()>>,
+    /// Tells that revocation lists have changed.
+    pub(crate) lists_changed: SyncSender<()>,
 }
 
 /// A certificate that was signed, or why it was not.

@@ -1,5 +1,7 @@
 //! What the service does by itself: files that changed are read again, passwords expire, revocation lists are renewed.
 
+pub(super) mod list_hook;
+
 use std::path::Path;
 
 use base::{Code, Result, digest};
@@ -83,7 +85,7 @@ impl Desk<'_, '_> {
     }
 
     /// Removes expired passwords, and writes revocation lists when half of their life has passed or a revocation waits
-    /// for one. Failures are logged, and tried again the next time.
+    /// for one. Failures are logged, and tried again the next time. The program of `[crl] after` runs on its own thread.
     ///
     /// # Errors
     /// [`Code::LedgerReplaced`].
@@ -113,9 +115,14 @@ impl Desk<'_, '_> {
                     tracing::warn!(code = %finding.code, what = finding.what, "about the revocation lists");
                 }
                 tracing::info!(lists = report.lists.len(), "wrote the revocation lists");
+                return Ok(report.is_hook_due());
             }
-            Ok(())
+            Ok(false)
         });
+        // The store is not locked any more. A message that waits already is enough: the program has not begun then.
+        if cleaned.as_ref().is_ok_and(|is_hook_due| *is_hook_due) && self.lists_changed.try_send(()).is_err() {
+            tracing::trace!("the thread of the program was told before");
+        }
         let Err(error) = cleaned else { return Ok(()) };
         tracing::warn!(%error, "expired passwords and revocation lists wait for the next time");
         ledger_file::end_if_replaced(error).map(drop)

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use base::{Finding, Result};
+use identity::lifecycle::list_hook;
 use identity::lifecycle::published_lists::{self, PublishedList};
-use identity::lifecycle::revocation_lists::is_hook_open;
 use identity::lifecycle::rollover::{self, CaRow};
 use ledger::{Entry, Key, Kind, RevocationCount, View};
 use schemars::JsonSchema;
@@ -165,7 +165,7 @@ impl Life {
                 platform: open.url.map(|url| url.to_string()),
             }));
         }
-        if is_hook_open(workspace) {
+        if list_hook::is_open(workspace.store_dir()) {
             let program = workspace.config.crl.after.value.first().map_or("no program", |word| word.as_str());
             items.push(OpenItem {
                 of: OpenKind::AfterLists,

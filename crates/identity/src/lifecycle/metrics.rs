@@ -7,8 +7,8 @@ use base::prometheus::{Family, MetricsText};
 use ledger::{Filter, Kind, Role, State, View};
 use store::Workspace;
 
+use crate::lifecycle::list_hook;
 use crate::lifecycle::published_lists::first_to_end;
-use crate::lifecycle::revocation_lists::is_hook_open;
 use crate::lifecycle::rollover::shortens_from;
 use crate::profile_ca;
 
@@ -157,7 +157,7 @@ fn steps(text: &mut MetricsText, workspace: &Workspace<'_>, view: &View) -> Resu
     text.family(&OPEN);
     text.sample(&OPEN, &[("of", "renewal")], view.open_renewals()?.len());
     text.sample(&OPEN, &[("of", "revocation")], view.count_open_revocations()?);
-    text.sample(&OPEN, &[("of", "crl-after")], u8::from(is_hook_open(workspace)));
+    text.sample(&OPEN, &[("of", "crl-after")], u8::from(list_hook::is_open(workspace.store_dir())));
     text.single(&families::SWAPS, view.count_open_swaps()?);
     let jobs = view.jobs()?;
     let canceled = jobs.iter().filter(|job| job.canceled_at.is_some()).count();

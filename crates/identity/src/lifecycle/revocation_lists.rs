@@ -3,7 +3,6 @@
 //! Each file is PEM with a list for each CA key below one root. Brokers differ in what they ask for: mosquitto looks only
 //! at the leaf, but wants a list of every CA that issued one; OpenSSL with `-crl_check_all` and Java want the root's too.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -25,8 +24,8 @@ use store::ca::{Ca, Hierarchy, KeyLocation};
 use store::{Store, Workspace};
 use time::{Duration, OffsetDateTime};
 
-use super::hook::Hook;
 use super::last_lists;
+use super::list_hook::ListHook;
 use super::lost_list;
 use crate::profile_ca;
 use crate::report::{FileOutcome, FileReport};
@@ -38,10 +37,6 @@ pub const SERVERS_FILE: &str = "servers-crl.pem";
 
 /// The largest file that is read, in bytes.
 pub const LIMIT: usize = 64 << 20;
-
-/// The file in the store that is there while the program of `[crl] after` has to run: lists have changed, and it has not
-/// run since, or failed.
-const HOOK_OPEN: &str = "crl-after.open";
 
 /// The suffix of a file that is replaced, until it is removed.
 const REPLACED: &str = "tbpki-replaced";
@@ -60,6 +55,9 @@ pub struct RevocationListsReport {
     pub lists: Vec<RevocationListReport>,
     /// True if the program of `[crl] after` failed. `tbpki revoke --open` and the next lists run it again.
     pub hook_failed: bool,
+    /// Whether a file has changed, so that the program has to run.
+    #[serde(skip)]
+    is_hook_due: bool,
     /// Warnings and hints.
     #[serde(skip)]
     pub findings: Vec<Finding>,
@@ -148,23 +146,16 @@ pub fn write_scheduled(
     write(workspace, store, dry_run)
 }
 
-/// The program that runs after the file has changed.
-fn hook_of(workspace: &Workspace<'_>) -> Option<Hook> {
-    let words: Vec<OsString> = workspace.config.crl.after.value.iter().map(|word| word.as_str().into()).collect();
-    Hook::of("[crl] after", &words, std::env::var_os("PATH").as_ref())
-}
-
-/// Makes and writes the lists of all CAs whose keys are in the store, those of the devices' CAs if [`is_written_here`], and runs the program of `[crl] after` if a file has
-/// changed. If that fails, the report has it.
+/// Makes and writes the lists of all CAs whose keys are in the store, those of the devices' CAs if [`is_written_here`]. If a
+/// file has changed, the program of `[crl] after` has to run: the caller drops the store, and calls [`run_hook`].
 ///
 /// # Errors
 /// [`Code::TargetExists`] if a file holds something else, [`Code::SharedCaName`] if two CA keys have one name,
 /// [`Code::ClockBehind`], [`Code::HookUnsafe`], and errors of the keys, the secrets, the ledger and the disk. Nothing is written then.
 pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) -> Result<RevocationListsReport> {
-    let hook = hook_of(workspace);
+    let hook = &ListHook::of(workspace);
     // Before anything is written: a program that others can change stops the command.
-    hook.as_ref().map_or(Ok(()), Hook::check)?;
-    let has_hook = hook.is_some();
+    hook.check()?;
     let mut report = RevocationListsReport::new(dry_run);
     let mut devices = vec![Ca::DevicesIssuing];
     devices
@@ -172,7 +163,7 @@ pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) ->
     devices.push(Ca::DevicesRoot);
     if is_written_here(workspace.config) {
         let path = devices_file(workspace.config, workspace.store_dir());
-        Writer { workspace, store, path, dry_run, has_hook, report: &mut report }.write(&devices)?;
+        Writer { workspace, store, path, dry_run, hook, report: &mut report }.write(&devices)?;
     }
 
     let path = workspace.store_dir().join(SERVERS_FILE);
@@ -184,52 +175,54 @@ pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) ->
     let is_wanted = path.exists() || has_revoked;
     if is_wanted && writes_servers(workspace)? {
         let servers = [issuing, Ca::ServerRoot];
-        Writer { workspace, store, path, dry_run, has_hook, report: &mut report }.write(&servers)?;
-    }
-    if !dry_run {
-        finish_hook(workspace, hook.as_ref(), &mut report)?;
+        Writer { workspace, store, path, dry_run, hook, report: &mut report }.write(&servers)?;
     }
     Ok(report)
 }
 
-/// Whether the program of `[crl] after` has to run because of lists that earlier runs have written.
-pub fn is_hook_open(workspace: &Workspace<'_>) -> bool {
-    workspace.store_dir().join(HOOK_OPEN).exists()
+/// Runs the program of `[crl] after` if a file of this report has changed, or if it failed after earlier lists. If it fails,
+/// the report has it. The store must not be locked.
+pub fn run_hook(workspace: &Workspace<'_>, report: &mut RevocationListsReport) {
+    let hook = ListHook::of(workspace);
+    if report.dry_run || !(report.is_hook_due || hook.is_open()) {
+        return;
+    }
+    if let Err(error) = hook.run() {
+        report.hook_failed = true;
+        report.findings.push(error.into_finding());
+    }
 }
 
 /// Runs the program of `[crl] after` if it failed after earlier lists, or was interrupted. `None` if it is not open.
 ///
 /// # Errors
-/// [`Code::HookUnsafe`], and those of the disk.
+/// [`Code::HookUnsafe`].
 pub fn run_open_hook(workspace: &Workspace<'_>) -> Result<Option<RevocationListsReport>> {
-    if !is_hook_open(workspace) {
+    let hook = ListHook::of(workspace);
+    if !hook.is_open() {
         return Ok(None);
     }
-    let hook = hook_of(workspace);
-    hook.as_ref().map_or(Ok(()), Hook::check)?;
+    hook.check()?;
     let mut report = RevocationListsReport::new(false);
-    finish_hook(workspace, hook.as_ref(), &mut report)?;
+    run_hook(workspace, &mut report);
     Ok(Some(report))
 }
 
-/// Runs the program if it is open. It stays open if it fails; without a program there is nothing to run.
-fn finish_hook(workspace: &Workspace<'_>, hook: Option<&Hook>, report: &mut RevocationListsReport) -> Result<()> {
-    if !is_hook_open(workspace) {
-        return Ok(());
-    }
-    match hook.map_or(Ok(()), |hook| hook.run(&[], &[])) {
-        Ok(()) => file::remove(workspace.store_dir(), HOOK_OPEN).map(drop),
-        Err(error) => {
-            report.hook_failed = true;
-            report.findings.push(error.into_finding());
-            Ok(())
-        }
-    }
-}
-
 impl RevocationListsReport {
+    /// Whether a file has changed, so that the program of `[crl] after` has to run.
+    pub fn is_hook_due(&self) -> bool {
+        self.is_hook_due
+    }
+
     fn new(dry_run: bool) -> Self {
-        Self { dry_run, files: Vec::new(), lists: Vec::new(), hook_failed: false, findings: Vec::new() }
+        Self {
+            dry_run,
+            files: Vec::new(),
+            lists: Vec::new(),
+            hook_failed: false,
+            is_hook_due: false,
+            findings: Vec::new(),
+        }
     }
 }
 
@@ -239,8 +232,8 @@ struct Writer<'a, 'w> {
     store: &'a mut Store,
     path: PathBuf,
     dry_run: bool,
-    /// Whether a program runs after the file has changed.
-    has_hook: bool,
+    /// The program that runs after the file has changed.
+    hook: &'a ListHook,
     report: &'a mut RevocationListsReport,
 }
 
@@ -314,10 +307,9 @@ impl Writer<'_, '_> {
             // A broker does not start with an empty file. The warnings above name the keys that are elsewhere.
             return Ok(());
         }
-        if self.has_hook {
-            // Before the file: killed in between, a later run makes the broker read it.
-            file::create_empty(dir.join(HOOK_OPEN))?;
-        }
+        // Before the file: killed in between, a later run makes the broker read it.
+        self.hook.open()?;
+        self.report.is_hook_due = true;
         let report = replace(&self.path, pem)?;
         self.report.files.push(report);
         // After the file: a number that was signed and not published must not close an open revocation.

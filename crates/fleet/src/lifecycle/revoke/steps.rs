@@ -155,6 +155,7 @@ pub(super) fn lists(workspace: &mut Workspace<'_>, ledger: &mut Ledger, report: 
     });
     match written {
         Ok(mut lists) => {
+            revocation_lists::run_hook(workspace, &mut lists);
             report.findings.append(&mut lists.findings);
             report.lists = Some(lists);
             if !is_written_here {

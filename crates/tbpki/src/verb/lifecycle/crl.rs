@@ -24,7 +24,11 @@ pub(crate) fn run(args: &CrlArgs, context: &mut Context) -> Result<Exit> {
         if !args.dry_run {
             take_over_listed(workspace, &mut store)?;
         }
-        revocation_lists::write_scheduled(workspace, &mut store, args.dry_run)
+        let mut report = revocation_lists::write_scheduled(workspace, &mut store, args.dry_run)?;
+        // The program of `[crl] after` may call a verb that needs the store.
+        drop(store);
+        revocation_lists::run_hook(workspace, &mut report);
+        Ok(report)
     })?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
