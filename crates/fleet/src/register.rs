@@ -10,6 +10,7 @@ mod report;
 mod request;
 mod retry;
 mod source;
+mod taken_certificate;
 
 use std::sync::atomic::AtomicBool;
 

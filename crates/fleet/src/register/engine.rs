@@ -8,6 +8,7 @@ use provision::platform::Registration;
 use super::candidate::{Attempted, MaybeCandidate, RegisterOptions};
 use super::report::DeviceRegistration;
 use super::retry::{Consequence, RetryPolicy, TRIES};
+use super::taken_certificate::TakenCertificates;
 use crate::platform::Connection;
 use crate::stop::{Stop, TICK};
 
@@ -35,6 +36,7 @@ pub(crate) struct RegisterEngine<'a> {
     options: RegisterOptions,
     stop: &'a Stop<'a>,
     retry: RetryPolicy,
+    taken: TakenCertificates,
     /// The error that ended the run.
     ended: Option<Error>,
 }
@@ -47,7 +49,8 @@ impl<'a> RegisterEngine<'a> {
         stop: &'a Stop<'a>,
         is_reached: bool,
     ) -> Self {
-        Self { connection, options, stop, retry: RetryPolicy::new(is_reached, options.wait), ended: None }
+        let retry = RetryPolicy::new(is_reached, options.wait);
+        Self { connection, options, stop, retry, taken: TakenCertificates::new(), ended: None }
     }
 
     /// Registers a batch of `count` devices. Those whose failure may pass are tried again after the others.
@@ -118,7 +121,11 @@ impl<'a> RegisterEngine<'a> {
                 return recorder.registered(key, done, findings);
             }
             // `CertificateTaken` names no device on ThingsBoard; the ledger may know it.
-            Err(error) => explain(error, recorder.view(), credentials_id.as_deref().unwrap_or_default(), &key),
+            Err(error) => self.taken.explain(error, &key, || {
+                let known = recorder.view().by_credentials_id(credentials_id.as_deref().unwrap_or_default())?;
+                let other = known.filter(|entry| entry.key.name != key.name);
+                Ok(other.map(|entry| entry.key.to_string()))
+            })?,
         };
         match self.retry.failed(&error, may_repeat) {
             Consequence::Later => {
@@ -140,18 +147,5 @@ impl<'a> RegisterEngine<'a> {
                 Err(Code::StoppedEarly.error("the run has ended"))
             }
         }
-    }
-}
-
-/// Names the device that has the certificate already, if the ledger knows it.
-fn explain(error: Error, view: &View, credentials_id: &str, key: &Key) -> Error {
-    if error.code() != Code::CertificateTaken {
-        return error;
-    }
-    let known = view.by_credentials_id(credentials_id).ok().flatten().filter(|entry| entry.key.name != key.name);
-    let why = error.finding().why.clone().unwrap_or_default();
-    match known {
-        Some(entry) => error.because(format!("{why}; in this store it is the one of {}", entry.key)),
-        None => error.because(format!("{why}; the ledger has it for {key} alone")),
     }
 }
