@@ -22,6 +22,7 @@ pub use report::{DeviceRegistration, PlatformOutcome, RegisterReport};
 pub use request::{DeviceSelection, RegisterRequest, TellDevice};
 
 use crate::lifecycle::expiry::ExpiryCount;
+use crate::lifecycle::lease::leased;
 use crate::lifecycle::outdated::{OutdatedPlatform, findings_of_job};
 use crate::platform::{Connection, new_platform};
 use crate::stop::Stop;
@@ -94,9 +95,11 @@ pub fn register(
         // Leased before the platform hears of them: a verb that revokes one meanwhile waits for the lease, and
         // `withdraw` takes the certificate back.
         let batch = recorder.lease(batch)?;
-        ended = register_batch(&mut engine, &batch, &mut recorder)?;
+        let worked = register_batch(&mut engine, &batch, &mut recorder);
         // Also for the batch that ended the run: what it registered must be committed, and its leases must end.
-        recorder.withdraw(Some(&connection))?;
+        let withdrawn = recorder.withdraw(Some(&connection));
+        ended = worked?;
+        withdrawn?;
     }
     source.count_rest(recorder.view())?;
     let elsewhere = elsewhere(recorder.view(), &request.names)?;
@@ -135,7 +138,13 @@ fn register_batch(
     batch: &[Candidate],
     recorder: &mut StoreRecorder<'_>,
 ) -> Result<Option<Error>> {
-    let candidate = |index: usize| -> Option<MaybeCandidate> { batch.get(index).cloned().map(Ok) };
+    let lost = recorder.lost_leases();
+    let candidate = |index: usize| -> Option<MaybeCandidate> {
+        let candidate = batch.get(index)?;
+        let name = &candidate.key.name;
+        // Asked for each in its turn: a lease can be lost during the work on the others.
+        Some(if lost.has(name) { Err((candidate.key.clone(), leased(name))) } else { Ok(candidate.clone()) })
+    };
     let worked = engine.register(batch.len(), candidate, recorder);
     match worked {
         Err(error) if recorder.is_ended => Ok(Some(error)),

@@ -3,6 +3,9 @@
 //! Every change has the same order: take the lease, read the ledger, change the platform, read the ledger again. A device
 //! that was revoked meanwhile gets a random token in the place of its certificate before the lease ends.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -104,8 +107,29 @@ impl Leases {
 #[derive(Debug)]
 pub(crate) struct LeasedBatch {
     leases: Leases,
+    /// The devices whose leases this process has.
     names: Vec<String>,
+    lost: LostLeases,
     extended: Instant,
+}
+
+/// The devices of a batch whose leases another process has taken since they were taken here, because they ended before they
+/// were extended. Nothing may be begun for them: the other process works on them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LostLeases(Rc<RefCell<HashSet<String>>>);
+
+impl LostLeases {
+    /// Whether the lease on a device was lost.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.borrow().contains(name)
+    }
+
+    /// The names of all of them, in order.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.0.borrow().iter().cloned().collect();
+        names.sort_unstable();
+        names
+    }
 }
 
 impl LeasedBatch {
@@ -114,7 +138,7 @@ impl LeasedBatch {
     /// # Errors
     /// Those of [`Leases::of_locked_store`].
     pub(crate) fn of_locked_store(ledger: &mut Ledger) -> Result<Self> {
-        Ok(Self { leases: Leases::of_locked_store(ledger)?, names: Vec::new(), extended: Instant::now() })
+        Ok(Self::of(Leases::of_locked_store(ledger)?))
     }
 
     /// No leases yet, for a verb without the lock.
@@ -122,7 +146,16 @@ impl LeasedBatch {
     /// # Errors
     /// Those of [`Leases::without_lock`].
     pub(crate) fn without_lock() -> Result<Self> {
-        Ok(Self { leases: Leases::without_lock()?, names: Vec::new(), extended: Instant::now() })
+        Ok(Self::of(Leases::without_lock()?))
+    }
+
+    fn of(leases: Leases) -> Self {
+        Self { leases, names: Vec::new(), lost: LostLeases::default(), extended: Instant::now() }
+    }
+
+    /// The leases of the batch that are lost, also those that are lost later.
+    pub(crate) fn lost(&self) -> LostLeases {
+        self.lost.clone()
     }
 
     /// Takes the leases on these devices. Returns the names of those that another process has. A single device is waited
@@ -137,19 +170,29 @@ impl LeasedBatch {
             names => self.leases.take_all(ledger, &texts(names))?,
         };
         self.names = names;
+        // Those of another process must not be taken when these are extended: nothing is done for them here.
+        self.names.retain(|name| !others.contains(name));
+        self.lost = LostLeases::default();
         self.extended = Instant::now();
         Ok(others)
     }
 
-    /// Extends the leases, if it is time.
+    /// Extends the leases, if it is time. Those that another process has taken are in [`lost`](Self::lost) from then on.
     ///
     /// # Errors
     /// Those of the ledger.
     pub(crate) fn extend(&mut self, ledger: &mut Ledger) -> Result<()> {
         // Two more attempts fit in before the lease ends, and most calls cost no transaction.
-        if self.extended.elapsed() > LEASE / 3 && !self.names.is_empty() {
-            self.leases.take_all(ledger, &texts(&self.names))?;
-            self.extended = Instant::now();
+        if self.extended.elapsed() > LEASE / 3 && !self.names.is_empty() { self.extend_now(ledger) } else { Ok(()) }
+    }
+
+    fn extend_now(&mut self, ledger: &mut Ledger) -> Result<()> {
+        let lost: HashSet<String> = self.leases.take_all(ledger, &texts(&self.names))?.into_iter().collect();
+        self.extended = Instant::now();
+        if !lost.is_empty() {
+            tracing::warn!(count = lost.len(), "leases on devices have ended, and another tbpki has them");
+            self.names.retain(|name| !lost.contains(name));
+            self.lost.0.borrow_mut().extend(lost);
         }
         Ok(())
     }
@@ -186,4 +229,60 @@ pub(crate) fn station_name() -> Result<String> {
     let random = pki::serial::Serial::random()?.to_string();
     let random = random.get(..8).unwrap_or(&random);
     Ok(format!("{}-{}-{random}", host_name(), std::process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    /// The names among these on which another process can take a lease.
+    fn free(ledger: &mut Ledger, names: &[&str]) -> Vec<String> {
+        let others = ledger.lease("another", Kind::Device, names, LEASE).unwrap();
+        let free: Vec<&str> = names.iter().copied().filter(|name| !others.iter().any(|other| other == name)).collect();
+        ledger.release("another", Kind::Device, &free).unwrap();
+        free.into_iter().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn only_leases_that_this_process_has_are_extended() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(dir.path().join("ledger.db")).unwrap();
+        ledger.lease("another", Kind::Device, &["b"], LEASE).unwrap();
+        let mut batch = LeasedBatch::without_lock().unwrap();
+        assert_eq!(batch.take(&mut ledger, names(&["a", "b", "c"])).unwrap(), ["b"]);
+        // The other process is done with it. It is free for all, and not for a process that leaves it out.
+        ledger.release("another", Kind::Device, &["b"]).unwrap();
+        batch.extend_now(&mut ledger).unwrap();
+        assert_eq!(free(&mut ledger, &["a", "b", "c"]), ["b"]);
+        batch.release(&mut ledger).unwrap();
+        assert_eq!(free(&mut ledger, &["a", "b", "c"]), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_lease_that_another_process_has_taken_is_lost_and_stays_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(dir.path().join("ledger.db")).unwrap();
+        let mut batch = LeasedBatch::without_lock().unwrap();
+        batch.take(&mut ledger, names(&["a", "b"])).unwrap();
+        let lost = batch.lost();
+        batch.extend_now(&mut ledger).unwrap();
+        assert_eq!(lost.names(), [""; 0]);
+        // As if the lease had ended, for example while this machine was asleep.
+        batch.leases.release(&mut ledger, &["a"]).unwrap();
+        ledger.lease("another", Kind::Device, &["a"], LEASE).unwrap();
+        batch.extend_now(&mut ledger).unwrap();
+        assert!(lost.has("a") && !lost.has("b"));
+        // The other process is done, and this one does not take it back.
+        ledger.release("another", Kind::Device, &["a"]).unwrap();
+        batch.extend_now(&mut ledger).unwrap();
+        assert!(lost.has("a"));
+        assert_eq!(free(&mut ledger, &["a", "b"]), ["a"]);
+        // The next batch begins without losses.
+        batch.take(&mut ledger, names(&["a", "b"])).unwrap();
+        assert!(!batch.lost().has("a"));
+    }
 }

@@ -1,6 +1,6 @@
 //! Registering a fleet, shard by shard, as fast as the platform allows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ use super::report::{FleetReport, PhaseName, PhaseReport};
 use super::results;
 use super::runner::{PhaseRunner, RunEnd, ShardEnd, ShardLease};
 use crate::job_order::{Destination, JobOrder};
-use crate::lifecycle::lease::{LeasedBatch, leased};
+use crate::lifecycle::lease::{LeasedBatch, LostLeases, leased};
 use crate::lifecycle::outdated::findings_of_job;
 use crate::lifecycle::revoke::withdraw_revoked;
 use crate::names::attributes;
@@ -250,12 +250,15 @@ impl Run<'_> {
             let names = runner.ledger.names(job.id, shard)?;
             let others = leases.take(runner.ledger, names.iter().map(|name| name.name.clone()).collect())?;
             // Read once the leases are taken: what was revoked before is left out.
-            let shard = Shard::open(&dir, runner.ledger, job.id, shard)?;
-            let records = Records::Lease { ledger: runner.ledger, lease, leases: &mut leases };
-            let worked = self.shard(&shard, &names, &others, records);
+            let worked = Shard::open(&dir, runner.ledger, job.id, shard).and_then(|shard| {
+                let not_ours = NotOurs { others: others.into_iter().collect(), lost: leases.lost() };
+                let records = Records::Lease { ledger: runner.ledger, lease, leases: &mut leases };
+                self.shard(&shard, &names, &not_ours, records)
+            });
             let withdrawn = self.withdraw(runner.ledger, lease);
-            leases.release(runner.ledger)?;
-            worked.and(withdrawn)?;
+            // Whatever has failed: other processes must not wait until the leases end.
+            let released = leases.release(runner.ledger);
+            worked.and(withdrawn).and(released)?;
             // Devices in progress are finished after a stop, and the rest of the shard is left.
             Ok(if self.stop.is_asked() { ShardEnd::Stopped } else { ShardEnd::Done })
         });
@@ -272,7 +275,7 @@ impl Run<'_> {
             if store.ledger.committed(job.id, shard)?.is_some() {
                 let names = store.ledger.names(job.id, shard)?;
                 let shard = Shard::open(store.dir(), &store.ledger, job.id, shard)?;
-                if let Err(error) = self.shard(&shard, &names, &[], Records::DryRun(&store.ledger)) {
+                if let Err(error) = self.shard(&shard, &names, &NotOurs::default(), Records::DryRun(&store.ledger)) {
                     return Ok(Some(error));
                 }
             }
@@ -285,8 +288,8 @@ impl Run<'_> {
         lease.take_revoked(ledger)?.iter().try_for_each(|key| withdraw_revoked(self.connection, ledger, key))
     }
 
-    /// Registers the devices of a shard that are not registered, except those whose leases `others` have.
-    fn shard(&mut self, shard: &Shard, names: &[StagedName], others: &[String], records: Records<'_>) -> Result<()> {
+    /// Registers the devices of a shard that are not registered, except those whose leases others have.
+    fn shard(&mut self, shard: &Shard, names: &[StagedName], not_ours: &NotOurs, records: Records<'_>) -> Result<()> {
         let mut open = Vec::new();
         // Only devices that lack the step: a resumed run must not ask the platform about the others.
         for (index, entry) in shard.entries.iter().enumerate() {
@@ -315,7 +318,8 @@ impl Run<'_> {
         let create = &self.create;
         let of = |number: usize| {
             let (index, entry) = open.get(number)?;
-            if others.contains(&entry.key.name) {
+            // Asked again for each: a lease can be lost during the work on the others.
+            if not_ours.has(&entry.key.name) {
                 return Some(Err((entry.key.clone(), leased(&entry.key.name))));
             }
             let name = entry.key.name.as_str();
@@ -325,6 +329,20 @@ impl Run<'_> {
             Some(candidate.map(|candidate| Candidate { expected, is_renewal, ..candidate }))
         };
         self.engine.register(open.len(), of, &mut JobRecorder { records, tally: &mut self.tally })
+    }
+}
+
+/// The devices of a shard on which other processes work.
+#[derive(Default)]
+struct NotOurs {
+    /// Those whose leases others had at the beginning.
+    others: HashSet<String>,
+    lost: LostLeases,
+}
+
+impl NotOurs {
+    fn has(&self, name: &str) -> bool {
+        self.others.contains(name) || self.lost.has(name)
     }
 }
 

@@ -10,7 +10,7 @@ use super::engine::Recorder;
 use super::report::DeviceRegistration;
 use super::request::TellDevice;
 use super::source::revoked;
-use crate::lifecycle::lease::{LeasedBatch, leased};
+use crate::lifecycle::lease::{LeasedBatch, LostLeases, leased};
 use crate::lifecycle::revoke::withdraw_revoked;
 use crate::platform::Connection;
 
@@ -127,6 +127,19 @@ impl<'a> StoreRecorder<'a> {
     /// Takes the leases on the devices of a batch. Returns those that are neither revoked nor leased by another process;
     /// the latter fail.
     pub(crate) fn lease(&mut self, batch: Vec<Candidate>) -> Result<Vec<Candidate>> {
+        let free = self.lease_free(batch);
+        if free.is_err() {
+            self.release().unwrap_or_else(|error| tracing::warn!(%error, "leases on devices were not ended"));
+        }
+        free
+    }
+
+    /// The leases of the batch that other processes have taken since.
+    pub(crate) fn lost_leases(&self) -> LostLeases {
+        self.leases.as_ref().map(LeasedBatch::lost).unwrap_or_default()
+    }
+
+    fn lease_free(&mut self, batch: Vec<Candidate>) -> Result<Vec<Candidate>> {
         let Records::Ledger(ledger) = &mut self.records else { return Ok(batch) };
         let leases = match &mut self.leases {
             Some(leases) => leases,
@@ -153,14 +166,25 @@ impl<'a> StoreRecorder<'a> {
     /// Takes the certificates of devices from the platform again that were revoked while they were registered, and ends
     /// the leases of the batch. Without a platform, there is nothing to take.
     pub(crate) fn withdraw(&mut self, connection: Option<&Connection>) -> Result<()> {
-        self.flush()?;
+        let withdrawn = self.flush().and_then(|()| self.take_back(connection));
+        // Whatever has failed: other processes must not wait until the leases end.
+        let released = self.release();
+        withdrawn.and(released)
+    }
+
+    fn release(&mut self) -> Result<()> {
+        let Records::Ledger(ledger) = &mut self.records else { return Ok(()) };
+        self.leases.as_mut().map_or(Ok(()), |leases| leases.release(ledger))
+    }
+
+    fn take_back(&mut self, connection: Option<&Connection>) -> Result<()> {
         let Records::Ledger(ledger) = &mut self.records else { return Ok(()) };
         for key in std::mem::take(&mut self.revoked) {
             self.counts.registered = self.counts.registered.saturating_sub(1);
             self.counts.revoked_meanwhile += 1;
             connection.map_or(Ok(()), |connection| withdraw_revoked(connection, ledger, &key))?;
         }
-        self.leases.as_mut().map_or(Ok(()), |leases| leases.release(ledger))
+        Ok(())
     }
 
     fn record_failure(&mut self, key: &Key, error: &Error) -> Result<()> {

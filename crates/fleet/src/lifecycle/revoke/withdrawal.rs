@@ -90,13 +90,14 @@ pub(super) fn all(
 ) -> Result<Option<String>> {
     let mut leases = LeasedBatch::without_lock()?;
     // A process that registers a device at the moment has its lease, and reads the ledger again before it ends.
-    let (others, has_waited) = match leases.take(ledger, devices.keys().map(|name| (*name).to_owned()).collect()) {
-        // A single device was waited for.
-        Err(error) if error.code() == Code::IdentityLeased => {
-            (devices.keys().map(|name| (*name).to_owned()).collect(), true)
-        }
-        others => (others?, false),
-    };
+    let (mut others, has_waited): (Vec<String>, bool) =
+        match leases.take(ledger, devices.keys().map(|name| (*name).to_owned()).collect()) {
+            // A single device was waited for.
+            Err(error) if error.code() == Code::IdentityLeased => {
+                (devices.keys().map(|name| (*name).to_owned()).collect(), true)
+            }
+            others => (others?, false),
+        };
     let is_free = |name: &&&str| !others.iter().any(|other| other == **name);
     let withdrawals: Vec<Withdrawal> =
         devices.keys().filter(is_free).map(|name| Withdrawal::of(Some(store), ledger, name)).collect::<Result<_>>()?;
@@ -114,7 +115,10 @@ pub(super) fn all(
             (name, withdrawal.carry_out(&board).await)
         }
     };
-    let worked = connection.runtime.for_each_watched(connection.concurrency, TICK, withdrawals, work, |done| {
+    let lost = leases.lost();
+    // Asked for each in its turn: a lease can be lost during the work on the others.
+    let begun = withdrawals.into_iter().filter(|withdrawal| !lost.has(&withdrawal.name));
+    let worked = connection.runtime.for_each_watched(connection.concurrency, TICK, begun, work, |done| {
         let Some((name, outcome)) = done else {
             progress.tick();
             return leases.extend(ledger);
@@ -141,6 +145,8 @@ pub(super) fn all(
         return released.map(|()| fault);
     }
     worked.and(released)?;
+    // What was not begun waits for the process that has the lease now.
+    others.extend(lost.names().into_iter().filter(|name| left.contains_key(name)));
     after_others(connection, store, ledger, devices, &others, has_waited, progress).map(|()| None)
 }
 
