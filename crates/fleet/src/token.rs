@@ -1,8 +1,11 @@
 //! Access tokens, for devices that verify the server and log in without a certificate.
 
+use std::path::PathBuf;
+
 use base::file::{FileSet, Mode};
 use base::{Code, Result, Secret};
 use ledger::{Kind, State};
+use pki::Certificate;
 use pki::device_name::DeviceName;
 use provision::platform::{DesiredDevice, DeviceCredential, NewDevice, Replace};
 use schemars::JsonSchema;
@@ -67,17 +70,46 @@ pub fn token(
     let dir = identity_dir(workspace.store_dir(), Kind::Device, name);
     // Held from here on, so that nothing is asked of the platform that could not be written down.
     let mut store = if request.dry_run { None } else { Some(workspace.open_store("token")?) };
+    let leases = store.as_mut().map(|store| Leases::of_locked_store(&mut store.ledger)).transpose()?;
+    if let (Some(leases), Some(store)) = (&leases, &mut store) {
+        leases.take(&mut store.ledger, name)?;
+    }
+    let work = || -> Result<TokenReport> {
+        let (done, secret) = at_platform(connection, device, request)?;
+        // The files first: a token that only the platform has is lost if the ledger is away now. And the ledger in any case:
+        // the platform does not have the certificate any more.
+        let files = write(dir, &secret, &anchors, request.dry_run);
+        let recorded = match (&mut store, &request.set) {
+            (Some(store), Some(_)) => certificate_is_replaced(store, name),
+            _ => Ok(()),
+        };
+        let files = files?;
+        recorded?;
+        Ok(TokenReport { name: name.to_owned(), done, files, token: None, secret: Some(secret) })
+    };
+    let report = work();
+    if let (Some(leases), Some(store)) = (&leases, &mut store) {
+        // After a failure too: others must not wait until the lease ends.
+        leases.end(&mut store.ledger, name);
+    }
+    report
+}
+
+/// Fetches the token of a device from the platform, or sets it there. A device that is not there gets a new one, if it may
+/// be created.
+fn at_platform(
+    connection: &Connection,
+    device: &DeviceName,
+    request: &TokenRequest,
+) -> Result<(PlatformOutcome, Secret)> {
+    let name = device.as_str();
     let wanted = |token: Secret, replace| DesiredDevice {
         name: name.to_owned(),
         credential: DeviceCredential::AccessToken(token),
         replace,
         create: request.create.clone(),
     };
-    let leases = store.as_mut().map(|store| Leases::of_locked_store(&mut store.ledger)).transpose()?;
-    if let (Some(leases), Some(store)) = (&leases, &mut store) {
-        leases.take(&mut store.ledger, name)?;
-    }
-    let outcome = connection.runtime.wait(async {
+    connection.runtime.wait(async {
         let board = &connection.board;
         match &request.set {
             Some(token) => {
@@ -85,7 +117,7 @@ pub fn token(
                 let wanted = wanted(token.clone(), replace);
                 let registered =
                     if request.dry_run { board.examine(&wanted).await? } else { board.register(&wanted).await? };
-                Ok::<_, base::Error>((registered.done.into(), token.clone()))
+                Ok((registered.done.into(), token.clone()))
             }
             None => match board.token(name).await {
                 Err(error) if error.code() == Code::PlatformNotFound && request.create.is_some() => {
@@ -98,26 +130,21 @@ pub fn token(
                 found => Ok((PlatformOutcome::Unchanged, found?)),
             },
         }
-    });
-    if let (Some(leases), Some(store)) = (&leases, &mut store) {
-        // Before the outcome is looked at: after a failure, others must not wait until the lease ends.
-        leases.release(&mut store.ledger, &[name])?;
-    }
-    let (done, secret) = outcome?;
-    if let (Some(store), Some(_)) = (&mut store, &request.set) {
-        certificate_is_replaced(store, name)?;
-    }
+    })
+}
+
+/// Writes the token next to the trust anchors of the device.
+fn write(dir: PathBuf, secret: &Secret, anchors: &[Certificate], dry_run: bool) -> Result<Vec<FileReport>> {
     let mut set = FileSet::new(dir).replacing("old");
     set.add(TOKEN, Zeroizing::new(format!("{}\n", secret.reveal()).into_bytes()), Mode::Private)?;
     if !anchors.is_empty() {
-        set.add(ANCHORS, pem_of(&anchors).into_bytes(), Mode::Public)?;
+        set.add(ANCHORS, pem_of(anchors).into_bytes(), Mode::Public)?;
     }
-    let files = if request.dry_run {
+    Ok(if dry_run {
         set.check()?.into_iter().map(|written| FileReport::planned(written.path)).collect()
     } else {
         set.commit()?.into_iter().map(FileReport::from).collect()
-    };
-    Ok(TokenReport { name: name.to_owned(), done, files, token: None, secret: Some(secret) })
+    })
 }
 
 /// Records that the platform does not have the certificate of a device any more, if it had one: bulk verbs then leave the

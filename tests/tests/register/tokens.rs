@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use tbpki_tests::oracle::python3;
 use tbpki_tests::platform::unique;
 
 use crate::Scene;
@@ -79,4 +80,38 @@ fn a_certificate_does_not_give_way_to_a_token_unasked() {
     scene.ok(&["token", "--device", &device, "--set-file", "token", "--replace"]);
     scene.publishes(&device, "cert.pem").is_refused("not authorised");
     scene.publishes_with_token(&device).succeeds();
+}
+
+/// Changes the ledger behind the back of tbpki.
+fn sql(scene: &Scene, statement: &str) {
+    let script = "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as db: db.execute(sys.argv[2])";
+    python3().args(["-c", script]).arg(scene.sandbox.join("pki/ledger.db")).arg(statement).run().ok();
+}
+
+/// Makes the ledger fail at such an event from now on, as on a disk that is lost meanwhile.
+fn fails_at(scene: &Scene, event: &str) {
+    sql(scene, &format!("CREATE TRIGGER lost BEFORE {event} BEGIN SELECT RAISE(ABORT, 'the disk is gone'); END"));
+}
+
+/// The token that the platform has for a device.
+fn token_of(scene: &Scene, device: &str) -> String {
+    scene.platform.sim().unwrap().credentials(device).unwrap().id
+}
+
+#[test]
+fn a_token_is_not_lost_with_the_ledger() {
+    let scene = Scene::with_our_server();
+    scene.ok(&["client", "--device", "pump", "--register"]);
+    fails_at(&scene, "DELETE ON lease");
+    // The lease ends by itself.
+    scene.ok(&["token", "--device", "lamp", "--create"]);
+    assert_eq!(scene.sandbox.text("pki/devices/lamp/token"), format!("{}\n", token_of(&scene, "lamp")));
+
+    sql(&scene, "DROP TRIGGER lost");
+    fails_at(&scene, "UPDATE ON identity");
+    scene.sandbox.write("token", "a-token-that-was-set\n");
+    let set = ["token", "--device", "pump", "--set-file", "token", "--replace"];
+    assert_ne!(scene.tbpki(&set).run().status, 0);
+    assert_eq!(token_of(&scene, "pump"), "a-token-that-was-set");
+    assert_eq!(scene.sandbox.text("pki/devices/pump/token"), "a-token-that-was-set\n");
 }
