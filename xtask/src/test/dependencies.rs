@@ -51,6 +51,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tbpki-store",
             "tbpki-identity",
             "tbpki-provision",
+            "tbpki-testkit",
         ],
     ),
     (

@@ -3,6 +3,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hyper::body::Bytes;
 use pki::{Certificate, certs_only};
 
 use super::csr_attrs;
@@ -15,8 +16,8 @@ pub struct Answer {
     pub status: u16,
     /// The headers without Content-Length, which is the length of the body.
     pub headers: Vec<(&'static str, String)>,
-    /// The body as it is sent.
-    pub body: Vec<u8>,
+    /// The body as it is sent. Copies share the memory.
+    pub body: Bytes,
     /// One word for the log and the metrics.
     pub outcome: &'static str,
 }
@@ -49,8 +50,9 @@ impl Answer {
     }
 
     /// A body of this media type.
-    pub fn of(media_type: &str, body: Vec<u8>) -> Self {
-        Self { status: 200, headers: vec![("Content-Type", media_type.to_owned())], body, outcome: "done" }
+    pub fn of(media_type: &str, body: impl Into<Bytes>) -> Self {
+        let headers = vec![("Content-Type", media_type.to_owned())];
+        Self { status: 200, headers, body: body.into(), outcome: "done" }
     }
 
     fn base64(media_type: &str, der: &[u8]) -> Self {
@@ -73,7 +75,7 @@ impl From<&Refusal> for Answer {
         if matches!(refusal, Refusal::Unauthenticated) {
             // The first request of a client that waits for a challenge. BouncyCastle drops this answer, and fails if the
             // answer has a body that was not read.
-            answer.body = Vec::new();
+            answer.body = Bytes::new();
         }
         match refusal {
             // BouncyCastle sends its password only after a challenge.
@@ -122,19 +124,19 @@ mod tests {
     fn a_challenge_comes_with_401_alone_and_a_time_with_what_may_pass() {
         let challenge = |refusal: &Refusal| header(&Answer::from(refusal), "WWW-Authenticate").is_some();
         assert!(challenge(&Refusal::Unauthenticated) && challenge(&Refusal::WrongPassword));
-        assert_eq!(Answer::from(&Refusal::Unauthenticated).body, b"");
+        assert!(Answer::from(&Refusal::Unauthenticated).body.is_empty());
         assert!(!challenge(&Refusal::SpentPassword) && !challenge(&Refusal::Busy(5)));
         let busy = Answer::from(&Refusal::Busy(5));
         assert_eq!((busy.status, header(&busy, "Retry-After")), (202, Some("5")));
         let many = Answer::from(&Refusal::TooMany(4));
         assert_eq!((many.status, header(&many, "Retry-After")), (429, Some("3600")));
         assert_eq!(header(&Answer::from(&Refusal::Method("POST")), "Allow"), Some("POST"));
-        assert_eq!(Answer::from(&Refusal::Revoked).body, b"the client certificate is revoked\n");
+        assert_eq!(&Answer::from(&Refusal::Revoked).body[..], b"the client certificate is revoked\n");
     }
 
     #[test]
     fn an_unknown_password_tells_nothing_about_the_name() {
         let wrong = Answer::from(&Refusal::WrongPassword);
-        assert_eq!((wrong.status, wrong.body.as_slice()), (401, &b"the name or the password is wrong\n"[..]));
+        assert_eq!((wrong.status, &wrong.body[..]), (401, &b"the name or the password is wrong\n"[..]));
     }
 }

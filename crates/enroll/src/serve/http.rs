@@ -121,7 +121,7 @@ pub(crate) async fn serve_connection<S, F>(
 }
 
 fn response(answer: Answer) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+    let mut response = Response::new(Full::new(answer.body));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(SERVER, HeaderValue::from_static(PRODUCT));
     for (name, value) in answer.headers {

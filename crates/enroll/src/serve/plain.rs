@@ -1,23 +1,19 @@
 //! The two listeners without TLS: the state of the service for this machine, and revocation lists for everyone.
 
+pub(super) mod list_file;
+
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use base::file;
 use hyper::Method;
-use pki::crl::Crl;
-use pki::pem_bundle::PemBundle;
-use pki::tbs::list_name;
 use store::ca::Ca;
 use tokio::net::TcpStream;
 
 use super::http::serve_connection;
 use super::service::Service;
 use crate::est::{Answer, Refusal};
-
-/// The largest file with revocation lists, in bytes.
-const LISTS: usize = 64 << 20;
+use list_file::ListFile;
 
 /// Serves `/healthz` and `/metrics`.
 pub(crate) async fn status(stream: TcpStream, _: IpAddr, service: Arc<Service>) {
@@ -63,9 +59,9 @@ pub(crate) async fn lists(stream: TcpStream, _: IpAddr, service: Arc<Service>) {
     .await;
 }
 
-fn list_of(path: &str, lists: &Path, store: &Path) -> Answer {
-    let read = match file::read_optional(lists, LISTS) {
-        Ok(Some(bytes)) => bytes,
+fn list_of(path: &str, lists: &ListFile, store: &Path) -> Answer {
+    let lists = match lists.present() {
+        Ok(Some(lists)) => lists,
         Ok(None) => return Answer::from(&Refusal::NoSuchPath),
         Err(error) => {
             tracing::error!(%error, "the revocation lists cannot be read");
@@ -73,30 +69,16 @@ fn list_of(path: &str, lists: &Path, store: &Path) -> Answer {
         }
     };
     if path == "/devices-crl.pem" {
-        return Answer::of("application/x-pem-file", read.to_vec());
+        return Answer::of("application/x-pem-file", lists.pem.clone());
     }
     let file = path.strip_prefix('/').unwrap_or_default();
-    let of_ca = || list_of_ca(file.strip_suffix(".crl")?, &read, store);
-    match list_of_key(file, &read).or_else(of_ca) {
+    let of_ca = || {
+        let ca = Ca::named(file.strip_suffix(".crl")?)?.certificates(store).ok()?;
+        lists.of_ca(ca.first()?)
+    };
+    // By the identifier of the key, as the distribution points of certificates call for it, or by the name of the CA.
+    match lists.named(file).or_else(of_ca) {
         Some(der) => Answer::of("application/pkix-crl", der),
         None => Answer::from(&Refusal::NoSuchPath),
     }
-}
-
-/// The list of the key with this identifier, as the distribution points of certificates name it.
-fn list_of_key(file: &str, lists: &[u8]) -> Option<Vec<u8>> {
-    let is_of = |list: &Crl| list.authority_key_id().is_some_and(|key| list_name(key) == file);
-    all(lists)?.find(is_of).map(|list| list.der().to_vec())
-}
-
-/// The list of a CA; `None` if there is no such CA, or no list of it.
-fn list_of_ca(name: &str, lists: &[u8], store: &Path) -> Option<Vec<u8>> {
-    let ca = Ca::named(name)?.certificates(store).ok()?;
-    let is_of = |list: &Crl| ca.first().is_some_and(|ca| list.verify_signed_by(ca).is_ok());
-    all(lists)?.find(is_of).map(|list| list.der().to_vec())
-}
-
-/// Every list of the file that can be read.
-fn all(lists: &[u8]) -> Option<impl Iterator<Item = Crl>> {
-    Some(PemBundle::parse(lists).ok()?.crls.into_iter().filter_map(|der| Crl::from_der(&der).ok()))
 }

@@ -15,6 +15,7 @@ use super::call::Call;
 use super::gate::Gate;
 use super::limits::Limits;
 use super::metrics::Metrics;
+use super::plain::list_file::ListFile;
 use crate::audit_line::AuditLine;
 use crate::est::Refusal;
 pub(crate) use health::Health;
@@ -29,7 +30,7 @@ pub(crate) struct Service {
     /// The directory of the store.
     pub(crate) store: PathBuf,
     /// The file with the devices' revocation lists.
-    pub(crate) lists: PathBuf,
+    pub(crate) lists: ListFile,
     pub(crate) gate: Gate,
     /// Whether a connection with a certificate can be its first use.
     pub(crate) counts_connections: bool,
@@ -65,7 +66,7 @@ impl Service {
             limits,
             metrics,
             store,
-            lists,
+            lists: ListFile::new(lists),
             counts_connections,
             serves_servers,
             calls,

@@ -36,7 +36,7 @@ pub fn lost_lists(config: &Config, store: &Path, view: &View) -> Result<Vec<Lost
         let generations = placed(store, &ca.name()).unwrap_or_default();
         known.extend(generations.iter().filter_map(|one| one.generation.certificate().ok().cloned()));
     }
-    let is_ours = |list: &Crl| known.iter().any(|ca: &Certificate| list.verify_signed_by(ca).is_ok());
+    let is_ours = |list: &Crl| known.iter().any(|ca: &Certificate| list.is_issued_by(ca));
     let (ours, others): (Vec<_>, Vec<_>) = lists.into_iter().partition(|(_, list)| is_ours(list));
     let is_in_our_file = |path: &PathBuf| ours.iter().any(|(ours, _)| ours == path);
     let lost = others.into_iter().filter(|(path, _)| is_in_our_file(path));

@@ -132,8 +132,8 @@ pub fn published(config: &Config, store: &Path, cas: &[Ca]) -> Result<Vec<Publis
     for ca in cas.iter().filter(|ca| !lists.is_empty() && ca.cert_path(store).exists()) {
         for generation in ca.trusted_by_number(store)? {
             let certificate = generation.certificate()?;
-            // By signature and not by name: generations of a CA can have the same name.
-            let of_it = lists.iter().find(|(_, list)| list.verify_signed_by(certificate).is_ok());
+            // By signature too: generations of a CA can have the same name.
+            let of_it = lists.iter().find(|(_, list)| list.is_issued_by(certificate));
             let Some((_, list)) = of_it else { continue };
             let Some(next_update) = list.next_update() else { continue };
             published.push(PublishedList {

@@ -266,7 +266,7 @@ impl Writer<'_, '_> {
         }
         let (earlier, lost) = self.earlier(&known)?;
         if !self.dry_run {
-            let in_service = |list: &&Crl| certificates.iter().any(|ca| list.verify_signed_by(ca).is_ok());
+            let in_service = |list: &&Crl| certificates.iter().any(|ca| list.is_issued_by(ca));
             let dropped: Vec<&Crl> = earlier.iter().filter(|list| !in_service(list)).collect();
             last_lists::keep(&dir, &dropped)?;
         }
@@ -329,8 +329,8 @@ impl Writer<'_, '_> {
         };
         let lists = PemBundle::parse(&bytes).map_err(|error| foreign().caused_by(error))?.crls;
         let lists: Vec<Crl> = lists.iter().map(|der| Crl::from_der(der)).collect::<Result<_>>()?;
-        // By signature and not by name: a file of another store may have CAs of the same names.
-        let is_ours = |list: &Crl| cas.iter().any(|ca| list.verify_signed_by(ca).is_ok());
+        // By signature too: a file of another store may have CAs of the same names.
+        let is_ours = |list: &Crl| cas.iter().any(|ca| list.is_issued_by(ca));
         let (ours, lost): (Vec<Crl>, Vec<Crl>) = lists.into_iter().partition(is_ours);
         if ours.is_empty() {
             let names: Vec<String> = lost.iter().map(Crl::issuer).collect();
@@ -367,7 +367,7 @@ impl Writer<'_, '_> {
 
     /// The list of an earlier run, for a CA whose key is kept elsewhere.
     fn keep(&mut self, ca: &Ca, certificate: &Certificate, earlier: &[Crl]) -> Option<Crl> {
-        let list = earlier.iter().find(|list| list.verify_signed_by(certificate).is_ok());
+        let list = earlier.iter().find(|list| list.is_issued_by(certificate));
         let now = self.workspace.now;
         let what = match list {
             None => format!("the file has no revocation list of {}", ca.name()),
@@ -431,7 +431,7 @@ impl Writer<'_, '_> {
         let days = if is_root { days.max(ROOT_DAYS) } else { days };
         let name = ca.name();
         let key = digest::sha256(certificate.spki_der());
-        let published = earlier.iter().filter(|list| list.verify_signed_by(certificate).is_ok());
+        let published = earlier.iter().filter(|list| list.is_issued_by(certificate));
         let published = published.map(Crl::this_update).max();
         let last = self.store.ledger.last_list(&key)?.map(|last| last.this_update);
         let is_warned = self.report.findings.iter().any(|finding| finding.code == Code::ListInOtherFile);

@@ -114,7 +114,7 @@ pub(in crate::lifecycle) fn lists(workspace: &Workspace<'_>, view: &View) -> Res
     for (path, list) in files {
         // A file holds the lists of several CAs, and a name in a list proves nothing: only the signature tells
         // whose it is.
-        if let Some((issuer, ca)) = cas.iter().find(|(_, ca)| list.verify_signed_by(ca).is_ok()) {
+        if let Some((issuer, ca)) = cas.iter().find(|(_, ca)| list.is_issued_by(ca)) {
             found.push(PublishedBy { path, issuer: issuer.clone(), ca: ca.clone(), list });
         }
     }
@@ -133,7 +133,7 @@ pub(in crate::lifecycle::upkeep) fn without_list(workspace: &Workspace<'_>, view
         for placed in placed(workspace.store_dir(), &ca.name())? {
             let certificate = placed.generation.certificate()?;
             let is_out = matches!(placed.role, Role::Retired | Role::Revoked);
-            if is_out && !lists.iter().any(|list| list.verify_signed_by(certificate).is_ok()) {
+            if is_out && !lists.iter().any(|list| list.is_issued_by(certificate)) {
                 without.push((ca.name(), placed.generation.number));
             }
         }
