@@ -13,7 +13,7 @@ use ledger::{LedgerStatus, LedgerUid, View};
 use crate::paths::{PLACES, holds_identities};
 
 /// The note in a store.
-const IN_STORE: &str = "ledger.note";
+pub(crate) const IN_STORE: &str = "ledger.note";
 /// The note in a place.
 const IN_PLACE: &str = "ledger.note";
 /// The digits of a count. They hold every count, so that a later note overwrites an earlier one completely.

@@ -117,6 +117,27 @@ fn a_ledger_that_was_moved_is_not_made_a_second_time() {
 }
 
 #[test]
+fn a_store_that_was_restored_knows_where_its_ledger_is() {
+    let cluster = &SHARED.1;
+    let url = cluster.url(&cluster.database());
+    let sandbox = store();
+    let file = sandbox.text("keygen.toml");
+    sandbox.ok(["ledger", "move", "--to", &url, "--ledger-password-file", "ledger-password"]);
+    configure(&sandbox, &url);
+    let before = rows(&sandbox);
+    sandbox.ok(["store", "backup", "after.tar"]);
+    std::fs::rename(sandbox.join("pki"), sandbox.join("lost")).unwrap();
+    sandbox.ok(["store", "restore", "after.tar"]);
+    assert_eq!(rows(&sandbox), before);
+    // With a configuration that does not name the server, no second ledger begins.
+    sandbox.write("keygen.toml", file);
+    for args in [&["client", "--device", "n"][..], &["list"], &["store", "repair"]] {
+        sandbox.fails(args, 1, "TBPKI-0331").prints("127.0.0.1").prints("ledger.moved");
+    }
+    assert!(!sandbox.join("pki/ledger.db").exists());
+}
+
+#[test]
 fn an_empty_database_in_the_place_of_the_ledger_is_noticed_and_repaired() {
     let cluster = &SHARED.1;
     let url = cluster.url(&cluster.database());
