@@ -232,17 +232,21 @@ fn record(transaction: &Transaction<'_>, ca: &Ca, dir: &Path) -> Result<()> {
 pub fn view(location: &StoreLocation) -> Result<View> {
     let dir = location.dir();
     check_exists(dir)?;
-    match location.ledger_read_only() {
+    let ledger = match location.ledger_read_only() {
+        // Once: after it, the ledger is checked like every other one.
+        Err(error) if error.code() == Code::LedgerOutdated => {
+            upgrade(location)?;
+            location.ledger_read_only()
+        }
+        other => other,
+    };
+    match ledger {
         Ok(ledger) if knows_cas(&ledger)? => {
             check_is_not_moved(&ledger)?;
             return Ok(ledger);
         }
         Ok(_) => {}
         Err(error) if error.code() == Code::StoreMissing => {}
-        Err(error) if error.code() == Code::LedgerOutdated => {
-            upgrade(location)?;
-            return location.ledger_read_only();
-        }
         Err(error) => return Err(error),
     }
     Err(if location.is_shared() && rollback::note_in_store(dir).is_some() && holds_identities(dir) {

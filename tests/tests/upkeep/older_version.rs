@@ -3,6 +3,7 @@
 use std::fs;
 
 use tbpki_tests::ledger_file::LedgerContents;
+use tbpki_tests::oracle::python3;
 use tbpki_tests::{Sandbox, Snapshot};
 
 use crate::scene::differences;
@@ -145,4 +146,15 @@ fn a_store_of_cas_alone_may_get_a_ledger_of_the_older_version() {
 fn a_check_is_the_first_command_of_this_version() {
     let sandbox = Sandbox::new().made_by_0_1_0("store.tar.zst");
     sandbox.ok(["store", "check"]).prints("no differences");
+}
+
+#[test]
+fn the_first_look_at_an_older_ledger_is_as_strict_as_the_next_one() {
+    let sandbox = Sandbox::new().made_by_0_1_0("store.tar.zst");
+    let script = "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as db: db.execute(sys.argv[2])";
+    let ledger = sandbox.join("pki/ledger.db");
+    python3().args(["-c", script]).arg(ledger).arg("DELETE FROM identity WHERE kind = 'ca'").run().ok();
+    // The first one brings the ledger up to date.
+    let first = sandbox.tbpki(["list"]).run().ends(1);
+    assert_eq!(first.stderr_text(), sandbox.tbpki(["list"]).run().ends(1).stderr_text());
 }
