@@ -1,7 +1,7 @@
 //! How many connections there are, in all and of each address.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts connections. Clones count together.
@@ -30,9 +30,9 @@ impl Gate {
         Self { counts: Arc::default(), in_all, per_address }
     }
 
-    /// Lets a connection in; `None` if there are too many. An IPv4 address in IPv6 is the IPv4 address.
+    /// Lets a connection in; `None` if there are too many. IPv6 addresses of one network count as one address.
     pub(crate) fn enter(&self, address: IpAddr) -> Option<Entered> {
-        let address = address.to_canonical();
+        let address = network_of(address);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let of = counts.of.get(&address).copied().unwrap_or_default();
         if counts.in_all >= self.in_all || of >= self.per_address {
@@ -46,6 +46,15 @@ impl Gate {
     /// The number of connections now.
     pub(crate) fn open(&self) -> usize {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).in_all
+    }
+}
+
+/// An IPv4 address, also one in IPv6 (RFC 4291, section 2.5.5.2), or the first 64 bits of an IPv6 address: the rest of
+/// them identifies an interface (RFC 4291, section 2.5.4), and one host can use all of them.
+fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
     }
 }
 
@@ -89,6 +98,18 @@ mod tests {
         let gate = Gate::new(9, 1);
         let _first = gate.enter("::ffff:10.0.0.1".parse().unwrap()).unwrap();
         assert!(gate.enter(address(1)).is_none());
+    }
+
+    #[test]
+    fn the_addresses_of_one_ipv6_network_have_one_count() {
+        let gate = Gate::new(9, 1);
+        let enter = |address: &str| gate.enter(address.parse().unwrap());
+        let _first = enter("2001:db8:1:2::1").unwrap();
+        assert!(enter("2001:db8:1:2:ffff:ffff:ffff:ffff").is_none());
+        let _other = enter("2001:db8:1:3::1").unwrap();
+        let _loopback = enter("::1").unwrap();
+        let _mapped = enter("::ffff:10.0.0.1").unwrap();
+        assert!(enter("::ffff:10.0.0.2").is_some(), "IPv4 addresses count for themselves");
     }
 
     #[test]

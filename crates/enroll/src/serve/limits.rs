@@ -17,7 +17,7 @@ pub struct Limits {
     pub age: Duration,
     /// Connections of a listener at once.
     pub connections: usize,
-    /// Connections of one address to a listener at once.
+    /// Connections of one address to a listener at once. IPv6 addresses with the same first 64 bits count as one.
     pub per_address: usize,
     /// Certificates that an identity gets within 24 hours.
     pub issuances: u32,

@@ -180,7 +180,7 @@ pub(crate) struct LimitArgs {
     /// Connections at once
     #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub connections: u32,
-    /// Connections of one address at once
+    /// Connections of one address at once; IPv6 addresses with the same first 64 bits count as one
     #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub connections_per_address: u32,
     /// Certificates that a device gets within 24 hours
