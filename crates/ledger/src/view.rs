@@ -216,9 +216,9 @@ impl View {
         match &self.database {
             Database::Sqlite(_) => {
                 let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
-                // The server's clock, because the clocks of stations differ and leases are compared across them.
                 Ok(i64::try_from(now).unwrap_or(i64::MAX))
             }
+            // The server's clock, because the clocks of stations differ and leases are compared across them.
             Database::Postgres(worker) => worker.call(Session::clock),
         }
     }
