@@ -45,7 +45,7 @@ pub(crate) fn image_parts(sandbox: &Sandbox) {
 }
 
 /// A store with these devices, and what their firmware is made of.
-fn issued(count: u32, layout: &[&str]) -> Sandbox {
+pub(crate) fn issued(count: u32, layout: &[&str]) -> Sandbox {
     let sandbox = Sandbox::in_memory().make_store();
     image_parts(&sandbox);
     let count = count.to_string();
@@ -89,7 +89,7 @@ fn all_are_bundled(sandbox: &Sandbox, count: usize) {
     assert!(all.iter().all(|device| device["state"] == "bundled"), "{list}");
 }
 
-fn counts(outcome: &Outcome) -> (Value, Value) {
+pub(crate) fn counts(outcome: &Outcome) -> (Value, Value) {
     (phase(outcome)["done"].clone(), phase(outcome)["now"].clone())
 }
 
@@ -156,8 +156,11 @@ fn a_device_with_a_directory_of_its_own_has_its_partition_there() {
     let sandbox = issued(3, &["--layout", "directories"]);
     sandbox.ok([&["bundle-firmware", "--device", "pump-0002"], FIRMWARE].concat());
     let outcome = bundle(&sandbox, &["--again"]).run().ends(4);
-    assert_eq!((&phase(&outcome)["done"], &phase(&outcome)["now"]), (&3.into(), &2.into()));
-    assert!(sandbox.join("pki/devices/pump-0002/esp32c3/flash.bin").exists());
+    assert_eq!((&phase(&outcome)["done"], &phase(&outcome)["now"]), (&2.into(), &2.into()));
+    let image = sandbox.join("pki/devices/pump-0002/esp32c3");
+    assert!(image.join("flash.bin").exists());
+    fs::rename(image, sandbox.join("elsewhere")).unwrap();
+    assert_eq!(counts(&bundle(&sandbox, &[]).run().ok()), (3.into(), 1.into()));
 }
 
 /// What the ledger counts as bundled is made again if it was deleted.

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod bundles;
+mod bundles_again;
 mod faults;
 mod finished;
 mod hundred_kills;

@@ -4,7 +4,6 @@ pub(crate) mod bundler;
 mod keyless;
 pub(crate) mod output;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -162,10 +161,8 @@ pub(crate) fn bundle_job(
         anchors: bundler.anchors()?,
         stop: &Stop::on(control.stop),
         progress: ProgressCounter::new("bundling", names.saturating_sub(left), names, control.tell),
-        whole: request.again || order.layout != Layout::Directories,
-        lost: BTreeSet::new(),
+        whole: order.layout != Layout::Directories,
         now: 0,
-        failed: 0,
         findings: Vec::new(),
     };
     let mut end = RunEnd::default();
@@ -180,6 +177,7 @@ pub(crate) fn bundle_job(
         // An archive of bundles is never sealed here: the keys come from an unsealed archive.
         let packer = Packer::new(order.packing, Vec::new());
         let output = BundleOutput::new(store.dir(), place, packer, &bundler, &owner, workspace.now.unix_timestamp())?;
+        output.recover()?;
         // New settings would give one job two kinds of images. `--again` allows it, because it makes all of them.
         if !request.again {
             output.check_common(&bundler, &again_fix(job.id))?;
@@ -189,15 +187,15 @@ pub(crate) fn bundle_job(
             }
             store.ledger.redo_shards(job.id, Phase::Bundle, &lost.shards)?;
             left += lost.devices;
-            run.lost.extend(lost.shards);
         }
         if left > 0 {
-            output.remove_leftovers()?;
-            output.write_common(&bundler)?;
-            // Opens all shards again in the ledger, once. The files of the last run stay until each shard replaces them.
+            // Before the description of the new bundles: with it, a run without `--again` takes those that the ledger has
+            // for new ones. The files of the last run stay until each shard replaces them.
             if std::mem::take(&mut redo) {
                 store.ledger.redo(job.id, Phase::Bundle)?;
             }
+            output.remove_leftovers()?;
+            output.write_common(&bundler)?;
             end.add(run.all(store, job, place, &output)?);
         }
         if whole.bundles.is_none() {
@@ -213,12 +211,11 @@ pub(crate) fn bundle_job(
         }
     }
     let counts = phase::count(&store.ledger, job.id, Phase::Bundle)?;
-    let Run { now, failed, stop, findings, .. } = run;
+    let Run { now, stop, findings, .. } = run;
     whole.findings.extend(findings);
     whole.findings.append(&mut end.findings);
     whole.findings.extend(others.missing.filter(|_| counts.left > 0));
-    // The ledger keeps no failure of a device that has an earlier bundle, so the count of this run may be higher.
-    let failed = counts.failed.max(failed);
+    let failed = counts.failed;
     whole.stopped = end.stopped_to_go_on(stop, now == 0, "bundling")?;
     whole.names = names;
     whole.phases.push(PhaseReport::new(PhaseName::Bundle, whole.names, counts, now, failed, begun));
@@ -403,13 +400,9 @@ struct Run<'a> {
     progress: ProgressCounter<'a>,
     /// True if devices that have a bundle get another one, with the others of their shard.
     whole: bool,
-    /// The shards whose bundles were lost, so that all of their devices get another one.
-    lost: BTreeSet<u32>,
     /// Devices that this run has bundled.
     now: u64,
-    /// Devices that it could not bundle.
-    failed: u64,
-    /// The first of them.
+    /// The first of those that it could not bundle.
     findings: Vec<Finding>,
 }
 
@@ -436,9 +429,7 @@ impl Run<'_> {
         output: &BundleOutput,
     ) -> Result<ShardEnd> {
         let mut writing = output.begin(attempt, lease.claim.fence)?;
-        // A bundle of a part of the shard is worth nothing, because its directory is published as a whole.
-        let whole = self.whole || self.lost.contains(&lease.claim.shard);
-        let keys = match self.fill(shard, whole, &mut writing, lease, runner) {
+        let keys = match self.fill(shard, &mut writing, lease, runner) {
             Ok(Some(keys)) => keys,
             other => {
                 writing.discard();
@@ -463,7 +454,6 @@ impl Run<'_> {
     fn fill(
         &mut self,
         shard: &Shard,
-        whole: bool,
         writing: &mut ShardBundles<'_>,
         lease: &mut ShardLease,
         runner: &mut PhaseRunner<'_>,
@@ -478,7 +468,8 @@ impl Run<'_> {
                 lease.keep(runner.ledger)?;
                 self.progress.tick();
             }
-            if !entry.is_for_job() || !(whole || phase::lacks(entry, Phase::Bundle)?) {
+            // Bundles of a part of the shard are worth nothing where its directory is published as a whole.
+            if !entry.is_for_job() || !(self.whole || phase::lacks(entry, Phase::Bundle)?) {
                 continue;
             }
             let key = &entry.key;
@@ -489,7 +480,6 @@ impl Run<'_> {
             match refused {
                 // A single device that fails is reported, and its shard goes on.
                 Some(error) => {
-                    self.failed += 1;
                     self.findings.extend((self.findings.len() < LISTED).then(|| told(&error, &key.name)));
                     lease.failed(key.clone(), &error);
                 }

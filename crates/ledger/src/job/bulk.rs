@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::ops::Range;
 use std::sync::Arc;
 
 use base::Result;
 
-use crate::job::JobId;
 use crate::job::claim::{Claim, FleetIdentity};
 use crate::job::staging::StagedRow;
+use crate::job::{JobId, Phase};
 use crate::key::{Generation, Key, Kind};
 use crate::lifecycle::revocation::OpenStep;
 use crate::lifecycle::role::{Role, TAKES_NAME, TAKES_RENEWAL};
@@ -226,24 +227,38 @@ impl Transaction<'_> {
         Ok(registered)
     }
 
-    /// Records what went wrong with devices of a shard, and tells how many there were.
+    /// Records what went wrong with devices of a shard, and tells how many there were. A device that could not be bundled
+    /// has no bundle any more, because those of its shard were made once more without it.
     pub(crate) fn fail_devices<'a>(&self, claim: &Claim, failed: &'a [(Key, String)]) -> Result<u64> {
+        let change = match claim.phase {
+            Phase::Bundle => format!("{NOT_BUNDLED}, last_error"),
+            Phase::Issue | Phase::Register => "last_error".to_owned(),
+        };
         let by_columns = format!(
-            "UPDATE identity SET last_error = given.error FROM unnest(?1::text[], ?2::text[], ?3::bigint[], \
+            "UPDATE identity SET {change} = given.error FROM unnest(?1::text[], ?2::text[], ?3::bigint[], \
              ?4::bigint[], ?5::bigint[], ?6::bigint[], ?7::text[]) \
              AS given (kind, name, generation, job, first, past, error) WHERE {OF_SHARD}"
         );
-        let sql = BatchStatement {
-            one_by_one: "UPDATE identity SET last_error = ?7 WHERE kind = ?1 AND name = ?2 AND generation = ?3 \
-                         AND job = ?4 AND number >= ?5 AND number < ?6 \
-                         AND role IN ('current', 'pending')",
-            by_columns: &by_columns,
-        };
+        let one_by_one = format!(
+            "UPDATE identity SET {change} = ?7 WHERE kind = ?1 AND name = ?2 AND generation = ?3 AND job = ?4 \
+             AND number >= ?5 AND number < ?6 AND role IN ('current', 'pending')"
+        );
+        let sql = BatchStatement { one_by_one: &one_by_one, by_columns: &by_columns };
         let values = |(key, error): &'a (Key, String)| {
             let [kind, name, generation, job, first, end] = place(claim, key);
             [kind, name, generation, job, first, end, error.into()]
         };
         self.execute_many::<[SqlValue<'a>; 7]>(&sql, failed.iter().map(values))
+    }
+
+    /// Records that the devices with these numbers of a job have no bundles any more, as far as they are in use: they are
+    /// about to be made once more.
+    pub(crate) fn not_bundled(&self, job: JobId, numbers: Range<u64>) -> Result<()> {
+        let sql = format!(
+            "UPDATE identity SET {NOT_BUNDLED} WHERE job = ?1 AND number >= ?2 AND number < ?3 \
+             AND role IN ('current', 'pending') AND bundled_at IS NOT NULL"
+        );
+        self.execute(&sql, values![job.0, numbers.start, numbers.end]).map(drop)
     }
 
     /// When the attempt at a shard began.
@@ -256,6 +271,10 @@ impl Transaction<'_> {
         row.map_or(Ok(self.now()), |row| row.get(0))
     }
 }
+
+/// The assignments that take back the step to a bundle. A registration is kept.
+const NOT_BUNDLED: &str = "bundled_at = NULL, state = CASE WHEN identity.state <> 'bundled' THEN identity.state \
+    WHEN identity.registered_at IS NULL THEN 'issued' ELSE 'registered' END";
 
 /// Which rows columns of devices of a shard are about.
 // A station may change only its own shard, and only devices in use. Both are conditions of

@@ -233,12 +233,19 @@ impl Ledger {
     /// Opens every shard again that is done, wholly or partly, so that the step is taken once more with all of its
     /// devices. Returns how many.
     ///
+    /// Bundles are made with other parameters than before, so that no device counts as bundled until it has its new one,
+    /// whatever interrupts the run. A device stays registered meanwhile.
+    ///
     /// # Errors
     /// Those of the database; [`Code::Internal`] for issuing, which happens once.
     pub fn redo(&mut self, job: JobId, phase: Phase) -> Result<u64> {
         // Fails for issuing: a shard that is issued again would give its devices second certificates.
         step_of(phase)?;
         self.transaction(|transaction| {
+            if phase == Phase::Bundle {
+                let size = transaction.job(job)?.map_or(0, |job| job.size);
+                transaction.not_bundled(job, 0..size)?;
+            }
             let WorkTable { name, of_platform } = transaction.work_table(phase);
             transaction.execute(
                 &format!(
@@ -257,7 +264,12 @@ impl Ledger {
     pub fn redo_shards(&mut self, job: JobId, phase: Phase, shards: &[u32]) -> Result<()> {
         step_of(phase)?;
         self.transaction(|transaction| {
+            let job_of = transaction.job(job)?;
             shards.iter().try_for_each(|shard| {
+                if let Some(job_of) = job_of.as_ref().filter(|_| phase == Phase::Bundle) {
+                    let (first, count) = job_of.range(*shard);
+                    transaction.not_bundled(job, first..first + u64::from(count))?;
+                }
                 transaction
                     .execute(
                         "UPDATE work SET state = 'open' WHERE job = ?1 AND phase = ?2 AND shard = ?3 \

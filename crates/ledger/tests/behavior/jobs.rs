@@ -267,6 +267,43 @@ pub(crate) fn registering_waits_for_issuing_and_asks_where_the_shard_lies<S: Sta
     assert_eq!(claim(&mut ledger, &job, Phase::Bundle), None);
 }
 
+pub(crate) fn no_device_is_bundled_while_its_bundle_is_made_again<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let job = stage(&mut ledger, 2, &["a", "b", "c", "d"]);
+    issue_shard(&mut ledger, &job);
+    issue_shard(&mut ledger, &job);
+    for phase in [Phase::Register, Phase::Bundle] {
+        while let Some(claim) = claim(&mut ledger, &job, phase) {
+            let keys = keys(&ledger, &claim);
+            // Some are only bundled.
+            let done: Vec<Key> =
+                keys.iter().filter(|key| phase == Phase::Bundle || key.name.as_str() < "c").cloned().collect();
+            ledger.commit_step(&claim, &done, &[]).unwrap();
+            ledger.finish(&claim).unwrap();
+        }
+    }
+    let state = |ledger: &Ledger, name: &str| {
+        let entry = ledger.current(Kind::Device, name).unwrap().unwrap();
+        (entry.state, entry.reached(State::Registered).is_some(), entry.reached(State::Bundled).is_some())
+    };
+    let is_bundled = |registered| (State::Bundled, registered, true);
+    assert_eq!([state(&ledger, "a"), state(&ledger, "c")], [is_bundled(true), is_bundled(false)]);
+    // A shard whose bundles are lost, and then all of them.
+    ledger.redo_shards(job.id, Phase::Bundle, &[1]).unwrap();
+    assert_eq!([state(&ledger, "a"), state(&ledger, "c")], [is_bundled(true), (State::Issued, false, false)]);
+    assert_eq!(ledger.redo(job.id, Phase::Bundle).unwrap(), 1);
+    assert_eq!(state(&ledger, "a"), (State::Registered, true, false));
+    // A device that cannot be bundled any more has lost its bundle with those of its shard.
+    let claim = claim(&mut ledger, &job, Phase::Bundle).unwrap();
+    let [a, b] = <[Key; 2]>::try_from(keys(&ledger, &claim)).unwrap();
+    ledger.commit_step(&claim, &[a, b.clone()], &[]).unwrap();
+    ledger.commit_step(&claim, &[], &[(b, "its key is gone".to_owned())]).unwrap();
+    assert_eq!([state(&ledger, "a"), state(&ledger, "b")], [is_bundled(true), (State::Registered, true, false)]);
+    ledger.finish(&claim).unwrap();
+    assert_eq!(ledger.job_progress(job.id).unwrap().phase(Phase::Bundle).partly, 1);
+}
+
 pub(crate) fn a_shard_is_partly_done_while_a_device_lacks_the_step<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();

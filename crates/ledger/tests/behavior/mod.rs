@@ -384,6 +384,7 @@ macro_rules! behavior {
             an_issuer_uses_a_serial_once_in_a_job_too
             registering_waits_for_issuing_and_asks_where_the_shard_lies
             a_shard_is_partly_done_while_a_device_lacks_the_step
+            no_device_is_bundled_while_its_bundle_is_made_again
             what_was_withdrawn_meanwhile_stays_so_and_lacks_nothing
             a_device_of_another_shard_takes_no_step
             a_late_step_is_refused

@@ -194,6 +194,14 @@ impl BundleOutput {
         &self.dir
     }
 
+    /// Completes or throws away what a killed run has left of the common files.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(crate) fn recover(&self) -> Result<()> {
+        file::recover(&self.firmware).map(drop)
+    }
+
     /// Fails with [`Code::OtherBundles`] where bundles were made with something else. `fix` is the way out.
     pub(crate) fn check_common(&self, bundler: &Bundler, fix: &str) -> Result<()> {
         match file::read_optional(self.firmware.join(COMMON), FILE_LIMIT)? {
@@ -483,5 +491,5 @@ fn taken(path: &Path) -> Error {
     Code::TargetExists
         .error("bundle-firmware has made an image of this device here already")
         .at(path)
-        .fix("use that one, or move it away")
+        .fix("move it away, and run the same command again: it makes the bundle of this device")
 }
