@@ -8,27 +8,66 @@ use super::private_key;
 const SHORTEST: usize = 48;
 
 /// True if `bytes` contain an unencrypted private key in DER as text. Line breaks, quotes and the like may be within it,
-/// as JSON and the source of a program have them.
+/// as JSON and the source of a program have them, and octets may be written as `0x30` or `\x30`.
 ///
 /// Each run of characters is decoded once for each position that a byte can begin at, so that the time is linear.
 pub(super) fn is_in(bytes: &[u8]) -> bool {
-    runs(bytes, sextet).any(|run| holds_key(&run, 6)) || runs(bytes, nibble).any(|run| holds_key(&run, 4))
+    runs(bytes, Alphabet::Base64).any(|run| holds_key(&run, 6))
+        || runs(bytes, Alphabet::Hex).any(|run| holds_key(&run, 4))
+}
+
+/// The characters of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Alphabet {
+    Base64,
+    Hex,
+}
+
+impl Alphabet {
+    fn value(self, byte: u8) -> Option<u8> {
+        match self {
+            Self::Base64 => sextet(byte),
+            Self::Hex => nibble(byte),
+        }
+    }
 }
 
 /// The values of the characters of each long run, without what separates them.
-fn runs(bytes: &[u8], value: fn(u8) -> Option<u8>) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
+fn runs(bytes: &[u8], alphabet: Alphabet) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
     let mut rest = bytes.iter().copied().peekable();
     std::iter::from_fn(move || {
         let mut run = Zeroizing::new(Vec::new());
+        // Where the digits of an octet with a prefix begin.
+        let mut octet: Option<usize> = None;
+        let mut before = 0;
         while let Some(byte) = rest.next() {
-            match value(byte) {
-                Some(value) => run.push(value),
-                // The letter of `\n` is no character of the run.
-                None if byte == b'\\' => drop(rest.next_if(|next| matches!(next, b'n' | b'r' | b't'))),
-                None if is_separator(byte) => {}
-                None if run.len() >= SHORTEST => return Some(run),
-                None => run.clear(),
+            if let Some(value) = alphabet.value(byte) {
+                run.push(value);
+                before = byte;
+                continue;
             }
+            // An octet with a prefix can have one digit: `0x4`.
+            if let Some(start) = octet.take().filter(|start| run.len() == start + 1) {
+                run.insert(start, 0);
+            }
+            let is_prefix = alphabet == Alphabet::Hex && matches!(byte, b'x' | b'X');
+            match byte {
+                b'x' | b'X' if is_prefix && before == b'0' => {
+                    run.pop();
+                    octet = Some(run.len());
+                }
+                // The letter of `\n` is no character of the run.
+                b'\\' => match rest.next_if(|next| matches!(next, b'n' | b'r' | b't' | b'x')) {
+                    Some(b'x') if alphabet == Alphabet::Hex => octet = Some(run.len()),
+                    // A digit of base64, which no escape has.
+                    Some(b'x') => run.extend(sextet(b'x')),
+                    _ => {}
+                },
+                byte if is_separator(byte) => {}
+                _ if run.len() >= SHORTEST => return Some(run),
+                _ => run.clear(),
+            }
+            before = byte;
         }
         (run.len() >= SHORTEST).then_some(run)
     })
@@ -99,10 +138,28 @@ mod tests {
     fn runs_end_at_other_bytes_and_not_at_separators() {
         let long = "A".repeat(SHORTEST);
         let (one, other) = long.split_at(20);
-        let found = |text: String| runs(text.as_bytes(), sextet).map(|run| run.len()).collect::<Vec<_>>();
+        let found = |text: String| runs(text.as_bytes(), Alphabet::Base64).map(|run| run.len()).collect::<Vec<_>>();
         assert_eq!(found(format!("{one}\\n\"\n  \"{other}\0{long}B")), [SHORTEST, SHORTEST + 1]);
         assert_eq!(found(format!("{one}\0{other}")), [0_usize; 0]);
         assert_eq!(found(long[1..].to_owned()), [0_usize; 0]);
+    }
+
+    #[test]
+    fn octets_have_prefixes_as_in_a_source() {
+        let found = |text: &str| runs(text.as_bytes(), Alphabet::Hex).map(|run| decoded(&run, 4).to_vec()).next();
+        let wanted: Vec<u8> = (0..32).collect();
+        for (name, before, digits, after) in [
+            ("C", "0x", 2, ", "),
+            ("C, capitals", "0X", 2, ",\n"),
+            ("C, without leading zeros", "0x", 1, ", "),
+            ("an escape", "\\x", 2, ""),
+            ("text", "", 2, " "),
+        ] {
+            let text: String = wanted.iter().map(|octet| format!("{before}{octet:0digits$x}{after}")).collect();
+            assert_eq!(found(&format!("{{ {text} }}")).as_ref(), Some(&wanted), "{name}: {text}");
+        }
+        // The `x` of another word ends a run.
+        assert_eq!(found(&format!("{}x{}", "1".repeat(40), "1".repeat(40))), None);
     }
 
     #[test]
@@ -110,5 +167,6 @@ mod tests {
         // Each four characters are the beginning of a sequence with a long length.
         assert!(!is_in(&b"MIJ/".repeat(1 << 19)));
         assert!(!is_in(&b"3082".repeat(1 << 19)));
+        assert!(!is_in(&b"0x30,0x82,".repeat(1 << 18)));
     }
 }

@@ -150,6 +150,8 @@ mod tests {
                 ("hex", hex.clone().into_bytes()),
                 ("HEX", hex.to_ascii_uppercase().into_bytes()),
                 ("hex with colons", octets.join(":").into_bytes()),
+                ("octets of C", format!("{{ 0x{} }};", octets.join(", 0x")).into_bytes()),
+                ("escapes of Python", format!("b'\\x{}'", octets.join("\\x")).into_bytes()),
                 ("UTF-16LE", utf16(&pem)),
                 ("UTF-16BE", [&[0][..], &utf16(&pem)].concat()),
                 ("base64 in UTF-16LE", utf16(&base64)),
