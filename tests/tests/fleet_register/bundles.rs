@@ -181,6 +181,25 @@ fn bundles_that_are_gone_are_made_again() {
         assert!(gone.exists(), "{layout:?}");
         assert_eq!(counts(&bundle(&sandbox, &[]).run().ok()), (3.into(), 0.into()), "{layout:?}");
     }
+    // A part of a shard, as far as it can be told from the outside.
+    let cut = |path: &Path| fs::write(path, "").unwrap();
+    let gone = |path: &Path| fs::remove_file(path).unwrap();
+    for (layout, path, change) in [
+        (["--out", "fleet"], "fleet/bundle-000000/pump-0002.bin", &gone as &dyn Fn(&Path)),
+        (["--out", "fleet"], "fleet/bundle-000000/pump-0002.bin", &cut),
+        (["--archive", "fleet.tar"], "fleet.tar.bundles/000000.tar", &cut),
+        (["--archive", "fleet.tar"], "fleet.tar.bundles/000000.index.csv", &gone),
+        (["--archive", "fleet.tar.zst"], "fleet.tar.zst.bundles/000000.tar.zst", &cut),
+        (["--layout", "directories"], "pki/devices/pump-0002/esp32c3/credentials.bin", &cut),
+    ] {
+        let sandbox = issued(3, &layout);
+        bundle(&sandbox, &[]).run().ok();
+        let before = sandbox.read(path);
+        change(&sandbox.join(path));
+        assert_eq!(counts(&bundle(&sandbox, &[]).run().ok()), (3.into(), 3.into()), "{path}");
+        assert_eq!(sandbox.read(path).len(), before.len(), "{path}");
+        assert_eq!(counts(&bundle(&sandbox, &[]).run().ok()), (3.into(), 0.into()), "{path}");
+    }
     // Without the description the parameters of the others are unknown.
     let sandbox = issued(3, &["--out", "fleet"]);
     bundle(&sandbox, &[]).run().ok();

@@ -3,6 +3,7 @@
 mod attributes;
 mod bundles;
 mod bundles_again;
+mod bundles_common;
 mod faults;
 mod finished;
 mod hundred_kills;

@@ -1,16 +1,18 @@
 //! The bundles of a fleet: for each device its credentials partition, and once for all what they have alike.
 
 pub(crate) mod bundler;
+mod key_check;
 mod keyless;
+mod lost_shards;
 pub(crate) mod output;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use base::file::BulkDir;
-use base::text::counted;
 use base::{Code, Error, Finding, Result};
-use ledger::{Entry, Job, JobId, Key, Ledger, Phase, State};
+use ledger::{Job, JobId, Key, Ledger, Phase};
 use schemars::JsonSchema;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -29,6 +31,7 @@ use crate::stop::Stop;
 use bundler::Bundler;
 use identity::files::output::pem_of;
 pub use keyless::{KeylessBundleRequest, bundle_keyless};
+use lost_shards::LostShards;
 use output::{BundleOutput, FirmwareOwner, ShardBundles};
 use store::Workspace;
 use store::shard::Packer;
@@ -148,54 +151,65 @@ pub(crate) fn bundle_job(
     };
     let before = phase::count(&store.ledger, job.id, Phase::Bundle)?;
     let owner = FirmwareOwner::of(job, before.done > 0, request.again);
+    let mut whole = FleetReport { dry_run: request.dry_run, findings, ..FleetReport::of(job, &order, Some(&place)) };
+    let others = phase::other_places(store, job, &place)?;
+    let places: Vec<&ShardStore> = std::iter::once(&place).chain(&others.found).collect();
+    let locks = places.iter().filter(|_| !request.dry_run).map(|place| place.lock(VERB));
+    let _locks = locks.collect::<Result<Vec<_>>>()?;
+    let mut lost = Vec::with_capacity(places.len());
+    for place in &places {
+        let at_place = survey(store, job, place, &bundler, &owner, request)?;
+        match at_place.text() {
+            Some(text) if request.dry_run => whole.findings.push(Code::PlaceMissing.note(text).at(&place.dir)),
+            Some(text) => (control.say)(&text),
+            None => {}
+        }
+        lost.push(at_place);
+    }
     // With `--again`, devices that have a bundle are done once more.
-    let mut left = if request.again { before.left + before.done } else { before.left };
-    if request.merged {
+    let left = match request.again {
+        true => before.left + before.done,
+        false => before.left + lost.iter().map(|lost| lost.devices).sum::<u64>(),
+    };
+    if request.merged && left > 0 {
         check_room(&bundler, &place.bulk()?, left, control)?;
     }
-    let mut whole = FleetReport { dry_run: request.dry_run, findings, ..FleetReport::of(job, &order, Some(&place)) };
     let names = job::device_count(&store.ledger, job)?;
+    let stop = Stop::on(control.stop);
+    if request.dry_run {
+        check_shards(store, job)?;
+    }
+    key_check::check(store, job, &to_make(store, job, &places, &lost, request.again)?, bundler.firmware(), &stop)?;
     let mut run = Run {
         bundler: &bundler,
         directories: (order.layout == Layout::Directories).then(|| store.dir().to_owned()),
         anchors: bundler.anchors()?,
-        stop: &Stop::on(control.stop),
+        stop: &stop,
         progress: ProgressCounter::new("bundling", names.saturating_sub(left), names, control.tell),
         whole: order.layout != Layout::Directories,
         now: 0,
         findings: Vec::new(),
     };
     let mut end = RunEnd::default();
-    let others = phase::other_places(store, job, &place)?;
-    let places = std::iter::once(&place).chain(&others.found).filter(|_| !request.dry_run);
     let mut redo = request.again;
-    if request.dry_run {
-        whole.findings.extend(examine(store, job, &place, &bundler, &owner, request.again)?);
-    }
-    for place in places {
-        let _lock = place.lock(VERB)?;
+    for (place, lost) in places.iter().zip(&lost).filter(|_| !request.dry_run) {
+        if end.error.is_some() || stop.is_asked() {
+            break;
+        }
         // An archive of bundles is never sealed here: the keys come from an unsealed archive.
         let packer = Packer::new(order.packing, Vec::new());
         let output = BundleOutput::new(store.dir(), place, packer, &bundler, &owner, workspace.now.unix_timestamp())?;
-        output.recover()?;
-        // New settings would give one job two kinds of images. `--again` allows it, because it makes all of them.
-        if !request.again {
-            output.check_common(&bundler, &again_fix(job.id))?;
-            let lost = lost_shards(store, job, place, &output)?;
-            if let Some(text) = lost.text() {
-                (control.say)(&text);
-            }
-            store.ledger.redo_shards(job.id, Phase::Bundle, &lost.shards)?;
-            left += lost.devices;
+        // Before the description of the new bundles: with it, a run without `--again` takes those that the ledger has for
+        // new ones. The files of the last run stay until each shard replaces them.
+        if std::mem::take(&mut redo) {
+            store.ledger.redo(job.id, Phase::Bundle)?;
         }
-        if left > 0 {
-            // Before the description of the new bundles: with it, a run without `--again` takes those that the ledger has
-            // for new ones. The files of the last run stay until each shard replaces them.
-            if std::mem::take(&mut redo) {
-                store.ledger.redo(job.id, Phase::Bundle)?;
-            }
+        store.ledger.redo_shards(job.id, Phase::Bundle, &lost.shards)?;
+        if left > 0 || !output.has_common_files(&bundler)? {
             output.remove_leftovers()?;
             output.write_common(&bundler)?;
+        }
+        if left > 0 {
             end.add(run.all(store, job, place, &output)?);
         }
         if whole.bundles.is_none() {
@@ -206,45 +220,74 @@ pub(crate) fn bundle_job(
             }
             whole.bundles = Some(report);
         }
-        if end.error.is_some() || run.stop.is_asked() {
-            break;
-        }
     }
     let counts = phase::count(&store.ledger, job.id, Phase::Bundle)?;
-    let Run { now, stop, findings, .. } = run;
+    let Run { now, findings, .. } = run;
     whole.findings.extend(findings);
     whole.findings.append(&mut end.findings);
     whole.findings.extend(others.missing.filter(|_| counts.left > 0));
     let failed = counts.failed;
-    whole.stopped = end.stopped_to_go_on(stop, now == 0, "bundling")?;
+    whole.stopped = end.stopped_to_go_on(&stop, now == 0, "bundling")?;
     whole.names = names;
     whole.phases.push(PhaseReport::new(PhaseName::Bundle, whole.names, counts, now, failed, begun));
     whole.write_results(&store.ledger, job, request.results.as_deref(), failed);
     Ok(whole)
 }
 
-/// Fails if a run would fail at its first shard: the bundles that are there have other parameters, or shards are missing.
-/// Returns a note about bundles that would be made again.
-fn examine(
+/// What a place has of the bundles of a job. New settings would give the job two kinds of images: `--again` allows them,
+/// because it makes all of them.
+///
+/// # Errors
+/// [`Code::OtherBundles`], and those of the ledger and of the disk.
+fn survey(
     store: &Store,
     job: &Job,
     place: &ShardStore,
     bundler: &Bundler,
     owner: &FirmwareOwner,
-    again: bool,
-) -> Result<Option<Finding>> {
-    let mut note = None;
-    if !again && let Some(output) = BundleOutput::existing(store.dir(), place, bundler, owner)? {
-        output.check_common(bundler, &again_fix(job.id))?;
-        let lost = lost_shards(store, job, place, &output)?;
-        note = lost.text().map(|text| Code::PlaceMissing.note(text).at(output.dir().path()));
+    request: &FleetBundleRequest,
+) -> Result<LostShards> {
+    let output = BundleOutput::existing(store.dir(), place, bundler, owner)?;
+    if let Some(output) = output.as_ref().filter(|_| !request.dry_run) {
+        output.recover()?;
     }
+    if request.again {
+        return Ok(LostShards::default());
+    }
+    if let Some(output) = &output {
+        output.check_common(bundler, &again_fix(job.id))?;
+    }
+    LostShards::find(store, job, place, output.as_ref())
+}
+
+/// The shards at these places that get bundles.
+fn to_make(store: &Store, job: &Job, places: &[&ShardStore], lost: &[LostShards], again: bool) -> Result<Vec<u32>> {
+    let whole: BTreeSet<u32> = match again {
+        true => BTreeSet::new(),
+        false => store.ledger.whole_shards(job.id, Phase::Bundle)?.into_iter().collect(),
+    };
+    let mut shards = Vec::new();
+    for shard in 0..job.shards {
+        let is_lost = lost.iter().any(|lost| lost.shards.contains(&shard));
+        if whole.contains(&shard) && !is_lost {
+            continue;
+        }
+        let committed = store.ledger.committed(job.id, shard)?;
+        if committed.is_some_and(|committed| places.iter().any(|place| place.id() == committed.place)) {
+            shards.push(shard);
+        }
+    }
+    Ok(shards)
+}
+
+/// Fails if a run would fail at one of its shards, because it is missing.
+fn check_shards(store: &Store, job: &Job) -> Result<()> {
     for shard in 0..job.shards {
         if store.ledger.committed(job.id, shard)?.is_some() {
             Shard::open(store.dir(), &store.ledger, job.id, shard)?;
         }
     }
-    Ok(note)
+    Ok(())
 }
 
 /// The way out where bundles of a job were made with other parameters.
@@ -252,60 +295,6 @@ pub(crate) fn again_fix(job: JobId) -> String {
     format!(
         "use the same parameters as before, or make all of them again with `tbpki fleet bundle --job {job} --again`"
     )
-}
-
-/// Shards that the ledger counts as bundled, and whose bundles are gone.
-#[derive(Default)]
-struct LostShards {
-    shards: Vec<u32>,
-    devices: u64,
-}
-
-impl LostShards {
-    /// What happens to them; none if there are none.
-    fn text(&self) -> Option<String> {
-        let shards = counted(self.shards.len() as u64, "shard", "shards");
-        (!self.shards.is_empty()).then(|| format!("the bundles of {shards} are missing and are made again"))
-    }
-}
-
-/// The shards at `place` whose bundles are not there any more. The ledger alone would count them as done.
-///
-/// # Errors
-/// [`Code::OtherBundles`] if bundles are there and nothing tells with which parameters they were made.
-fn lost_shards(store: &Store, job: &Job, place: &ShardStore, output: &BundleOutput) -> Result<LostShards> {
-    let mut lost = LostShards::default();
-    let mut are_some_there = false;
-    for shard in store.ledger.finished_shards(job.id, Phase::Bundle)? {
-        if store.ledger.committed(job.id, shard)?.is_none_or(|committed| committed.place != place.id()) {
-            continue;
-        }
-        let devices = || -> Result<Vec<Entry>> {
-            let all = store.ledger.shard(job.id, shard)?;
-            Ok(all.into_iter().filter(|entry| entry.is_for_job() && entry.reached(State::Bundled).is_some()).collect())
-        };
-        let is_there = match place.layout() {
-            Layout::Directories => output.has_devices(devices()?.iter().map(|entry| entry.key.name.as_str()))?,
-            Layout::Shards | Layout::Archive => output.has_shard(attempt(&store.ledger, job, shard)?)?,
-        };
-        if is_there {
-            are_some_there = true;
-        } else {
-            lost.devices += devices()?.len() as u64;
-            lost.shards.push(shard);
-        }
-    }
-    if are_some_there && !output.has_common()? {
-        return Err(Code::OtherBundles
-            .error("the description of the bundles of this job is missing")
-            .at(output.firmware())
-            .because("without bundle.json the parameters of the others are unknown")
-            .fix(format!(
-                "restore the directory, or make all of them again with `tbpki fleet bundle --job {} --again`",
-                job.id
-            )));
-    }
-    Ok(lost)
 }
 
 /// The bundler of a job, checked as far as possible before the first device.
@@ -475,6 +464,8 @@ impl Run<'_> {
             let key = &entry.key;
             let refused = match self.device(shard, index, &key.name) {
                 Ok(bytes) => writing.add(&key.name, &bytes)?,
+                // Every other bundle goes with the same application.
+                Err(error) if error.code() == Code::ApplicationHoldsKey => return Err(error),
                 Err(error) => Some(error),
             };
             match refused {

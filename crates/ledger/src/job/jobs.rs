@@ -157,6 +157,12 @@ impl View {
         self.query(sql, values![job.0, phase.as_str()])?.iter().map(|row| row.get(0)).collect()
     }
 
+    /// The shards of which a phase is done with every device, in their order.
+    pub fn whole_shards(&self, job: JobId, phase: Phase) -> Result<Vec<u32>> {
+        let sql = "SELECT shard FROM work WHERE job = ?1 AND phase = ?2 AND state = 'done' ORDER BY shard";
+        self.query(sql, values![job.0, phase.as_str()])?.iter().map(|row| row.get(0)).collect()
+    }
+
     /// True if a claim of a shard of this job had this fencing number: each is recorded before its first file is written.
     pub fn knows_attempt(&self, job: JobId, shard: u32, fence: u32) -> Result<bool> {
         let sql = "SELECT 1 FROM attempt WHERE job = ?1 AND shard = ?2 AND fence = ?3";

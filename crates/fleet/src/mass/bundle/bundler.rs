@@ -4,7 +4,7 @@ use base::{Code, Result, Secret, digest};
 use device::Record;
 use device::record::Login;
 use devkit::credentials;
-use devkit::image::{BOOTLOADER, Firmware, Image, PARTITION_TABLE};
+use devkit::image::{APPLICATION, BOOTLOADER, Firmware, Image, PARTITION_TABLE};
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,12 @@ pub(crate) struct BundleDescription {
     /// SHA-256 over bootloader and partition table; absent in files of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     boot_sha256: Option<String>,
+    /// The offset of the application in the flash; absent in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    application_offset: Option<String>,
+    /// The number of bytes in the file of each device; absent in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device_bytes: Option<usize>,
     /// The random identifier of the job; absent without a job, and in files of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) job: Option<String>,
@@ -57,10 +63,13 @@ pub(crate) struct BundleDescription {
 impl BundleDescription {
     /// True if bundles with these parameters belong together.
     pub(crate) fn goes_with(&self, wanted: &Self) -> bool {
-        // Older descriptions have no such digest and match every one.
+        // Older descriptions do not have these, and match every one.
         let boot_sha256 = self.boot_sha256.clone().or_else(|| wanted.boot_sha256.clone());
+        let application_offset = self.application_offset.clone().or_else(|| wanted.application_offset.clone());
+        let device_bytes = self.device_bytes.or(wanted.device_bytes);
         // Where the directory belongs to one job, it was chosen by the job.
-        Self { boot_sha256, job: wanted.job.clone(), ..self.clone() } == *wanted
+        let job = wanted.job.clone();
+        Self { boot_sha256, application_offset, device_bytes, job, ..self.clone() } == *wanted
     }
 }
 
@@ -188,6 +197,11 @@ impl Bundler {
         enrolment.check_factory(name, &chain.iter().collect::<Vec<_>>())
     }
 
+    fn application_offset(&self) -> Option<String> {
+        let parts = self.firmware.fixed_parts();
+        parts.iter().find(|part| part.file == APPLICATION).map(|part| format!("{:#x}", part.offset))
+    }
+
     fn boot_sha256(&self) -> String {
         let parts = self.firmware.fixed_parts();
         // In this order, as in files of earlier versions.
@@ -214,6 +228,8 @@ impl Bundler {
             application_sha256: digest::hex(&digest::sha256(self.firmware.application())),
             enrolment: self.wanted.enrolment.as_ref().map(Enrolment::description),
             boot_sha256: Some(self.boot_sha256()),
+            application_offset: self.application_offset(),
+            device_bytes: Some(self.length()),
             job: None,
         })
     }

@@ -26,6 +26,8 @@ const FIRMWARE: &str = "firmware";
 const COMMON: &str = "bundle.json";
 /// The suffix of the index of a part.
 const PART_INDEX: &str = ".index.csv";
+/// The most bytes of the index of a part: 1,000 devices with names of 255 characters are far below.
+const INDEX_LIMIT: usize = 16 << 20;
 /// The index of all parts.
 const INDEX: &str = "index.csv";
 /// The suffix of a whole image.
@@ -44,6 +46,8 @@ pub(crate) struct BundleOutput {
     tar: tar::TarWriter,
     chip: String,
     merged: bool,
+    /// The number of bytes in the file of each device.
+    length: u64,
     /// The random identifier of the job; none for devices without certificates.
     job: Option<String>,
 }
@@ -144,10 +148,10 @@ impl BundleOutput {
         if place.layout() == Layout::Archive {
             file::create_dir(&dir)?;
         }
-        let merged = bundler.is_merged();
+        let (merged, length) = (bundler.is_merged(), bundler.length() as u64);
         let (layout, dir) = (place.layout(), BulkDir::open(dir)?);
         let job = Some(owner.uid.clone());
-        Ok(Self { layout, dir, firmware, packer, tar: tar::TarWriter::new(now), chip, merged, job })
+        Ok(Self { layout, dir, firmware, packer, tar: tar::TarWriter::new(now), chip, merged, length, job })
     }
 
     /// As [`new`](Self::new), to look at what is there; none if the directory with the bundles is not there.
@@ -171,9 +175,9 @@ impl BundleOutput {
     /// What the disk can refuse.
     pub(super) fn of_keyless(layout: Layout, dir: &Path, packer: Packer, bundler: &Bundler, now: i64) -> Result<Self> {
         let chip = bundler.firmware().board().chip.name().to_owned();
-        let (merged, firmware) = (bundler.is_merged(), dir.join(FIRMWARE));
+        let (merged, length, firmware) = (bundler.is_merged(), bundler.length() as u64, dir.join(FIRMWARE));
         let dir = BulkDir::open(dir)?;
-        Ok(Self { layout, dir, firmware, packer, tar: tar::TarWriter::new(now), chip, merged, job: None })
+        Ok(Self { layout, dir, firmware, packer, tar: tar::TarWriter::new(now), chip, merged, length, job: None })
     }
 
     /// The name of the directory or the part with the bundles of an attempt.
@@ -215,9 +219,68 @@ impl BundleOutput {
         Ok(file::read_optional(self.firmware.join(COMMON), FILE_LIMIT)?.is_some())
     }
 
-    /// True if the bundles of an attempt are there, of a layout that has them together.
-    pub(crate) fn has_shard(&self, attempt: Attempt) -> Result<bool> {
-        self.dir.holds(&Self::published(self.layout, attempt, self.packer.packing()))
+    /// True if all files that devices share are there, as a run writes them.
+    pub(crate) fn has_common_files(&self, bundler: &Bundler) -> Result<bool> {
+        if !self.has_common()? {
+            return Ok(false);
+        }
+        let (dir, image) = (BulkDir::open(&self.firmware)?, Image::without_credentials(bundler.firmware()));
+        for (file, bytes, _) in common_files(&image)? {
+            // The length first: a file of any size may be in the place.
+            let is_same = dir.size(file)? == Some(bytes.len() as u64)
+                && file::read_optional(dir.path().join(file), bytes.len())?.is_some_and(|there| *there == bytes);
+            if !is_same {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// True if the bundles of an attempt are there with those of these devices, of a layout that has them together.
+    pub(crate) fn has_shard<'n>(&self, attempt: Attempt, names: impl Iterator<Item = &'n str>) -> Result<bool> {
+        match self.layout {
+            Layout::Archive => self.has_part(attempt, names.count()),
+            Layout::Shards | Layout::Directories => {
+                Ok(self.lacking(attempt, names)?.is_some_and(|names| names.is_empty()))
+            }
+        }
+    }
+
+    /// The devices whose bundles the directory of an attempt lacks, of these; none if there is no such directory.
+    pub(crate) fn lacking<'n>(
+        &self,
+        attempt: Attempt,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Result<Option<Vec<&'n str>>> {
+        let dir = self.dir.dir(&Self::published(self.layout, attempt, self.packer.packing()))?;
+        let Some(dir) = dir else { return Ok(None) };
+        let mut lacking = Vec::new();
+        for name in names {
+            if dir.size(&self.file_of(name))? != Some(self.length) {
+                lacking.push(name);
+            }
+        }
+        Ok(Some(lacking))
+    }
+
+    /// True if a part of an archive is there, with its index, in which so many devices have lines. Its contents are compressed
+    /// or sealed, so that only the length of a plain part can be compared.
+    pub(crate) fn has_part(&self, attempt: Attempt, devices: usize) -> Result<bool> {
+        let packing = self.packer.packing();
+        let Some(length) = self.dir.size(&attempt.part(packing))?.filter(|length| *length > 0) else {
+            return Ok(false);
+        };
+        let index = self.dir.path().join(format!("{attempt}{PART_INDEX}"));
+        let Some(index) = file::read_optional(index, INDEX_LIMIT)? else { return Ok(false) };
+        let Ok(index) = std::str::from_utf8(&index) else { return Ok(false) };
+        // NAME,OFFSET,LENGTH,PART, where only the name can have a comma.
+        let end = index.lines().last().and_then(|line| {
+            let mut fields = line.rsplit(',').skip(1).map(str::parse::<u64>);
+            let (bytes, offset) = (fields.next()?.ok()?, fields.next()?.ok()?);
+            offset.checked_add(bytes)
+        });
+        let is_plain = !packing.zstd && !packing.sealed;
+        Ok(index.lines().count() >= devices && end.is_some_and(|end| !is_plain || end <= length))
     }
 
     /// True if each of these devices has a bundle in its directory.
@@ -225,7 +288,8 @@ impl BundleOutput {
         let file = if self.merged { FLASH } else { CREDENTIALS };
         for name in names {
             let Some(dir) = self.dir.dir(name)? else { return Ok(false) };
-            if !dir.dir(&self.chip)?.map_or(Ok(false), |dir| dir.holds(file))? {
+            let size = dir.dir(&self.chip)?.map_or(Ok(None), |dir| dir.size(file))?;
+            if size != Some(self.length) {
                 return Ok(false);
             }
         }
@@ -244,11 +308,9 @@ impl BundleOutput {
         let text = serde_json::to_string_pretty(&common)
             .map_err(|error| Code::Internal.error("what bundles have in common cannot be JSON").caused_by(error))?;
         let mut set = FileSet::new(&self.firmware).replacing("old");
-        for part in image.parts() {
-            set.add(part.file, part.bytes.to_vec(), part.mode)?;
+        for (file, bytes, mode) in common_files(&image)? {
+            set.add(file, bytes, mode)?;
         }
-        set.add("flash_args", image::flash_args(&image).into_bytes(), Mode::Public)?;
-        set.add("flasher_args.json", image::flasher_args(&image)?.into_bytes(), Mode::Public)?;
         set.add(COMMON, (text + "\n").into_bytes(), Mode::Public)?;
         set.commit().map(drop)
     }
@@ -462,6 +524,14 @@ impl ShardBundles<'_> {
     pub(crate) fn discard(self) {
         self.output.discard(&self.written);
     }
+}
+
+/// The files that all devices share, without their description.
+fn common_files(image: &Image<'_>) -> Result<Vec<(&'static str, Vec<u8>, Mode)>> {
+    let mut files: Vec<_> = image.parts().iter().map(|part| (part.file, part.bytes.to_vec(), part.mode)).collect();
+    files.push(("flash_args", image::flash_args(image).into_bytes(), Mode::Public));
+    files.push(("flasher_args.json", image::flasher_args(image)?.into_bytes(), Mode::Public));
+    Ok(files)
 }
 
 /// The directory with the bundles of an archive.
