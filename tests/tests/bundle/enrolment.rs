@@ -278,11 +278,17 @@ fn a_list_is_bundled_in_one_place_unless_its_passwords_are_replaced() {
     let refused = sandbox.tbpki(bundle(&["--out", "two"])).run().ends(1);
     let refused = refused.prints("TBPKI-0256").prints("reserved by a one-time password").prints("--again");
     before.is_unchanged(&Snapshot::of(sandbox.path()), &refused);
-    // The same place and list change nothing, and make again what is gone.
+    // The same place and list change nothing.
     sandbox.ok(bundle(&["--out", "one"]));
     assert_eq!(sandbox.read("one/bundle-000000/valve.bin"), first);
-    std::fs::remove_dir_all(sandbox.join("one/bundle-000000")).unwrap();
-    sandbox.ok(bundle(&["--out", "one"]));
+    // Bundles that were moved to a production line keep their passwords there.
+    std::fs::rename(sandbox.join("one/bundle-000000"), sandbox.join("shipped")).unwrap();
+    let before = Snapshot::of(sandbox.path());
+    for more in [&["--out", "one", "--dry-run"][..], &["--out", "one"]] {
+        let refused = sandbox.tbpki(bundle(more)).run().ends(1).prints("TBPKI-0256").prints("--again");
+        before.is_unchanged(&Snapshot::of(sandbox.path()), &refused);
+    }
+    sandbox.ok(bundle(&["--out", "one", "--again"]));
     assert_ne!(sandbox.read("one/bundle-000000/valve.bin"), first);
     let pattern = ["fleet", "bundle", "--count", "2", "--name-pattern", "gate-{}", "--chip", "esp32c3"];
     let more = ["--app", "esp32c3.elf", "--broker", "broker.example", URL[0], URL[1], "--out"];

@@ -71,12 +71,15 @@ fn every_name_gets_a_password_of_its_own_that_the_service_takes() {
     let again: Outcome = sandbox.ok(keyless("1002", &with_url));
     assert_eq!(again.json()["result"]["phases"][0]["now"], 0, "{again}");
     before.is_unchanged(&Snapshot::of(&sandbox.join("devices")), &again);
-    // What is missing is made, and what is there stays.
+    // Bundles that are gone can be in devices, so that their passwords stay.
     fs::remove_dir_all(sandbox.join("devices/bundle-000000")).unwrap();
-    let there = fs::read(sandbox.join("devices/bundle-000001/pump-1001.bin")).unwrap();
-    assert_eq!(sandbox.ok(keyless("1002", &with_url)).json()["result"]["phases"][0]["now"], 1000);
-    assert!(fs::read(sandbox.join("devices/bundle-000001/pump-1001.bin")).unwrap() == there);
-    let new = record(&sandbox.join("devices/bundle-000000/pump-0001.bin"));
+    let before = Snapshot::of(&sandbox.join("devices"));
+    let refused = sandbox.fails(keyless("1002", &with_url), 1, "TBPKI-0256").prints("--again");
+    before.is_unchanged(&Snapshot::of(&sandbox.join("devices")), &refused);
+    // Others get new passwords on request.
+    let elsewhere = ["--enroll", &service.url, "--out", "others", "--json", "--again"];
+    assert_eq!(sandbox.ok(keyless("1000", &elsewhere)).json()["result"]["phases"][0]["now"], 1000);
+    let new = record(&sandbox.join("others/bundle-000000/pump-0001.bin"));
     let new = new.enrolment().unwrap().password.expose().to_owned();
     assert!(!passwords.contains(&new));
     request(&sandbox, "b", "/CN=pump-0001");

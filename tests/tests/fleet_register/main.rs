@@ -11,6 +11,7 @@ mod hundred_kills_of_renewals;
 mod interrupted;
 mod kept_ca;
 mod keyless;
+mod keyless_runs;
 mod outcomes;
 mod run;
 mod unregistered;

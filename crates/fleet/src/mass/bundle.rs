@@ -1,6 +1,7 @@
 //! The bundles of a fleet: for each device its credentials partition, and once for all what they have alike.
 
 pub(crate) mod bundler;
+mod enrolment_mark;
 mod key_check;
 mod keyless;
 mod lost_shards;

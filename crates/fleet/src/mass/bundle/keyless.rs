@@ -2,21 +2,20 @@
 //!
 //! There is no job, because nothing is issued: the names are reserved by their one-time passwords. A directory of 1,000
 //! bundles is published when the ledger has all of their passwords, so that a killed run leaves no bundle that the
-//! service would refuse.
+//! service would refuse. The mark of the directory has the state of the run.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use base::file::{BulkDir, FileSet, Mode};
-use base::text::quote;
-use base::{Code, Error, Result, Secret, digest, file};
+use base::text::{counted, quote};
+use base::{Code, Error, Finding, Result, Secret, file};
 use identity::lifecycle::one_time_password;
 use ledger::{Kind, StagedName, View};
-use serde::{Deserialize, Serialize};
 
 use super::bundler::Bundler;
-use super::output::BundleOutput;
+use super::enrolment_mark::{EnrolmentMark, EnrolmentRun};
+use super::output::{BundleOutput, WrittenBundles};
 use super::{BundlesReport, check_merged, check_room};
 use crate::bundle::{BundleRequest, Enrolment, prepare};
 use crate::job_order::Destination;
@@ -28,13 +27,13 @@ use crate::mass::report::{FleetReport, PhaseReport};
 use crate::names::{Faults, NameFault, NamesSource, open};
 use crate::stop::Stop;
 use store::shard::{Attempt, Layout, Packer};
-use store::{FILE_LIMIT, Store, Workspace};
+use store::{Store, Workspace};
 
 /// The verb, as locks name it.
 const VERB: &str = "fleet bundle";
 
-/// The name of the file that tells which names the bundles of a directory are for.
-const MARK: &str = "enrolment.json";
+/// The way out where bundles were made with other parameters.
+const AGAIN: &str = "use the same parameters as before, or make all of them again with --again";
 
 /// A request for bundles of names that have no certificates.
 #[derive(Debug, Clone)]
@@ -58,22 +57,6 @@ struct ListedName {
     /// The line, from 1.
     line: u64,
     name: String,
-}
-
-/// The content of [`MARK`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Mark {
-    version: u32,
-    names: usize,
-    /// SHA-256 over the names, each with a line feed.
-    names_sha256: String,
-}
-
-impl Mark {
-    fn of(names: &[ListedName]) -> Self {
-        let text: String = names.iter().flat_map(|listed| [listed.name.as_str(), "\n"]).collect();
-        Self { version: 1, names: names.len(), names_sha256: digest::hex(&digest::sha256(text.as_bytes())) }
-    }
 }
 
 /// Makes the bundles of a list of names that have no certificates, each with a one-time password.
@@ -104,29 +87,42 @@ pub fn bundle_keyless(
     let enrolment = enrolment.ok_or_else(|| Code::Internal.error("the enrolment service is missing"))?;
     let mut faults = Faults::default();
     let names = names(&request.names, &mut faults)?;
-    let mark = Mark::of(&names);
+    let wanted = bundler.common()?;
+    let mark = EnrolmentMark::of(names.iter().map(|listed| listed.name.as_str()));
     // A run that was killed while it wrote the mark has left it staged, in a directory that would not be empty.
     if !request.dry_run && dir.is_dir() {
         file::recover(&dir)?;
     }
-    let is_ours = faults.is_empty() && is_marked(&dir, &mark)?;
-    let attempts: Vec<Attempt> = (0..).take(names.len().div_ceil(SHARD as usize)).map(attempt).collect();
-    let packer = Packer::new(packing, request.destination.recipients.clone());
-    let there = if is_ours { Some(BulkDir::open(&dir)?) } else { None };
-    let mut missing = Vec::new();
-    for (attempt, names) in attempts.iter().zip(names.chunks(SHARD as usize)) {
-        let file = BundleOutput::published(layout, *attempt, packing);
-        if request.again || !there.as_ref().map_or(Ok(false), |there| there.holds(&file))? {
-            missing.push((*attempt, names));
+    let there = if faults.is_empty() { mark.read(&dir)? } else { None };
+    let is_ours = there.is_some();
+    let packer = || Packer::new(packing, request.destination.recipients.clone());
+    let output = || BundleOutput::of_keyless(layout, &dir, packer(), &bundler, workspace.now.unix_timestamp());
+    let before = if is_ours { Some(output()?) } else { None };
+    let shards: Vec<(Attempt, &[ListedName])> = (0..).map(attempt).zip(names.chunks(SHARD as usize)).collect();
+    let mut run = match there.and_then(|there| there.run) {
+        Some(run) if !request.again || run.is_continued_by_again(&wanted) => {
+            run.check(&wanted, &dir, AGAIN)?;
+            run
         }
+        _ if request.again => EnrolmentRun::new(true, wanted),
+        _ => match &before {
+            None => EnrolmentRun::new(false, wanted),
+            Some(output) => {
+                output.check_common(&bundler, AGAIN)?;
+                EnrolmentRun::of_earlier_version(published(&shards, output)?, wanted)
+            }
+        },
+    };
+    if let Some(output) = &before {
+        run.settle_begun(|shard| output.has_published(attempt(shard)))?;
     }
+    let state = RunState::find(&store.ledger, &shards, before.as_ref(), &run, request.again, &mut faults)?;
     // The names of bundles that are there are in use by now.
     if faults.is_empty() {
-        // In the place of these very names, a killed run may have recorded passwords whose bundles are not there.
-        let may_replace = is_ours || request.again;
-        missing
-            .iter()
-            .try_for_each(|(_, names)| check_free(&store.ledger, enrolment, names, may_replace, &mut faults))?;
+        let missing = state.missing.iter();
+        missing.map(|(attempt, names)| (names, run.may_replace(attempt.shard))).try_for_each(
+            |(names, may_replace)| check_free(&store.ledger, enrolment, names, may_replace, &mut faults),
+        )?;
     }
     if !faults.is_empty() {
         return match request.names.refusal(&faults) {
@@ -134,41 +130,54 @@ pub fn bundle_keyless(
             None => Ok(FleetOutcome::Refused(faults)),
         };
     }
-    let left: u64 = missing.iter().map(|(_, names)| names.len() as u64).sum();
+    let left: u64 = state.missing.iter().map(|(_, names)| names.len() as u64).sum();
     let total = names.len() as u64;
     let mut report =
         FleetReport { dry_run: request.dry_run, findings, ..FleetReport::of_names(total, layout, dir.clone()) };
+    report.findings.extend(state.finding(&dir));
     if request.dry_run {
         report.phases.push(PhaseReport::of_bundling(total, total - left, 0, begun));
         return Ok(FleetOutcome::Report(Box::new(report)));
     }
+    let reopened: Vec<u32> = state.missing.iter().map(|(attempt, _)| attempt.shard).collect();
     if !is_ours {
-        write_mark(&dir, &mark)?;
+        mark.take(&dir)?;
     }
-    let output = BundleOutput::of_keyless(layout, &dir, packer, &bundler, workspace.now.unix_timestamp())?;
-    if !request.again {
-        output.check_common(&bundler, "use the same parameters as before, or make all of them again with --again")?;
-    }
-    if request.merged {
+    let output = output()?;
+    output.recover()?;
+    if request.merged && left > 0 {
         check_room(&bundler, output.dir(), left, control)?;
     }
     let mut now = 0;
     let stop = Stop::on(control.stop);
+    let mut keeper = MarkKeeper { dir: &dir, mark, run };
     if left > 0 {
+        // First the mark: with the parameters of a new run, it tells that the bundles that are there are of another one.
+        keeper.run.reopen(&reopened);
+        keeper.write()?;
         output.remove_leftovers()?;
+    }
+    if left > 0 || !output.has_common_files(&bundler)? {
         output.write_common(&bundler)?;
+    }
+    if left > 0 {
         let anchors = bundler.anchors()?;
         let mut progress = ProgressCounter::new("bundling", total - left, total, control.tell);
-        for (attempt, names) in missing {
+        for (attempt, names) in state.missing {
             if stop.is_asked() {
                 break;
             }
-            shard(&mut store, &bundler, enrolment, &output, &anchors, attempt, names)?;
+            let written = write_shard(&bundler, &output, &anchors, attempt, names)?;
+            publish(&mut store, enrolment, &output, &mut keeper, attempt, &written)?;
             now += names.len() as u64;
             progress.advance(names.len() as u64);
         }
     }
     let done = total - left + now;
+    if done == total && keeper.run.is_open {
+        keeper.run.is_open = false;
+        keeper.write()?;
+    }
     report.stopped = (done < total).then(|| {
         Code::StoppedEarly
             .error("bundling was stopped before it was done")
@@ -177,10 +186,106 @@ pub fn bundle_keyless(
     });
     report.bundles = Some(BundlesReport::of(&bundler, &output)?);
     if let Some(bundles) = report.bundles.as_mut().filter(|_| done == total) {
-        bundles.index = output.write_index(attempts.into_iter().map(Ok))?;
+        let gone = |attempt: &Attempt| state.gone.contains(&attempt.shard);
+        let attempts = shards.iter().map(|(attempt, _)| *attempt).filter(|attempt| !gone(attempt));
+        bundles.index = output.write_index(attempts.map(Ok))?;
     }
     report.phases.push(PhaseReport::of_bundling(total, done, now, begun));
     Ok(FleetOutcome::Report(Box::new(report)))
+}
+
+/// The shards whose bundles are there.
+fn published(shards: &[(Attempt, &[ListedName])], output: &BundleOutput) -> Result<Vec<u32>> {
+    let mut there = Vec::new();
+    for (attempt, _) in shards {
+        if output.has_published(*attempt)? {
+            there.push(attempt.shard);
+        }
+    }
+    Ok(there)
+}
+
+/// What a directory lacks.
+struct RunState<'n> {
+    /// The shards that get bundles.
+    missing: Vec<(Attempt, &'n [ListedName])>,
+    /// The shards that an interrupted run has published, and that are not there any more, or not whole. Their passwords stay.
+    gone: Vec<u32>,
+    /// The number of their names.
+    gone_names: u64,
+}
+
+impl<'n> RunState<'n> {
+    /// Compares the directory with the run. Names whose bundles alone are gone are added to `faults`: the others of their
+    /// shard keep their passwords.
+    fn find(
+        view: &View,
+        shards: &[(Attempt, &'n [ListedName])],
+        output: Option<&BundleOutput>,
+        run: &EnrolmentRun,
+        again: bool,
+        faults: &mut Faults,
+    ) -> Result<Self> {
+        let mut state = Self { missing: Vec::new(), gone: Vec::new(), gone_names: 0 };
+        for (attempt, names) in shards {
+            let Some(output) = output.filter(|_| run.has_published(attempt.shard)) else {
+                state.missing.push((*attempt, names));
+                continue;
+            };
+            match output.lacking_of(*attempt, names.iter().map(|listed| listed.name.as_str()))? {
+                // Its bundles can be in devices, and the run of the same request must not end their passwords.
+                lacking if again => {
+                    let count = lacking.map_or(names.len(), |lacking| lacking.len());
+                    state.gone_names += count as u64;
+                    state.gone.extend((count > 0).then_some(attempt.shard));
+                }
+                None => state.missing.push((*attempt, names)),
+                Some(lacking) => {
+                    let lacking: HashSet<&str> = lacking.into_iter().collect();
+                    for listed in names.iter().filter(|listed| lacking.contains(listed.name.as_str())) {
+                        // A device that has enrolled needs no bundle.
+                        let row = view.latest(Kind::Device, &listed.name)?;
+                        if row.is_none_or(|row| row.forgotten_at.is_some()) {
+                            faults.push(fault(listed.line, &gone(&listed.name)));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(state)
+    }
+
+    /// The finding about bundles that a continued run leaves out.
+    fn finding(&self, dir: &Path) -> Option<Finding> {
+        let bundles = counted(self.gone_names, "bundle", "bundles");
+        (self.gone_names > 0).then(|| {
+            Code::NameReserved
+                .warning(format!("{bundles} that this run has published are not there any more"))
+                .at(dir)
+                .because("their devices may have the passwords, so that an interrupted run does not replace them")
+                .fix("when this run is complete, the same command makes all bundles again, with new passwords")
+        })
+    }
+}
+
+/// The error of a bundle that is not where it was published.
+fn gone(name: &str) -> Error {
+    Code::NameReserved
+        .error(format!("the bundle of {} is missing, and has the one-time password of the name", quote(name)))
+}
+
+/// The mark of the directory, and the run in it.
+struct MarkKeeper<'a> {
+    dir: &'a Path,
+    mark: EnrolmentMark,
+    run: EnrolmentRun,
+}
+
+impl MarkKeeper<'_> {
+    fn write(&mut self) -> Result<()> {
+        self.mark.run = Some(self.run.clone());
+        self.mark.write(self.dir)
+    }
 }
 
 /// Bundles are made once, so that there is one attempt at each directory.
@@ -270,63 +375,71 @@ fn check_free(
     Ok(())
 }
 
-/// True if the directory has bundles of these names.
-fn is_marked(dir: &Path, mark: &Mark) -> Result<bool> {
-    let path = dir.join(MARK);
-    match file::read_optional(&path, FILE_LIMIT)? {
-        None => Ok(false),
-        Some(bytes) if serde_json::from_slice::<Mark>(&bytes).is_ok_and(|there| there == *mark) => Ok(true),
-        Some(_) => Err(Code::OtherBundles
-            .error("the directory has bundles of other names")
-            .at(path)
-            .fix("use the same list as before, or another directory")),
-    }
+/// The bundles of a shard next to their names, and their passwords.
+struct WrittenShard<'n> {
+    bundles: WrittenBundles,
+    passwords: Vec<(&'n str, Secret)>,
 }
 
-/// Takes a directory for the bundles of these names. It must be new or empty.
-fn write_mark(dir: &Path, mark: &Mark) -> Result<()> {
-    file::create_dir(dir)?;
-    if !BulkDir::open(dir)?.names()?.is_empty() {
-        return Err(Code::TargetExists
-            .error("the directory for the bundles is not empty")
-            .at(dir)
-            .fix("name a new or an empty directory"));
-    }
-    let text = serde_json::to_string_pretty(mark)
-        .map_err(|error| Code::Internal.error("the mark of bundles cannot be JSON").caused_by(error))?;
-    let mut set = FileSet::new(dir);
-    set.add(MARK, (text + "\n").into_bytes(), Mode::Public)?;
-    set.commit().map(drop)
-}
-
-/// Makes the bundles of 1,000 names, records their passwords, and publishes them.
-fn shard(
-    store: &mut Store,
+/// Makes the bundles of 1,000 names, with new passwords.
+fn write_shard<'n>(
     bundler: &Bundler,
-    enrolment: &Enrolment,
     output: &BundleOutput,
     anchors: &str,
     attempt: Attempt,
-    names: &[ListedName],
-) -> Result<()> {
-    let passwords: Vec<Secret> = names.iter().map(|_| one_time_password::random()).collect::<Result<_>>()?;
+    names: &'n [ListedName],
+) -> Result<WrittenShard<'n>> {
+    let password = |listed: &'n ListedName| Ok((listed.name.as_str(), one_time_password::random()?));
+    let passwords: Vec<(&str, Secret)> = names.iter().map(password).collect::<Result<_>>()?;
     let mut writing = output.begin(attempt, attempt.fence)?;
-    for (ListedName { name, .. }, password) in names.iter().zip(&passwords) {
+    for (name, password) in &passwords {
         let added = bundler
             .bundle_without_certificate(name, anchors, password)
             .and_then(|bytes| writing.add(name, &bytes)?.map_or(Ok(()), Err));
         if let Err(error) = added {
             writing.discard();
-            return Err(error.item(name));
+            return Err(error.item(*name));
         }
     }
-    let written = writing.finish()?;
-    let rows: Vec<_> =
-        names.iter().zip(&passwords).map(|(listed, it)| enrolment.new_password(&listed.name, it)).collect();
-    // Before the names of the files: a bundle that is there can be flashed.
-    if let Err(error) = store.ledger.new_passwords(&rows).and_then(|()| output.settle(&written)) {
-        output.discard(&written);
+    Ok(WrittenShard { bundles: writing.finish()?, passwords })
+}
+
+/// Records the passwords of a shard, and publishes its bundles.
+///
+/// In between, a bundle that is there has passwords that the service refuses. So an earlier one is moved away first, and the
+/// mark has the shard: after a kill, a bundle that is there is the new one.
+fn publish(
+    store: &mut Store,
+    enrolment: &Enrolment,
+    output: &BundleOutput,
+    keeper: &mut MarkKeeper<'_>,
+    attempt: Attempt,
+    written: &WrittenShard<'_>,
+) -> Result<()> {
+    let earlier = match output.set_aside(attempt) {
+        Ok(earlier) => earlier,
+        Err(error) => {
+            output.discard(&written.bundles);
+            return Err(error);
+        }
+    };
+    keeper.run.begin(attempt.shard);
+    let rows: Vec<_> = written.passwords.iter().map(|(name, it)| enrolment.new_password(name, it)).collect();
+    if let Err(error) = keeper.write().and_then(|()| store.ledger.new_passwords(&rows)) {
+        output.discard(&written.bundles);
+        // The ledger still has the passwords of the earlier bundles. They must not pass as those of this run.
+        keeper.run.give_up();
+        if keeper.write().is_ok() {
+            output.put_back(&earlier);
+        }
         return Err(error);
     }
+    if let Err(error) = output.settle(&written.bundles) {
+        output.discard(&written.bundles);
+        return Err(error);
+    }
+    keeper.run.publish(attempt.shard);
+    keeper.write()?;
+    output.discard(&earlier);
     Ok(())
 }

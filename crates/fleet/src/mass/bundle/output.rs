@@ -18,6 +18,9 @@ use store::shard::ShardStore;
 use store::shard::tar;
 use store::shard::{Attempt, Layout, Packing};
 
+/// The reason why bundles do not go together.
+pub(super) const DIFFERENT: &str = "chip, flash, partitions, bootloader, application or its partition, the kind or length \
+    of the files, broker, network or trust anchors differ from this file";
 /// The suffix of the directory with the bundles of an archive.
 const BUNDLES: &str = ".bundles";
 /// The name of the directory with the parts that all devices share.
@@ -32,6 +35,8 @@ const INDEX_LIMIT: usize = 16 << 20;
 const INDEX: &str = "index.csv";
 /// The suffix of a whole image.
 const FLASHED: &str = ".flash.bin";
+/// The suffix of bundles that make room.
+const EARLIER: &str = "earlier";
 /// The prefix of incomplete files.
 const PARTIAL: &str = ".partial-";
 
@@ -124,9 +129,7 @@ fn check_same(firmware: &Path, bytes: &[u8], wanted: &BundleDescription, fix: &s
     Err(Code::OtherBundles
         .error("these bundles were made with other parameters")
         .at(firmware.join(COMMON))
-        .because(
-            "chip, flash, partitions, bootloader, application, broker, network or trust anchors differ from this file",
-        )
+        .because(DIFFERENT)
         .fix(fix))
 }
 
@@ -261,6 +264,58 @@ impl BundleOutput {
             }
         }
         Ok(Some(lacking))
+    }
+
+    /// As [`lacking`](Self::lacking), in every layout: a part of an archive that is there lacks none or all.
+    pub(super) fn lacking_of<'n>(
+        &self,
+        attempt: Attempt,
+        names: impl Iterator<Item = &'n str>,
+    ) -> Result<Option<Vec<&'n str>>> {
+        if self.layout != Layout::Archive {
+            return self.lacking(attempt, names);
+        }
+        if !self.has_published(attempt)? {
+            return Ok(None);
+        }
+        let names: Vec<&str> = names.collect();
+        Ok(Some(if self.has_part(attempt, names.len())? { Vec::new() } else { names }))
+    }
+
+    /// True if something has the name of the bundles of an attempt.
+    pub(super) fn has_published(&self, attempt: Attempt) -> Result<bool> {
+        self.dir.holds(&Self::published(self.layout, attempt, self.packer.packing()))
+    }
+
+    /// Moves the bundles of an attempt away, so that new ones can take their names. They are leftovers from then on.
+    pub(super) fn set_aside(&self, attempt: Attempt) -> Result<WrittenBundles> {
+        let mut names = vec![Self::published(self.layout, attempt, self.packer.packing())];
+        if self.layout == Layout::Archive {
+            names.push(format!("{attempt}{PART_INDEX}"));
+        }
+        let mut earlier = WrittenBundles::default();
+        for name in names {
+            let partial = format!("{PARTIAL}{name}.{EARLIER}");
+            if self.dir.holds(&name)? {
+                self.dir.remove(&partial)?;
+                self.dir.publish(&name, &self.dir, &partial)?;
+                earlier.moves.push(Move { device: None, partial, name });
+            }
+        }
+        if !earlier.moves.is_empty() {
+            // After a power cut they must not have their names again.
+            self.dir.sync_names()?;
+        }
+        Ok(earlier)
+    }
+
+    /// Gives bundles that were moved away their names back.
+    pub(super) fn put_back(&self, earlier: &WrittenBundles) {
+        for one in &earlier.moves {
+            if let Err(error) = self.dir.publish(&one.partial, &self.dir, &one.name) {
+                tracing::warn!(name = one.name, %error, "an earlier bundle is not in its place");
+            }
+        }
     }
 
     /// True if a part of an archive is there, with its index, in which so many devices have lines. Its contents are compressed
