@@ -32,7 +32,6 @@ use base::text::{quote, shell_word};
 use base::{Code, Finding, Result};
 use devkit::application::{Application, ApplicationSource, Dates};
 use devkit::image::Firmware;
-use identity::lifecycle::one_time_password;
 use ledger::{Entry, Filter, Kind, Role, State, View};
 use pki::device_name::DeviceName;
 
@@ -72,7 +71,9 @@ pub fn bundle(
         write::planned(workspace, &ledger, request, &firmware, &wanted, &targets)?
     } else {
         drop(ledger);
-        write::all(workspace, request, &firmware, &wanted, &targets, say)?
+        let written = write::all(workspace, request, &firmware, &wanted, &targets, say)?;
+        findings.extend(written.not_tried);
+        written.devices
     };
     devices.extend(failed);
     devices.sort_by(|one, other| one.name.cmp(&other.name));
@@ -92,11 +93,7 @@ fn checked(
     let chip = firmware.board().chip;
     let (mut ready, mut failed) = (Vec::with_capacity(targets.len()), Vec::new());
     for target in targets {
-        // Made and thrown away: a device gets its own when its files are written.
-        let password = wanted.needs_password(view, &target)?.then(one_time_password::random).transpose()?;
-        let checked = wanted.credentials(&mut finder, view, &target, password.as_ref());
-        let checked = checked.and_then(|it| it.check_fits(firmware, request));
-        match checked {
+        match write::check(workspace, &mut finder, view, request, firmware, wanted, &target) {
             Ok(()) => ready.push(target),
             // With `--all` one damaged directory must not keep a fleet from its images.
             Err(error) if request.devices == Devices::All && is_of_one(error.code()) => {
@@ -113,7 +110,7 @@ fn checked(
     }
 }
 
-/// True for what is wrong with the files of one device.
+/// True for what is wrong with one device: its files in the store, or those in the place of its image.
 fn is_of_one(code: Code) -> bool {
     matches!(
         code,
@@ -128,6 +125,8 @@ fn is_of_one(code: Code) -> bool {
             | Code::BadRecord
             | Code::RecordTooLarge
             | Code::AnchorsMissing
+            | Code::TargetExists
+            | Code::NotADirectory
             | Code::NotACa
             | Code::Expired
             | Code::NameReserved

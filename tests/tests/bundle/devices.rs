@@ -2,7 +2,10 @@
 
 use device::Record;
 use device::record::Login;
+use devkit::chip::Chip;
+use tbpki_tests::kill::{Injection, run_disturbed};
 use tbpki_tests::{Sandbox, Snapshot};
+use testkit::application::Sample;
 
 use crate::{args, bundled, sandbox};
 
@@ -111,6 +114,64 @@ fn one_wrong_token_does_not_stop_the_others() {
         assert!(outcome.stderr_text().contains(words), "{words}: {outcome}");
     }
     assert!(sandbox.join("out/pump-1/flash.bin").exists() && !sandbox.join("out/valve-2").exists());
+}
+
+/// An earlier image of one device in the middle of the list.
+#[test]
+fn files_in_the_place_of_one_image_are_found_before_the_first_is_written() {
+    let sandbox = sandbox();
+    sandbox.ok(["client", "device-1", "lamp-1"]);
+    bundled(&sandbox, &["--device", "lamp-1", "--out", "out"]);
+    let mut other = Sample::new(Chip::Esp32C3.name());
+    other.code += 128;
+    sandbox.write("other.elf", other.elf());
+    let image = |more: &[&'static str]| args("esp32c3", "other.elf", &[&["--out", "out"], more].concat());
+    let before = Snapshot::of(sandbox.path());
+    let named = image(&["--device", "device-1", "--device", "lamp-1", "--device", "pump-1"]);
+    let refused = sandbox.fails(named, 1, "TBPKI-0082").prints("lamp-1");
+    before.is_unchanged(&Snapshot::of(sandbox.path()), &refused);
+    let planned = sandbox.tbpki(image(&["--all", "--dry-run", "--json"])).run().ends(4);
+    before.is_unchanged(&Snapshot::of(sandbox.path()), &planned);
+    let made = sandbox.tbpki(image(&["--all", "--json"])).run().ends(4).prints("TBPKI-0082").prints("--force");
+    for (outcome, done) in [(&planned, "planned"), (&made, "written")] {
+        let json = outcome.json();
+        let devices = json["result"]["devices"].as_array().unwrap();
+        let found: Vec<_> =
+            devices.iter().map(|it| [&it["name"], &it["done"]].map(|it| it.as_str().unwrap())).collect();
+        assert_eq!(found, [["device-1", done], ["lamp-1", "failed"], ["pump-1", done]]);
+        assert_eq!(devices[1]["error"]["code"], "TBPKI-0082");
+    }
+    assert_eq!([state(&sandbox, "device-1"), state(&sandbox, "pump-1")], ["bundled", "bundled"]);
+    // If no device is left, the command has failed.
+    sandbox.fails(image(&["--all", "--port", "8884"]), 1, "TBPKI-0082");
+    sandbox.ok(image(&["--all", "--force"]));
+}
+
+/// A full disk is found by the write alone.
+#[test]
+fn an_error_after_the_first_image_leaves_a_report() {
+    let made = sandbox();
+    made.ok(["client", "device-1", "lamp-1"]);
+    let image = args("esp32c3", "esp32c3.elf", &["--all", "--out", "out", "--json"]);
+    for rename in 1.. {
+        let sandbox: Sandbox = made.copy();
+        let command = sandbox.tbpki(&image).command();
+        let step = run_disturbed(&command, Injection::Error("ENOSPC"), "renameat2", rename).unwrap().unwrap();
+        if step.output.status.code() == Some(1) {
+            assert!(!sandbox.join("out/device-1/flash.bin").exists(), "{step}");
+            continue;
+        }
+        assert_eq!(step.output.status.code(), Some(4), "{step}");
+        let json: serde_json::Value = serde_json::from_slice(&step.output.stdout).unwrap();
+        let devices = json["result"]["devices"].as_array().unwrap();
+        assert_eq!((&devices[0]["name"], &devices[0]["done"]), (&"device-1".into(), &"written".into()));
+        assert_eq!((&devices[1]["name"], &devices[1]["done"]), (&"lamp-1".into(), &"failed".into()));
+        assert!(String::from_utf8_lossy(&step.output.stderr).contains("1 more device was not tried"), "{step}");
+        let again = sandbox.ok(&image).json();
+        assert_eq!(again["result"]["devices"].as_array().unwrap().len(), 3);
+        assert!(sandbox.join("out/pump-1/flash.bin").exists());
+        break;
+    }
 }
 
 #[test]

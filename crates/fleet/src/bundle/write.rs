@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use base::file::{FileSet, Mode, WriteOutcome, WrittenFile};
-use base::text::shell_word;
+use base::text::{counted, shell_word};
 use base::timestamp::rfc3339;
-use base::{Code, Result, Secret, file};
+use base::{Code, Error, Finding, Result, Secret, file};
 use device::nvs::MAX_PARTITION;
 use devkit::chip::Chip;
 use devkit::credentials;
@@ -20,12 +20,13 @@ use zeroize::Zeroizing;
 
 use super::device::{BundleSettings, DeviceCredentials};
 use super::enrolment::Enrolment;
+use super::is_of_one;
 use super::pending_password;
 use super::report::{BundledDevice, ReplacedFile};
-use super::request::{BundleRequest, BundleTarget, VERB};
-use store::Workspace;
+use super::request::{BundleRequest, BundleTarget, Devices, VERB};
 use store::identity_dir;
 use store::shard::IdentityFinder;
+use store::{Store, Workspace};
 
 /// The description of an image for esp-web-tools.
 const MANIFEST: &str = "manifest.json";
@@ -57,7 +58,18 @@ pub(super) fn dir(workspace: &Workspace<'_>, request: &BundleRequest, chip: Chip
     }
 }
 
+/// The images of devices, as far as they were written.
+pub(super) struct WrittenImages {
+    /// Also those that failed.
+    pub(super) devices: Vec<BundledDevice>,
+    /// A finding about devices that were not tried, because an error concerns all of them.
+    pub(super) not_tried: Option<Finding>,
+}
+
 /// Writes the images of all devices, one after the other.
+///
+/// # Errors
+/// The first error, if no image was written. Later ones are in the report, so that it is not lost.
 pub(super) fn all(
     workspace: &mut Workspace<'_>,
     request: &BundleRequest,
@@ -65,35 +77,101 @@ pub(super) fn all(
     wanted: &BundleSettings,
     targets: &[BundleTarget],
     say: &mut dyn FnMut(&str),
-) -> Result<Vec<BundledDevice>> {
+) -> Result<WrittenImages> {
     let mut store = workspace.open_store(VERB)?;
     let mut finder = IdentityFinder::new(store.dir());
-    let mut devices = Vec::with_capacity(targets.len());
+    let mut written = WrittenImages { devices: Vec::with_capacity(targets.len()), not_tried: None };
+    let mut has_image = false;
     for (index, target) in targets.iter().enumerate() {
         let dir = dir(workspace, request, firmware.board().chip, target);
-        let password = OneTimePassword::for_target(wanted, request, &store.ledger, target, &dir)?;
-        let secret = password.as_ref().map(|password| &password.secret);
-        let credentials = wanted.credentials(&mut finder, &store.ledger, target, secret)?;
-        let why = password.as_ref().and_then(|password| password.why.as_deref());
-        let mut record = |dir: &Path| {
-            let record = |it: &OneTimePassword| it.record(wanted, &mut store.ledger, &target.name, dir);
-            password.as_ref().map_or(Ok(None), record)
-        };
-        let device = one(request, firmware, &credentials, &target.name, dir.clone(), why, Some(&mut record))?;
-        if password.is_some() {
-            pending_password::remove(&dir)?;
+        match image(&mut store, &mut finder, request, firmware, wanted, target, &dir) {
+            Ok(device) => {
+                has_image = true;
+                written.devices.push(device);
+            }
+            Err(error) => {
+                let goes_on = request.devices == Devices::All && is_of_one(error.code());
+                if !goes_on && !has_image {
+                    return Err(error);
+                }
+                written.devices.push(BundledDevice::failed(&target.name, dir, error));
+                if !goes_on {
+                    written.not_tried = not_tried(targets.len() - index - 1);
+                    break;
+                }
+            }
         }
-        // After the files are on the disk: a killed run repeats this device, and finds the same files.
-        if let Some(key) = &target.key {
-            store.ledger.bundled(key)?;
-        }
-        tracing::info!(device = target.name, "bundled");
-        devices.push(device);
         if (index + 1).is_multiple_of(STEP) {
             say(&format!("{} of {} devices", index + 1, targets.len()));
         }
     }
-    Ok(devices)
+    // If no device is left the command has failed, with the error of the first one.
+    match written.devices.first_mut().filter(|_| !has_image).and_then(|first| first.error.take()) {
+        Some(error) => Err(Error::new(error)),
+        None => Ok(written),
+    }
+}
+
+/// The finding about devices behind the one whose error ended the run.
+fn not_tried(devices: usize) -> Option<Finding> {
+    let text = format!("{} not tried", counted(devices as u64, "more device was", "more devices were"));
+    (devices > 0).then(|| {
+        Code::StoppedEarly.warning(text).fix("run the same command again: it makes the images that are missing")
+    })
+}
+
+/// Writes the image of a device.
+fn image(
+    store: &mut Store,
+    finder: &mut IdentityFinder,
+    request: &BundleRequest,
+    firmware: &Firmware,
+    wanted: &BundleSettings,
+    target: &BundleTarget,
+    dir: &Path,
+) -> Result<BundledDevice> {
+    let password = OneTimePassword::for_target(wanted, request, &store.ledger, target, dir)?;
+    let secret = password.as_ref().map(|password| &password.secret);
+    let credentials = wanted.credentials(finder, &store.ledger, target, secret)?;
+    let why = password.as_ref().and_then(|password| password.why.as_deref());
+    let mut record = |dir: &Path| {
+        let record = |it: &OneTimePassword| it.record(wanted, &mut store.ledger, &target.name, dir);
+        password.as_ref().map_or(Ok(None), record)
+    };
+    let device = one(request, firmware, &credentials, &target.name, dir.to_owned(), why, Some(&mut record))?;
+    if password.is_some() {
+        pending_password::remove(dir)?;
+    }
+    // After the files are on the disk: a killed run repeats this device, and finds the same files.
+    if let Some(key) = &target.key {
+        store.ledger.bundled(key)?;
+    }
+    tracing::info!(device = target.name, "bundled");
+    Ok(device)
+}
+
+/// Fails for what would stop the image of a device, before any image is written: its credentials, and the files in its
+/// place. The password and the image are made and thrown away.
+pub(super) fn check(
+    workspace: &Workspace<'_>,
+    finder: &mut IdentityFinder,
+    view: &View,
+    request: &BundleRequest,
+    firmware: &Firmware,
+    wanted: &BundleSettings,
+    target: &BundleTarget,
+) -> Result<()> {
+    let dir = dir(workspace, request, firmware.board().chip, target);
+    let password = OneTimePassword::for_target(wanted, request, view, target, &dir)?;
+    let secret = password.as_ref().map(|password| &password.secret);
+    let credentials = wanted.credentials(finder, view, target, secret)?;
+    credentials.check_fits(firmware, request)?;
+    // A directory that is to be made has nothing in the way, and a whole image for each device takes time.
+    if dir.exists() {
+        let why = password.as_ref().and_then(|password| password.why.as_deref());
+        one(request, firmware, &credentials, &target.name, dir, why, None)?;
+    }
+    Ok(())
 }
 
 /// What [`all`] would do. The images are made and thrown away, and what would stop it is an error.
@@ -287,7 +365,7 @@ fn one(
             .because("programs that flash the new image would use it")
             .fix("move the files away, or add --force, which keeps them as FILE.old"));
     }
-    let refused = |error: base::Error| match error.code() {
+    let refused = |error: Error| match error.code() {
         Code::TargetExists if !request.force => {
             let error = error.item(name).fix("move the files away, or add --force, which keeps them as FILE.old");
             match why {
