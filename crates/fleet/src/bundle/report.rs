@@ -135,7 +135,7 @@ pub enum BundleOutcome {
     Unchanged,
     /// A dry run: files would be written.
     Planned,
-    /// Its files cannot be read; the others of `--all` did not wait for it.
+    /// It got no image; the others of `--all` did not wait for it.
     Failed,
 }
 
