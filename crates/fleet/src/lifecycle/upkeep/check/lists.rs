@@ -1,6 +1,7 @@
 //! The revocation lists that are published, compared with the revocations of the ledger: a restored ledger can have lost
 //! some of them.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use base::Result;
@@ -9,7 +10,7 @@ use identity::lifecycle::lost_list::REMEDY;
 use identity::lifecycle::revocation_lists::is_written_here;
 use identity::lifecycle::{last_lists, published_lists};
 use identity::profile_ca;
-use ledger::{Filter, Kind, Role, SerialNumber, View};
+use ledger::{Filter, Generation, Kind, Role, SerialNumber, View};
 use pki::Certificate;
 use pki::crl::Crl;
 use store::Workspace;
@@ -24,6 +25,8 @@ pub(in crate::lifecycle::upkeep) struct Listed {
     pub(in crate::lifecycle::upkeep) serial: SerialNumber,
     /// The name of the CA in the ledger.
     pub(in crate::lifecycle::upkeep) issuer: String,
+    /// The generation of the CA whose key signed the list; `None` if it is unknown, or if lists of several have the entry.
+    pub(in crate::lifecycle::upkeep) issuer_generation: Option<Generation>,
     pub(in crate::lifecycle::upkeep) since: OffsetDateTime,
     pub(in crate::lifecycle::upkeep) reason: Option<&'static str>,
     pub(in crate::lifecycle::upkeep) path: PathBuf,
@@ -50,16 +53,26 @@ pub(super) fn check(workspace: &Workspace<'_>, view: &View, problems: &mut Vec<P
     Ok(())
 }
 
-/// The entries of the published lists that the ledger does not have as revoked.
+/// The entries of the published lists that the ledger does not have as revoked, each once: a certificate whose issuing
+/// generation is unknown is on the lists of all.
 ///
 /// # Errors
 /// Those of the ledger and of the files.
 pub(in crate::lifecycle::upkeep) fn listed(workspace: &Workspace<'_>, view: &View) -> Result<Vec<Listed>> {
-    let mut found = Vec::new();
-    for PublishedBy { path, issuer, ca, list } in lists(workspace, view)? {
+    let mut found: Vec<Listed> = Vec::new();
+    let mut places: HashMap<(SerialNumber, String), usize> = HashMap::new();
+    for PublishedBy { path, issuer, issuer_generation, ca, list } in lists(workspace, view)? {
         for entry in list.revoked() {
             let serial = SerialNumber::new(&entry.serial)?;
-            let rows = view.by_serial(&serial)?;
+            let key = (serial, issuer.clone());
+            if let Some(known) = places.get(&key).and_then(|place| found.get_mut(*place)) {
+                if known.issuer_generation != issuer_generation {
+                    known.issuer_generation = None;
+                }
+                continue;
+            }
+            let (serial, _) = &key;
+            let rows = view.by_serial(serial)?;
             // Serial numbers are unique only for one issuer (RFC 5280, section 4.1.2.2), so that a row of another
             // CA is no match.
             let mut of_ca = rows.iter().filter(|row| row.issuer == issuer).peekable();
@@ -68,9 +81,11 @@ pub(in crate::lifecycle::upkeep) fn listed(workspace: &Workspace<'_>, view: &Vie
             if is_of_others || of_ca.any(|row| row.role == Role::Revoked) {
                 continue;
             }
+            places.insert(key.clone(), found.len());
             found.push(Listed {
-                serial,
+                serial: key.0,
                 issuer: issuer.clone(),
+                issuer_generation,
                 since: entry.since,
                 reason: entry.reason,
                 path: path.clone(),
@@ -84,9 +99,11 @@ pub(in crate::lifecycle::upkeep) fn listed(workspace: &Workspace<'_>, view: &Vie
 /// A published list of one of the store's CAs.
 pub(in crate::lifecycle) struct PublishedBy {
     /// The file, which can have other lists.
-    path: PathBuf,
+    pub(in crate::lifecycle) path: PathBuf,
     /// The name of the CA in the ledger.
     pub(in crate::lifecycle) issuer: String,
+    /// The generation of the CA with the key; `None` if several have it.
+    pub(in crate::lifecycle) issuer_generation: Option<Generation>,
     ca: Certificate,
     pub(in crate::lifecycle) list: Crl,
 }
@@ -103,9 +120,11 @@ pub(in crate::lifecycle) fn lists(workspace: &Workspace<'_>, view: &View) -> Res
         let name = entry?.key.name;
         // A CA that is not in the store is a difference of its own. Each generation has a list of its own.
         let generations = Ca::named(&name).and_then(|ca| placed(store, &ca.name()).ok());
-        let certificates =
-            generations.into_iter().flatten().filter_map(|one| one.generation.certificate().ok().cloned());
-        cas.extend(certificates.map(|certificate| (name.clone(), certificate)));
+        for one in generations.into_iter().flatten() {
+            let Ok(certificate) = one.generation.certificate() else { continue };
+            let row = one.generation.row(view, &name)?;
+            cas.push((name.clone(), row.map(|row| row.generation()), certificate.clone()));
+        }
     }
     let mut found = Vec::new();
     let mut files = published_lists::read(workspace.config, store)?;
@@ -114,8 +133,11 @@ pub(in crate::lifecycle) fn lists(workspace: &Workspace<'_>, view: &View) -> Res
     for (path, list) in files {
         // A file holds the lists of several CAs, and a name in a list proves nothing: only the signature tells
         // whose it is.
-        if let Some((issuer, ca)) = cas.iter().find(|(_, ca)| list.is_issued_by(ca)) {
-            found.push(PublishedBy { path, issuer: issuer.clone(), ca: ca.clone(), list });
+        if let Some((issuer, generation, ca)) = cas.iter().find(|(_, _, ca)| list.is_issued_by(ca)) {
+            // Several certificates of one key share its list, which does not tell below which of them a device is.
+            let is_shared = cas.iter().filter(|(_, _, other)| other.spki_der() == ca.spki_der()).count() > 1;
+            let issuer_generation = generation.filter(|_| !is_shared);
+            found.push(PublishedBy { path, issuer: issuer.clone(), issuer_generation, ca: ca.clone(), list });
         }
     }
     Ok(found)

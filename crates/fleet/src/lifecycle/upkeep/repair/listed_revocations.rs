@@ -29,6 +29,9 @@ pub(super) fn take_over(workspace: &Workspace<'_>, store: &mut Store) -> Result<
 fn revocation(transaction: &Transaction<'_>, listed: &Listed) -> Result<()> {
     let revocation = Revocation { at: listed.since, reason: listed.reason.map(str::to_owned) };
     let rows = transaction.by_serial(&listed.serial)?;
+    if rows.iter().any(|row| row.issuer == listed.issuer && row.role == Role::Revoked) {
+        return Ok(());
+    }
     let row = rows.iter().find(|row| row.issuer == listed.issuer && row.role.can_be_revoked());
     if let Some(row) = row {
         return transaction.revoke_as_listed(&row.key, &revocation);
@@ -39,6 +42,7 @@ fn revocation(transaction: &Transaction<'_>, listed: &Listed) -> Result<()> {
     if let Some(row) = rows.iter().find(|row| row.issuer == listed.issuer) {
         (unseen.identity.kind, unseen.identity.name) = (row.key.kind, row.key.name.clone());
     }
-    let revoked = KnownIdentity { role: Role::Revoked, revocation: Some(revocation), ..unseen };
+    let issuer_generation = listed.issuer_generation;
+    let revoked = KnownIdentity { role: Role::Revoked, revocation: Some(revocation), issuer_generation, ..unseen };
     transaction.record_known(&revoked).map(drop)
 }
