@@ -111,6 +111,7 @@ impl Store {
             file::recover(&dir)?;
         }
         generations::settle(&self.dir, &self.ledger)?;
+        self.ledger.retire_crosses()?;
         self.ledger.count_change()?;
         self.record_cas()?;
         tracing::debug!(store = %self.dir.display(), "locked and opened the store");

@@ -11,7 +11,8 @@ use serde_json::Value;
 use tbpki_tests::clients::{Files, JavaStore, go, mosquitto_pub, paho_java};
 use tbpki_tests::oracle::{keytool, openssl};
 use tbpki_tests::thingsboard::{Credentials, ThingsBoard};
-use tbpki_tests::{Listener, Mosquitto, Sandbox, Snapshot};
+use tbpki_tests::{Clock, Listener, Mosquitto, Sandbox, Snapshot};
+use time::OffsetDateTime;
 
 use crate::scene::json;
 
@@ -316,4 +317,30 @@ fn a_revocation_below_a_ca_that_is_out_of_service_waits_for_no_list() {
         // The list of the CA that signs has the later generations.
         assert_eq!(json(&sandbox.ok(["crl", "--json"]))["lists"][0]["revoked"], 2);
     }
+}
+
+#[test]
+fn a_certificate_by_another_root_goes_out_of_service_with_its_ca() {
+    let clock = Clock::starting_at(OffsetDateTime::now_utc());
+    let sandbox = Sandbox::new().at(&clock);
+    let init = sandbox.tbpki(["init", "--no-input", "--insecure-no-passphrase"]);
+    init.env("TBPKI_CA_ISSUING_DAYS", "400").run().ok();
+    sandbox.write("keygen.toml", sandbox.text("keygen.toml").replace("#issuing_days = 7300", "issuing_days = 400"));
+    let cross = |all: &[&str]| {
+        let list = [&["list", "--kind", "ca", "--name", "devices-issuing-cross", "--json"], all].concat();
+        json(&sandbox.ok(list))["identities"].as_array().unwrap().clone()
+    };
+    let roll_over =
+        |ca: &str| ["prepare", "activate", "retire"].iter().for_each(|step| drop(sandbox.ok(["ca", step, ca])));
+    roll_over("devices-root");
+    let rows = cross(&[]);
+    assert_eq!((rows.len(), &rows[0]["role"], &rows[0]["key"]), (1, &"current".into(), &"file".into()), "{rows:?}");
+    clock.pass(180);
+    roll_over("devices-issuing");
+    assert_eq!(cross(&[]), [] as [Value; 0]);
+    assert_eq!(cross(&["--all"])[0]["role"], "retired");
+    // It has expired, and nothing is to be done about it.
+    clock.pass(260);
+    sandbox.ok(["list", "--expiring-within", "30d", "--exit-status", "--name", "devices-*"]);
+    sandbox.ok(["store", "check"]);
 }

@@ -278,6 +278,9 @@ impl Transaction<'_> {
             "DELETE FROM open_step WHERE step = 'list' AND identity IN (SELECT id FROM identity WHERE issuer = ?1 \
              AND issuer_generation = ?2 AND kind <> 'ca')",
             values![&key.name, key.generation.0],
+        if key.kind == Kind::Ca {
+            self.retire_crosses()?;
+        }
         )
         .map(drop)
     }

@@ -1,6 +1,7 @@
 //! The generations of CAs: what depends on one, and taking it out of service.
 
 use base::Result;
+use serde::Deserialize;
 use time::OffsetDateTime;
 
 use crate::entry::Entry;
@@ -72,15 +73,65 @@ impl View {
     }
 }
 
+/// The number of a CA's generation whose key a further generation of the root has certified, as its row has it.
+#[derive(Deserialize)]
+struct CrossOf {
+    of: u32,
+}
+
+/// What the names of the rows end with that are about certificates of a CA's key by further generations of its root.
+const CROSS: &str = "-cross";
+
+impl View {
+    /// The certificates of a CA's key by further generations of its root that are in service although the generation with
+    /// the key, or that of the root, is not.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn crosses_out_of_service(&self) -> Result<Vec<Entry>> {
+        let sql =
+            "WHERE kind = ?1 AND name LIKE '%-cross' AND role IN ('current', 'superseded') ORDER BY name, generation";
+        let mut out = Vec::new();
+        for cross in self.entries(sql, values![Kind::Ca.as_str()])? {
+            let Some(ca) = cross.key.name.strip_suffix(CROSS) else { continue };
+            // The CA of a profile can have such a name, too.
+            let Ok(CrossOf { of }) = serde_json::from_str(cross.parameters.as_str()) else { continue };
+            let root = cross.issuer_generation;
+            let is_out = |ca: &str, generation| -> Result<bool> {
+                let row = self.entry(&Key { kind: Kind::Ca, name: ca.to_owned(), generation })?;
+                Ok(row.is_some_and(|row| matches!(row.role, Role::Retired | Role::Revoked)))
+            };
+            let is_root_out = root.map_or(Ok(false), |root| is_out(&cross.issuer, root))?;
+            if is_root_out || is_out(ca, Generation(of))? {
+                out.push(cross);
+            }
+        }
+        Ok(out)
+    }
+}
+
 impl Ledger {
     /// [`Transaction::retire`] by itself.
     pub fn retire(&mut self, key: &Key) -> Result<()> {
         self.transaction(|transaction| transaction.retire(key))
     }
+
+    /// Retires the certificates of [`View::crosses_out_of_service`], which ledgers of earlier versions can have.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn retire_crosses(&mut self) -> Result<()> {
+        let crosses = self.crosses_out_of_service()?;
+        if crosses.is_empty() {
+            return Ok(());
+        }
+        self.transaction(|transaction| transaction.retire_all(&crosses))
+    }
 }
 
 impl Transaction<'_> {
-    /// Takes a superseded generation out of service. May be repeated.
+    /// Takes a superseded generation out of service, and with it the certificates that it has issued for the keys of the CAs
+    /// below it, or that further generations of its root have issued for its key. May be repeated.
     ///
     /// # Errors
     /// [`Code::UnknownIdentity`](base::Code::UnknownIdentity) if there is no such row,
@@ -91,9 +142,22 @@ impl Transaction<'_> {
             Role::Retired => Ok(()),
             Role::Superseded => {
                 self.execute("UPDATE identity SET role = 'retired' WHERE id = ?1", values![row])?;
+                self.retire_crosses()?;
                 self.end_lists(key)
             }
             role => Err(self.bug(format!("{key} is {role} and cannot be retired"))),
         }
+    }
+
+    /// Retires the certificates of [`View::crosses_out_of_service`].
+    pub(crate) fn retire_crosses(&self) -> Result<()> {
+        self.retire_all(&self.crosses_out_of_service()?)
+    }
+
+    fn retire_all(&self, entries: &[Entry]) -> Result<()> {
+        entries.iter().try_for_each(|entry| {
+            let (row, _) = self.role_of(&entry.key)?;
+            self.execute("UPDATE identity SET role = 'retired' WHERE id = ?1", values![row]).map(drop)
+        })
     }
 }

@@ -19,9 +19,17 @@ pub const NUMBER_FILE: &str = "generation";
 /// The suffix of files that a rollover has replaced, until they are removed.
 pub(super) const REPLACED: &str = "rolled-over";
 
+/// The end of a [`cross_name`].
+const CROSS: &str = "-cross";
+
 /// The name in the ledger of the certificates that other generations of the root have issued for the key of a CA.
 pub fn cross_name(ca: &str) -> String {
-    format!("{ca}-cross")
+    format!("{ca}{CROSS}")
+}
+
+/// The CA whose key the certificates of this name are of, if it is one of [`cross_name`].
+pub(super) fn of_cross_name(name: &str) -> Option<&str> {
+    name.strip_suffix(CROSS)
 }
 
 /// The name of the directory of a generation that does not sign.

@@ -10,6 +10,7 @@ use pki::key::SigningKey;
 use time::OffsetDateTime;
 
 use super::Ca;
+use super::generation_number::of_cross_name;
 use super::generations::{CaGeneration, check_not_revoked};
 use super::key::{KEY_FILE, KeyLocation};
 use crate::file_names::CERT;
@@ -139,9 +140,9 @@ impl Ca {
 }
 
 /// The place of the key of the CA of this name in the ledger, in a word: `file`, `token` or `elsewhere`, and `unclear` if
-/// the store is inconsistent.
+/// the store is inconsistent. A certificate of the key of a CA by another root has the key of that CA.
 pub fn place_of(store: &Path, ca: &str) -> &'static str {
-    let place = Ca::named(ca).map(|ca| ca.key_place(store));
+    let place = Ca::named(ca).or_else(|| Ca::named(of_cross_name(ca)?)).map(|ca| ca.key_place(store));
     place.and_then(Result::ok).map_or("unclear", |place| place.word())
 }
 
