@@ -171,3 +171,19 @@ fn a_list_that_does_not_go_to_the_file_of_the_last_one_is_reported() {
     assert!(!last.stderr_text().contains("TBPKI-0386"), "{last}");
     assert_ne!(sandbox.read("broker.pem"), lists);
 }
+
+#[test]
+fn lists_that_were_not_published_are_in_no_other_file() {
+    let sandbox = store("");
+    sandbox.ok(["crl"]);
+    // The list of the issuing CA is made first, and goes nowhere because that of the root fails.
+    let key = "pki/ca/devices-root/key.pem";
+    let whole = sandbox.read(key);
+    let lists = sandbox.read(LISTS);
+    fs::write(sandbox.join(key), &whole[..whole.len() / 2]).unwrap();
+    sandbox.tbpki(["crl"]).run().ends(1);
+    assert_eq!(sandbox.read(LISTS), lists);
+    fs::write(sandbox.join(key), whole).unwrap();
+    let again = sandbox.ok(["crl"]);
+    assert!(!again.stderr_text().contains("TBPKI-0386"), "{again}");
+}

@@ -58,6 +58,9 @@ pub struct RevocationListsReport {
     /// Whether a file has changed, so that the program has to run.
     #[serde(skip)]
     is_hook_due: bool,
+    /// True if a file still has the list of a CA that is out of service, because it would be empty without it.
+    #[serde(skip)]
+    pub keeps_replaced: bool,
     /// Warnings and hints.
     #[serde(skip)]
     pub findings: Vec<Finding>,
@@ -163,7 +166,8 @@ pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) ->
     devices.push(Ca::DevicesRoot);
     if is_written_here(workspace.config) {
         let path = devices_file(workspace.config, workspace.store_dir());
-        Writer { workspace, store, path, dry_run, hook, report: &mut report }.write(&devices)?;
+        let begun = Vec::new();
+        Writer { workspace, store, path, dry_run, hook, begun, report: &mut report }.write(&devices)?;
     }
 
     let path = workspace.store_dir().join(SERVERS_FILE);
@@ -175,7 +179,8 @@ pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) ->
     let is_wanted = path.exists() || has_revoked;
     if is_wanted && writes_servers(workspace)? {
         let servers = [issuing, Ca::ServerRoot];
-        Writer { workspace, store, path, dry_run, hook, report: &mut report }.write(&servers)?;
+        let begun = Vec::new();
+        Writer { workspace, store, path, dry_run, hook, begun, report: &mut report }.write(&servers)?;
     }
     Ok(report)
 }
@@ -221,6 +226,7 @@ impl RevocationListsReport {
             lists: Vec::new(),
             hook_failed: false,
             is_hook_due: false,
+            keeps_replaced: false,
             findings: Vec::new(),
         }
     }
@@ -234,7 +240,18 @@ struct Writer<'a, 'w> {
     dry_run: bool,
     /// The program that runs after the file has changed.
     hook: &'a ListHook,
+    /// The lists that the ledger has recorded, and that no file has yet.
+    begun: Vec<BegunList>,
     report: &'a mut RevocationListsReport,
+}
+
+/// A list that the ledger has recorded before it is signed.
+struct BegunList {
+    /// SHA-256 of the key of its CA.
+    key: [u8; 32],
+    record: ledger::RevocationList,
+    /// The last list of the key before it.
+    before: Option<ledger::RevocationList>,
 }
 
 /// The warning that the list before this one is in another file: an earlier command has named one, and a broker may read it.
@@ -248,8 +265,49 @@ fn in_other_file(path: &Path, ca: &str) -> Finding {
         .fix("name the file of the broker in keygen.toml, `out = \"FILE\"` under `[crl]`, and run `tbpki crl`")
 }
 
+/// The warning that the file keeps the list of a CA that is out of service, because it would be empty without it.
+fn out_of_service_stays(path: &Path, list: &Crl) -> Finding {
+    Code::RevocationUnknown
+        .warning(format!("the file still has the list of {}, which is out of service", list.issuer()))
+        .at(path)
+        .because("no other list can be made here, and brokers do not start with an empty file")
+        .fix(
+            "run `tbpki crl` with the key of the root in the store; until then, brokers that read the file accept what this \
+             CA has issued",
+        )
+}
+
 impl Writer<'_, '_> {
     fn write(mut self, cas: &[Ca]) -> Result<()> {
+        let pem = match self.sign_all(cas) {
+            Ok(pem) => pem,
+            Err(error) => {
+                // Otherwise the next run would look for these lists, which are in no file.
+                for BegunList { key, record, before } in &self.begun {
+                    self.store.ledger.list_failed(key, record, before.as_ref())?;
+                }
+                return Err(error);
+            }
+        };
+        if self.dry_run {
+            self.report.files.push(FileReport::planned(self.path));
+            return Ok(());
+        }
+        if pem.is_empty() {
+            // A broker does not start with an empty file. The warnings above name the keys that are elsewhere.
+            return Ok(());
+        }
+        // Before the file: killed in between, a later run makes the broker read it.
+        self.hook.open()?;
+        self.report.is_hook_due = true;
+        let report = replace(&self.path, pem)?;
+        self.report.files.push(report);
+        // After the file: a number that was signed and not published must not close an open revocation.
+        self.begun.iter().try_for_each(|begun| self.store.ledger.published_list(&begun.record))
+    }
+
+    /// The lists of these CAs, and those of lost CAs that the file has, in PEM. In a dry run, the report has them instead.
+    fn sign_all(&mut self, cas: &[Ca]) -> Result<Vec<u8>> {
         let dir = self.workspace.store_dir().to_owned();
         let mut listed = Vec::new();
         for ca in cas {
@@ -265,13 +323,12 @@ impl Writer<'_, '_> {
             known.extend(retired_certificates(&dir, &ca.name())?);
         }
         let (earlier, lost) = self.earlier(&known)?;
+        let in_service = |list: &&Crl| certificates.iter().any(|ca| list.is_issued_by(ca));
+        let dropped: Vec<&Crl> = earlier.iter().filter(|list| !in_service(list)).collect();
         if !self.dry_run {
-            let in_service = |list: &&Crl| certificates.iter().any(|ca| list.is_issued_by(ca));
-            let dropped: Vec<&Crl> = earlier.iter().filter(|list| !in_service(list)).collect();
             last_lists::keep(&dir, &dropped)?;
         }
         let mut pem = Vec::new();
-        let mut made = Vec::new();
         for (index, ((ca, generation), certificate)) in listed.iter().zip(&certificates).enumerate() {
             self.warn_without_path(ca, generation)?;
             // Further certificates of one key, as an imported CA has them, share its list.
@@ -287,11 +344,7 @@ impl Writer<'_, '_> {
                     self.expect(ca, generation, is_shared)?;
                     continue;
                 }
-                _ => {
-                    let (crl, record) = self.make(ca, (generation, is_shared), certificate, &earlier)?;
-                    made.push(record);
-                    Some(crl)
-                }
+                _ => Some(self.make(ca, (generation, is_shared), certificate, &earlier)?),
             };
             if let Some(list) = list {
                 armor::append("X509 CRL", list.der(), &mut pem);
@@ -299,21 +352,11 @@ impl Writer<'_, '_> {
         }
         // Without its list, brokers would refuse what a lost CA has issued, or accept again what it has revoked.
         lost.iter().for_each(|list| armor::append("X509 CRL", list.der(), &mut pem));
-        if self.dry_run {
-            self.report.files.push(FileReport::planned(self.path));
-            return Ok(());
+        if let (true, Some(stays)) = (pem.is_empty() && !self.dry_run, dropped.first()) {
+            self.report.keeps_replaced = true;
+            self.report.findings.push(out_of_service_stays(&self.path, stays));
         }
-        if pem.is_empty() {
-            // A broker does not start with an empty file. The warnings above name the keys that are elsewhere.
-            return Ok(());
-        }
-        // Before the file: killed in between, a later run makes the broker read it.
-        self.hook.open()?;
-        self.report.is_hook_due = true;
-        let report = replace(&self.path, pem)?;
-        self.report.files.push(report);
-        // After the file: a number that was signed and not published must not close an open revocation.
-        made.iter().try_for_each(|record| self.store.ledger.published_list(record))
+        Ok(pem)
     }
 
     /// The lists that the file has now: those of these CAs, and those of CAs that the store has lost. A file that has none
@@ -423,7 +466,7 @@ impl Writer<'_, '_> {
         (generation, is_shared): (&CaGeneration, bool),
         certificate: &Certificate,
         earlier: &[Crl],
-    ) -> Result<(Crl, ledger::RevocationList)> {
+    ) -> Result<Crl> {
         let open = self.workspace.open_generation_for_lists(ca, generation)?;
         let is_root = ca.is_root();
         let days = i64::from(self.workspace.config.crl.days.value.number());
@@ -433,7 +476,8 @@ impl Writer<'_, '_> {
         let key = digest::sha256(certificate.spki_der());
         let published = earlier.iter().filter(|list| list.is_issued_by(certificate));
         let published = published.map(Crl::this_update).max();
-        let last = self.store.ledger.last_list(&key)?.map(|last| last.this_update);
+        let before = self.store.ledger.last_list(&key)?;
+        let last = before.as_ref().map(|last| last.this_update);
         let is_warned = self.report.findings.iter().any(|finding| finding.code == Code::ListInOtherFile);
         // Stations with a shared ledger write the lists by turns, each into a file of its own.
         if last > published && !is_warned && !self.store.ledger.is_shared() {
@@ -448,6 +492,7 @@ impl Writer<'_, '_> {
             // The ledger may be an older one, restored from a backup: the next list must not go back in time.
             published,
         })?;
+        self.begun.push(BegunList { key, record: record.clone(), before });
         let revoked = entries.len();
         let entries = entries.into_iter().map(|entry| {
             let reason = entry.revocation.reason.as_deref().map_or(Some(Reason::Unspecified), Reason::named);
@@ -473,7 +518,7 @@ impl Writer<'_, '_> {
             revoked,
             kept: false,
         });
-        Ok((crl, record))
+        Ok(crl)
     }
 }
 

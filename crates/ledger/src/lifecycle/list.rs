@@ -90,6 +90,31 @@ impl Ledger {
         self.transaction(|transaction| transaction.begin_list(new))
     }
 
+    /// Takes back the dates of a list that was begun and not published: `before` is the last list of this key before it, as
+    /// [`View::last_list`] had it. A later list of another station stays.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn list_failed(
+        &mut self,
+        key: &[u8; 32],
+        list: &RevocationList,
+        before: Option<&RevocationList>,
+    ) -> Result<()> {
+        self.transaction(|transaction| {
+            // The number of the list stays used, if there is a row to keep it.
+            match before {
+                Some(before) => transaction.execute(
+                    "UPDATE revocation_list SET this_update = ?3, next_update = ?4 WHERE key = ?1 AND number = ?2",
+                    values![key, list.number, before.this_update.unix_timestamp(), before.next_update.unix_timestamp()],
+                ),
+                None => transaction
+                    .execute("DELETE FROM revocation_list WHERE key = ?1 AND number = ?2", values![key, list.number]),
+            }
+            .map(drop)
+        })
+    }
+
     /// Records that a list is published: the step [`OpenStep::List`](crate::OpenStep::List) of the revocations on it is
     /// done.
     ///

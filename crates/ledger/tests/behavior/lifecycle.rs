@@ -218,6 +218,29 @@ pub(crate) fn a_list_has_what_is_revoked_until_it_has_expired<S: Station>() {
     assert_eq!(entries, []);
 }
 
+pub(crate) fn a_list_that_is_not_published_leaves_the_dates_of_the_one_before<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let begin = |ledger: &mut Ledger, at| {
+        let before = ledger.last_list(&KEY).unwrap();
+        (ledger.begin_list(&list_at(at)).unwrap().0, before)
+    };
+    let (first, before) = begin(&mut ledger, BEGIN);
+    ledger.list_failed(&KEY, &first, before.as_ref()).unwrap();
+    assert_eq!(ledger.last_list(&KEY).unwrap(), None, "none was published");
+    let (second, _) = begin(&mut ledger, BEGIN);
+    let (third, before) = begin(&mut ledger, BEGIN + Duration::DAY);
+    ledger.list_failed(&KEY, &third, before.as_ref()).unwrap();
+    let last = ledger.last_list(&KEY).unwrap().unwrap();
+    assert_eq!((last.this_update, last.next_update), (second.this_update, second.next_update));
+    assert_eq!(last.number, third.number, "a number is not used again");
+    // That of another station, which has made the next list meanwhile, stays.
+    let (fourth, before) = begin(&mut ledger, BEGIN + Duration::DAY);
+    let (fifth, _) = begin(&mut ledger, BEGIN + Duration::DAY);
+    ledger.list_failed(&KEY, &fourth, before.as_ref()).unwrap();
+    assert_eq!(ledger.last_list(&KEY).unwrap(), Some(fifth));
+}
+
 pub(crate) fn a_step_is_done_by_a_list_that_has_the_entry<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
