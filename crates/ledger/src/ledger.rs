@@ -93,6 +93,13 @@ impl Ledger {
         Ok(View::of_server(postgres::open_read_only(server)?, true))
     }
 
+    /// Names the generations of CAs that are out of service, retired or revoked, although a generation in service has the same
+    /// key. What they have issued is on the list of that key, so that its revocations wait for a list. The ledger has no
+    /// keys: who has the files of the CAs names these generations.
+    pub fn set_listed(&mut self, listed: Vec<Key>) {
+        self.view.set_listed(listed);
+    }
+
     /// As [`View::focused`].
     ///
     /// # Errors

@@ -39,6 +39,8 @@ pub struct View {
     /// The platform that it is about.
     focus: Cell<Focus>,
     focus_url: Option<PlatformUrl>,
+    /// Generations of CAs that are out of service, and whose keys are in service all the same.
+    listed: Vec<Key>,
 }
 
 /// The database that keeps the rows.
@@ -104,17 +106,39 @@ impl View {
             read_only: false,
             focus: Cell::new(Focus::FIRST),
             focus_url: None,
+            listed: Vec::new(),
         }
     }
 
     pub(crate) fn of_server(worker: PostgresWorker, read_only: bool) -> Self {
         let (path, focus) = (worker.server.name(), Cell::new(Focus::FIRST));
-        Self { path, database: Database::Postgres(Box::new(worker)), read_only, focus, focus_url: None }
+        Self {
+            path,
+            database: Database::Postgres(Box::new(worker)),
+            read_only,
+            focus,
+            focus_url: None,
+            listed: Vec::new(),
+        }
     }
 
     /// The file; of a server, its address without the user.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The generations of [`Ledger::set_listed`](crate::Ledger::set_listed).
+    pub(crate) fn listed(&self) -> &[Key] {
+        &self.listed
+    }
+
+    /// Whether a generation of a CA is one of [`Ledger::set_listed`](crate::Ledger::set_listed).
+    pub fn is_listed(&self, ca: &Key) -> bool {
+        self.listed.contains(ca)
+    }
+
+    pub(crate) fn set_listed(&mut self, listed: Vec<Key>) {
+        self.listed = listed;
     }
 
     /// True if several stations may write to it at once. Then no process has it alone, not even with the store's lock.

@@ -112,6 +112,8 @@ impl Store {
         }
         generations::settle(&self.dir, &self.ledger)?;
         self.ledger.retire_crosses()?;
+        let listed = generations::listed(&self.dir, &self.ledger, &[])?;
+        self.ledger.set_listed(listed);
         self.ledger.count_change()?;
         self.record_cas()?;
         tracing::debug!(store = %self.dir.display(), "locked and opened the store");

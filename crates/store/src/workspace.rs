@@ -10,7 +10,7 @@ use pki::key::SigningKey;
 use pki::pem_bundle::PemBundle;
 use time::OffsetDateTime;
 
-use crate::ca::generations::CaGeneration;
+use crate::ca::generations::{self, CaGeneration};
 use crate::ca::{Ca, Hierarchy, KeyLocation, OpenCa};
 use crate::clock;
 use crate::location::StoreLocation;
@@ -118,6 +118,8 @@ impl Workspace<'_> {
         drop(self.view()?);
         let mut ledger = self.location.ledger()?;
         check(self.store_dir(), &ledger)?;
+        let listed = generations::listed(self.store_dir(), &ledger, &[])?;
+        ledger.set_listed(listed);
         ledger.count_change()?;
         self.check_clock_to_write(&mut ledger)?;
         Ok(ledger)

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use pki::crl::Crl;
 use pki::pem_bundle::PemBundle;
 use tbpki_tests::oracle::openssl;
 use tbpki_tests::{Sandbox, Snapshot};
@@ -145,6 +146,84 @@ fn a_root_gets_a_further_certificate_of_its_key() {
     sandbox.ok(["client", "p2"]);
     sandbox.ok(["verify", "pki/devices/p2/chain.pem", "--anchors", "root2.pem"]);
     sandbox.ok(["store", "check"]);
+}
+
+/// Puts the key of the root into the store, and writes the lists.
+fn with_root_key(sandbox: &Sandbox) {
+    with_root_key_in(sandbox);
+    sandbox.ok(["crl"]);
+}
+
+/// Puts the key of the root into the store.
+fn with_root_key_in(sandbox: &Sandbox) {
+    let key = "pki/ca/devices-root/key.pem";
+    fs::copy(sandbox.join("root.key"), sandbox.join(key)).unwrap();
+    sandbox.private(key);
+}
+
+/// Imports a further certificate of the same key, and takes it into use; with `retire`, alone.
+fn roll_over(sandbox: &Sandbox, ca: &str, file: &str, retire: bool) {
+    sandbox.ok(["ca", "prepare", ca, "--import", file]);
+    sandbox.ok(["ca", "activate", ca, "--leave-behind"]);
+    if retire {
+        sandbox.ok(["ca", "retire", ca]);
+    }
+}
+
+/// The issuers of the published lists, and the number of entries in each.
+fn lists(sandbox: &Sandbox) -> Vec<(String, usize)> {
+    let lists = PemBundle::parse(&sandbox.read(LISTS)).unwrap().crls;
+    let lists = lists.iter().map(|der| Crl::from_der(der).unwrap());
+    lists.map(|list| (list.issuer(), list.revoked().len())).collect()
+}
+
+#[test]
+fn a_revoked_ca_loses_its_list_after_its_root_got_another_certificate() {
+    let sandbox = store();
+    with_root_key(&sandbox);
+    Owner(&sandbox).root("root2.pem", 8000);
+    roll_over(&sandbox, "devices-root", "root2.pem", true);
+    sandbox.ok(["revoke", "--ca", CA, "--reason", "cACompromise"]).prints("revoked");
+    assert_eq!(lists(&sandbox), [("CN=root,O=Owner".to_owned(), 1)]);
+    // Nothing is left to do, and the same command changes nothing.
+    sandbox.ok(["revoke", "--open"]).prints("no step is open");
+    sandbox.ok(["revoke", "--ca", CA, "--reason", "cACompromise"]).prints("was revoked before");
+    assert_eq!(lists(&sandbox), [("CN=root,O=Owner".to_owned(), 1)]);
+}
+
+#[test]
+fn the_list_of_a_key_has_what_a_retired_certificate_of_it_has_issued() {
+    let sandbox = store();
+    let serial = json(&sandbox.ok(["list", "--name", "p1", "--json"]))["identities"][0]["serial"].clone();
+    sandbox.ok(["crl"]);
+    Owner(&sandbox).issue("dev1", "dev", "dev2.pem", 800);
+    sandbox.ok(["ca", "prepare", CA, "--import", "dev2.pem"]);
+    sandbox.ok(["ca", "activate", CA, "--leave-behind"]);
+    sandbox.ok(["client", "p1", "--force"]);
+    sandbox.ok(["ca", "retire", CA]);
+    let first = ["revoke", "--serial", serial.as_str().unwrap(), "--issuer", CA, "--reason", "keyCompromise"];
+    sandbox.ok(first).prints("revoked");
+    assert_eq!(lists(&sandbox), [("CN=dev,O=Owner".to_owned(), 1)]);
+}
+
+#[test]
+fn a_stolen_key_is_revoked_with_every_certificate_of_it() {
+    let sandbox = store();
+    with_root_key(&sandbox);
+    Owner(&sandbox).issue("dev1", "dev", "dev2.pem", 800);
+    roll_over(&sandbox, CA, "dev2.pem", false);
+    let copy = sandbox.copy();
+    // For another reason, the generation that signs is spared, and a warning tells about the key.
+    copy.ok(["revoke", "--ca", CA, "--reason", "superseded"]).prints("TBPKI-0325").prints("has the same key");
+    copy.ok(["client", "p2"]);
+    copy.ok(["revoke", "p2"]);
+    assert_eq!(lists(&copy), [("CN=dev,O=Owner".to_owned(), 1), ("CN=root,O=Owner".to_owned(), 1)]);
+
+    let planned = json(&sandbox.ok(["revoke", "--ca", CA, "--reason", "keyCompromise", "--dry-run", "--json"]));
+    assert_eq!(planned["counts"]["planned"], 2, "{planned}");
+    sandbox.ok(["revoke", "--ca", CA, "--reason", "keyCompromise"]);
+    assert_eq!(lists(&sandbox), [("CN=root,O=Owner".to_owned(), 2)]);
+    sandbox.fails(["client", "p2"], 1, "TBPKI-0325");
 }
 
 #[test]

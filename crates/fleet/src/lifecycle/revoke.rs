@@ -167,6 +167,11 @@ fn finish(
         steps::lists(workspace, ledger, report)?;
     }
     // Lists that were written before, after which the program of `[crl] after` failed.
+    } else if parts.has_ca() && revocation_lists::is_written_here(workspace.config) {
+        // No list waits, and the file must lose the list of the CA itself.
+        let mut lists = steps::write_lists(workspace)?;
+        report.findings.append(&mut lists.findings);
+        report.lists = Some(lists);
     if matches!(parts, Parts::Open)
         && report.lists.is_none()
         && let Some(mut hook) = revocation_lists::run_open_hook(workspace)?

@@ -15,9 +15,19 @@ use crate::transaction::Transaction;
 use crate::value::{SqlRow, at, one_of, values};
 use crate::view::View;
 
-/// The condition, over identity, that the generation of the CA that issued it is out of service: it was retired or revoked.
-const IS_BELOW_RETIRED: &str = "EXISTS (SELECT 1 FROM identity AS ca WHERE ca.kind = 'ca' AND ca.name = identity.issuer \
-    AND ca.generation = identity.issuer_generation AND ca.role IN ('retired', 'revoked'))";
+/// The condition, over identity, that no list is made of the key of the CA that issued it: the generation was retired or
+/// revoked, and none in service has its key.
+fn is_without_list(view: &View) -> String {
+    let mut sql = "EXISTS (SELECT 1 FROM identity AS ca WHERE ca.kind = 'ca' AND ca.name = identity.issuer \
+        AND ca.generation = identity.issuer_generation AND ca.role IN ('retired', 'revoked')"
+        .to_owned();
+    for Key { name, generation, .. } in view.listed() {
+        let name = name.replace('\'', "''");
+        sql.push_str(&format!(" AND NOT (ca.name = '{name}' AND ca.generation = {})", generation.0));
+    }
+    sql.push(')');
+    sql
+}
 
 impl Step for OpenStep {
     const TABLE: &'static str = "open_step";
@@ -91,6 +101,11 @@ impl View {
     /// The same for one name.
     pub fn open_revocations_of(&self, kind: Kind, name: &str) -> Result<Vec<OpenRevocation>> {
         self.open_revocations_where("kind = ?1 AND name = ?2", values![kind.as_str(), name])
+    }
+
+    /// The same for a kind.
+    pub fn open_revocations_of_kind(&self, kind: Kind) -> Result<Vec<OpenRevocation>> {
+        self.open_revocations_where("kind = ?1", values![kind.as_str()])
     }
 
     /// The same for what a job has issued in a shard.
@@ -191,7 +206,8 @@ impl Ledger {
             let meant = format!(
                 "kind = 'device' AND role = 'superseded' AND issuer <> 'self' AND not_after > ?1 \
                  AND (coalesce(origin, '') <> 'imported' OR EXISTS (SELECT 1 FROM identity AS ca WHERE ca.kind = 'ca' \
-                 AND ca.name = identity.issuer)) AND NOT {IS_BELOW_RETIRED} AND {}",
+                 AND ca.name = identity.issuer)) AND NOT {} AND {}",
+                is_without_list(transaction),
                 is_replaced()
             );
             let values = values![now.unix_timestamp()];
@@ -254,33 +270,34 @@ impl Transaction<'_> {
             }
         }
         // No list is made of a CA that is out of service, and peers accept nothing that it has issued.
-        let has_list =
-            self.one(&format!("SELECT 1 FROM identity WHERE id = ?1 AND NOT {IS_BELOW_RETIRED}"), values![row])?;
+        let is_listed = format!("SELECT 1 FROM identity WHERE id = ?1 AND NOT {}", is_without_list(self));
+        let has_list = self.one(&is_listed, values![row])?;
         for step in open.iter().filter(|step| **step != OpenStep::List || has_list.is_some()) {
             match step {
                 OpenStep::Platform => self.open_at_platforms(key, row)?,
                 _ => self.step_begins(key, *step)?,
             }
         }
+        if key.kind == Kind::Ca {
+            self.retire_crosses()?;
+        }
         self.end_lists(key)?;
         Ok(true)
     }
 
-    /// Ends the steps that wait for a list of a generation of a CA, if `key` is one: no further list is made of it.
+    /// Ends the steps that wait for a list of a generation of a CA, if `key` is one: no further list is made of it, unless a
+    /// generation in service has its key.
     ///
     /// # Errors
     /// Those of the database.
     pub(crate) fn end_lists(&self, key: &Key) -> Result<()> {
-        if key.kind != Kind::Ca {
+        if key.kind != Kind::Ca || self.is_listed(key) {
             return Ok(());
         }
         self.execute(
             "DELETE FROM open_step WHERE step = 'list' AND identity IN (SELECT id FROM identity WHERE issuer = ?1 \
              AND issuer_generation = ?2 AND kind <> 'ca')",
             values![&key.name, key.generation.0],
-        if key.kind == Kind::Ca {
-            self.retire_crosses()?;
-        }
         )
         .map(drop)
     }

@@ -241,6 +241,44 @@ pub(crate) fn a_list_that_is_not_published_leaves_the_dates_of_the_one_before<S:
     assert_eq!(ledger.last_list(&KEY).unwrap(), Some(fifth));
 }
 
+pub(crate) fn revocations_below_a_retired_generation_wait_only_for_the_list_of_a_key_in_service<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let ca = |generation: u32| NewIdentity {
+        kind: Kind::Ca,
+        serial: serial(&format!("ca {generation}")),
+        issuer: "devices-root".to_owned(),
+        ..device("devices-issuing")
+    };
+    let mut cas = Vec::new();
+    for generation in 1..=2 {
+        let key = intend_as(&mut ledger, &ca(generation)).unwrap();
+        ledger.issued_pending(&key, &leaf(&format!("ca {generation}"))).unwrap();
+        ledger.promote(&key).unwrap();
+        if generation == 1 {
+            for name in ["a", "b"] {
+                let below = NewIdentity { issuer: "devices-issuing".to_owned(), ..device(name) };
+                let below = intend_as(&mut ledger, &below).unwrap();
+                ledger.issued(&below, &leaf(name)).unwrap();
+                cas.push(below);
+            }
+        }
+        cas.push(key);
+    }
+    let [a, b, first, _] = <[Key; 4]>::try_from(cas).unwrap();
+    ledger.retire(&first).unwrap();
+    ledger.revoke(&a, None, &[OpenStep::List]).unwrap();
+    assert!(ledger.open_revocations().unwrap().is_empty(), "peers accept nothing of it");
+    ledger.set_listed(vec![first.clone()]);
+    ledger.revoke(&b, None, &[OpenStep::List]).unwrap();
+    let open = ledger.open_revocations().unwrap();
+    assert_eq!(open.iter().map(|open| &open.key).collect::<Vec<_>>(), [&b]);
+    // Revoked, it has a list no longer than its key.
+    ledger.set_listed(Vec::new());
+    ledger.revoke(&first, None, &[]).unwrap();
+    assert!(ledger.open_revocations().unwrap().is_empty());
+}
+
 pub(crate) fn a_step_is_done_by_a_list_that_has_the_entry<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();

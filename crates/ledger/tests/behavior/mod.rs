@@ -406,6 +406,7 @@ macro_rules! behavior {
             numbers_and_times_of_lists_only_grow
             a_list_has_what_is_revoked_until_it_has_expired
             a_list_that_is_not_published_leaves_the_dates_of_the_one_before
+            revocations_below_a_retired_generation_wait_only_for_the_list_of_a_key_in_service
             a_step_is_done_by_a_list_that_has_the_entry
             what_a_station_has_issued_is_found_by_its_host
             what_was_issued_by_itself_has_its_host

@@ -10,11 +10,12 @@
 //! ```
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use base::file::{self, FileSet, Mode};
 use base::{Code, Result};
-use ledger::{Entry, Filter, Kind, Ledger, Role, View, ca_revoked};
+use ledger::{Entry, Filter, Key, Kind, Ledger, Role, View, ca_revoked};
 use pki::Certificate;
 
 use super::Ca;
@@ -182,6 +183,43 @@ pub fn placed(store: &Path, name: &str) -> Result<Vec<PlacedGeneration>> {
     }
     all.sort_by_key(|one| one.generation.number);
     Ok(all)
+}
+
+/// The generations of CAs that are out of service, or are to be (`leaving`), although a generation that stays in service has the
+/// same key, as further certificates of an imported CA have: for [`Ledger::set_listed`].
+///
+/// # Errors
+/// Those of the ledger. Files that cannot be read are left out: a revocation must not wait for them.
+pub fn listed(store: &Path, view: &View, leaving: &[Key]) -> Result<Vec<Key>> {
+    let is_out = |row: &Entry| matches!(row.role, Role::Retired | Role::Revoked) || leaving.contains(&row.key);
+    let mut names = BTreeSet::new();
+    for row in view.list(&Filter { kind: Some(Kind::Ca), ..Filter::default() }) {
+        let row = row?;
+        if is_out(&row) && Ca::named(&row.key.name).is_some() {
+            names.insert(row.key.name);
+        }
+    }
+    let mut listed = Vec::new();
+    for name in names {
+        let placed = match placed(store, &name) {
+            Ok(placed) => placed,
+            Err(error) => {
+                tracing::warn!(%error, name, "the generations of a CA cannot be read");
+                continue;
+            }
+        };
+        let mut rows = Vec::new();
+        for one in &placed {
+            // By the role in the ledger: the files follow it.
+            let row = one.generation.row(view, &name)?;
+            rows.extend(row.map(|row| (row, one.generation.certificates.first().map(Certificate::spki_der))));
+        }
+        let is_in_service = |row: &Entry| !is_out(row) && (row.role.is_in_use() || row.role == Role::Superseded);
+        let (out, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(row, _)| is_out(row));
+        let is_shared = |key| others.iter().any(|(row, other)| is_in_service(row) && *other == key);
+        listed.extend(out.into_iter().filter(|(_, key)| is_shared(*key)).map(|(row, _)| row.key));
+    }
+    Ok(listed)
 }
 
 /// Fails if the files of a CA are of a later generation than the one that the ledger has as the one that signs: the ledger

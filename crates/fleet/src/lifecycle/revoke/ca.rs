@@ -5,10 +5,12 @@
 
 use base::text::counted;
 use base::{Code, Error, Finding, Result};
+use identity::lifecycle::revocation_lists::is_written_here;
 use identity::lifecycle::rollover::{CaBelow, cas_below, cross_generations, named, renewal_commands};
 use ledger::{Dependents, Entry, Kind, OpenStep, Role, View};
 use pki::revocation_list::Reason;
 use store::Workspace;
+use store::ca::generations::{PlacedGeneration, listed, placed};
 use store::ca::{Ca, Hierarchy};
 
 use super::parts::Parts;
@@ -30,7 +32,17 @@ pub(super) fn revoke(
     let now = workspace.now;
     let view = workspace.view()?;
     let ca = named(&view, &target.name)?;
-    let entries = generations(&view.history(Kind::Ca, &ca.name())?, &ca, target.generation)?;
+    let mut entries = generations(&view.history(Kind::Ca, &ca.name())?, &ca, target.generation)?;
+    let of_same_key = with_same_key(workspace, &view, &ca, &entries)?;
+    if matches!(request.reason, Reason::KeyCompromise | Reason::CaCompromise) {
+        // Who has the key can sign with each of its certificates.
+        entries.extend(of_same_key);
+    } else {
+        report.findings.extend(of_same_key.iter().map(|one| same_key(&ca, one)));
+    }
+    if ca.is_root() && entries.iter().any(Entry::is_current) {
+        return Err(only_root(&ca.name()));
+    }
     let kept = view.current(Kind::Ca, &ca.name())?.filter(|current| entries.iter().all(|one| one.key != current.key));
     for entry in &entries {
         let done = match (can_be_revoked(entry, now), request.dry_run) {
@@ -66,15 +78,20 @@ pub(super) fn revoke(
     drop(view);
     // Without the lock of the store, as for devices.
     let mut ledger = workspace.open_ledger_to_withdraw()?;
+    let leaving: Vec<_> =
+        all.iter().filter(|entry| can_be_revoked(entry, now)).map(|entry| entry.key.clone()).collect();
+    let still_listed = listed(workspace.store_dir(), &ledger, &leaving)?;
+    ledger.set_listed(still_listed);
     // RFC 5280, section 5.3.1: a list leaves the reason out instead of giving `unspecified`.
     let reason = (request.reason != Reason::Unspecified).then(|| request.reason.as_str());
     ledger.transaction(|transaction| {
         all.iter().filter(|entry| can_be_revoked(entry, now)).try_for_each(|entry| {
             let is_cross = entry.key.name != ca.name();
-            // No store has the key of a CA between an imported CA and its root, so none writes its list.
-            let is_on_no_list = ca.is_root() || Ca::named(&entry.issuer).is_none();
+            // The list of the CA itself must go from the file here, also if none can have its certificate because its
+            // issuer is a CA of others.
+            let is_of_others = Ca::named(&entry.issuer).is_none() && !is_written_here(workspace.config);
             // A root is on no list, and no file contains a certificate of another root for the key of a revoked CA.
-            let steps: &[OpenStep] = match (is_on_no_list, is_cross) {
+            let steps: &[OpenStep] = match (ca.is_root() || is_of_others, is_cross) {
                 (true, _) => &[OpenStep::Platform],
                 (false, true) => &[OpenStep::List],
                 (false, false) => &[OpenStep::Platform, OpenStep::List],
@@ -159,10 +176,33 @@ fn generations(history: &[Entry], ca: &Ca, wanted: Option<u32>) -> Result<Vec<En
             }
         }
     };
-    if ca.is_root() && meant.iter().any(Entry::is_current) {
-        return Err(only_root(&name));
-    }
     Ok(meant)
+}
+
+/// The other generations in service that have the key of one of these, as further certificates of an imported CA do.
+fn with_same_key(workspace: &Workspace<'_>, view: &View, ca: &Ca, entries: &[Entry]) -> Result<Vec<Entry>> {
+    let (mut keys, mut others) = (Vec::new(), Vec::new());
+    for PlacedGeneration { generation, .. } in placed(workspace.store_dir(), &ca.name())? {
+        let Some(row) = generation.row(view, &ca.name())? else { continue };
+        let key = generation.certificate()?.spki_der().to_vec();
+        if entries.iter().any(|entry| entry.key == row.key) {
+            keys.push(key);
+        } else if can_be_revoked(&row, workspace.now) {
+            others.push((row, key));
+        }
+    }
+    Ok(others.into_iter().filter(|(_, key)| keys.contains(key)).map(|(row, _)| row).collect())
+}
+
+/// The warning about a generation that is not revoked although its key is that of one that is.
+fn same_key(ca: &Ca, other: &Entry) -> Finding {
+    let (name, number) = (ca.name(), other.generation());
+    Code::CaRevoked
+        .warning(format!("generation {number} of {name} has the same key and is not revoked"))
+        .because("what this key signs is accepted with the certificate of that generation")
+        .fix(format!(
+            "if others can know the key, run `tbpki revoke --ca {name} --generation {number} --reason keyCompromise`"
+        ))
 }
 
 fn only_root(name: &str) -> Error {

@@ -50,6 +50,11 @@ impl Parts {
         matches!(self, Self::Listed(_) | Self::Open)
     }
 
+    /// Whether a CA is among those that are listed.
+    pub(super) fn has_ca(&self) -> bool {
+        matches!(self, Self::Listed(entries) if entries.iter().any(|entry| entry.key.kind == Kind::Ca))
+    }
+
     pub(super) fn walk(&self) -> PartCursor<'_> {
         PartCursor { parts: self, passed: 0, last: None, last_name: None }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use base::{Code, Finding, Result};
-use identity::lifecycle::revocation_lists;
+use identity::lifecycle::revocation_lists::{self, RevocationListsReport};
 use identity::lifecycle::rollover::drop_revoked;
 use ledger::{Entry, Key, Kind, Ledger, OpenRevocation, OpenStep, Role, View};
 use pki::Certificate;
@@ -149,17 +149,17 @@ pub(super) fn lists(workspace: &mut Workspace<'_>, ledger: &mut Ledger, report: 
             return Ok(());
         }
     }
-    let written = workspace.open_store_to_withdraw("revoke").and_then(|mut store| {
-        take_over_listed(workspace, &mut store)?;
-        revocation_lists::write(workspace, &mut store, false)
-    });
-    match written {
+    match write_lists(workspace) {
         Ok(mut lists) => {
             revocation_lists::run_hook(workspace, &mut lists);
             report.findings.append(&mut lists.findings);
+            let has_replaced = !lists.keeps_replaced;
             report.lists = Some(lists);
             if !is_written_here {
                 return Ok(());
+            }
+            if has_replaced {
+                cas_of_others_done(ledger)?;
             }
             // A step that is done has no row any more, so this changes only those that are left.
             ledger.lists_failed("the key of the CA is not in this store")
@@ -170,6 +170,27 @@ pub(super) fn lists(workspace: &mut Workspace<'_>, ledger: &mut Ledger, report: 
             ledger.lists_failed(&text)
         }
     }
+}
+
+/// Writes the revocation lists.
+///
+/// # Errors
+/// Those of [`revocation_lists::write`], and of a store that another verb has locked.
+pub(super) fn write_lists(workspace: &mut Workspace<'_>) -> Result<RevocationListsReport> {
+    let mut store = workspace.open_store_to_withdraw("revoke")?;
+    take_over_listed(workspace, &mut store)?;
+    revocation_lists::write(workspace, &mut store, false)
+}
+
+/// Ends the step of revoked CAs that a CA of others has issued: no list of this store can have them, and their own lists are
+/// out of the file.
+fn cas_of_others_done(ledger: &mut Ledger) -> Result<()> {
+    for open in ledger.open_revocations_of_kind(Kind::Ca)?.iter().filter(|open| open.step == OpenStep::List) {
+        if ledger.entry(&open.key)?.is_some_and(|entry| Ca::named(&entry.issuer).is_none()) {
+            ledger.step_done(&open.key, OpenStep::List)?;
+        }
+    }
+    Ok(())
 }
 
 /// The CA of a profile counts as replaced once the ledger has a later generation of it that signs, or if it is revoked and

@@ -46,6 +46,9 @@ pub fn retire(workspace: &mut Workspace<'_>, ca: &Ca, dry_run: bool) -> Result<R
         report.done = RolloverDone::Planned;
         return Ok(report);
     }
+    let leaving: Vec<_> = replaced.iter().map(|entry| entry.key.clone()).collect();
+    let listed = generations::listed(store.dir(), &store.ledger, &leaving)?;
+    store.ledger.set_listed(listed);
     // In one transaction: after a crash in between, the files would still trust some of them.
     store.ledger.transaction(|transaction| replaced.iter().try_for_each(|entry| transaction.retire(&entry.key)))?;
     generations::settle(store.dir(), &store.ledger)?;
