@@ -227,6 +227,34 @@ fn a_stolen_key_is_revoked_with_every_certificate_of_it() {
 }
 
 #[test]
+fn another_key_of_the_same_name_is_refused_where_lists_are_written() {
+    let sandbox = store();
+    let owner = Owner(&sandbox);
+    owner.key("next");
+    owner.issue("next", "dev", "next.pem", 800);
+    owner.issue("next", "dev-G3", "renamed.pem", 800);
+    sandbox.private("next.key");
+    // Without lists it is a warning, and each later error names the way back.
+    let without = sandbox.copy();
+    without.ok(import(&["next.pem", "next.key"])).prints("TBPKI-0303");
+    let back = "tbpki revoke --ca devices-issuing --generation 2";
+    without.fails(["crl"], 1, "TBPKI-0303").prints(back);
+    without.fails(import(&["renamed.pem", "next.key"]), 1, "TBPKI-0374").prints(back);
+    without.write("keygen.toml", "version = 1\n[crl]\nout = \"lists.pem\"\n");
+    without.fails(["ca", "activate", CA, "--leave-behind"], 1, "TBPKI-0321").prints(back);
+    with_root_key_in(&without);
+    without.ok(back.split(' ').skip(1));
+    without.ok(import(&["renamed.pem", "next.key"])).prints("CN=dev-G3");
+
+    sandbox.ok(["crl"]);
+    let before = Snapshot::of(&sandbox.join("pki/ca"));
+    sandbox.fails(import(&["next.pem", "next.key"]), 1, "TBPKI-0303").prints("another subject");
+    assert_eq!(Snapshot::of(&sandbox.join("pki/ca")), before);
+    sandbox.ok(["crl"]);
+    sandbox.ok(import(&["renamed.pem", "next.key"]));
+}
+
+#[test]
 fn files_that_are_no_next_generation_are_refused_and_nothing_is_written() {
     let sandbox = store();
     let owner = Owner(&sandbox);

@@ -316,7 +316,7 @@ impl Writer<'_, '_> {
         }
         let certificates: Vec<Certificate> =
             listed.iter().map(|(_, generation)| generation.certificate().cloned()).collect::<Result<_>>()?;
-        check_names(&certificates)?;
+        check_names(&listed, &certificates)?;
         let mut known = certificates.clone();
         for ca in cas {
             // The file may still have the list of a retired generation, which is ours and goes with this run.
@@ -523,17 +523,27 @@ impl Writer<'_, '_> {
 }
 
 /// Fails if two keys have one name: verifiers choose lists by the name of their issuer, and take the wrong one.
-fn check_names(cas: &[Certificate]) -> Result<()> {
-    for (index, ca) in cas.iter().enumerate() {
-        let rest = cas.iter().skip(index + 1);
-        let is_shared =
-            |other: &&Certificate| other.subject_der() == ca.subject_der() && other.spki_der() != ca.spki_der();
+/// `certificates` are those of the generations, in their order.
+fn check_names(listed: &[(&Ca, CaGeneration)], certificates: &[Certificate]) -> Result<()> {
+    let all: Vec<(&Ca, u32, &Certificate)> =
+        listed.iter().zip(certificates).map(|((ca, generation), own)| (*ca, generation.number, own)).collect();
+    for (index, (ca, number, certificate)) in all.iter().enumerate() {
         // Several certificates of one key are the rule after a rollover, and share one list.
-        if rest.clone().any(|other| is_shared(&other)) {
-            return Err(Code::SharedCaName
-                .error(format!("two CAs with different keys are called {}", ca.subject()))
-                .fix("give one of them another name: import it again under a subject of its own"));
-        }
+        let is_shared = |(_, _, other): &&(&Ca, u32, &Certificate)| {
+            other.subject_der() == certificate.subject_der() && other.spki_der() != certificate.spki_der()
+        };
+        let Some((other, other_number, _)) = all.iter().skip(index + 1).find(is_shared) else { continue };
+        let fix = match other == ca {
+            // The generations that do not sign come behind the one that does.
+            true => format!(
+                "`tbpki revoke --ca {ca} --generation {other_number}` takes one of them away (the other is generation \
+                 {number}); then `tbpki ca prepare {ca}` can make or import one with another subject"
+            ),
+            false => "give one of them another name: import it again under a subject of its own".to_owned(),
+        };
+        return Err(Code::SharedCaName
+            .error(format!("two CAs with different keys are called {}", certificate.subject()))
+            .fix(fix));
     }
     Ok(())
 }

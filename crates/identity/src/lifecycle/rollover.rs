@@ -14,6 +14,7 @@ mod prepare;
 mod report;
 mod retire;
 mod revoked;
+mod shared_name;
 mod trust;
 
 use base::text::quote;

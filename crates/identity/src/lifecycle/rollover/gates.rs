@@ -17,6 +17,7 @@ use store::{Store, Workspace};
 use time::{Duration, OffsetDateTime};
 
 use super::activate::not_prepared;
+use super::shared_name::shares_name;
 use crate::lifecycle::revocation_lists::{LIMIT, SERVERS_FILE, devices_file};
 use crate::report::FileReport;
 
@@ -306,8 +307,14 @@ fn check_list(workspace: &Workspace<'_>, ca: &Ca, next: &CaGeneration) -> Result
             Hierarchy::Devices => "brokers that read this file would refuse every device below the new CA",
             Hierarchy::Server => "clients that read this file would refuse every server below the new CA",
         })
-        .fix(match ca.hierarchy() {
-            Hierarchy::Devices => "run `tbpki crl`, make the brokers read the file, then activate",
-            Hierarchy::Server => "run `tbpki crl`, make the clients read the file, then activate",
+        .fix(match (ca.hierarchy(), shares_name(store, ca, certificate)?) {
+            (_, true) => format!(
+                "no list is made of two keys of the name {}: take the prepared one away with `tbpki revoke --ca {ca} \
+                 --generation {}`, and prepare one with another subject",
+                certificate.subject(),
+                next.number
+            ),
+            (Hierarchy::Devices, false) => "run `tbpki crl`, make the brokers read the file, then activate".to_owned(),
+            (Hierarchy::Server, false) => "run `tbpki crl`, make the clients read the file, then activate".to_owned(),
         }))
 }

@@ -1,10 +1,11 @@
 //! The next generation of a CA from files of its owner: a further certificate of the same key, or of another key below a root
 //! that the store trusts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base::file::{self, FileSet, Mode};
 use base::{Code, Error, Finding, Result, Secret};
+use config::Config;
 use ledger::{Entry, Generation, Key, Kind, Parameters};
 use pki::chain_period::ChainPeriod;
 use pki::key::{PublicKey, is_same_key};
@@ -13,17 +14,19 @@ use store::ca::generation_number::{generation_dir, row_with};
 use store::ca::generations::check_not_revoked;
 use store::ca::key::{KEY_FILE, URI_FILE};
 use store::ca::recorded::{issuer_name, new_identity};
-use store::ca::{Ca, KeyLocation, unavailable};
+use store::ca::{Ca, Hierarchy, KeyLocation, unavailable};
 use store::file_names::CERT;
 use store::secrets::imported_keystore::AskForImported;
 use store::{FILE_LIMIT, KeyAndPassphrase, Store, Workspace};
 
 use super::record_pending;
 use super::report::RolloverReport;
+use super::shared_name::shares_name;
 use crate::files::output::{into_bytes, pem_of};
 use crate::init::encode_key;
 use crate::init::hierarchy::{check_serials, tried};
 use crate::init::imported_ca::ImportedCa;
+use crate::lifecycle::revocation_lists::{SERVERS_FILE, devices_file};
 use crate::report::{CertificateReport, FileReport};
 
 /// The next generation before it is written.
@@ -65,7 +68,8 @@ fn refused(ca: &Ca, why: &str) -> Error {
 /// Checks the next generation: a leaf below it is made and verified in memory.
 ///
 /// # Errors
-/// [`Code::CaNotImportable`], and the reason for which what it issues would be refused.
+/// [`Code::CaNotImportable`], [`Code::SharedCaName`] in a store that publishes revocation lists, and the reason for which what
+/// it issues would be refused.
 pub(super) fn check(
     workspace: &mut Workspace<'_>,
     store: &Store,
@@ -103,12 +107,19 @@ pub(super) fn check(
         return Err(refused(ca, "a root with another key has not certified the issuing CA of this store").fix(
             "take a certificate of the same key from its owner; for another root, make a store of its own with `tbpki init`",
         ));
-    } else if first.subject_der() == present.subject_der() {
+    } else if shares_name(store.dir(), ca, first)? {
+        let same_name = format!("two keys of {ca} have the same name, {}", first.subject());
+        let fix = "ask the owner of the CA for a certificate with another subject";
+        // The next lists would fail, and with them every revocation.
+        if publishes_lists(workspace.config, store.dir(), ca) {
+            let why = "this store writes revocation lists, and verifiers find them by the name of the CA";
+            return Err(Code::SharedCaName.error(same_name).because(why).fix(fix));
+        }
         findings.push(
             Code::SharedCaName
-                .warning(format!("two keys of {ca} have the same name, {}", first.subject()))
+                .warning(same_name)
                 .because("verifiers find revocation lists by the name, and `tbpki crl` writes none for two such keys")
-                .fix("ask the owner of the CA for a certificate with another subject"),
+                .fix(fix),
         );
     }
     if ca.is_root() {
@@ -140,6 +151,14 @@ pub(super) fn check(
     let root = chain.pop().ok_or_else(|| Code::Internal.error("a chain without a root"))?;
     check_serials(&root, &chain)?;
     Ok(NextCa { certificates: chain, root: Some(root), key, passphrase })
+}
+
+/// Whether lists of the hierarchy are published, or are to be.
+fn publishes_lists(config: &Config, store: &Path, ca: &Ca) -> bool {
+    match ca.hierarchy() {
+        Hierarchy::Devices => config.crl.out.value.is_some() || devices_file(config, store).exists(),
+        Hierarchy::Server => store.join(SERVERS_FILE).exists(),
+    }
 }
 
 /// Records and writes the next generation.

@@ -84,7 +84,11 @@ pub fn prepare_imported(
         if !is_it {
             return Err(Code::CaNotImportable
                 .error(format!("generation {} of {ca} is prepared already", pending.generation()))
-                .fix(format!("run `tbpki ca activate {ca}` first, and `tbpki ca prepare` with these files after it")));
+                .fix(format!(
+                    "run `tbpki ca activate {ca}` first, and `tbpki ca prepare` with these files after it; if that \
+                     generation must not be used, `tbpki revoke --ca {ca} --generation {}` takes it away",
+                    pending.generation()
+                )));
         }
         return if dry_run { Ok(report) } else { spread(workspace, &mut store, ca, &pending, report) };
     }
