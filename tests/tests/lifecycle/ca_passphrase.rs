@@ -180,3 +180,36 @@ fn roots_whose_keys_are_kept_elsewhere_are_named() {
     }
     assert!(opens(&sandbox, &PathBuf::from("offline/devices-root.key.pem"), "old"));
 }
+
+#[test]
+fn the_next_generation_has_the_passphrase_of_the_keys_in_the_store() {
+    let sandbox = Sandbox::new();
+    for (file, secret) in [("old", OLD), ("new", NEW)] {
+        sandbox.write(file, secret);
+        sandbox.private(file);
+        sandbox.hides(secret);
+    }
+    let with = |line: &'static str| line.split(' ');
+    sandbox.ok(with("init --no-input --ca-passphrase-file old --root-out offline"));
+    sandbox.ok(with("ca passphrase --all --ca-passphrase-file old --new-passphrase-file new"));
+    // The key of the root comes back from where it is kept, with its earlier passphrase.
+    let root = "pki/ca/devices-root/key.pem";
+    fs::copy(sandbox.join("offline/devices-root.key.pem"), sandbox.join(root)).unwrap();
+    sandbox.private(root);
+    let before = Snapshot::of(&sandbox.join("pki/ca"));
+    for ca in ["devices-issuing", "devices-root"] {
+        for passphrase in ["old", "new"] {
+            let prepare = ["ca", "prepare", ca, "--ca-passphrase-file", passphrase];
+            sandbox.fails(prepare, 1, "TBPKI-0033").prints("tbpki ca passphrase --all");
+        }
+    }
+    assert_eq!(Snapshot::of(&sandbox.join("pki/ca")), before, "nothing was made");
+
+    // As the help says, and then offline again.
+    sandbox.ok(with("ca passphrase --all --ca-passphrase-file old --new-passphrase-file new"));
+    sandbox.ok(with("ca prepare devices-issuing --ca-passphrase-file new"));
+    fs::remove_file(sandbox.join(root)).unwrap();
+    for line in ["ca activate devices-issuing", "client d1", "crl"] {
+        sandbox.ok(line.split(' ').chain(["--ca-passphrase-file", "new"]));
+    }
+}

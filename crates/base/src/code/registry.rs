@@ -164,7 +164,7 @@ codes! {
     32 KeyEncrypted User "The key is encrypted and there is no passphrase"
         "Give the passphrase with `--ca-passphrase-file` for CA keys, with `--passphrase-file` for others, or set `[ca] passphrase` in keygen.toml. ThingsBoard ignores encrypted PKCS#8 keys altogether: a server key file must not be encrypted; its mode protects it."
     33 WrongPassphrase User "The passphrase does not open the key"
-        "The key is encrypted with another passphrase. tbpki ignores a final newline in a passphrase file, but not spaces."
+        "The key is encrypted with another passphrase. tbpki ignores a final newline in a passphrase file, but not spaces. The key of a CA that was kept elsewhere while the passphrase was changed still has the earlier one: `tbpki ca passphrase --all` gives all keys in the store one passphrase."
     34 KeyMismatch User "The private key does not belong to the certificate"
         "The public key in the certificate differs from the one of the private key. Servers start with such files, and then no client can connect. Find the key and the certificate that were made together."
     35 WeakKey User "The key is too weak"

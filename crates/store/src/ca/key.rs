@@ -57,7 +57,7 @@ impl KeyLocation {
             KeyLocation::File(path) => {
                 let bytes = file::read(path, FILE_LIMIT)?;
                 let mut passphrase = |again| ask(if again { CaSecret::PassphraseAgain } else { CaSecret::Passphrase });
-                let key = open_key(&bytes, &mut passphrase).map_err(|error| error.at(path))?;
+                let key = open_key(&bytes, &mut passphrase).map_err(|error| wrong_passphrase(error).at(path))?;
                 Ok(Some(Box::new(key)))
             }
             KeyLocation::Token(uri) => {
@@ -98,6 +98,17 @@ impl<F> KeyLocation<F> {
             }
             KeyLocation::Elsewhere => Ok(()),
         }
+    }
+}
+
+/// An error of opening a key file of a CA, with a remedy for one that has an earlier passphrase.
+fn wrong_passphrase(error: Error) -> Error {
+    match error.code() {
+        Code::WrongPassphrase => error.fix(
+            "check the passphrase; if this key has an earlier one, give all keys one: `tbpki ca passphrase --all \
+             --ca-passphrase-file OLD --new-passphrase-file NEW`",
+        ),
+        _ => error,
     }
 }
 

@@ -223,25 +223,49 @@ fn check_not_in_token(store: &std::path::Path, ca: &Ca) -> Result<()> {
         .fix("make the next hierarchy with `tbpki init` and --devices-key, in a store of its own"))
 }
 
-/// The root that signs, and what encrypts the new key: the passphrase of the key that was opened.
+/// The root that signs, and what encrypts the new key: the passphrase of the present key of the CA. The keys that the next
+/// verbs need together are opened before anything is written, because a verb has one passphrase for all of them.
 fn signer_and_passphrase(
     workspace: &mut Workspace<'_>,
     store: &std::path::Path,
     ca: &Ca,
 ) -> Result<(Option<OpenCa>, Option<Secret>)> {
     if !ca.is_root() {
-        let opened = workspace.open_ca_with_passphrase(&ca.root());
-        let (root, passphrase) = opened.map_err(|error| unless_imported(error, ca))?;
-        root.check_may_have_cas()?;
-        return Ok((Some(root), passphrase));
+        let root = ca.root();
+        let opened = workspace.open_ca_with_passphrase(&root);
+        let (signer, mut passphrase) = opened.map_err(|error| unless_imported(error, ca))?;
+        signer.check_may_have_cas()?;
+        // Each root that is trusted certifies the new key.
+        for other in root.trusted(store)?.iter().skip(1) {
+            if matches!(other.key_place()?, KeyLocation::File(_)) {
+                workspace.open_generation_for_lists(&root, other).map_err(other_passphrase)?;
+            }
+        }
+        // The passphrase of the root can be an earlier one: its key is kept elsewhere in between.
+        if matches!(ca.key_place(store)?, KeyLocation::File(_)) {
+            passphrase = workspace.open_key_with_passphrase(ca).map_err(other_passphrase)?.passphrase;
+        }
+        return Ok((Some(signer), passphrase));
     }
-    // A root signs itself. The passphrase is that of the present root, or of the CA below it if the root is elsewhere.
-    for present in ca.hierarchy().cas() {
+    // A root signs itself. Its passphrase is that of the CA below it, which stays in the store, or of the present root.
+    let mut passphrase = None;
+    for present in [ca.root(), ca.hierarchy().issuing()] {
         if matches!(present.key_place(store)?, KeyLocation::File(_)) {
-            return Ok((None, workspace.open_ca_with_passphrase(&present)?.1));
+            let opened = workspace.open_key_with_passphrase(&present).map_err(other_passphrase)?;
+            passphrase = opened.passphrase.or(passphrase);
         }
     }
-    Ok((None, None))
+    Ok((None, passphrase))
+}
+
+/// The error for a key with another passphrase than the keys before it.
+fn other_passphrase(error: Error) -> Error {
+    if error.code() != Code::WrongPassphrase {
+        return error;
+    }
+    error.because("another key of the same hierarchy has this passphrase, and the new key would have only one of them").fix(
+        "give all keys one passphrase first: `tbpki ca passphrase --all --ca-passphrase-file OLD --new-passphrase-file NEW`",
+    )
 }
 
 fn contents(
