@@ -2,6 +2,7 @@
 
 use base::Result;
 use ledger::Parameters;
+use pki::key::PublicKey;
 use pki::{Algorithm, Certificate, San};
 use serde::Serialize;
 
@@ -29,19 +30,35 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// The parameters that a request for this certificate would have had, as far as a certificate shows them.
+/// What the files of an identity show about the request for it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FileTraits<'a> {
+    /// The name before `.pem` and other suffixes.
+    pub prefix: &'a str,
+    /// True if no file has the private key: it is where the signing request came from.
+    pub is_key_elsewhere: bool,
+    /// True if key and chain of a server are in one PEM file.
+    pub single_file: bool,
+    /// True if the root follows the issuing CA in the chain of a server.
+    pub include_root: bool,
+}
+
+/// The parameters that a request for this certificate would have had, as far as the certificate and its files show them.
 ///
 /// # Errors
-/// Those of [`Parameters::of`].
-pub fn of_certificate(leaf: &Certificate, issuer: &str, prefix: &str) -> Result<Parameters> {
+/// Those of [`Parameters::of`] and of the certificate's public key.
+pub fn of_certificate(leaf: &Certificate, issuer: &str, files: FileTraits<'_>) -> Result<Parameters> {
+    let key = files.is_key_elsewhere.then(|| PublicKey::from_spki_der(leaf.spki_der())).transpose()?;
     Parameters::of(&RequestedParameters {
         subject: leaf.subject_name().map_or_else(|| leaf.subject(), |subject| subject.to_string()),
         san: leaf.sans().iter().map(ToString::to_string).collect(),
         alg: &leaf.algorithm_name(),
         days: days_of(leaf),
         issuer: issuer.to_owned(),
-        prefix,
-        ..RequestedParameters::default()
+        csr: key.map(|key| key.fingerprint_hex()),
+        prefix: files.prefix,
+        single_file: files.single_file,
+        include_root: files.include_root,
     })
 }
 

@@ -10,6 +10,7 @@ mod lost_files;
 mod lost_numbers;
 mod older_version;
 mod repair;
+mod repaired_files;
 mod repeated_entries;
 mod rollback;
 mod rolled_over;

@@ -9,6 +9,7 @@ mod dry_run;
 pub(super) mod issuers;
 mod jobs;
 pub mod listed_revocations;
+mod own_files;
 mod report;
 
 use std::path::Path;
@@ -16,7 +17,7 @@ use std::path::Path;
 use base::Result;
 use base::file::BulkDir;
 use identity::lifecycle::renew::remove_outdated;
-use ledger::{Kind, OpenStep, Role, SerialNumber, State, Transaction, View};
+use ledger::{Filter, Kind, OpenStep, Role, SerialNumber, State, Transaction, View};
 use provision::thingsboard::StoredCredential;
 use store::file_names::PENDING;
 use store::{Store, Workspace, kind_dir, rollback};
@@ -125,8 +126,22 @@ fn record(store: &mut Store, candidates: &[Candidate], jobs: &Jobs, report: &mut
     if !candidates.is_empty() {
         let (recorded, ids) = record_names(store, candidates, jobs, ledger::Origin::Repaired)?;
         (report.identities, report.jobs) = (recorded, ids.new);
+        for job in ids.renewing() {
+            let pending = Filter { job: Some(job), pending_only: true, ..Filter::default() };
+            let count = store.ledger.count(&pending)?;
+            if count > 0 {
+                report.pending.push((job, count));
+            }
+        }
     }
+    report.keys_elsewhere = keys_elsewhere(candidates);
     Ok(())
+}
+
+/// How many certificates in use have no private key next to them.
+fn keys_elsewhere(candidates: &[Candidate]) -> u64 {
+    let is_meant = |candidate: &&Candidate| candidate.is_key_elsewhere && candidate.files_of == FilesOf::Present;
+    candidates.iter().filter(is_meant).count().try_into().unwrap_or(u64::MAX)
 }
 
 /// Records candidates, which are in order, and their jobs.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use base::file;
 use base::timestamp::rfc3339;
 use base::{Code, Finding, Result, Secret};
-use identity::parameters::of_certificate;
+use identity::parameters::{FileTraits, of_certificate};
 use ledger::{Generation, IssuedRecord, Kind, KnownIdentity, NewIdentity, Origin, Role, SerialNumber};
 use pki::profile::Profile;
 use pki::{Certificate, PrivateKey};
@@ -58,7 +58,11 @@ impl Candidate {
                 serial: self.serial()?,
                 profile: self.profile().name().to_owned(),
                 algorithm: self.leaf.algorithm_name(),
-                parameters: of_certificate(&self.leaf, &wanted, self.prefix())?,
+                parameters: of_certificate(
+                    &self.leaf,
+                    &wanted,
+                    FileTraits { prefix: self.prefix(), ..FileTraits::default() },
+                )?,
                 issuer,
                 not_before: self.leaf.not_before(),
                 not_after: self.leaf.not_after(),

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::issuers::IssuedBy;
 use super::jobs::{JobIds, Jobs};
+use super::own_files::OwnFiles;
 use crate::lifecycle::upkeep::scan::{FilesOf, Found, InShard};
 
 /// A certificate that the ledger does not have, as its row will have it.
@@ -22,6 +23,8 @@ pub(in crate::lifecycle::upkeep) struct Candidate {
     pub(in crate::lifecycle::upkeep) shard: Option<InShard>,
     /// The position in its shard, from 0.
     pub(in crate::lifecycle::upkeep) index: u64,
+    /// True if no file next to the certificate has its private key.
+    pub(super) is_key_elsewhere: bool,
 }
 
 impl Candidate {
@@ -32,9 +35,14 @@ impl Candidate {
         jobs: &mut Jobs,
     ) -> Result<Self> {
         let leaf = &found.leaf;
+        let mut is_key_elsewhere = false;
         let parameters = match &found.shard {
             Some(shard) => jobs.wanted(&shard.place, leaf, &issuer)?,
-            None => of_certificate(leaf, &issuer.fingerprint, prefix_of(found))?,
+            None => {
+                let files = OwnFiles::of(found)?;
+                is_key_elsewhere = files.traits().is_key_elsewhere;
+                of_certificate(leaf, &issuer.fingerprint, files.traits())?
+            }
         };
         let profile = if found.kind == Kind::Server { Profile::Server } else { Profile::Device };
         Ok(Self {
@@ -55,6 +63,7 @@ impl Candidate {
             files_of: found.files_of,
             shard: found.shard.clone(),
             index,
+            is_key_elsewhere,
         })
     }
 
@@ -62,6 +71,12 @@ impl Candidate {
     fn absorbs(&mut self, other: &mut Self) -> bool {
         if !self.is_of_same_name(other) || self.issued.fingerprint != other.issued.fingerprint {
             return false;
+        }
+        // Kept files of an earlier generation can have the present certificate, too, and other names.
+        let is_present = self.files_of != FilesOf::Present && other.files_of == FilesOf::Present;
+        if is_present && self.shard.is_none() && other.shard.is_none() {
+            self.identity.parameters = other.identity.parameters.clone();
+            self.is_key_elsewhere = other.is_key_elsewhere;
         }
         self.files_of = present(self.files_of, other.files_of);
         if let (None, Some(shard)) = (&self.shard, other.shard.take()) {
@@ -131,13 +146,4 @@ impl Candidate {
 /// The generation of a certificate that is among the files of two: a copy in the present files decides.
 fn present(one: FilesOf, other: FilesOf) -> FilesOf {
     if [one, other].contains(&FilesOf::Present) { FilesOf::Present } else { one.max(other) }
-}
-
-/// The prefix of the files of an identity: a server's chain is called PREFIX.pem.
-fn prefix_of(found: &Found) -> &str {
-    let file = found.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    match found.kind {
-        Kind::Server => file.split_once(".pem").map_or(found.name.as_str(), |(prefix, _)| prefix),
-        _ => &found.name,
-    }
 }

@@ -11,7 +11,7 @@ use store::Workspace;
 
 use super::issuers::{Issuers, record_cas};
 use super::report::RepairReport;
-use super::{PlatformCompared, RepairRequest, doubt, gather, platform};
+use super::{PlatformCompared, RepairRequest, doubt, gather, keys_elsewhere, platform};
 use crate::lifecycle::upkeep::check::lists::{listed, without_list};
 
 /// An empty ledger outside of the store, in the place of one that is lost.
@@ -68,6 +68,7 @@ fn count(workspace: &mut Workspace<'_>, view: &View, request: &RepairRequest) ->
     let (candidates, jobs) = gather(workspace, &dir, view, &issuers, &mut report)?;
     report.identities = candidates.len().try_into().unwrap_or(u64::MAX);
     report.jobs = jobs.count_new(view, &candidates)?;
+    report.keys_elsewhere = keys_elsewhere(&candidates);
     report.revocations = listed(workspace, view)?.len().try_into().unwrap_or(u64::MAX);
     if workspace.config.platform.url.value.is_none() {
         report.platform = PlatformCompared::NotConfigured;

@@ -204,6 +204,11 @@ impl JobIds {
         self.ids.get(place).map(|job| job.id)
     }
 
+    /// The jobs that renew.
+    pub(super) fn renewing(&self) -> BTreeSet<JobId> {
+        self.ids.values().filter(|job| job.renews).map(|job| job.id).collect()
+    }
+
     /// Whether the job of a place renews.
     pub(super) fn renews(&self, place: &str) -> bool {
         self.ids.get(place).is_some_and(|job| job.renews)

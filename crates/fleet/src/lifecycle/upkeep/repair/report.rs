@@ -1,6 +1,8 @@
 //! The result of a repair.
 
+use base::text::counted;
 use base::{Code, Finding};
+use ledger::JobId;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -28,6 +30,12 @@ pub struct RepairReport {
     pub unknown: Vec<String>,
     /// What is left.
     pub open: Vec<Problem>,
+    /// The jobs whose renewals are pending, each with the number of them.
+    #[serde(skip)]
+    pub(super) pending: Vec<(JobId, u64)>,
+    /// The number of certificates in use that have no private key next to them.
+    #[serde(skip)]
+    pub(super) keys_elsewhere: u64,
     /// What was noticed.
     #[serde(skip)]
     pub findings: Vec<Finding>,
@@ -41,6 +49,26 @@ impl RepairReport {
                 self.unknown.push(format!("revocations below generation {generation} of {ca}, which has no list"));
             }
             self.unknown.push("flash images, failures and copies of the certificates that were taken over".to_owned());
+            if self.keys_elsewhere > 0 {
+                let keys = counted(self.keys_elsewhere, "private key", "private keys");
+                let (are, of) = if self.keys_elsewhere == 1 {
+                    ("is", "its certificate counts")
+                } else {
+                    ("are", "their certificates count")
+                };
+                self.unknown.push(format!(
+                    "where {keys} without a file {are}: {of} as issued for a signing request, so that `tbpki renew` makes no \
+                     new key"
+                ));
+            }
+            for (job, count) in &self.pending {
+                let renewals = counted(*count, "renewal", "renewals");
+                let are = if *count == 1 { "is" } else { "are" };
+                self.unknown.push(format!(
+                    "whether {renewals} of job {job} {are} in use: if the devices have them, run \
+                     `tbpki register --pending --job {job}`"
+                ));
+            }
             if self.platform != PlatformCompared::Compared {
                 self.unknown.push("registrations: the platform was not asked".to_owned());
             }
