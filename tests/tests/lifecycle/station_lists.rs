@@ -161,3 +161,39 @@ fn a_serial_number_that_the_ledger_lacks_is_revoked_only_if_that_is_meant() {
     home.write("serials.txt", "5D0E\nnot a number\n");
     home.fails(["revoke", "--serial-file", "serials.txt"], 1, "TBPKI-").prints("serials.txt:2:1");
 }
+
+/// A revocation at a station, and the command for the other store.
+fn revoked_at(station: &Sandbox, name: &str) -> String {
+    let number = serial(station, name);
+    station.tbpki(["revoke", name]).run().ends(4);
+    format!("tbpki revoke --serial {number} --issuer devices-issuing --not-in-ledger")
+}
+
+#[test]
+fn the_copy_of_a_rollover_is_no_difference_at_a_station() {
+    let (home, station) = home_and_station();
+    issue(&station, &["pump-2".to_owned()]);
+    let command = revoked_at(&station, "pump-2");
+    home.ok(["ca", "prepare", "devices-issuing"]);
+    follow(&home, &command);
+    copy_lists(&home, &station);
+    station.ok(["revoke", "--open"]).prints("no step is open");
+    station.ok(["store", "check"]);
+}
+
+#[test]
+fn what_a_station_revokes_after_its_ca_was_replaced_needs_no_entry() {
+    let (home, station) = home_and_station();
+    issue(&station, &["pump-2".to_owned()]);
+    for step in ["prepare devices-issuing", "confirm devices-issuing --all"] {
+        home.ok(["ca"].into_iter().chain(step.split(' ')));
+    }
+    home.ok(["crl"]);
+    home.ok(["ca", "activate", "devices-issuing"]);
+    home.ok(["ca", "retire", "devices-issuing"]);
+    let command = revoked_at(&station, "pump-2");
+    follow(&home, &command).prints("out of service").prints("tbpki ca export devices");
+    copy_lists(&home, &station);
+    station.ok(["revoke", "--open"]).prints("TBPKI-0380").prints("has replaced devices-issuing");
+    station.ok(["revoke", "--open"]).prints("no step is open");
+}

@@ -70,6 +70,7 @@ pub fn revoke(
         report.without_token = tokens::without_certificate(workspace.store_dir(), &view, &targets.devices())?;
         if let Some((serials, issuer)) = targets.not_in_ledger() {
             other_stores::planned(workspace, &view, serials, issuer)?.into_iter().for_each(|one| report.plan(one));
+            report.findings.extend(other_stores::out_of_service(workspace, &view, issuer)?);
         }
         report.findings.extend(new_platform(workspace, &view)?);
         let certless = [&report.without_enrolment[..], &report.without_token[..]].concat();
@@ -89,6 +90,7 @@ pub fn revoke(
     report.findings.extend(new_platform(workspace, &ledger)?);
     if let Some((serials, issuer)) = targets.not_in_ledger() {
         other_stores::record(workspace, &mut ledger, serials, issuer)?;
+        report.findings.extend(other_stores::out_of_service(workspace, &ledger, issuer)?);
     }
     let enrolling = targets.with_open_enrolment(&ledger)?;
     let with_token = tokens::without_certificate(workspace.store_dir(), &ledger, &targets.devices())?;
@@ -165,13 +167,13 @@ fn finish(
     let is_upkeep = matches!(parts, Parts::Open) && !revocation_lists::is_written_here(workspace.config);
     if parts.are_listed() && (is_upkeep || has_open_lists(ledger, parts)?) {
         steps::lists(workspace, ledger, report)?;
-    }
-    // Lists that were written before, after which the program of `[crl] after` failed.
     } else if parts.has_ca() && revocation_lists::is_written_here(workspace.config) {
         // No list waits, and the file must lose the list of the CA itself.
         let mut lists = steps::write_lists(workspace)?;
         report.findings.append(&mut lists.findings);
         report.lists = Some(lists);
+    }
+    // Lists that were written before, after which the program of `[crl] after` failed.
     if matches!(parts, Parts::Open)
         && report.lists.is_none()
         && let Some(mut hook) = revocation_lists::run_open_hook(workspace)?

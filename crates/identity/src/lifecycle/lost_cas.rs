@@ -15,18 +15,25 @@ use store::file_names::{CA_FILE, CLIENTS_CA};
 use store::{FILE_LIMIT, kind_dir};
 
 use super::lost_list::LostList;
+use super::revocation_lists::{devices_file, is_written_here};
 use super::{last_lists, published_lists};
 use crate::profile_ca;
 
 /// The files of a server with the CAs that it trusts and that its clients trust.
 const TRUST_FILES: [&str; 2] = [CLIENTS_CA, CA_FILE];
 
-/// The lists in the published files that no CA of the store has signed. A file without any list of this store is another's.
+/// The lists in the published files that no CA of the store has signed. A file without any list of this store is another's, and
+/// so is the copy of the file with the lists of the devices' CAs that another store writes: during a rollover it has the list of
+/// a generation that a station bundle does not have.
 ///
 /// # Errors
 /// Those of the ledger and of reading the files.
 pub fn lost_lists(config: &Config, store: &Path, view: &View) -> Result<Vec<LostList>> {
-    let lists = published_lists::read(config, store)?;
+    let mut lists = published_lists::read(config, store)?;
+    if !is_written_here(config) {
+        let copied = devices_file(config, store);
+        lists.retain(|(path, _)| *path != copied);
+    }
     if lists.is_empty() {
         return Ok(Vec::new());
     }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base::file::Mode;
 use base::text::counted;
-use base::{Code, Result, file};
+use base::{Code, Finding, Result, file};
+use identity::lifecycle::published_lists;
 use identity::lifecycle::revocation_lists::devices_file;
 use ledger::{Kind, Ledger, OpenStep, SerialNumber};
 use store::Workspace;
@@ -13,7 +14,7 @@ use store::ca::{Ca, Hierarchy};
 use super::parts::Parts;
 use super::report::{HandOverReport, RevokeReport};
 use super::target::LIMIT as SERIALS_LIMIT;
-use crate::lifecycle::upkeep::check::lists::lists;
+use crate::lifecycle::upkeep::check::lists::{PublishedBy, lists};
 
 /// How many serial numbers a command has. More of them are in a file.
 const IN_COMMAND: usize = 10;
@@ -31,7 +32,10 @@ type Group = (String, Option<String>);
 /// Those of the ledger, of the published lists and of the disk.
 pub(super) fn hand_over(workspace: &Workspace<'_>, ledger: &mut Ledger, report: &mut RevokeReport) -> Result<()> {
     let mut published = BTreeSet::new();
-    for list in lists(workspace, ledger)? {
+    let lists = lists(workspace, ledger)?;
+    let replaced = replaced(workspace, &lists)?;
+    let mut is_replaced: BTreeSet<String> = BTreeSet::new();
+    for list in lists {
         for entry in list.list.revoked() {
             published.insert((list.issuer.clone(), SerialNumber::new(&entry.serial)?));
         }
@@ -49,7 +53,9 @@ pub(super) fn hand_over(workspace: &Workspace<'_>, ledger: &mut Ledger, report: 
             if !Ca::named(&entry.issuer).is_some_and(|ca| ca.hierarchy() == Hierarchy::Devices) {
                 continue;
             }
-            if published.contains(&(entry.issuer.clone(), entry.serial.clone())) {
+            let is_listed = published.contains(&(entry.issuer.clone(), entry.serial.clone()));
+            if is_listed || replaced.contains(&entry.issuer) {
+                is_replaced.extend((!is_listed).then_some(entry.issuer));
                 done.push(open.key);
                 continue;
             }
@@ -66,6 +72,7 @@ pub(super) fn hand_over(workspace: &Workspace<'_>, ledger: &mut Ledger, report: 
             open_still.iter().try_for_each(|key| transaction.step_failed(key, OpenStep::List, WAITS))
         })?;
     }
+    report.findings.extend(is_replaced.iter().map(|ca| was_replaced(ca)));
     for ca in cas {
         let reason = ca.revocation.as_ref().and_then(|revocation| revocation.reason.clone());
         let command = format!("tbpki revoke --ca {} --generation {}", ca.key.name, ca.generation());
@@ -102,6 +109,32 @@ pub(super) fn hand_over(workspace: &Workspace<'_>, ledger: &mut Ledger, report: 
         );
     }
     Ok(())
+}
+
+/// The CAs of this store that the one that writes the lists has taken out of service: its file has a list of their root, one of
+/// a key that this store does not know, and none of theirs. Peers with that file accept nothing that they have issued.
+fn replaced(workspace: &Workspace<'_>, lists: &[PublishedBy]) -> Result<BTreeSet<String>> {
+    let file = devices_file(workspace.config, workspace.store_dir());
+    let all = published_lists::read(workspace.config, workspace.store_dir())?;
+    let all = all.iter().filter(|(path, _)| *path == file).count();
+    let ours: Vec<&str> = lists.iter().filter(|list| list.path == file).map(|list| list.issuer.as_str()).collect();
+    let root = Ca::DevicesRoot.name();
+    // Without a list of the root it can be the file of another hierarchy; without an unknown one, none has replaced ours.
+    if !ours.contains(&root.as_str()) || all == ours.len() {
+        return Ok(BTreeSet::new());
+    }
+    let is_gone = |ca: &String| !ours.contains(&ca.as_str());
+    Ok([Ca::DevicesIssuing.name()].into_iter().filter(is_gone).collect())
+}
+
+/// The warning about a CA that is replaced where the lists are written.
+fn was_replaced(ca: &str) -> Finding {
+    Code::ListsElsewhere
+        .warning(format!(
+            "the store that exported this station bundle has replaced {ca}, and makes no list of it any more"
+        ))
+        .because("brokers that read its lists refuse everything that this station has issued, revoked or not")
+        .fix("export a new station bundle there with `tbpki ca export devices`, and issue with that one")
 }
 
 fn with_reason(command: String, reason: Option<&str>) -> String {

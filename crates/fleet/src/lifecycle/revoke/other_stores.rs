@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use base::{Code, Result};
+use base::{Code, Finding, Result};
 use identity::lifecycle::revocation_lists::{is_written_here, not_written_here};
 use identity::lifecycle::rollover::named;
-use ledger::{Ledger, SerialNumber, View};
+use ledger::{Entry, Kind, Ledger, Role, SerialNumber, View};
 use store::Workspace;
+use store::ca::generations::listed;
 use store::ca::{Ca, Hierarchy};
 
 use super::report::RevokedReport;
@@ -52,6 +53,30 @@ pub(super) fn record(
             .iter()
             .try_for_each(|serial| transaction.record_known(&unseen(serial, issuer, workspace.now, ca_ends)?).map(drop))
     })
+}
+
+/// A note about generations of the CA that are out of service: no list is made of their keys.
+///
+/// # Errors
+/// Those of the ledger.
+pub(super) fn out_of_service(workspace: &Workspace<'_>, view: &View, issuer: &str) -> Result<Option<Finding>> {
+    let listed = listed(workspace.store_dir(), view, &[])?;
+    let is_out = |ca: &&Entry| matches!(ca.role, Role::Retired | Role::Revoked) && !listed.contains(&ca.key);
+    let out: Vec<String> = view.history(Kind::Ca, issuer)?.iter().filter(|ca| is_out(ca)).map(number).collect();
+    let are = if out.len() == 1 { "generation is" } else { "generations are" };
+    Ok((!out.is_empty()).then(|| {
+        Code::RevocationUnknown
+            .note(format!("no list has what a generation of {issuer} out of service has issued"))
+            .because(format!(
+                "these {are} out of service: {}; brokers that read the lists refuse what is below",
+                out.join(", ")
+            ))
+            .fix("give stations that still issue with such a generation a new bundle: `tbpki ca export devices`")
+    }))
+}
+
+fn number(ca: &Entry) -> String {
+    ca.generation().to_string()
 }
 
 /// The report of what [`record`] would record for a revocation.
