@@ -32,13 +32,13 @@ impl RenewalRule {
     }
 }
 
-/// The time from which a certificate with these dates must be renewed.
+/// The time from which a certificate with these dates must be renewed: never before its validity begins.
 pub fn due_from(rule: RenewalRule, not_before: OffsetDateTime, not_after: OffsetDateTime) -> OffsetDateTime {
     let left = match rule {
         RenewalRule::LastThird => (not_after - not_before) / 3,
         RenewalRule::Within(time) => time,
     };
-    not_after.checked_sub(left).unwrap_or(not_before)
+    not_after.checked_sub(left).unwrap_or(not_before).max(not_before)
 }
 
 #[cfg(test)]
@@ -57,6 +57,8 @@ mod tests {
         let within = RenewalRule::Within(Duration::days(10));
         assert!(!within.is_due(from, until, datetime!(2026-03-21 23:59:58 UTC)));
         assert!(within.is_due(from, until, datetime!(2026-03-21 23:59:59 UTC)));
+        let longer = RenewalRule::Within(Duration::days(3000 * 365));
+        assert_eq!(due_from(longer, from, until), from, "a time before the validity would be no date of its own");
         for rule in [RenewalRule::LastThird, within] {
             assert!(rule.is_due(from, until, until + Duration::DAY), "expired");
         }
