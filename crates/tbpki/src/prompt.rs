@@ -1,12 +1,16 @@
 //! Prompts on the terminal.
+//!
+//! Answers are lines that the terminal edits itself, so that no prompt changes its modes except for the echo.
+
+mod hidden;
+mod line;
 
 use std::io::IsTerminal;
 
 use base::{Code, Error, Result, Secret};
 use config::key;
-use dialoguer::theme::SimpleTheme;
-use dialoguer::{Confirm, Input, Password};
 use store::secrets::PASSPHRASE_AGAIN;
+use zeroize::Zeroizing;
 
 use crate::progress::without_bar;
 
@@ -42,45 +46,49 @@ impl Prompter {
         self.available
     }
 
-    /// Prompts for a line of text. An empty answer means `default`.
-    pub(crate) fn text(&self, question: &str, default: &str, flag: &str) -> Result<String> {
+    /// Prompts for a line of text. An empty answer is returned as it is.
+    pub(crate) fn text(&self, question: &str, flag: &str) -> Result<String> {
         self.check(question, flag)?;
-        let input = Input::with_theme(&SimpleTheme)
-            .with_prompt(question)
-            .default(default.to_owned())
-            .show_default(!default.is_empty())
-            // An empty answer takes the default or leaves the value out; the caller decides.
-            .allow_empty(true);
-        without_bar(|| input.interact_text()).map_err(broken)
+        let answer = without_bar(|| line::ask(&format!("{question}: ")))?;
+        answer.map(|answer| answer.trim().to_owned()).ok_or_else(|| unanswered(question, flag))
     }
 
     /// Prompts for yes or no.
     pub(crate) fn confirm(&self, question: &str, flag: &str) -> Result<bool> {
         self.check(question, flag)?;
-        let confirm = Confirm::with_theme(&SimpleTheme)
-            .with_prompt(question)
-            // Enter alone must not agree to what cannot be undone.
-            .default(false);
-        without_bar(|| confirm.interact()).map_err(broken)
+        without_bar(|| {
+            loop {
+                let answer = line::ask(&format!("{question} [y/N] "))?.ok_or_else(|| unanswered(question, flag))?;
+                match answer.trim().to_ascii_lowercase().as_str() {
+                    "y" | "yes" => return Ok(true),
+                    // Enter alone must not agree to an action that cannot be undone.
+                    "" | "n" | "no" => return Ok(false),
+                    _ => line::tell("answer y or n")?,
+                }
+            }
+        })
     }
 
     /// Prompts for a new passphrase, which is typed twice. An empty one means none; one with fewer than `shortest`
     /// characters is asked for again.
     pub(crate) fn new_passphrase(&self, what: &str, shortest: usize, flag: &str) -> Result<Option<Secret>> {
         self.check(what, flag)?;
-        // Checked at the prompt: a command that fails afterwards would lose the other answers.
-        let long_enough = |text: &String| match text.chars().count() {
-            0 => Ok(()),
-            count if count >= shortest => Ok(()),
-            _ => Err(format!("a passphrase needs at least {shortest} characters")),
-        };
-        let password = Password::with_theme(&SimpleTheme)
-            .with_prompt(format!("{what} (at least {shortest} characters)"))
-            .validate_with(long_enough)
-            .with_confirmation("repeat the passphrase", "the passphrases differ")
-            .allow_empty_password(true);
-        let text = without_bar(|| password.interact()).map_err(broken)?;
-        Ok((!text.is_empty()).then(|| Secret::new(text)))
+        let ask = |question: &str| line::ask_hidden(&format!("{question}: "))?.ok_or_else(|| unanswered(what, flag));
+        without_bar(|| {
+            loop {
+                let typed = ask(&format!("{what} (at least {shortest} characters)"))?;
+                // Checked at the prompt: a command that fails afterwards would lose the other answers.
+                if (1..shortest).contains(&typed.chars().count()) {
+                    line::tell(&format!("a passphrase needs at least {shortest} characters"))?;
+                    continue;
+                }
+                if *ask("repeat the passphrase")? != *typed {
+                    line::tell("the passphrases differ")?;
+                    continue;
+                }
+                return Ok((!typed.is_empty()).then(|| secret_of(typed)));
+            }
+        })
     }
 
     /// Prompts for a secret of the configuration, by its key (`ca.pin`).
@@ -95,9 +103,15 @@ impl Prompter {
     /// Prompts for an existing secret, which is typed once.
     pub(crate) fn secret(&self, what: &str, flag: &str) -> Result<Secret> {
         self.check(what, flag)?;
-        let password = Password::with_theme(&SimpleTheme).with_prompt(what);
-        let text = without_bar(|| password.interact()).map_err(broken)?;
-        Ok(Secret::new(text))
+        without_bar(|| {
+            loop {
+                let typed = line::ask_hidden(&format!("{what}: "))?.ok_or_else(|| unanswered(what, flag))?;
+                if !typed.is_empty() {
+                    return Ok(secret_of(typed));
+                }
+                line::tell("an empty answer is not accepted; press Ctrl-C to end the command")?;
+            }
+        })
     }
 
     fn check(&self, question: &str, flag: &str) -> Result<()> {
@@ -115,6 +129,14 @@ impl Prompter {
     }
 }
 
-fn broken(error: dialoguer::Error) -> Error {
-    Code::NeedsAnswer.error("no answer to the prompt").caused_by(error)
+/// The error for a prompt at which the input ended, for example with Ctrl-D.
+fn unanswered(question: &str, flag: &str) -> Error {
+    Code::NeedsAnswer
+        .error(format!("no answer to the prompt: {question}"))
+        .because("the input ended")
+        .fix(format!("type an answer, or use {flag}"))
+}
+
+fn secret_of(mut typed: Zeroizing<String>) -> Secret {
+    Secret::new(std::mem::take(&mut *typed))
 }

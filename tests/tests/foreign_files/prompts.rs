@@ -19,6 +19,50 @@ fn binary() -> &'static Path {
     tbpki_tests::binary::tbpki()
 }
 
+/// Runs tbpki on a terminal, and ends its prompt by a signal or by typed characters. Returns what the terminal showed, and
+/// the status: that of subprocess in Python, which is negative for a signal.
+#[track_caller]
+fn ended(sandbox: &Sandbox, args: &[&str], prompt: &str, end: &str) -> (String, i64) {
+    let tool = python("prompt_end.py").args([prompt, end]).arg(binary()).args(args);
+    let outcome =
+        tool.clean_env().env("LANG", "C.UTF-8").env("PATH", "/usr/bin:/bin").directory(sandbox.path()).run().ok();
+    let text = outcome.stdout_text();
+    let (shown, last) = text.trim_end().rsplit_once('\n').unwrap();
+    let last: serde_json::Value = serde_json::from_str(last).unwrap();
+    assert_eq!(last["same"], true, "the terminal has other modes: {text}");
+    (shown.to_owned(), last["status"].as_i64().unwrap())
+}
+
+#[test]
+fn a_prompt_that_is_ended_leaves_the_terminal_as_it_was() {
+    let sandbox = Sandbox::new();
+    let (text, hidden) = ("Organization", "passphrase of the CA keys");
+    let init = ["init", "--organization", "x"];
+    for (signal, number) in [("SIGINT", 2), ("SIGTERM", 15), ("SIGHUP", 1), ("SIGQUIT", 3)] {
+        assert_eq!(ended(&sandbox, &["init"], text, signal).1, -number, "{signal}");
+        assert_eq!(ended(&sandbox, &init, hidden, signal).1, -number, "{signal}");
+    }
+    // Ctrl-C of the keyboard.
+    for (args, prompt) in [(&["init"][..], text), (&init, hidden)] {
+        assert_eq!(ended(&sandbox, args, prompt, "\u{3}").1, -2);
+        // Ctrl-D is no answer.
+        let (shown, status) = ended(&sandbox, args, prompt, "\u{4}");
+        assert!(status == 2 && shown.contains("TBPKI-0010") && shown.contains("the input ended"), "{status} {shown}");
+    }
+    assert_eq!(sandbox.files(), [] as [&Path; 0]);
+}
+
+#[test]
+fn an_empty_secret_is_refused_with_the_reason() {
+    let sandbox = Sandbox::new();
+    sandbox.write("ca.pass", "long enough");
+    sandbox.ok(["init", "--no-input", "--ca-passphrase-file", "ca.pass"]);
+    let prompt = "passphrase of the CA keys";
+    let answers = [(prompt, ""), ("an empty answer is not accepted", "long enough")];
+    typed(&sandbox, &["client", "pump-1"], &answers).ok();
+    assert!(sandbox.join("pki/devices/pump-1/cert.pem").exists());
+}
+
 #[test]
 fn inspect_and_verify_ask_for_the_password_of_a_keystore() {
     let sandbox = with_root();

@@ -188,7 +188,7 @@ fn in_config(config: &Path, store: &Path) -> Result<PathBuf> {
 /// Asks for the name of the organization, the only answer without a good default.
 fn ask_organization(args: &InitArgs, context: &Context, answers: &mut Answers) -> Result<()> {
     if args.from.is_none() && args.organization.is_none() && context.prompter.is_available() {
-        let name = context.prompter.text("Organization (empty for none)", "", "--organization")?;
+        let name = context.prompter.text("Organization (empty for none)", "--organization")?;
         if !name.is_empty() {
             answers.set(key::subject::organization, name)?;
         }
