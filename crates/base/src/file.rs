@@ -1,7 +1,7 @@
 //! Files on disk: the one place of the workspace that reads and writes them.
 //!
 //! Reading ([`read()`], [`read_secret`], [`read_text`]; [`stream`] in pieces) is bounded and never waits for a pipe
-//! without a writes to. Writing happens in a [`FileSet`]: the files of one operation appear together or not at all,
+//! without a writer. Writing happens in a [`FileSet`]: the files of one operation appear together or not at all,
 //! with their modes from the start whatever the umask is, and durably. [`Lock`] keeps a second writer out of the store.
 //! [`BulkDir`] is for fleets: thousands of files that are waited for together.
 //!
@@ -47,7 +47,10 @@ pub use output::log::Log;
 pub use output::{OutputTarget, check_stdout_is_read, replace, write_note};
 pub use owner::trust::{OwnerTrust, check_own, check_program};
 pub use owner::{Ownership, current_user};
-pub use read::{loose_permissions, read, read_optional, read_secret, read_stdin, read_stdin_text, read_text, stream};
+pub use read::{
+    loose_permissions, read, read_optional, read_secret, read_secret_with_mode, read_stdin, read_stdin_text, read_text,
+    stream,
+};
 pub use recover::{Recovery, recover, recover_and_list};
 pub use remove::{remove, set_aside};
 pub use set::{FileSet, WriteOutcome, WrittenFile, create_dir, create_empty};

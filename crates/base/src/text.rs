@@ -1,7 +1,9 @@
 //! Text from outside, on its way into names and messages.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 /// Whether a character must not stand in a name: control characters, and those that are invisible and
 /// make a terminal show something else than what is there (line separators, changes of direction, BOM).
@@ -41,6 +43,43 @@ pub fn shell_word(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")))
+}
+
+/// A device's name as arguments of a command that a user can copy: the name, or `--device=NAME` if it would be taken for an
+/// option. For verbs that take devices both as NAME and as `--device NAME`.
+pub fn device_words(name: &str) -> Cow<'_, str> {
+    match name.starts_with('-') {
+        true => Cow::Owned(device_option(name)),
+        false => shell_word(name),
+    }
+}
+
+/// The option `--device` with a device's name, for a command that a user can copy.
+pub fn device_option(name: &str) -> String {
+    // Behind an equals sign, a name that begins with a hyphen is still a value.
+    let separator = if name.starts_with('-') { '=' } else { ' ' };
+    format!("--device{separator}{}", shell_word(name))
+}
+
+/// A path as a word of a command that a user can copy into a POSIX shell (POSIX.1-2024 for a path that is not UTF-8).
+pub fn shell_path(path: &Path) -> String {
+    let bytes = path.as_os_str().as_bytes();
+    // A command would take it for an option.
+    let here = if bytes.starts_with(b"-") { "./" } else { "" };
+    if let Some(text) = path.to_str() {
+        return format!("{here}{}", shell_word(text));
+    }
+    let mut word = format!("{here}$'");
+    for byte in bytes {
+        let _ = match byte {
+            b'\'' | b'\\' => write!(word, "\\{}", char::from(*byte)),
+            b' '..=b'~' => write!(word, "{}", char::from(*byte)),
+            // Octal has at most three digits, so that a digit behind it is not a part of it.
+            _ => write!(word, "\\{byte:03o}"),
+        };
+    }
+    word.push('\'');
+    word
 }
 
 /// Text from outside as a terminal shows it: what could deceive is escaped, everything else stays.
@@ -117,6 +156,25 @@ mod tests {
     fn words_for_a_shell_stay_one_word() {
         for (text, word) in [("pump-1", "pump-1"), ("", "''"), ("a b", "'a b'"), ("it's $x", r"'it'\''s $x'")] {
             assert_eq!(shell_word(text), word);
+        }
+    }
+
+    #[test]
+    fn names_of_devices_are_no_options_and_paths_are_one_word() {
+        for (name, words, option) in [
+            ("pump-1", "pump-1", "--device pump-1"),
+            ("a b", "'a b'", "--device 'a b'"),
+            ("p;touch x", "'p;touch x'", "--device 'p;touch x'"),
+            ("-x", "--device=-x", "--device=-x"),
+            ("--all now", "--device='--all now'", "--device='--all now'"),
+        ] {
+            assert_eq!((device_words(name).as_ref(), device_option(name).as_str()), (words, option));
+        }
+        use std::ffi::OsStr;
+        let rows: [(&[u8], &str); 4] =
+            [(b"/a/b", "/a/b"), (b"my fleet/pw", "'my fleet/pw'"), (b"-x", "./-x"), (b"a'\xff9", r"$'a\'\3779'")];
+        for (path, word) in rows {
+            assert_eq!(shell_path(Path::new(OsStr::from_bytes(path))), word);
         }
     }
 

@@ -8,11 +8,10 @@
 //! are ignored. If a variable is set twice, the last value is used and a finding reports it.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 use std::path::Path;
 
 use base::text::quote;
-use base::{Code, Error, Finding, Result};
+use base::{Code, Error, Finding, Result, file};
 
 use crate::Environment;
 
@@ -24,7 +23,7 @@ pub use convert::{Converted, SecretFile};
 use line::{Assignment, LegacyValue, LineError};
 
 /// The most bytes that a keygen.properties has.
-const MAX_BYTES: u64 = 1024 * 1024;
+const MAX_BYTES: usize = 1024 * 1024;
 
 /// The contents of a keygen.properties file, before it is converted.
 #[derive(Debug, Clone)]
@@ -55,14 +54,8 @@ pub struct StoreDir<'a> {
 ///
 /// As [`parse`] and [`Properties::convert`], and `FileUnreadable`; each names the file.
 pub fn load(path: &Path, store: StoreDir<'_>, environment: &Environment) -> Result<Converted> {
-    let unreadable = |error| Code::FileUnreadable.error("keygen.properties cannot be read").caused_by(error).at(path);
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut bytes = zeroize::Zeroizing::new(Vec::new());
-    // One byte more than allowed: a longer file is noticed without being read to its end.
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(Code::FileUnreadable.error("the file is larger than any keygen.properties (1 MiB)").at(path));
-    }
+    // It contains passwords.
+    let bytes = file::read_secret(path, MAX_BYTES)?;
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let line = bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count() + 1;
         Code::PropertiesSyntax.error("the line is not UTF-8").fix("save the file as UTF-8").at(path).position(line, 1)

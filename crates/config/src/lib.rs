@@ -4,10 +4,9 @@
 //! key decides its value, and every [`Setting`] knows its layer. Values are parsed into types that cannot hold
 //! unusable values, and an error contains line and column. All keys are in one table, [`KEYS`].
 
-use std::io::Read as _;
 use std::path::Path;
 
-use base::{Code, Finding, Result};
+use base::{Code, Finding, Result, file};
 use pki::subject::{AttributeKind, Subject};
 
 mod answers;
@@ -49,7 +48,7 @@ use document::Document;
 use layers::Layers;
 
 /// The most bytes that a keygen.toml has.
-const MAX_BYTES: u64 = 1024 * 1024;
+const MAX_BYTES: usize = 1024 * 1024;
 
 /// Reads a configuration from text alone: no flags, no variables, no host name. Paths are left as they are.
 ///
@@ -130,23 +129,14 @@ impl Config {
 
 /// The text of a keygen.toml.
 fn read(path: &Path) -> Result<String> {
-    let unreadable = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => Code::ConfigMissing
+    let bytes = file::read_optional(path, MAX_BYTES)?.ok_or_else(|| {
+        Code::ConfigMissing
             .error("no configuration file")
             .at(path)
-            .fix("run `tbpki init` first, or name the file with --config"),
-        _ => Code::FileUnreadable.error("the configuration cannot be read").caused_by(error).at(path),
-    };
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let mut bytes = Vec::new();
-    // One byte more than allowed: a longer file is noticed without being read to its end.
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(Code::FileUnreadable.error("the file is larger than any configuration (1 MiB)").at(path));
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let bytes = error.into_bytes();
+            .fix("run `tbpki init` first, or name the file with --config")
+    })?;
+    std::str::from_utf8(&bytes).map(str::to_owned).map_err(|error| {
+        let good = error.valid_up_to();
         // Only the part that is UTF-8, whose end is the place of the error.
         let text = String::from_utf8_lossy(bytes.get(..good).unwrap_or_default()).into_owned();
         Document::new(&text, Some(path)).place(Code::ConfigSyntax.error("this is not UTF-8"), good)

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::fault;
 use crate::code::Code;
 use crate::error::{Error, Finding, Result};
+use crate::text::shell_path;
 
 /// Reads a file of at most `limit` bytes.
 ///
@@ -30,15 +31,24 @@ pub fn read(path: impl AsRef<Path>, limit: usize) -> Result<Vec<u8>> {
 /// # Errors
 /// [`Code::FileUnreadable`].
 pub fn read_secret(path: impl AsRef<Path>, limit: usize) -> Result<Zeroizing<Vec<u8>>> {
+    read_secret_with_mode(path, limit).map(|(bytes, _)| bytes)
+}
+
+/// As [`read_secret`], with the permissions of the file that was read; `None` for a pipe, which no other user can open.
+///
+/// # Errors
+/// [`Code::FileUnreadable`].
+pub fn read_secret_with_mode(path: impl AsRef<Path>, limit: usize) -> Result<(Zeroizing<Vec<u8>>, Option<u32>)> {
     let path = path.as_ref();
-    let Opened { file, first, size } = open(path)?;
+    let Opened { file, first, size, mode } = open(path)?;
     let expected = match size {
         // The size is known in advance for files, so that a huge one is refused without reading it.
         Some(size) if size > limit => return Err(too_large(limit).at(path)),
         Some(size) => size,
         None => limit.min(PIECE),
     };
-    take((&*first).chain(&file), expected, limit).map_err(|error| error.at(path))
+    let bytes = take((&*first).chain(&file), expected, limit).map_err(|error| error.at(path))?;
+    Ok((bytes, size.map(|_| mode)))
 }
 
 /// Opens a file that is read from its beginning to its end in pieces, however long it is. What [`read()`] refuses is
@@ -117,7 +127,7 @@ pub fn loose_permissions(path: impl AsRef<Path>) -> Option<Finding> {
         Code::LoosePermissions
             .warning(format!("others may {may} this private file (mode {mode:04o})"))
             .at(path)
-            .fix(format!("chmod 600 {}", path.display())),
+            .fix(format!("chmod 600 {}", shell_path(path))),
     )
 }
 
@@ -128,6 +138,8 @@ struct Opened {
     first: Zeroizing<Vec<u8>>,
     /// The size of a regular file.
     size: Option<usize>,
+    /// The permissions.
+    mode: u32,
 }
 
 /// The number of bytes read first from a pipe.
@@ -140,10 +152,11 @@ fn open(path: &Path) -> Result<Opened> {
     let file =
         sys::open(path, flags, sys::Mode::empty()).map(File::from).map_err(|errno| fault::reading(path, errno))?;
     let stat = sys::fstat(&file).map_err(|errno| fault::reading(path, errno))?;
+    let mode = stat.st_mode & 0o777;
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => {
             let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
-            Ok(Opened { file, first: Zeroizing::default(), size: Some(size) })
+            Ok(Opened { file, first: Zeroizing::default(), size: Some(size), mode })
         }
         FileType::Fifo => {
             let mut first = Zeroizing::new(vec![0; PIECE]);
@@ -157,7 +170,7 @@ fn open(path: &Path) -> Result<Opened> {
             // With a writer, the following reads may wait for it.
             sys::fcntl_setfl(&file, OFlags::empty()).map_err(|errno| fault::reading(path, errno))?;
             first.truncate(got);
-            Ok(Opened { file, first, size: None })
+            Ok(Opened { file, first, size: None, mode })
         }
         FileType::Directory => Err(unfit("this is a directory, not a file").at(path)),
         _ => Err(unfit("this is a device, not a file").at(path)),

@@ -1,13 +1,12 @@
 //! References to secrets, and fetching a secret from the place that its reference names.
 
 use std::fmt;
-use std::io::Read;
 use std::path::Path;
 
-use base::{Code, Error, Finding, Result, Secret};
+use base::text::shell_path;
+use base::{Code, Error, Finding, Result, Secret, file};
 use toml::Spanned;
 use toml::de::DeValue;
-use zeroize::Zeroizing;
 
 use super::kind::{ValueKind, one_entry};
 use super::path::FilePath;
@@ -32,7 +31,7 @@ pub enum SecretRef {
 pub(crate) const HIDDEN: &str = "(literal, hidden)";
 
 /// The most bytes that a file with a secret has.
-const MAX_BYTES: u64 = 64 * 1024;
+const MAX_BYTES: usize = 64 * 1024;
 
 impl SecretRef {
     /// Fetches the secret. `what` names it in messages and in the question (`server.keystore.password`).
@@ -69,7 +68,8 @@ impl SecretRef {
             SecretRef::Variable(name) => (from_variable(name, environment)?, None),
             // As written: resolved, it would be a file of this name in the directory of keygen.toml.
             SecretRef::File(path) if path.written() == Path::new("-") => {
-                (from_reader(std::io::stdin().lock(), path)?, None)
+                let bytes = file::read_stdin(MAX_BYTES).map_err(|error| unreadable(error, path))?;
+                (text_of(&bytes, path)?, None)
             }
             SecretRef::File(path) => from_file(path)?,
             SecretRef::Prompt => (prompt(what)?, None),
@@ -170,47 +170,35 @@ fn from_variable(name: &str, environment: &Environment) -> Result<Secret> {
 }
 
 fn from_file(path: &FilePath) -> Result<(Secret, Option<Finding>)> {
-    let unreadable = |error: std::io::Error| {
-        Code::SecretUnavailable.error("the file with the secret cannot be read").caused_by(error).at(path.resolved())
-    };
-    let file = std::fs::File::open(path.resolved()).map_err(unreadable)?;
-    // The mode of the file that was opened: another one can have its path by now.
-    let metadata = file.metadata().map_err(unreadable)?;
-    let secret = from_reader(file, path)?;
-    // A pipe of `<(command)` has a mode as well, but no other user can open it.
-    Ok((secret, if metadata.is_file() { loose(&metadata, path) } else { None }))
+    let (bytes, mode) = file::read_secret_with_mode(path, MAX_BYTES).map_err(|error| unreadable(error, path))?;
+    // The mode of the file that was read: another one can have its path by now.
+    Ok((text_of(&bytes, path)?, mode.and_then(|mode| loose(mode, path))))
 }
 
-#[cfg(unix)]
-fn loose(metadata: &std::fs::Metadata, path: &FilePath) -> Option<Finding> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = metadata.permissions().mode() & 0o777;
+fn loose(mode: u32, path: &FilePath) -> Option<Finding> {
     (mode & 0o077 != 0).then(|| {
         Code::LoosePermissions
             .warning(format!("others may read the file with the secret (mode {mode:04o})"))
             .at(path.resolved())
-            .fix(format!("chmod 600 {}", path.resolved().display()))
+            .fix(format!("chmod 600 {}", shell_path(path.resolved())))
     })
 }
 
-#[cfg(not(unix))]
-fn loose(_metadata: &std::fs::Metadata, _path: &FilePath) -> Option<Finding> {
-    None
+/// The error about a secret for one about its file.
+fn unreadable(error: Error, path: &FilePath) -> Error {
+    let finding = error.into_finding();
+    let why = finding.why.unwrap_or(finding.what);
+    let error =
+        Code::SecretUnavailable.error("the file with the secret cannot be read").at(path.resolved()).because(why);
+    match finding.fix {
+        Some(fix) => error.fix(fix),
+        None => error,
+    }
 }
 
-fn from_reader(reader: impl Read, path: &FilePath) -> Result<Secret> {
-    let unavailable = |what: &str| -> Error { Code::SecretUnavailable.error(what).at(path.resolved()) };
-    // Reserved at once: a vector that grows leaves copies of the secret behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES as usize + 1));
-    let limit = MAX_BYTES + 1;
-    reader
-        .take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(|error| unavailable("the secret cannot be read").caused_by(error))?;
-    if bytes.len() as u64 == limit {
-        return Err(unavailable("the file with the secret is larger than 64 KiB"));
-    }
-    let text = std::str::from_utf8(&bytes).map_err(|_| unavailable("the secret is not UTF-8"))?;
+fn text_of(bytes: &[u8], path: &FilePath) -> Result<Secret> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| Code::SecretUnavailable.error("the secret is not UTF-8").at(path.resolved()))?;
     // Editors and `echo` end a file with one line break. Any further one belongs to the secret.
     let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
     Ok(Secret::from(text))
@@ -273,7 +261,7 @@ mod tests {
             (SecretRef::File(FilePath::in_working_directory("/").unwrap()), "cannot be read"),
             (empty, "empty"),
             (binary, "not UTF-8"),
-            (huge, "64 KiB"),
+            (huge, "at most 65536 bytes"),
         ] {
             let error = resolve(&secret, &environment).unwrap_err();
             assert_eq!(error.code(), Code::SecretUnavailable);
