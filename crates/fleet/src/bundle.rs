@@ -28,7 +28,7 @@ pub use request::{BundleRequest, DeviceLogin, Devices, EnrolmentRequest};
 
 use std::collections::HashSet;
 
-use base::text::{quote, shell_word};
+use base::text::{device_option, device_words, quote};
 use base::{Code, Finding, Result};
 use devkit::application::{Application, ApplicationSource, Dates};
 use devkit::image::Firmware;
@@ -233,8 +233,8 @@ fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<Bund
             .error(format!("the store has no device {} with a certificate", quote(name.as_str())))
             .argument("--device")
             .fix(format!(
-                "make it with `tbpki client --device {}`, or let the device fetch one with --enroll",
-                name.as_str()
+                "make it with `tbpki client {}`, or let the device fetch one with --enroll",
+                device_option(name.as_str())
             ))),
     }
 }
@@ -349,7 +349,7 @@ fn unregistered(targets: &[BundleTarget]) -> Option<Finding> {
         match targets.iter().filter(|target| !target.is_registered).all(|target| target.was_unregistered) {
             true => format!(
                 "they were unregistered; if they are to log in again, run `tbpki register {} --again --replace`",
-                names.iter().take(NAMED).map(|name| shell_word(name)).collect::<Vec<_>>().join(" ")
+                names.iter().take(NAMED).map(|name| device_words(name)).collect::<Vec<_>>().join(" ")
             ),
             false => "register them, for example with `tbpki register`, before they are switched on".to_owned(),
         },

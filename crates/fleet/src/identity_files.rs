@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use base::file::{self, BulkDir};
+use base::text::{device_option, device_words};
 use base::{Code, Error, Finding, Result};
 use identity::lifecycle::renew::{earlier_copies, is_fetched, with_holder};
 use identity::profile_ca;
@@ -157,7 +158,7 @@ pub fn no_files(location: &StoreLocation, name: &DeviceName) -> Result<Error> {
             Code::DeviceInShard
                 .error(format!("the files of the device {name} are in the directory or archive of job {job}"))
                 .item(name.as_str())
-                .fix(format!("take them out with `tbpki client --device {name}`"))
+                .fix(format!("take them out with `tbpki client {}`", device_option(name.as_str())))
         }
         // Nothing is missing: another generation would put the device, which works, out of service.
         Some(entry) if is_fetched(&view, &entry)? => {
@@ -168,7 +169,10 @@ pub fn no_files(location: &StoreLocation, name: &DeviceName) -> Result<Error> {
                 .error(format!("the directory of the device {name} is gone"))
                 .at(identity_dir(location.dir(), Kind::Device, name.as_str()))
                 .item(name.as_str())
-                .fix(format!("restore it from a backup, or issue a new generation with `tbpki client {name} --force`"))
+                .fix(format!(
+                    "restore it from a backup, or issue a new generation with `tbpki client {} --force`",
+                    device_words(name.as_str())
+                ))
         }),
         None => Code::UnknownIdentity
             .error(format!("the store has no device {:?}", name.as_str()))
@@ -201,12 +205,19 @@ pub fn outdated(location: &StoreLocation, name: &DeviceName) -> Result<Option<Fi
     Ok(Some(if is_fetched(&view, &entry)? {
         fault.fix("check it on its host: `tbpki check --cert FILE --key FILE`")
     } else if is_open {
-        fault.fix(format!("bring the files of the renewal to their places: `tbpki renew --device {name} --due`"))
+        fault.fix(format!(
+            "bring the files of the renewal to their places: `tbpki renew {} --due`",
+            device_option(name.as_str())
+        ))
     } else if entry.job.is_some() {
-        fault.fix(format!("take its present files out of the fleet with `tbpki client --device {name}`"))
+        fault.fix(format!(
+            "take its present files out of the fleet with `tbpki client {}`",
+            device_option(name.as_str())
+        ))
     } else {
         fault.fix(format!(
-            "restore the files from a backup, or issue a new generation with `tbpki client {name} --force`"
+            "restore the files from a backup, or issue a new generation with `tbpki client {} --force`",
+            device_words(name.as_str())
         ))
     }))
 }

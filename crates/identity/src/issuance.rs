@@ -7,7 +7,7 @@ mod load;
 
 use std::path::Path;
 
-use base::text::shell_word;
+use base::text::{device_option, shell_path, shell_word};
 use base::{Code, Error, Result, file};
 use ledger::{Difference, Entry, IssuedRecord, Key, Kind, NewIdentity, Parameters, RenewalStep, View};
 use pki::identity::{Identity, X509};
@@ -17,6 +17,7 @@ use pki::{Certificate, PrivateKey};
 
 use crate::files::identity::IdentityView;
 use crate::files::table::FileTable;
+use crate::request::issuing_command::issuing_command_to;
 use store::file_names::PENDING;
 use store::{FILE_LIMIT, Store, identity_dir};
 use time::OffsetDateTime;
@@ -116,12 +117,15 @@ impl Issuance<'_> {
     /// The error about a new key for a holder that made its own: the platform would then reject the one that it has.
     fn would_replace_foreign_key(&self) -> Error {
         let (kind, name) = (self.kind, self.name);
-        let word = shell_word(name);
+        let option = match kind {
+            Kind::Device => device_option(name),
+            _ => format!("--{kind} {}", shell_word(name)),
+        };
         Code::OtherParameters
             .error(format!("the {kind} {name} was issued for a signing request, and --force would make another key"))
             .because("its key is not in this store, and its holder could not use the new certificate")
             .fix(format!(
-                "repeat `--csr FILE` with --force; to give it a key of tbpki, first run `tbpki revoke --{kind} {word}`"
+                "repeat `--csr FILE` with --force; to give it a key of tbpki, first run `tbpki revoke {option}`"
             ))
     }
 
@@ -193,7 +197,6 @@ impl Issuance<'_> {
         };
         let history = ledger.history(self.kind, self.name)?;
         let known = history.iter().find(|known| known.fingerprint == Some(leaf.fingerprint()));
-        let (verb, flag) = if self.kind == Kind::Server { ("server", "name") } else { ("client", "device") };
         let (why, fix) = match known {
             Some(known) if known.generation() <= entry.generation() => return Ok(()),
             Some(known) => (
@@ -203,10 +206,8 @@ impl Issuance<'_> {
                     entry.generation()
                 ),
                 format!(
-                    "issue a new generation for both, which keeps the files there as FILE.SERIAL: `tbpki {verb} --{flag} {} \
-                     --out {} --force`",
-                    shell_word(self.name),
-                    shell_word(&dir.to_string_lossy())
+                    "issue a new generation for both, which keeps the files there as FILE.SERIAL: `{} --force`",
+                    issuing_command_to(self.kind, self.name, &shell_path(dir))
                 ),
             ),
             None => (

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use base::file::{self, WriteOutcome, WrittenFile};
-use base::text::shell_word;
+use base::text::{shell_path, shell_word};
 use base::{Code, Finding, Result};
 use config::{Days, Keystore, Setting};
 use ledger::{Entry, Key, Kind, RenewalStep, View};
@@ -433,9 +433,7 @@ impl IssueRequest<'_> {
         let command = format!("tbpki server --name {word} --environment kubernetes");
         findings.extend(kubernetes_secret::warning(&self.dir_in(store), &files.chain_file, &command)?);
         if let Some(out) = self.out_dir() {
-            let out_word = out.to_string_lossy();
-            let command =
-                format!("tbpki server --name {word} --out {} --environment kubernetes", shell_word(&out_word));
+            let command = format!("tbpki server --name {word} --out {} --environment kubernetes", shell_path(out));
             findings.extend(kubernetes_secret::warning(out, &files.chain_file, &command)?);
         }
         Ok(findings)

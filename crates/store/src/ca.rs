@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use base::Result;
+use base::text::shell_word;
 use pki::Certificate;
 use pki::device_name::DeviceName;
 
@@ -104,6 +105,11 @@ impl Ca {
             Ca::DevicesIssuing => "devices-issuing".to_owned(),
             Ca::Profile(profile) => format!("{PROFILE}{profile}"),
         }
+    }
+
+    /// Its name as a word of a command that a user can copy: the name of a profile can have blanks.
+    pub fn word(&self) -> String {
+        shell_word(&self.name()).into_owned()
     }
 
     /// The last part of its common name, for messages.

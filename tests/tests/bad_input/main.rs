@@ -1,5 +1,6 @@
 //! Whatever is wrong is refused: with its own code, in words that help, and with nothing written.
 
+mod advice;
 mod command_line;
 mod configuration;
 mod csr;

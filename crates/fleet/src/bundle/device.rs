@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use base::text::{quote, shell_word};
+use base::text::{device_option, quote};
 use base::{Code, Error, Finding, Result, Secret, file};
 use config::{Anchors, Origin, SecretRef, Setting};
 use device::Record;
@@ -307,8 +307,8 @@ pub(crate) fn no_key(name: &str) -> Error {
         .because("only its certificate is in this store: the device made the key itself, or the file was removed")
         .fix(format!(
             "restore the file from a backup, put the device's own key into its flash, or issue a new key with \
-             `tbpki client --device {} --force`",
-            shell_word(name)
+             `tbpki client {} --force`",
+            device_option(name)
         ))
 }
 
@@ -376,8 +376,8 @@ fn token(dir: &Path, name: &str) -> Result<Secret> {
     let path = dir.join(TOKEN);
     let missing = |what: &str| {
         Code::TokenMissing.error(what).at(&path).item(name).fix(format!(
-            "fetch it with `tbpki token --device {}`, or let the device log in with its certificate",
-            shell_word(name)
+            "fetch it with `tbpki token {}`, or let the device log in with its certificate",
+            device_option(name)
         ))
     };
     let bytes =

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use base::file::{FileSet, Mode, WriteOutcome, WrittenFile};
-use base::text::{counted, shell_word};
+use base::text::{counted, device_option};
 use base::timestamp::rfc3339;
 use base::{Code, Error, Finding, Result, Secret, file};
 use device::nvs::MAX_PARTITION;
@@ -261,8 +261,8 @@ impl OneTimePassword {
             enrolment.check_no_password(view, name).map_err(|error| {
                 error.fix(
                     "use the image that has it, replace the password with --force, or end it with \
-                     `tbpki forget --device NAME`"
-                        .replace("NAME", &shell_word(name)),
+                     `tbpki forget DEVICE`"
+                        .replace("DEVICE", &device_option(name)),
                 )
             })?;
         }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use base::code::FailureScope;
-use base::text::quote;
+use base::text::{device_words, quote};
 use base::{Code, Error, Result};
 use config::PlatformKind;
 use ledger::{Entry, Key, Kind, Ledger, Role, State, View};
@@ -194,7 +194,10 @@ fn registered_elsewhere(view: &View, name: &str) -> Result<Error> {
         .error(format!("the device {} is not registered at this platform", quote(name)))
         .item(name)
         .because(format!("it is registered at {}", urls.join(" and ")))
-        .fix(format!("register it here with `tbpki register {name}`, or set `[platform] url` of the service back")))
+        .fix(format!(
+            "register it here with `tbpki register {}`, or set `[platform] url` of the service back",
+            device_words(name)
+        )))
 }
 
 impl<K: Eq + Hash> Failures<K> {

@@ -1,6 +1,6 @@
 //! Certificates that have expired or are due for renewal, among those that are registered or written into images.
 
-use base::text::{counted, shell_word};
+use base::text::{counted, device_option};
 use base::{Code, Finding, Result};
 use config::Config;
 use identity::lifecycle::renew::RenewalRule;
@@ -105,6 +105,6 @@ fn renewal(view: &View, name: &str) -> Result<String> {
             let renewed = JobOrder::kept(&job.parameters)?.renews.unwrap_or(job.id.number());
             format!("tbpki fleet renew --job {renewed} --due --out DIR")
         }
-        None => format!("tbpki renew --device {}", shell_word(name)),
+        None => format!("tbpki renew {}", device_option(name)),
     })
 }

@@ -1,5 +1,6 @@
 //! Platforms that have an earlier certificate of a device than another platform.
 
+use base::text::{device_words, shell_word};
 use base::{Code, Finding, Result};
 use ledger::{JobId, Kind, View};
 use schemars::JsonSchema;
@@ -29,7 +30,11 @@ impl OutdatedPlatform {
             .map(|one| Self {
                 name: name.to_owned(),
                 generation: one.generation.number(),
-                command: format!("tbpki register {name} --platform-url {}", one.url),
+                command: format!(
+                    "tbpki register {} --platform-url {}",
+                    device_words(name),
+                    shell_word(one.url.as_str())
+                ),
                 platform: one.url.to_string(),
             })
             .collect())

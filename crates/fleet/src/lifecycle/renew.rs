@@ -8,7 +8,7 @@ mod swap;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use base::text::quote;
+use base::text::{device_option, device_words, quote, shell_word};
 use base::{Code, Error, Result};
 use identity::lifecycle::hook::Hook;
 use identity::lifecycle::renew::{
@@ -316,7 +316,8 @@ fn stays_away(workspace: &Workspace<'_>, entry: &Entry, dry_run: bool) -> Result
         .error(format!("the device {name:?} was unregistered, so its renewal stays pending"))
         .item(name)
         .fix(format!(
-            "if it is to log in again, run `tbpki register --device {name} --again --replace`, then the same command"
+            "if it is to log in again, run `tbpki register {} --again --replace`, then the same command",
+            device_option(name)
         ));
     Ok(Some(NotRenewed::of(kind, name, error)))
 }
@@ -330,7 +331,11 @@ fn registered_elsewhere(view: &View, name: &str) -> Result<Error> {
         .item(name)
         .because(format!("it is registered at {}", urls.join(" and ")));
     Ok(match urls.first() {
-        Some(url) => error.fix(format!("run `tbpki renew --device {name} --register --platform-url {url}`")),
+        Some(url) => error.fix(format!(
+            "run `tbpki renew {} --register --platform-url {}`",
+            device_option(name),
+            shell_word(url)
+        )),
         None => error,
     })
 }
@@ -342,8 +347,8 @@ fn not_registered(name: &str, has_pending: bool) -> Error {
     match has_pending {
         true => error
             .because("its renewal is pending, and no platform has a certificate of it")
-            .fix(format!("once the device has the renewal, run `tbpki register --pending {name}`")),
-        false => error.fix(format!("leave --register out, or run `tbpki register {name}`")),
+            .fix(format!("once the device has the renewal, run `tbpki register --pending {}`", device_words(name))),
+        false => error.fix(format!("leave --register out, or run `tbpki register {}`", device_words(name))),
     }
 }
 
@@ -478,7 +483,7 @@ pub fn named(view: &View, kind: Kind, name: &str) -> Result<Entry> {
         Role::Revoked => Err(Code::Revoked
             .error(format!("the certificate of the {kind} {} was revoked", quote(name)))
             .item(name)
-            .fix(format!("issue a new generation: `tbpki server --name {name} --force`"))),
+            .fix(format!("issue a new generation: `tbpki server --name {} --force`", shell_word(name)))),
         _ => Err(unknown()),
     }
 }

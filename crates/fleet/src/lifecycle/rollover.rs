@@ -4,7 +4,7 @@
 //! certificate as its credential before: it then logs in by that, whatever its chain leads to.
 
 use base::code::FailureScope;
-use base::text::quote;
+use base::text::{quote, shell_word};
 use base::{Code, Error, Finding, Result};
 use identity::lifecycle::rollover::{
     Activation, NotRefreshed, RolloverDone, RolloverReport, activate, leave_devices_behind,
@@ -124,7 +124,7 @@ fn elsewhere(view: &View, ca: &Ca) -> Result<Vec<Finding>> {
         Code::RegisteredElsewhere
             .warning(format!("{} still has generation {} of {}", one.url, one.generation, ca.name()))
             .because("devices whose certificates the next generation has issued cannot log in there")
-            .fix(format!("run `tbpki ca activate {} --platform-url {}`", ca.name(), one.url))
+            .fix(format!("run `tbpki ca activate {} --platform-url {}`", ca.word(), shell_word(one.url.as_str())))
     });
     Ok(outdated.collect())
 }

@@ -105,8 +105,8 @@ pub fn register(
     }
     let connection = Connection::of_fleet(workspace, request.rate).map_err(|error| match error.code() {
         Code::PlatformUnset if request.pending => error.fix(format!(
-            "set `[platform] url` in keygen.toml; for devices that no platform knows, run `tbpki register --pending --job {}`",
-            job.id
+            "set `[platform] url` in keygen.toml; for devices that no platform knows, run `tbpki register --pending --job {job}`",
+            job = job.id
         )),
         _ => error,
     })?;

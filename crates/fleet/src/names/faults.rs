@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use base::text::{quote, shell_word};
+use base::text::{device_option, quote};
 use base::timestamp::rfc3339;
 use base::{Code, Error, Finding, Severity};
 use ledger::{Duplicate, Duplicates, EarlierUse, JobId};
@@ -35,9 +35,9 @@ impl NameFault {
             EarlierUse::Store(entry) => format!("the store has the device {name} already ({})", entry.state),
             EarlierUse::Job(job, line) => format!("the name {name} waits in job {job} already (line {line} there)"),
             EarlierUse::Password(end) => format!(
-                "the name {name} is reserved by a one-time password until {}, which `tbpki forget --device {}` ends",
+                "the name {name} is reserved by a one-time password until {}, which `tbpki forget {}` ends",
                 rfc3339(*end),
-                shell_word(&duplicate.name)
+                device_option(&duplicate.name)
             ),
         };
         Self { line: duplicate.line, code: Code::DuplicateNames, text }

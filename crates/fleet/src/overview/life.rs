@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use base::text::shell_word;
 use base::{Finding, Result};
 use identity::lifecycle::list_hook;
 use identity::lifecycle::published_lists::{self, PublishedList};
@@ -83,7 +84,7 @@ impl OpenItem {
     /// The command that finishes it.
     pub(super) fn remedy(&self) -> String {
         match &self.platform {
-            Some(url) => format!("tbpki revoke --open --platform-url {url}"),
+            Some(url) => format!("tbpki revoke --open --platform-url {}", shell_word(url)),
             None => self.of.remedy().to_owned(),
         }
     }

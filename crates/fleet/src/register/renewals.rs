@@ -1,6 +1,6 @@
 //! The pending renewals of devices that were reflashed: which certificate is registered, and which one it replaces.
 
-use base::text::quote;
+use base::text::{device_option, quote};
 use base::{Code, Error, Finding, Result};
 use identity::lifecycle::renew::{is_fetched, prune};
 use ledger::{Entry, JobId, Kind, RenewalStep, Role, View};
@@ -105,7 +105,7 @@ pub(crate) fn nothing_pending(name: &str) -> Error {
     Code::NothingPending
         .error(format!("no renewal of the device {} is pending", quote(name)))
         .item(name)
-        .fix(format!("`tbpki list --pending` lists those that are; `tbpki renew --device {name}` makes one"))
+        .fix(format!("`tbpki list --pending` lists those that are; `tbpki renew {}` makes one", device_option(name)))
 }
 
 /// Installs the files of renewals that are in use, also those of interrupted runs. Returns what is still open of the

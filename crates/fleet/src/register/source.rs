@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::vec::IntoIter;
 
-use base::text::quote;
+use base::text::{device_option, quote};
 use base::{Code, Error, Result};
 use ledger::{Entry, Filter, JobId, Key, Kind, Role, StagedName, View};
 use pki::Certificate;
@@ -318,25 +318,26 @@ pub(crate) fn issued_entry(view: &View, name: &str) -> Result<Entry> {
         role => Err(Code::UnknownIdentity
             .error(format!("the certificate of the device {} is {role}", quote(name)))
             .item(name)
-            .fix(format!("run `tbpki client --device {name}` first"))),
+            .fix(format!("run `tbpki client {}` first", device_option(name)))),
     }
 }
 
 /// The error for a device whose present certificate was revoked, and whose renewal was not.
 pub(crate) fn only_pending(name: &str) -> Error {
+    let device = device_option(name);
     Code::Revoked
         .error(format!("the present certificate of the device {} was revoked, and its renewal is pending", quote(name)))
         .item(name)
         .fix(format!(
-            "if the device has the renewal, run `tbpki register --pending --device {name} --replace`; if not, issue a new \
-             generation with `tbpki client --device {name}`"
+            "if the device has the renewal, run `tbpki register --pending {device} --replace`; if not, issue a new generation \
+             with `tbpki client {device}`"
         ))
 }
 
 /// The error for a device whose last certificate was revoked.
 pub(crate) fn revoked(name: &str) -> Error {
-    Code::Revoked
-        .error(format!("the certificate of the device {} was revoked", quote(name)))
-        .item(name)
-        .fix(format!("if the device is to be used again, issue a new generation with `tbpki client --device {name}`"))
+    Code::Revoked.error(format!("the certificate of the device {} was revoked", quote(name))).item(name).fix(format!(
+        "if the device is to be used again, issue a new generation with `tbpki client {}`",
+        device_option(name)
+    ))
 }

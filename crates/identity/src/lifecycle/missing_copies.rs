@@ -3,9 +3,10 @@
 use base::{Code, Error, Finding, Severity};
 use ledger::Kind;
 
+use crate::request::issuing_command::{issuing_command_to, renewing_command};
+
 /// The error for a directory that must get copies of the files of a server or device and is not there.
 pub(crate) fn error(kind: Kind, name: &str, dir: &str) -> Error {
-    let (verb, flag) = if kind == Kind::Server { ("server", "name") } else { ("client", "device") };
     Code::CopiesMissing
         .error(format!("the {kind} {name:?} is renewed in the store only"))
         .because(
@@ -15,8 +16,9 @@ pub(crate) fn error(kind: Kind, name: &str, dir: &str) -> Error {
         .at(dir)
         .item(name)
         .fix(format!(
-            "run `tbpki renew --{kind} {name}` again when the directory is there; if another directory takes its place, \
-             run `tbpki {verb} --{flag} {name} --out DIR`"
+            "run `{}` again when the directory is there; if another directory takes its place, run `{}`",
+            renewing_command(kind, name),
+            issuing_command_to(kind, name, "DIR")
         ))
 }
 

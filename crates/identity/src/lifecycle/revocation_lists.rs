@@ -402,7 +402,8 @@ impl Writer<'_, '_> {
                 .warning(format!("no trusted root certifies generation {number} of {name}"))
                 .because("brokers refuse everything below it since its root was revoked or taken out of service")
                 .fix(format!(
-                    "run `tbpki ca prepare {name}` and `tbpki ca activate {name}`, and renew what it has issued"
+                    "run `tbpki ca prepare {0}` and `tbpki ca activate {0}`, and renew what it has issued",
+                    ca.word()
                 )),
         );
         Ok(())

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use base::text::{quote, shell_word};
+use base::text::{device_option, quote};
 use base::{Code, Error, Result};
 
 use time::OffsetDateTime;
@@ -162,8 +162,8 @@ impl View {
                 ))
                 .item(name)
                 .fix(format!(
-                    "let the device fetch its certificate, or end the password with `tbpki forget --device {}`",
-                    shell_word(name)
+                    "let the device fetch its certificate, or end the password with `tbpki forget {}`",
+                    device_option(name)
                 ))),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use base::text::shell_word;
 use base::{Code, Error, Result};
 
 use crate::entry::Entry;
@@ -87,5 +88,5 @@ pub fn ca_revoked(ca: &str) -> Error {
         .error(format!("{ca} is revoked, and no other generation of it signs"))
         .item(ca)
         .because("peers refuse everything that it has signed")
-        .fix(format!("run `tbpki ca prepare {ca}` and `tbpki ca activate {ca}`"))
+        .fix(format!("run `tbpki ca prepare {0}` and `tbpki ca activate {0}`", shell_word(ca)))
 }

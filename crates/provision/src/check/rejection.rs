@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use base::text::shell_word;
+use base::text::{device_option, device_words, shell_word};
 use base::{Code, Finding};
 use mqtt::Version;
 use pki::Certificate;
@@ -116,13 +116,13 @@ impl LoginContext<'_> {
                 .item(label)
                 .fix("issue a new generation: `tbpki client --device NAME`");
         }
-        let name = || shell_word(&leaf.common_name().unwrap_or_else(|| "NAME".to_owned())).into_owned();
+        let name = leaf.common_name().unwrap_or_else(|| "NAME".to_owned());
         if let (BrokerKind::ThingsBoard, Some(unregistered)) = (self.kind, self.unregistered) {
             return Code::CertificateUnknown
                 .fault("the platform knows no device with this certificate")
                 .because(format!("{said}; the device was unregistered on {}", unregistered.at.date()))
                 .item(label)
-                .fix(format!("if it is to log in again: `tbpki register --device {} --again --replace`", name()));
+                .fix(format!("if it is to log in again: `tbpki register {} --again --replace`", device_option(&name)));
         }
         if let (BrokerKind::ThingsBoard, Some(profile), None) = (self.kind, self.profile, self.registered) {
             return unknown_of_profile(profile, said).item(label);
@@ -140,14 +140,14 @@ impl LoginContext<'_> {
                     "{said}; it was registered on {}, so that the device was deleted or its credentials replaced since",
                     registered.at.date()
                 ),
-                format!("register it again with `tbpki register --replace {}`", name()),
+                format!("register it again with `tbpki register --replace {}`", device_words(&name)),
             ),
             (BrokerKind::ThingsBoard, None) => (
                 format!("{said}; its credentials id is {id}"),
                 format!(
                     "register it with `tbpki register {}`, with --replace if the device has another credential; or paste \
                      cert.pem as the device's X.509 credentials",
-                    name()
+                    device_words(&name)
                 ),
             ),
             (BrokerKind::ActorCloud, _) => (
@@ -231,17 +231,23 @@ impl LoginContext<'_> {
 
 /// The finding for a certificate of a profile's CA that was never registered.
 fn unknown_of_profile(profile: &IssuingProfile, said: &str) -> Finding {
-    let name = &profile.name;
+    let word = shell_word(&profile.name);
     let finding = Code::CertificateUnknown.fault("the platform knows no device with this certificate");
     if profile.creates_devices {
         return finding
-            .because(format!("{said}; the CA of the profile {name} issued it, which is to create its devices"))
-            .fix(format!("compare the profile with the store: `tbpki profile show {name}`"));
+            .because(format!(
+                "{said}; the CA of the profile {} issued it, which is to create its devices",
+                profile.name
+            ))
+            .fix(format!("compare the profile with the store: `tbpki profile show {word}`"));
     }
-    finding.because(format!("{said}; the CA of the profile {name} issued it, which creates no devices")).fix(format!(
-        "create the device in the profile {name} with `tbpki register`, or let the profile create devices: `tbpki \
-             profile create {name} --create-devices --replace`"
-    ))
+    finding.because(format!("{said}; the CA of the profile {} issued it, which creates no devices", profile.name)).fix(
+        format!(
+            "create the device in the profile {} with `tbpki register`, or let the profile create devices: `tbpki \
+             profile create {word} --create-devices --replace`",
+            profile.name
+        ),
+    )
 }
 
 /// The finding for a proxy that requested the certificate and did not pass it on to ThingsBoard.

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use base::text::quote;
+use base::text::{device_option, quote};
 use base::{Code, Error, Finding, Result};
 use pki::keystore::password;
 use serde_json::{Map, Value, json};
@@ -239,9 +239,8 @@ impl ThingsBoard {
         self.no_device(&wanted.name).fix(match wanted.credential {
             DeviceCredential::AccessToken(_) => "compare the name, capitals included; --create makes the device".to_owned(),
             _ => format!(
-                "compare the name, capitals included; `tbpki register --device {}` makes the device, with --again if it was \
-                 unregistered",
-                wanted.name
+                "compare the name, capitals included; `tbpki register {}` makes the device, with --again if it was unregistered",
+                device_option(&wanted.name)
             ),
         })
     }

@@ -1,6 +1,6 @@
 //! Access tokens, unregistering and deleting devices.
 
-use base::text::shell_word;
+use base::text::device_words;
 use base::{Code, Result, Secret};
 use pki::keystore::password;
 
@@ -144,8 +144,8 @@ fn may_withdraw(name: &str, there: &Credentials, ours: &IssuedCertificates) -> R
     }
     let error = Code::OtherCredential.error(format!("the device {name:?} logs in with {}", there.described()));
     let why = if is_certificate { "this store has never issued it" } else { "this store does not have it" };
-    Err(error
-        .item(name)
-        .because(why)
-        .fix(format!("if it is no longer needed, take it away with `tbpki unregister --replace {}`", shell_word(name))))
+    Err(error.item(name).because(why).fix(format!(
+        "if it is no longer needed, take it away with `tbpki unregister --replace {}`",
+        device_words(name)
+    )))
 }

@@ -83,8 +83,9 @@ impl Ca {
             let error = error.at(dir.join(CERT));
             match is_of_path {
                 true => error.fix(format!(
-                    "if the root above it was revoked or retired, run `tbpki ca prepare {self}` and `tbpki ca activate \
-                     {self}`; otherwise restore the certificates of both from a backup"
+                    "if the root above it was revoked or retired, run `tbpki ca prepare {0}` and `tbpki ca activate \
+                     {0}`; otherwise restore the certificates of both from a backup",
+                    self.word()
                 )),
                 false => error,
             }

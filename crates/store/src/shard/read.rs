@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
 use base::file::{self, BulkDir};
-use base::text::quote;
+use base::text::{device_option, quote};
 use base::{Code, Error, Result};
 use ledger::{Entry, JobId, Kind, View};
 use pki::pem_bundle::PemBundle;
@@ -370,13 +370,14 @@ fn empty() -> Error {
 
 /// The directory of a device, or the chain in it, was removed.
 fn gone_device(path: &Path, name: &str) -> Error {
+    let device = device_option(name);
     Code::FileUnreadable
         .error(format!("the files of the device {} are gone", quote(name)))
         .at(path)
         .item(name)
         .fix(format!(
-            "restore them from a backup, issue a new generation with `tbpki client --device {name} --force`, or take the \
-             device out of the store with `tbpki forget --device {name}`"
+            "restore them from a backup, issue a new generation with `tbpki client {device} --force`, or take the device out \
+             of the store with `tbpki forget {device}`"
         ))
 }
 

@@ -9,6 +9,7 @@ use rustix::process;
 use crate::code::Code;
 use crate::error::{Error, Finding, Result};
 use crate::file::fault;
+use crate::text::shell_path;
 
 /// Whose files are believed.
 ///
@@ -52,7 +53,7 @@ impl OwnerTrust {
             Code::WritableByOthers
                 .warning(format!("a group may write to this (mode {:04o})", stat.st_mode & 0o7777))
                 .at(path)
-                .fix(format!("chmod g-w {}", path.display()))
+                .fix(format!("chmod g-w {}", shell_path(path)))
         }))
     }
 
@@ -109,7 +110,7 @@ fn refuse_writable(path: &Path, mode: u32) -> Result<()> {
     Err(Code::WritableByOthers
         .error(format!("every user may write to this (mode {:04o})", mode & 0o7777))
         .at(path)
-        .fix(format!("find out who changed it, then chmod o-w {}", path.display())))
+        .fix(format!("find out who changed it, then chmod o-w {}", shell_path(path))))
 }
 
 /// Fails if a program is missing, or if a user other than root and this one could put something else in its place: the

@@ -8,7 +8,7 @@
 //!
 //! Whatever interrupts it, the ledger has the step, and the platform tells which of the two certificates it has.
 
-use base::text::quote;
+use base::text::{device_option, quote, shell_word};
 use base::{Code, Error, Finding, Result};
 use identity::lifecycle::renew::PendingFiles;
 use ledger::{Entry, Kind, Ledger, RenewalStep, Role, State, View};
@@ -169,7 +169,8 @@ impl Swapper {
                 .fix("the earlier certificate is in use again; find the reason with `tbpki check`, then run the same command"),
             Err(error) => error.item(name).fix(format!(
                 "the renewed certificate was refused, and the earlier one is not on the platform yet: run `tbpki renew \
-                 --device {name} --register` again"
+                 {device} --register` again",
+                device = device_option(name)
             )),
         }
     }
@@ -249,7 +250,11 @@ fn check_not_swapped_elsewhere(view: &View, pending: &Entry) -> Result<()> {
         .error(format!("a renewal of the device {} is open at {url}", quote(name)))
         .item(name)
         .because("that platform may have the earlier certificate or the new one")
-        .fix(format!("run `tbpki renew --device {name} --register --platform-url {url}` first")))
+        .fix(format!(
+            "run `tbpki renew {} --register --platform-url {}` first",
+            device_option(name),
+            shell_word(url.as_str())
+        )))
 }
 
 /// Fails for a renewal of a job: its files are in a shard, for devices that are reflashed.

@@ -3,7 +3,7 @@
 //! A revoked CA has no revocation list of its own: brokers that ask for the list of the CA of a leaf then refuse every leaf
 //! below it. It is taken out of the files that brokers trust, and the list of its root has its certificate.
 
-use base::text::counted;
+use base::text::{counted, shell_word};
 use base::{Code, Error, Finding, Result};
 use identity::lifecycle::revocation_lists::is_written_here;
 use identity::lifecycle::rollover::{CaBelow, cas_below, cross_generations, named, renewal_commands};
@@ -65,7 +65,7 @@ pub(super) fn revoke(
         report.findings.push(
             Code::CaRevoked
                 .note(format!("generation {number} of {name} signs and is not revoked"))
-                .fix(format!("`tbpki revoke --ca {name} --generation {number}` revokes it, too")),
+                .fix(format!("`tbpki revoke --ca {} --generation {number}` revokes it, too", ca.word())),
         );
     }
     if request.dry_run {
@@ -118,7 +118,7 @@ fn cut_off(workspace: &Workspace<'_>, view: &View, root: &Ca, entry: &Entry) -> 
     let mut findings = Vec::new();
     for CaBelow { ca, generation } in cas_below(workspace.store_dir(), view, root, entry)? {
         let mut what = format!("{ca} is below generation {} of {root} alone", entry.generation());
-        let mut fix = format!("run `tbpki ca prepare {ca}` and `tbpki ca activate {ca}`");
+        let mut fix = format!("run `tbpki ca prepare {0}` and `tbpki ca activate {0}`", ca.word());
         if let Some(generation) = generation {
             what = format!("generation {generation} of {what}");
             let dependents = view.dependents_on(&ca.name(), generation, workspace.now)?;
@@ -144,7 +144,7 @@ fn in_use(ca: &Ca, entry: &Entry, dependents: &Dependents, is_replaced: bool) ->
     };
     let first = match is_replaced {
         true => String::new(),
-        false => format!("run `tbpki ca prepare {name}` and `tbpki ca activate {name}`, then "),
+        false => format!("run `tbpki ca prepare {0}` and `tbpki ca activate {0}`, then ", ca.word()),
     };
     Code::CaInUse
         .warning(format!("{depending} on generation {} of {name}", entry.generation()))
@@ -211,6 +211,7 @@ fn only_root(name: &str) -> Error {
         .item(name)
         .because("everything below it would be refused, and nothing new could be issued")
         .fix(format!(
-            "run `tbpki ca prepare {name}` and `tbpki ca activate {name}` first; --leave-behind if it is urgent"
+            "run `tbpki ca prepare {0}` and `tbpki ca activate {0}` first; --leave-behind if it is urgent",
+            shell_word(name)
         ))
 }

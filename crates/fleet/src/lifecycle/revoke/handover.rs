@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use base::file::Mode;
-use base::text::counted;
+use base::text::{counted, shell_word};
 use base::{Code, Finding, Result, file};
 use identity::lifecycle::published_lists;
 use identity::lifecycle::revocation_lists::devices_file;
@@ -75,20 +75,20 @@ pub(super) fn hand_over(workspace: &Workspace<'_>, ledger: &mut Ledger, report: 
     report.findings.extend(is_replaced.iter().map(|ca| was_replaced(ca)));
     for ca in cas {
         let reason = ca.revocation.as_ref().and_then(|revocation| revocation.reason.clone());
-        let command = format!("tbpki revoke --ca {} --generation {}", ca.key.name, ca.generation());
+        let command = format!("tbpki revoke --ca {} --generation {}", shell_word(&ca.key.name), ca.generation());
         let command = with_reason(command, reason.as_deref());
         report.hand_over.push(HandOverReport { issuer: ca.issuer, reason, certificates: 1, file: None, command });
     }
     for ((issuer, reason), serials) in waiting {
         let file = (serials.len() > IN_COMMAND).then(|| file_name(&issuer, reason.as_deref()));
-        let serials_argument = match &file {
+        let option = match &file {
             Some(name) => {
                 write(workspace, name, &serials)?;
-                format!("--serial-file {name}")
+                format!("--serial-file {}", shell_word(name))
             }
             None => format!("--serial {}", joined(&serials, ",")),
         };
-        let command = format!("tbpki revoke {serials_argument} --issuer {issuer} --not-in-ledger");
+        let command = format!("tbpki revoke {option} --issuer {} --not-in-ledger", shell_word(&issuer));
         report.hand_over.push(HandOverReport {
             command: with_reason(command, reason.as_deref()),
             certificates: serials.len(),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use base::Finding;
+use base::text::shell_word;
 use base::timestamp::rfc3339;
 use identity::lifecycle::revocation_lists::RevocationListsReport;
 use ledger::{Entry, Kind, OpenRevocation, SerialNumber};
@@ -188,7 +189,7 @@ impl RevokeReport {
             match self.platforms.iter_mut().find(|known| known.platform == url) {
                 Some(known) => known.open_steps += 1,
                 None => self.platforms.push(OpenPlatform {
-                    command: format!("tbpki revoke --open --platform-url {url}"),
+                    command: format!("tbpki revoke --open --platform-url {}", shell_word(&url)),
                     platform: url,
                     open_steps: 1,
                 }),

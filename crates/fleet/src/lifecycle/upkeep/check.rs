@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use base::file::Lock;
-use base::text::shell_word;
+use base::text::device_words;
 use base::{Code, Error, Finding, Result};
 use config::Config;
 use identity::lifecycle::published_lists;
@@ -236,7 +236,7 @@ fn compare(dir: &Path, view: &View, found: &Found) -> Result<Option<Problem>> {
         let what = format!("the file holds generation {}, which is {}", row.key.generation, row.role);
         match current.filter(|current| current.job.is_some()) {
             // Its renewal is in a shard, and the files that were once taken out stay until they are asked for.
-            Some(_) => format!("{what}: `tbpki client {}` brings the present files", shell_word(&found.name)),
+            Some(_) => format!("{what}: `tbpki client {}` brings the present files", device_words(&found.name)),
             None => what,
         }
     };

@@ -1,5 +1,6 @@
 //! Checks before a renewal replaces the present certificate, and the warning that a renewal is due.
 
+use crate::request::issuing_command::renewing_command;
 use base::{Code, Error, Finding, Result, Severity};
 use ledger::{Entry, Kind, View};
 use pki::identity::Identity;
@@ -29,7 +30,7 @@ pub(crate) fn due_warning(workspace: &Workspace<'_>, view: &View, entry: &Entry)
         format!("the certificate of the {kind} {name:?} expires in {days} days, on {}", entry.not_after.date())
     };
     let finding = Code::RenewalDue.warning(what).item(name);
-    Ok(Some(finding.fix(format!("run `tbpki renew --{kind} {name}`"))))
+    Ok(Some(finding.fix(format!("run `{}`", renewing_command(kind, name)))))
 }
 
 /// Fails unless the next generation lives at least a quarter of its lifetime longer than the present one.

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use base::file::{FileSet, Mode, Ownership};
-use base::text::quote;
+use base::text::{quote, shell_path};
 use base::{Code, Error, Finding, Result};
 use ledger::{Entry, Kind, View};
 use store::ca::Hierarchy;
@@ -74,5 +74,5 @@ pub(crate) fn bring_to_host(store: &Path, entry: &Entry) -> Finding {
         .warning(format!("the host of the server {} does not have the CAs that are trusted now", quote(name)))
         .item(name)
         .because("the server renews its certificate over the network, and its other files stay as they are")
-        .fix(format!("copy {CA_FILE} and {CLIENTS_CA} from {} to its host", dir.display()))
+        .fix(format!("copy {CA_FILE} and {CLIENTS_CA} from {} to its host", shell_path(&dir)))
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use base::file::{self, FileSet, Ownership};
-use base::text::quote;
+use base::text::{device_option, quote};
 use base::{Code, Result};
 use ledger::{Entry, Kind, Role};
 use pki::Certificate;
@@ -36,7 +36,10 @@ impl PendingFiles {
             Code::IdentityChanged
                 .error(format!("the files of the pending renewal of {} are not there", quote(&entry.key.name)))
                 .at(&dir)
-                .fix(format!("restore them from a backup, or renew again: `tbpki renew --device {}`", entry.key.name))
+                .fix(format!(
+                    "restore them from a backup, or renew again: `tbpki renew {}`",
+                    device_option(&entry.key.name)
+                ))
         })?;
         Ok(Self { dir, leaf })
     }

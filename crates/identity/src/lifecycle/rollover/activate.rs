@@ -84,7 +84,7 @@ pub fn activate(workspace: &mut Workspace<'_>, ca: &Ca, how: Activation) -> Resu
 pub(super) fn not_prepared(ca: &Ca) -> Error {
     Code::NotPrepared
         .error(format!("no next generation of {} is prepared", ca.name()))
-        .fix(format!("run `tbpki ca prepare {}` first", ca.name()))
+        .fix(format!("run `tbpki ca prepare {}` first", ca.word()))
 }
 
 /// Fails unless the new root has certified the issuing CA, and the root that signs has certified the new issuing CA:
@@ -113,5 +113,5 @@ fn check_certified(store: &Store, ca: &Ca, number: u32) -> Result<()> {
             counted(without, "generation", "generations"),
             hierarchy.issuing()
         ))
-        .fix(format!("run `tbpki ca prepare {ca}` again, with the keys of the roots in the store")))
+        .fix(format!("run `tbpki ca prepare {}` again, with the keys of the roots in the store", ca.word())))
 }

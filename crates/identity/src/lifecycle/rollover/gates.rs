@@ -65,7 +65,7 @@ pub(super) fn check(
     let (count, total) = (without.names.len(), without.total);
     let first: Vec<&str> = without.names.iter().take(5).map(String::as_str).collect();
     let more = if count > first.len() { ", .." } else { "" };
-    let name = ca.name();
+    let (name, word) = (ca.name(), ca.word());
     let (what, fix) = match kind {
         Kind::Device => (
             format!(
@@ -74,7 +74,7 @@ pub(super) fn check(
                 next.number
             ),
             format!(
-                "bring the new trust anchors to them, then run `tbpki ca confirm {name}` with --device, --job or --all"
+                "bring the new trust anchors to them, then run `tbpki ca confirm {word}` with --device, --job or --all"
             ),
         ),
         _ => (
@@ -84,7 +84,7 @@ pub(super) fn check(
                 next.number
             ),
             format!(
-                "restart them with the new files, then run `tbpki check --server` or `tbpki ca confirm {name} --server NAME`"
+                "restart them with the new files, then run `tbpki check --server` or `tbpki ca confirm {word} --server NAME`"
             ),
         ),
     };
@@ -169,7 +169,7 @@ pub fn confirm(workspace: &mut Workspace<'_>, ca: &Ca, peers: &Peers) -> Result<
     let name = ca.name();
     let pending = store.ledger.pending(Kind::Ca, &name)?.ok_or_else(|| not_prepared(ca))?;
     let wanted = peers_of(workspace, ca).ok_or_else(|| {
-        Code::Usage.error(format!("{name} needs no confirmation")).fix(format!("run `tbpki ca activate {name}`"))
+        Code::Usage.error(format!("{name} needs no confirmation")).fix(format!("run `tbpki ca activate {}`", ca.word()))
     })?;
     // A device knows nothing of the CAs that brokers accept, and a broker not what devices trust.
     let given = match peers {

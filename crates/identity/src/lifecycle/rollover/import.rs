@@ -48,7 +48,9 @@ pub(super) struct NextCa {
 /// [`Code::CaNotImportable`] for the CA of a profile; those of [`ImportedCa::read`].
 pub fn read(workspace: &Workspace<'_>, ca: &Ca, paths: &[PathBuf], ask: &mut AskForImported<'_>) -> Result<ImportedCa> {
     if ca.profile().is_some() {
-        return Err(refused(ca, "tbpki makes the CAs of profiles itself").fix(format!("run `tbpki ca prepare {ca}`")));
+        return Err(
+            refused(ca, "tbpki makes the CAs of profiles itself").fix(format!("run `tbpki ca prepare {}`", ca.word()))
+        );
     }
     let store = workspace.store_dir();
     let certificates = ca.certificates(store)?;
@@ -132,7 +134,7 @@ pub(super) fn check(
     if chains.is_empty() {
         return Err(refused(ca, "their root is not one that this store trusts").fix(format!(
             "if the root has a new certificate for the same key, run `tbpki ca prepare {} --import FILE` first",
-            ca.root()
+            ca.root().word()
         )));
     }
     // The passphrase of the present key encrypts the next one.

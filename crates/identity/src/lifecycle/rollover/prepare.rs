@@ -85,8 +85,9 @@ pub fn prepare_imported(
             return Err(Code::CaNotImportable
                 .error(format!("generation {} of {ca} is prepared already", pending.generation()))
                 .fix(format!(
-                    "run `tbpki ca activate {ca}` first, and `tbpki ca prepare` with these files after it; if that \
-                     generation must not be used, `tbpki revoke --ca {ca} --generation {}` takes it away",
+                    "run `tbpki ca activate {0}` first, and `tbpki ca prepare` with these files after it; if that \
+                     generation must not be used, `tbpki revoke --ca {0} --generation {1}` takes it away",
+                    ca.word(),
                     pending.generation()
                 )));
         }
@@ -210,7 +211,8 @@ fn unless_imported(error: Error, ca: &Ca) -> Error {
     }
     error.fix(format!(
         "bring the key of the root back from where it is kept, to this path; if the CA was imported, ask its owner for a new \
-         certificate, and run `tbpki ca prepare {ca} --import FILE..`"
+         certificate, and run `tbpki ca prepare {} --import FILE..`",
+        ca.word()
     ))
 }
 

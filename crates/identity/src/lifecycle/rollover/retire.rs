@@ -60,7 +60,7 @@ pub fn retire(workspace: &mut Workspace<'_>, ca: &Ca, dry_run: bool) -> Result<R
 fn nothing_replaced(ca: &Ca) -> Error {
     Code::NotPrepared
         .error(format!("{} has no generation that was replaced", ca.name()))
-        .fix(format!("run `tbpki ca prepare {0}` and `tbpki ca activate {0}` first", ca.name()))
+        .fix(format!("run `tbpki ca prepare {0}` and `tbpki ca activate {0}` first", ca.word()))
 }
 
 /// Fails if certificates in use depend on a generation.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use base::Result;
-use base::text::{counted, printable};
+use base::text::{counted, printable, shell_word};
 use fleet::lifecycle::rollover::activate_profile;
 use identity::lifecycle::rollover::gates::{ConfirmReport, Peers, confirm};
 use identity::lifecycle::rollover::{
@@ -158,7 +158,7 @@ impl Report for CasReport {
 
 impl Report for RolloverReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
-        let ca = printable(&self.ca);
+        let (ca, word) = (printable(&self.ca), shell_word(&self.ca));
         let generation = self.generation.map(|number| format!(", generation {number}")).unwrap_or_default();
         let done = match self.done {
             RolloverDone::Prepared => "prepared: peers trust it together with the present one",
@@ -191,10 +191,10 @@ impl Report for RolloverReport {
             RolloverDone::Prepared => writeln!(
                 out,
                 "next: bring the new files to devices and servers; if brokers read revocation lists, run `tbpki crl`; \
-                 then `tbpki ca activate {ca}`"
+                 then `tbpki ca activate {word}`"
             ),
             RolloverDone::Activated => {
-                writeln!(out, "next: renew what the earlier generation has issued, then `tbpki ca retire {ca}`")
+                writeln!(out, "next: renew what the earlier generation has issued, then `tbpki ca retire {word}`")
             }
             RolloverDone::Retired | RolloverDone::Unchanged | RolloverDone::Planned => Ok(()),
         }

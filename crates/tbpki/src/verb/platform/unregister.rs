@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use base::Result;
-use base::text::printable;
+use base::text::{device_option, printable};
 use fleet::lifecycle::unregister::{UnregisterRequest, unregister};
 use fleet::register::{DeviceRegistration, PlatformOutcome};
 use pki::device_name::DeviceName;
@@ -74,7 +74,11 @@ impl Report for UnregisterReport {
             }
             _ => {
                 writeln!(out, "unregistered {name}: its credential in ThingsBoard is now a random token")?;
-                writeln!(out, "  to undo it      tbpki register --device {name} --again --replace")
+                writeln!(
+                    out,
+                    "  to undo it      tbpki register {} --again --replace",
+                    device_option(&self.registration.name)
+                )
             }
         }
     }

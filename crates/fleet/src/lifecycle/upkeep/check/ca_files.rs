@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use base::Result;
+use base::text::shell_word;
 use identity::lifecycle::rollover::cross_generations;
 use identity::profile_ca::SETTINGS;
 use ledger::{Entry, Kind, Role, View};
@@ -56,14 +57,16 @@ pub(super) fn check(store: &Path, view: &View, ca: &Ca, rows: &[Entry], problems
         if !settings.exists() {
             let what = format!(
                 "the settings of the profile are lost: restore the file from a backup, or run `tbpki profile create \
-                 {profile}` with the same --pattern and --create-devices"
+                 {}` with the same --pattern and --create-devices",
+                shell_word(profile.as_str())
             );
             problems.push(missing(what, row).at(settings));
         }
         // The key of the devices' root can be kept elsewhere; that of a profile is made in the store and stays there.
         if matches!(one.generation.key_place(), Ok(KeyLocation::Elsewhere)) && !view.is_shared() {
             let what = format!(
-                "the key of the CA is lost: restore it from a backup, or replace the CA with `tbpki ca prepare {ca}`"
+                "the key of the CA is lost: restore it from a backup, or replace the CA with `tbpki ca prepare {}`",
+                ca.word()
             );
             problems.push(missing(what, row).at(ca.key_path(store)));
         }

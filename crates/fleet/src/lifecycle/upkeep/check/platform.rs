@@ -1,6 +1,7 @@
 //! The registrations of the ledger compared with the platform.
 
 use base::Result;
+use base::text::device_words;
 use ledger::{Entry, Filter, Key, Kind, Role, State, View};
 use provision::thingsboard::StoredCredential;
 use store::Workspace;
@@ -33,7 +34,8 @@ impl Difference {
             }
             (_, Some(key)) if self.is_revoked => format!(
                 "the platform accepts the certificate of generation {}, which is revoked: `tbpki revoke {}` takes it away",
-                key.generation, key.name
+                key.generation,
+                device_words(&key.name)
             ),
             (_, Some(key)) if *key == self.entry.key => {
                 "the platform has the certificate, and the ledger does not record that".to_owned()
