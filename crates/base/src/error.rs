@@ -28,7 +28,8 @@ pub enum Severity {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Location {
     /// The file, as the user named it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
+    #[schemars(with = "Option<PathBuf>")]
     pub file: Option<PathBuf>,
     /// The line in it, counted from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,6 +40,11 @@ pub struct Location {
     /// A device, a certificate of a chain, a key of a configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
+}
+
+/// A path as text: an error about a path that is not UTF-8 must still be printed as JSON.
+fn as_text<S: serde::Serializer>(file: &Option<PathBuf>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    file.as_ref().map(|file| file.to_string_lossy()).serialize(serializer)
 }
 
 impl Location {

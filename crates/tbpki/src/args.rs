@@ -85,8 +85,9 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// Read the configuration from FILE [default: keygen.toml]
-    #[arg(long, global = true, value_name = "FILE", env = "TBPKI_CONFIG")]
+    /// Read the configuration from FILE [default: the variable TBPKI_CONFIG, then keygen.toml]
+    // Not by `env` of clap, which takes an empty variable for an empty option.
+    #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Use a configuration and a store of another user; they decide which files are read and which libraries are loaded
     #[arg(long, global = true, env = "TBPKI_TRUST_OWNER", value_parser = value::trust_owner())]

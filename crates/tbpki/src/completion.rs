@@ -122,8 +122,8 @@ fn config_path() -> PathBuf {
     let behind = words.iter().skip_while(|word| *word != "--config").nth(1);
     // clap is not asked, because the line is not complete and would not parse.
     let joined = || words.iter().find_map(|word| word.to_str()?.strip_prefix("--config=").map(OsString::from));
-    let variable = || std::env::var_os("TBPKI_CONFIG").filter(|path| !path.is_empty());
-    behind.cloned().or_else(joined).or_else(variable).map_or_else(|| CONFIG.into(), PathBuf::from)
+    let typed = behind.cloned().or_else(joined).map(PathBuf::from);
+    typed.or_else(crate::environment::config).unwrap_or_else(|| CONFIG.into())
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ impl Context {
             prompter: Prompter::new(global.no_input),
             environment: Environment::of_process().with_host_name(&base::host::host_name()),
             trust: crate::environment::trust(global.trust_owner),
-            config_path: global.config,
+            config_path: global.config.or_else(crate::environment::config),
             accept_clock: global.accept_clock,
         }
     }
@@ -138,7 +138,7 @@ impl Context {
     }
 }
 
-/// Values of flags that replace values of the configuration.
+/// Values of flags that replace values of the configuration. All paths among them are UTF-8: `usage::utf8` refuses others.
 #[derive(Debug, Default)]
 pub(crate) struct Overrides(Vec<Override>);
 

@@ -1,5 +1,7 @@
 //! The environment variables that tbpki reads. The documentation is generated from this list.
 
+use std::path::PathBuf;
+
 use base::file::OwnerTrust;
 use config::KEYS;
 
@@ -14,6 +16,19 @@ pub struct EnvironmentVariable {
 
 /// The configuration's name if none is given.
 pub(crate) const CONFIG: &str = "keygen.toml";
+
+/// The variable that names another configuration.
+pub(crate) const CONFIG_VARIABLE: &str = "TBPKI_CONFIG";
+
+/// The configuration that the variable names; `None` if it is empty or not set.
+pub(crate) fn config() -> Option<PathBuf> {
+    std::env::var_os(CONFIG_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// The meaning of values, for the pages about keygen.toml and about variables.
+pub const VALUES: &str = "A relative path in keygen.toml starts at the directory of that file; one in a variable or an \
+    option starts at the working directory. `tbpki config show --origin` prints the whole path. In a variable, the entries \
+    of a list are separated by commas. An empty variable counts as not set.";
 
 /// The variables without a key in the configuration.
 const OWN: &[(&str, &str)] = &[

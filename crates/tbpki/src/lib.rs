@@ -29,6 +29,7 @@ use args::{
 use context::Context;
 use exit::Exit;
 use usage::stdin::StdinOptions;
+use usage::utf8::Utf8Check;
 
 /// Runs the command line of this process.
 pub fn run() -> Exit {
@@ -47,7 +48,7 @@ fn run_command() -> Exit {
     if completion::respond(<Cli as clap::CommandFactory>::command, &args) {
         return Exit::Done;
     }
-    let (cli, stdin) = match parse(&args) {
+    let (cli, stdin, utf8) = match parse(&args) {
         Ok(parsed) => parsed,
         Err(error) => return usage::reject(&error, &args),
     };
@@ -55,7 +56,7 @@ fn run_command() -> Exit {
     let mut context = Context::new(cli.global, cli.verb.name());
     // Asked now, because the verb consumes its arguments.
     let changes = cli.verb.changes();
-    match stdin.check().and_then(|()| dispatch(cli.verb, &mut context)) {
+    match utf8.check().and_then(|()| stdin.check()).and_then(|()| dispatch(cli.verb, &mut context)) {
         Ok(exit) => exit,
         Err(error) => {
             let exit = match error.code() {
@@ -70,13 +71,13 @@ fn run_command() -> Exit {
 }
 
 /// Parses the command line as `Cli::try_parse_from` does, with the help in groups.
-fn parse(args: &[OsString]) -> clap::error::Result<(Cli, StdinOptions)> {
+fn parse(args: &[OsString]) -> clap::error::Result<(Cli, StdinOptions, Utf8Check)> {
     let mut matches = args::manual::help::command().try_get_matches_from(args)?;
     // Before the values are taken out of it.
-    let stdin = StdinOptions::of(&matches);
+    let (stdin, utf8) = (StdinOptions::of(&matches), Utf8Check::of(&matches));
     let cli =
         Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut args::manual::help::command()))?;
-    Ok((cli, stdin))
+    Ok((cli, stdin, utf8))
 }
 
 fn dispatch(verb: Verb, context: &mut Context) -> Result<Exit> {

@@ -1,6 +1,8 @@
 //! Command lines that clap rejects.
 
+mod argument;
 pub(crate) mod stdin;
+pub(crate) mod utf8;
 
 use std::error::Error as _;
 use std::ffi::{OsStr, OsString};

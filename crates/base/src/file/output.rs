@@ -95,7 +95,7 @@ impl OutputTarget {
         let name = path
             .file_name()
             .and_then(|name| name.to_str())
-            .ok_or_else(|| Code::FileUnwritable.error("this is not the name of a file").at(path))?;
+            .ok_or_else(|| Code::FileUnwritable.error("this is not the name of a file").at(path).fix("name a file"))?;
         let mut set = FileSet::new(path.parent().unwrap_or(Path::new("")));
         set.old_suffix.clone_from(&self.old_suffix);
         set.add(name, Zeroizing::new(bytes.to_vec()), self.mode)?;

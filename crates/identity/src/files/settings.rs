@@ -86,7 +86,15 @@ impl ServerSettings<'_> {
         let dir = self.directory_for(dir)?;
         // A path that is not UTF-8 would be written with other characters, and lead nowhere.
         let is_plain = dir.to_str().is_some_and(|dir| !dir.chars().any(is_deceptive));
-        if is_plain || self.files.is_empty() { Ok(()) } else { Err(refused("the path of the directory").at(dir)) }
+        match is_plain || self.files.is_empty() {
+            true => Ok(()),
+            false if dir.to_str().is_none() => Err(Code::SettingsCharacter
+                .error("the path of the directory is not UTF-8")
+                .at(dir)
+                .because("the settings name the directory by its whole path")
+                .fix("use a directory whose whole path is UTF-8")),
+            false => Err(refused("the path of the directory").at(dir)),
+        }
     }
 
     /// The files for a directory that will hold `files`, each with what is in its place.

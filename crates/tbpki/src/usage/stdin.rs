@@ -6,29 +6,26 @@ use base::{Code, Result};
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
+use super::argument::Argument;
+
 /// Arguments besides those that end with `_file` whose value `-` is standard input.
 const READERS: [&str; 3] = ["from", "file", "files"];
 
 /// The options of a command line that read standard input.
-pub(crate) struct StdinOptions(Vec<String>);
+pub(crate) struct StdinOptions(Vec<Argument>);
 
 impl StdinOptions {
     /// Those of a command line that clap has parsed.
     pub(crate) fn of(matches: &ArgMatches) -> Self {
-        let mut matches = matches;
         let mut found = Vec::new();
-        loop {
-            for id in matches.ids().map(clap::Id::as_str) {
-                let is_typed = matches.value_source(id) == Some(ValueSource::CommandLine);
-                if is_typed && (id.ends_with("_file") || READERS.contains(&id)) {
-                    found.extend(typed(matches, id).map(|()| format!("--{}", id.replace('_', "-"))));
-                }
-            }
-            match matches.subcommand() {
-                Some((_, verb)) => matches = verb,
-                None => return Self(found),
+        for (argument, matches) in Argument::all(matches) {
+            let id = argument.id.as_str();
+            let is_typed = matches.value_source(id) == Some(ValueSource::CommandLine);
+            if is_typed && (id.ends_with("_file") || READERS.contains(&id)) {
+                found.extend(typed(matches, id).map(|()| argument.clone()));
             }
         }
+        Self(found)
     }
 
     /// Fails if more than one option reads standard input: the first would get what belongs to the others, and print a
@@ -38,7 +35,8 @@ impl StdinOptions {
     /// [`Code::Usage`].
     pub(crate) fn check(&self) -> Result<()> {
         let [first, second, ..] = self.0.as_slice() else { return Ok(()) };
-        // The positional files of `inspect` have no dashes, and may be given twice.
+        let (first, second) = (first.name(), second.name());
+        // The positional files of `inspect` may be given twice.
         let what = if first == second {
             "standard input can be read once".to_owned()
         } else {

@@ -22,7 +22,7 @@ use crate::file::{Mode, Ownership, fault, recover};
 pub fn replace(path: &Path, contents: &[u8], mode: Mode, limit: usize, is_ours: impl Fn(&[u8]) -> bool) -> Result<()> {
     let failed = |errno| fault::writing(path, errno);
     let (Some(parent), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-        return Err(Code::FileUnwritable.error("this is not the name of a file").at(path));
+        return Err(Code::FileUnwritable.error("this is not the name of a file").at(path).fix("name a file"));
     };
     let missing = || failed(Errno::NOENT).fix("make the directory above it first");
     let base = Rc::new(Base::open(parent)?.ok_or_else(missing)?);
