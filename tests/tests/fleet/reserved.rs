@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use tbpki_tests::{Outcome, Sandbox};
+use tbpki_tests::{Clock, Outcome, Sandbox, Tool};
 use testkit::postgres::Certificates;
+use time::OffsetDateTime;
 
 use crate::interrupted::killed_at_the_beginning;
 use crate::stations::with_ledger_at;
@@ -104,4 +105,56 @@ fn a_canceled_job_gives_its_names_back() {
 
 fn own((name, count): (&str, usize)) -> (String, usize) {
     (name.to_owned(), count)
+}
+
+/// A command that refuses a new job keeps no name of it.
+#[track_caller]
+fn reserves_nothing(sandbox: &Sandbox, args: &[&str], code: &str) {
+    let issue = ["fleet", "issue", "--count", "2", "--name-pattern", "p-{}"];
+    sandbox.fails([&issue[..], args].concat(), 1, code);
+    let jobs = sandbox.ok(["fleet", "jobs", "--json"]).json();
+    assert_eq!(jobs["result"]["jobs"].as_array().unwrap().len(), 0, "{jobs}");
+    sandbox.ok(["client", "p-1"]);
+}
+
+#[test]
+fn a_job_that_cannot_be_written_reserves_no_name() {
+    let store = || Sandbox::with_store();
+    let results = ["--out", "fl", "--results", "res"];
+    let sandbox = store();
+    sandbox.write("res/job-1.csv", "other\n");
+    reserves_nothing(&sandbox, &results, "TBPKI-0261");
+    assert_eq!(sandbox.text("res/job-1.csv"), "other\n");
+    for name in ["job-1.csv", "job-1.ndjson"] {
+        let sandbox = store();
+        std::fs::create_dir_all(sandbox.join("res").join(name)).unwrap();
+        reserves_nothing(&sandbox, &results, "TBPKI-0261");
+    }
+    let sandbox = store();
+    std::fs::create_dir(sandbox.join("res")).unwrap();
+    Tool::new("mkfifo").arg(sandbox.join("res/job-1.csv")).run().ok();
+    reserves_nothing(&sandbox, &results, "TBPKI-0261");
+    // A lock that is another file, too.
+    let sandbox = store();
+    sandbox.write("mine", "");
+    std::fs::create_dir(sandbox.join("fl")).unwrap();
+    std::fs::hard_link(sandbox.join("mine"), sandbox.join("fl/.lock")).unwrap();
+    reserves_nothing(&sandbox, &["--out", "fl"], "TBPKI-0089");
+}
+
+#[test]
+fn a_renewal_that_cannot_be_written_is_no_job() {
+    let clock = Clock::starting_at(OffsetDateTime::now_utc());
+    let sandbox = Sandbox::new().at(&clock).make_store();
+    let config = sandbox.text("keygen.toml").replace("[client]\n", "[client]\ndays = 40\n");
+    sandbox.write("keygen.toml", config);
+    sandbox.ok(["fleet", "issue", "--count", "2", "--name-pattern", "p-{}", "--out", "fl"]);
+    clock.pass(30);
+    sandbox.write("res/job-2.csv", "other\n");
+    let renew = ["fleet", "renew", "--job", "1", "--out", "next", "--results", "res"];
+    sandbox.fails(renew, 1, "TBPKI-0261");
+    let jobs = sandbox.ok(["fleet", "jobs", "--json"]).json();
+    assert_eq!(jobs["result"]["jobs"].as_array().unwrap().len(), 1, "{jobs}");
+    std::fs::remove_file(sandbox.join("res/job-2.csv")).unwrap();
+    sandbox.ok(renew);
 }

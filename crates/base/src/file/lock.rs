@@ -71,6 +71,22 @@ impl Lock {
         sys::ftruncate(&file, text.len() as u64).map_err(failed)?;
         Ok(Self { file })
     }
+
+    /// Fails if there is a file of the lock's name in `dir` that [`acquire`](Self::acquire) would refuse. Nothing is made,
+    /// and a holder is not waited for.
+    ///
+    /// # Errors
+    /// [`Code::UnsafeFile`], [`Code::FileUnwritable`], [`Code::FileUnreadable`].
+    pub fn check(dir: impl AsRef<Path>) -> Result<()> {
+        let path = dir.as_ref().join(NAME);
+        match path.symlink_metadata() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            _ => match Base::open(dir.as_ref())? {
+                Some(base) => open(&base, &path).map(drop),
+                None => Ok(()),
+            },
+        }
+    }
 }
 
 /// Locks the open file; waits until `deadline` if another process holds the lock.
@@ -288,6 +304,20 @@ mod tests {
         let holder: Holder = serde_json::from_str(&fs::read_to_string(dir.path().join(".lock")).unwrap()).unwrap();
         assert_eq!((holder.pid, holder.verb.as_str()), (process::id(), "client"));
         drop(lock);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_the_lock_is_found_before_it_is_needed() {
+        let dir = tempfile::tempdir().unwrap();
+        Lock::check(dir.path()).unwrap();
+        Lock::check(dir.path().join("none")).unwrap();
+        assert!(!dir.path().join(".lock").exists());
+        fs::write(dir.path().join("other"), "mine").unwrap();
+        fs::hard_link(dir.path().join("other"), dir.path().join(".lock")).unwrap();
+        assert_eq!(Lock::check(dir.path()).unwrap_err().code(), Code::UnsafeFile);
+        fs::remove_file(dir.path().join(".lock")).unwrap();
+        let _held = Lock::acquire(dir.path(), "client", Duration::ZERO).unwrap();
+        Lock::check(dir.path()).unwrap();
     }
 
     #[test]

@@ -18,9 +18,10 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Instant;
 
-use base::{Code, Finding, Result, file};
+use base::file::{self, Lock};
+use base::{Code, Error, Finding, Result};
 use config::ClientFormat;
-use ledger::{Job, NewJob, Phase, StagingOutcome};
+use ledger::{Job, NewJob, Phase, StagingOutcome, View};
 use pki::device_name::DeviceName;
 use pki::key::SigningKey;
 
@@ -111,6 +112,8 @@ pub(crate) struct OpenJob {
     pub(crate) job: Job,
     pub(crate) order: JobOrder,
     pub(crate) findings: Vec<Finding>,
+    /// True if this run has staged it.
+    is_new: bool,
     /// The CA that signs for names without a profile of their own; none if it is opened when it is needed.
     ca: Option<OpenCa>,
 }
@@ -118,7 +121,12 @@ pub(crate) struct OpenJob {
 impl OpenJob {
     /// A job that is staged, whose CA is opened when it is needed.
     pub(crate) fn staged(job: Job, order: JobOrder, findings: Vec<Finding>) -> Self {
-        Self { job, order, findings, ca: None }
+        Self { job, order, findings, is_new: false, ca: None }
+    }
+
+    /// The same job, which this run has staged.
+    pub(crate) fn marked_new(self, is_new: bool) -> Self {
+        Self { is_new, ..self }
     }
 }
 
@@ -163,7 +171,7 @@ pub(crate) fn open(
             order.check_continued(job.id, &request.destination)?;
             // The order in the ledger counts, not the present configuration: all shards of a job must be alike.
             prepare(workspace, &Preparation { order: &order, profiles: &BTreeSet::new(), is_new: false })?;
-            return Ok(OpenOutcome::Job(Box::new(OpenJob { job, order, findings: Vec::new(), ca: None })));
+            return Ok(OpenOutcome::Job(Box::new(OpenJob::staged(job, order, Vec::new()))));
         }
     };
     let ca = ca_of(store.dir(), request.profile.as_ref().map(DeviceName::as_str))?;
@@ -185,7 +193,7 @@ pub(crate) fn open(
     let place = request.destination.directory(&dir)?;
     let names = stage::checked(&dir, &order, request.accept_number_attributes, lookalikes.watch(reader));
     // Found out before the ledger is busy with the names, and an error only if they are those of a new job.
-    let mut can_have_place = Some(ShardStore::check_new(&place, order.layout, &store.ledger));
+    let mut can_have_place = Some(check_new_places(&store.ledger, &place, order.layout, request.results.as_deref()));
     let mut opened = None;
     // The closure runs after all names are checked and before the job is staged. A passphrase is asked for only then.
     let spooled = names::stage_prepared(&mut store.ledger, &new, names, request.dry_run, stop, |profiles, known| {
@@ -220,14 +228,41 @@ pub(crate) fn open(
         })),
         StagingResult::Kept(StagingOutcome::New(job)) => {
             let order = JobOrder::kept(&job.parameters)?;
-            OpenOutcome::Job(Box::new(OpenJob { job, order, findings, ca: opened }))
+            OpenOutcome::Job(Box::new(OpenJob { job, order, findings, is_new: true, ca: opened }))
         }
         StagingResult::Kept(StagingOutcome::Known(job)) => {
             job::check_can_issue(store, &job)?;
             let order = JobOrder::kept(&job.parameters)?;
-            OpenOutcome::Job(Box::new(OpenJob { job, order, findings, ca: opened }))
+            OpenOutcome::Job(Box::new(OpenJob { job, order, findings, is_new: false, ca: opened }))
         }
     })
+}
+
+/// Fails if a new job of the ledger cannot have its shards in `place` or its results in `results`. Writes nothing.
+///
+/// # Errors
+/// Those of [`ShardStore::check_new`] and of [`results::check_new`].
+pub(crate) fn check_new_places(view: &View, place: &Path, layout: Layout, results: Option<&Path>) -> Result<()> {
+    ShardStore::check_new(place, layout, view)?;
+    results.map_or(Ok(()), |dir| results::check_new(view, dir))
+}
+
+/// The error of a step before the first device of a job is issued. A job that this run has staged is canceled, so that a
+/// command that fails does not keep the names. One whose place is marked stays: the same command continues it.
+pub(crate) fn cancel_if_new(store: &mut Store, opened: &OpenJob, request: &FleetRequest, error: Error) -> Error {
+    let OpenJob { job, order, is_new, .. } = opened;
+    let has_place = || {
+        let place = job::place_if_known(store, job, order, &request.destination).ok().flatten();
+        place.is_some_and(|place| place.job().is_some())
+    };
+    if !is_new || has_place() {
+        return error;
+    }
+    // The first error is the one that the user has to know.
+    if let Err(error) = store.ledger.cancel(job.id) {
+        tracing::warn!(%error, job = %job.id, "the names of the job stay reserved");
+    }
+    error
 }
 
 /// The names of the CAs that issue for these profiles now.
@@ -244,22 +279,20 @@ pub(crate) fn issue_job(
     control: &mut RunControl<'_>,
     in_pass: Option<&InPassBundler>,
 ) -> Result<FleetReport> {
-    let OpenJob { job, order, mut findings, ca } = opened;
     let begun = Instant::now();
-    let before = store.ledger.job_progress(job.id)?.issued();
+    let before = store.ledger.job_progress(opened.job.id)?.issued();
     // Below this line files are written.
     if request.dry_run {
+        let OpenJob { job, order, findings, .. } = opened;
         let place = job::place_if_known(store, &job, &order, &request.destination)?;
         let phases = vec![PhaseReport::of_issuing(job.size, before, 0, begun)];
         return Ok(FleetReport { dry_run: true, phases, findings, ..FleetReport::of(&job, &order, place.as_ref()) });
     }
-    // Checked now, because the report is written at the end of a run that may take hours.
-    if let Some(dir) = &request.results {
-        results::prepare(&store.ledger, &job, dir)?;
-    }
-    let place = job::place(store, &job, &order, Some(&request.destination))?;
-    let _lock = job::prepare(&place, workspace, "fleet issue")?;
-    let output = output(workspace, store, &job, &order, place.clone())?;
+    let Places { place, lock: _lock, output } = match places(workspace, store, &opened, request) {
+        Ok(places) => places,
+        Err(error) => return Err(cancel_if_new(store, &opened, request, error)),
+    };
+    let OpenJob { job, order, mut findings, ca, .. } = opened;
     // With a shared ledger, another station may be alive and hold its lease rightly.
     if !store.ledger.is_shared() {
         store.ledger.break_leases(job.id)?;
@@ -307,6 +340,26 @@ pub(crate) fn issue_job(
         })
     });
     Ok(report)
+}
+
+/// The places to which a job is written.
+struct Places {
+    place: ShardStore,
+    lock: Option<Lock>,
+    output: ShardOutput,
+}
+
+/// Makes the places to which a job is written.
+fn places(workspace: &mut Workspace<'_>, store: &Store, opened: &OpenJob, request: &FleetRequest) -> Result<Places> {
+    let OpenJob { job, order, .. } = opened;
+    // Checked now, because the report is written at the end of a run that may take hours.
+    if let Some(dir) = &request.results {
+        results::prepare(&store.ledger, job, dir)?;
+    }
+    let place = job::place(store, job, order, Some(&request.destination))?;
+    let lock = job::prepare(&place, workspace, "fleet issue")?;
+    let output = output(workspace, store, job, order, place.clone())?;
+    Ok(Places { place, lock, output })
 }
 
 /// The inputs of a run.

@@ -5,19 +5,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use base::{Code, Finding, Result};
+use base::{Code, Finding, Result, file};
 use identity::lifecycle::renew::RenewalRule;
 use ledger::{Generation, Job, JobId, Key, Kind, LatestGeneration, NewJob, RenewalCandidate, StagingOutcome, View};
 use pki::Certificate;
 use pki::validity::{Lifetime, Validity};
 use store::Workspace;
-use store::shard::Layout;
+use store::shard::{Layout, ShardStore};
 use time::{Duration, OffsetDateTime};
 
 use super::control::RunControl;
 use super::issue::issuing::{main_of, named};
 use super::issue::stage::SHARD;
-use super::issue::{FleetRequest, JobSource, OpenJob, issue_job};
+use super::issue::{FleetRequest, JobSource, OpenJob, check_new_places, issue_job};
 use super::job::{self, JobSelector};
 use super::report::FleetReport;
 use crate::job_order::{Destination, JobOrder};
@@ -78,10 +78,10 @@ pub fn renew(
             .fix("`tbpki fleet jobs` lists the jobs")
     })?;
     // A second renewal next to an unfinished one would issue two generations for each device.
-    let (job, findings) = match unfinished(&store.ledger, &of)? {
+    let (job, is_new, findings) = match unfinished(&store.ledger, &of)? {
         Some(job) => {
             JobOrder::kept(&job.parameters)?.check_repeated(job.id, &request.destination)?;
-            (job, Vec::new())
+            (job, false, Vec::new())
         }
         None => {
             let (mut order, mut findings) = next_order(&of, request)?;
@@ -99,6 +99,11 @@ pub fn renew(
             }
             order.renewed_by = candidates.issuers;
             order.issuer = fingerprint_of(workspace, &order.renewed_by)?;
+            // A job whose place cannot be made would keep the renewals of its devices for nothing.
+            let place = request.destination.directory(store.dir())?;
+            check_new_places(&store.ledger, &place, order.layout, request.results.as_deref())?;
+            ShardStore::try_new(&place, order.layout)?;
+            request.results.as_ref().map_or(Ok(()), file::check_writable_dir)?;
             let new = NewJob { parameters: order.parameters()?, shard_size: SHARD, renews: true };
             let mut staging = store.ledger.stage(&new)?;
             for shard in issued_shards(&view, &of) {
@@ -116,7 +121,8 @@ pub fn renew(
                 }
             }
             match staging.keep()? {
-                StagingOutcome::New(job) | StagingOutcome::Known(job) => (job, findings),
+                StagingOutcome::New(job) => (job, true, findings),
+                StagingOutcome::Known(job) => (job, false, findings),
             }
         }
     };
@@ -132,7 +138,7 @@ pub fn renew(
         accept_number_attributes: true,
         dry_run: request.dry_run,
     };
-    issue_job(workspace, &mut store, OpenJob::staged(job, order, findings), &issue, control, None)
+    issue_job(workspace, &mut store, OpenJob::staged(job, order, findings).marked_new(is_new), &issue, control, None)
 }
 
 /// The renewal of a job that was interrupted.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base::csv_writer::{Cell, CsvWriter};
 use base::file::{self, BulkDir};
-use base::{Code, Result, digest};
+use base::{Code, Error, Result, digest};
 use ledger::{Entry, Filter, Job, JobId, Kind, View};
 use serde::Serialize;
 
@@ -42,19 +42,43 @@ pub(crate) fn check_is_free(view: &View, job: &Job, dir: &Path) -> Result<()> {
     if path.symlink_metadata().is_err() {
         return Ok(());
     }
+    if is_of(view, job, &head(&path)?)? { Ok(()) } else { Err(taken(job.id, &path)) }
+}
+
+/// The beginning of a file of results.
+fn head(path: &Path) -> Result<Vec<u8>> {
     let mut head = Vec::new();
-    file::stream(&path)?
+    file::stream(path)?
         // Bounded: any large file may have this name.
         .take(HEAD)
         .read_to_end(&mut head)
-        .map_err(|error| Code::FileUnreadable.error("these results cannot be read").at(&path).caused_by(error))?;
-    if is_of(view, job, &head)? {
-        return Ok(());
-    }
-    Err(Code::PlaceTaken
-        .error(format!("these results are not of job {} of this store", job.id))
+        .map_err(|error| Code::FileUnreadable.error("these results cannot be read").at(path).caused_by(error))?;
+    Ok(head)
+}
+
+fn taken(job: JobId, path: &Path) -> Error {
+    Code::PlaceTaken
+        .error(format!("these results are not of job {job} of this store"))
         .at(path)
-        .fix("name another directory, or move the file away"))
+        .fix("name another directory, or move the file away")
+}
+
+/// Fails if `dir` has other files in the place of the results of the next job of a ledger. When that job is staged, its names
+/// are reserved already. Writes nothing.
+///
+/// # Errors
+/// [`Code::PlaceTaken`], and those of the ledger and of the disk.
+pub(crate) fn check_new(view: &View, dir: &Path) -> Result<()> {
+    let next = JobId::new(view.jobs()?.last().map_or(1, |job| job.id.number() + 1));
+    let [table, lines] = names(next).map(|name| dir.join(name));
+    let is_file = |path: &Path| path.symlink_metadata().map_or(true, |there| there.is_file());
+    if let Some(path) = [&table, &lines].into_iter().find(|path| !is_file(path)) {
+        return Err(taken(next, path));
+    }
+    if table.symlink_metadata().is_ok() && !is_empty(&head(&table)?) {
+        return Err(taken(next, &table));
+    }
+    Ok(())
 }
 
 /// Makes the directory for the results of a job, before the work of hours whose results it is for.
@@ -68,6 +92,14 @@ pub(crate) fn prepare(view: &View, job: &Job, dir: &Path) -> Result<()> {
 
 /// Bytes of a file of results that are read to tell whose it is: its first two lines are shorter.
 const HEAD: u64 = 64 << 10;
+
+/// True for a file of results without devices: it holds nothing to lose.
+fn is_empty(head: &[u8]) -> bool {
+    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let columns = lines.next();
+    columns.is_some_and(|line| [COLUMNS, COLUMNS_0_1_0].iter().any(|known| known.as_bytes() == line))
+        && lines.next().is_none()
+}
 
 /// True if a file of results is of this job, judged by its first device. A file without devices holds nothing to lose.
 fn is_of(view: &View, job: &Job, head: &[u8]) -> Result<bool> {

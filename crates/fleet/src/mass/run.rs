@@ -9,7 +9,9 @@ use super::bundle::{BundlesReport, FleetBundleRequest, again_fix, bundle_job, bu
 use super::control::RunControl;
 use super::expiry;
 use super::in_pass::InPassBundler;
-use super::issue::{FleetOutcome, FleetRequest, JobSource, OpenJob, OpenOutcome, Preparation, issue_job, open};
+use super::issue::{
+    FleetOutcome, FleetRequest, JobSource, OpenJob, OpenOutcome, Preparation, cancel_if_new, issue_job, open,
+};
 use super::job;
 use super::phase::{self, go_on};
 use super::progress::ProgressCounter;
@@ -84,14 +86,18 @@ pub fn run(
         // A list of names was checked line by line.
         attributes::check_job(&store.ledger, &opened.job)?;
     }
+    let canceled = |store: &mut Store, opened: &OpenJob, error| cancel_if_new(store, opened, &request.issue, error);
     let sealed = opened.order.packing.sealed && !dry_run;
     // A sealed archive cannot be read back, so its bundles are made while the keys are in memory.
     let in_pass = match ready.take_if(|_| sealed) {
-        Some((bundler, _)) => Some(in_pass(workspace, &store, &opened, request, bundler)?),
+        Some((bundler, _)) => match in_pass(workspace, &store, &opened, request, bundler) {
+            Ok(in_pass) => Some(in_pass),
+            Err(error) => return Err(canceled(&mut store, &opened, error)),
+        },
         None => None,
     };
     if let (Some((bundler, _)), false) = (&ready, dry_run) {
-        check_bundles(&store, &opened, request, bundler)?;
+        check_bundles(&store, &opened, request, bundler).map_err(|error| canceled(&mut store, &opened, error))?;
     }
     let (id, order) = (opened.job.id, opened.order.clone());
     let mut report = issue_job(workspace, &mut store, opened, &request.issue, control, in_pass.as_ref())?;

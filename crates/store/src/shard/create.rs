@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use base::file::{self, BulkDir, FileSet, Mode};
+use base::file::{self, BulkDir, FileSet, Lock, Mode};
 use base::{Code, Result};
 use ledger::{Job, View};
 use pki::serial::Serial;
 
 use super::layout::{Attempt, Layout, Packing};
-use super::shard_store::{MARK, ShardStore, ShardStoreFile, VERSION, absolute, archive_of, remember};
+use super::shard_store::{MARK, ShardStore, ShardStoreFile, VERSION, absolute, archive_of, check_recordable, remember};
 use super::{join, read};
 use crate::rollback;
 
@@ -130,13 +130,19 @@ impl ShardStore {
         if dir.is_dir() { check_is_empty(dir) } else { Ok(()) }
     }
 
-    /// Tries that the directory of a new job can be made and written.
+    /// Tries that the directory of a new job can be made, written, locked and recorded.
     ///
     /// # Errors
-    /// Those of the disk.
+    /// [`Code::BadValue`] for a path that is not UTF-8, [`Code::UnsafeFile`] for another file in the place of the lock, and
+    /// those of the disk.
     pub fn try_new(dir: &Path, layout: Layout) -> Result<()> {
-        // The store is open, so it can be written.
-        if layout == Layout::Directories { Ok(()) } else { file::check_writable_dir(dir) }
+        // The store is open, so it can be written, and it has its lock.
+        if layout == Layout::Directories {
+            return Ok(());
+        }
+        check_recordable(dir)?;
+        file::check_writable_dir(dir)?;
+        Lock::check(dir)
     }
 
     /// Whether the ledger has the job that the directory belongs to. A mark of version 1 has only the number of the job.

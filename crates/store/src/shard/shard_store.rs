@@ -84,6 +84,9 @@ impl ShardStore {
                 },
             ));
         }
+        if dir.exists() && !dir.is_dir() {
+            return Err(Code::NotADirectory.error("this is not a directory").at(dir).fix("name a directory"));
+        }
         let path = dir.join(MARK);
         let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? else { return Ok(None) };
         Self::parse(dir, &bytes).map(Some)
@@ -225,15 +228,36 @@ pub(super) fn archive_of(dir: &Path, layout: Layout) -> Option<PathBuf> {
     dir.strip_suffix(PARTS).map(PathBuf::from)
 }
 
-/// Writes down a way in the store.
-pub(super) fn remember(store: &Path, name: &str, dir: &Path) -> Result<()> {
-    let text = dir
-        .to_str()
+/// The text of a path that a store records.
+///
+/// # Errors
+/// [`Code::BadValue`] for a path that is not one line of UTF-8.
+fn recorded(dir: &Path) -> Result<&str> {
+    dir.to_str()
         // The record is one line, and a line break in it would read as the end.
         .filter(|text| !text.contains('\n'))
-        .ok_or_else(|| Code::BadValue.error("this path cannot be written down").at(dir))?;
-    // The store may move as a whole.
-    let text = if text == absolute(store)?.to_string_lossy() { "." } else { text };
+        .ok_or_else(|| {
+            Code::BadValue
+                .error("the path of this directory is not one line of UTF-8 text")
+                .at(dir)
+                .because("the store records where the identities of a job are")
+                .fix("use a directory whose whole path is UTF-8 and has no line breaks")
+        })
+}
+
+/// Fails if [`remember`] would refuse the path of a directory, which need not exist yet.
+pub(super) fn check_recordable(dir: &Path) -> Result<()> {
+    let whole = std::path::absolute(dir)
+        .map_err(|error| Code::FileUnreadable.error("the working directory is unknown").at(dir).caused_by(error))?;
+    recorded(&whole)?;
+    // Links on the way lead elsewhere, and the record has the real path.
+    whole.ancestors().find_map(|dir| dir.canonicalize().ok()).map_or(Ok(()), |real| recorded(&real).map(drop))
+}
+
+/// Writes down a way in the store.
+pub(super) fn remember(store: &Path, name: &str, dir: &Path) -> Result<()> {
+    // The store may move as a whole, and its own path may be any.
+    let text = if dir == absolute(store)? { "." } else { recorded(dir)? };
     let bytes = format!("{text}\n").into_bytes();
     let name = format!("{PLACES}/{name}");
     // The file is replaced only if it changes, because `register` calls this for each run.
