@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use base::{Code, Error, file};
+use base::{Code, Error, Result, file};
 use time::{Duration, OffsetDateTime};
 
 /// How much earlier than the newest entry the clock may be: stations of one ledger can differ.
@@ -15,6 +15,24 @@ const AHEAD: Duration = Duration::days(400);
 /// How much later than both the clock is before a use is noted. A verb that is refused must not write a thing, and the
 /// note is written by verbs that only read.
 const NOTE_AFTER: Duration = Duration::days(30);
+
+/// The first plausible time for a new store, in seconds since 1970: 2026-01-01, before the first version of tbpki. A board
+/// without a battery has 1970, or the date of its image.
+const EARLIEST: i64 = 1_767_225_600;
+
+/// Fails for a new store if the clock is earlier than tbpki itself: the certificates of its CAs would expire early.
+///
+/// # Errors
+/// [`Code::ClockImplausible`].
+pub fn check_of_new_store(now: OffsetDateTime) -> Result<()> {
+    if now.unix_timestamp() >= EARLIEST {
+        return Ok(());
+    }
+    Err(Code::ClockImplausible
+        .error("the clock of this machine is earlier than this version of tbpki")
+        .because(format!("the clock has {}", now.date()))
+        .fix("correct the clock; if it is right, use --accept-clock"))
+}
 
 /// The note in a store.
 const NOTE: &str = "clock.note";
@@ -90,6 +108,19 @@ mod tests {
                 let text = error.to_string();
                 assert!(text.contains("2026-11-01") && text.contains(&now.date().to_string()), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn a_new_store_needs_a_clock_that_is_not_earlier_than_tbpki() {
+        for (now, fits) in [
+            (datetime!(1970-01-01 0:02 UTC), false),
+            (datetime!(2025-12-31 23:59:59 UTC), false),
+            (datetime!(2026-01-01 0:00 UTC), true),
+            (datetime!(9999-12-31 23:59:59 UTC), true),
+        ] {
+            let code = check_of_new_store(now).err().map(|error| error.code());
+            assert_eq!(code, (!fits).then_some(Code::ClockImplausible), "{now}");
         }
     }
 

@@ -20,6 +20,7 @@ mod tokens;
 mod trust;
 mod workspace;
 
+pub use clock::check_of_new_store;
 pub use location::StoreLocation;
 pub use paths::{FILE_LIMIT, generation_dir, holds_identity, identity_dir, is_inside, kind_dir, secrets_dir};
 pub use roots::roots;

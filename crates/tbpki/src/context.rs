@@ -44,6 +44,11 @@ impl Context {
         self.trust
     }
 
+    /// True if an implausible clock is accepted.
+    pub(crate) fn accepts_clock(&self) -> bool {
+        self.accept_clock
+    }
+
     /// The path of the configuration file.
     pub(crate) fn config_path(&self) -> PathBuf {
         self.config_path.clone().unwrap_or_else(|| CONFIG.into())

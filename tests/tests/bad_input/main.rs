@@ -12,6 +12,7 @@ mod keystores;
 mod locked;
 mod openssl_ca;
 mod store;
+mod system;
 mod targets;
 mod tokens;
 

@@ -67,9 +67,10 @@ impl Validity {
                 .error(format!("a lifetime of {days} days makes no sense"))
                 .fix(format!("name 1 to {MAX_DAYS} days")));
         }
-        let not_before = now - BACKDATED;
+        let not_before = now.checked_sub(BACKDATED).unwrap_or(now);
         // From now and not from the backdated beginning, so that the certificate lives all of its days.
-        let not_after = (now + Duration::days(i64::from(days))).min(last_moment());
+        // A clock of the year 9990 is a wrong clock, and no reason to panic.
+        let not_after = now.checked_add(Duration::days(i64::from(days))).unwrap_or_else(last_moment).min(last_moment());
         let Some(issuer) = issuer else {
             return Ok((Self::new(not_before, not_after)?, None));
         };

@@ -40,12 +40,15 @@ pub(crate) fn run(args: &InitArgs, context: &mut Context) -> Result<Exit> {
         context.output.result(&report)?;
         return Ok(Exit::Done);
     }
-    // Parsed before the first prompt, so that a mistake is reported at once.
+    // Before the first prompt, so that a mistake is reported at once.
+    let now = OffsetDateTime::now_utc();
+    if !context.accepts_clock() {
+        store::check_of_new_store(now)?;
+    }
     let uri = args.devices_key.as_deref().map(token_uri).transpose()?;
     let mut setup = if config_path.exists() { written_before(args, context)? } else { to_be_written(args, context)? };
     let passphrase = ca_passphrase(args, context, &mut setup)?;
     let location = context.store_location(&setup.config)?;
-    let now = OffsetDateTime::now_utc();
     let place = setup.config.ca.pin.value.clone();
     let devices_key = match uri {
         None => None,
