@@ -128,18 +128,22 @@ impl<'a> Document<'a> {
     }
 
     fn check_version(&self, root: &DeTable<'_>) -> Result<()> {
-        let fix = "write `version = 1`, or update tbpki";
         let Some(version) = root.get("version") else {
-            return Err(self.place(Code::ConfigVersion.error("`version = 1` is missing").fix(fix), 0));
+            return Err(self.place(Code::ConfigVersion.error("`version = 1` is missing").fix(VERSION_FIX), 0));
         };
         match version.get_ref() {
             DeValue::Integer(number) if number.as_str() == "1" => Ok(()),
-            _ => {
-                let error = Code::ConfigVersion.error("the version is another one than 1").fix(fix);
-                Err(self.place(error, version.span().start))
-            }
+            _ => Err(self.place(other_version(), version.span().start)),
         }
     }
+}
+
+/// The advice about the version of a configuration.
+const VERSION_FIX: &str = "write `version = 1`, or update tbpki";
+
+/// The error for another version of the configuration than 1.
+pub(super) fn other_version() -> Error {
+    Code::ConfigVersion.error("the version is another one than 1").fix(VERSION_FIX)
 }
 
 /// Sorts the known entries of a table into `found`, and keeps the error about the first of the others: tables

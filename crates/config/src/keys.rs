@@ -300,7 +300,7 @@ sections! {
         chip: Option<Chip> = unset "\"esp32c3\"";
         /// The size of its flash.
         flash_size: FlashSize = default "\"4MB\"";
-        /// The server that gives devices the time, which they need to check certificates. Name your own in closed networks, or an empty text for none.
+        /// The server that gives devices the time, which they need to check certificates. Name your own in closed networks, or write `none`.
         ntp_server: TimeServer = default "\"pool.ntp.org\"";
         /// The offset of the partition table, CONFIG_PARTITION_TABLE_OFFSET of an ESP-IDF project. If unset, it is 0x8000.
         partition_table_offset: Option<FlashOffset> = unset "0xD000";

@@ -1,15 +1,36 @@
 //! Who has a say about a value: flags, variables, the file, the default, in this order.
 
+use std::collections::BTreeSet;
+
 use base::suggest::closest;
 use base::{Code, Error, Finding, Result};
 use toml::de::DeValue;
 
-use super::document::{Document, Found};
+use super::document::{Document, Found, other_version};
 use super::environment::Environment;
 use super::keys::KEYS;
 use super::row::{KeyRow, Preset};
 use super::setting::{Origin, Override, Setting};
 use super::value::kind::ValueKind;
+
+/// The beginning of the names of all variables.
+const PREFIX: &str = "TBPKI_";
+
+/// Variables of tbpki and of its tests that belong to no key.
+pub const OTHER_VARIABLES: &[&str] = &[
+    "TBPKI_CONFIG",
+    "TBPKI_TRUST_OWNER",
+    "TBPKI_KEY_PIN",
+    "TBPKI_KEY_URI",
+    "TBPKI_FIRMWARE",
+    "TBPKI_COMPLETE",
+    "TBPKI_NO_PROGRESS",
+    "TBPKI_SERVERS",
+    "TBPKI_DEVICES",
+    "TBPKI_TEST_BINARY",
+    "TBPKI_TEST_USER",
+    "TBPKI_TEST_PASSWORD_FILE",
+];
 
 /// All that is known, ready to be asked key by key.
 pub(super) struct Layers<'a> {
@@ -87,7 +108,11 @@ impl<'a> Layers<'a> {
             (None, Some(path)) => (K::from_texts(&[path]), by_file),
             (None, None) => return Ok(None),
         };
-        let value = value.map_err(|error| explain::<K>(error).item(&name))?;
+        let value = value.map_err(|error| match key.path {
+            // The same fault has the same code in the file.
+            "version" => other_version().item(&name),
+            _ => explain::<K>(error).item(&name),
+        })?;
         Ok(Some(Setting { value, origin: Origin::Variable(name) }))
     }
 
@@ -141,19 +166,23 @@ fn preset<K: ValueKind>(key: &KeyRow, document: &Document<'_>) -> Result<Setting
 fn mistyped_variables(environment: &Environment) -> Vec<Finding> {
     let by_file = KEYS.iter().filter(|key| key.is_secret).map(|key| format!("{}_FILE", key.variable()));
     let known: Vec<String> = KEYS.iter().map(KeyRow::variable).chain(by_file).collect();
-    // Not TBPKI_ alone: variables such as TBPKI_TEST_BINARY or TBPKI_FIRMWARE are no keys of the file.
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    let sections =
-        ["TBPKI_SUBJECT_", "TBPKI_CA_", "TBPKI_SERVER_", "TBPKI_CLIENT_", "TBPKI_PLATFORM_", "TBPKI_FIRMWARE_"];
+    let sections: BTreeSet<String> = KEYS
+        .iter()
+        .filter(|key| !key.section().is_empty())
+        .map(|key| format!("{PREFIX}{}_", key.section().to_ascii_uppercase().replace('.', "_")))
+        .collect();
+    let rest = |name| str::strip_prefix(name, PREFIX).unwrap_or(name);
     environment
         .names()
-        .filter(|name| sections.iter().any(|section| name.starts_with(section)))
-        .filter(|name| !known.contains(name))
-        .map(|name| {
+        .filter(|name| name.starts_with(PREFIX) && !known.contains(name) && !OTHER_VARIABLES.contains(name))
+        .filter_map(|name| {
             let finding = Code::UnknownKey.warning(format!("the variable {name} belongs to no key and is ignored"));
-            match closest(name, &known) {
-                Some(meant) => finding.fix(format!("did you mean {meant}?")),
-                None => finding,
+            // Without the beginning that all have: it would make every short name look alike.
+            match closest(rest(name), &known.iter().map(|known| rest(known)).collect::<Vec<_>>()) {
+                Some(meant) => Some(finding.fix(format!("did you mean {PREFIX}{meant}?"))),
+                // Other programs can have variables of their own, but not in our sections.
+                None => sections.iter().any(|section| name.starts_with(section)).then_some(finding),
             }
         })
         .collect()

@@ -28,6 +28,7 @@ pub use keys::{
     Ca, Client, Config, Firmware, General, KEYS, Keystore, LedgerSettings, NameConstraints, Platform, Server,
     SubjectSettings,
 };
+pub use layers::OTHER_VARIABLES;
 pub use render::{example, render, render_station_bundle, set_lines};
 pub use row::{KeyName, KeyRow, Preset};
 pub use setting::{Origin, Override, Setting, ShownSetting};

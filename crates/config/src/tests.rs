@@ -118,6 +118,54 @@ fn variables_and_flags_say_where_a_secret_is() {
 }
 
 #[test]
+fn mistyped_variables_of_every_section_are_told() {
+    for (name, told) in [
+        ("TBPKI_SERVE_APPROVL", Some("TBPKI_SERVE_APPROVAL")),
+        ("TBPKI_LEDGER_URI", Some("TBPKI_LEDGER_URL")),
+        ("TBPKI_STORES", Some("TBPKI_STORE")),
+        ("TBPKI_SEVER_DAYS", Some("TBPKI_SERVER_DAYS")),
+        ("TBPKI_CRL_WHATEVER_THIS_MAY_BE", Some("ignored")),
+        ("TBPKI_RENEWAL_X_Y_Z_1234567890", Some("ignored")),
+        ("TBPKI_COMPANY_INTERNAL_SETTING", None),
+        ("TBPKI_HOME", None),
+    ] {
+        let environment = Environment::of(&[(name, "1")]);
+        let (_, findings) = Config::from_layers(&Document::new("version = 1", None), &environment, &[]).unwrap();
+        let texts: Vec<String> = findings.iter().map(|finding| format!("{finding} {:?}", finding.fix)).collect();
+        match told {
+            Some(word) => assert!(texts.len() == 1 && texts[0].contains(word), "{name}: {texts:?}"),
+            None => assert!(texts.is_empty(), "{name}: {texts:?}"),
+        }
+    }
+    for name in OTHER_VARIABLES {
+        let environment = Environment::of(&[(name, "1")]);
+        let (_, findings) = Config::from_layers(&Document::new("version = 1", None), &environment, &[]).unwrap();
+        assert_eq!(findings, [], "{name}");
+    }
+}
+
+#[test]
+fn another_version_has_one_code() {
+    let environment = Environment::of(&[("TBPKI_VERSION", "2")]);
+    let error = Config::from_layers(&Document::new("version = 1", None), &environment, &[]).unwrap_err();
+    assert_eq!(error.code(), Code::ConfigVersion);
+}
+
+#[test]
+fn two_policies_of_one_label_are_refused() {
+    let error = parse("version = 1\n[serve]\nlabel_policies = [\"a=confirm\", \"a=issuance\"]\n").unwrap_err();
+    assert!(
+        error.code() == Code::BadValue && error.to_string().contains("the label \"a\" has two policies"),
+        "{error}"
+    );
+    let twice = "version = 1\n[serve]\nlabel_policies = [\"a=confirm\", \"a=confirm\", \"b=issuance\"]\n";
+    assert_eq!(parse(twice).unwrap().0.serve.label_policies.len(), 2);
+    let environment = Environment::of(&[("TBPKI_SERVE_LABEL_POLICIES", "a=confirm,a=issuance")]);
+    let error = Config::from_layers(&Document::new("version = 1", None), &environment, &[]).unwrap_err();
+    assert_eq!(error.code(), Code::BadValue);
+}
+
+#[test]
 fn a_secret_in_plain_text_is_taken_and_warned_about_and_never_shown() {
     let text = "version = 1\n[ca]\npassphrase = \"hunter2\"\n";
     for flags in [vec![], vec![over(key::ca::passphrase, "file", "--ca-passphrase-file")]] {

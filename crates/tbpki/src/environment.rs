@@ -83,4 +83,11 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), count);
     }
+
+    #[test]
+    fn no_variable_of_tbpki_is_taken_for_a_mistyped_key() {
+        for (name, _) in OWN.iter().filter(|(name, _)| name.starts_with("TBPKI_")) {
+            assert!(config::OTHER_VARIABLES.contains(name), "{name}");
+        }
+    }
 }

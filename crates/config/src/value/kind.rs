@@ -56,6 +56,11 @@ impl WordValue for Algorithm {
     fn takes() -> String {
         list(Algorithm::ALL.iter().map(|algorithm| algorithm.name()))
     }
+
+    /// The reason why this value and an earlier one cannot be in the same list.
+    fn contradicts(&self, _earlier: &Self) -> Option<String> {
+        None
+    }
 }
 
 impl WordValue for San {
@@ -130,11 +135,10 @@ impl<T: WordValue + PartialEq> ValueKind for Vec<T> {
         };
         let mut entries = Vec::new();
         for entry in array.iter() {
-            push_new(
-                &mut entries,
-                // The position of the entry and not of the key: a list can have many lines.
-                T::from_toml(entry, document).map_err(|error| document.place(error, entry.span().start))?,
-            );
+            // The position of the entry and not of the key: a list can have many lines.
+            T::from_toml(entry, document)
+                .and_then(|value| push_new(&mut entries, value))
+                .map_err(|error| document.place(error, entry.span().start))?;
         }
         Ok(entries)
     }
@@ -142,7 +146,7 @@ impl<T: WordValue + PartialEq> ValueKind for Vec<T> {
     fn from_texts(texts: &[&str]) -> Result<Self> {
         let mut entries = Vec::new();
         for text in texts.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|text| !text.is_empty()) {
-            push_new(&mut entries, text.parse()?);
+            push_new(&mut entries, text.parse()?)?;
         }
         Ok(entries)
     }
@@ -153,11 +157,14 @@ impl<T: WordValue + PartialEq> ValueKind for Vec<T> {
     }
 }
 
-/// Adds an entry unless it is there already.
-fn push_new<T: PartialEq>(entries: &mut Vec<T>, entry: T) {
+/// Adds an entry unless it is there already. Fails for one that contradicts an earlier one.
+fn push_new<T: WordValue + PartialEq>(entries: &mut Vec<T>, entry: T) -> Result<()> {
     // A script may add a flag that the command line already has, and a certificate needs each name only once.
-    if !entries.contains(&entry) {
-        entries.push(entry);
+    if entries.contains(&entry) {
+        return Ok(());
+    }
+    if let Some(what) = entries.iter().find_map(|earlier| entry.contradicts(earlier)) {
+        return Err(Code::BadValue.error(what).because("only one of them can be meant").fix("remove one of them"));
     }
 }
 
@@ -169,6 +176,8 @@ impl ValueKind for bool {
     fn from_toml(value: &Spanned<DeValue<'_>>, _document: &Document<'_>) -> Result<Self> {
         match value.get_ref() {
             DeValue::Boolean(value) => Ok(*value),
+    entries.push(entry);
+    Ok(())
             other => Err(wrong_type(other)),
         }
     }

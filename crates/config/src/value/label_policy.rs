@@ -43,6 +43,10 @@ impl WordValue for LabelPolicy {
     fn takes() -> String {
         format!("LABEL=POLICY with {}", EnrolmentPolicy::takes())
     }
+
+    fn contradicts(&self, earlier: &Self) -> Option<String> {
+        (self.label == earlier.label).then(|| format!("the label {} has two policies", quote(self.label.as_str())))
+    }
 }
 
 #[cfg(test)]

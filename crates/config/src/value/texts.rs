@@ -89,8 +89,9 @@ texts! {
     Ssid, "1 to 32 bytes", ssid;
     /// The name of a chip that firmware is built for, from [`CHIPS`]: `esp32c3`.
     Chip, "one of esp32, esp32s3, esp32c2, esp32c3, esp32c6, esp32h2", chip;
-    /// The time server of devices: the name of a host, or its IP address, or an empty text for none.
-    TimeServer, "a host name or an IP address of at most 64 characters, or an empty text", time_server;
+    /// The time server of devices: the name of a host, or its IP address. `none`, or an empty text, is no server: an empty
+    /// variable counts as not set.
+    TimeServer, "a host name or an IP address of at most 64 characters, or none", time_server;
     /// A program, or an argument of one.
     CommandWord, "a program or an argument, without control characters", command_word;
     /// The name of a partition of the flash.
@@ -189,7 +190,10 @@ fn host(text: &str) -> Result<String> {
 }
 
 fn time_server(text: &str) -> Result<String> {
-    if text.trim().is_empty() { Ok(String::new()) } else { host(text) }
+    match text.trim() {
+        "" | "none" => Ok(String::new()),
+        _ => host(text),
+    }
 }
 
 fn partition_name(text: &str) -> Result<String> {
@@ -453,7 +457,9 @@ mod tests {
 
     #[test]
     fn a_time_server_can_be_none() {
-        assert_eq!("".parse::<TimeServer>().unwrap().as_str(), "");
+        for none in ["", "none"] {
+            assert_eq!(none.parse::<TimeServer>().unwrap().as_str(), "");
+        }
         assert_eq!("Time.example".parse::<TimeServer>().unwrap().as_str(), "time.example");
         assert_eq!("not a host!".parse::<TimeServer>().unwrap_err().code(), Code::BadSan);
     }
