@@ -1,6 +1,8 @@
 //! The one table of keys. Parsing, variables, suggestions, `config show`, keygen.toml.example, the file that
 //! `tbpki init` writes and the documentation all follow from it.
 
+use std::path::Path;
+
 use base::Result;
 use pki::algorithm::Algorithm;
 use pki::san::San;
@@ -99,6 +101,7 @@ macro_rules! sections {
                     ShownSetting {
                         key: concat!($prefix, stringify!($key)),
                         value: ValueKind::shown(&self.$field.$key.value),
+                        path: ValueKind::path(&self.$field.$key.value).map(Path::to_path_buf),
                         origin: self.$field.$key.origin.clone(),
                     },
                 )*)*]

@@ -91,6 +91,8 @@ pub struct ShownSetting {
     pub key: &'static str,
     /// The value as keygen.toml would have it; nothing when it is not set. Of a secret, where it is.
     pub value: Option<String>,
+    /// The path to open, from the working directory, if the value is a path or the location of one.
+    pub path: Option<PathBuf>,
     /// The source of the value.
     pub origin: Origin,
 }

@@ -298,7 +298,9 @@ pub fn knows_cas(ledger: &View) -> Result<bool> {
 pub fn check_exists(dir: &Path) -> Result<()> {
     match dir.join("ca").try_exists() {
         Ok(true) => Ok(()),
-        Ok(false) => Err(Code::StoreMissing.error("there is no store here").at(dir).fix("make one with `tbpki init`")),
+        Ok(false) => Err(Code::StoreMissing.error("there is no store here").at(dir).fix(
+            "correct the path: `tbpki config show --origin` tells where it is set; for a new store, run `tbpki init`",
+        )),
         Err(error) => Err(Code::FileUnreadable
             .error("the store cannot be looked into")
             .at(dir)

@@ -78,6 +78,7 @@ fn keys_page() -> Result<String, Box<dyn Error>> {
          one it was. If a secret is a table with its location, the variable holds the secret itself, \
          and the variable with `_FILE` behind its name the path of a file that holds it.\n",
     );
+    write!(page, "\n{}\n", environment::VALUES)?;
     let mut section = None;
     for key in KEYS {
         if section != Some(key.section()) {
@@ -103,7 +104,7 @@ fn keys_page() -> Result<String, Box<dyn Error>> {
 }
 
 fn environment_page() -> Result<String, Box<dyn Error>> {
-    let mut page = String::from("# Environment variables\n\n| variable | meaning |\n|---|---|\n");
+    let mut page = format!("# Environment variables\n\n{}\n\n| variable | meaning |\n|---|---|\n", environment::VALUES);
     for variable in environment::variables() {
         writeln!(page, "| `{}` | {} |", variable.name, variable.meaning)?;
     }

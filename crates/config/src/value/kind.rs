@@ -1,6 +1,7 @@
 //! The kinds of values that keys take, and how each is read and shown.
 
 use std::fmt::{self, Display};
+use std::path::Path;
 use std::str::FromStr;
 
 use base::text::quote;
@@ -40,6 +41,11 @@ pub(crate) trait ValueKind: Sized {
     /// The value in TOML, unless there is none.
     fn shown(&self) -> Option<String>;
 
+    /// The path to open, if the value is one.
+    fn path(&self) -> Option<&Path> {
+        None
+    }
+
     /// A warning about a value that is accepted all the same.
     fn warning(&self) -> Option<Finding> {
         None
@@ -50,16 +56,16 @@ pub(crate) trait ValueKind: Sized {
 pub(crate) trait WordValue: FromStr<Err = Error> + Display {
     /// As [`ValueKind::takes`].
     fn takes() -> String;
+
+    /// The reason why this value and an earlier one cannot be in the same list.
+    fn contradicts(&self, _earlier: &Self) -> Option<String> {
+        None
+    }
 }
 
 impl WordValue for Algorithm {
     fn takes() -> String {
         list(Algorithm::ALL.iter().map(|algorithm| algorithm.name()))
-    }
-
-    /// The reason why this value and an earlier one cannot be in the same list.
-    fn contradicts(&self, _earlier: &Self) -> Option<String> {
-        None
     }
 }
 
@@ -118,6 +124,10 @@ impl<K: ValueKind> ValueKind for Option<K> {
         self.as_ref().and_then(K::shown)
     }
 
+    fn path(&self) -> Option<&Path> {
+        self.as_ref().and_then(K::path)
+    }
+
     fn warning(&self) -> Option<Finding> {
         self.as_ref().and_then(K::warning)
     }
@@ -166,6 +176,8 @@ fn push_new<T: WordValue + PartialEq>(entries: &mut Vec<T>, entry: T) -> Result<
     if let Some(what) = entries.iter().find_map(|earlier| entry.contradicts(earlier)) {
         return Err(Code::BadValue.error(what).because("only one of them can be meant").fix("remove one of them"));
     }
+    entries.push(entry);
+    Ok(())
 }
 
 impl ValueKind for bool {
@@ -176,8 +188,6 @@ impl ValueKind for bool {
     fn from_toml(value: &Spanned<DeValue<'_>>, _document: &Document<'_>) -> Result<Self> {
         match value.get_ref() {
             DeValue::Boolean(value) => Ok(*value),
-    entries.push(entry);
-    Ok(())
             other => Err(wrong_type(other)),
         }
     }

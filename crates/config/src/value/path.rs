@@ -54,7 +54,7 @@ impl AsRef<Path> for FilePath {
 
 impl ValueKind for FilePath {
     fn takes() -> String {
-        "a path, from the directory of keygen.toml unless it is absolute".to_owned()
+        "a path".to_owned()
     }
 
     fn from_toml(value: &Spanned<DeValue<'_>>, document: &Document<'_>) -> Result<Self> {
@@ -72,6 +72,10 @@ impl ValueKind for FilePath {
         // Nothing is lost: the path was made from text. As written,
         // because `Config::answers` copies it to a new keygen.toml.
         Some(quoted(&self.written.to_string_lossy()))
+    }
+
+    fn path(&self) -> Option<&Path> {
+        Some(&self.resolved)
     }
 }
 

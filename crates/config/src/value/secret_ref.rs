@@ -144,6 +144,13 @@ impl ValueKind for SecretRef {
         })
     }
 
+    fn path(&self) -> Option<&Path> {
+        match self {
+            SecretRef::File(path) if path.written() != Path::new("-") => Some(path.resolved()),
+            _ => None,
+        }
+    }
+
     fn warning(&self) -> Option<Finding> {
         matches!(self, SecretRef::Literal(_)).then(|| {
             Code::LiteralSecret

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -43,6 +43,16 @@ impl Hook {
         Some(Self { setting, program: found.unwrap_or(named), args: args.to_vec(), variables: Vec::new() })
     }
 
+    /// Lets a relative path with a slash start at the directory of a file, in place of the working directory.
+    #[must_use]
+    pub fn from_directory_of(mut self, file: &Path) -> Self {
+        if let Some(directory) = file.parent().filter(|_| self.program.to_string_lossy().contains('/')) {
+            // An absolute path stays as it is.
+            self.program = directory.join(&self.program);
+        }
+        self
+    }
+
     /// Sets one more variable for the program.
     #[must_use]
     pub fn with_variable(mut self, name: &'static str, value: String) -> Self {
@@ -55,6 +65,16 @@ impl Hook {
     /// # Errors
     /// [`Code::HookUnsafe`].
     pub fn check(&self) -> Result<()> {
+        // A path of one component would be searched in `PATH` by the system, which has been done.
+        if !self.program.exists() {
+            return Err(Code::HookUnsafe
+                .error(format!("the program of {} does not exist", self.setting))
+                .at(&self.program)
+                .fix(
+                    "correct its path: a relative path with a slash starts at the directory of keygen.toml, or for an \
+                     option or a variable at the working directory; a name without a slash is searched in PATH",
+                ));
+        }
         file::check_program(&self.program)
     }
 
@@ -122,6 +142,20 @@ fn ended(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_of_a_file_is_found_from_its_directory() {
+        let path = |word: &str| {
+            let hook = Hook::of("after", &[word.into()], None).unwrap();
+            hook.from_directory_of(Path::new("../site/keygen.toml")).program
+        };
+        assert_eq!(path("./hook.sh"), Path::new("../site/./hook.sh"));
+        assert_eq!(path("bin/hook"), Path::new("../site/bin/hook"));
+        assert_eq!(path("/usr/bin/hook"), Path::new("/usr/bin/hook"));
+        assert_eq!(path("hook"), Path::new("hook"));
+        let error = Hook::of("after", &["./none".into()], None).unwrap().check().unwrap_err();
+        assert!(error.code() == Code::HookUnsafe && error.to_string().contains("does not exist"), "{error}");
+    }
 
     #[test]
     fn what_a_program_has_started_ends_with_it() {

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use base::{Result, file, hex, random};
+use config::Origin;
 use store::Workspace;
 
 use super::hook::Hook;
@@ -28,8 +29,14 @@ pub struct ListHook {
 impl ListHook {
     /// The program of this configuration.
     pub fn of(workspace: &Workspace<'_>) -> Self {
-        let words: Vec<OsString> = workspace.config.crl.after.value.iter().map(|word| word.as_str().into()).collect();
+        let after = &workspace.config.crl.after;
+        let words: Vec<OsString> = after.value.iter().map(|word| word.as_str().into()).collect();
         let program = Hook::of("[crl] after", &words, std::env::var_os("PATH").as_ref());
+        // As the other paths of the file.
+        let program = match &after.origin {
+            Origin::File { file: Some(file), .. } => program.map(|program| program.from_directory_of(file)),
+            _ => program,
+        };
         Self { program, store: workspace.store_dir().to_owned() }
     }
 

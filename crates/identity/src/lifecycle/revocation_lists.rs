@@ -9,7 +9,7 @@ use std::thread;
 use base::file::{self, FileSet, Mode, WriteOutcome};
 use base::timestamp::rfc3339;
 use base::{Code, Error, Finding, Result, digest};
-use config::Config;
+use config::{Config, Origin};
 use ledger::{Generation, NewList};
 use pki::Certificate;
 use pki::armor;

@@ -1,7 +1,9 @@
 //! `tbpki config show`.
 
 use std::io::{self, Write};
+use std::path::Path;
 
+use base::text::printable;
 use base::{Code, Result};
 use config::{Config, Origin, Setting};
 use identity::broker::broker;
@@ -32,6 +34,9 @@ pub(crate) struct SettingReport {
     /// location.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) value: Option<Value>,
+    /// The absolute path that the value leads to; absent for other values than paths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path: Option<String>,
     /// The value in TOML.
     #[serde(skip)]
     text: Option<String>,
@@ -49,11 +54,17 @@ pub(crate) fn show(with_origin: bool, context: &mut Context) -> Result<Exit> {
             key: shown.key,
             value: shown.json(),
             origin: shown.origin.to_string(),
+            path: shown.path.map(|path| whole(&path)),
             text: shown.value,
         })
         .collect();
     context.output.result(&ConfigReport { settings, with_origin })?;
     Ok(Exit::Done)
+}
+
+/// A path with the working directory in front of it.
+fn whole(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
 }
 
 /// Replaces the name of this host by the names that verbs use: those of the store's server.
@@ -96,7 +107,8 @@ impl Report for ConfigReport {
         for setting in &self.settings {
             let value = setting.text.as_deref().unwrap_or("(not set)");
             if self.with_origin {
-                writeln!(out, "{:width$}  {value}  # {}", setting.key, setting.origin)?;
+                let path = setting.path.as_deref().map(|path| format!(": {}", printable(path))).unwrap_or_default();
+                writeln!(out, "{:width$}  {value}  # {}{path}", setting.key, setting.origin)?;
             } else {
                 writeln!(out, "{:width$}  {value}", setting.key)?;
             }
