@@ -100,6 +100,28 @@ fn the_program_can_call_a_verb_that_needs_the_store() {
 }
 
 #[test]
+fn a_program_is_found_from_the_directory_of_the_configuration() {
+    let sandbox = store("after = [\"./bin/reload\"]");
+    program(&sandbox, "bin/reload", "echo done >> log");
+    fs::create_dir(sandbox.join("w")).unwrap();
+    let crl = || sandbox.tbpki(["--config", "../keygen.toml", "crl"]).directory(sandbox.join("w")).run();
+    // The user need not make the broker read the file: the program has.
+    let text = crl().ok().prints("the program of `[crl] after` has run").stdout_text();
+    assert!(!text.contains("next:"), "{text}");
+    assert_eq!(sandbox.text("w/log"), "done\n");
+    fs::remove_file(sandbox.join("bin/reload")).unwrap();
+    crl().ends(1).prints("TBPKI-0310").prints("does not exist").prints("starts at the directory of keygen.toml");
+}
+
+#[test]
+fn lists_of_two_generations_of_a_ca_are_told_apart() {
+    let sandbox = store("days = 8");
+    assert!(!sandbox.ok(["crl"]).prints("next: make the broker read the file").stdout_text().contains("generation"));
+    sandbox.ok(["ca", "prepare", "devices-issuing"]);
+    sandbox.ok(["crl"]).prints("devices-issuing, generation 1").prints("devices-issuing, generation 2");
+}
+
+#[test]
 fn a_program_that_fails_is_reported_and_repeated_by_the_next_lists() {
     let sandbox = store("after = [\"bin/reload\"]");
     program(&sandbox, "bin/reload", "test -e ready");

@@ -40,6 +40,11 @@ impl ListHook {
         Self { program, store: workspace.store_dir().to_owned() }
     }
 
+    /// Whether the configuration names a program.
+    pub fn has_program(&self) -> bool {
+        self.program.is_some()
+    }
+
     /// Fails if the program is missing, or if another user could put something else in its place.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::thread;
 use base::file::{self, FileSet, Mode, WriteOutcome};
 use base::timestamp::rfc3339;
 use base::{Code, Error, Finding, Result, digest};
-use config::{Config, Origin};
+use config::Config;
 use ledger::{Generation, NewList};
 use pki::Certificate;
 use pki::armor;
@@ -61,6 +61,9 @@ pub struct RevocationListsReport {
     /// True if a file still has the list of a CA that is out of service, because it would be empty without it.
     #[serde(skip)]
     pub keeps_replaced: bool,
+    /// True if the program of `[crl] after` has run, so that the broker has the lists.
+    #[serde(skip)]
+    pub hook_done: bool,
     /// Warnings and hints.
     #[serde(skip)]
     pub findings: Vec<Finding>,
@@ -71,6 +74,8 @@ pub struct RevocationListsReport {
 pub struct RevocationListReport {
     /// The CA: its name in the ledger.
     pub ca: String,
+    /// The generation of the CA, from 1.
+    pub generation: u32,
     /// The CRL number; `null` in a dry run.
     pub number: Option<String>,
     /// When it was made (RFC 3339, UTC).
@@ -192,9 +197,12 @@ pub fn run_hook(workspace: &Workspace<'_>, report: &mut RevocationListsReport) {
     if report.dry_run || !(report.is_hook_due || hook.is_open()) {
         return;
     }
-    if let Err(error) = hook.run() {
-        report.hook_failed = true;
-        report.findings.push(error.into_finding());
+    match hook.run() {
+        Ok(()) => report.hook_done = hook.has_program(),
+        Err(error) => {
+            report.hook_failed = true;
+            report.findings.push(error.into_finding());
+        }
     }
 }
 
@@ -227,6 +235,7 @@ impl RevocationListsReport {
             hook_failed: false,
             is_hook_due: false,
             keeps_replaced: false,
+            hook_done: false,
             findings: Vec::new(),
         }
     }
@@ -339,7 +348,7 @@ impl Writer<'_, '_> {
             let is_shared = known.iter().filter(is_same).any(|other| other.der() != certificate.der());
             let list = match generation.key_place()? {
                 // The earlier list of such a CA stays: without one, verifiers of whole chains refuse all below it.
-                KeyLocation::Elsewhere => self.keep(ca, certificate, &earlier),
+                KeyLocation::Elsewhere => self.keep(ca, generation, certificate, &earlier),
                 _ if self.dry_run => {
                     self.expect(ca, generation, is_shared)?;
                     continue;
@@ -410,7 +419,7 @@ impl Writer<'_, '_> {
     }
 
     /// The list of an earlier run, for a CA whose key is kept elsewhere.
-    fn keep(&mut self, ca: &Ca, certificate: &Certificate, earlier: &[Crl]) -> Option<Crl> {
+    fn keep(&mut self, ca: &Ca, generation: &CaGeneration, certificate: &Certificate, earlier: &[Crl]) -> Option<Crl> {
         let list = earlier.iter().find(|list| list.is_issued_by(certificate));
         let now = self.workspace.now;
         let what = match list {
@@ -428,6 +437,7 @@ impl Writer<'_, '_> {
         let list = list?;
         self.report.lists.push(RevocationListReport {
             ca: ca.name(),
+            generation: generation.number,
             number: list.number().map(str::to_owned),
             this_update: Some(rfc3339(list.this_update())),
             next_update: list.next_update().map(rfc3339),
@@ -442,6 +452,7 @@ impl Writer<'_, '_> {
         let revoked = self.store.ledger.revoked_by(&ca.name(), number, None)?.len();
         self.report.lists.push(RevocationListReport {
             ca: ca.name(),
+            generation: generation.number,
             number: None,
             this_update: None,
             next_update: None,
@@ -513,6 +524,7 @@ impl Writer<'_, '_> {
         }
         self.report.lists.push(RevocationListReport {
             ca: name,
+            generation: generation.number,
             number: crl.number().map(str::to_owned),
             this_update: Some(rfc3339(record.this_update)),
             next_update: Some(rfc3339(record.next_update)),

@@ -38,15 +38,22 @@ pub(crate) fn run(args: &CrlArgs, context: &mut Context) -> Result<Exit> {
 impl Report for RevocationListsReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         for list in &self.lists {
-            write!(out, "{:<24}  {} revoked", printable(&list.ca).to_string(), list.revoked)?;
+            let is_one = self.lists.iter().filter(|other| other.ca == list.ca).count() == 1;
+            let generation = if is_one { String::new() } else { format!(", generation {}", list.generation) };
+            let name = format!("{}{generation}", printable(&list.ca));
+            write!(out, "{name:<24}  {} revoked", list.revoked)?;
             if let Some(next) = &list.next_update {
                 write!(out, ", next list by {next}")?;
             }
             writeln!(out, "{}", if list.kept { " (kept: the key is elsewhere)" } else { "" })?;
         }
         write_files(out, &self.files)?;
-        if self.dry_run {
+        // After an error of the program, the findings tell the next step.
+        if self.dry_run || self.hook_failed {
             return Ok(());
+        }
+        if self.hook_done {
+            return writeln!(out, "the program of `[crl] after` has run");
         }
         writeln!(out, "next: make the broker read the file, for example `systemctl reload mosquitto`")
     }
