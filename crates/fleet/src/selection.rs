@@ -113,7 +113,7 @@ impl Selection {
 pub fn job(view: &View, number: u64) -> Result<JobId> {
     let unknown = || {
         let error = Code::UnknownJob.error(format!("the ledger has no job {number}"));
-        error.fix("`tbpki report` lists the jobs")
+        error.fix("`tbpki fleet jobs` lists the jobs")
     };
     Ok(view.job(JobId::new(number))?.ok_or_else(unknown)?.id)
 }

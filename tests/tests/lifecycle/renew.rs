@@ -126,7 +126,9 @@ fn what_must_be_renewed_is_marked_wherever_it_is_met() {
     assert!(listed().contains("EXPIRED"), "{}", listed());
     assert_eq!(renewal(), "expired");
     sandbox.ok(server).prints("TBPKI-0307").prints("has expired");
-    sandbox.tbpki(["list", "--exit-status"]).run().ends(2);
+    // With any selection, also the one of everything.
+    sandbox.tbpki(["list", "--exit-status"]).run().ends(3);
+    sandbox.tbpki(["list", "--failed", "--exit-status"]).run().ends(0);
     // The report counts servers and CAs too.
     let report = json(&sandbox.ok(["report", "--out", "report.html", "--json"]));
     assert_eq!(report["fleet"]["expired"], 1);

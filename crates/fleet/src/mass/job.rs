@@ -39,7 +39,8 @@ pub(crate) fn find(store: &Store, which: JobSelector, phases: &[Phase], renews: 
     let none = |what: String| Code::NothingToResume.error(what);
     if let JobSelector::Number(number) = which {
         let job = store.ledger.job(JobId::new(number))?;
-        return job.ok_or_else(|| none(format!("the ledger has no job {number}")).fix("`tbpki fleet issue` makes one"));
+        return job
+            .ok_or_else(|| none(format!("the ledger has no job {number}")).fix("`tbpki fleet jobs` lists the jobs"));
     }
     let mut left = Vec::new();
     // All jobs are read, because the newest need not be the unfinished one.
@@ -59,7 +60,10 @@ pub(crate) fn find(store: &Store, which: JobSelector, phases: &[Phase], renews: 
         (Some(job), true) => Ok(job),
         (None, _) => Err(none("there is no unfinished job".to_owned()).fix("`tbpki fleet issue` makes one")),
         (Some(_), false) => {
-            Err(none(format!("several jobs are not done: {}", numbers.join(", "))).fix("name one of them"))
+            // Verbs that issue take the number with another option than those that need issued devices.
+            let option = if phases.contains(&Phase::Issue) { "--resume" } else { "--job" };
+            Err(none(format!("several jobs are not done: {}", numbers.join(", ")))
+                .fix(format!("name one of them with `{option} N`; `tbpki fleet jobs` lists them")))
         }
     }
 }

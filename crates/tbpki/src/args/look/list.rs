@@ -17,7 +17,7 @@ pub struct ListArgs {
     #[arg(long, conflicts_with = "json")]
     pub ndjson: bool,
     /// Exit with 3 if an identity is listed, for monitoring
-    #[arg(long, requires = "expiring_within")]
+    #[arg(long)]
     pub exit_status: bool,
     /// The identities to list.
     #[command(flatten)]
