@@ -6,8 +6,9 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use base::text::quote;
 use base::{Code, Result};
-use clap::Command;
+use clap::{Command, ValueEnum};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
 use clap_complete::{CompleteEnv, Shell};
@@ -27,12 +28,30 @@ const VARIABLE: &str = "TBPKI_COMPLETE";
 const MOST: usize = 1_000;
 
 /// Answers a shell that asks for completions of `command`. False if this process is not asked by one.
-pub(crate) fn respond(command: fn() -> Command, args: &[OsString]) -> bool {
+///
+/// # Errors
+/// `Usage` if the variable names no shell. The verb must not run then: the script that has set it would run it at each TAB.
+pub(crate) fn respond(command: fn() -> Command, args: &[OsString]) -> Result<bool> {
+    let Some(shell) = std::env::var_os(VARIABLE).filter(|shell| !shell.is_empty() && shell != "0") else {
+        return Ok(false);
+    };
+    let known = Shell::value_variants().iter().map(ToString::to_string).collect::<Vec<_>>();
+    if !known.iter().any(|known| shell == known.as_str()) {
+        // The script of another version can name another shell, and the person who types must not get errors from it.
+        // Scripts put the words of the line behind `--`.
+        if args.get(1).is_some_and(|word| word == "--") {
+            return Ok(true);
+        }
+        return Err(Code::Usage
+            .error(format!("there are no completions for the shell {}", quote(&shell.to_string_lossy())))
+            .argument(VARIABLE)
+            .fix(format!("unset the variable {VARIABLE}; `tbpki completions` makes the scripts that set it")));
+    }
     let here = std::env::current_dir().ok();
     let answer = CompleteEnv::with_factory(command).var(VARIABLE).try_complete(args, here.as_deref());
-    // An error is an unknown shell or a closed pipe: the person at the shell gets no candidates.
+    // An error is a closed pipe: the person at the shell gets no candidates.
     // True: the arguments were a call of the completer, and the verb must not run.
-    answer.unwrap_or(true)
+    Ok(answer.unwrap_or(true))
 }
 
 /// The script that makes a shell complete `tbpki`.
@@ -128,8 +147,6 @@ fn config_path() -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use clap::ValueEnum;
-
     use super::*;
 
     #[test]

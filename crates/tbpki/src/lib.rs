@@ -45,8 +45,13 @@ fn run_command() -> Exit {
     hardening::start();
     let args: Vec<OsString> = std::env::args_os().collect();
     // The shell's completer calls the program at every Tab, with words that need not parse.
-    if completion::respond(<Cli as clap::CommandFactory>::command, &args) {
-        return Exit::Done;
+    match completion::respond(<Cli as clap::CommandFactory>::command, &args) {
+        Ok(true) => return Exit::Done,
+        Ok(false) => {}
+        Err(error) => {
+            output::print_error(&error);
+            return Exit::from(&error);
+        }
     }
     let (cli, stdin, utf8) = match parse(&args) {
         Ok(parsed) => parsed,

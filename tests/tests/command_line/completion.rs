@@ -84,3 +84,17 @@ fn without_a_usable_ledger_there_are_no_candidates_and_no_errors() {
     let outcome = sandbox.tbpki(["--", "tbpki", ""]).env("TBPKI_COMPLETE", "tcsh").run().ends(0);
     assert!(outcome.stdout.is_empty() && outcome.stderr.is_empty(), "{outcome}");
 }
+
+#[test]
+fn a_shell_that_does_not_exist_is_an_error_and_no_verb_runs() {
+    let sandbox = Sandbox::with_store();
+    let outcome = sandbox.tbpki(["client", "pump-1"]).env("TBPKI_COMPLETE", "nope").run().ends(2);
+    assert!(
+        outcome.stderr_text().contains("TBPKI_COMPLETE") && outcome.stderr_text().contains("\"nope\""),
+        "{outcome}"
+    );
+    assert!(!sandbox.join("pki/devices/pump-1").exists());
+    for unset in ["", "0"] {
+        sandbox.tbpki(["list"]).env("TBPKI_COMPLETE", unset).run().ok();
+    }
+}
