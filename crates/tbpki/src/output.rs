@@ -142,6 +142,17 @@ impl Output {
         })
     }
 
+    /// Fails if `--json` is given to a verb whose result is `what`, another format.
+    pub fn refuse_json(&self, what: &str) -> Result<()> {
+        match self.json {
+            false => Ok(()),
+            true => Err(Code::Usage
+                .error(format!("the output is {what}, and not JSON"))
+                .argument("--json")
+                .fix("leave --json out; with --install the result is JSON")),
+        }
+    }
+
     /// Prints text as the result, for verbs whose result is a file.
     pub fn text(&self, text: &str) -> Result<()> {
         self.print(|out| out.write_all(text.as_bytes()))

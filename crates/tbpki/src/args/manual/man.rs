@@ -48,7 +48,25 @@ fn page(path: &str, verb: &Command) -> Result<ManPage> {
         .render(&mut text)
         .map_err(|error| internal(&name).caused_by(error))?;
     let text = String::from_utf8(text).map_err(|error| internal(&name).caused_by(error))?;
-    Ok(ManPage { name, text })
+    let text = with_synopsis(&text, &usage(path, verb)).replace("\n.SH EXTRA\nExamples:\n", "\n.SH EXAMPLES\n");
+    Ok(ManPage { name, text: text.replace("\n.SH EXTRA\n", "\n.SH NOTES\n") })
+}
+
+/// The lines of usage as `--help` has them, which name the values of options.
+fn usage(path: &str, verb: &Command) -> String {
+    let usage = verb.clone().bin_name(path).render_usage().to_string();
+    let lines = usage.lines().map(|line| line.trim().trim_start_matches("Usage: "));
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// A page with these lines in its synopsis. The one of clap has options without their values.
+fn with_synopsis(page: &str, usage: &str) -> String {
+    const HEADING: &str = "\n.SH SYNOPSIS\n";
+    let Some((before, behind)) = page.split_once(HEADING) else { return page.to_owned() };
+    let rest = behind.split_once("\n.SH ").map_or("", |(_, rest)| rest);
+    // A hyphen of an option must stay one if it is copied (groff_char(7)).
+    let lines: Vec<String> = usage.lines().map(|line| line.replace('\\', "\\e").replace('-', "\\-")).collect();
+    format!("{before}{HEADING}.nf\n{}\n.fi\n.SH {rest}", lines.join("\n"))
 }
 
 fn internal(name: &str) -> Error {
@@ -67,6 +85,14 @@ mod tests {
             assert!(page.text.contains(".SH SYNOPSIS") && page.text.contains(".SH DESCRIPTION"), "{page:?}");
         }
         assert_eq!(pages[0].name, "tbpki");
+        let page = |name: &str| pages.iter().find(|page| page.name == name).unwrap();
+        assert!(
+            page("tbpki-client").text.contains("\n.SH SYNOPSIS\n.nf\ntbpki client [OPTIONS] <NAME"),
+            "{:?}",
+            page("tbpki-client")
+        );
+        assert!(page("tbpki-client").text.contains("\n.SH EXAMPLES\n"), "{:?}", page("tbpki-client"));
+        assert!(pages.iter().all(|page| !page.text.contains(".SH EXTRA")));
         let server = pages.iter().find(|page| page.name == "tbpki-server").unwrap();
         assert!(server.text.contains("ec\\-p256"), "{server:?}");
     }

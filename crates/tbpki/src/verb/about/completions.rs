@@ -16,6 +16,7 @@ const MARK: &str = "TBPKI_COMPLETE";
 
 pub(crate) fn run(args: &CompletionsArgs, context: &mut Context) -> Result<Exit> {
     if !args.install {
+        context.output.refuse_json("a script for a shell")?;
         // clap requires a shell without `--install`.
         let shell = args.shell.map_or_else(login_shell, Ok)?;
         context.output.text(&completion::script(shell)?)?;

@@ -23,6 +23,7 @@ pub(crate) fn run(args: &ManArgs, context: &mut Context) -> Result<Exit> {
         context.output.result(&install.write(next)?)?;
         return Ok(Exit::Done);
     }
+    context.output.refuse_json("a page for man(1)")?;
     let name = ["tbpki"].into_iter().chain(args.verb.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
     let page = pages.into_iter().find(|page| page.name == name).ok_or_else(|| {
         Code::Usage
