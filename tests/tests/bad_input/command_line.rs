@@ -2,7 +2,7 @@
 
 use tbpki_tests::{Sandbox, Snapshot};
 
-use crate::{refused, usage};
+use crate::{has_expected, refused, usage, user};
 
 #[test]
 fn what_the_command_line_does_not_know_ends_with_2() {
@@ -128,4 +128,73 @@ fn without_a_terminal_the_flag_that_answers_is_named() {
     for args in [&["init"][..], &["init", "--no-input"], &["init", "--organization", "Acme"]] {
         refused(&sandbox, args, usage(10, &["--ca-passphrase-file", "--insecure-no-passphrase"]));
     }
+}
+
+#[test]
+fn options_without_an_effect_are_named() {
+    let sandbox = Sandbox::with_store();
+    for (option, with) in [
+        (&["--label", "x"][..], "--register"),
+        (&["--gateway"], "--register"),
+        (&["--platform-url", "http://x"], "--register"),
+        (&["--platform-password-file", "x"], "--register"),
+        (&["--allow-plain-http"], "--register"),
+        (&["--owner", "root"], "--out DIR"),
+        (&["--group", "root"], "--out DIR"),
+    ] {
+        refused(&sandbox, &[&["client", "v9"], option].concat(), usage(11, &[option[0], with]));
+    }
+    refused(&sandbox, &["server", "--only-given-names", "--owner", "root"], usage(11, &["--owner", "--out DIR"]));
+    // Settings that are there for every command are no mistake of this one.
+    sandbox.tbpki(["client", "v9"]).env("TBPKI_PLATFORM_URL", "http://localhost:1").run().ok();
+}
+
+#[test]
+fn verbs_that_print_other_formats_have_no_json() {
+    let sandbox = Sandbox::new();
+    for args in [["completions", "bash", "--json"], ["man", "client", "--json"]] {
+        has_expected(&sandbox.tbpki(args).run(), true, usage(11, &["--json", "--install"]));
+    }
+}
+
+#[test]
+fn advice_names_verbs_and_options_that_exist() {
+    let sandbox = Sandbox::with_store();
+    refused(&sandbox, &["list", "--job", "1"], user(293, &["`tbpki fleet jobs` lists the jobs"]));
+    for (pattern, out) in [("a-{}", "a"), ("b-{}", "b")] {
+        sandbox.ok(["fleet", "issue", "--count", "1", "--name-pattern", pattern, "--out", out]);
+    }
+    sandbox.fails(["fleet", "register"], 1, "TBPKI-0264").prints("`--job N`");
+}
+
+#[test]
+fn an_empty_variable_is_not_set() {
+    let sandbox = Sandbox::with_store();
+    sandbox.tbpki(["config", "show"]).env("TBPKI_CONFIG", "").run().ok();
+    let show = |name, value| {
+        let outcome = sandbox.tbpki(["config", "show", "--json"]).env(name, value).run().ok();
+        let settings = outcome.json()["result"]["settings"].as_array().unwrap().clone();
+        settings.into_iter().find(|one| one["key"] == "firmware.ntp_server").unwrap()["value"].clone()
+    };
+    assert_eq!(show("TBPKI_FIRMWARE_NTP_SERVER", ""), "pool.ntp.org");
+    assert_eq!(show("TBPKI_FIRMWARE_NTP_SERVER", "none"), "");
+    sandbox.tbpki(["list"]).env("TBPKI_VERSION", "2").run().ends(1).prints("TBPKI-0005");
+}
+
+#[test]
+fn paths_are_shown_as_they_are_opened() {
+    let sandbox = Sandbox::with_store();
+    std::fs::create_dir(sandbox.join("w")).unwrap();
+    let show = |store: &[(&str, &str)]| {
+        let tool =
+            sandbox.tbpki(["--config", "../keygen.toml", "config", "show", "--origin"]).directory(sandbox.join("w"));
+        let text = store.iter().fold(tool, |tool, (name, value)| tool.env(name, value)).run().ok().stdout_text();
+        text.lines().find(|line| line.starts_with("store ")).unwrap().to_owned()
+    };
+    let real = sandbox.path().canonicalize().unwrap();
+    assert!(show(&[]).ends_with(&format!(": {}/w/../pki", real.display())), "{}", show(&[]));
+    let from_variable = show(&[("TBPKI_STORE", "pki")]);
+    assert!(from_variable.ends_with(&format!("# TBPKI_STORE: {}/w/pki", real.display())), "{from_variable}");
+    let list = sandbox.tbpki(["--config", "../keygen.toml", "list"]).directory(sandbox.join("w"));
+    list.env("TBPKI_STORE", "pki").run().ends(1).prints("TBPKI-0091").prints("tbpki config show --origin");
 }

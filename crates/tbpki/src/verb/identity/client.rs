@@ -1,7 +1,7 @@
 //! `tbpki client`.
 
 use base::file::Ownership;
-use base::{Code, Finding, Result};
+use base::{Code, Error, Finding, Result};
 use config::{Config, key};
 use fleet::platform::Connection;
 use fleet::profile::has_ca;
@@ -20,6 +20,7 @@ use crate::verb::platform::create;
 pub(crate) fn run(args: &ClientArgs, context: &mut Context) -> Result<Exit> {
     let names = args.devices.names();
     check_several(args, names.len())?;
+    check_used(args)?;
     let mut overrides = Overrides::default();
     overrides.identity(&args.identity, key::client::alg, key::client::days, key::client::san);
     overrides.set_all(key::client::formats, "--format", &args.format);
@@ -50,6 +51,46 @@ fn check_several(args: &ClientArgs, count: usize) -> Result<()> {
             .argument(option)
             .fix("run the command for each device, or use `tbpki fleet issue` for many")),
     }
+}
+
+/// Fails for options about the platform without `--register`, and for an owner of copies without `--out`: they would do
+/// nothing.
+fn check_used(args: &ClientArgs) -> Result<()> {
+    let (create, platform) = (&args.create, &args.platform);
+    // The profile is not among them: its CA issues the device.
+    let of_platform = [
+        ("--label", create.label.is_some()),
+        ("--gateway", create.gateway),
+        ("--platform-url", platform.platform_url.is_some()),
+        ("--platform-user", platform.platform_user.is_some()),
+        ("--platform-password-file", platform.platform_password_file.is_some()),
+        ("--platform-api-key-file", platform.platform_api_key_file.is_some()),
+        ("--platform-ca", platform.platform_ca.is_some()),
+        ("--allow-plain-http", platform.allow_plain_http),
+    ];
+    let given = |options: &[(&'static str, bool)]| options.iter().find(|(_, given)| *given).map(|(option, _)| *option);
+    if let Some(option) = given(&of_platform).filter(|_| !args.register) {
+        return Err(useless(option, "--register"));
+    }
+    // A new generation is copied to the directory of the earlier one.
+    check_owner(&args.owner, args.out.is_some() || args.identity.force)
+}
+
+/// Fails for an owner of copies where none are made.
+pub(super) fn check_owner(owner: &OwnerArgs, has_copies: bool) -> Result<()> {
+    let options = [("--owner", owner.owner.is_some()), ("--group", owner.group.is_some())];
+    match options.into_iter().find(|(_, given)| *given && !has_copies) {
+        Some((option, _)) => Err(useless(option, "--out DIR")),
+        None => Ok(()),
+    }
+}
+
+/// The error for an option that has an effect only with another one.
+fn useless(option: &'static str, with: &str) -> Error {
+    Code::Usage
+        .error(format!("{option} has an effect only with {with}"))
+        .argument(option)
+        .fix(format!("add {with}, or leave {option} out"))
 }
 
 /// Makes the devices in their order.

@@ -6,7 +6,7 @@ use config::key;
 use identity::report::{IdentityOutcome, IdentityReport};
 use identity::server::{ServerRequest, make_server};
 
-use super::client::request;
+use super::client::{check_owner, request};
 use crate::args::ServerArgs;
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
@@ -22,6 +22,8 @@ pub(crate) fn run(args: &ServerArgs, context: &mut Context) -> Result<Exit> {
     overrides.set_if(key::server::credentials, "--credentials", args.credentials);
     overrides.set_if(key::server::single_file, "--single-file", args.single_file.then_some("true"));
     let config = context.config(&overrides)?;
+    let has_copies = args.out.is_some() || args.identity.force || config.server.out.value.is_some();
+    check_owner(&args.owner, has_copies)?;
     let server_request = ServerRequest {
         request: request(&args.identity, args.out.as_ref(), &args.owner),
         only_given_names: args.only_given_names,
