@@ -35,7 +35,8 @@ use pki::device_name::DeviceName;
 use pki::pem_bundle::PemBundle;
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::{FILE_LIMIT, KeptStore, Workspace};
+use store::file_names::{AUDIT_LOG, SERVICE};
+use store::{FILE_LIMIT, KeptStore, Workspace, rollback};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
@@ -103,13 +104,18 @@ pub fn serve(
     let store = workspace.store_dir().to_owned();
     store::check_exists(&store)?;
     let own = Arc::new(OwnCertificate::open(&options.certificate, &options.key, &store)?);
-    let dir = store.join(audit::DIR);
+    let dir = store.join(SERVICE);
     file::create_dir(&dir)?;
     // A lock of its own: the store's lock is held for moments only, so it cannot show that a service runs already.
     let _lock = Lock::acquire(&dir, "serve", Duration::ZERO)?;
     // Opening settles what an interrupted verb left, and records the CAs.
-    drop(workspace.open_store("serve")?);
-    let audit_path = options.audit.clone().unwrap_or_else(|| dir.join("audit.jsonl"));
+    let opened = workspace.open_store("serve")?;
+    let ledger = opened.ledger.status()?.uid;
+    rollback::note_of_service(&store, &opened.ledger)?;
+    drop(opened);
+    // The file of another ledger can take the place of the file of this one and stay the same file, as after `cp`.
+    workspace.location.stay_with(ledger);
+    let audit_path = options.audit.clone().unwrap_or_else(|| dir.join(AUDIT_LOG));
     let audit = Audit::open(&audit_path, &store, &[&options.certificate, &options.key])?;
     let metrics = Arc::new(Metrics::default());
     let (sender, calls) = mpsc::sync_channel(options.limits.queue);

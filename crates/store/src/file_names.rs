@@ -21,6 +21,16 @@ pub const PENDING: &str = "pending";
 /// The directory with the generations of CAs that are out of service, in the directory of the CAs.
 pub const RETIRED: &str = "retired";
 
+/// The file in a store with the revocation lists of the devices' CAs, in PEM, unless the configuration names another one.
+pub const DEVICES_LISTS: &str = "devices-crl.pem";
+/// The file in a store with the revocation lists of the servers' CAs, in PEM.
+pub const SERVERS_LISTS: &str = "servers-crl.pem";
+
+/// The directory in a store with the files of the enrolment service.
+pub const SERVICE: &str = "serve";
+/// The audit log of the enrolment service in [`SERVICE`], unless an option names another one.
+pub const AUDIT_LOG: &str = "audit.jsonl";
+
 /// The access token of a device.
 pub const TOKEN: &str = "token";
 

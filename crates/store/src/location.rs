@@ -6,7 +6,7 @@ use base::file::{self, Mode};
 use base::text::shell_word;
 use base::{Code, Error, Result};
 use config::{Config, FilePath, PlatformKind};
-use ledger::{Filter, Kind, Ledger, LedgerStatus, PlatformUrl, PostgresServer, View};
+use ledger::{Filter, Kind, Ledger, LedgerStatus, LedgerUid, PlatformUrl, PostgresServer, View};
 
 use crate::paths::FILE_LIMIT;
 use crate::rollback;
@@ -22,6 +22,8 @@ pub struct StoreLocation {
     url: String,
     /// The platform that the configuration names: what is read and recorded of registrations is about that one.
     platform: Option<PlatformUrl>,
+    /// The only ledger that is opened; `None` for the one that is there.
+    only: Option<LedgerUid>,
 }
 
 /// The file in a store that names the server to which its ledger was moved.
@@ -46,7 +48,7 @@ impl StoreLocation {
         let platform = platform.map(|url| url.as_str().parse()).transpose()?;
         let Some(url) = &settings.url.value else {
             return match (&settings.password.value, &settings.ca.value) {
-                (None, None) => Ok(Self { dir, server: None, url: String::new(), platform }),
+                (None, None) => Ok(Self { dir, server: None, url: String::new(), platform, only: None }),
                 // These settings are for a server. Without this check they would be ignored and a file used.
                 _ => Err(Code::BadValue
                     .error("there is something about a ledger's server, and no ledger.url")
@@ -61,7 +63,23 @@ impl StoreLocation {
         };
         // A configured root is checked on this machine as well, because the user asked for it.
         let server = PostgresServer::new(url.as_str(), password.as_ref(), ca.is_some(), anchors)?;
-        Ok(Self { dir, server: Some(server), url: url.as_str().to_owned(), platform })
+        Ok(Self { dir, server: Some(server), url: url.as_str().to_owned(), platform, only: None })
+    }
+
+    /// Refuses another ledger from now on: a process that stays must not go on with one that took the place of its own.
+    pub fn stay_with(&mut self, ledger: LedgerUid) {
+        self.only = Some(ledger);
+    }
+
+    /// Fails unless a ledger is the one of [`Self::stay_with`].
+    ///
+    /// # Errors
+    /// [`Code::LedgerReplaced`].
+    pub(crate) fn check_is_same(&self, ledger: &View) -> Result<()> {
+        match self.only {
+            Some(only) => is_same(only, ledger.status()?.uid).map_err(|error| error.at(ledger.path())),
+            None => Ok(()),
+        }
     }
 
     /// Another store with the same ledger, if that is a server; else with one of its own.
@@ -136,17 +154,24 @@ impl StoreLocation {
     /// The ledger, for reading and writing.
     ///
     /// # Errors
-    /// Those of the ledger; [`Code::LedgerInFile`]; [`Code::LedgerOlder`] if it has the layout of an older version and the
-    /// store has had a later one. It is then not brought up to date.
+    /// Those of the ledger; [`Code::LedgerInFile`]; [`Code::LedgerReplaced`]; [`Code::LedgerOlder`] if it has the layout of
+    /// an older version and the store has had a later one. It is then not brought up to date.
     pub fn ledger(&self) -> Result<Ledger> {
         self.check_is_moved()?;
-        let dir = self.dir.clone();
-        let before = move |status: Option<LedgerStatus>| rollback::check_older_layout(&dir, status.as_ref());
+        let (dir, only) = (self.dir.clone(), self.only);
+        let before = move |status: Option<LedgerStatus>| {
+            if let (Some(only), Some(status)) = (only, &status) {
+                is_same(only, status.uid).map_err(|error| error.at(&dir))?;
+            }
+            rollback::check_older_layout(&dir, status.as_ref())
+        };
         let ledger = match &self.server {
             Some(server) => Ledger::connect_if(server, before),
             None => Ledger::open_if(self.file_in_use()?, before),
         };
-        ledger?.focused(self.platform.clone())
+        let ledger = ledger?;
+        self.check_is_same(&ledger)?;
+        ledger.focused(self.platform.clone())
     }
 
     /// The ledger, for reading and writing, also if it is older than the store: to be repaired.
@@ -165,14 +190,16 @@ impl StoreLocation {
     /// The ledger, for reading.
     ///
     /// # Errors
-    /// Those of the ledger; [`Code::LedgerInFile`].
+    /// Those of the ledger; [`Code::LedgerInFile`]; [`Code::LedgerReplaced`].
     pub fn ledger_read_only(&self) -> Result<View> {
         self.check_is_moved()?;
         let view = match &self.server {
             Some(server) => Ledger::connect_read_only(server),
             None => Ledger::open_read_only(self.file_in_use()?),
         };
-        view?.focused(self.platform.clone())
+        let view = view?;
+        self.check_is_same(&view)?;
+        view.focused(self.platform.clone())
     }
 
     /// Fails if a server is configured and the ledger of this store is still the file: the server knows nothing of its
@@ -197,8 +224,9 @@ impl StoreLocation {
             return Ok(());
         }
         let has = |kind| Ok(file.count(&Filter { kind: Some(kind), ..Filter::default() })? > 0);
-        // `init` makes a file with CAs alone, and a server that is configured after it takes them over.
-        if !has(Kind::Device)? && !has(Kind::Server)? {
+        // `init` makes a file with CAs alone, and a server that is configured after it takes them over. Later changes, for
+        // example one-time passwords, are in the file alone.
+        if status.changes <= rollback::OF_INIT && !has(Kind::Device)? && !has(Kind::Server)? {
             return Ok(());
         }
         Err(Code::LedgerInFile
@@ -240,6 +268,17 @@ impl StoreLocation {
     pub fn ledger_path(&self) -> PathBuf {
         self.dir.join("ledger.db")
     }
+}
+
+/// Fails if a ledger is another one than the only one that is opened.
+fn is_same(only: LedgerUid, there: LedgerUid) -> Result<()> {
+    if there == only {
+        return Ok(());
+    }
+    Err(Code::LedgerReplaced
+        .error("another ledger was put in the place of this one while the service ran")
+        .because(format!("the service began with the ledger {only}, and this is {there}"))
+        .fix("put the ledger of this store back, then start the service again"))
 }
 
 /// The error for a ledger in a file that was moved to a server.

@@ -3,6 +3,9 @@
 //! A ledger counts its changes. The count is also noted outside of it: in the store, in the state directory of this
 //! user on this machine, and in each place that shards are written to. A note with a higher count than the ledger's
 //! means that the ledger is an older copy. Notes are written at the end of a verb and may be behind, never ahead.
+//!
+//! A service notes which ledger it works with, in its own directory in the store: the files of another station bundle that are
+//! copied over a store bring a ledger with its note, and leave that directory.
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -10,12 +13,15 @@ use std::sync::Once;
 use base::{Code, Result, file};
 use ledger::{LedgerStatus, LedgerUid, View};
 
+use crate::file_names::{AUDIT_LOG, DEVICES_LISTS, SERVERS_LISTS, SERVICE};
 use crate::paths::{PLACES, holds_identities};
 
 /// The note in a store.
 pub(crate) const IN_STORE: &str = "ledger.note";
 /// The note in a place.
 const IN_PLACE: &str = "ledger.note";
+/// The changes of a ledger that has only the CAs of an `init`: they are entered in one transaction.
+pub(crate) const OF_INIT: u64 = 1;
 /// The digits of a count. They hold every count, so that a later note overwrites an earlier one completely.
 const DIGITS: usize = 20;
 /// The way out if a ledger is an older copy.
@@ -133,8 +139,10 @@ pub(crate) fn check_older_layout(store: &Path, status: Option<&LedgerStatus>) ->
 }
 
 fn compare(store: &Path, status: &LedgerStatus, of_store: Option<Note>, highest: Option<(u64, PathBuf)>) -> Result<()> {
+    let of_service = Note::read(&store.join(SERVICE).join(IN_STORE)).filter(|note| note.uid != status.uid);
     // A store of CAs alone may get another ledger, for example if a server is configured after `init`.
-    if let Some(note) = of_store.filter(|note| note.uid != status.uid && has_issued(store)) {
+    let of_store = of_store.filter(|note| note.uid != status.uid && has_issued(store));
+    if let Some(note) = of_store.or(of_service) {
         return Err(Code::LedgerOlder
             .error("the ledger is not the one of this store")
             .at(store)
@@ -161,9 +169,16 @@ pub(crate) fn check_place(place: &Path, view: &View) -> Result<()> {
     Ok(())
 }
 
-/// Whether something was issued with a store: it has identities, or knows of shards.
-fn has_issued(store: &Path) -> bool {
-    holds_identities(store) || store.join(PLACES).is_dir()
+/// Whether a store was used since its CAs were made, so that another ledger would know less of it: it has identities, or
+/// knows of shards, or its ledger had later changes, or files that a service or revocations leave are there. What a service
+/// issues has no file in the store.
+pub(crate) fn has_issued(store: &Path) -> bool {
+    holds_identities(store)
+        || store.join(PLACES).is_dir()
+        || note_in_store(store).is_some_and(|note| note.changes > OF_INIT)
+        || [DEVICES_LISTS, SERVERS_LISTS].iter().any(|file| store.join(file).exists())
+        // Empty before the first request.
+        || store.join(SERVICE).join(AUDIT_LOG).metadata().is_ok_and(|log| log.len() > 0)
 }
 
 fn older(status: &LedgerStatus, changes: u64, note: &Path) -> base::Error {
@@ -201,7 +216,21 @@ fn not_noted(error: &base::Error) {
 /// # Errors
 /// Those of the ledger.
 pub fn note_repaired(store: &Path, view: &View) -> Result<()> {
-    write_notes(store, &view.status()?);
+    let status = view.status()?;
+    write_notes(store, &status);
+    let of_service = store.join(SERVICE);
+    if of_service.join(IN_STORE).exists() {
+        write(&of_service, IN_STORE, &Note::of(&status).text());
+    }
+    Ok(())
+}
+
+/// Notes that a service works with a ledger. A note that cannot be written is no error.
+///
+/// # Errors
+/// Those of the ledger.
+pub fn note_of_service(store: &Path, view: &View) -> Result<()> {
+    write(&store.join(SERVICE), IN_STORE, &Note::of(&view.status()?).text());
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use crate::ca::generations::{self, cross_name};
 use crate::ca::recorded::{issuer_name, new_identity};
 use crate::ca::recorded::{record_generations, was_rolled_over};
 use crate::location::{StoreLocation, moved};
-use crate::paths::{holds_identities, kind_dir};
+use crate::paths::kind_dir;
 use crate::rollback;
 
 /// The longest wait of a verb for another one that uses the store.
@@ -252,14 +252,14 @@ pub fn view(location: &StoreLocation) -> Result<View> {
         Err(error) if error.code() == Code::StoreMissing => {}
         Err(error) => return Err(error),
     }
-    Err(if location.is_shared() && rollback::note_in_store(dir).is_some() && holds_identities(dir) {
+    Err(if location.is_shared() && rollback::note_in_store(dir).is_some() && rollback::has_issued(dir) {
         let error =
             Code::LedgerUnreadable.error("the ledger on the server knows nothing of this store any more").at(dir);
         error.fix("restore the database from its backup; if it is lost, run `tbpki store repair`")
     } else if location.is_shared() {
         let error = Code::StoreMissing.error("the ledger on the server knows nothing of this store yet").at(dir);
         error.fix("any verb that writes to the store enters its CAs there")
-    } else if holds_identities(dir) {
+    } else if rollback::has_issued(dir) {
         gone(location)
     } else {
         let error = Code::StoreMissing.error("the store is not complete: `tbpki init` was interrupted").at(dir);
@@ -272,9 +272,9 @@ fn gone(location: &StoreLocation) -> Error {
     error.fix("put ledger.db and ledger.db-wal back; if they are lost, run `tbpki store repair`")
 }
 
-/// Fails if the file with the ledger is gone: a new one would know nothing of the identities that are there.
+/// Fails if the file with the ledger is gone: a new one would know nothing of what was issued with the store.
 fn check_is_there(location: &StoreLocation) -> Result<()> {
-    if location.is_shared() || location.file_in_use()?.exists() || !holds_identities(location.dir()) {
+    if location.is_shared() || location.file_in_use()?.exists() || !rollback::has_issued(location.dir()) {
         return Ok(());
     }
     Err(gone(location))

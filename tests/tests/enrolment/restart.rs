@@ -1,9 +1,11 @@
 //! A service that is killed, whose files change, and whose ledger is replaced.
 
-use tbpki_tests::Sandbox;
-use tbpki_tests::est::{Service, password, request, station};
+use std::os::unix::fs::PermissionsExt;
 
-use crate::renewal::sql;
+use tbpki_tests::est::{CERTIFICATE, Service, password, request, station};
+use tbpki_tests::{Sandbox, Tool};
+
+use crate::renewal::{enrol, sql};
 
 /// The files of the ledger in a store.
 const LEDGER: [&str; 2] = ["ledger.db", "ledger.db-wal"];
@@ -210,4 +212,118 @@ fn a_certificate_that_every_client_refuses_is_not_taken() {
     sandbox.write("key.pem", sandbox.read(device[1]));
     super::platform::until("looked", || service.has_logged(&["keeping the service's earlier certificate"]));
     service.ask("/.well-known/est/cacerts", &[]).is(200, "");
+}
+
+/// The certificate of a service and its key, outside of the store.
+pub(super) const OF_BUNDLE: [&str; 4] = ["--cert", "tls/mqttserver.pem", "--key", "tls/mqttserver_key.pem"];
+/// The passphrase of a bundle's key, on the station.
+pub(super) const PASSPHRASE: [&str; 2] = ["--ca-passphrase-file", "ca.pass"];
+
+/// Exports a station bundle to a directory of the sandbox.
+#[track_caller]
+pub(super) fn export(home: &Sandbox, name: &str) {
+    home.write("station.pass", "passphrase on the way\n");
+    std::fs::set_permissions(home.join("station.pass"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    home.ok(["ca", "export", "devices", "--no-input", "--out", name, "--passphrase-file", "station.pass"]);
+}
+
+/// A station bundle on a machine of its own, with a certificate for its service.
+#[track_caller]
+pub(super) fn bundle(home: &Sandbox, name: &str) -> Sandbox {
+    export(home, name);
+    let station = Sandbox::new();
+    Tool::new("cp").arg("-a").arg(home.join(name).join(".")).arg(station.path()).run().ok();
+    for file in [CERTIFICATE[1], CERTIFICATE[3]] {
+        station.write(file.replace("pki/servers/localhost", "tls"), home.read(file));
+        station.private(file.replace("pki/servers/localhost", "tls"));
+    }
+    station.write("ca.pass", "passphrase on the way\n");
+    station.private("ca.pass");
+    station
+}
+
+/// Two bundles of one CA.
+fn two_stations() -> [Sandbox; 2] {
+    let home = station();
+    ["one", "two"].map(|name| bundle(&home, name))
+}
+
+#[test]
+fn another_ledger_in_the_place_of_a_running_service_stops_it() {
+    let [one, two] = two_stations();
+    let start = |station: &Sandbox| Service::start_with(station, &OF_BUNDLE, &PASSPHRASE, &[]);
+    let mut service = start(&one);
+    enrol(&one, &service, "pump-1");
+    let other = start(&two);
+    enrol(&two, &other, "pump-2");
+    assert_eq!(other.stop(), 0);
+    // With its note, and into the same files, as `cp` copies.
+    copy_ledger(&two, &one);
+    std::fs::write(one.join("pki/ledger.note"), two.read("pki/ledger.note")).unwrap();
+    assert_eq!(service.wait(), 1);
+    super::platform::until("logged", || service.has_logged(&["TBPKI-0344", "another ledger was put in the place"]));
+    assert_eq!(one.read("pki/ledger.note"), two.read("pki/ledger.note"));
+}
+
+#[test]
+fn another_ledger_is_noticed_at_the_start_of_a_service_that_only_enrols() {
+    let [one, two] = two_stations();
+    let service = Service::start_with(&one, &OF_BUNDLE, &PASSPHRASE, &[]);
+    enrol(&one, &service, "pump-1");
+    assert_eq!(service.stop(), 0);
+    let saved = one.copy();
+    let note = one.read("pki/ledger.note");
+    let other = Service::start_with(&two, &OF_BUNDLE, &PASSPHRASE, &[]);
+    enrol(&two, &other, "pump-2");
+    assert_eq!(other.stop(), 0);
+    copy_ledger(&two, &one);
+    let serve = [&["serve", "--listen", "127.0.0.1:0"][..], &OF_BUNDLE, &PASSPHRASE].concat();
+    one.fails(&serve, 1, "TBPKI-0258").prints("not the one of this store");
+    assert_eq!(one.read("pki/ledger.note"), note);
+    copy_ledger(&saved, &one);
+    let service = Service::start_with(&one, &OF_BUNDLE, &PASSPHRASE, &[]);
+    service.confirm("pump-1.pem", "pump-1.key").is(200, "confirmed");
+    assert_eq!(service.stop(), 0);
+    // A whole bundle brings a note of its own.
+    std::fs::remove_dir_all(two.join("pki/serve")).unwrap();
+    Tool::new("cp").arg("-r").arg(two.join("pki/.")).arg(one.join("pki")).run().ok();
+    std::fs::remove_dir_all(one.join(".local")).unwrap();
+    one.fails(&serve, 1, "TBPKI-0258").prints("not the one of this store");
+    one.fails(["client", "--device", "n", PASSPHRASE[0], PASSPHRASE[1]], 1, "TBPKI-0258");
+}
+
+#[test]
+fn a_lost_ledger_of_a_store_that_only_enrols_is_noticed_and_revocations_come_back() {
+    let sandbox = station();
+    for file in [CERTIFICATE[1], CERTIFICATE[3]] {
+        sandbox.write(file.replace("pki/servers/localhost", "tls"), sandbox.read(file));
+        sandbox.private(file.replace("pki/servers/localhost", "tls"));
+    }
+    let service = Service::start_with(&sandbox, &OF_BUNDLE, &[], &[]);
+    enrol(&sandbox, &service, "pump-1");
+    enrol(&sandbox, &service, "pump-2");
+    sandbox.ok(["crl"]);
+    sandbox.ok(["revoke", "--device", "pump-1"]);
+    assert_eq!(service.stop(), 0);
+    // A store has no files of what its service has issued.
+    std::fs::remove_dir_all(sandbox.join("pki/servers")).unwrap();
+    for file in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        drop(std::fs::remove_file(sandbox.join("pki").join(file)));
+    }
+    let note = sandbox.read("pki/ledger.note");
+    let lists = sandbox.read("pki/devices-crl.pem");
+    let serve = [&["serve", "--listen", "127.0.0.1:0"][..], &OF_BUNDLE].concat();
+    for has_note in [true, false] {
+        if !has_note {
+            std::fs::remove_file(sandbox.join("pki/ledger.note")).unwrap();
+        }
+        for args in [&["list"][..], &["crl"], &["enroll", "password", "--device", "pump-3"], &serve] {
+            sandbox.fails(args, 1, "TBPKI-0093").prints("store repair");
+        }
+        assert!(!sandbox.join("pki/ledger.db").exists());
+    }
+    sandbox.write("pki/ledger.note", note);
+    assert_eq!(sandbox.read("pki/devices-crl.pem"), lists);
+    sandbox.ok(["store", "repair"]).prints("1 revocation");
+    sandbox.ok(["crl"]).prints("1 revoked");
 }

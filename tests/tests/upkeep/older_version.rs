@@ -134,7 +134,7 @@ fn a_store_of_cas_alone_may_get_a_ledger_of_the_older_version() {
     let sandbox = Sandbox::new().made_by_0_1_0("store.tar.zst");
     copy_ledger(&sandbox, "pki", "saved");
     // This version has written to the store, and made nothing.
-    sandbox.ok(["crl"]);
+    sandbox.ok(["store", "repair"]);
     for dir in ["devices", "servers", "places"] {
         let _ = fs::remove_dir_all(sandbox.join("pki").join(dir));
     }

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use base::file::Log;
 use base::{Code, Result};
+use store::file_names::SERVICE;
 use time::OffsetDateTime;
 
 use crate::audit_line::AuditLine;
@@ -39,9 +40,6 @@ impl Audit {
     }
 }
 
-/// The directory of the service in its store, where its log is.
-pub(super) const DIR: &str = "serve";
-
 /// The largest part of a log that is read, in bytes. A line is far shorter.
 const END: u64 = 64 << 10;
 
@@ -54,7 +52,7 @@ fn check_target(path: &Path, store: &Path, others: &[&Path]) -> Result<()> {
     let (parent, store) = (fs::canonicalize(parent), fs::canonicalize(store));
     if let (Ok(parent), Ok(store)) = (parent, store)
         && parent.starts_with(&store)
-        && !parent.starts_with(store.join(DIR))
+        && !parent.starts_with(store.join(SERVICE))
     {
         return taken("the audit log cannot be among the files of the store");
     }

@@ -79,7 +79,11 @@ impl EnrolledSwaps {
     /// Those of the ledger.
     pub fn finish(&mut self, stop: &AtomicBool) -> Result<()> {
         // Opened for reading first: this runs every few seconds, and most of the time nothing is open.
-        let open = self.location.ledger_read_only()?.open_swaps()?;
+        let view = self.location.ledger_read_only()?;
+        // The devices of another ledger that takes the place of this one are not brought to the platform.
+        self.location.stay_with(view.status()?.uid);
+        let open = view.open_swaps()?;
+        drop(view);
         // Another instance may have finished it, or a revocation may have closed it.
         self.failures.retain_open(open.iter().map(|entry| &entry.key));
         if open.is_empty() {

@@ -13,9 +13,10 @@ use pki::crl::Crl;
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::ca::{Ca, Hierarchy, KeyLocation};
+use store::file_names::SERVERS_LISTS;
 use time::OffsetDateTime;
 
-use super::revocation_lists::{SERVERS_FILE, devices_file, is_written_here, lists_in};
+use super::revocation_lists::{devices_file, is_written_here, lists_in};
 use crate::profile_ca;
 
 /// The published list of a generation of a CA.
@@ -115,7 +116,7 @@ impl PublishedList {
 /// Those of reading the files.
 pub fn read(config: &Config, store: &Path) -> Result<Vec<(PathBuf, Crl)>> {
     let mut lists = Vec::new();
-    for path in [devices_file(config, store), store.join(SERVERS_FILE)] {
+    for path in [devices_file(config, store), store.join(SERVERS_LISTS)] {
         lists.extend(lists_in(&path)?.into_iter().map(|list| (path.clone(), list)));
     }
     Ok(lists)

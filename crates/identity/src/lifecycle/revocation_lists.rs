@@ -21,6 +21,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use store::ca::generations::{CaGeneration, retired_certificates};
 use store::ca::{Ca, Hierarchy, KeyLocation};
+use store::file_names::{DEVICES_LISTS, SERVERS_LISTS};
 use store::{Store, Workspace};
 use time::{Duration, OffsetDateTime};
 
@@ -29,11 +30,6 @@ use super::list_hook::ListHook;
 use super::lost_list;
 use crate::profile_ca;
 use crate::report::{FileOutcome, FileReport};
-
-/// The file in the store if the configuration names none.
-pub const DEVICES_FILE: &str = "devices-crl.pem";
-/// The file of the servers' CA in the store.
-pub const SERVERS_FILE: &str = "servers-crl.pem";
 
 /// The largest file that is read, in bytes.
 pub const LIMIT: usize = 64 << 20;
@@ -91,7 +87,7 @@ pub struct RevocationListReport {
 /// The path of the file with the lists of the devices' CAs.
 pub fn devices_file(config: &Config, store: &Path) -> PathBuf {
     let named = config.crl.out.value.as_ref().map(|path| path.resolved().to_owned());
-    named.unwrap_or_else(|| store.join(DEVICES_FILE))
+    named.unwrap_or_else(|| store.join(DEVICES_LISTS))
 }
 
 /// Whether this store writes the lists of the devices' CAs. Another one does if it has exported this store as a station
@@ -175,7 +171,7 @@ pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) ->
         Writer { workspace, store, path, dry_run, hook, begun, report: &mut report }.write(&devices)?;
     }
 
-    let path = workspace.store_dir().join(SERVERS_FILE);
+    let path = workspace.store_dir().join(SERVERS_LISTS);
     let issuing = Ca::ServerIssuing;
     let mut has_revoked = false;
     for ca in Hierarchy::Server.cas() {

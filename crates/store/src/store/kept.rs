@@ -58,6 +58,7 @@ fn reopen(mut store: Store, seen: &SeenLedger, location: &StoreLocation, verb: &
             store.is_compared = false;
             store.lock = Some(lock);
             store.ledger.look_at_platforms()?;
+            location.check_is_same(&store.ledger)?;
             check_is_not_moved(&store.ledger)?;
             check_may_write(&store.dir, &store.ledger)?;
             store.is_compared = true;

@@ -13,12 +13,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use store::ca::generations::CaGeneration;
 use store::ca::{Ca, Hierarchy};
+use store::file_names::SERVERS_LISTS;
 use store::{Store, Workspace};
 use time::{Duration, OffsetDateTime};
 
 use super::activate::not_prepared;
 use super::shared_name::shares_name;
-use crate::lifecycle::revocation_lists::{LIMIT, SERVERS_FILE, devices_file};
+use crate::lifecycle::revocation_lists::{LIMIT, devices_file};
 use crate::report::FileReport;
 
 /// Which peers must have the next generation of a CA before it signs: devices hold the servers' root, and brokers the
@@ -282,7 +283,7 @@ fn check_list(workspace: &Workspace<'_>, ca: &Ca, next: &CaGeneration) -> Result
     {
         return Ok(());
     }
-    let path = if is_devices { devices_file(workspace.config, store) } else { store.join(SERVERS_FILE) };
+    let path = if is_devices { devices_file(workspace.config, store) } else { store.join(SERVERS_LISTS) };
     let is_wanted = is_devices && workspace.config.crl.out.value.is_some();
     let bytes = file::read_optional(&path, LIMIT)?;
     // No list was ever written and none is configured: brokers read none.
