@@ -88,6 +88,29 @@ fn a_ledger_of_another_store_is_noticed() {
 }
 
 #[test]
+fn a_list_is_not_replaced_by_one_without_its_revocations() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["client", "a", "b"]);
+    sandbox.ok(["crl"]);
+    copy_ledger(&sandbox, "pki", "saved");
+    sandbox.ok(["revoke", "a", "b"]);
+    copy_ledger(&sandbox, "saved", "pki");
+    // Without the notes, only the list shows it.
+    fs::remove_dir_all(sandbox.join(".local")).unwrap();
+    fs::remove_file(sandbox.join("pki/ledger.note")).unwrap();
+    let lists = sandbox.read("pki/devices-crl.pem");
+    for args in [&["crl"][..], &["crl", "--dry-run"]] {
+        sandbox
+            .fails(args, 1, "TBPKI-0425")
+            .prints(" and 1 more, and the ledger does not")
+            .prints("tbpki store repair");
+        assert_eq!(sandbox.read("pki/devices-crl.pem"), lists);
+    }
+    sandbox.ok(["store", "repair"]).prints("2 revocations");
+    sandbox.ok(["crl"]).prints("2 revoked");
+}
+
+#[test]
 fn a_repair_takes_over_what_the_older_ledger_lacks() {
     let sandbox = older();
     sandbox.ok(["store", "repair"]).prints("1 certificate,");

@@ -819,6 +819,9 @@ codes! {
     391 PasswordOfOtherCa User "The device has a certificate of another CA"
         "`tbpki enroll password` makes a password for the next certificate of a device. The present one was issued by the CA of another profile, or by the devices' issuing CA. ThingsBoard, and a broker that trusts one of these CAs, would refuse the device after the change, so tbpki asks for a consent: --force. Without --profile, the password is for the profile of the present certificate."
 
+    425 RevocationsLost User "A published list revokes what the ledger does not"
+        "`tbpki crl` writes the revocations of the ledger. The file that it would replace has a revocation that the ledger does not have, for example because the ledger is an older copy or was lost: with the new list, brokers would accept that certificate again. `tbpki store repair` takes the revocations of published lists over into the ledger. The lists are as before."
+
     // Mistakes of ours.
     900 Internal Bug "Internal error"
         "This is a mistake in tbpki. No incomplete result was kept. Please report the message, and the command that you ran."

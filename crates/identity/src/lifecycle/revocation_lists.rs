@@ -3,6 +3,7 @@
 //! Each file is PEM with a list for each CA key below one root. Brokers differ in what they ask for: mosquitto looks only
 //! at the leaf, but wants a list of every CA that issued one; OpenSSL with `-crl_check_all` and Java want the root's too.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -10,7 +11,7 @@ use base::file::{self, FileSet, Mode, WriteOutcome};
 use base::timestamp::rfc3339;
 use base::{Code, Error, Finding, Result, digest};
 use config::Config;
-use ledger::{Generation, NewList};
+use ledger::{Generation, NewList, Role, SerialNumber};
 use pki::Certificate;
 use pki::armor;
 use pki::crl::Crl;
@@ -155,7 +156,7 @@ pub fn write_scheduled(
 ///
 /// # Errors
 /// [`Code::TargetExists`] if a file holds something else, [`Code::SharedCaName`] if two CA keys have one name,
-/// [`Code::ClockBehind`], [`Code::HookUnsafe`], and errors of the keys, the secrets, the ledger and the disk. Nothing is written then.
+/// [`Code::RevocationsLost`], [`Code::ClockBehind`], [`Code::HookUnsafe`], and errors of the keys, the secrets, the ledger and the disk. Nothing is written then.
 pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) -> Result<RevocationListsReport> {
     let hook = &ListHook::of(workspace);
     // Before anything is written: a program that others can change stops the command.
@@ -346,7 +347,7 @@ impl Writer<'_, '_> {
                 // The earlier list of such a CA stays: without one, verifiers of whole chains refuse all below it.
                 KeyLocation::Elsewhere => self.keep(ca, generation, certificate, &earlier),
                 _ if self.dry_run => {
-                    self.expect(ca, generation, is_shared)?;
+                    self.expect(ca, generation, is_shared, &earlier)?;
                     continue;
                 }
                 _ => Some(self.make(ca, (generation, is_shared), certificate, &earlier)?),
@@ -443,9 +444,43 @@ impl Writer<'_, '_> {
         Some(list.clone())
     }
 
-    fn expect(&mut self, ca: &Ca, generation: &CaGeneration, is_shared: bool) -> Result<()> {
+    /// Fails if the next list of a CA would lack a revocation of the present one that the ledger does not have: brokers would
+    /// accept that certificate again. `next` are the serial numbers of the next list.
+    fn check_none_lost<'s>(
+        &self,
+        name: &str,
+        ca: &Certificate,
+        earlier: &[Crl],
+        next: impl Iterator<Item = &'s [u8]>,
+    ) -> Result<()> {
+        let Some(list) = earlier.iter().find(|list| list.is_issued_by(ca)) else { return Ok(()) };
+        let next: HashSet<&[u8]> = next.collect();
+        let mut lost = 0_usize;
+        let mut first = None;
+        // The ledger is asked only for those that are left out, which are those of expired certificates.
+        for entry in list.revoked().iter().filter(|entry| !next.contains(entry.serial.as_slice())) {
+            let serial = SerialNumber::new(&entry.serial)?;
+            let rows = self.store.ledger.by_serial(&serial)?;
+            if !rows.iter().any(|row| row.issuer == name && row.role == Role::Revoked) {
+                lost += 1;
+                first.get_or_insert(serial);
+            }
+        }
+        let Some(first) = first else { return Ok(()) };
+        let others = if lost == 1 { String::new() } else { format!(" and {} more", lost - 1) };
+        Err(Code::RevocationsLost
+            .error(format!("the published list of {name} revokes {first}{others}, and the ledger does not"))
+            .at(&self.path)
+            .because("the ledger is an older copy, or was lost: with a list from it, brokers would accept what is revoked")
+            .fix("put the newest ledger back; if it is lost, run `tbpki store repair`, which takes these revocations over"))
+    }
+
+    fn expect(&mut self, ca: &Ca, generation: &CaGeneration, is_shared: bool, earlier: &[Crl]) -> Result<()> {
         let number = self.ledger_generation(ca, generation, is_shared)?;
-        let revoked = self.store.ledger.revoked_by(&ca.name(), number, None)?.len();
+        let entries = self.store.ledger.revoked_by(&ca.name(), number, None)?;
+        let serials = entries.iter().map(|entry| entry.serial.octets());
+        self.check_none_lost(&ca.name(), generation.certificate()?, earlier, serials)?;
+        let revoked = entries.len();
         self.report.lists.push(RevocationListReport {
             ca: ca.name(),
             generation: generation.number,
@@ -501,6 +536,7 @@ impl Writer<'_, '_> {
             published,
         })?;
         self.begun.push(BegunList { key, record: record.clone(), before });
+        self.check_none_lost(&name, certificate, earlier, entries.iter().map(|entry| entry.serial.octets()))?;
         let revoked = entries.len();
         let entries = entries.into_iter().map(|entry| {
             let reason = entry.revocation.reason.as_deref().map_or(Some(Reason::Unspecified), Reason::named);

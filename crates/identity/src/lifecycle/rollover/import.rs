@@ -10,6 +10,7 @@ use ledger::{Entry, Generation, Key, Kind, Parameters};
 use pki::chain_period::ChainPeriod;
 use pki::key::{PublicKey, is_same_key};
 use pki::{Certificate, PrivateKey};
+use store::file_names::SERVERS_LISTS;
 use store::ca::generation_number::{generation_dir, row_with};
 use store::ca::generations::check_not_revoked;
 use store::ca::key::{KEY_FILE, URI_FILE};
@@ -26,7 +27,7 @@ use crate::files::output::{into_bytes, pem_of};
 use crate::init::encode_key;
 use crate::init::hierarchy::{check_serials, tried};
 use crate::init::imported_ca::ImportedCa;
-use crate::lifecycle::revocation_lists::{SERVERS_FILE, devices_file};
+use crate::lifecycle::revocation_lists::devices_file;
 use crate::report::{CertificateReport, FileReport};
 
 /// The next generation before it is written.
@@ -159,7 +160,7 @@ pub(super) fn check(
 fn publishes_lists(config: &Config, store: &Path, ca: &Ca) -> bool {
     match ca.hierarchy() {
         Hierarchy::Devices => config.crl.out.value.is_some() || devices_file(config, store).exists(),
-        Hierarchy::Server => store.join(SERVERS_FILE).exists(),
+        Hierarchy::Server => store.join(SERVERS_LISTS).exists(),
     }
 }
 
