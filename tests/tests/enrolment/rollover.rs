@@ -1,10 +1,12 @@
 //! The service and its devices while a CA is replaced.
 
-use tbpki_tests::Sandbox;
 use tbpki_tests::est::{Service, password, request, station};
 use tbpki_tests::oracle::openssl;
+use tbpki_tests::{Sandbox, Tool};
 
 use super::platform::Scene;
+use super::renewal::{enrol, states};
+use super::restart::{OF_BUNDLE, PASSPHRASE, bundle, export};
 
 /// The common names of `/cacerts`, each once and sorted.
 pub(super) fn names(service: &Service) -> Vec<String> {
@@ -100,4 +102,73 @@ fn a_ca_that_cannot_be_read_keeps_its_own_devices_alone_waiting() {
     sandbox.write("pki/ca/profile-boilers/cert.pem", certificate);
     service.becomes_healthy(true);
     ask(0, "boilers").save(sandbox, "boilers.pem");
+}
+
+/// A store whose issuing CA was replaced after it had exported a bundle to a station, and the station.
+fn replaced_behind_a_station() -> (Sandbox, Sandbox) {
+    let home = station();
+    let station = bundle(&home, "first");
+    home.ok(["ca", "prepare", "devices-issuing"]);
+    home.ok(["crl"]);
+    home.ok(["ca", "activate", "devices-issuing", "--leave-behind"]);
+    export(&home, "second");
+    (home, station)
+}
+
+const NOT_IN_LEDGER: &str = "the issuing CA of the service is not the one in its ledger";
+
+#[test]
+fn the_files_of_a_ca_that_the_ledger_does_not_have_sign_nothing() {
+    let (home, station) = replaced_behind_a_station();
+    let service = Service::start_with(&station, &OF_BUNDLE, &PASSPHRASE, &[]);
+    enrol(&station, &service, "pump-1");
+    let old = ["--cert", "pump-1.pem", "--key", "pump-1.key"];
+    request(&station, "next", "/CN=pump-1");
+    let cp = |from: &std::path::Path| Tool::new("cp").arg("-r").arg(from).arg(station.join("pki")).run().ok();
+    let saved = station.copy();
+    cp(&home.join("second/pki/ca"));
+    // The first one finds the service busy, and the second one idle.
+    service.send("simplereenroll", "next.b64", &old).is(503, NOT_IN_LEDGER);
+    service.becomes_healthy(false);
+    service.send("simplereenroll", "next.b64", &old).is(503, NOT_IN_LEDGER);
+    assert!(service.has_logged(&["the ledger is an older copy, or the files were copied here"]));
+    assert_eq!(states(&station, "pump-1").len(), 1);
+    let serve = [&["serve", "--listen", "127.0.0.1:0"][..], &OF_BUNDLE, &PASSPHRASE].concat();
+    let client = ["client", "--device", "n", PASSPHRASE[0], PASSPHRASE[1]];
+    station.fails(client, 1, "TBPKI-0424").prints("tbpki ca prepare devices-issuing --import");
+
+    std::fs::remove_dir_all(station.join("pki/ca")).unwrap();
+    cp(&saved.join("pki/ca"));
+    service.becomes_healthy(true);
+    service.send("simplereenroll", "next.b64", &old).save(&station, "next.pem");
+    assert_eq!(service.stop(), 0);
+    cp(&home.join("second/pki/ca"));
+    station.fails(serve, 1, "TBPKI-0424");
+}
+
+#[test]
+fn a_new_bundle_brings_its_ca_to_a_service_that_keeps_its_ledger() {
+    let (home, station) = replaced_behind_a_station();
+    let service = Service::start_with(&station, &OF_BUNDLE, &PASSPHRASE, &[]);
+    enrol(&station, &service, "pump-1");
+    let waiting = password(&station, "pump-2");
+    Tool::new("cp").arg("-r").arg(home.join("second")).arg(station.path()).run().ok();
+    let ca = "second/pki/ca/devices-issuing";
+    let files = [&format!("{ca}/cert.pem"), &format!("{ca}/key.pem")];
+    let prepare = ["ca", "prepare", "devices-issuing", "--imported-passphrase-file", "ca.pass", "--import"];
+    station.ok(prepare.iter().copied().chain(files.map(String::as_str)).chain(PASSPHRASE));
+    station.ok(["ca", "activate", "devices-issuing", PASSPHRASE[0], PASSPHRASE[1]]);
+    let (issuing, root) = ("tbpkidevicesissuingCA", "tbpkidevicesrootCA");
+    assert_eq!(names(&service), [issuing, &format!("{issuing}G2"), root]);
+    request(&station, "next", "/CN=pump-1");
+    let old = ["--cert", "pump-1.pem", "--key", "pump-1.key"];
+    let renewed = service.send("simplereenroll", "next.b64", &old);
+    assert!(renewed.certificates().replace(' ', "").contains(&format!("issuer=CN={issuing}G2")), "{renewed:?}");
+    request(&station, "two", "/CN=pump-2");
+    service.send("simpleenroll", "two.b64", &["-u", &format!("pump-2:{waiting}")]).is(200, "");
+    assert_eq!(states(&station, "pump-1").len(), 2);
+    assert_eq!(service.stop(), 0);
+    let service = Service::start_with(&station, &OF_BUNDLE, &PASSPHRASE, &[]);
+    service.confirm("pump-1.pem", "pump-1.key").is(200, "confirmed");
+    station.ok(["store", "check"]);
 }

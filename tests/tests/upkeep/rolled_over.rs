@@ -182,7 +182,7 @@ fn an_older_ledger_does_not_bring_the_replaced_ca_back() {
         // Without the notes, only the files of the CA show it.
         fs::remove_dir_all(sandbox.join(".local")).unwrap();
         fs::remove_file(sandbox.join("pki/ledger.note")).unwrap();
-        sandbox.fails(["client", "--device", "n"], 1, "TBPKI-0258").prints("devices-issuing");
+        sandbox.fails(["client", "--device", "n"], 1, "TBPKI-0424").prints("devices-issuing");
         assert_eq!(sandbox.text("pki/ca/devices-issuing/cert.pem"), signs);
         sandbox.ok(["store", "repair"]);
         assert_eq!(shown(&sandbox), before);

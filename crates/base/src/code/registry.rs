@@ -819,6 +819,8 @@ codes! {
     391 PasswordOfOtherCa User "The device has a certificate of another CA"
         "`tbpki enroll password` makes a password for the next certificate of a device. The present one was issued by the CA of another profile, or by the devices' issuing CA. ThingsBoard, and a broker that trusts one of these CAs, would refuse the device after the change, so tbpki asks for a consent: --force. Without --profile, the password is for the profile of the present certificate."
 
+    424 CaNotInLedger User "The ledger does not have the CA that signs"
+        "The files of a CA in the store have a certificate that the ledger does not have as the one that signs. What it signs would be recorded below another generation, so that a revocation of that CA would miss it. Either the ledger is an older copy: put the newest one back. Or the files of the CA were copied from another store, for example from a new station bundle: put the earlier files back, and take the next generation with `tbpki ca prepare CA --import CERTIFICATE KEY` and `tbpki ca activate CA`, which keep the earlier one. If neither is possible, `tbpki store repair` enters the generation that is in the files."
     425 RevocationsLost User "A published list revokes what the ledger does not"
         "`tbpki crl` writes the revocations of the ledger. The file that it would replace has a revocation that the ledger does not have, for example because the ledger is an older copy or was lost: with the new list, brokers would accept that certificate again. `tbpki store repair` takes the revocations of published lists over into the ledger. The lists are as before."
 

@@ -81,6 +81,8 @@ pub enum Refusal {
     CaEnds,
     /// The CA that would issue the certificate is revoked.
     CaRevoked,
+    /// The CA that would issue the certificate is not the one that the ledger has.
+    CaNotInLedger,
     /// The clock of the service does not fit its ledger: dates of certificates would be wrong.
     Clock,
     /// The service failed. The reason is in its log.
@@ -126,7 +128,7 @@ impl Refusal {
             Self::LongHead => 431,
             Self::Failed => 500,
             // 503, and not 500: the fault is known, and passes once an operator has seen to it.
-            Self::CaEnds | Self::CaRevoked | Self::Clock => 503,
+            Self::CaEnds | Self::CaRevoked | Self::CaNotInLedger | Self::Clock => 503,
         }
     }
 
@@ -137,8 +139,8 @@ impl Refusal {
             Self::Platform => Some(2),
             // A person decides, which takes minutes at best.
             Self::Waiting => Some(60),
-            // An hour: the day of the limit is over some time, and a clock is set by a person.
-            Self::TooMany(_) | Self::Clock => Some(3600),
+            // An hour: the day of the limit is over some time, and a clock and the files of a CA are set right by a person.
+            Self::TooMany(_) | Self::CaNotInLedger | Self::Clock => Some(3600),
             // An operator has to replace the CA first, so more frequent attempts are only load.
             Self::CaEnds | Self::CaRevoked => Some(86_400),
             _ => None,
@@ -186,6 +188,7 @@ impl Refusal {
             Self::Busy(_) => "busy",
             Self::CaEnds => "ca-ends",
             Self::CaRevoked => "ca-revoked",
+            Self::CaNotInLedger => "ca-not-in-ledger",
             Self::Clock => "clock",
             Self::Failed => "failed",
         }
@@ -235,6 +238,7 @@ impl fmt::Display for Refusal {
             Self::Busy(_) => f.write_str("the service is busy: ask again later"),
             Self::CaEnds => f.write_str("the issuing CA ends, and must be replaced before certificates are renewed"),
             Self::CaRevoked => f.write_str("the issuing CA is revoked, and must be replaced first"),
+            Self::CaNotInLedger => f.write_str("the issuing CA of the service is not the one in its ledger"),
             Self::Clock => f.write_str("the clock of the service does not fit its ledger"),
             Self::Failed => f.write_str("the service failed: its log has the reason"),
         }

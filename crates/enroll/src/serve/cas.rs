@@ -1,18 +1,19 @@
 //! The CAs that sign: the devices' issuing CA, and by their labels those of profiles and the servers' issuing CA.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use base::{Code, Error, Result, digest};
 use identity::lifecycle::enrol::{SERVERS, SignsWith};
 use identity::profile_ca::{self, name_pattern::NamePattern};
 use identity::request::crl_url;
+use ledger::View;
 use pki::Certificate;
 use pki::certificate::PublicKeyKind;
 use pki::device_name::DeviceName;
 use pki::issuer::Issuer as _;
 use store::Workspace;
-use store::ca::{Ca, KeyLocation, OpenCa};
+use store::ca::{Ca, KeyLocation, OpenCa, generations};
 use store::file_names::CERT;
 
 use super::tls::{Version, version};
@@ -38,7 +39,11 @@ struct FailedCa {
 
 impl FailedCa {
     fn of(error: &Error) -> Self {
-        let refusal = if error.code() == Code::CaRevoked { Refusal::CaRevoked } else { Refusal::Failed };
+        let refusal = match error.code() {
+            Code::CaRevoked => Refusal::CaRevoked,
+            Code::CaNotInLedger => Refusal::CaNotInLedger,
+            _ => Refusal::Failed,
+        };
         Self { refusal, error: error.to_string() }
     }
 }
@@ -61,22 +66,23 @@ impl Cas {
     ///
     /// # Errors
     /// [`Code::CaUnavailable`] if the key of an issuing CA is not here, [`Code::ReservedProfile`] if a profile has the label of
-    /// servers, and errors of keys and secrets. A revoked CA is no error: the other CAs go on.
+    /// servers, [`Code::CaNotInLedger`], and errors of keys and secrets. A revoked CA is no error: the other CAs go on.
     pub(crate) fn open(workspace: &mut Workspace<'_>) -> Result<Self> {
         let crl_url = crl_url(workspace.config, &Ca::DevicesIssuing);
         let mut cas = Self { open: BTreeMap::new(), failed: BTreeMap::new(), serves_servers: false, crl_url };
-        match cas.refresh(workspace)?.into_iter().find(|error| error.code() != Code::CaRevoked) {
+        match cas.refresh(workspace, FilesOfCas::Settled)?.into_iter().find(|error| error.code() != Code::CaRevoked) {
             Some(error) => Err(error),
             None => Ok(cas),
         }
     }
 
     /// Opens CAs that are new, or that have another certificate or pattern than before. Returns the errors of those that
-    /// cannot be opened or are revoked, and logs them once: their devices wait, and those of the other CAs do not.
+    /// cannot be opened or are revoked, or that the ledger does not have, and logs them once: their devices wait, and those of
+    /// the other CAs do not.
     ///
     /// # Errors
     /// Those of the ledger.
-    pub(crate) fn refresh(&mut self, workspace: &mut Workspace<'_>) -> Result<Vec<Error>> {
+    pub(crate) fn refresh(&mut self, workspace: &mut Workspace<'_>, files: FilesOfCas) -> Result<Vec<Error>> {
         let dir = workspace.store_dir().to_owned();
         let mut all = vec![Ca::DevicesIssuing];
         let mut errors = Vec::new();
@@ -92,19 +98,29 @@ impl Cas {
             }
         }
         all.extend(profiles.into_iter().map(Ca::Profile));
-        let revoked: BTreeSet<String> = all
-            .iter()
-            // Another station has the CA, and sees to it.
-            .filter(|ca| ca.profile().is_none() || ca.dir(&dir).join(CERT).is_file())
-            .map(|ca| Ok(view.is_revoked_ca(&ca.name())?.then(|| ca.name())))
-            .filter_map(Result::transpose)
-            .collect::<Result<_>>()?;
-        drop(view);
+        let mut looked_at = Vec::new();
         for ca in all {
-            let name = ca.name();
+            // One that has failed does not become good because nothing is known of it now.
+            let files = if self.failed.contains_key(&ca.name()) { FilesOfCas::Settled } else { files };
+            // Another station has the CA, and sees to it.
+            let is_here = ca.profile().is_none() || ca.dir(&dir).join(CERT).is_file();
             // Its file is the same as before the revocation, so that nothing else would notice it.
-            let opened =
-                if revoked.contains(&name) { Err(ledger::ca_revoked(&name)) } else { self.refresh_one(workspace, &ca) };
+            let is_in_place = if is_here && view.is_revoked_ca(&ca.name())? {
+                Err(ledger::ca_revoked(&ca.name()))
+            } else {
+                is_in_place(&dir, &view, &ca, files)
+            };
+            looked_at.push((ca, is_in_place));
+        }
+        drop(view);
+        for (ca, is_in_place) in looked_at {
+            let name = ca.name();
+            let opened = match is_in_place {
+                Ok(true) => self.refresh_one(workspace, &ca),
+                // It stays as it was: the next batch looks again, under the lock.
+                Ok(false) => continue,
+                Err(error) => Err(error),
+            };
             match opened {
                 Ok(()) => {
                     self.failed.remove(&name);
@@ -233,6 +249,27 @@ impl Cas {
     /// The end of the devices' issuing CA, in Unix seconds.
     pub(crate) fn end(&self) -> Option<i64> {
         self.of_label(None).ok().map(|ca| ca.certificate.not_after().unix_timestamp())
+    }
+}
+
+/// Whether another verb can be moving the files of CAs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FilesOfCas {
+    /// The store was settled, and is locked or was a moment ago.
+    Settled,
+    /// The ledger is written before the files, and a verb may be between the two.
+    InMotion,
+}
+
+/// Whether the files of a CA are those of the generation that signs in the ledger. False while a verb is moving them.
+///
+/// # Errors
+/// [`Code::CaNotInLedger`], and those of the ledger and of reading the files.
+fn is_in_place(store: &Path, view: &View, ca: &Ca, files: FilesOfCas) -> Result<bool> {
+    // What another generation signs would be recorded below the one that the ledger has.
+    match (generations::signs_as_recorded(store, view, ca)?, files) {
+        (false, FilesOfCas::Settled) => Err(generations::signs_with_other(store, view, ca)?),
+        (is_in_place, _) => Ok(is_in_place),
     }
 }
 

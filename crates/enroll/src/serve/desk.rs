@@ -15,7 +15,7 @@ use store::{KeptStore, Store, Workspace};
 use time::OffsetDateTime;
 
 use super::call::{Call, Reply};
-use super::cas::Cas;
+use super::cas::{Cas, FilesOfCas};
 use super::gate::Gate;
 use super::ledger_file::{self, LedgerFile};
 use super::metrics::Metrics;
@@ -129,8 +129,12 @@ impl Desk<'_, '_> {
             Err(error) => {
                 tracing::error!(%error, "the store cannot be opened");
                 self.health.served(false);
-                let is_of_clock = error.code() == Code::ClockImplausible;
-                end_all(calls, &if is_of_clock { Refusal::Clock } else { Refusal::Failed });
+                let refusal = match error.code() {
+                    Code::ClockImplausible => Refusal::Clock,
+                    Code::CaNotInLedger => Refusal::CaNotInLedger,
+                    _ => Refusal::Failed,
+                };
+                end_all(calls, &refusal);
                 return ledger_file::end_if_replaced(error).map(|_| Vec::new());
             }
         };
@@ -139,7 +143,7 @@ impl Desk<'_, '_> {
         // Under the lock, so that no rollover comes in between: the ledger records the generation that signs from now on, and
         // a certificate of the one before would be missing when that one is retired or revoked.
         if self.cas.have_changed(store.dir())
-            && let Err(error) = self.cas.refresh(self.workspace)
+            && let Err(error) = self.cas.refresh(self.workspace, FilesOfCas::Settled)
         {
             tracing::error!(%error, "the CAs cannot be read");
             end_all(calls, &Refusal::Failed);

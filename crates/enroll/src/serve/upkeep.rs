@@ -11,6 +11,7 @@ use store::KeptStore;
 use store::ca::{Ca, KeyLocation};
 use time::OffsetDateTime;
 
+use super::cas::FilesOfCas;
 use super::desk::Desk;
 use super::ledger_file;
 use super::metrics::State;
@@ -48,7 +49,7 @@ impl Desk<'_, '_> {
 
     /// Returns whether all CAs can be used.
     fn look_at_store(&mut self, service: &Service, own: &OwnCertificate) -> Result<bool> {
-        let errors = self.cas.refresh(self.workspace)?;
+        let errors = self.cas.refresh(self.workspace, FilesOfCas::InMotion)?;
         service.set_anchors(self.workspace.client_anchors()?);
         let view = self.workspace.view()?;
         let list = last_list(self.workspace.store_dir(), &view)?;

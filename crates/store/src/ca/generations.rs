@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use base::file::{self, FileSet, Mode};
-use base::{Code, Result};
+use base::{Code, Error, Result};
 use ledger::{Entry, Filter, Key, Kind, Ledger, Role, View, ca_revoked};
 use pki::Certificate;
 
@@ -223,10 +223,10 @@ pub fn listed(store: &Path, view: &View, leaving: &[Key]) -> Result<Vec<Key>> {
 }
 
 /// Fails if the files of a CA are of a later generation than the one that the ledger has as the one that signs: the ledger
-/// is an older one, and a certificate would be recorded below the wrong generation.
+/// is an older one, or the files are those of another store, and a certificate would be recorded below the wrong generation.
 ///
 /// # Errors
-/// [`Code::LedgerOlder`], and those of the ledger and of reading the files.
+/// [`Code::CaNotInLedger`], and those of the ledger and of reading the files.
 pub fn check_not_behind(store: &Path, ledger: &View) -> Result<()> {
     let ca = store.join("ca");
     for name in file::BulkDir::open(&ca)?.names()? {
@@ -241,13 +241,63 @@ pub fn check_not_behind(store: &Path, ledger: &View) -> Result<()> {
         if is_it(&current) || ledger.history(Kind::Ca, &cross_name(&name))?.iter().any(is_it) {
             continue;
         }
-        return Err(Code::LedgerOlder
-            .error(format!("the ledger is older than the files: it has lost a generation of {name}"))
-            .at(&dir)
-            .because(format!("generation {number} signs here, and generation {} in the ledger", current.generation()))
-            .fix("put the newest ledger back; if it is lost, run `tbpki store repair`"));
+        return Err(not_in_ledger(&dir, &name, number, &current));
     }
     Ok(())
+}
+
+/// Whether the certificate in the place of the one that signs is that of the generation that signs in the ledger. If not, it is
+/// that of another generation: a verb is moving the files, or a killed one has left that to the next. True for a CA that the
+/// ledger does not have, or whose files are elsewhere.
+///
+/// # Errors
+/// [`Code::CaNotInLedger`] if the ledger does not know the certificate; those of the ledger and of reading the files.
+pub fn signs_as_recorded(store: &Path, ledger: &View, ca: &Ca) -> Result<bool> {
+    let (name, dir) = (ca.name(), ca.dir(store));
+    let Some(current) = ledger.current(Kind::Ca, &name)?.filter(|one| one.fingerprint.is_some()) else {
+        return Ok(true);
+    };
+    if !dir.join(CERT).exists() {
+        return Ok(true);
+    }
+    let certificates = certificates_in(&dir.join(CERT))?;
+    let Some(certificate) = certificates.first() else { return Ok(true) };
+    if current.fingerprint == Some(certificate.fingerprint()) {
+        return Ok(true);
+    }
+    match row_with(ledger, &name, certificate)? {
+        Some(row) => Ok(row.key == current.key),
+        None => Err(not_in_ledger(&dir, &name, signing_number(&dir)?, &current)),
+    }
+}
+
+/// The error for a CA whose files have another generation in the place of the one that signs than the ledger.
+///
+/// # Errors
+/// Those of the ledger and of reading the files.
+pub fn signs_with_other(store: &Path, ledger: &View, ca: &Ca) -> Result<Error> {
+    let (name, dir) = (ca.name(), ca.dir(store));
+    let number = signing_number(&dir)?;
+    Ok(match ledger.current(Kind::Ca, &name)? {
+        Some(current) => not_in_ledger(&dir, &name, number, &current),
+        None => ca_revoked(&name),
+    })
+}
+
+fn not_in_ledger(dir: &Path, name: &str, number: u32, current: &Entry) -> Error {
+    Code::CaNotInLedger
+        .error(format!("the certificate of {name} in the store is not the one that signs in the ledger"))
+        .at(dir)
+        .because(format!(
+            "generation {number} signs here, and generation {} in the ledger: the ledger is an older copy, or the files were \
+             copied here",
+            current.generation()
+        ))
+        .fix(format!(
+            "if the ledger is an older copy, put the newest one back; if the files were copied here, put the earlier ones \
+             back, and take the next generation with `tbpki ca prepare {name} --import CERTIFICATE KEY` and `tbpki ca \
+             activate {name}`; if neither is possible, run `tbpki store repair`"
+        ))
 }
 
 /// Whether the generation in the place of the one that signs is revoked.

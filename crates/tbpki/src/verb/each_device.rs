@@ -43,7 +43,7 @@ pub(crate) struct DoneDevices<T> {
 }
 
 /// Failures that every other device would have as well, because they concern the store, its keys or the disk.
-const OF_ALL: [Code; 19] = [
+const OF_ALL: [Code; 20] = [
     Code::SecretUnavailable,
     Code::KeyEncrypted,
     Code::WrongPassphrase,
@@ -60,6 +60,7 @@ const OF_ALL: [Code; 19] = [
     Code::LedgerInsecure,
     Code::LedgerOlder,
     Code::LedgerRestored,
+    Code::CaNotInLedger,
     Code::CaUnavailable,
     Code::Pkcs11Pin,
     Code::Pkcs11Module,

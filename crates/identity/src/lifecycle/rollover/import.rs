@@ -10,13 +10,12 @@ use ledger::{Entry, Generation, Key, Kind, Parameters};
 use pki::chain_period::ChainPeriod;
 use pki::key::{PublicKey, is_same_key};
 use pki::{Certificate, PrivateKey};
-use store::file_names::SERVERS_LISTS;
 use store::ca::generation_number::{generation_dir, row_with};
 use store::ca::generations::check_not_revoked;
 use store::ca::key::{KEY_FILE, URI_FILE};
 use store::ca::recorded::{issuer_name, new_identity};
 use store::ca::{Ca, Hierarchy, KeyLocation, unavailable};
-use store::file_names::CERT;
+use store::file_names::{CERT, SERVERS_LISTS};
 use store::secrets::imported_keystore::AskForImported;
 use store::{FILE_LIMIT, KeyAndPassphrase, Store, Workspace};
 
