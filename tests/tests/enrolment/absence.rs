@@ -7,7 +7,7 @@ use tbpki_tests::{Clock, Sandbox};
 use time::macros::datetime;
 
 use super::host::Host;
-use super::renewal::{enrol, states};
+use super::renewal::{enrol, sql, states};
 use super::rollover::names;
 
 const LIFETIME: (&str, &str) = ("TBPKI_CLIENT_DAYS", "90");
@@ -203,4 +203,32 @@ fn a_host_is_told_that_the_root_was_replaced_and_then_that_its_certificate_has_e
     let host = Host::of(Sandbox::new().at(&away.clock), station, &service);
     host.fetch("gateway-1", &password(station, "gateway-1")).ok();
     assert_eq!(super::renewal::states(station, "gateway-1").last().map(|(_, role)| role.as_str()), Some("current"));
+}
+
+#[test]
+fn an_expired_certificate_takes_no_valid_one_out_of_use() {
+    let clock = Clock::starting_at(datetime!(2027-03-01 08:00 UTC));
+    let station = station_in(Sandbox::new().at(&clock));
+    let policy = ("TBPKI_SERVE_RENEW_EXPIRED", "30");
+    let service = Service::start_in(&station, &[], &[("TBPKI_CLIENT_DAYS", "397"), policy]);
+    enrol(&station, &service, "pump-1");
+    // The next one is short and is not confirmed before its end.
+    sql(&station, "UPDATE parameters SET text = replace(text, '\"days\":397', '\"days\":9')");
+    request(&station, "next", "/CN=pump-1");
+    service.send("simplereenroll", "next.b64", &PUMP).save(&station, "next.pem");
+    assert_eq!(service.stop(), 0);
+    clock.pass(10);
+    let service = Service::start_in(&station, &[], &[policy]);
+    let roles = || states(&station, "pump-1").into_iter().map(|(_, role)| role).collect::<Vec<_>>();
+    assert_eq!(roles(), ["current", "pending"]);
+    service.confirm("next.pem", "next.key").is(403, EXPIRED);
+    assert_eq!(roles(), ["current", "pending"]);
+    // It can be renewed by the policy, and the first one stays in use until the third one is used.
+    request(&station, "third", "/CN=pump-1");
+    let next = ["--cert", "next.pem", "--key", "next.key"];
+    service.send("simplereenroll", "third.b64", &next).save(&station, "third.pem");
+    service.confirm("pump-1.pem", "pump-1.key").is(200, "confirmed");
+    assert_eq!(roles()[0], "current");
+    service.confirm("third.pem", "third.key").is(200, "confirmed");
+    assert_eq!(*roles().last().unwrap(), "current");
 }

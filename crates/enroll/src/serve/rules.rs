@@ -185,9 +185,12 @@ impl Rules<'_> {
         if is_taken(name) {
             return Ok(Decision::Deferred);
         }
-        // The connection proves that the certificate is used.
         let mut history = history_of(transaction, entry)?;
-        self.used(transaction, &mut history, entry)?;
+        // The connection proves that the certificate is used. An expired one lets its holder in nowhere, and must not take the
+        // place of one that is valid.
+        if self.now <= entry.not_after {
+            self.used(transaction, &mut history, entry)?;
+        }
         let public = digest::sha256(csr.key().spki_der());
         if history.is_key_revoked(&public) {
             return Err(Refusal::RevokedKey.into());

@@ -56,7 +56,11 @@ impl Rules<'_> {
             Role::Retired => return Err(Refusal::Retired.into()),
             Role::Intended | Role::Void => return Err(Refusal::UnknownCertificate.into()),
         }
-        let days = self.config.serve.renew_expired.value.map_or(0, |days| i64::from(days.number()));
+        // An expired certificate can be renewed as long as the policy allows it, and is used nowhere any more.
+        let days = match purpose {
+            ShownFor::Renew => self.config.serve.renew_expired.value.map_or(0, |days| i64::from(days.number())),
+            ShownFor::Use => 0,
+        };
         if self.now < entry.not_before {
             return Err(Refusal::NotYetValid.into());
         }
