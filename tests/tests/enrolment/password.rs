@@ -283,4 +283,17 @@ fn a_maker_vouches_only_for_what_a_client_of_tls_can_use() {
     request(&sandbox, "b", "/CN=pump-1");
     let again = service.send("simpleenroll", "b.b64", &["--cert", "chip.pem", "--key", "chip.key"]);
     again.is(403, "the device has had its first certificate");
+    // A name that a password reserves is that of another device, until it is fetched.
+    let secret = password(&sandbox, "pump-2");
+    made(&[&["req", "-new", "-subj", "/CN=pump-2", "-keyout", "chip.key", "-out", "chip.csr"][..], &ec].concat());
+    let sign = ["x509", "-req", "-in", "chip.csr", "-CA", "maker.pem", "-CAkey", "maker.key", "-days", "9"];
+    made(&[&sign[..], &["-extfile", "chip.cnf", "-out", "chip.pem"]].concat());
+    request(&sandbox, "c", "/CN=pump-2");
+    let by_maker = || service.send("simpleenroll", "c.b64", &["--cert", "chip.pem", "--key", "chip.key"]);
+    by_maker().is(403, "a one-time password reserves the name of the device");
+    let log = sandbox.text("pki/serve/audit.jsonl");
+    assert!(log.lines().last().unwrap().contains("\"reserved-name\""), "{log}");
+    request(&sandbox, "d", "/CN=pump-2");
+    service.send("simpleenroll", "d.b64", &["-u", &format!("pump-2:{secret}")]).is(200, "");
+    by_maker().is(403, "");
 }

@@ -45,6 +45,8 @@ pub enum Refusal {
     Untrusted(String),
     /// The certificate of a maker is for a first certificate, and the ledger has the device already.
     KnownDevice,
+    /// The certificate of a maker is shown for a device whose name a one-time password reserves.
+    ReservedName,
     /// The certificate is not one of a device or a server.
     NotADevice,
     /// The certificate is one of a server, or the label is that of servers, and the service renews none.
@@ -107,6 +109,7 @@ impl Refusal {
             | Self::UnknownCertificate
             | Self::Untrusted(_)
             | Self::KnownDevice
+            | Self::ReservedName
             | Self::NotADevice
             | Self::ServersOff
             | Self::FirstOfServer
@@ -170,6 +173,7 @@ impl Refusal {
             Self::UnknownCertificate => "unknown-certificate",
             Self::Untrusted(_) => "untrusted",
             Self::KnownDevice => "known-device",
+            Self::ReservedName => "reserved-name",
             Self::NotADevice => "not-a-device",
             Self::ServersOff => "servers-off",
             Self::FirstOfServer => "first-of-server",
@@ -220,6 +224,7 @@ impl fmt::Display for Refusal {
             Self::KnownDevice => f.write_str(
                 "the device has had its first certificate: renew that one, or ask the operator for a one-time password",
             ),
+            Self::ReservedName => f.write_str("a one-time password reserves the name of the device: use that one"),
             Self::NotADevice => f.write_str("the client certificate is not one of a device or a server"),
             Self::ServersOff => f.write_str("this service renews no certificates of servers: [serve] servers is off"),
             Self::FirstOfServer => f.write_str("the first certificate of a server is made by `tbpki server`"),

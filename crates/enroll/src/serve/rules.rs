@@ -267,6 +267,13 @@ impl Rules<'_> {
             // A certificate of the maker is for the first certificate alone.
             return Err(Refusal::KnownDevice.into());
         }
+        if credentials.is_none() {
+            // The name is that of the device that has the password, until it has expired.
+            match transaction.check_no_open_password(Kind::Device, &name, self.now) {
+                Err(error) if error.code() == Code::NameReserved => return Err(Refusal::ReservedName.into()),
+                other => other?,
+            }
+        }
         if let Some(password) = &password {
             check_same_ca(transaction, &name, label, password)?;
         }
