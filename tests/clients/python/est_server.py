@@ -6,6 +6,18 @@ Makes a CA, and a certificate for localhost that it issues. Writes root.pem into
 answers /cacerts, /simpleenroll for the device with the password, and /simplereenroll for certificates of its CA, and any other
 path with STATUS. Answers
 are base64 in lines, and contain the CA in front of the certificate, as some servers send it.
+
+If the directory has a file "fault", its word tells what is wrong with the certificates that are issued, and with answers:
+
+  ca          the certificate is that of a CA
+  purpose     it is for servers alone
+  names       it has a further alternative name
+  critical    it has a critical extension that nothing knows
+  short       it ends tomorrow
+  two         the answer has two certificates for the key
+  untrusted   another CA has issued it, which is in /cacerts, and which the server itself does not trust
+  truncated   the connection ends within the answer
+  later       the answer is 503 with an empty Retry-After
 """
 
 import base64
@@ -29,7 +41,7 @@ def named(name):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
-def certificate(subject, public, issuer, signer, extensions):
+def certificate(subject, public, issuer, signer, extensions, days=30):
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -37,7 +49,7 @@ def certificate(subject, public, issuer, signer, extensions):
         .public_key(public)
         .serial_number(x509.random_serial_number())
         .not_valid_before(NOW - datetime.timedelta(minutes=5))
-        .not_valid_after(NOW + datetime.timedelta(days=30))
+        .not_valid_after(NOW + datetime.timedelta(days=days))
     )
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
@@ -56,10 +68,31 @@ class Authority:
         extensions = [(x509.BasicConstraints(ca=True, path_length=0), True)]
         self.root = certificate(self.name, self.key.public_key(), self.name, self.key, extensions)
         (directory / "root.pem").write_bytes(pem(self.root))
+        self.other_key = ec.generate_private_key(ec.SECP256R1())
+        self.other_name = named("Untrusted CA")
+        self.other_root = certificate(
+            self.other_name, self.other_key.public_key(), self.other_name, self.other_key, extensions
+        )
+
+    def fault(self):
+        path = self.directory / "fault"
+        return path.read_text().strip() if path.exists() else ""
 
     def issue(self, subject, public):
-        purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
-        return certificate(subject, public, self.name, self.key, [(purpose, False)])
+        fault = self.fault()
+        if fault == "untrusted":
+            purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+            return certificate(subject, public, self.other_name, self.other_key, [(purpose, False)])
+        usage = ExtendedKeyUsageOID.SERVER_AUTH if fault == "purpose" else ExtendedKeyUsageOID.CLIENT_AUTH
+        extensions = [(x509.ExtendedKeyUsage([usage]), False)]
+        if fault == "ca":
+            extensions.append((x509.BasicConstraints(ca=True, path_length=0), True))
+        if fault == "names":
+            extensions.append((x509.SubjectAlternativeName([x509.DNSName("evil.example")]), False))
+        if fault == "critical":
+            unknown = x509.ObjectIdentifier("1.3.6.1.4.1.99999.1")
+            extensions.append((x509.UnrecognizedExtension(unknown, b"\x05\x00"), True))
+        return certificate(subject, public, self.name, self.key, extensions, 1 if fault == "short" else 30)
 
     def server(self):
         key = ec.generate_private_key(ec.SECP256R1())
@@ -76,7 +109,9 @@ class Authority:
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == BASE + "cacerts":
-            self.certificates([self.server.authority.root])
+            authority = self.server.authority
+            others = [authority.other_root] if authority.fault() == "untrusted" else []
+            self.certificates([authority.root] + others)
         else:
             self.answer(self.server.unknown, b"")
 
@@ -97,8 +132,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not csr.is_signature_valid or csr.subject != named(allowed):
             self.answer(400, b"the request is not for this subject")
             return
-        leaf = self.server.authority.issue(csr.subject, csr.public_key())
-        self.certificates([self.server.authority.root, leaf])
+        authority = self.server.authority
+        if authority.fault() == "later":
+            self.answer(503, b"come back", [("Retry-After", "")])
+            return
+        leaves = [authority.issue(csr.subject, csr.public_key())]
+        if authority.fault() == "two":
+            leaves.append(authority.issue(csr.subject, csr.public_key()))
+        self.certificates([authority.root] + leaves)
 
     def certificates(self, ones):
         der = pkcs7.serialize_certificates(ones, serialization.Encoding.DER)
@@ -109,9 +150,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
+        is_cut = self.server.authority.fault() == "truncated"
+        self.send_header("Content-Length", str(len(body) + (100 if is_cut else 0)))
         self.end_headers()
         self.wfile.write(body)
+        self.close_connection = self.close_connection or is_cut
 
     def log_message(self, *_):
         pass

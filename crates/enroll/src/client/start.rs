@@ -1,8 +1,12 @@
 //! What a run of the client begins with: a name and its proof, or the identity in place. It asks for the certificate and checks
 //! the answer.
 
-use base::{Code, Result, Secret};
+use base::text::printable;
+use base::timestamp::rfc3339;
+use base::{Code, Error, Finding, Result, Secret, Severity};
+use pki::certificate::ExtendedKeyUsage;
 use pki::key::SigningKey as _;
+use pki::verify::{Purpose, leaf_alone};
 use pki::{Algorithm, Certificate, San, Subject};
 use provision::LoginKey;
 use time::OffsetDateTime;
@@ -77,9 +81,14 @@ impl<'a> Start<'a> {
         };
         // An answer holds the issued certificate alone (RFC 7030, section 4.2.3). Some servers add its chain, in any
         // order.
-        sent.into_iter()
-            .find(|certificate| pki::key::is_same_key(certificate.spki_der(), key.public().spki_der()))
-            .ok_or_else(|| unexpected("none of its certificates is for the key of the request"))
+        let mut of_key = sent
+            .into_iter()
+            .filter(|certificate| pki::key::is_same_key(certificate.spki_der(), key.public().spki_der()));
+        let leaf = of_key.next().ok_or_else(|| unexpected("none of its certificates is for the key of the request"))?;
+        if of_key.any(|other| other.der() != leaf.der()) {
+            return Err(unexpected("several of its certificates are for the key of the request"));
+        }
+        Ok(leaf)
     }
 
     /// Fails unless the certificate is usable and the same identity.
@@ -92,9 +101,17 @@ impl<'a> Start<'a> {
                 unexpected("the certificate is not valid now").fix("check the clock of this machine and of the server")
             );
         }
+        if leaf.is_ca() {
+            return Err(unexpected(format!("the certificate is that of a CA: {}", leaf.subject())));
+        }
         let present = match self {
             Self::Renewal(present) => present,
-            Self::First { name, .. } if leaf.common_name().as_deref() == Some(*name) => return Ok(()),
+            Self::First { name, .. } if leaf.common_name().as_deref() == Some(*name) => {
+                return faults(leaf, Purpose::Device, now)
+                    .into_iter()
+                    .next()
+                    .map_or(Ok(()), |fault| Err(unusable(&fault)));
+            }
             Self::First { .. } => {
                 return Err(unexpected(format!("the certificate is for another name: {}", leaf.subject())));
             }
@@ -107,8 +124,61 @@ impl<'a> Start<'a> {
         if leaf.der() == same.der() {
             return Err(unexpected("the server sent the present certificate again"));
         }
-        Ok(())
+        check_same_identity(leaf, same, now)
     }
+}
+
+/// Fails unless a certificate is as usable as the present one, for the same purposes and names, and for as long.
+fn check_same_identity(leaf: &Certificate, present: &Certificate, now: OffsetDateTime) -> Result<()> {
+    let (names, before) = (leaf.sans(), present.sans());
+    if !names.iter().all(|san| before.contains(san)) || !before.iter().all(|san| names.contains(san)) {
+        let list = |sans: &[San]| match sans {
+            [] => "none".to_owned(),
+            sans => sans.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        };
+        return Err(unexpected(format!(
+            "the alternative names of the certificate are {}, and those of the present one {}",
+            printable(&list(&names)),
+            printable(&list(&before))
+        )));
+    }
+    if leaf.not_after() < present.not_after() {
+        return Err(unexpected(format!(
+            "the certificate ends on {}, before the present one, which ends on {}",
+            rfc3339(leaf.not_after()),
+            rfc3339(present.not_after())
+        )));
+    }
+    for purpose in purposes(present) {
+        // What the present one has too is a custom of its CA.
+        let known = faults(present, purpose, now);
+        let new = faults(leaf, purpose, now);
+        if let Some(fault) = new.iter().find(|fault| !known.iter().any(|known| known.code == fault.code)) {
+            return Err(unusable(fault));
+        }
+    }
+    Ok(())
+}
+
+/// The purposes that a certificate is for. One without the extension can be for any (RFC 5280, section 4.2.1.12): it is used
+/// to log in.
+fn purposes(leaf: &Certificate) -> Vec<Purpose> {
+    let Some(usages) = leaf.extended_key_usages() else { return vec![Purpose::Device] };
+    [(Purpose::Device, ExtendedKeyUsage::ClientAuth), (Purpose::Server, ExtendedKeyUsage::ServerAuth)]
+        .into_iter()
+        .filter(|(_, usage)| usages.contains(usage))
+        .map(|(purpose, _)| purpose)
+        .collect()
+}
+
+/// The reasons for which peers refuse a certificate.
+fn faults(leaf: &Certificate, purpose: Purpose, now: OffsetDateTime) -> Vec<Finding> {
+    let all = leaf_alone(leaf, purpose, now).into_iter();
+    all.filter(|finding| finding.severity >= Severity::Fault).collect()
+}
+
+fn unusable(fault: &Finding) -> Error {
+    unexpected(format!("the certificate cannot be used: {fault}"))
 }
 
 /// The leaf and those between it and a root, from the hierarchy that the server sent.

@@ -35,6 +35,11 @@ impl OtherServer {
         Self { child, directory, url: format!("https://localhost:{}", port.trim()) }
     }
 
+    /// Issues certificates with this fault, or answers with it; empty for none.
+    fn has_fault(&self, fault: &str) {
+        self.directory.write("fault", fault);
+    }
+
     /// A host that knows its root.
     fn host(&self) -> Host {
         let sandbox = Sandbox::new();
@@ -87,6 +92,34 @@ fn keys_in_files_and_in_a_token_are_enrolled_and_renewed() {
     host.renew(&["--same-key"]).ok();
     host.has_keys(&["mqtt.2"]);
     host.uses("mqtt.2");
+}
+
+#[test]
+fn a_certificate_that_peers_refuse_or_that_is_another_identity_is_not_installed() {
+    let server = OtherServer::start();
+    let renewing = server.host();
+    renewing.fetch("gateway-1", PASSWORD).ok();
+    let before = (renewing.sandbox.read("cert.pem"), renewing.sandbox.read("key.pem"));
+    for (fault, text, of_first) in [
+        ("ca", "the certificate is that of a CA", true),
+        ("purpose", "not for a device", true),
+        ("critical", "critical", true),
+        ("two", "several of its certificates are for the key", true),
+        ("names", "evil.example", false),
+        ("short", "before the present one", false),
+    ] {
+        server.has_fault(fault);
+        renewing.renew().ends(1).prints("TBPKI-0350").prints(text);
+        assert_eq!((renewing.sandbox.read("cert.pem"), renewing.sandbox.read("key.pem")), before, "{fault}");
+        if of_first {
+            let first = server.host();
+            first.fetch("gateway-1", PASSWORD).ends(1).prints("TBPKI-0350").prints(text);
+            assert!(!first.sandbox.join("cert.pem").exists(), "{fault}");
+        }
+    }
+    server.has_fault("");
+    renewing.renew().ok();
+    verifies(&renewing, "cert.pem");
 }
 
 #[test]
