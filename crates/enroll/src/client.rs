@@ -81,6 +81,7 @@ pub struct HostReport {
 ///
 /// # Errors
 /// [`Code::EnrolmentUnreachable`], [`Code::EnrolmentUntrusted`], [`Code::EnrolmentRefused`], [`Code::EnrolmentLater`], [`Code::EnrolmentAnswer`],
+/// [`Code::CertificateUnreadable`] and [`Code::KeyUnreadable`] for files that a renewal would change in their form,
 /// [`Code::HookUnsafe`], errors of the files and of the token. The files in place are as before then. A program that fails
 /// is in the report.
 pub fn fetch(request: &HostRequest, ask: &mut AskForPin<'_>) -> Result<HostReport> {
@@ -133,7 +134,7 @@ pub fn fetch(request: &HostRequest, ask: &mut AskForPin<'_>) -> Result<HostRepor
             (new, confirmed)
         }
     };
-    // Before the move, which gives the new key its own mode.
+    // Before the move: a new key is never open to all.
     let loose = request.key_files().filter_map(file::loose_permissions).collect::<Vec<_>>();
     let kept = files.move_into_place(&new)?;
     let mut report = finish(request, &mut files, &new, Some(Moved { kept, confirmed }))?;

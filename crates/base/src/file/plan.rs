@@ -76,13 +76,13 @@ impl<'a> MovePlan<'a> {
                 }
                 (Found::Same(_), _) => WriteOutcome::Unchanged,
                 (Found::Nothing, _) => {
-                    plan.put(base, new, &target, None)?;
+                    plan.put(base, (new, false), &target, None)?;
                     WriteOutcome::Written
                 }
                 (Found::Other, Some(suffix)) => {
                     // The old file keeps its content under a free name: nothing is deleted.
                     let keep = free_name(base, &target, suffix)?;
-                    plan.put(base, new, &target, Some(keep.clone()))?;
+                    plan.put(base, (new, set.keeps_readers), &target, Some(keep.clone()))?;
                     WriteOutcome::Replaced(base.path_of(keep.as_str()))
                 }
                 (Found::Other, None) => {
@@ -142,8 +142,14 @@ impl<'a> MovePlan<'a> {
     }
 
     /// Adds a file to the move that brings its place into being: its own, or that of the outermost directory
-    /// that is missing.
-    fn put(&mut self, base: &Base, new: &'a NewFile, target: &Name, keep: Option<Name>) -> Result<()> {
+    /// that is missing. `keeps_readers` is [`FileSet::keeps_readers`].
+    fn put(
+        &mut self,
+        base: &Base,
+        (new, keeps_readers): (&'a NewFile, bool),
+        target: &Name,
+        keep: Option<Name>,
+    ) -> Result<()> {
         let place = match self.new_dir_of(target) {
             Some(dir) => dir.clone(),
             None => outermost_missing(base, target)?.unwrap_or_else(|| target.clone()),
@@ -158,7 +164,13 @@ impl<'a> MovePlan<'a> {
         let is_older_version = new.old_suffix.is_some() && self.moves.get(index).is_some_and(|step| step.replaces);
         // Only a file that the caller names for replacement is an older version of itself, for example a
         // renewed server key that a service reads under its own user. Other files get the owner of the set.
-        let before = if is_older_version { attributes(base, target)? } else { None };
+        let before = if is_older_version {
+            attributes(base, target)?
+        } else if keeps_readers {
+            attributes(base, target)?.and_then(|before| before.for_readers_of(new.mode))
+        } else {
+            None
+        };
         self.files.push(PlannedFile { new, before, target: target.clone(), staged });
         Ok(())
     }

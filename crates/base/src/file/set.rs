@@ -25,6 +25,8 @@ pub struct FileSet {
     pub(super) old_suffix: Option<String>,
     pub(super) ownership: Ownership,
     pub(super) related: Vec<String>,
+    /// Whether a file that replaces another one takes over its readers.
+    pub(super) keeps_readers: bool,
 }
 
 /// A file to be written.
@@ -67,6 +69,7 @@ impl FileSet {
             old_suffix: None,
             ownership: Ownership::default(),
             related: Vec::new(),
+            keeps_readers: false,
         }
     }
 
@@ -137,6 +140,15 @@ impl FileSet {
     #[must_use]
     pub fn replacing(mut self, old_suffix: impl Into<String>) -> Self {
         self.old_suffix = Some(old_suffix.into());
+        self
+    }
+
+    /// Lets a file that replaces another one belong to the same user and group, with the same mode, as far as this user may
+    /// do that: the programs that have read the earlier file read the new one. A [private](Mode::Private) file is never
+    /// open to more than its owner and, for reading, its group.
+    #[must_use]
+    pub fn keeping_readers(mut self) -> Self {
+        self.keeps_readers = true;
         self
     }
 
@@ -310,6 +322,33 @@ mod tests {
         assert_eq!(outcomes, [WriteOutcome::Unchanged, WriteOutcome::Written, WriteOutcome::Unchanged]);
         // The user has let a group read the key; tbpki does not override that decision.
         assert_eq!(fs::metadata(dir.join("key.pem")).unwrap().mode() & 0o777, 0o640);
+    }
+
+    #[test]
+    fn a_file_that_replaces_another_one_has_its_readers() {
+        let dir = tempfile::tempdir().unwrap();
+        let mode = |file: &str| fs::metadata(dir.path().join(file)).unwrap().mode() & 0o777;
+        let readable = |file: &str, bits| {
+            fs::set_permissions(dir.path().join(file), fs::Permissions::from_mode(bits)).unwrap();
+        };
+        for (key, wanted) in [(0o640, 0o640), (0o666, 0o640), (0o400, 0o400)] {
+            for file in fs::read_dir(dir.path()).unwrap() {
+                fs::remove_file(file.unwrap().path()).unwrap();
+            }
+            identity(dir.path(), "1").commit().unwrap();
+            readable("key.pem", key);
+            readable("cert.pem", 0o664);
+            identity(dir.path(), "2").replacing("old").keeping_readers().commit().unwrap();
+            assert_eq!((mode("key.pem"), mode("cert.pem")), (wanted, 0o664), "{key:o}");
+            identity(dir.path(), "3").replacing("old").commit().unwrap();
+            assert_eq!((mode("key.pem"), mode("cert.pem")), (0o600, 0o644));
+        }
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(dir.path().join("key.pem"), Some(1), Some(2)).unwrap();
+            identity(dir.path(), "4").replacing("old").keeping_readers().commit().unwrap();
+            let key = fs::metadata(dir.path().join("key.pem")).unwrap();
+            assert_eq!((key.uid(), key.gid()), (1, 2));
+        }
     }
 
     #[test]

@@ -198,6 +198,20 @@ pub(super) struct Attributes {
     pub(super) mode: sys::Mode,
 }
 
+impl Attributes {
+    /// What a new file of this mode takes over, so that it has the same readers; `None` if this user may not give it to them.
+    pub(super) fn for_readers_of(self, mode: Mode) -> Option<Self> {
+        let is_member =
+            || self.gid == process::getegid() || process::getgroups().is_ok_and(|groups| groups.contains(&self.gid));
+        let may_give = process::geteuid().is_root() || (self.uid == process::geteuid() && is_member());
+        if !may_give {
+            return None;
+        }
+        let limit = if mode == Mode::Private { 0o640 } else { 0o777 };
+        Some(Self { mode: self.mode & sys::Mode::from_raw_mode(limit), ..self })
+    }
+}
+
 impl Unsynced<'_> {
     /// Gives the file the owner and the mode of the one that it replaces, as far as others were not asked for.
     pub(super) fn like(self, before: Attributes, asked: FileOwner) -> Result<Self> {

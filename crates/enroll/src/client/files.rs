@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base::file::{self, FileSet, Lock, Mode, WriteOutcome};
+use base::text::shell_word;
 use base::{Code, Error, Result};
 use identity::files::output::pem_of;
 use pki::key::SigningKey as _;
@@ -15,7 +16,7 @@ use store::ca::KeyLocation;
 
 use super::keys::in_file::{self, KeysInFile};
 use super::keys::in_token::{AskForPin, KeysInToken};
-use super::keys::{EarlierKeys, HostKeys, StagedKey, staged_name};
+use super::keys::{EarlierKeys, HostKeys, StagedKey, is_pem, staged_name};
 use super::request::{HostKeyName, HostRequest, Proof};
 use super::server::Identity;
 
@@ -89,6 +90,41 @@ impl<'a> Files<'a> {
         let chain = read_chain(&self.dir.join(&self.cert))?;
         let leaf = leaf_of(&chain, &self.dir.join(&self.cert))?;
         Ok(Identity { key: self.keys.present(leaf)?, chain })
+    }
+
+    /// Fails if a file in place has more than what takes its place, or another form: a program that reads it would find
+    /// neither in the next file. A renewal writes the chain in PEM, and the key in PEM.
+    ///
+    /// # Errors
+    /// [`Code::CertificateUnreadable`], [`Code::KeyUnreadable`].
+    pub(super) fn check_form(&self) -> Result<()> {
+        let path = self.dir.join(&self.cert);
+        let bytes = file::read(&path, LIMIT)?;
+        let word = |path: &Path| shell_word(&path.to_string_lossy()).into_owned();
+        let chain = |what: &str, why: &str, fix: String| {
+            Err(Code::CertificateUnreadable.error(what).at(&path).because(why).fix(fix))
+        };
+        if !is_pem(&bytes) {
+            let fix = format!(
+                "convert it with `openssl x509 -inform DER -in {} -out NEW`, make the programs of this host read NEW, and name \
+                 it with --cert",
+                word(&path)
+            );
+            return chain("the file of the certificate is not PEM", "a renewal writes PEM in its place", fix);
+        }
+        if !PemBundle::parse(&bytes).map_err(|error| error.at(&path))?.keys.is_empty() {
+            let fix = format!(
+                "copy the certificates to a file of their own with `openssl crl2pkcs7 -nocrl -certfile {} | openssl pkcs7 \
+                 -print_certs -out NEW`, make the programs of this host read NEW, and name it with --cert",
+                word(&path)
+            );
+            return chain(
+                "the file of the certificate contains a private key, too",
+                "a renewal puts the new chain alone in its place",
+                fix,
+            );
+        }
+        self.keys.check_form()
     }
 
     /// Fails if there is an identity in place: a first certificate replaces nothing.
@@ -180,7 +216,8 @@ impl<'a> Files<'a> {
 
     /// Puts key and chain in their places together. The files before are kept as FILE.SERIAL of the new certificate.
     pub(super) fn move_into_place(&self, new: &Identity) -> Result<Vec<PathBuf>> {
-        let mut set = FileSet::new(&self.dir).replacing(new.leaf().serial_hex());
+        // Programs of the host read the files, as other users too.
+        let mut set = FileSet::new(&self.dir).replacing(new.leaf().serial_hex()).keeping_readers();
         self.keys.add_to(&mut set, &new.key)?;
         set.add(&self.cert, pem_of(&new.chain).into_bytes(), Mode::Public)?;
         let written = set.commit()?;

@@ -17,6 +17,9 @@ pub(super) trait HostKeys {
     /// The key of the certificate in place.
     fn present(&mut self, leaf: &Certificate) -> Result<LoginKey>;
 
+    /// Fails if the file of the key has more than the key that takes its place, or another form.
+    fn check_form(&self) -> Result<()>;
+
     /// The key of a staged certificate: the staged key, or the one in place. `None` if neither belongs to it.
     fn of_staged(&mut self, leaf: &Certificate) -> Result<Option<LoginKey>>;
 
@@ -73,4 +76,10 @@ pub(super) struct EarlierKeys {
 /// The name of the staged file of a file.
 pub(super) fn staged_name(name: &str) -> String {
     format!("{name}.new")
+}
+
+/// Whether the contents of a file are blocks of PEM (RFC 7468), and not DER.
+pub(super) fn is_pem(bytes: &[u8]) -> bool {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    bytes.windows(BEGIN.len()).any(|part| part == BEGIN)
 }

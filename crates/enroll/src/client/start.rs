@@ -37,7 +37,12 @@ impl<'a> Start<'a> {
             (Proof::Certificate { name, algorithm, .. }, Some(shown)) => {
                 (name, FirstProof::Certificate(shown), *algorithm)
             }
-            (Proof::Present | Proof::Certificate { .. }, _) => return Ok(Self::Renewal(files.present()?)),
+            (Proof::Present | Proof::Certificate { .. }, _) => {
+                let present = files.present()?;
+                // Before the server is asked: it would have issued something.
+                files.check_form()?;
+                return Ok(Self::Renewal(present));
+            }
         };
         files.check_absent()?;
         // Before a key is made: a name that no subject can have leaves nothing behind.

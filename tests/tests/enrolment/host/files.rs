@@ -1,11 +1,12 @@
 //! The files of a host between its runs: those of an earlier run, of another device, and of another run at the same time.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::{Command, Stdio};
 
 use tbpki_tests::est::{Service, password, station, station_in};
-use tbpki_tests::{Clock, Outcome, Sandbox};
+use tbpki_tests::oracle::openssl;
+use tbpki_tests::{Clock, Outcome, Sandbox, Tool};
 use time::macros::datetime;
 
 use super::{Host, needs_renewal};
@@ -152,5 +153,78 @@ fn as_many_earlier_sets_of_files_are_kept_as_the_option_tells() {
     assert_eq!(kept(&host), ["cert.pem.old"]);
     for file in &own {
         assert!(host.sandbox.join(file).exists(), "{file} is gone");
+    }
+}
+
+#[test]
+fn the_readers_of_the_files_read_the_next_ones_too() {
+    let station = station();
+    let service = Service::start(&station, &[]);
+    let host = Host::new(&station, &service);
+    host.fetch("gateway-1", &password(&station, "gateway-1")).ok();
+    let stat = |file: &str| {
+        let stat = fs::metadata(host.sandbox.join(file)).unwrap();
+        (stat.uid(), stat.gid(), stat.mode() & 0o777)
+    };
+    for (file, mode) in [("key.pem", 0o640), ("cert.pem", 0o664)] {
+        fs::set_permissions(host.sandbox.join(file), fs::Permissions::from_mode(mode)).unwrap();
+        // Only root gives files to others.
+        if stat(file).0 == 0 {
+            std::os::unix::fs::chown(host.sandbox.join(file), Some(1), Some(2)).unwrap();
+        }
+    }
+    let before = (stat("key.pem"), stat("cert.pem"));
+    let serial = host.serial();
+    host.renew().ok();
+    assert_ne!(host.serial(), serial);
+    assert_eq!((stat("key.pem"), stat("cert.pem")), before);
+    // A key that all could read is open to its group at most.
+    fs::set_permissions(host.sandbox.join("key.pem"), fs::Permissions::from_mode(0o644)).unwrap();
+    host.renew().ok();
+    assert_eq!(stat("key.pem").2, 0o640);
+}
+
+#[test]
+fn a_file_with_more_than_what_replaces_it_is_refused_before_the_server_is_asked() {
+    let station = station();
+    let service = Service::start(&station, &[]);
+    for (number, (cert, key, text)) in [
+        ("both.pem", "key.pem", "contains a private key, too"),
+        ("cert.der", "key.pem", "the file of the certificate is not PEM"),
+        ("cert.pem", "both.pem", "contains a certificate, too"),
+        ("cert.pem", "key.der", "the file of the key is not PEM"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let host = Host::new(&station, &service);
+        let device = format!("gateway-{number}");
+        host.fetch(&device, &password(&station, &device)).ok();
+        let private =
+            |file: &str| fs::set_permissions(host.sandbox.join(file), fs::Permissions::from_mode(0o600)).unwrap();
+        let openssl = |args: &[&str]| openssl().directory(host.sandbox.path()).args(args).run().ok();
+        openssl(&["x509", "-in", "cert.pem", "-outform", "DER", "-out", "cert.der"]);
+        openssl(&["pkey", "-in", "key.pem", "-outform", "DER", "-out", "key.der"]);
+        host.sandbox.write("both.pem", [host.sandbox.read("cert.pem"), host.sandbox.read("key.pem")].concat());
+        ["both.pem", "key.der"].into_iter().for_each(private);
+        let renew = |cert: &str, key: &str| {
+            let files = ["renew", "--est", &host.url, "--cafile", "root.pem", "--cert", cert, "--key", key];
+            host.sandbox.tbpki(files).run()
+        };
+        let before = (host.sandbox.read(cert), host.sandbox.read(key));
+        let outcome = renew(cert, key).ends(1).prints(text);
+        assert_eq!((host.sandbox.read(cert), host.sandbox.read(key)), before, "{outcome}");
+        assert_eq!(station.text("pki/serve/audit.jsonl").matches("simplereenroll").count(), number);
+        // The command of the help makes a file that can be renewed.
+        let help = outcome.stderr_text();
+        let command = help.split('`').nth(1).unwrap().replace("NEW", "new.pem");
+        Tool::new("sh").directory(host.sandbox.path()).args(["-c", &command]).run().ok();
+        private("new.pem");
+        let renewed = if text.contains("of the certificate") || cert == "both.pem" {
+            renew("new.pem", key)
+        } else {
+            renew(cert, "new.pem")
+        };
+        renewed.ok();
     }
 }

@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use base::Result;
 use base::file::{self, FileSet, Mode};
+use base::text::shell_word;
+use base::{Code, Result};
 use pki::key::KeyFormat;
+use pki::pem_bundle::PemBundle;
 use pki::{Algorithm, Certificate, PrivateKey};
 use provision::LoginKey;
 use zeroize::Zeroizing;
 
-use super::{EarlierKeys, HostKeys, StagedKey, staged_name};
+use super::{EarlierKeys, HostKeys, StagedKey, is_pem, staged_name};
 
 /// The largest key file that is read, in bytes.
 const LIMIT: usize = 1 << 20;
@@ -46,6 +48,26 @@ impl HostKeys for KeysInFile {
         let key = self.in_place()?;
         key.check_belongs_to(leaf.spki_der()).map_err(|error| error.at(self.dir.join(&self.name)))?;
         Ok(LoginKey::File(key))
+    }
+
+    fn check_form(&self) -> Result<()> {
+        let path = self.dir.join(&self.name);
+        let bytes = file::read_secret(&path, LIMIT)?;
+        let word = shell_word(&path.to_string_lossy()).into_owned();
+        let refused = |what: &str, why: &str, form: &str| {
+            Err(Code::KeyUnreadable.error(what).at(&path).because(why).fix(format!(
+                "copy the key to a file of its own, mode 0600, with `openssl pkey {form}-in {word} -out NEW`, make the programs \
+                 of this host read NEW, and name it with --key"
+            )))
+        };
+        if !is_pem(&bytes) {
+            return refused("the file of the key is not PEM", "a renewal writes PEM in its place", "-inform DER ");
+        }
+        if PemBundle::parse(&bytes).is_ok_and(|bundle| !bundle.certificates.is_empty()) {
+            let why = "a renewal puts the new key alone in its place";
+            return refused("the file of the key contains a certificate, too", why, "");
+        }
+        Ok(())
     }
 
     fn of_staged(&mut self, leaf: &Certificate) -> Result<Option<LoginKey>> {
@@ -117,7 +139,17 @@ impl HostKeys for KeysInFile {
 
 /// The key in a file.
 pub(crate) fn read(path: &Path) -> Result<PrivateKey> {
-    PrivateKey::from_pem_or_der(&file::read_secret(path, LIMIT)?, None).map_err(|error| error.at(path))
+    PrivateKey::from_pem_or_der(&file::read_secret(path, LIMIT)?, None).map_err(|error| {
+        let error = error.at(path);
+        if error.code() != Code::KeyEncrypted {
+            return error;
+        }
+        // The client may run without a user, and reads no passphrase.
+        let word = shell_word(&path.to_string_lossy()).into_owned();
+        error.fix(format!(
+            "decrypt it with `openssl pkey -in {word} -out NEW`, with mode 0600, and name NEW with the option of this key"
+        ))
+    })
 }
 
 fn pem(key: &PrivateKey) -> Result<Zeroizing<Vec<u8>>> {
