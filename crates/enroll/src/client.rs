@@ -11,6 +11,7 @@ mod start;
 use std::path::{Path, PathBuf};
 
 use base::{Code, Finding, Result, file};
+use identity::lifecycle::enrol::SERVERS;
 use identity::lifecycle::renew::RenewalRule;
 use pki::Certificate;
 use schemars::JsonSchema;
@@ -19,6 +20,7 @@ use store::ca::KeyLocation;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use advice::{Asked, AskedKey};
 use files::Files;
 pub use keys::in_token::AskForPin;
 pub use request::{HostKeyName, HostRequest, Proof};
@@ -108,7 +110,8 @@ pub fn fetch(request: &HostRequest, ask: &mut AskForPin<'_>) -> Result<HostRepor
         }
     }
     let start = Start::of(&request.proof, proof.as_ref(), &mut files)?;
-    let server = Server::new(&request.url, request.label.as_deref(), request.cafile.as_deref())?;
+    let asked = asked(request, &start);
+    let server = Server::new(&request.url, request.label.as_deref(), request.cafile.as_deref(), asked)?;
     if request.dry_run {
         return rehearse(request, &files, &start, &server);
     }
@@ -146,6 +149,19 @@ pub fn fetch(request: &HostRequest, ask: &mut AskForPin<'_>) -> Result<HostRepor
 fn is_due(request: &HostRequest, leaf: &Certificate) -> bool {
     matches!(request.proof, Proof::Present)
         && RenewalRule::LastThird.is_due(leaf.not_before(), leaf.not_after(), OffsetDateTime::now_utc())
+}
+
+/// What the run asks for, as far as the help for a refusal depends on it.
+fn asked(request: &HostRequest, start: &Start<'_>) -> Asked {
+    Asked {
+        for_server: start.is_for_server() || request.label.as_deref() == Some(SERVERS),
+        is_first: start.is_first(),
+        key: match (request.same_key, &request.key.location) {
+            (true, _) => AskedKey::Existing,
+            (false, KeyLocation::Token(_)) => AskedKey::NewInToken,
+            (false, KeyLocation::File(_) | KeyLocation::Elsewhere) => AskedKey::NewInFile,
+        },
+    }
 }
 
 /// The result of a move into place.

@@ -212,6 +212,10 @@ fn a_host_renews_the_files_of_its_broker_and_the_station_knows_that_its_own_are_
     station.ok(["ca", "prepare", "devices-issuing"]).prints("TBPKI-0378").prints("copy cafile.pem and clients-ca.pem");
     assert_eq!(station.text(clients).matches("BEGIN CERTIFICATE").count(), before + 1);
 
+    // Without the label, the help names the one of servers.
+    let without = ["renew", "--est", &service.url, "--cafile", "root.pem", "--cert", "cert.pem", "--key", "key.pem"];
+    host.sandbox.tbpki(without).run().ends(1).prints("TBPKI-0348").prints("--label servers");
+
     // The next certificate is of the CA that signs then.
     station.ok(["ca", "prepare", "server-issuing"]);
     station.ok(["ca", "activate", "server-issuing"]);
@@ -224,7 +228,8 @@ fn a_host_renews_the_files_of_its_broker_and_the_station_knows_that_its_own_are_
     // A generation that an operator makes replaces that of the host.
     station.ok(["server", "--name", NAME, "--only-given-names", "--san", "192.0.2.1", "--force"]);
     let present = (host.sandbox.read("cert.pem"), host.sandbox.read("key.pem"));
-    renew(&service).ends(1).prints("a later certificate of this identity is in use");
+    let outcome = renew(&service).ends(1).prints("a later certificate of this identity is in use");
+    outcome.prints("run `tbpki server --name NAME --force` in the store");
     assert_eq!((host.sandbox.read("cert.pem"), host.sandbox.read("key.pem")), present);
     assert_eq!(serial(station.join(PRESENT[1])).len(), second.len());
     station.ok(["store", "check"]);

@@ -15,10 +15,11 @@ use reqwest::header::{CONTENT_TYPE, RETRY_AFTER, SERVER};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{CertificateError, ClientConfig, RootCertStore};
+use rustls::{AlertDescription, CertificateError, ClientConfig, RootCertStore};
 use time::OffsetDateTime;
 
-use super::{advice, server_url};
+use super::advice::Asked;
+use super::server_url;
 use crate::est::PRODUCT;
 
 /// The largest answer that is read, in bytes.
@@ -50,6 +51,8 @@ pub(super) struct Server {
     roots: Arc<RootCertStore>,
     /// The file of the roots, for messages.
     cafile: Option<PathBuf>,
+    /// What is asked for, for messages.
+    asked: Asked,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -64,23 +67,40 @@ struct Response {
     body: Vec<u8>,
 }
 
-/// The reason for which the certificate of a server is not accepted; `None` for other failures.
-fn certificate_fault<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a CertificateError> {
-    if let Some(rustls::Error::InvalidCertificate(fault)) = error.downcast_ref() {
-        return Some(fault);
+/// The error of TLS in an error of a connection; `None` for other failures.
+fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    if let Some(found) = error.downcast_ref() {
+        return Some(found);
     }
     // An I/O error names the source of what is in it, and not that itself.
     let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     match inner {
-        Some(inner) => certificate_fault(inner),
-        None => certificate_fault(error.source()?),
+        Some(inner) => tls_error(inner),
+        None => tls_error(error.source()?),
     }
 }
 
-/// When to try again: `Retry-After` is a number of seconds or a date (RFC 9110, section 10.2.3).
+/// Whether an alert is about the certificate of the client (RFC 8446, section 6.2; access_denied: RFC 5246, section 7.2.2).
+fn is_about_certificate(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::NoCertificate
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            | AlertDescription::CertificateRequired
+    )
+}
+
+/// When to try again: `Retry-After` is a number of seconds or a date (RFC 9110, section 10.2.3). Empty for none.
 fn after(value: &str) -> String {
     match value.trim().parse::<u64>() {
         Ok(seconds) => format!(" after {seconds} seconds"),
+        Err(_) if value.trim().is_empty() => String::new(),
         Err(_) => format!(" after {}", printable(&value.chars().take(40).collect::<String>())),
     }
 }
@@ -113,9 +133,10 @@ fn roots(cafile: Option<&Path>) -> Result<RootCertStore> {
 
 impl Server {
     /// The server at this URL. Its certificate must lead to a root of `cafile`, or of the system.
-    pub(super) fn new(url: &str, label: Option<&str>, cafile: Option<&Path>) -> Result<Self> {
+    pub(super) fn new(url: &str, label: Option<&str>, cafile: Option<&Path>, asked: Asked) -> Result<Self> {
         let roots = roots(cafile)?;
         let url = server_url::checked(url)?;
+        label.map_or(Ok(()), server_url::check_label)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -126,6 +147,7 @@ impl Server {
             tbpki: format!("{url}/.well-known/tbpki/{label}"),
             roots: Arc::new(roots),
             cafile: cafile.map(Path::to_owned),
+            asked,
             runtime,
         })
     }
@@ -133,7 +155,7 @@ impl Server {
     pub(super) fn ca_certificates(&self) -> Result<Vec<Certificate>> {
         let url = format!("{}cacerts", self.base);
         let answer = self.send(&url, None, |client| client.get(&url))?;
-        certificates(&accepted(answer)?.body)
+        certificates(&self.accepted(answer)?.body)
     }
 
     /// The answer to a first request with a one-time password.
@@ -142,25 +164,24 @@ impl Server {
         let answer = self.send(&url, None, |client| {
             with_request(client.request(Method::POST, &url), csr).basic_auth(name, Some(password.reveal()))
         })?;
-        issued(answer)
+        self.issued(answer)
     }
 
     /// The answer to a first request with a certificate of another CA, for example of a maker.
     pub(super) fn enrol_with(&self, csr: &[u8], proof: &Identity) -> Result<Vec<Certificate>> {
         let url = format!("{}simpleenroll", self.base);
         let answer = self.send(&url, Some(proof), |client| with_request(client.request(Method::POST, &url), csr))?;
-        issued(answer)
+        self.issued(answer)
     }
 
     /// The answer to a request for the next certificate.
     pub(super) fn renew(&self, csr: &[u8], present: &Identity) -> Result<Vec<Certificate>> {
         let url = format!("{}simplereenroll", self.base);
         let answer = self.send(&url, Some(present), |client| with_request(client.request(Method::POST, &url), csr))?;
-        issued(answer).map_err(|error| match error.code() {
-            Code::EnrolmentRefused if present.leaf().not_after() < OffsetDateTime::now_utc() => error.fix(
-                "the certificate of this host has expired: the operator can allow its renewal ([serve] renew_expired), \
-                 or make a one-time password for `tbpki enroll fetch`",
-            ),
+        self.issued(answer).map_err(|error| match error.code() {
+            Code::EnrolmentRefused if present.leaf().not_after() < OffsetDateTime::now_utc() => {
+                error.fix(self.asked.about_expired())
+            }
             _ => error,
         })
     }
@@ -169,7 +190,7 @@ impl Server {
     pub(super) fn try_out(&self, new: &Identity) -> Result<()> {
         let url = format!("{}cacerts", self.base);
         let answer = self.send(&url, Some(new), |client| client.get(&url))?;
-        accepted(answer).map(drop)
+        self.accepted(answer).map(drop)
     }
 
     /// Tells `tbpki serve` that a certificate is used, and waits a while until a platform has it. Returns false for other
@@ -191,7 +212,7 @@ impl Server {
             }
             std::thread::sleep(Duration::from_secs(1));
         };
-        accepted(answer).map(|_| true)
+        self.accepted(answer).map(|_| true)
     }
 
     fn send(
@@ -208,8 +229,16 @@ impl Server {
             {
                 return failure;
             }
-            if let Some(fault) = certificate_fault(&error) {
-                return self.untrusted(url, fault);
+            match (tls_error(&error), identity) {
+                (Some(rustls::Error::InvalidCertificate(fault)), _) => return self.untrusted(url, fault),
+                (Some(rustls::Error::AlertReceived(alert)), Some(shown)) if is_about_certificate(*alert) => {
+                    return self.not_taken(url, *alert, shown.leaf());
+                }
+                _ => {}
+            }
+            // The head has arrived.
+            if error.is_body() || error.is_decode() {
+                return unexpected("the connection ended before all of it had arrived");
             }
             let why = innermost(&error);
             Code::EnrolmentUnreachable.error("the enrolment server cannot be reached").item(url).because(why).fix(
@@ -235,6 +264,20 @@ impl Server {
             }
             Ok(Response { url: url.to_owned(), is_ours, status, retry_after, body })
         })
+    }
+
+    /// The error for a server that rejects the certificate of this host in the handshake.
+    fn not_taken(&self, url: &str, alert: AlertDescription, leaf: &Certificate) -> Error {
+        Code::EnrolmentRefused
+            .error("the enrolment server does not accept the certificate of this host")
+            .item(url)
+            .because(format!(
+                "it ended the connection with the alert {:?} for {}, serial {}",
+                words(&format!("{alert:?}")),
+                leaf.subject(),
+                leaf.serial_hex()
+            ))
+            .fix(self.asked.about_alert())
     }
 
     /// The error for a server whose certificate is not accepted: the usual cause of a host that was away.
@@ -311,33 +354,33 @@ impl Server {
             .build()
             .map_err(|error| internal("there is no HTTP client", &error))
     }
-}
 
-/// The certificates of an answer to a signing request.
-fn issued(answer: Response) -> Result<Vec<Certificate>> {
-    certificates(&accepted(answer)?.body)
-}
+    /// The certificates of an answer to a signing request.
+    fn issued(&self, answer: Response) -> Result<Vec<Certificate>> {
+        certificates(&self.accepted(answer)?.body)
+    }
 
-fn accepted(answer: Response) -> Result<Response> {
-    // The text is the server's: one line of it is shown, without control characters that a terminal would obey.
-    let body = String::from_utf8_lossy(&answer.body);
-    let line = body.lines().next().unwrap_or_default();
-    let text = printable(&line.chars().take(200).collect::<String>()).to_string();
-    match answer.status {
-        StatusCode::OK => Ok(answer),
-        StatusCode::ACCEPTED | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
-            let after = answer.retry_after.as_deref().map(after).unwrap_or_default();
-            Err(Code::EnrolmentLater
-                .error(format!("the enrolment server is not ready; try again{after}"))
-                .item(&answer.url)
-                .because(format!("it answered {}: {text}", answer.status))
-                .fix("run the same command again later: the key is kept until then"))
-        }
-        status => {
-            let advice = advice::about(status.as_u16(), line.trim_end());
-            let error =
-                Code::EnrolmentRefused.error(format!("the enrolment server answered {status}")).item(&answer.url);
-            Err(if text.is_empty() { error } else { error.because(text) }.fix(advice))
+    fn accepted(&self, answer: Response) -> Result<Response> {
+        // The text is the server's: one line of it is shown, without control characters that a terminal would obey.
+        let body = String::from_utf8_lossy(&answer.body);
+        let line = body.lines().next().unwrap_or_default();
+        let text = printable(&line.chars().take(200).collect::<String>()).to_string();
+        match answer.status {
+            StatusCode::OK => Ok(answer),
+            StatusCode::ACCEPTED | StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => {
+                let after = answer.retry_after.as_deref().map(after).unwrap_or_default();
+                Err(Code::EnrolmentLater
+                    .error(format!("the enrolment server is not ready; try again{after}"))
+                    .item(&answer.url)
+                    .because(format!("it answered {}: {text}", answer.status))
+                    .fix("run the same command again later: the key is kept until then"))
+            }
+            status => {
+                let advice = self.asked.about(status.as_u16(), line.trim_end());
+                let error =
+                    Code::EnrolmentRefused.error(format!("the enrolment server answered {status}")).item(&answer.url);
+                Err(if text.is_empty() { error } else { error.because(text) }.fix(advice))
+            }
         }
     }
 }
@@ -411,6 +454,7 @@ mod tests {
         assert_eq!(after("120"), " after 120 seconds");
         assert_eq!(after("Wed, 21 Oct 2026 07:28:00 GMT"), " after Wed, 21 Oct 2026 07:28:00 GMT");
         assert!(!after("\u{1b}[2J").contains('\u{1b}'));
+        assert_eq!(after(" "), "");
     }
 
     #[test]

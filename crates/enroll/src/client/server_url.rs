@@ -1,6 +1,7 @@
 //! The URL of an EST server.
 
 use base::{Code, Result};
+use pki::device_name::DeviceName;
 use reqwest::Url;
 
 /// The URL of a server, without a slash at its end.
@@ -31,9 +32,34 @@ pub(super) fn checked(url: &str) -> Result<String> {
     Ok(parsed.as_str().trim_end_matches('/').to_owned())
 }
 
+/// Fails if a label cannot be a segment of a path: `.` and `..` lead to another path (RFC 3986, section 5.2.4), where a server
+/// would get the one-time password of a device.
+///
+/// # Errors
+/// [`Code::EnrolmentUrl`].
+pub(super) fn check_label(label: &str) -> Result<()> {
+    label.parse::<DeviceName>().map(drop).map_err(|error| {
+        Code::EnrolmentUrl
+            .error("the label cannot be one of an enrolment service")
+            .item(label)
+            .because(&error.finding().what)
+            .fix("name the profile of the device with --label, or leave --label out if it has none")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_label_is_one_segment_of_a_path() {
+        for label in ["pumps", "a b", "ü"] {
+            check_label(label).unwrap();
+        }
+        for label in ["", ".", "..", "../x", "a/b"] {
+            assert_eq!(check_label(label).unwrap_err().code(), Code::EnrolmentUrl, "{label:?}");
+        }
+    }
 
     #[test]
     fn a_url_has_a_host_and_no_user() {

@@ -131,6 +131,19 @@ impl<'a> Start<'a> {
         }
         check_same_identity(leaf, same, now)
     }
+
+    /// Whether the certificate is that of a server.
+    pub(super) fn is_for_server(&self) -> bool {
+        match self {
+            Self::First { .. } => false,
+            Self::Renewal(present) => purposes(present.leaf()) == [Purpose::Server],
+        }
+    }
+
+    /// Whether there is no certificate yet.
+    pub(super) fn is_first(&self) -> bool {
+        matches!(self, Self::First { .. })
+    }
 }
 
 /// Fails unless a certificate is as usable as the present one, for the same purposes and names, and for as long.

@@ -92,6 +92,9 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The beginning of the text of [`Refusal::Key`].
+    pub(crate) const KEY_IS: &str = "the key is ";
+
     /// The status (RFC 9110, section 15).
     pub const fn status(&self) -> u16 {
         match self {
@@ -211,7 +214,7 @@ impl fmt::Display for Refusal {
             Self::MediaType => f.write_str("send the signing request as application/pkcs10"),
             Self::Unreadable(why) => write!(f, "the signing request cannot be read: {why}"),
             Self::Request(why) => write!(f, "the certificate cannot be what the request asks for: {why}"),
-            Self::Key(name) => write!(f, "the key is {name}: use P-256, P-384, or RSA with 2048 to 4096 bits"),
+            Self::Key(name) => write!(f, "{}{name}: use P-256, P-384, or RSA with 2048 to 4096 bits", Self::KEY_IS),
             Self::Unauthenticated => f.write_str("a client certificate or a one-time password is required"),
             Self::WrongPassword => f.write_str("the name or the password is wrong"),
             Self::ExpiredPassword => f.write_str("the password has expired"),

@@ -97,7 +97,7 @@ fn another_algorithm_takes_the_place_of_a_staged_key_that_was_refused() {
         host.run(&device)
     };
     let outcome = fetch("ed25519").ends(1);
-    assert!(outcome.stderr_text().contains("to ask with another key, remove the staged one"), "{outcome}");
+    assert!(outcome.stderr_text().contains("run the command again with `--alg ec-p256`"), "{outcome}");
     fetch("ec-p384").ok();
     let inspected = host.sandbox.ok(["inspect", "cert.pem", "--json"]).json();
     assert_eq!(inspected["result"]["files"][0]["items"][0]["algorithm"], "ec-p384", "{inspected}");
@@ -227,4 +227,37 @@ fn a_file_with_more_than_what_replaces_it_is_refused_before_the_server_is_asked(
         };
         renewed.ok();
     }
+}
+
+#[test]
+fn the_help_about_a_key_works_when_it_is_followed() {
+    let station = station();
+    let service = Service::start(&station, &[]);
+    let host = Host::new(&station, &service);
+    host.sandbox.write("password", password(&station, "gateway-1") + "\n");
+    let fetch = |more: &[&str]| {
+        let args = ["enroll", "fetch", "--device", "gateway-1", "--password-file", "password"];
+        host.run(&[&args[..], more].concat())
+    };
+    fetch(&["--alg", "ed25519"])
+        .ends(1)
+        .prints("the key is ed25519")
+        .prints("run the command again with `--alg ec-p256`");
+    fetch(&["--alg", "ec-p256"]).ok();
+    // The program reads no passphrase.
+    let encrypted = ["pkey", "-in", "key.pem", "-aes256", "-passout", "pass:secret", "-out", "encrypted.pem"];
+    openssl().directory(host.sandbox.path()).args(encrypted).run().ok();
+    fs::set_permissions(host.sandbox.join("encrypted.pem"), fs::Permissions::from_mode(0o600)).unwrap();
+    let files = ["--est", &host.url, "--cafile", "root.pem", "--cert", "cert.pem", "--key", "encrypted.pem"];
+    let outcome = host.sandbox.fails(["renew"].iter().chain(&files), 1, "TBPKI-0032");
+    outcome.prints("`openssl pkey -in ").prints("encrypted.pem -out NEW`");
+
+    let existing = Host::new(&station, &service);
+    existing.sandbox.write("password", password(&station, "gateway-2") + "\n");
+    let key = openssl().args(["genpkey", "-algorithm", "ED25519"]).run().ok();
+    existing.sandbox.write("key.pem", &key.stdout);
+    let args = ["enroll", "fetch", "--device", "gateway-2", "--password-file", "password", "--existing-key"];
+    existing.run(&args).ends(1).prints("name another key with --key");
+    // With it, the next password would go to another path of the server.
+    host.run(&["renew", "--label", ".."]).ends(1).prints("TBPKI-0359").prints("--label");
 }

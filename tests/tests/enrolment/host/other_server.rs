@@ -123,6 +123,36 @@ fn a_certificate_that_peers_refuse_or_that_is_another_identity_is_not_installed(
 }
 
 #[test]
+fn a_certificate_that_the_server_does_not_accept_is_asked_for_again() {
+    let server = OtherServer::start();
+    let host = server.host();
+    host.fetch("gateway-1", PASSWORD).ok();
+    let first = host.serial();
+    server.has_fault("untrusted");
+    // It is staged, and the server rejects it in the handshake.
+    host.renew().ends(1).prints("TBPKI-0348").prints("does not accept the certificate of this host");
+    assert!(host.sandbox.join("cert.pem.new").exists());
+    assert_eq!(host.serial(), first);
+    server.has_fault("");
+    host.renew().ok();
+    assert_ne!(host.serial(), first);
+    verifies(&host, "cert.pem");
+}
+
+#[test]
+fn a_cut_answer_and_an_empty_time_are_named_as_what_they_are() {
+    let server = OtherServer::start();
+    let host = server.host();
+    server.has_fault("truncated");
+    host.fetch("gateway-1", PASSWORD).ends(1).prints("TBPKI-0350").prints("before all of it had arrived");
+    server.has_fault("later");
+    let outcome = host.fetch("gateway-1", PASSWORD).ends(1).prints("TBPKI-0349");
+    assert!(!outcome.stderr_text().contains("try again after"), "{outcome}");
+    server.has_fault("");
+    host.fetch("gateway-1", PASSWORD).ok();
+}
+
+#[test]
 fn every_answer_to_an_unknown_path_is_that_of_another_server() {
     for unknown in [200, 302, 400, 403, 405, 415, 500] {
         let server = OtherServer::start_with(unknown);
