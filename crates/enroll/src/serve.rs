@@ -318,7 +318,7 @@ fn counts_connections(workspace: &Workspace<'_>) -> Result<bool> {
                 "serve.label_policies has the label {:?}, and no profile has this name",
                 unknown.label.as_str()
             ))
-            .fix("`tbpki profile list` shows the profiles with a CA of their own"));
+            .fix("`tbpki ca list` shows the CAs of profiles as profile-NAME: use such a NAME as the label"));
     }
     Ok(std::iter::once(settings.policy.value)
         .chain(policies.iter().map(|own| own.policy))

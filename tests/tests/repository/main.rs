@@ -5,3 +5,4 @@ mod device_log;
 mod docs;
 mod fuzz_corpora;
 mod helpers;
+mod verbs;
