@@ -158,6 +158,22 @@ fn a_busy_service_sees_what_other_verbs_did_to_its_ledger() {
 }
 
 #[test]
+fn a_hang_up_ends_nothing_and_probes_may_ask_for_the_head_alone() {
+    let sandbox = station();
+    sandbox.ok(["crl"]);
+    let service = Service::start(&sandbox, &[]);
+    service.hang_up();
+    // Both signals are handled in their order, if the first one is.
+    for url in [format!("{}/healthz", service.status), format!("{}/devices-crl.pem", service.lists)] {
+        let head = Tool::new("curl").args(["-sS", "-I", "--max-time", "60", &url]).run().ok().stdout_text();
+        assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+        let put = Tool::new("curl").args(["-sS", "-i", "-X", "PUT", "--max-time", "60", &url]).run().ok().stdout_text();
+        assert!(put.starts_with("HTTP/1.1 405") && put.contains("Allow: GET, HEAD"), "{put}");
+    }
+    assert_eq!(service.stop(), 0);
+}
+
+#[test]
 fn the_certificate_of_the_service_follows_its_files() {
     let sandbox = station();
     let service = Service::start(&sandbox, &[]);

@@ -15,13 +15,21 @@ use super::service::Service;
 use crate::est::{Answer, Refusal};
 use list_file::ListFile;
 
+/// The methods of both listeners.
+const READ: &str = "GET, HEAD";
+
+/// Whether a request only reads. Probes ask with HEAD, which has the head of the answer to GET (RFC 9110, section 9.3.2).
+fn is_read(method: &Method) -> bool {
+    [Method::GET, Method::HEAD].contains(method)
+}
+
 /// Serves `/healthz` and `/metrics`.
 pub(crate) async fn status(stream: TcpStream, _: IpAddr, service: Arc<Service>) {
     serve_connection(stream, service.limits, move |request| {
-        let answer = if *request.method() == Method::GET {
+        let answer = if is_read(request.method()) {
             status_of(request.uri().path(), &service)
         } else {
-            Answer::from(&Refusal::Method("GET"))
+            Answer::from(&Refusal::Method(READ))
         };
         std::future::ready(answer)
     })
@@ -45,8 +53,8 @@ pub(crate) async fn lists(stream: TcpStream, _: IpAddr, service: Arc<Service>) {
     serve_connection(stream, service.limits, move |request| {
         let service = service.clone();
         async move {
-            if *request.method() != Method::GET {
-                return Answer::from(&Refusal::Method("GET"));
+            if !is_read(request.method()) {
+                return Answer::from(&Refusal::Method(READ));
             }
             let path = request.uri().path().to_owned();
             let shared = service.clone();

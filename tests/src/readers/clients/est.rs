@@ -109,6 +109,12 @@ impl Service {
         self.wait()
     }
 
+    /// Sends SIGHUP.
+    #[track_caller]
+    pub fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
     /// The id of its process.
     pub fn process(&self) -> u32 {
         self.child.id()

@@ -23,7 +23,7 @@ pub(crate) fn run(args: &ServeArgs, context: &mut Context) -> Result<Exit> {
     overrides.set_if(key::serve::servers, "--servers", args.servers.then_some("true"));
     let config = context.config(&overrides)?;
     // Before the service starts: systemd may stop it while it still opens the store.
-    let stop = signals::on_request()?;
+    let stop = signals::on_request_to_service()?;
     let messages = context.output.messages();
     let started = |report: &ServeReport| {
         messages.say(format!("EST: https://{}", report.est));
