@@ -205,7 +205,7 @@ fn the_next_generation_has_the_passphrase_of_the_keys_in_the_store() {
     }
     assert_eq!(Snapshot::of(&sandbox.join("pki/ca")), before, "nothing was made");
 
-    // As the help says, and then offline again.
+    // The remedy, after which the root is offline again.
     sandbox.ok(with("ca passphrase --all --ca-passphrase-file old --new-passphrase-file new"));
     sandbox.ok(with("ca prepare devices-issuing --ca-passphrase-file new"));
     fs::remove_file(sandbox.join(root)).unwrap();
