@@ -43,8 +43,8 @@ pub enum Replace {
     Nothing,
     /// The certificates with these credentials ids.
     OneOf(Vec<String>),
-    /// These certificates, and a random token that has taken the place of a revoked one.
-    OneOfOrRandomToken(Vec<String>),
+    /// These certificates, and the random token that a withdrawal has put in the place of a revoked one.
+    OneOfOrWithdrawn(Vec<String>),
     /// One of the same type.
     SameKind,
     /// Any.
@@ -112,7 +112,8 @@ pub struct IssuedCertificates {
     pub credentials_ids: Vec<String>,
     /// The credentials ids of certificates that stay: if the device has one of them, nothing is removed.
     pub still_valid: Vec<String>,
-    /// The access tokens that the store has of the device: one of them may have taken the place of a certificate.
+    /// The access tokens that the store has of the device, also those that it keeps under another name: one of them may
+    /// have taken the place of a certificate.
     pub tokens: Vec<Secret>,
     /// True if a certificate that is not among them, or any other credential, may be removed as well.
     pub others_too: bool,

@@ -15,6 +15,7 @@ mod register;
 mod session;
 mod stored;
 mod token;
+mod withdrawal_token;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub use attributes::stored_otherwise;
 pub use profiles::{ChainProfile, ProfileState};
 pub use session::ApiLogin;
 pub use stored::StoredCredential;
+pub use withdrawal_token::{is_withdrawal_token, withdrawal_token};
 
 use crate::http::{ApiClientConfig, HttpClient};
 use crate::pace::Pace;

@@ -397,7 +397,7 @@ codes! {
     147 UnknownProfile User "The store has no issuing CA for this profile"
         "`tbpki profile create NAME` makes one, and changes the profile in the platform. `client --profile NAME --register` also accepts a profile that only the platform has: the devices' CA then issues the device, and tbpki registers it in this profile."
     148 NotAToken User "The device does not log in with an access token"
-        "Its credential in the platform is of another kind. `tbpki token --device NAME --set-file FILE --replace` gives it a token in place of this credential."
+        "Its credential in the platform is of another kind, or a random token has taken its place when the device was taken from the platform. `tbpki token --device NAME --set-file FILE --replace` gives it a token in place of this credential."
     149 ForeignKeys User "ActorCloud does not accept certificates of other CAs"
         "Its server makes the key and the certificate, and compares only the common name that it has chosen. You cannot upload a key, a request or a certificate. Use `tbpki actorcloud cert create`, `save` and `bind`. The server keeps the private keys in its database, and users can read them."
 

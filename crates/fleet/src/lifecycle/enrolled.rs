@@ -181,7 +181,7 @@ impl EnrolledSwaps {
             replace: match expected.is_empty() {
                 // After its revocation, a device has this certificate because an operator has made a new one-time password
                 // for it. A device of which another certificate is registered has no token.
-                _ if is_taken_away && !is_known => Replace::OneOfOrRandomToken(expected),
+                _ if is_taken_away && !is_known => Replace::OneOfOrWithdrawn(expected),
                 true => Replace::Nothing,
                 false => Replace::OneOf(expected),
             },

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use base::text::{device_option, quote};
 use base::{Code, Error, Finding, Result};
-use pki::keystore::password;
 use serde_json::{Map, Value, json};
 
 use super::ThingsBoard;
 use super::attributes::stored_otherwise;
 use super::model::{Credentials, Device, Uuid, about_something_else, fields, kind};
+use super::withdrawal_token::is_withdrawal_token;
 use crate::http::{ApiRequest, Repeat};
 use crate::platform::{DesiredDevice, DeviceCredential, NewDevice, PlatformChange, Registration, Replace};
 
@@ -284,9 +284,8 @@ fn check_replaceable(there: &Credentials, wanted: &DesiredDevice) -> Result<()> 
     let may = match &wanted.replace {
         Replace::Nothing => false,
         Replace::OneOf(ids) => is_one_of(ids),
-        // A token that another party has chosen has another form, for example the 20 characters of ThingsBoard's own.
-        Replace::OneOfOrRandomToken(ids) => {
-            is_one_of(ids) || there.kind() == "ACCESS_TOKEN" && password::is_of_generated_form(there.id())
+        Replace::OneOfOrWithdrawn(ids) => {
+            is_one_of(ids) || there.kind() == "ACCESS_TOKEN" && is_withdrawal_token(there.id())
         }
         Replace::SameKind => there.kind() == kind(&wanted.credential),
         Replace::Anything => true,
@@ -296,7 +295,7 @@ fn check_replaceable(there: &Credentials, wanted: &DesiredDevice) -> Result<()> 
     }
     let error = Code::OtherCredential.error(format!("the device {:?} logs in with {}", wanted.name, there.described()));
     Err(match &wanted.replace {
-        Replace::OneOf(_) | Replace::OneOfOrRandomToken(_) => error.because("only the certificate that the ledger expects is replaced").fix(
+        Replace::OneOf(_) | Replace::OneOfOrWithdrawn(_) => error.because("only the certificate that the ledger expects is replaced").fix(
             "find out who changed it; `tbpki register --device NAME --replace` puts the present certificate there again",
         ),
         _ => error.fix("use --replace if that credential is no longer needed"),

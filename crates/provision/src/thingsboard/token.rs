@@ -7,7 +7,8 @@ use pki::keystore::password;
 use super::ThingsBoard;
 use super::model::{Credentials, Device};
 use super::register::{AttemptError, Retry, check};
-use crate::platform::{DeviceCredential, IssuedCertificates, PlatformChange};
+use super::withdrawal_token::{is_withdrawal_token, withdrawal_token};
+use crate::platform::{DesiredDevice, DeviceCredential, IssuedCertificates, NewDevice, PlatformChange, Replace};
 
 impl ThingsBoard {
     /// The access token of a device.
@@ -25,19 +26,28 @@ impl ThingsBoard {
                 .item(name)
                 .fix("give it a token with --set-file FILE --replace, if nothing needs what it has"));
         }
+        // The file of such a token would let a device log in again that was taken from the platform.
+        if is_withdrawal_token(there.id()) {
+            return Err(Code::NotAToken
+                .error(format!("the device {name:?} was taken from the platform"))
+                .because("a random token has taken the place of its credential")
+                .item(name)
+                .fix("if it may log in again, give it another token with --set-file FILE"));
+        }
         if there.id().is_empty() {
             return Err(Code::NotThePlatform.error("the platform returned an empty token").item(name));
         }
         Ok(Secret::from(there.id()))
     }
 
-    /// Replaces the credential of a device with a random access token. The device and its history are kept.
+    /// Replaces the credential of a device with a random access token ([`withdrawal_token`]). The device and its history are
+    /// kept.
     ///
     /// # Errors
     /// [`Code::OtherCredential`] if the device has a certificate or token that is not of this store, and those of every call.
     pub async fn unregister(&self, name: &str, ours: &IssuedCertificates) -> Result<PlatformChange> {
         // A random token that is known to no one: the device is locked out, and its data and settings stay.
-        let token = DeviceCredential::AccessToken(password::generate()?);
+        let token = withdrawal_token()?;
         let (mut retry, mut tried) = (Retry::new(self.pause), false);
         loop {
             match self.withdraw_once(name, ours, &token, &mut tried).await {
@@ -67,6 +77,25 @@ impl ThingsBoard {
         self.save(&there.with(token)).await.map_err(AttemptError::of_change)?;
         check(&self.credentials(&device.id.id).await?, token)?;
         Ok(PlatformChange::Replaced)
+    }
+
+    /// Creates a device that does not exist in a profile, with a random access token ([`withdrawal_token`]): a profile that
+    /// provisions by chain would create it with its certificate at its next connection. Nothing is created if the platform
+    /// does not have the profile.
+    ///
+    /// # Errors
+    /// [`Code::OtherCredential`] if the device has connected meanwhile, and those of every call.
+    pub async fn occupy(&self, name: &str, profile: &str) -> Result<PlatformChange> {
+        if self.find_profile(profile).await?.is_none() {
+            return Ok(PlatformChange::Absent);
+        }
+        let wanted = DesiredDevice {
+            name: name.to_owned(),
+            credential: withdrawal_token()?,
+            replace: Replace::Nothing,
+            create: Some(NewDevice { profile: Some(profile.to_owned()), ..NewDevice::default() }),
+        };
+        self.register(&wanted).await.map(|registration| registration.done)
     }
 
     /// The result that [`Self::unregister`] would have. Nothing is changed.
@@ -127,17 +156,19 @@ fn may_withdraw(name: &str, there: &Credentials, ours: &IssuedCertificates) -> R
     if is_among(&ours.still_valid) || !is_certificate && !ours.still_valid.is_empty() {
         return Ok(false);
     }
+    let is_of_store = is_token && ours.tokens.iter().any(|token| token.reveal() == there.id());
+    // The token of an earlier withdrawal, which is known to no one.
+    if is_token && !is_of_store && is_withdrawal_token(there.id()) {
+        return Ok(false);
+    }
     let is_ours = match is_certificate {
         true => is_among(&ours.credentials_ids),
-        false => is_token && ours.tokens.iter().any(|token| token.reveal() == there.id()),
+        // `tbpki token --create` makes tokens of this form, also at a platform whose token is not the one in the file any
+        // more. A token that another party has chosen has another form, for example the 20 characters of ThingsBoard's own.
+        false => is_of_store || is_token && password::is_of_generated_form(there.id()),
     };
     if is_ours {
         return Ok(true);
-    }
-    // The token of an earlier withdrawal, which is known to no one. A token that another party has chosen has another
-    // form, for example the 20 characters of ThingsBoard's own.
-    if is_token && password::is_of_generated_form(there.id()) {
-        return Ok(false);
     }
     if ours.others_too {
         return Ok(true);

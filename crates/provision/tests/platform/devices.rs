@@ -3,6 +3,7 @@
 use base::Code;
 use pki::Certificate;
 use provision::platform::{DesiredDevice, DeviceCredential, IssuedCertificates, NewDevice, PlatformChange, Replace};
+use provision::thingsboard::withdrawal_token;
 use serde_json::{Value, json as value};
 
 use crate::server::{CheckedServer, Reply, json};
@@ -333,10 +334,24 @@ fn a_withdrawal_takes_a_token_of_the_store_and_no_other() {
     let server = CheckedServer::script(vec![logged_in(), device(), has_token("own-token")]);
     let examined = runtime().wait(thingsboard(&server).examine_unregistering("pump", &ours()));
     assert_eq!(examined.unwrap(), PlatformChange::Replaced);
-    // The random token of an earlier withdrawal stays.
+    // So is a token that `tbpki token --create` has made, although the store has another one in its file.
     let server = CheckedServer::script(vec![logged_in(), device(), has_token(generated.reveal())]);
+    let examined = runtime().wait(thingsboard(&server).examine_unregistering("pump", &ours()));
+    assert_eq!(examined.unwrap(), PlatformChange::Replaced);
+    // The random token of an earlier withdrawal stays, unless it is in a file of the store.
+    let DeviceCredential::AccessToken(withdrawn) = withdrawal_token().unwrap() else { unreachable!() };
+    let server = CheckedServer::script(vec![logged_in(), device(), has_token(withdrawn.reveal())]);
     assert_eq!(runtime().wait(thingsboard(&server).unregister("pump", &ours())).unwrap(), PlatformChange::Unchanged);
-    // So does the token of another party, which is an error, unless another certificate of the store is in use.
+    let fetched = IssuedCertificates { tokens: vec![withdrawn.clone()], ..IssuedCertificates::default() };
+    let server = CheckedServer::script(vec![logged_in(), device(), has_token(withdrawn.reveal())]);
+    let examined = runtime().wait(thingsboard(&server).examine_unregistering("pump", &fetched));
+    assert_eq!(examined.unwrap(), PlatformChange::Replaced);
+    // It is not fetched for the device.
+    let server = CheckedServer::script(vec![logged_in(), device(), has_token(withdrawn.reveal())]);
+    let error = runtime().wait(thingsboard(&server).token("pump")).unwrap_err();
+    assert_eq!(error.code(), Code::NotAToken);
+    assert!(!format!("{error:?}").contains(withdrawn.reveal()));
+    // The token of another party stays, which is an error, unless another certificate of the store is in use.
     let server = CheckedServer::script(vec![logged_in(), device(), has_token("other-token")]);
     let error = runtime().wait(thingsboard(&server).unregister("pump", &ours())).unwrap_err();
     assert_eq!(error.code(), Code::OtherCredential);
@@ -349,4 +364,18 @@ fn a_withdrawal_takes_a_token_of_the_store_and_no_other() {
     let server = CheckedServer::script(vec![logged_in(), device(), has_token("other-token")]);
     let examined = runtime().wait(thingsboard(&server).examine_unregistering("pump", &forced));
     assert_eq!(examined.unwrap(), PlatformChange::Replaced);
+}
+
+#[test]
+fn a_device_that_was_withdrawn_gets_a_certificate_and_a_device_with_a_token_does_not() {
+    let certificate = certificate("pump");
+    let wanted = DesiredDevice { replace: Replace::OneOfOrWithdrawn(Vec::new()), ..wanted("pump", &certificate) };
+    let DeviceCredential::AccessToken(withdrawn) = withdrawal_token().unwrap() else { unreachable!() };
+    let server = CheckedServer::script(vec![logged_in(), device(), has_token(withdrawn.reveal())]);
+    assert_eq!(runtime().wait(thingsboard(&server).examine(&wanted)).unwrap().done, PlatformChange::Replaced);
+    // `tbpki token --create` makes such a token.
+    let generated = pki::keystore::password::generate().unwrap();
+    let server = CheckedServer::script(vec![logged_in(), device(), has_token(generated.reveal())]);
+    let error = runtime().wait(thingsboard(&server).examine(&wanted)).unwrap_err();
+    assert_eq!(error.code(), Code::OtherCredential);
 }
