@@ -1,5 +1,6 @@
 //! Renewing, revoking and unregistering identities, and replacing the CA of a profile.
 
+pub(crate) mod device_tokens;
 pub mod enrolled;
 pub(crate) mod expiry;
 pub(crate) mod lease;
@@ -11,3 +12,4 @@ pub mod rollover;
 pub mod unregister;
 mod unseen;
 pub mod upkeep;
+pub(crate) mod withdrawal;

@@ -8,6 +8,7 @@ use ledger::{Kind, State};
 use pki::Certificate;
 use pki::device_name::DeviceName;
 use provision::platform::{DesiredDevice, DeviceCredential, NewDevice, Replace};
+use provision::thingsboard::is_withdrawal_token;
 use schemars::JsonSchema;
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -74,17 +75,24 @@ pub fn token(
     if let (Some(leases), Some(store)) = (&leases, &mut store) {
         leases.take(&mut store.ledger, name)?;
     }
-    let work = || -> Result<TokenReport> {
-        let (done, secret) = at_platform(connection, device, request)?;
-        // The files first: a token that only the platform has is lost if the ledger is away now. And the ledger in any case:
-        // the platform does not have the certificate any more.
-        let files = write(dir, &secret, &anchors, request.dry_run);
-        let recorded = match (&mut store, &request.set) {
-            (Some(store), Some(_)) => certificate_is_replaced(store, name),
-            _ => Ok(()),
+    let mut work = || -> Result<TokenReport> {
+        // Recorded first: after an interruption, the platform may have a token that is in no file.
+        let was_recorded = match &mut store {
+            Some(store) => record_possible(store, name)?,
+            None => true,
         };
-        let files = files?;
-        recorded?;
+        let outcome = at_platform(connection, device, request);
+        // The files before the ledger: a token that only the platform has is lost if the ledger is away now.
+        let files = outcome.as_ref().ok().map(|(_, secret)| write(dir, secret, &anchors, request.dry_run));
+        if let Some(store) = &mut store {
+            record_outcome(store, name, was_recorded, &outcome)?;
+        }
+        let (done, secret) = outcome?;
+        // In any case: the platform does not have the certificate any more.
+        if let (Some(store), Some(_)) = (&mut store, &request.set) {
+            certificate_is_replaced(store, name)?;
+        }
+        let files = files.unwrap_or_else(|| Ok(Vec::new()))?;
         Ok(TokenReport { name: name.to_owned(), done, files, token: None, secret: Some(secret) })
     };
     let report = work();
@@ -147,6 +155,38 @@ fn write(dir: PathBuf, secret: &Secret, anchors: &[Certificate], dry_run: bool) 
     })
 }
 
+/// Records that the platform may have a token of a device. Returns whether that was recorded before.
+fn record_possible(store: &mut Store, name: &str) -> Result<bool> {
+    store.ledger.transaction(|transaction| {
+        let was_recorded = transaction.device_tokens_of(name)?.iter().any(|token| !token.is_elsewhere);
+        transaction.device_token_may_be(name)?;
+        Ok(was_recorded)
+    })
+}
+
+/// Records what became of it: a new token, the one that was there, or none if the platform was not changed.
+fn record_outcome(
+    store: &mut Store,
+    name: &str,
+    was_recorded: bool,
+    outcome: &Result<(PlatformOutcome, Secret)>,
+) -> Result<()> {
+    let is_new = outcome.as_ref().is_ok_and(|(done, _)| *done != PlatformOutcome::Unchanged);
+    // After other errors, for example a lost answer, the platform may have the token.
+    let is_refused = outcome.as_ref().is_err_and(|error| {
+        matches!(
+            error.code(),
+            Code::OtherCredential | Code::PlatformNotFound | Code::NotAToken | Code::CertificateTaken
+        )
+    });
+    store.ledger.transaction(|transaction| {
+        if is_new {
+            transaction.device_token_set(name)?;
+        }
+        if is_refused && !was_recorded { transaction.device_token_gone(name) } else { Ok(()) }
+    })
+}
+
 /// Records that the platform does not have the certificate of a device any more, if it had one: bulk verbs then leave the
 /// device with its token.
 fn certificate_is_replaced(store: &mut Store, name: &str) -> Result<()> {
@@ -169,13 +209,14 @@ pub fn check_token(token: &Secret) -> Result<()> {
     let text = token.reveal();
     let fits = (1..=LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     // ThingsBoard takes this user name for a provisioning session, whatever credentials the device has.
-    if fits && !text.eq_ignore_ascii_case("provision") {
+    if fits && !text.eq_ignore_ascii_case("provision") && !is_withdrawal_token(text) {
         return Ok(());
     }
     Err(Code::BadValue
         .error("this cannot be an access token")
         .because(format!(
-            "a token has 1 to {LONGEST} printable ASCII characters without spaces, and is not \"provision\""
+            "a token has 1 to {LONGEST} printable ASCII characters without spaces, is not \"provision\", and not one of a \
+             withdrawal"
         ))
         .fix("leave --set-file out to use the token of the platform"))
 }

@@ -112,7 +112,7 @@ pub use lifecycle::role::Role;
 pub use lifecycle::rollover::Dependents;
 pub use parameters::{Difference, Parameters};
 pub use platform::url::PlatformUrl;
-pub use platform::{KnownPlatform, OutdatedCount, OutdatedRegistration, PlatformId, Registration};
+pub use platform::{DeviceToken, KnownPlatform, OutdatedCount, OutdatedRegistration, PlatformId, Registration};
 pub use postgres::PostgresServer;
 pub use sqlite::version as sqlite_version;
 pub use state::State;

@@ -4,6 +4,7 @@
 //! one without any. The rows of `registration` are about the others.
 
 pub(crate) mod columns;
+mod device_tokens;
 pub(crate) mod focus;
 mod known;
 mod registrations;
@@ -12,6 +13,7 @@ mod revocation_steps;
 pub(crate) mod url;
 pub(crate) mod work_table;
 
+pub use device_tokens::DeviceToken;
 pub use registrations::{OutdatedCount, OutdatedRegistration, Registration};
 
 use crate::platform::url::PlatformUrl;

@@ -274,6 +274,21 @@ CREATE TABLE platform_work (
 ALTER TABLE renewal_step ADD COLUMN platform INTEGER REFERENCES platform (id);
 ";
 
+/// The platforms that may have an access token of a device, by its name: a device with a token need not have an identity.
+/// The number of the first platform is 0, of which `platform` may not have a row yet.
+pub(crate) const DEVICE_TOKENS: &str = "
+CREATE TABLE device_token (
+    device     TEXT NOT NULL,
+    platform   INTEGER NOT NULL,
+    set_at     INTEGER NOT NULL,
+    revoked_at INTEGER,
+    error      TEXT,
+    PRIMARY KEY (device, platform)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX device_token_revoked ON device_token (device) WHERE revoked_at IS NOT NULL;
+";
+
 /// A text of this file in the words of PostgreSQL. Texts are compared by their bytes (`COLLATE "C"`), which is the order
 /// of lists in SQLite too; each number has 64 bits, as in SQLite.
 pub(crate) fn for_postgres(sql: &str) -> String {
@@ -332,7 +347,19 @@ mod tests {
 
     #[test]
     fn no_word_of_sqlite_is_left_for_postgresql() {
-        for text in [IDENTITY, JOBS, ROLES, CONFIRMATIONS, ENROLMENT, RENEWAL, STATION, REPAIR, APPROVAL, PLATFORMS] {
+        for text in [
+            IDENTITY,
+            JOBS,
+            ROLES,
+            CONFIRMATIONS,
+            ENROLMENT,
+            RENEWAL,
+            STATION,
+            REPAIR,
+            APPROVAL,
+            PLATFORMS,
+            DEVICE_TOKENS,
+        ] {
             let sql = for_postgres(text);
             for word in ["INTEGER", "BLOB", "STRICT", "ROWID", "randomblob"] {
                 assert!(!sql.contains(word), "{word}: {sql}");

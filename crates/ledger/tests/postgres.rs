@@ -63,7 +63,7 @@ impl Station for Postgres {
 
     fn to_layout_before_roles(&self) {
         self.sql(
-            "DROP TABLE registration; DROP TABLE platform_step; DROP TABLE platform_work; DROP TABLE in_doubt; DROP TABLE status; DROP SEQUENCE changes; ALTER TABLE identity DROP COLUMN origin, DROP COLUMN forgotten_at; \
+            "DROP TABLE device_token; DROP TABLE registration; DROP TABLE platform_step; DROP TABLE platform_work; DROP TABLE in_doubt; DROP TABLE status; DROP SEQUENCE changes; ALTER TABLE identity DROP COLUMN origin, DROP COLUMN forgotten_at; \
              DROP TABLE renewal_step; DROP TABLE platform; DROP TABLE lease; DROP TABLE clock; ALTER TABLE job DROP COLUMN renews; \
              DROP TABLE ca_confirmation; DROP TABLE enrolled; DROP TABLE enrolment_password; DROP TABLE enrolment_request; DROP TABLE open_step; DROP TABLE revocation_list; ALTER TABLE identity DROP CONSTRAINT \
              identity_role_of_state; ALTER TABLE identity DROP COLUMN role, DROP COLUMN issuer_generation, DROP COLUMN \
@@ -475,6 +475,7 @@ INSERT INTO platform (id, url, made_at) VALUES (4, 'https://a.example', 1);
 INSERT INTO registration (identity, platform, registered_at) VALUES (9, 4, 1);
 INSERT INTO platform_step (identity, platform) VALUES (9, 4);
 INSERT INTO platform_work (platform, job, phase, shard, state, fence) VALUES (4, 5, 'register', 0, 'open', 0);
+INSERT INTO device_token (device, platform, set_at) VALUES ('c', 4, 1);
 ";
 
 /// A table of a later layout that the move leaves out would be lost without a word.

@@ -51,7 +51,7 @@ impl Station for Sqlite {
 
     fn to_layout_before_roles(&self) {
         self.sql(
-            "DROP TABLE registration; DROP TABLE platform_step; DROP TABLE platform_work; DROP TABLE in_doubt; DROP TABLE status; ALTER TABLE identity DROP COLUMN origin; ALTER TABLE identity DROP COLUMN forgotten_at; \
+            "DROP TABLE device_token; DROP TABLE registration; DROP TABLE platform_step; DROP TABLE platform_work; DROP TABLE in_doubt; DROP TABLE status; ALTER TABLE identity DROP COLUMN origin; ALTER TABLE identity DROP COLUMN forgotten_at; \
              DROP TABLE renewal_step; DROP TABLE platform; DROP TABLE lease; DROP TABLE clock; ALTER TABLE job DROP COLUMN renews; \
              DROP INDEX identity_current; DROP INDEX identity_pending; DROP INDEX identity_revoked; \
              DROP TABLE ca_confirmation; DROP TABLE enrolled; DROP TABLE enrolment_password; DROP TABLE enrolment_request; DROP TABLE open_step; DROP TABLE revocation_list; ALTER TABLE identity DROP COLUMN role; \

@@ -28,6 +28,6 @@ pub use secrets::Secrets;
 pub use stations::at_another_station;
 pub use store::kept::{KeptStore, ReopenedStore};
 pub use store::{PATIENCE, Store, check_exists, knows_cas, view};
-pub use tokens::{holds_token, logs_in_with_token, retire_token, token_devices, token_of};
+pub use tokens::{all_tokens_of, holds_token, logs_in_with_token, retire_token, token_devices};
 pub use trust::check_trust;
 pub use workspace::{KeyAndPassphrase, SELF, Workspace, alias_of, firmware_warning};

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base::file::{self, BulkDir};
 use base::{Code, Result, Secret};
@@ -24,12 +24,28 @@ pub fn holds_token(store: &Path, name: &str) -> bool {
     identity_dir(store, Kind::Device, name).join(TOKEN).exists()
 }
 
-/// The access token of a device in the store; `None` if there is none, or no text in the file.
+/// The access tokens of a device in the store: the one that it uses, and those of other platforms and of earlier days,
+/// which are kept under other names (`token.old` and so on).
 ///
 /// # Errors
 /// [`Code::FileUnreadable`].
-pub fn token_of(store: &Path, name: &str) -> Result<Option<Secret>> {
-    let path = identity_dir(store, Kind::Device, name).join(TOKEN);
+pub fn all_tokens_of(store: &Path, name: &str) -> Result<Vec<Secret>> {
+    let path = identity_dir(store, Kind::Device, name);
+    if !path.is_dir() {
+        return Ok(Vec::new());
+    }
+    let old = format!("{TOKEN}.old");
+    let mut tokens = Vec::new();
+    for file_name in BulkDir::open(&path)?.names()? {
+        if file_name == TOKEN || file_name.starts_with(&old) {
+            tokens.extend(token_in(path.join(file_name))?);
+        }
+    }
+    Ok(tokens)
+}
+
+/// The token in a file; `None` if there is none, or no text in it.
+fn token_in(path: PathBuf) -> Result<Option<Secret>> {
     let Some(bytes) = file::read_optional(path, FILE_LIMIT)? else { return Ok(None) };
     // Trimmed as where it is used: editors end a file with a line break.
     let token = std::str::from_utf8(&bytes).ok().map(str::trim).filter(|token| !token.is_empty());
@@ -92,14 +108,21 @@ mod tests {
         let store = tempfile::tempdir().unwrap();
         let dir = identity_dir(store.path(), Kind::Device, "lamp");
         retire_token(store.path(), "lamp").unwrap();
-        assert!(token_of(store.path(), "lamp").unwrap().is_none());
+        assert!(token_in(dir.join(TOKEN)).unwrap().is_none());
         fs::create_dir_all(&dir).unwrap();
         for (token, kept) in [("first", "token.old"), ("second", "token.old.2"), ("third", "token.old.3")] {
             fs::write(dir.join(TOKEN), format!("{token}\n")).unwrap();
-            assert_eq!(token_of(store.path(), "lamp").unwrap().unwrap().reveal(), token);
+            assert_eq!(token_in(dir.join(TOKEN)).unwrap().unwrap().reveal(), token);
             retire_token(store.path(), "lamp").unwrap();
             assert_eq!(fs::read_to_string(dir.join(kept)).unwrap().trim(), token);
             assert!(!holds_token(store.path(), "lamp"));
         }
+        fs::write(dir.join("token.old-2"), "fourth").unwrap();
+        fs::write(dir.join(TOKEN), "fifth").unwrap();
+        fs::write(dir.join("cert.pem"), "no token").unwrap();
+        let mut tokens: Vec<String> =
+            all_tokens_of(store.path(), "lamp").unwrap().iter().map(|token| token.reveal().to_owned()).collect();
+        tokens.sort();
+        assert_eq!(tokens, ["fifth", "first", "fourth", "second", "third"]);
     }
 }

@@ -15,6 +15,7 @@ mod large_lists;
 mod late_copies;
 mod lists;
 mod metrics;
+mod platform_tokens;
 mod profile_ca;
 mod reflashed;
 mod renew;

@@ -97,6 +97,26 @@ fn the_token_of_another_party_keeps_the_step_of_a_revocation_open() {
     scene.ok(&["revoke", "--open"]).prints("no step is open");
 }
 
+/// The file has the token of another platform, or of a later one.
+#[test]
+fn a_token_that_tbpki_has_made_is_replaced_although_the_file_has_another_one() {
+    let scene = Scene::new();
+    for (name, verb) in [("lamp-1", "revoke"), ("lamp-2", "unregister")] {
+        scene.ok(&["token", "--device", name, "--create"]);
+        let live = credential(&scene, name);
+        scene.sandbox.write(format!("pki/devices/{name}/token"), "another-token");
+        scene.ok(&[verb, name]).prints("random");
+        let random = credential(&scene, name);
+        assert_ne!(random, live);
+        // A withdrawal is not reported twice, and its token is not fetched for the device.
+        scene.sandbox.write(format!("pki/devices/{name}/token"), "another-token");
+        let again = scene.ok(&[verb, name]);
+        again.prints(if verb == "revoke" { "had no access token of it any more" } else { "had no certificate of it" });
+        assert_eq!(credential(&scene, name), random);
+        scene.tbpki(&["token", name]).run().ends(1).prints("TBPKI-0148").prints("was taken from the platform");
+    }
+}
+
 #[test]
 fn unregistering_takes_the_token_of_the_store_and_asks_about_another_one() {
     let scene = with_token_instead("pump-1");
@@ -128,7 +148,7 @@ fn a_device_that_has_only_a_token_is_revoked_unregistered_and_forgotten() {
     scene.ok(&["revoke", "lamp-1", "--dry-run"]).prints("would be replaced");
     // Nothing was asked of the platform yet, and without one nothing is taken for done.
     let outcome = scene.sandbox.tbpki(["revoke", "lamp-1"]).run().ends(4);
-    outcome.prints("it can still log in").prints("run the same command again");
+    outcome.prints("it can still log in").prints("tbpki revoke --open");
     assert_eq!((credential(&scene, "lamp-1"), holds(&scene, "lamp-1/token")), (tokens[0].clone(), true));
     scene.sandbox.tbpki(["forget", "lamp-3"]).run().ends(4).prints("lamp-3: not forgotten");
     assert!(holds(&scene, "lamp-3/token"));

@@ -12,33 +12,33 @@ use crate::scene::Scene;
 const LEDGER: &str = "pki/ledger.db";
 
 /// A store whose first platform is that of the scene, and a second platform.
-struct TwoPlatforms {
-    first: Scene,
-    second: Platform,
+pub(crate) struct TwoPlatforms {
+    pub(crate) first: Scene,
+    pub(crate) second: Platform,
 }
 
 impl TwoPlatforms {
     #[track_caller]
-    fn of(first: Scene) -> Self {
+    pub(crate) fn of(first: Scene) -> Self {
         let second = Platform::simulator_in(&first.sandbox, Settings::default());
         Self { first, second }
     }
 
     /// A tbpki that is configured for the second platform.
-    fn second(&self, args: &[&str]) -> Tool {
+    pub(crate) fn second(&self, args: &[&str]) -> Tool {
         self.second.known_to(self.first.sandbox.tbpki(args), self.first.sandbox.join("password"))
     }
 
     /// Runs a command of a message as it is printed, with the configuration of the first platform.
     #[track_caller]
-    fn follow(&self, command: &str) -> Outcome {
+    pub(crate) fn follow(&self, command: &str) -> Outcome {
         let mut words = command.split(' ');
         assert_eq!(words.next(), Some("tbpki"), "{command}");
         self.first.tbpki(&words.collect::<Vec<_>>()).run().ok()
     }
 
     /// The kind and the id of a device's credential at both platforms.
-    fn credentials(&self, name: &str) -> [Option<(CredentialsType, String)>; 2] {
+    pub(crate) fn credentials(&self, name: &str) -> [Option<(CredentialsType, String)>; 2] {
         [&self.first.platform, &self.second]
             .map(|platform| platform.sim().unwrap().credentials(name).map(|stored| (stored.kind, stored.id)))
     }

@@ -29,7 +29,9 @@ use time::OffsetDateTime;
 use crate::mass::{ProgressCounter, Status};
 use crate::platform::new_platform;
 use parts::Parts;
-pub use report::{HandOverReport, OpenPlatform, OpenReport, RevokeCounts, RevokeOutcome, RevokeReport, RevokedReport};
+pub use report::{
+    HandOverReport, OpenPlatform, OpenReport, OpenToken, RevokeCounts, RevokeOutcome, RevokeReport, RevokedReport,
+};
 use steps::{Platform, devices_of};
 pub use target::{CaTarget, Targets, listed, serials};
 use target::{accepted_since, can_be_revoked};
@@ -67,7 +69,7 @@ pub fn revoke(
     if request.dry_run {
         let view = workspace.view()?;
         report.without_enrolment = targets.with_open_enrolment(&view)?;
-        report.without_token = tokens::without_certificate(workspace.store_dir(), &view, &targets.devices())?;
+        report.without_token = tokens::without_certificate(workspace.store_dir(), &view, targets)?;
         if let Some((serials, issuer)) = targets.not_in_ledger() {
             other_stores::planned(workspace, &view, serials, issuer)?.into_iter().for_each(|one| report.plan(one));
             report.findings.extend(other_stores::out_of_service(workspace, &view, issuer)?);
@@ -93,7 +95,7 @@ pub fn revoke(
         report.findings.extend(other_stores::out_of_service(workspace, &ledger, issuer)?);
     }
     let enrolling = targets.with_open_enrolment(&ledger)?;
-    let with_token = tokens::without_certificate(workspace.store_dir(), &ledger, &targets.devices())?;
+    let with_token = tokens::without_certificate(workspace.store_dir(), &ledger, targets)?;
     let certless = [&enrolling[..], &with_token[..]].concat();
     if !enrolling.is_empty() {
         // All or nothing: an unknown name ends the command before a password of another one is gone.
@@ -119,7 +121,7 @@ pub fn revoke(
         }
     }
     report.findings.extend(not_listed(&of_others));
-    tokens::withdraw(workspace, &mut ledger, with_token, &mut report)?;
+    tokens::withdraw(workspace, &mut ledger, &with_token, &mut report)?;
     finish(workspace, &mut ledger, &parts, &mut report, tell)?;
     Ok(report)
 }
@@ -223,6 +225,7 @@ fn record(
     ledger.transaction(|transaction| {
         // A process that registers devices at the moment may have recorded its platform since the ledger was opened.
         transaction.look_at_platforms()?;
+        let has_tokens = transaction.has_device_tokens()?;
         for entry in again.iter().filter(|entry| entry.key.kind == Kind::Device) {
             // A platform that was restored from a backup, or another one, can have the certificate.
             if is_asked_again {
@@ -236,6 +239,10 @@ fn record(
                 there
                     .filter(|platform| Some(*platform) != focus)
                     .try_for_each(|platform| transaction.open_step_at(&entry.key, platform))?;
+            }
+            if has_tokens {
+                let tokens = transaction.device_tokens_of(&entry.key.name)?;
+                tokens.iter().try_for_each(|token| transaction.open_step_at(&entry.key, token.platform))?;
             }
         }
         // Read in the transaction: a renewal that begins its swap later reads the revocation before it changes the
@@ -258,6 +265,8 @@ struct KnownPlatforms {
     all: Vec<PlatformId>,
     /// The platforms that have the CA of a profile, by the name of the CA.
     of_cas: HashMap<String, Vec<PlatformId>>,
+    /// Whether a token of any device is recorded.
+    has_tokens: bool,
 }
 
 impl KnownPlatforms {
@@ -274,6 +283,7 @@ impl KnownPlatforms {
             swaps,
             all: view.platforms()?.into_iter().map(|platform| platform.id).collect(),
             of_cas: HashMap::new(),
+            has_tokens: view.has_device_tokens()?,
         })
     }
 
@@ -314,11 +324,20 @@ fn steps_of(
         platforms.extend_from_slice(&known.all);
     }
     // A token that tbpki has set may have taken the place of the certificate.
-    let has_token = is_device && holds_token(store, &entry.key.name);
+    let mut has_unplaced_token = false;
+    if is_device {
+        let tokens = if known.has_tokens { view.device_tokens_of(&entry.key.name)? } else { Vec::new() };
+        platforms.extend(tokens.iter().map(|token| token.platform));
+        // An earlier version has not recorded which platform has it.
+        has_unplaced_token = tokens.is_empty() && holds_token(store, &entry.key.name);
+        if has_unplaced_token && view.has_other_platforms() {
+            platforms.extend_from_slice(&known.all);
+        }
+    }
     // Without a platform that is known to have it, the one in focus is asked.
     let is_asked = match platforms.is_empty() {
-        true => of_profile || is_leased || has_token,
-        false => is_leased && view.platform_in_focus().is_none(),
+        true => of_profile || is_leased || has_unplaced_token,
+        false => (is_leased || has_unplaced_token) && view.platform_in_focus().is_none(),
     };
     if is_device && (entry.is_registered() || is_asked) {
         steps.push(OpenStep::Platform);

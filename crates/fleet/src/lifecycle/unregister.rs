@@ -1,17 +1,17 @@
 //! Making the platform forget a device's certificate, or the device.
 
-use std::path::Path;
-
 use base::text::quote;
 use base::{Code, Error, Result};
-use ledger::{Kind, OpenStep, View};
+use ledger::{Kind, OpenStep};
 use pki::device_name::DeviceName;
-use provision::platform::{IssuedCertificates, PlatformChange};
+use provision::platform::PlatformChange;
 
+use crate::lifecycle::device_tokens::{may_have_token, record_gone};
 use crate::lifecycle::lease::Leases;
+use crate::lifecycle::withdrawal::Withdrawal;
 use crate::platform::Connection;
 use crate::register::{DeviceRegistration, PlatformOutcome};
-use store::{Workspace, holds_token, retire_token, token_of};
+use store::Workspace;
 
 /// A request to unregister devices.
 #[derive(Debug, Clone)]
@@ -48,20 +48,20 @@ pub fn unregister(
         store.ledger.unregistering(&entry.key)?;
     }
     let dir = store.dir().to_owned();
+    let has_token = may_have_token(&dir, &store.ledger, name)?;
     let outcome = leases.holding(&mut store.ledger, name, |ledger| {
         connection.runtime.wait(async {
             if request.delete_device {
                 connection.board.delete(name).await
             } else {
-                connection.board.unregister(name, &ours(&dir, ledger, name, request)?).await
+                Withdrawal::of_all(&dir, ledger, name, request.replace)?.carry_out(&connection.board).await
             }
         })
     });
     match outcome {
-        Ok(PlatformChange::Absent) if entry.is_none() && !holds_token(&dir, name) => Err(unknown(name)),
+        Ok(PlatformChange::Absent) if entry.is_none() && !has_token => Err(unknown(name)),
         Ok(done) => {
-            // The platform does not take it any more.
-            retire_token(&dir, name)?;
+            record_gone(&dir, &mut store.ledger, name)?;
             if let Some(entry) = entry {
                 store.ledger.transaction(|transaction| {
                     transaction.unregistered(&entry.key)?;
@@ -96,12 +96,13 @@ fn examine(
     request: &UnregisterRequest,
 ) -> Result<DeviceRegistration> {
     let (view, dir) = (workspace.view()?, workspace.store_dir());
-    let is_unknown = || Ok::<_, Error>(view.latest(Kind::Device, name)?.is_none() && !holds_token(dir, name));
+    let is_unknown =
+        || Ok::<_, Error>(view.latest(Kind::Device, name)?.is_none() && !may_have_token(dir, &view, name)?);
     let change = connection.runtime.wait(async {
         if request.delete_device {
             connection.board.examine_deletion(name).await
         } else {
-            connection.board.examine_unregistering(name, &ours(dir, &view, name, request)?).await
+            Withdrawal::of_all(dir, &view, name, request.replace)?.examine(&connection.board).await
         }
     })?;
     let done = match change {
@@ -117,22 +118,6 @@ fn unknown(name: &str) -> Error {
         .error(format!("neither the platform nor the store knows a device {}", quote(name)))
         .item(name)
         .fix("compare the name, capitals included")
-}
-
-/// The certificates and tokens that may be taken from a device.
-fn ours(store: &Path, view: &View, name: &str, request: &UnregisterRequest) -> Result<IssuedCertificates> {
-    Ok(IssuedCertificates {
-        credentials_ids: credentials_ids(view, name)?,
-        // Every certificate of the device goes, also the present one: the user wants the device out of this platform.
-        still_valid: Vec::new(),
-        tokens: token_of(store, name)?.into_iter().collect(),
-        others_too: request.replace,
-    })
-}
-
-/// The certificates that were ever issued to a device.
-fn credentials_ids(view: &View, name: &str) -> Result<Vec<String>> {
-    Ok(view.history(Kind::Device, name)?.into_iter().filter_map(|entry| entry.credentials_id).collect())
 }
 
 fn report(name: &str, done: PlatformOutcome) -> DeviceRegistration {

@@ -54,7 +54,8 @@ impl Transaction<'_> {
     fn has_rows(&self, platform: PlatformId) -> Result<bool> {
         let sql = "SELECT 1 FROM registration WHERE platform = ?1 AND registered_at IS NOT NULL UNION ALL \
             SELECT 1 FROM platform_step WHERE platform = ?1 UNION ALL \
-            SELECT 1 FROM renewal_step WHERE platform = ?1 LIMIT 1";
+            SELECT 1 FROM renewal_step WHERE platform = ?1 UNION ALL \
+            SELECT 1 FROM device_token WHERE platform = ?1 LIMIT 1";
         Ok(self.one(sql, values![platform.0])?.is_some())
     }
 }

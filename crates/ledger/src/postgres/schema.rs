@@ -25,11 +25,12 @@ fn steps() -> [String; LAYOUT] {
         [STATUS, &for_postgres(tables::REPAIR)].concat(),
         for_postgres(tables::APPROVAL),
         for_postgres(tables::PLATFORMS),
+        for_postgres(tables::DEVICE_TOKENS),
     ]
 }
 
 /// The newest layout.
-const LAYOUT: usize = 10;
+const LAYOUT: usize = 11;
 
 /// What was asked for may be longer than an ordered index takes, so that a hash finds it.
 const PARAMETERS: &str = r#"

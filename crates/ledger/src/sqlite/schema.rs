@@ -20,6 +20,7 @@ pub(crate) const STEPS: &[&[&str]] = &[
     &[STATUS, tables::REPAIR],
     &[tables::APPROVAL],
     &[tables::PLATFORMS],
+    &[tables::DEVICE_TOKENS],
 ];
 
 const PARAMETERS: &str = "

@@ -447,6 +447,7 @@ macro_rules! behavior {
             a_renewal_stays_away_from_each_platform_of_which_it_was_taken
             the_earlier_generation_is_known_where_another_platform_has_the_next
             shards_are_registered_at_each_platform
+            each_platform_has_its_own_token_of_a_device
             a_platform_that_moved_keeps_its_registrations
         );
     };

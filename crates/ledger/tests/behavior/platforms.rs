@@ -283,3 +283,38 @@ pub(crate) fn a_platform_that_moved_keeps_its_registrations<S: Station>() {
     a.rename_platform(&other, &old).unwrap();
     assert!(state(&at(&station, "a"), &key).1 && state(&at(&station, "new"), &key).1);
 }
+
+pub(crate) fn each_platform_has_its_own_token_of_a_device<S: Station>() {
+    let station = S::new();
+    let mut a = at(&station, "a");
+    assert!(!a.has_device_tokens().unwrap());
+    a.transaction(|transaction| transaction.device_token_set("lamp")).unwrap();
+    let mut b = at(&station, "b");
+    let tokens = |ledger: &Ledger| -> Vec<(String, bool, bool)> {
+        let tokens = ledger.device_tokens_of("lamp").unwrap().into_iter();
+        tokens.map(|token| (token.url.unwrap().to_string(), token.is_elsewhere, token.is_revoked)).collect()
+    };
+    let (at_a, at_b) = ("https://a.example".to_owned(), "https://b.example".to_owned());
+    assert_eq!(tokens(&b), [(at_a.clone(), true, false)], "an unknown platform has none");
+    b.transaction(|transaction| transaction.device_token_may_be("lamp")).unwrap();
+    b.transaction(|transaction| transaction.revoke_device_tokens("lamp")).unwrap();
+    assert_eq!(tokens(&b), [(at_a.clone(), true, true), (at_b.clone(), false, true)]);
+    b.transaction(|transaction| transaction.device_token_failed("lamp", "away")).unwrap();
+    let errors: Vec<Option<String>> = b.revoked_device_tokens().unwrap().into_iter().map(|token| token.error).collect();
+    assert_eq!(errors, [None, Some("away".to_owned())]);
+    // A token that was found there is still to be taken away; a new one is not.
+    b.transaction(|transaction| transaction.device_token_may_be("lamp")).unwrap();
+    assert_eq!(b.revoked_device_tokens().unwrap().len(), 2);
+    b.transaction(|transaction| transaction.device_token_set("lamp")).unwrap();
+    assert_eq!(b.revoked_device_tokens().unwrap().len(), 1);
+    b.transaction(|transaction| transaction.device_token_gone("lamp")).unwrap();
+    assert_eq!(tokens(&b), [(at_a.clone(), true, true)]);
+    // One of which it is not recorded where it is may be at each.
+    b.transaction(|transaction| transaction.device_token_may_be_anywhere("lamp")).unwrap();
+    assert_eq!(tokens(&a), [(at_a.clone(), false, true), (at_b, true, false)]);
+    // Addresses of two platforms with tokens do not become one, and a platform that moved keeps its tokens.
+    let (old, new) = (url("https://a.example"), url("https://new.example"));
+    assert_eq!(code(a.rename_platform(&old, &url("https://b.example"))), Code::PlatformInUse);
+    a.rename_platform(&old, &new).unwrap();
+    assert_eq!(tokens(&at(&station, "new"))[0], (new.to_string(), false, true));
+}

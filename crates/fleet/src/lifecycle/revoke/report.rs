@@ -6,7 +6,7 @@ use base::Finding;
 use base::text::shell_word;
 use base::timestamp::rfc3339;
 use identity::lifecycle::revocation_lists::RevocationListsReport;
-use ledger::{Entry, Kind, OpenRevocation, SerialNumber};
+use ledger::{DeviceToken, Entry, Kind, OpenRevocation, PlatformUrl, SerialNumber};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -27,9 +27,15 @@ pub struct RevokeReport {
     /// The devices without a certificate whose access token is taken from the platform.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub without_token: Vec<String>,
-    /// The devices without a certificate whose access token could not be taken from the platform.
+    /// The devices without a certificate of which the platform had no access token any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub token_was_gone: Vec<String>,
+    /// The devices without a certificate whose access token a platform still has.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub with_token: Vec<String>,
+    /// The access tokens of these devices, one for each platform.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub open_tokens: Vec<OpenToken>,
     /// The revocation lists that were written; `null` if none was.
     pub lists: Option<RevocationListsReport>,
     /// What the store that writes the lists of the devices' CAs has to revoke, if this one is a station bundle.
@@ -114,7 +120,7 @@ pub struct HandOverReport {
 pub struct OpenPlatform {
     /// The URL of the platform.
     pub platform: String,
-    /// The number of steps that are not done there.
+    /// The number of steps and tokens that are not done there.
     pub open_steps: u64,
     /// The command that takes the certificates from it.
     pub command: String,
@@ -142,6 +148,18 @@ pub struct OpenReport {
     pub platform: Option<String>,
 }
 
+/// An access token that must be taken from a platform.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct OpenToken {
+    /// The name of the device.
+    pub name: String,
+    /// The URL of the platform, if the ledger knows one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// Why the last attempt failed; `null` if there was none.
+    pub error: Option<String>,
+}
+
 /// How many open steps are in a report.
 const OPEN: usize = 100;
 
@@ -153,7 +171,9 @@ impl RevokeReport {
             counts: RevokeCounts::default(),
             without_enrolment: Vec::new(),
             without_token: Vec::new(),
+            token_was_gone: Vec::new(),
             with_token: Vec::new(),
+            open_tokens: Vec::new(),
             lists: None,
             hand_over: Vec::new(),
             restart: Vec::new(),
@@ -185,18 +205,41 @@ impl RevokeReport {
 
     pub(super) fn add_open(&mut self, open: &OpenRevocation, entry: &Entry) {
         self.open_steps += 1;
-        if let Some(url) = open.url.as_ref().filter(|_| is_at_other_platform(open)).map(ToString::to_string) {
-            match self.platforms.iter_mut().find(|known| known.platform == url) {
-                Some(known) => known.open_steps += 1,
-                None => self.platforms.push(OpenPlatform {
-                    command: format!("tbpki revoke --open --platform-url {}", shell_word(&url)),
-                    platform: url,
-                    open_steps: 1,
-                }),
-            }
+        if let Some(url) = open.url.as_ref().filter(|_| is_at_other_platform(open)) {
+            self.add_platform(url);
         }
         if self.open.len() < OPEN {
             self.open.push(OpenReport::of(open, entry));
+        }
+    }
+}
+
+impl RevokeReport {
+    /// Adds a token that a platform still has.
+    pub(super) fn add_open_token(&mut self, token: &DeviceToken) {
+        if self.with_token.last() != Some(&token.device) {
+            self.with_token.push(token.device.clone());
+        }
+        self.open_tokens.push(OpenToken {
+            name: token.device.clone(),
+            platform: token.url.as_ref().map(ToString::to_string),
+            error: token.error.clone(),
+        });
+        if let Some(url) = token.url.as_ref().filter(|_| token.is_elsewhere) {
+            self.add_platform(url);
+        }
+    }
+
+    /// Counts a step at a platform that is not in focus.
+    fn add_platform(&mut self, url: &PlatformUrl) {
+        let url = url.as_str();
+        match self.platforms.iter_mut().find(|known| known.platform == url) {
+            Some(known) => known.open_steps += 1,
+            None => self.platforms.push(OpenPlatform {
+                command: format!("tbpki revoke --open --platform-url {}", shell_word(url)),
+                platform: url.to_owned(),
+                open_steps: 1,
+            }),
         }
     }
 }

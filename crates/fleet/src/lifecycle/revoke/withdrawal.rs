@@ -4,66 +4,23 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use base::{Code, Error, Result};
-use ledger::{Key, Kind, Ledger, OpenStep, View};
-use pki::keystore::password;
-use provision::ThingsBoard;
-use provision::platform::{DesiredDevice, DeviceCredential, IssuedCertificates, NewDevice, PlatformChange, Replace};
-use store::ca::Ca;
-use store::{retire_token, token_of};
+use ledger::{Key, Ledger, OpenStep, View};
+use provision::platform::PlatformChange;
 
 use super::steps::failed;
+use crate::lifecycle::device_tokens;
 use crate::lifecycle::lease::{LeasedBatch, Leases, leased};
+use crate::lifecycle::withdrawal::Withdrawal;
 use crate::mass::ProgressCounter;
 use crate::platform::Connection;
 use crate::stop::TICK;
-
-/// A device whose certificates are taken from the platform.
-struct Withdrawal {
-    name: String,
-    ours: IssuedCertificates,
-    /// The profile that provisions the device by its CA.
-    profile: Option<String>,
-}
-
-impl Withdrawal {
-    /// `store` is the directory of the store, of which a token of the device may be on the platform.
-    fn of(store: Option<&Path>, view: &View, name: &str) -> Result<Self> {
-        let mut ours = IssuedCertificates::default();
-        ours.tokens.extend(store.map_or(Ok(None), |store| token_of(store, name))?);
-        let mut profile = None;
-        for entry in view.history(Kind::Device, name)? {
-            let Some(id) = entry.credentials_id else { continue };
-            let ids = if entry.role.is_in_use() { &mut ours.still_valid } else { &mut ours.credentials_ids };
-            ids.push(id);
-            profile = Ca::profile_of(&entry.issuer).map(str::to_owned).or(profile);
-        }
-        Ok(Self { name: name.to_owned(), ours, profile })
-    }
-
-    async fn carry_out(self, board: &ThingsBoard) -> Result<()> {
-        let Self { name, ours, profile } = self;
-        let change = board.unregister(&name, &ours).await?;
-        // In chain mode the next connection would create the device with the revoked certificate. A device with a token is
-        // left alone.
-        if change == PlatformChange::Absent && profile.is_some() && ours.still_valid.is_empty() {
-            let wanted = DesiredDevice {
-                name,
-                credential: DeviceCredential::AccessToken(password::generate()?),
-                replace: Replace::Nothing,
-                create: Some(NewDevice { profile, ..NewDevice::default() }),
-            };
-            board.register(&wanted).await?;
-        }
-        Ok(())
-    }
-}
 
 /// Puts a random token in the place of a revoked certificate. A certificate of the device that is not revoked stays.
 ///
 /// # Errors
 /// Those of the platform, and [`OtherCredential`](base::Code::OtherCredential) for a certificate that this store has not issued.
 pub(crate) fn withdraw(connection: &Connection, view: &View, name: &str) -> Result<()> {
-    connection.runtime.wait(Withdrawal::of(None, view, name)?.carry_out(&connection.board))
+    connection.runtime.wait(Withdrawal::of_revoked(None, view, name)?.carry_out(&connection.board)).map(drop)
 }
 
 /// Takes the certificate of a device from the platform again that was revoked while it was registered. What fails is
@@ -99,8 +56,11 @@ pub(super) fn all(
             others => (others?, false),
         };
     let is_free = |name: &&&str| !others.iter().any(|other| other == **name);
-    let withdrawals: Vec<Withdrawal> =
-        devices.keys().filter(is_free).map(|name| Withdrawal::of(Some(store), ledger, name)).collect::<Result<_>>()?;
+    let withdrawals: Vec<Withdrawal> = devices
+        .keys()
+        .filter(is_free)
+        .map(|name| Withdrawal::of_revoked(Some(store), ledger, name))
+        .collect::<Result<_>>()?;
     let mut left: BTreeMap<String, &Vec<&Key>> = withdrawals
         .iter()
         .filter_map(|one| devices.get(one.name.as_str()).map(|keys| (one.name.clone(), keys)))
@@ -112,7 +72,7 @@ pub(super) fn all(
             // The limit adapts to the answers of the platform.
             let _turn = board.pace().permit().await;
             let name = withdrawal.name.clone();
-            (name, withdrawal.carry_out(&board).await)
+            (name, withdrawal.carry_out(&board).await.map(drop))
         }
     };
     let lost = leases.lost();
@@ -167,7 +127,7 @@ fn after_others(
         let Some(keys) = devices.get(name.as_str()) else { continue };
         let withdrawn = match is_over {
             true => Err(leased(name)),
-            false => leases.holding(ledger, name, |ledger| withdraw_all(connection, store, ledger, name)),
+            false => leases.holding(ledger, name, |ledger| withdraw_all(connection, store, ledger, name)).map(drop),
         };
         is_over |= withdrawn.as_ref().is_err_and(|error| error.code() == Code::IdentityLeased);
         record(store, ledger, keys, withdrawn)?;
@@ -176,19 +136,18 @@ fn after_others(
     Ok(())
 }
 
-/// As [`withdraw`], also if a token of the store has taken the place of the certificate.
-pub(super) fn withdraw_all(connection: &Connection, store: &Path, view: &View, name: &str) -> Result<()> {
-    connection.runtime.wait(Withdrawal::of(Some(store), view, name)?.carry_out(&connection.board))
+/// As [`withdraw`], also if a token of the store has taken the place of the certificate. Returns the change.
+pub(super) fn withdraw_all(connection: &Connection, store: &Path, view: &View, name: &str) -> Result<PlatformChange> {
+    connection.runtime.wait(Withdrawal::of_revoked(Some(store), view, name)?.carry_out(&connection.board))
 }
 
-/// Records what became of taking the certificates of a device from the platform. The token of the store is of no use then.
+/// Records what became of taking the certificates of a device from the platform, which has no token of it either then.
 fn record(store: &Path, ledger: &mut Ledger, keys: &[&Key], withdrawn: Result<()>) -> Result<()> {
     // A device with a valid certificate keeps the token, which the platform may have.
     if let (Ok(()), Some(key)) = (&withdrawn, keys.first())
         && !ledger.history(key.kind, &key.name)?.iter().any(|entry| entry.role.is_in_use())
-        && let Err(error) = retire_token(store, &key.name)
     {
-        tracing::warn!(name = key.name, %error, "the token was not moved away");
+        device_tokens::record_gone(store, ledger, &key.name)?;
     }
     conclude(ledger, keys, withdrawn)
 }

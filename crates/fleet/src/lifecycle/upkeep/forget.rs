@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base::file::{self, BulkDir};
 use base::text::quote;
-use base::{Code, Finding, Result};
+use base::{Code, Error, Finding, Result};
 use ledger::{Kind, Role, View};
 use pki::device_name::DeviceName;
 use pki::revocation_list::Reason;
@@ -12,9 +12,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use store::file_names::{PENDING, is_of_identity, keystore_password};
 use store::shard::{Layout, ShardStore};
-use store::{Workspace, holds_token, identity_dir};
+use store::{Workspace, identity_dir};
 
-use crate::lifecycle::revoke::{RevokeRequest, Targets, revoke};
+use crate::lifecycle::device_tokens::may_have_token;
+use crate::lifecycle::revoke::{OpenPlatform, RevokeRequest, Targets, revoke};
 
 /// What is to be forgotten.
 #[derive(Debug, Clone)]
@@ -55,6 +56,9 @@ pub struct ForgetReport {
     pub kept: Vec<String>,
     /// Steps of their revocations that are open.
     pub open: usize,
+    /// The platforms that are not configured here and still have certificates or tokens of the devices.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<OpenPlatform>,
     /// What was noticed.
     #[serde(skip)]
     pub findings: Vec<Finding>,
@@ -68,8 +72,14 @@ pub struct ForgetReport {
 /// nothing is changed then.
 pub fn forget(workspace: &mut Workspace<'_>, request: &ForgetRequest) -> Result<ForgetReport> {
     let view = workspace.view()?;
-    let mut report =
-        ForgetReport { dry_run: request.dry_run, devices: Vec::new(), kept: Vec::new(), open: 0, findings: Vec::new() };
+    let mut report = ForgetReport {
+        dry_run: request.dry_run,
+        devices: Vec::new(),
+        kept: Vec::new(),
+        open: 0,
+        platforms: Vec::new(),
+        findings: Vec::new(),
+    };
     for name in &request.devices {
         check(workspace.store_dir(), &view, name.as_str())?;
         let valid = view.revocable(Kind::Device, name.as_str(), workspace.now)?;
@@ -89,13 +99,15 @@ pub fn forget(workspace: &mut Workspace<'_>, request: &ForgetRequest) -> Result<
     let is_meant =
         |key: &ledger::Key| key.kind == Kind::Device && request.devices.iter().any(|name| name.as_str() == key.name);
     let has_open_steps = view.open_revocations()?.iter().any(|open| is_meant(&open.key));
-    drop(view);
     if request.dry_run {
         return Ok(report);
     }
     // Revoked certificates and tokens: what a device can log in with must end before its files are gone.
-    let has_token =
-        !request.keep_valid && request.devices.iter().any(|name| holds_token(workspace.store_dir(), name.as_str()));
+    let mut has_token = false;
+    for name in request.devices.iter().filter(|_| !request.keep_valid) {
+        has_token |= may_have_token(workspace.store_dir(), &view, name.as_str())?;
+    }
+    drop(view);
     if has_open_steps || has_token || report.devices.iter().any(|device| device.revoked > 0) {
         let names = request.devices.clone();
         let revocation =
@@ -103,9 +115,15 @@ pub fn forget(workspace: &mut Workspace<'_>, request: &ForgetRequest) -> Result<
         let mut revoked = revoke(workspace, &revocation, &mut |_| {})?;
         report.open = usize::try_from(revoked.open_steps).unwrap_or(usize::MAX);
         report.findings.append(&mut revoked.findings);
-        // The store is the only place with such a token, so that its file stays until the platform has another one.
-        report.devices.retain(|device| !revoked.with_token.contains(&device.name));
-        report.kept = revoked.with_token;
+        report.platforms = revoked.platforms;
+        // The store is the only place with such a token, so that its file stays until no platform has it.
+        let view = workspace.view()?;
+        for device in std::mem::take(&mut report.devices) {
+            match view.device_tokens_of(&device.name)?.is_empty() {
+                true => report.devices.push(device),
+                false => report.kept.push(device.name),
+            }
+        }
     }
     let mut store = workspace.open_store("forget")?;
     // The ledger before the files: a killed run leaves files that the same command removes. In the other order it would
@@ -122,7 +140,9 @@ pub fn forget(workspace: &mut Workspace<'_>, request: &ForgetRequest) -> Result<
 /// Fails for a name that the ledger does not have, or that waits in a job.
 fn check(store: &Path, view: &View, name: &str) -> Result<()> {
     view.check_not_reserved(Kind::Device, name)?;
-    let is_known = holds_token(store, name) || view.has_open_enrolment(name)?;
+    // The token of a device without a certificate may have been taken away before: then only its files are left.
+    let has_files = || Ok::<_, Error>(!files(store, name)?.0.is_empty());
+    let is_known = may_have_token(store, view, name)? || view.has_open_enrolment(name)? || has_files()?;
     if !is_known && view.history(Kind::Device, name)?.is_empty() {
         return Err(Code::UnknownIdentity
             .error(format!("the ledger has no device {}", quote(name)))

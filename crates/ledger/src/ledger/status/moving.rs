@@ -241,6 +241,12 @@ const TABLES: &[Table] = &[
         is_numbered: false,
     },
     Table {
+        name: "device_token",
+        columns: &[("device", Text), ("platform", Int), ("set_at", Int), ("revoked_at", Int), ("error", Text)],
+        key: 2,
+        is_numbered: false,
+    },
+    Table {
         name: "lease",
         columns: &[("kind", Text), ("name", Text), ("holder", Text), ("since", Int), ("until", Int)],
         key: 2,

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use base::Result;
 use base::text::{counted, printable};
+use fleet::lifecycle::revoke::OpenPlatform;
 use fleet::lifecycle::upkeep::forget::{ForgetReport, ForgetRequest, forget};
 
 use crate::args::ForgetArgs;
@@ -47,6 +48,9 @@ impl Report for ForgetReport {
                 out,
                 "device {device}: not forgotten, it can still log in with its access token; run the same command again"
             )?;
+        }
+        for OpenPlatform { platform, command, .. } in &self.platforms {
+            writeln!(out, "run `{}` to take it from {}", printable(command), printable(platform))?;
         }
         match self.open {
             0 => Ok(()),

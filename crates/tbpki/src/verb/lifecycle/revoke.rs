@@ -108,6 +108,9 @@ impl Report for RevokeReport {
         for device in &self.without_token {
             writeln!(out, "device {}: its access token in ThingsBoard {replaced} by a random one", printable(device))?;
         }
+        for device in &self.token_was_gone {
+            writeln!(out, "device {}: ThingsBoard had no access token of it any more", printable(device))?;
+        }
         for server in &self.restart {
             writeln!(out, "restart the services that use the files of {}, for example the broker", printable(server))?;
         }
@@ -124,13 +127,13 @@ impl Report for RevokeReport {
             writeln!(out, "  {}", printable(&group.command))?;
         }
         let is_hook_open = self.lists.as_ref().is_some_and(|lists| lists.hook_failed);
-        let has_steps = self.open_steps > 0 || is_hook_open;
-        if !has_steps && self.with_token.is_empty() {
+        if self.open_steps == 0 && !is_hook_open && self.with_token.is_empty() {
             // `--open` revokes nothing by itself, so that without this it would print nothing.
             return if self.revoked.is_empty()
                 && self.counts == RevokeCounts::default()
                 && self.without_enrolment.is_empty()
                 && self.without_token.is_empty()
+                && self.token_was_gone.is_empty()
             {
                 writeln!(out, "no step is open")
             } else {
@@ -141,8 +144,16 @@ impl Report for RevokeReport {
         if is_hook_open {
             writeln!(out, "  the program of `[crl] after`")?;
         }
-        for device in &self.with_token {
-            writeln!(out, "  device {}: platform: it can still log in with its access token", printable(device))?;
+        for token in &self.open_tokens {
+            write!(out, "  device {}: platform", printable(&token.name))?;
+            if let Some(platform) = &token.platform {
+                write!(out, " {}", printable(platform))?;
+            }
+            write!(out, ": it can still log in with its access token")?;
+            match &token.error {
+                Some(error) => writeln!(out, ": {}", printable(error))?,
+                None => writeln!(out)?,
+            }
         }
         for open in &self.open {
             write!(out, "  {} {}, generation {}: {}", open.kind, printable(&open.name), open.generation, open.step)?;
@@ -158,11 +169,10 @@ impl Report for RevokeReport {
         if self.open_steps > shown {
             writeln!(out, "  and {} more", self.open_steps - shown)?;
         }
+        let open = self.open_steps + u64::try_from(self.open_tokens.len()).unwrap_or(u64::MAX);
         let elsewhere: u64 = self.platforms.iter().map(|platform| platform.open_steps).sum();
-        if self.open_steps > elsewhere || is_hook_open {
+        if open > elsewhere || is_hook_open {
             writeln!(out, "run `tbpki revoke --open` to finish")?;
-        } else if !has_steps {
-            writeln!(out, "run the same command again to finish")?;
         }
         for OpenPlatform { platform, command, .. } in &self.platforms {
             writeln!(out, "run `{}` to take it from {}", printable(command), printable(platform))?;
