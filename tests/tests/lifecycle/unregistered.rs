@@ -143,3 +143,25 @@ fn a_new_generation_does_not_bring_back_what_was_taken_from_the_platform() {
     let present = leaf(&scene.sandbox, "pki/devices/pump-1/cert.pem");
     assert_eq!(credential(&scene, "pump-1"), Some(present.credentials_id()));
 }
+
+#[test]
+fn an_unregistered_device_does_not_come_back_with_pending() {
+    let scene = Scene::new();
+    scene.ok(&["client", "pump-1", "--days", "90", "--register"]);
+    age(&scene.sandbox.join(LEDGER), "pump-1", 80);
+    scene.ok(&["renew", "pump-1"]);
+    scene.ok(&["register", "--pending", "pump-1"]);
+    scene.ok(&["unregister", "pump-1"]);
+    let random = credential(&scene, "pump-1");
+    for args in [&["register", "--pending", "pump-1"][..], &["register", "--pending", "pump-1", "--replace"]] {
+        scene.tbpki(args).run().ends(1).prints("TBPKI-0259").prints("--again");
+        assert_eq!(credential(&scene, "pump-1"), random);
+    }
+    // A credential of another party: the help has the name of the device.
+    scene.ok(&["register", "pump-1", "--again", "--replace"]);
+    scene.set_token("pump-1", "a-token-of-another");
+    let refused = scene.tbpki(&["register", "--pending", "pump-1"]).run().ends(1).prints("TBPKI-0137");
+    refused.prints("`tbpki register --device pump-1 --replace`");
+    scene.ok(&["register", "--device", "pump-1", "--replace"]);
+    assert_eq!(credential(&scene, "pump-1").unwrap().len(), 64, "the certificate is there again");
+}

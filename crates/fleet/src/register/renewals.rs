@@ -36,6 +36,7 @@ pub(super) fn of_name(view: &View, name: &str, again: bool) -> Result<WaitingRen
     match (present.credentials_id.clone(), is_renewed) {
         // The command was interrupted after it was done, or is repeated: the platform is asked whether it has it.
         (Some(expected), true) => {
+            check_not_unregistered(&present, again)?;
             let mut expected = vec![expected];
             expected.extend(view.replaceable_here(&present.key)?);
             Ok(WaitingRenewal { entry: present, expected })

@@ -202,7 +202,7 @@ impl ThingsBoard {
     }
 
     /// Creates a device with its credential in one transaction, so that ThingsBoard stores both or neither.
-    async fn create(&self, wanted: &DesiredDevice, body: &Value) -> Result<Uuid, AttemptError> {
+    pub(super) async fn create(&self, wanted: &DesiredDevice, body: &Value) -> Result<Uuid, AttemptError> {
         let request = ApiRequest::post("/api/device-with-credentials", body, Repeat::LookFirst)?;
         let device: Device = self.ask(request).await.map_err(AttemptError::of_change)?;
         // The answer can be that of another request, if a proxy mixes them up.
@@ -213,7 +213,7 @@ impl ThingsBoard {
         }
     }
 
-    async fn new_device(&self, wanted: &DesiredDevice, create: &NewDevice) -> Result<Value> {
+    pub(super) async fn new_device(&self, wanted: &DesiredDevice, create: &NewDevice) -> Result<Value> {
         let mut device = Map::new();
         device.insert("name".to_owned(), wanted.name.as_str().into());
         if let Some(profile) = &create.profile {
@@ -295,9 +295,12 @@ fn check_replaceable(there: &Credentials, wanted: &DesiredDevice) -> Result<()> 
     }
     let error = Code::OtherCredential.error(format!("the device {:?} logs in with {}", wanted.name, there.described()));
     Err(match &wanted.replace {
-        Replace::OneOf(_) | Replace::OneOfOrWithdrawn(_) => error.because("only the certificate that the ledger expects is replaced").fix(
-            "find out who changed it; `tbpki register --device NAME --replace` puts the present certificate there again",
-        ),
+        Replace::OneOf(_) | Replace::OneOfOrWithdrawn(_) => {
+            error.because("only the certificate that the ledger expects is replaced").fix(format!(
+                "find out who changed it; `tbpki register {} --replace` puts the present certificate there again",
+                device_option(&wanted.name)
+            ))
+        }
         _ => error.fix("use --replace if that credential is no longer needed"),
     })
 }
