@@ -5,6 +5,7 @@
 //! Every call may be repeated: a device that exists is not created again, and if an answer is lost, the state is read
 //! before anything is sent again.
 
+mod absence;
 pub mod answer;
 mod api;
 mod attributes;

@@ -18,6 +18,7 @@ mod metrics;
 mod platform_tokens;
 mod profile_ca;
 mod reflashed;
+mod renamed;
 mod renew;
 mod revoke;
 mod revoked_root;

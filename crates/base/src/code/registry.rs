@@ -373,7 +373,7 @@ codes! {
     135 PlatformNameTaken User "The name is already in use in the platform"
         "A name is unique among the devices of a tenant, among its profiles, and among the certificates of ActorCloud. The message names the object that has the name."
     136 CertificateTaken User "Another device of the platform uses this certificate"
-        "A certificate belongs to one device of the whole platform, across all tenants. The message names the device if the ledger contains it. Give every device a certificate of its own, or delete or unregister the device that has this one."
+        "A certificate belongs to one device of the whole platform, across all tenants. The message names the device if the ledger contains it. Give every device a certificate of its own, or delete or unregister the device that has this one. A device that was renamed in ThingsBoard keeps its certificate: give it its name back there, or replace its credential in the web interface."
     137 OtherCredential User "The device has another credential in the platform"
         "A device that logs in with this credential would be locked out, so tbpki replaces it only with `--replace`. A device that was created in the web interface has an access token; after a renewal, it has the old certificate."
     138 VersionConflict User Passing "Another user or program changes the same object"

@@ -51,10 +51,10 @@ pub fn unregister(
     let has_token = may_have_token(&dir, &store.ledger, name)?;
     let outcome = leases.holding(&mut store.ledger, name, |ledger| {
         connection.runtime.wait(async {
-            if request.delete_device {
-                connection.board.delete(name).await
-            } else {
-                Withdrawal::of_all(&dir, ledger, name, request.replace)?.carry_out(&connection.board).await
+            let withdrawal = Withdrawal::of_all(&dir, ledger, name, request.replace)?;
+            match request.delete_device {
+                true => withdrawal.delete(&connection.board).await,
+                false => withdrawal.carry_out(&connection.board).await,
             }
         })
     });
@@ -77,7 +77,8 @@ pub fn unregister(
         Err(error) => {
             if let Some(entry) = entry {
                 // After other errors, for example a lost answer, the platform may have done it.
-                let is_refused = matches!(error.code(), Code::OtherCredential | Code::DeviceReturns);
+                let is_refused =
+                    matches!(error.code(), Code::OtherCredential | Code::DeviceReturns | Code::CertificateTaken);
                 if is_refused && entry.unregistered_at.is_none() {
                     store.ledger.not_unregistered(&entry.key)?;
                 }
@@ -99,10 +100,10 @@ fn examine(
     let is_unknown =
         || Ok::<_, Error>(view.latest(Kind::Device, name)?.is_none() && !may_have_token(dir, &view, name)?);
     let change = connection.runtime.wait(async {
-        if request.delete_device {
-            connection.board.examine_deletion(name).await
-        } else {
-            Withdrawal::of_all(dir, &view, name, request.replace)?.examine(&connection.board).await
+        let withdrawal = Withdrawal::of_all(dir, &view, name, request.replace)?;
+        match request.delete_device {
+            true => withdrawal.examine_deletion(&connection.board).await,
+            false => withdrawal.examine(&connection.board).await,
         }
     })?;
     let done = match change {

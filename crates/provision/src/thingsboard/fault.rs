@@ -86,7 +86,7 @@ fn invalid(body: &Body, said: impl Fn(Code, &str) -> Error) -> Error {
     let has = |words: &str| message.contains(words);
     if has("already assigned to another device") || has("credentials are already registered") {
         return said(Code::CertificateTaken, "another device of the platform has this credential")
-            .fix("give every device its own, or unregister the device that has this one");
+            .fix("give every device its own, or find the device that has this one in ThingsBoard, and replace its credential there");
     }
     if has("such certificate already exists") {
         return said(Code::CertificateTaken, "another device profile of the platform has this certificate")

@@ -5,7 +5,7 @@ use base::{Code, Result, Secret};
 use pki::keystore::password;
 
 use super::ThingsBoard;
-use super::model::{Credentials, Device};
+use super::model::Credentials;
 use super::register::{AttemptError, Retry, check};
 use super::withdrawal_token::{is_withdrawal_token, withdrawal_token};
 use crate::platform::{DesiredDevice, DeviceCredential, IssuedCertificates, NewDevice, PlatformChange, Replace};
@@ -79,6 +79,14 @@ impl ThingsBoard {
         Ok(PlatformChange::Replaced)
     }
 
+    /// Whether the platform has a device profile of this name.
+    ///
+    /// # Errors
+    /// Those of every call.
+    pub async fn has_profile(&self, name: &str) -> Result<bool> {
+        Ok(self.find_profile(name).await?.is_some())
+    }
+
     /// Creates a device that does not exist in a profile, with a random access token ([`withdrawal_token`]): a profile that
     /// provisions by chain would create it with its certificate at its next connection. Nothing is created if the platform
     /// does not have the profile.
@@ -86,7 +94,7 @@ impl ThingsBoard {
     /// # Errors
     /// [`Code::OtherCredential`] if the device has connected meanwhile, and those of every call.
     pub async fn occupy(&self, name: &str, profile: &str) -> Result<PlatformChange> {
-        if self.find_profile(profile).await?.is_none() {
+        if !self.has_profile(profile).await? {
             return Ok(PlatformChange::Absent);
         }
         let wanted = DesiredDevice {
@@ -112,36 +120,42 @@ impl ThingsBoard {
     ///
     /// # Errors
     /// As [`Self::delete`].
-    pub async fn examine_deletion(&self, name: &str) -> Result<PlatformChange> {
-        let Some(device) = self.find(name).await? else { return Ok(PlatformChange::Absent) };
-        self.check_stays_deleted(&device).await?;
+    pub async fn examine_deletion(&self, name: &str, profile: Option<&str>) -> Result<PlatformChange> {
+        let Some(device) = self.find(name).await? else { return self.stays_absent(name, profile).await };
+        self.check_stays_deleted(&device.name, device.profile.as_deref()).await?;
         Ok(PlatformChange::Deleted)
     }
 
-    /// Deletes a device with its telemetry.
+    /// Deletes a device with its telemetry. `profile` is the one that provisions it by chain: it would create the device also
+    /// if it does not exist yet.
     ///
     /// # Errors
     /// [`Code::DeviceReturns`] if its profile creates devices, and those of every call.
-    pub async fn delete(&self, name: &str) -> Result<PlatformChange> {
-        let Some(device) = self.find(name).await? else { return Ok(PlatformChange::Absent) };
+    pub async fn delete(&self, name: &str, profile: Option<&str>) -> Result<PlatformChange> {
+        let Some(device) = self.find(name).await? else { return self.stays_absent(name, profile).await };
         // With such a profile the device would return with its next connection, as a new one without its history.
-        self.check_stays_deleted(&device).await?;
+        self.check_stays_deleted(&device.name, device.profile.as_deref()).await?;
         // After a lost answer, the repeated request finds no device, which is a success.
         self.remove(&device.id.id).await.map_err(|error| error.item(name))?;
         Ok(PlatformChange::Deleted)
     }
 
+    async fn stays_absent(&self, name: &str, profile: Option<&str>) -> Result<PlatformChange> {
+        self.check_stays_deleted(name, profile).await?;
+        Ok(PlatformChange::Absent)
+    }
+
     /// Fails where the profile of a device creates devices: the next connection with the same certificate would bring
     /// it back, and with it the access that was to end.
-    async fn check_stays_deleted(&self, device: &Device) -> Result<()> {
-        let Some(profile) = &device.profile else { return Ok(()) };
+    async fn check_stays_deleted(&self, name: &str, profile: Option<&str>) -> Result<()> {
+        let Some(profile) = profile else { return Ok(()) };
         if !self.profile(profile).await?.is_some_and(|profile| profile.creates_devices) {
             return Ok(());
         }
         Err(Code::DeviceReturns
-            .error(format!("the device {:?} would be created again at its next connection", device.name))
+            .error(format!("the device {name:?} would be created again at its next connection"))
             .because(format!("its profile {profile:?} creates devices from their certificates"))
-            .item(&device.name)
+            .item(name)
             .fix("leave --delete-device out: a random token then takes the place of the certificate"))
     }
 }
@@ -156,7 +170,9 @@ fn may_withdraw(name: &str, there: &Credentials, ours: &IssuedCertificates) -> R
     if is_among(&ours.still_valid) || !is_certificate && !ours.still_valid.is_empty() {
         return Ok(false);
     }
-    let is_of_store = is_token && ours.tokens.iter().any(|token| token.reveal() == there.id());
+    // A placeholder of `check_unused` that was not deleted has a credentials id of ours as its token.
+    let is_of_store =
+        is_token && (ours.tokens.iter().any(|token| token.reveal() == there.id()) || is_among(&ours.credentials_ids));
     // The token of an earlier withdrawal, which is known to no one.
     if is_token && !is_of_store && is_withdrawal_token(there.id()) {
         return Ok(false);

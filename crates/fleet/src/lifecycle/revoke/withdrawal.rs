@@ -164,10 +164,11 @@ fn conclude(ledger: &mut Ledger, keys: &[&Key], withdrawn: Result<()>) -> Result
     }
 }
 
-/// The text of an error for an open step. A credential of another party stays until an operator decides, so that it names
-/// the command.
+/// The text of an error for an open step. An operator decides about a credential of another party, and about a device that
+/// was renamed on the platform, so that it tells how.
 fn with_fix(error: &Error) -> String {
-    match error.finding().fix.as_deref().filter(|_| error.code() == Code::OtherCredential) {
+    let needs_operator = matches!(error.code(), Code::OtherCredential | Code::CertificateTaken);
+    match error.finding().fix.as_deref().filter(|_| needs_operator) {
         Some(fix) => format!("{error}: {fix}"),
         None => error.to_string(),
     }
