@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use base::text::shell_word;
 use base::{Code, Error, Finding, Result};
 use config::{Origin, Platform as Settings, PlatformKind};
 use ledger::{Entry, Kind, PlatformUrl, View};
@@ -21,6 +22,8 @@ pub struct Connection {
     pub(crate) runtime: Runtime,
     /// The number of simultaneous requests.
     pub(crate) concurrency: usize,
+    /// Whether the command line names the platform.
+    is_named: bool,
 }
 
 impl Connection {
@@ -53,6 +56,7 @@ impl Connection {
         if settings.kind.value == PlatformKind::ActorCloud {
             return Err(foreign_keys());
         }
+        let is_named = matches!(settings.url.origin, Origin::Flag(_));
         let mut reach = reach(settings)?;
         reach.accept_clock = workspace.accept_clock;
         adapt(&mut reach);
@@ -62,8 +66,31 @@ impl Connection {
             let user = user(settings)?;
             ApiLogin::Password { user, password: workspace.secrets.password(&settings.password, "platform.password")? }
         };
-        Ok(Self { board: ThingsBoard::new(&reach, login)?, runtime: Runtime::new()?, concurrency: reach.concurrency })
+        Ok(Self {
+            board: ThingsBoard::new(&reach, login)?,
+            runtime: Runtime::new()?,
+            concurrency: reach.concurrency,
+            is_named,
+        })
     }
+
+    /// The URL that commands in messages must name to mean this platform; `None` if the configuration alone does.
+    pub(crate) fn url_for_commands(&self, view: &View) -> Option<&str> {
+        (self.is_named || view.has_other_platforms()).then(|| self.board.url())
+    }
+}
+
+/// A command, with the URL of the platform that it must name.
+pub(crate) fn with_url(command: String, url: Option<&str>) -> String {
+    match url {
+        Some(url) => format!("{command} --platform-url {}", shell_word(url)),
+        None => command,
+    }
+}
+
+/// The command that takes a credential of another party from a platform.
+pub(crate) fn command_to_take_away(name: &str, url: Option<&str>) -> String {
+    with_url(format!("tbpki unregister --replace {}", shell_word(name)), url)
 }
 
 /// Whether this command names the user, in place of an API key that is configured.

@@ -7,6 +7,7 @@ mod clock;
 mod crl;
 mod crl_settings;
 mod fleet;
+mod hints;
 mod hook;
 mod import;
 mod import_servers;

@@ -74,19 +74,25 @@ impl Scene {
     /// Gives a device an access token, as another user of the platform would.
     #[track_caller]
     pub(crate) fn set_token(&self, device: &str, token: &str) {
-        let tenant = self.platform.sign_in();
-        let found = tenant.ok("GET", &format!("/api/tenant/devices?deviceName={device}"), None);
-        let mut credentials = tenant.credentials(&found);
-        credentials["credentialsType"] = "ACCESS_TOKEN".into();
-        credentials["credentialsId"] = token.into();
-        credentials["credentialsValue"] = Value::Null;
-        tenant.ok("POST", "/api/device/credentials", Some(&credentials));
+        set_token(&self.platform, device, token);
     }
 
     #[track_caller]
     pub(crate) fn json(&self, args: &[&str]) -> Value {
         json(&self.ok(&[args, &["--json"]].concat()))
     }
+}
+
+/// Gives a device of a platform an access token, as another user would.
+#[track_caller]
+pub(crate) fn set_token(platform: &Platform, device: &str, token: &str) {
+    let tenant = platform.sign_in();
+    let found = tenant.ok("GET", &format!("/api/tenant/devices?deviceName={device}"), None);
+    let mut credentials = tenant.credentials(&found);
+    credentials["credentialsType"] = "ACCESS_TOKEN".into();
+    credentials["credentialsId"] = token.into();
+    credentials["credentialsValue"] = Value::Null;
+    tenant.ok("POST", "/api/device/credentials", Some(&credentials));
 }
 
 /// The result in a report.

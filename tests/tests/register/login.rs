@@ -217,7 +217,11 @@ fn no_password_and_no_token_is_ever_shown() {
         with(&["client", "--device", "pump", "--register", "--force", "--replace", "--again"]);
         with(&["register", "--all"]);
         with(&["unregister", "--device", "pump"]);
-        with(&["token", "--device", "pump"]);
+        // The token of the withdrawal is not for the device.
+        scene.tbpki(&[&["token", "--device", "pump"][..], verbose].concat()).run().ends(1).prints("TBPKI-0148");
+        scene.sandbox.write("own-token", "a-token-of-our-own");
+        scene.sandbox.private("own-token");
+        with(&["token", "--device", "pump", "--set-file", "own-token"]);
         let token = scene.sandbox.text("pki/devices/pump/token");
         scene.sandbox.hides(token.trim());
         with(&["token", "--device", "pump"]);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use base::text::shell_word;
+use base::text::device_option;
 use base::{Code, Error};
 use device::record::{Invalid, key};
 use store::file_names::{ANCHORS, CHAIN, KEY, TOKEN};
@@ -14,7 +14,7 @@ pub(super) fn bad_record(invalid: &Invalid, name: &str, dir: Option<&Path>) -> E
     let (file, fix) = match key {
         key::CLIENT_CHAIN => (Some(CHAIN), "use ec-p256 in place of RSA, or shorter chains".to_owned()),
         key::CLIENT_KEY => (Some(KEY), "use ec-p256 in place of RSA".to_owned()),
-        key::TOKEN => (Some(TOKEN), format!("fetch it again with `tbpki token --device {}`", shell_word(name))),
+        key::TOKEN => (Some(TOKEN), format!("fetch it again with `tbpki token {}`", device_option(name))),
         // The file of the device has priority over the configuration, and need not exist.
         key::CA_CHAIN => (
             dir.filter(|dir| dir.join(ANCHORS).exists()).map(|_| ANCHORS),

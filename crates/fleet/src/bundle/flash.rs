@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use base::file::BulkDir;
-use base::text::{quote, shell_word};
+use base::text::{device_option, quote};
 use base::{Code, Error, Result, file};
 use device::record::Login;
 use devkit::chip::Chip;
@@ -133,7 +133,7 @@ fn check_in_use(workspace: &Workspace<'_>, name: &str, directory: &Path, parts: 
             ))
             .item(name)
             .at(directory)
-            .fix(format!("make the image again with `tbpki bundle-firmware --device {} --force`", shell_word(name)))),
+            .fix(format!("make the image again with `tbpki bundle-firmware {} --force`", device_option(name)))),
     }
 }
 

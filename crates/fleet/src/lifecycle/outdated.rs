@@ -1,10 +1,12 @@
 //! Platforms that have an earlier certificate of a device than another platform.
 
-use base::text::{device_words, shell_word};
+use base::text::device_words;
 use base::{Code, Finding, Result};
 use ledger::{JobId, Kind, View};
 use schemars::JsonSchema;
 use serde::Serialize;
+
+use crate::platform::with_url;
 
 /// A platform at which a device cannot log in with its present certificate, although another platform takes it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -30,11 +32,7 @@ impl OutdatedPlatform {
             .map(|one| Self {
                 name: name.to_owned(),
                 generation: one.generation.number(),
-                command: format!(
-                    "tbpki register {} --platform-url {}",
-                    device_words(name),
-                    shell_word(one.url.as_str())
-                ),
+                command: with_url(format!("tbpki register {}", device_words(name)), Some(one.url.as_str())),
                 platform: one.url.to_string(),
             })
             .collect())

@@ -1,15 +1,15 @@
 //! Making the platform forget a device's certificate, or the device.
 
-use base::text::quote;
+use base::text::{device_option, quote};
 use base::{Code, Error, Result};
-use ledger::{Kind, OpenStep};
+use ledger::{Kind, OpenStep, View};
 use pki::device_name::DeviceName;
 use provision::platform::PlatformChange;
 
 use crate::lifecycle::device_tokens::{may_have_token, record_gone};
 use crate::lifecycle::lease::Leases;
-use crate::lifecycle::withdrawal::Withdrawal;
-use crate::platform::Connection;
+use crate::lifecycle::withdrawal::{Withdrawal, with_command};
+use crate::platform::{Connection, with_url};
 use crate::register::{DeviceRegistration, PlatformOutcome};
 use store::Workspace;
 
@@ -24,6 +24,16 @@ pub struct UnregisterRequest {
     pub dry_run: bool,
 }
 
+/// A device that was taken from the platform.
+#[derive(Debug, Clone)]
+pub struct Unregistered {
+    /// The result in the platform.
+    pub registration: DeviceRegistration,
+    /// The command that registers its certificate again. `None` if nothing was taken away, and if the ledger has no
+    /// certificate of it that could come back.
+    pub undo: Option<String>,
+}
+
 /// Takes a device's certificate away in the platform, or the whole device. The files in the store stay. From the
 /// beginning on, bulk verbs skip the device, also if the platform fails; the same request finishes it.
 ///
@@ -34,11 +44,12 @@ pub fn unregister(
     connection: &Connection,
     device: &DeviceName,
     request: &UnregisterRequest,
-) -> Result<DeviceRegistration> {
+) -> Result<Unregistered> {
     store::check_exists(workspace.store_dir())?;
     let name = device.as_str();
     if request.dry_run {
-        return examine(workspace, connection, name, request);
+        let registration = examine(workspace, connection, name, request)?;
+        return Ok(Unregistered { registration, undo: None });
     }
     let mut store = workspace.open_store_to_withdraw("unregister")?;
     let leases = Leases::of_locked_store(&mut store.ledger)?;
@@ -62,6 +73,7 @@ pub fn unregister(
         Ok(PlatformChange::Absent) if entry.is_none() && !has_token => Err(unknown(name)),
         Ok(done) => {
             record_gone(&dir, &mut store.ledger, name)?;
+            let undo = undo(connection, &store.ledger, name, done)?;
             if let Some(entry) = entry {
                 store.ledger.transaction(|transaction| {
                     transaction.unregistered(&entry.key)?;
@@ -72,7 +84,7 @@ pub fn unregister(
                     transaction.end_swaps(&entry.key)
                 })?;
             }
-            Ok(report(name, done.into()))
+            Ok(Unregistered { registration: report(name, done.into()), undo })
         }
         Err(error) => {
             if let Some(entry) = entry {
@@ -84,9 +96,20 @@ pub fn unregister(
                 }
                 store.ledger.failed(&entry.key, &error.to_string())?;
             }
-            Err(error)
+            Err(with_command(error, name, connection.url_for_commands(&store.ledger)))
         }
     }
+}
+
+/// The command that registers the certificate of a device again, if its credential was replaced.
+fn undo(connection: &Connection, view: &View, name: &str, done: PlatformChange) -> Result<Option<String>> {
+    let is_replaced = matches!(done, PlatformChange::Replaced | PlatformChange::Created);
+    // A revocation is final, and a token that is taken away does not come back.
+    if !is_replaced || view.current(Kind::Device, name)?.is_none() {
+        return Ok(None);
+    }
+    let command = format!("tbpki register {} --again --replace", device_option(name));
+    Ok(Some(with_url(command, connection.url_for_commands(view))))
 }
 
 /// The result that [`unregister`] would have. Nothing is changed.
@@ -99,13 +122,14 @@ fn examine(
     let (view, dir) = (workspace.view()?, workspace.store_dir());
     let is_unknown =
         || Ok::<_, Error>(view.latest(Kind::Device, name)?.is_none() && !may_have_token(dir, &view, name)?);
+    let withdrawal = Withdrawal::of_all(dir, &view, name, request.replace)?;
     let change = connection.runtime.wait(async {
-        let withdrawal = Withdrawal::of_all(dir, &view, name, request.replace)?;
         match request.delete_device {
             true => withdrawal.examine_deletion(&connection.board).await,
             false => withdrawal.examine(&connection.board).await,
         }
-    })?;
+    });
+    let change = change.map_err(|error| with_command(error, name, connection.url_for_commands(&view)))?;
     let done = match change {
         PlatformChange::Absent if is_unknown()? => return Err(unknown(name)),
         PlatformChange::Absent | PlatformChange::Unchanged => change.into(),

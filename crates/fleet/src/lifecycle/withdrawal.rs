@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use base::{Code, Result, Secret};
+use base::{Code, Error, Result, Secret};
 use ledger::{Kind, State, View};
 use provision::ThingsBoard;
 use provision::platform::{IssuedCertificates, PlatformChange};
 use store::ca::Ca;
 use store::{all_tokens_of, holds_token};
+
+use crate::platform::command_to_take_away;
 
 /// A device whose credential is taken from the platform.
 pub(crate) struct Withdrawal {
@@ -115,7 +117,8 @@ impl Withdrawal {
                     self.name
                 ))
                 .because("it may have been renamed there, and then its token is still in use")
-                .item(&self.name));
+                .item(&self.name)
+                .fix("look for it in ThingsBoard"));
         }
         Ok(())
     }
@@ -141,4 +144,12 @@ impl Withdrawal {
             _ => Ok(change),
         }
     }
+}
+
+/// An error of a withdrawal with the command that decides about a credential of another party.
+pub(crate) fn with_command(error: Error, name: &str, url: Option<&str>) -> Error {
+    if error.code() != Code::OtherCredential {
+        return error;
+    }
+    error.fix(format!("if it is no longer needed, take it away with `{}`", command_to_take_away(name, url)))
 }

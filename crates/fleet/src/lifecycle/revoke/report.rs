@@ -6,7 +6,7 @@ use base::Finding;
 use base::text::shell_word;
 use base::timestamp::rfc3339;
 use identity::lifecycle::revocation_lists::RevocationListsReport;
-use ledger::{DeviceToken, Entry, Kind, OpenRevocation, PlatformUrl, SerialNumber};
+use ledger::{DeviceToken, Entry, Kind, OpenRevocation, OpenStep, PlatformUrl, SerialNumber};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -49,6 +49,9 @@ pub struct RevokeReport {
     /// The platforms that are not configured here and still have certificates that are revoked.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<OpenPlatform>,
+    /// How many steps wait for another CA of a device profile.
+    #[serde(skip)]
+    pub profile_ca_steps: u64,
     /// Warnings and hints.
     #[serde(skip)]
     pub findings: Vec<Finding>,
@@ -180,6 +183,7 @@ impl RevokeReport {
             open: Vec::new(),
             open_steps: 0,
             platforms: Vec::new(),
+            profile_ca_steps: 0,
             findings: Vec::new(),
         }
     }
@@ -205,6 +209,9 @@ impl RevokeReport {
 
     pub(super) fn add_open(&mut self, open: &OpenRevocation, entry: &Entry) {
         self.open_steps += 1;
+        if open.step == OpenStep::ProfileCa {
+            self.profile_ca_steps += 1;
+        }
         if let Some(url) = open.url.as_ref().filter(|_| is_at_other_platform(open)) {
             self.add_platform(url);
         }
@@ -228,6 +235,13 @@ impl RevokeReport {
         if let Some(url) = token.url.as_ref().filter(|_| token.is_elsewhere) {
             self.add_platform(url);
         }
+    }
+
+    /// How many steps `tbpki revoke --open` tries again: not those at other platforms, and not those that wait for another CA.
+    pub fn steps_to_try(&self) -> u64 {
+        let elsewhere: u64 = self.platforms.iter().map(|platform| platform.open_steps).sum();
+        let tokens = u64::try_from(self.open_tokens.len()).unwrap_or(u64::MAX);
+        (self.open_steps + tokens).saturating_sub(elsewhere + self.profile_ca_steps)
     }
 
     /// Counts a step at a platform that is not in focus.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use base::text::shell_word;
 use base::{Code, Finding, Result};
 use identity::lifecycle::revocation_lists::{self, RevocationListsReport};
 use identity::lifecycle::rollover::drop_revoked;
@@ -17,7 +18,7 @@ use super::withdrawal;
 use crate::lifecycle::revoke::report::RevokeReport;
 use crate::lifecycle::upkeep::repair::listed_revocations::take_over_listed;
 use crate::mass::ProgressCounter;
-use crate::platform::Connection;
+use crate::platform::{Connection, with_url};
 
 /// The platform, connected to when the first step needs it.
 #[derive(Default)]
@@ -204,12 +205,38 @@ pub(super) fn profile_cas(ledger: &mut Ledger, open: &[OpenRevocation]) -> Resul
         if (is_replaced && !is_ca_elsewhere(ledger, &entry)?) || is_closed(ledger, &entry)? {
             ledger.step_done(&open.key, OpenStep::ProfileCa)?;
         } else {
-            let why = "a device of this profile that has such a key can log in under other names, because the platform \
-                accepts what it signs: replace the CA of the profile";
-            failed(ledger, &[&open.key], OpenStep::ProfileCa, why)?;
+            let commands = commands_to_replace(ledger, &entry, is_replaced)?;
+            let why = format!(
+                "a device of this profile that has such a key can log in under other names, because the platform accepts \
+                 what it signs: replace the CA of the profile with {commands}, then run `tbpki revoke --open`"
+            );
+            failed(ledger, &[&open.key], OpenStep::ProfileCa, &why)?;
         }
     }
     Ok(())
+}
+
+/// The commands that replace the CA of a profile at each platform that has it.
+fn commands_to_replace(view: &View, entry: &Entry, is_replaced: bool) -> Result<String> {
+    let ca = shell_word(&entry.issuer);
+    let activate = format!("tbpki ca activate {ca}");
+    // With several platforms each command has a URL: the configuration may mean another one than the one in focus.
+    let mut there = Vec::new();
+    if view.has_other_platforms() {
+        let registered = view.registrations_of(Kind::Ca, &entry.issuer)?.into_iter();
+        let registered = registered.filter(|one| Some(one.generation) == entry.issuer_generation);
+        there.extend(registered.map(|one| with_url(activate.clone(), Some(one.platform.url.as_str()))));
+    }
+    let mut commands = Vec::new();
+    if !is_replaced {
+        commands.push(format!("tbpki ca prepare {ca}"));
+        if there.is_empty() {
+            commands.push(activate);
+        }
+    }
+    commands.append(&mut there);
+    let commands: Vec<String> = commands.iter().map(|command| format!("`{command}`")).collect();
+    Ok(commands.join(", "))
 }
 
 /// Whether a platform that is not in focus still has the generation of the CA that issued a certificate.

@@ -10,7 +10,7 @@ use provision::platform::PlatformChange;
 use super::steps::failed;
 use crate::lifecycle::device_tokens;
 use crate::lifecycle::lease::{LeasedBatch, Leases, leased};
-use crate::lifecycle::withdrawal::Withdrawal;
+use crate::lifecycle::withdrawal::{Withdrawal, with_command};
 use crate::mass::ProgressCounter;
 use crate::platform::Connection;
 use crate::stop::TICK;
@@ -29,7 +29,10 @@ pub(crate) fn withdraw(connection: &Connection, view: &View, name: &str) -> Resu
 /// # Errors
 /// Those of the ledger.
 pub(crate) fn withdraw_revoked(connection: &Connection, ledger: &mut Ledger, key: &Key) -> Result<()> {
-    let withdrawn = withdraw(connection, ledger, &key.name);
+    let withdrawn = withdraw(connection, ledger, &key.name).map_err(|error| {
+        let url = connection.url_for_commands(ledger);
+        with_command(error, &key.name, url)
+    });
     conclude(ledger, &[key], withdrawn)
 }
 
@@ -89,7 +92,8 @@ pub(super) fn all(
         if is_of_all {
             fault = outcome.as_ref().err().map(ToString::to_string);
         }
-        record(store, ledger, keys, outcome)?;
+        let url = connection.url_for_commands(ledger);
+        record(store, ledger, keys, outcome.map_err(|error| with_command(error, &name, url)))?;
         progress.advance(1);
         // The requests that are under way are canceled; their devices stay open.
         if is_of_all {
@@ -138,7 +142,9 @@ fn after_others(
 
 /// As [`withdraw`], also if a token of the store has taken the place of the certificate. Returns the change.
 pub(super) fn withdraw_all(connection: &Connection, store: &Path, view: &View, name: &str) -> Result<PlatformChange> {
-    connection.runtime.wait(Withdrawal::of_revoked(Some(store), view, name)?.carry_out(&connection.board))
+    let withdrawal = Withdrawal::of_revoked(Some(store), view, name)?;
+    let url = connection.url_for_commands(view);
+    connection.runtime.wait(withdrawal.carry_out(&connection.board)).map_err(|error| with_command(error, name, url))
 }
 
 /// Records what became of taking the certificates of a device from the platform, which has no token of it either then.

@@ -15,7 +15,7 @@ use store::shard::{Layout, ShardStore};
 use store::{Workspace, identity_dir};
 
 use crate::lifecycle::device_tokens::may_have_token;
-use crate::lifecycle::revoke::{OpenPlatform, RevokeRequest, Targets, revoke};
+use crate::lifecycle::revoke::{OpenPlatform, RevokeReport, RevokeRequest, Targets, revoke};
 
 /// What is to be forgotten.
 #[derive(Debug, Clone)]
@@ -59,6 +59,9 @@ pub struct ForgetReport {
     /// The platforms that are not configured here and still have certificates or tokens of the devices.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<OpenPlatform>,
+    /// The revocations that were necessary.
+    #[serde(skip)]
+    pub revocation: Option<RevokeReport>,
     /// What was noticed.
     #[serde(skip)]
     pub findings: Vec<Finding>,
@@ -78,6 +81,7 @@ pub fn forget(workspace: &mut Workspace<'_>, request: &ForgetRequest) -> Result<
         kept: Vec::new(),
         open: 0,
         platforms: Vec::new(),
+        revocation: None,
         findings: Vec::new(),
     };
     for name in &request.devices {
@@ -115,7 +119,8 @@ pub fn forget(workspace: &mut Workspace<'_>, request: &ForgetRequest) -> Result<
         let mut revoked = revoke(workspace, &revocation, &mut |_| {})?;
         report.open = usize::try_from(revoked.open_steps).unwrap_or(usize::MAX);
         report.findings.append(&mut revoked.findings);
-        report.platforms = revoked.platforms;
+        report.platforms = revoked.platforms.clone();
+        report.revocation = Some(revoked);
         // The store is the only place with such a token, so that its file stays until no platform has it.
         let view = workspace.view()?;
         for device in std::mem::take(&mut report.devices) {

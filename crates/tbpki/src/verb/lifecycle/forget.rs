@@ -4,13 +4,13 @@ use std::io::{self, Write};
 
 use base::Result;
 use base::text::{counted, printable};
-use fleet::lifecycle::revoke::OpenPlatform;
 use fleet::lifecycle::upkeep::forget::{ForgetReport, ForgetRequest, forget};
 
 use crate::args::ForgetArgs;
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
+use crate::verb::lifecycle::revoke::render_open;
 
 pub(crate) fn run(args: &ForgetArgs, context: &mut Context) -> Result<Exit> {
     let mut overrides = Overrides::default();
@@ -49,13 +49,9 @@ impl Report for ForgetReport {
                 "device {device}: not forgotten, it can still log in with its access token; run the same command again"
             )?;
         }
-        for OpenPlatform { platform, command, .. } in &self.platforms {
-            writeln!(out, "run `{}` to take it from {}", printable(command), printable(platform))?;
-        }
-        match self.open {
-            0 => Ok(()),
-            1 => writeln!(out, "1 step of a revocation is open: run `tbpki revoke --open` to finish"),
-            open => writeln!(out, "{open} steps of revocations are open: run `tbpki revoke --open` to finish"),
+        match &self.revocation {
+            Some(revocation) if self.open > 0 || !self.kept.is_empty() => render_open(revocation, out),
+            _ => Ok(()),
         }
     }
 }

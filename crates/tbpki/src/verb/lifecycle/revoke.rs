@@ -140,43 +140,47 @@ impl Report for RevokeReport {
                 Ok(())
             };
         }
-        writeln!(out, "open:")?;
-        if is_hook_open {
-            writeln!(out, "  the program of `[crl] after`")?;
-        }
-        for token in &self.open_tokens {
-            write!(out, "  device {}: platform", printable(&token.name))?;
-            if let Some(platform) = &token.platform {
-                write!(out, " {}", printable(platform))?;
-            }
-            write!(out, ": it can still log in with its access token")?;
-            match &token.error {
-                Some(error) => writeln!(out, ": {}", printable(error))?,
-                None => writeln!(out)?,
-            }
-        }
-        for open in &self.open {
-            write!(out, "  {} {}, generation {}: {}", open.kind, printable(&open.name), open.generation, open.step)?;
-            if let Some(platform) = &open.platform {
-                write!(out, " {}", printable(platform))?;
-            }
-            match &open.error {
-                Some(error) => writeln!(out, ": {}", printable(error))?,
-                None => writeln!(out)?,
-            }
-        }
-        let shown = u64::try_from(self.open.len()).unwrap_or(u64::MAX);
-        if self.open_steps > shown {
-            writeln!(out, "  and {} more", self.open_steps - shown)?;
-        }
-        let open = self.open_steps + u64::try_from(self.open_tokens.len()).unwrap_or(u64::MAX);
-        let elsewhere: u64 = self.platforms.iter().map(|platform| platform.open_steps).sum();
-        if open > elsewhere || is_hook_open {
-            writeln!(out, "run `tbpki revoke --open` to finish")?;
-        }
-        for OpenPlatform { platform, command, .. } in &self.platforms {
-            writeln!(out, "run `{}` to take it from {}", printable(command), printable(platform))?;
-        }
-        Ok(())
+        render_open(self, out)
     }
+}
+
+/// Prints the steps that are open, and the commands that finish them.
+pub(super) fn render_open(report: &RevokeReport, out: &mut dyn Write) -> io::Result<()> {
+    let is_hook_open = report.lists.as_ref().is_some_and(|lists| lists.hook_failed);
+    writeln!(out, "open:")?;
+    if is_hook_open {
+        writeln!(out, "  the program of `[crl] after`")?;
+    }
+    for token in &report.open_tokens {
+        write!(out, "  device {}: platform", printable(&token.name))?;
+        if let Some(platform) = &token.platform {
+            write!(out, " {}", printable(platform))?;
+        }
+        write!(out, ": it can still log in with its access token")?;
+        match &token.error {
+            Some(error) => writeln!(out, ": {}", printable(error))?,
+            None => writeln!(out)?,
+        }
+    }
+    for open in &report.open {
+        write!(out, "  {} {}, generation {}: {}", open.kind, printable(&open.name), open.generation, open.step)?;
+        if let Some(platform) = &open.platform {
+            write!(out, " {}", printable(platform))?;
+        }
+        match &open.error {
+            Some(error) => writeln!(out, ": {}", printable(error))?,
+            None => writeln!(out)?,
+        }
+    }
+    let shown = u64::try_from(report.open.len()).unwrap_or(u64::MAX);
+    if report.open_steps > shown {
+        writeln!(out, "  and {} more", report.open_steps - shown)?;
+    }
+    if report.steps_to_try() > 0 || is_hook_open {
+        writeln!(out, "run `tbpki revoke --open` to finish")?;
+    }
+    for OpenPlatform { platform, command, .. } in &report.platforms {
+        writeln!(out, "run `{}` to take it from {}", printable(command), printable(platform))?;
+    }
+    Ok(())
 }

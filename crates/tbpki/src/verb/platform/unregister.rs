@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use base::Result;
-use base::text::{device_option, printable};
-use fleet::lifecycle::unregister::{UnregisterRequest, unregister};
+use base::text::printable;
+use fleet::lifecycle::unregister::{UnregisterRequest, Unregistered, unregister};
 use fleet::register::{DeviceRegistration, PlatformOutcome};
 use pki::device_name::DeviceName;
 use schemars::JsonSchema;
@@ -34,8 +34,8 @@ pub(crate) fn run(args: &UnregisterArgs, context: &mut Context) -> Result<Exit> 
         }
     }
     let done = each_device_of_platform(&names, &config, context, |workspace, connection, name| {
-        let registration = unregister(workspace, connection, name, &request)?;
-        Ok(UnregisterReport { registration, deletes: args.delete_device })
+        let Unregistered { registration, undo } = unregister(workspace, connection, name, &request)?;
+        Ok(UnregisterReport { registration, undo, deletes: args.delete_device })
     })?;
     done.finish(context)
 }
@@ -51,6 +51,9 @@ pub(crate) struct UnregisterReport {
     /// The result in the platform.
     #[serde(flatten)]
     registration: DeviceRegistration,
+    /// The command that registers its certificate again, if it can come back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo: Option<String>,
     /// Whether the device itself was to be deleted.
     #[serde(skip)]
     deletes: bool,
@@ -74,11 +77,10 @@ impl Report for UnregisterReport {
             }
             _ => {
                 writeln!(out, "unregistered {name}: its credential in ThingsBoard is now a random token")?;
-                writeln!(
-                    out,
-                    "  to undo it      tbpki register {} --again --replace",
-                    device_option(&self.registration.name)
-                )
+                match &self.undo {
+                    Some(command) => writeln!(out, "  to undo it      {}", printable(command)),
+                    None => Ok(()),
+                }
             }
         }
     }
