@@ -6,6 +6,7 @@
 use base::{Code, Finding, Result};
 use time::OffsetDateTime;
 
+use crate::asn1::ber::{split_first, without_padding};
 use crate::asn1::blocks::{Block, blocks, looks_like_pem};
 use crate::keystore::find_keystore;
 use crate::pkcs11::REFERENCE_LABEL;
@@ -66,8 +67,10 @@ fn unknown(bytes: &[u8]) -> base::Error {
     if bytes.trim_ascii().is_empty() { error.because("the file is empty") } else { error }
 }
 
-fn of_der(der: &[u8], passwords: &InspectPasswords, now: OffsetDateTime) -> Result<Vec<InspectedItem>> {
-    Ok(vec![match StructureKind::of(der) {
+fn of_der(bytes: &[u8], passwords: &InspectPasswords, now: OffsetDateTime) -> Result<Vec<InspectedItem>> {
+    let der = without_padding(bytes);
+    // By the first element: the reader of its kind tells of octets behind it.
+    Ok(vec![match StructureKind::of(split_first(der).0) {
         StructureKind::Certificate => certificate::der_item(der, now)?,
         StructureKind::RevocationList => revocation_list::item(&Crl::from_der(der)?, now),
         StructureKind::Request => request::item(der)?,
@@ -78,7 +81,7 @@ fn of_der(der: &[u8], passwords: &InspectPasswords, now: OffsetDateTime) -> Resu
         | StructureKind::DsaKey
         | StructureKind::EncryptedKey => key::item(&KeyBlock::of_der(der), passwords),
         StructureKind::Pkcs7 => return of_pkcs7(der, now),
-        StructureKind::Pkcs12 | StructureKind::Other => return Err(unknown(der)),
+        StructureKind::Pkcs12 | StructureKind::Other => return Err(unknown(bytes)),
     }])
 }
 

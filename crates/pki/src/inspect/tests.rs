@@ -77,6 +77,24 @@ fn a_certificate_is_shown_as_people_read_it() {
 }
 
 #[test]
+fn octets_behind_der_do_not_hide_its_kind() {
+    let (root, leaf) = made();
+    let request = testing::greedy_request(&leaf.key, &[]);
+    let list = testing::crl(&root, &[]);
+    for (der, kind, code) in [
+        (leaf.certificate.der(), "certificate", Code::CertificateUnreadable),
+        (&request, "certificate signing request", Code::CsrUnreadable),
+        (list.der(), "revocation list", Code::CrlUnreadable),
+    ] {
+        assert_eq!(kinds(&look(&[der, b"\r\n"].concat())), [kind]);
+        let error = inspect(&[der, b"abc"].concat(), &InspectPasswords::default(), NOW).unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+        let why = error.finding().why.as_deref().unwrap_or_default();
+        assert!(why.contains("octets follow its end"), "{error}");
+    }
+}
+
+#[test]
 fn a_file_shows_which_key_belongs_to_which_certificate() {
     let (root, leaf) = made();
     let text = [leaf.key_pem(), leaf.certificate.to_pem(), root.certificate.to_pem()].concat();

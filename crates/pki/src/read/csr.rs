@@ -12,7 +12,7 @@ use x509_parser::prelude::FromDer;
 
 use crate::asn1::reader::DerReader;
 use crate::asn1::tlv::SET;
-use crate::asn1::{canonical, element};
+use crate::asn1::{ber, canonical, element};
 use crate::key::PublicKey;
 use crate::names::device_name::DeviceName;
 use crate::names::san::{self, San};
@@ -43,7 +43,8 @@ impl Csr {
     /// [`Code::UnknownAlgorithm`], [`Code::PublicKeyForm`], [`Code::BadSan`], [`Code::TooManyNames`].
     pub fn from_pem_or_der(bytes: &[u8]) -> Result<Self> {
         if bytes.first() == Some(&0x30) {
-            return Self::from_der(bytes);
+            // A line feed behind it is harmless: editors and `echo` add it.
+            return Self::from_der(ber::without_padding(bytes));
         }
         let bundle = PemBundle::parse(bytes).map_err(|error| match error.code() {
             Code::ForeignFormat | Code::CsrUnreadable => error,
@@ -65,8 +66,9 @@ impl Csr {
         })?;
         if !rest.is_empty() {
             let octets = counted(rest.len(), "octet follows", "octets follow");
-            return Err(unreadable(&format!("{octets} the end of the request"))
-                .fix("copy the file again in binary mode, or convert it: `openssl req -in OLD -out NEW.pem`"));
+            return Err(unreadable(&format!("{octets} the end of the request")).fix(
+                "copy the file again in binary mode, or convert it: `openssl req -inform DER -in OLD -out NEW.pem`",
+            ));
         }
         if let Some(fault) = canonical::fault(der) {
             return Err(unreadable("the request is not DER").because(fault));
@@ -295,6 +297,17 @@ mod tests {
         let uri = rcgen::SanType::URI("http://[bad".try_into().unwrap());
         let der = request(&key, |params| params.subject_alt_names.push(uri));
         assert_eq!(Csr::from_der(&der).unwrap_err().code(), Code::BadSan);
+    }
+
+    #[test]
+    fn octets_behind_a_request_are_refused_unless_they_are_white_space() {
+        let der = request(&KeyPair::generate().unwrap(), |_| {});
+        for padding in [&b"\n"[..], b"\r\n", b" \0"] {
+            Csr::from_pem_or_der(&[&der, padding].concat()).unwrap();
+        }
+        let error = Csr::from_pem_or_der(&[&der[..], b"abc"].concat()).unwrap_err();
+        assert!(error.finding().what.contains("3 octets follow"), "{error}");
+        assert!(error.finding().fix.as_deref().unwrap().contains("openssl req -inform DER"), "{error}");
     }
 
     #[test]

@@ -10,20 +10,16 @@ impl Subject {
     /// Why a device of this name may not have this subject, if `base` and the name are all that it may have. Parts of
     /// `base` can be left out, and so can the name.
     pub(crate) fn device_fault(&self, base: &Subject, name: &str) -> Option<String> {
-        let is_common_name = |attribute: &&Attribute| attribute.kind == Some(AttributeKind::CommonName);
-        let common_names: Vec<&Attribute> =
-            self.rdns.iter().flat_map(|rdn| rdn.iter()).filter(is_common_name).collect();
-        if common_names.len() > 1 {
-            return Some(format!("its subject {self} has {} common names", common_names.len()));
+        if let Some(fault) = self.common_name_fault() {
+            return Some(fault);
         }
         if let Some(shared) = self.rdns.iter().find(|rdn| rdn.len() > 1) {
-            let attributes: Vec<String> = shared.iter().map(shown).collect();
-            return Some(format!("its subject has {} in one set of attributes", attributes.join(" and ")));
+            return Some(shared_set(shared));
         }
-        if let Some(common_name) = common_names.first()
+        if let Some(common_name) = self.common_names().next()
             && !matches!(&common_name.value, AttributeValue::Text(text) if text == name)
         {
-            return Some(format!("it is for {} and not for the device {name:?}", shown(common_name)));
+            return Some(for_another(common_name, name));
         }
         let mut left: Vec<&Attribute> = base.rdns.iter().flat_map(|rdn: &Rdn| rdn.iter()).collect();
         for attribute in self.rdns.iter().flat_map(|rdn| rdn.iter()).filter(|attribute| !is_common_name(attribute)) {
@@ -38,6 +34,48 @@ impl Subject {
         }
         None
     }
+
+    /// Why programs differ in the name that they take from this subject: it has several common names, or one in a set with
+    /// other attributes.
+    pub fn common_name_fault(&self) -> Option<String> {
+        match self.common_names().count() {
+            0 => None,
+            1 => {
+                let holder = self.rdns.iter().find(|rdn| rdn.iter().any(|attribute| is_common_name(&attribute)));
+                holder.filter(|rdn| rdn.len() > 1).map(shared_set)
+            }
+            count => Some(format!("its subject {self} has {count} common names")),
+        }
+    }
+
+    fn common_names(&self) -> impl Iterator<Item = &Attribute> {
+        self.rdns.iter().flat_map(|rdn| rdn.iter()).filter(is_common_name)
+    }
+}
+
+fn is_common_name(attribute: &&Attribute) -> bool {
+    attribute.kind == Some(AttributeKind::CommonName)
+}
+
+fn shared_set(rdn: &Rdn) -> String {
+    let attributes: Vec<String> = rdn.iter().map(shown).collect();
+    format!("its subject has {} in one set of attributes", attributes.join(" and "))
+}
+
+/// The fault of a common name that is not the device's name. Two that look the same are shown with their code points.
+fn for_another(common_name: &Attribute, name: &str) -> String {
+    let what = format!("it is for {} and not for the device {name:?}", shown(common_name));
+    let AttributeValue::Text(text) = &common_name.value else { return what };
+    let in_code_points = |text: &str| {
+        let points = text.chars().filter(|c| !c.is_ascii()).map(|c| format!("U+{:04X}", u32::from(c)));
+        let points = points.collect::<Vec<_>>().join(" ");
+        if points.is_empty() { "ASCII alone".to_owned() } else { points }
+    };
+    if text.is_ascii() && name.is_ascii() {
+        return what;
+    }
+    let (own, wanted) = (in_code_points(text), in_code_points(name));
+    format!("{what}: outside of ASCII, the request has {own}, and the name has {wanted}")
 }
 
 fn shown(attribute: &Attribute) -> String {
@@ -73,6 +111,9 @@ mod tests {
     #[test]
     fn whatever_could_name_another_device_is_a_fault() {
         let base = name(&[&[(O, 12, b"Acme")], &[(OU, 12, b"a")]]);
+        // The same letter in two normalization forms.
+        let twin = name(&[&[(CN, 12, "d-é".as_bytes())]]).device_fault(&base, "d-e\u{301}").unwrap();
+        assert!(twin.ends_with("outside of ASCII, the request has U+00E9, and the name has U+0301"), "{twin}");
         let own: &[Parts<'_>] = &[(CN, 12, b"pump-1")];
         for (asked, said) in [
             (name(&[&[(CN, 12, b"pump-2")]]), "CN=pump-2"),
