@@ -3,6 +3,7 @@
 use base::suggest::closest;
 use base::text::{quote, shell_word};
 use base::{Code, Error, Finding, Result, Secret};
+use pki::San;
 use pki::algorithm::Algorithm;
 
 use super::{Properties, StoreDir, Variable};
@@ -181,7 +182,10 @@ impl Conversion<'_> {
             // The name becomes a common name and a directory, and neither can be a wildcard.
             if let Some(base) = domain.strip_prefix("*.") {
                 self.set("DOMAIN_SUFFIX", key::server::name, base)?;
-                alternative.push(format!("dns:{domain}"));
+                let wildcard = format!("dns:{domain}");
+                // Here, because the names of both variables become one value below.
+                wildcard.parse::<San>().map_err(|error| self.blame("DOMAIN_SUFFIX", error))?;
+                alternative.push(wildcard);
                 let what = format!("the server is called {base} now, with the wildcard among its alternative names");
                 self.note(Code::LegacyConverted.note(what), "DOMAIN_SUFFIX");
             } else {
@@ -231,19 +235,25 @@ impl Conversion<'_> {
                     (None, None) => "secp256r1".to_owned(),
                 };
                 // Without a named curve the size has decided it.
-                let blamed = if self.properties.variables.contains_key(&group) { &group } else { &size };
-                match curve.parse::<Algorithm>().map_err(|error| self.blame(blamed, error))? {
+                let (blamed, values) = match self.text(&group)? {
+                    Some(_) => (&group, "secp256r1 or secp384r1"),
+                    None => (&size, "256 or 384"),
+                };
+                match curve.parse::<Algorithm>() {
                     // The parser also knows algorithms that are no curves: `ed25519`, `rsa-2048`.
-                    curve @ (Algorithm::EcP256 | Algorithm::EcP384) => curve,
+                    Ok(curve @ (Algorithm::EcP256 | Algorithm::EcP384)) => curve,
                     _ => {
-                        let error = Code::UnknownAlgorithm.error(format!("{} is not a curve", quote(&curve)));
+                        let error = Code::UnknownAlgorithm
+                            .error(format!("{} is not a curve on which tbpki makes keys", quote(&curve)))
+                            .fix(format!("set {blamed} to {values}"));
                         return Err(self.blame(blamed, error));
                     }
                 }
             }
             _ => {
-                let error =
-                    Code::UnknownAlgorithm.error(format!("the old scripts took RSA and EC, not {}", quote(&name)));
+                let error = Code::UnknownAlgorithm
+                    .error(format!("the old scripts took RSA and EC, not {}", quote(&name)))
+                    .fix(format!("set {alg} to EC or RSA"));
                 return Err(self.blame(&alg, error));
             }
         };

@@ -294,6 +294,8 @@ fn sizes_and_curves_without_an_algorithm_are_told_as_ignored() {
 fn values_that_cannot_be_are_refused_by_the_variable_s_name() {
     for (line, code) in [
         ("DOMAIN_SUFFIX=not a host!", Code::BadSan),
+        // A wildcard for all names of a country or of an organization.
+        ("DOMAIN_SUFFIX=*.org", Code::BadSan),
         ("SUBJECT_ALTERNATIVE_NAMES=dns:a.example,oid:1.2.3", Code::BadSan),
         ("TWO_LETTER_COUNTRY_CODE=USA", Code::CountryCode),
         ("CITY=\"a\u{7}b\"", Code::NameAlphabet),
@@ -316,6 +318,13 @@ fn values_that_cannot_be_are_refused_by_the_variable_s_name() {
             "{line}"
         );
         assert!(!format!("{error:?}").contains("hunt"), "{error:?}");
+    }
+    for (text, fix) in [
+        ("SERVER_KEY_ALG=EC\nSERVER_KEY_GROUP_NAME=secp521r1", "set SERVER_KEY_GROUP_NAME to secp256r1 or secp384r1"),
+        ("CLIENT_KEY_ALG=EC\nCLIENT_KEY_SIZE=521", "set CLIENT_KEY_SIZE to 256 or 384"),
+        ("CLIENT_KEY_ALG=DSA", "set CLIENT_KEY_ALG to EC or RSA"),
+    ] {
+        assert_eq!(convert(text).unwrap_err().finding().fix.as_deref(), Some(fix), "{text}");
     }
     for (text, blamed) in [
         ("SERVER_KEY_ALG=RSA\nSERVER_KEY_SIZE=big", "SERVER_KEY_SIZE"),

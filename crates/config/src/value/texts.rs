@@ -239,21 +239,38 @@ fn url(text: &str) -> Result<String> {
             .error("the address contains a user name")
             .fix("give the user and where the password is by their own keys"));
     }
-    match San::uri(text)? {
-        // The paths of the API are appended with a slash of their own.
-        San::Uri(uri) => Ok(uri.trim_end_matches('/').to_owned()),
-        _ => Err(bad(text, "is not an address")),
+    address(text)
+}
+
+/// The text of a URI without slashes at its end: the paths of an API are appended with a slash of their own.
+fn address(text: &str) -> Result<String> {
+    match San::uri(text) {
+        Ok(San::Uri(uri)) => Ok(uri.trim_end_matches('/').to_owned()),
+        Ok(_) => Err(bad(text, "is not an address")),
+        Err(error) => {
+            let why = error.finding().why.clone();
+            Err(why.into_iter().fold(bad(text, "is not an address"), Error::because))
+        }
     }
 }
 
 fn crl_url(text: &str) -> Result<String> {
-    let address = url(text)?;
+    let text = text.trim();
+    let authority = text.split_once("://").map_or("", |(_, rest)| rest.split('/').next().unwrap_or_default());
+    if authority.contains('@') {
+        // Not shown: the text before the @ may be a password.
+        return Err(Code::BadValue
+            .error("the address contains a user name")
+            .because("certificates show it to everyone, and brokers fetch the list without a login")
+            .fix("leave the user name out"));
+    }
     // RFC 5280, section 8: a verifier that fetches the list over TLS would need that list to verify the server.
-    let Some(path) =
-        address.split_at_checked(7).and_then(|(scheme, path)| scheme.eq_ignore_ascii_case("http://").then_some(path))
-    else {
-        return Err(bad(&address, "does not begin with http://: the list is signed, and TLS would need a list itself"));
-    };
+    let is_http = text.split_at_checked(7).is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("http://"));
+    if !is_http {
+        return Err(bad(text, "does not begin with http://: the list is signed, and TLS would need a list itself"));
+    }
+    let address = address(text)?;
+    let path = address.get(7..).unwrap_or_default();
     // The file name is put behind it, and the certificate takes ASCII alone (IA5String).
     if address.contains(['?', '#']) || !address.is_ascii() {
         return Err(bad(&address, "must end in a path, in ASCII: the name of the list is put behind it"));
@@ -424,6 +441,22 @@ mod tests {
             assert_eq!(text.parse::<CrlUrl>().unwrap_err().code(), Code::BadValue, "{text}");
         }
         assert!("http://".parse::<CrlUrl>().is_err());
+        for (text, said) in [
+            ("ftp://crl.example", "does not begin with http://"),
+            ("https://crl.example", "does not begin with http://"),
+            ("http://a b", "is not an address"),
+            ("http://u:secret@crl.example/", "leave the user name out"),
+            ("https://u:secret@crl.example/", "leave the user name out"),
+        ] {
+            let error = text.parse::<CrlUrl>().unwrap_err();
+            let error = format!("{error} {}", error.finding().fix.as_deref().unwrap_or_default());
+            assert!(error.contains(said), "{error}");
+            for other in ["https:// or http://", "alternative name", "secret", "by their own keys"] {
+                assert!(!error.contains(other), "{error}");
+            }
+        }
+        let error = "https://a b".parse::<Url>().unwrap_err().to_string();
+        assert!(error.contains("is not an address") && !error.contains("alternative name"), "{error}");
     }
 
     #[test]
