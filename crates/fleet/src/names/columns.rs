@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use base::suggest::closest;
-use base::text::quote;
+use base::text::{quote, shell_word};
 use base::{Code, Error, Result};
 
 use super::row::check_key;
@@ -177,10 +177,15 @@ fn nameless(header: &[&str], is_espressif: bool) -> Error {
 
 /// The option that selects a column, as a shell takes it.
 fn name_column(title: &str) -> String {
-    if title.contains(|c: char| !c.is_ascii_alphanumeric() && !"_-.".contains(c)) {
-        return format!("--name-column {}", quote(title));
-    }
-    format!("--name-column {title}")
+    option("--name-column", title)
+}
+
+/// An option with a title as its value, as a shell takes both.
+fn option(name: &str, title: &str) -> String {
+    let word = shell_word(title);
+    // Behind a space, the title would be an option itself.
+    let separator = if title.starts_with('-') { '=' } else { ' ' };
+    format!("{name}{separator}{word}")
 }
 
 fn unknown_columns(first: &str, unknown: &[&str]) -> Error {
@@ -189,15 +194,15 @@ fn unknown_columns(first: &str, unknown: &[&str]) -> Error {
         [only] => format!("unknown column {}", quote(only)),
         several => format!("unknown columns {}", list(several)),
     };
-    let other = format!("delete it, or make it an attribute with --attribute {first}");
+    let other = format!("delete it, or make it an attribute with {}", option("--attribute", first));
     let lower = first.to_ascii_lowercase();
     let fix = match FOREIGN.iter().find(|(foreign, _)| *foreign == lower) {
         Some((_, ours)) => {
-            format!("ThingsBoard's `{first}` is the device profile: call the column `{ours}`; or {other}")
+            format!("ThingsBoard's {} is the device profile: call the column `{ours}`; or {other}", quote(first))
         }
         // The column of the names, although `--name-column` has selected another one.
         None if names.contains(&lower.as_str()) => {
-            format!("leave out --name-column if `{first}` has the names of the devices; else {other}")
+            format!("leave out --name-column if {} has the names of the devices; else {other}", quote(first))
         }
         None => advice(closest(&lower, &names), &other),
     };
@@ -214,7 +219,7 @@ const FOREIGN: [(&str, &str); 5] = [
 ];
 
 fn advice(near: Option<&str>, other: &str) -> String {
-    near.map_or(other.to_owned(), |near| format!("did you mean {near}? else {other}"))
+    near.map_or(other.to_owned(), |near| format!("did you mean {}? else {other}", shell_word(near)))
 }
 
 /// The columns as a message shows them: not all of a hundred.
