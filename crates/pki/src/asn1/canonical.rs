@@ -126,9 +126,8 @@ fn is_universal_string(content: &[u8]) -> bool {
 }
 
 fn is_bmp_string(content: &[u8]) -> bool {
-    let units: Result<Vec<u16>, _> =
-        content.chunks(2).map(|unit| <[u8; 2]>::try_from(unit).map(u16::from_be_bytes)).collect();
-    units.is_ok_and(|units| char::decode_utf16(units).all(|unit| unit.is_ok()))
+    // BMPString is UCS-2, in which a surrogate is no character, not even as one of a pair: OpenSSL and Go refuse them.
+    content.chunks(2).all(|unit| matches!(unit, [high, _] if !matches!(high, 0xd8..=0xdf)))
 }
 
 /// `an INTEGER`, `a SET`. Names are read aloud, so that a UTCTime has no vowel in front.
@@ -185,6 +184,8 @@ mod tests {
             b"\x17\x0d250101000000Z",
             b"\x18\x0f20500101000000Z",
             b"\x1e\x04\x00a\x00b",
+            // The characters on both sides of the surrogates.
+            b"\x1e\x04\xd7\xff\xe0\x00",
             b"\xa0\x03\x02\x01\x02",
             b"\x80\x00",
             b"\x31\x05\x30\x03\x02\x01\x01",
@@ -224,8 +225,10 @@ mod tests {
             (b"\x17\x11250101000000+0100", "UTCTime"),
             (b"\x18\x1120500101000000.5Z", "GeneralizedTime"),
             (b"\x1e\x01a", "BMPString"),
-            // Half of a surrogate pair.
+            // Half of a surrogate pair, and a whole one.
             (b"\x1e\x02\xd8\x00", "BMPString"),
+            (b"\x1e\x04\xd8\x3d\xde\x00", "BMPString"),
+            (b"\x1e\x02\xdf\xff", "BMPString"),
             (b"\x1c\x03\x00\x00\x00", "UniversalString"),
             (b"\x24\x03\x04\x01a", "OCTET STRING is written in pieces"),
             (b"\x10\x00", "SEQUENCE"),

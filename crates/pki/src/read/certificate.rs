@@ -20,6 +20,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::error::X509Error;
 use x509_parser::time::ASN1Time;
 
+use crate::asn1::canonical;
 use crate::credentials_id;
 use crate::names::san::San;
 use crate::names::subject::Subject;
@@ -188,6 +189,24 @@ impl Certificate {
     /// The subject in the form of RFC 4514, the most specific attribute first. Safe to print.
     pub fn subject(&self) -> String {
         name::text(self.subject_der())
+    /// Why no certificate may be issued with this subject, although this one was: a reader refuses its encoding, or it has a
+    /// character that is invisible or changes how the text is shown.
+    pub fn subject_fault(&self) -> Option<String> {
+        let der = self.subject_der();
+        let fault = canonical::fault(der).map(|fault| format!("its subject is not DER: {fault}"));
+        let fault = fault.or_else(|| name::fault(der).map(|fault| format!("its subject {fault}")));
+        let hidden = || {
+            let hidden = self.subject_name()?.hidden_character()?;
+            Some(format!("its subject contains the character U+{:04X}, which is not visible", u32::from(hidden)))
+        };
+        fault.or_else(hidden)
+    }
+
+    /// The issuer, where every part of it could be read.
+    pub(crate) fn issuer_name(&self) -> Option<Subject> {
+        Subject::from_der(self.issuer_der()).ok()
+    }
+
     }
 
     /// The issuer in the form of RFC 4514, the most specific attribute first. Safe to print.

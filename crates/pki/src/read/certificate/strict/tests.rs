@@ -228,3 +228,18 @@ fn no_mutation_makes_it_panic_and_most_are_noticed() {
     // Other keys, names, dates and signatures are no matter of form.
     assert!(unnoticed < mutations.len() / 4, "{unnoticed} of {}", mutations.len());
 }
+
+/// OpenSSL, Go and Java do not read a pair of surrogates in a BMPString.
+#[test]
+fn a_subject_that_no_certificate_may_have_has_a_fault() {
+    let subject = |tag: u8, text: &[u8]| {
+        let attribute = [element(6, &[0x55, 4, 3]), element(tag, text)].concat();
+        let name = element(0x30, &element(0x31, &element(0x30, &attribute)));
+        Certificate::from_der(&LEAF.with(&[0, SUBJECT], name)).unwrap().subject_fault().unwrap_or_default()
+    };
+    assert_eq!(subject(12, b"pump-1"), "");
+    assert_eq!(subject(30, b"\x00p"), "");
+    assert!(subject(30, b"\xd8\x3d\xde\x00").contains("BMPString"));
+    assert!(subject(26, b"pump-1").contains("VisibleString"));
+    assert!(subject(12, "a\u{200b}".as_bytes()).contains("U+200B"));
+}
