@@ -43,13 +43,17 @@ fn matches(name: &GeneralName, host: &Host) -> bool {
     }
 }
 
-/// Case does not count; `*` matches exactly the leftmost label, and the whole of it.
+/// Case does not count; `*` matches exactly the leftmost label, and the whole of it. As in OpenSSL, a wildcard has at least
+/// two further labels, and neither they nor the label in its place have other characters than letters, digits and hyphens.
 fn matches_dns(pattern: &str, host: &str) -> bool {
-    match pattern.strip_prefix("*.") {
-        // A wildcard matches one label, and never the part behind the first dot.
-        Some(base) => host.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(base)),
-        None => pattern.eq_ignore_ascii_case(host),
-    }
+    let Some(base) = pattern.strip_prefix("*.") else { return pattern.eq_ignore_ascii_case(host) };
+    let is_plain =
+        |label: &str| !label.is_empty() && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
+    let is_label = |label: &str| is_plain(label) && !label.starts_with('-') && !label.ends_with('-');
+    // A wildcard matches one label, and never the part behind the first dot.
+    base.contains('.')
+        && base.split('.').all(is_label)
+        && host.split_once('.').is_some_and(|(first, rest)| is_plain(first) && rest.eq_ignore_ascii_case(base))
 }
 
 #[cfg(test)]
@@ -59,11 +63,18 @@ mod tests {
     #[test]
     fn names_compare_as_clients_do() {
         assert!(matches_dns("Broker.example", "broker.example"));
-        assert!(matches_dns("*.example", "broker.example"));
-        assert!(!matches_dns("*.example", "a.broker.example"));
-        assert!(!matches_dns("*.example", "example"));
+        assert!(matches_dns("*.iot.example", "broker.iot.example"));
+        assert!(matches_dns("*.iot.example", "xn--a.iot.example"));
+        assert!(!matches_dns("*.iot.example", "a.broker.iot.example"));
+        assert!(!matches_dns("*.iot.example", "iot.example"));
         // RFC 9525, section 6.3, allows a wildcard only as the whole leftmost label.
         assert!(!matches_dns("b*.example", "broker.example"));
+        // As `openssl x509 -checkhost` decides.
+        assert!(!matches_dns("*.example", "broker.example"));
+        assert!(!matches_dns("*.iot.example", "a_b.iot.example"));
+        assert!(!matches_dns("*.a_b.example", "broker.a_b.example"));
+        assert!(!matches_dns("*.a-.example", "broker.a-.example"));
+        assert!(matches_dns("a_b.iot.example", "a_b.iot.example"));
         let ip = Host::Ip("10.0.0.1".parse().unwrap());
         assert!(matches(&GeneralName::Ip(vec![10, 0, 0, 1]), &ip));
         assert!(!matches(&GeneralName::Dns("10.0.0.1".into()), &ip));

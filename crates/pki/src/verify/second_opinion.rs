@@ -21,6 +21,17 @@ pub(super) fn ask(request: &VerifyRequest<'_>, path: &[&Certificate]) -> Option<
         return None;
     }
     let refusal = consult(request, leaf, above).err()?;
+    // First: another difference, which OpenSSL passes over, must not hide this one.
+    if let Some(certificate) = folded_otherwise(path) {
+        let finding = Code::SecondOpinion
+            .fault("OpenSSL, rustls and Go refuse the chain")
+            .because(format!(
+                "the issuer of {} differs from the subject of its CA in letters or white space outside of ASCII",
+                certificate.label()
+            ))
+            .fix("have the CA certified again with one spelling of its name");
+        return Some(about(finding, leaf));
+    }
     let finding = match spelled_otherwise(path) {
         Some(certificate) if refusal == Error::UnknownIssuer => Code::SecondOpinion
             .warning("rustls and Go refuse the chain, OpenSSL and Java accept it")
@@ -79,6 +90,17 @@ fn spelled_otherwise<'a>(path: &[&'a Certificate]) -> Option<&'a Certificate> {
     path.windows(2).find_map(|pair| match pair {
         [certificate, issuer] if certificate.issuer_der() != issuer.subject_der() => {
             certificate.names_as_issuer(issuer).then_some(*certificate)
+        }
+        _ => None,
+    })
+}
+
+/// The first certificate whose issuer is the subject of the next one only if letters outside of ASCII are folded.
+fn folded_otherwise<'a>(path: &[&'a Certificate]) -> Option<&'a Certificate> {
+    path.windows(2).find_map(|pair| match pair {
+        [certificate, issuer] => {
+            let (own, other) = (certificate.issuer_name()?, issuer.subject_name()?);
+            (!own.is_same_name_in_ascii(&other)).then_some(*certificate)
         }
         _ => None,
     })

@@ -394,3 +394,15 @@ fn names_that_differ_in_capitals_only_are_one_to_us_and_two_to_rustls() {
 fn nothing_to_verify_is_a_fault() {
     assert_eq!(found(&verify(&request(&[], &[]))), [(Code::CertificateUnreadable, "")]);
 }
+#[test]
+fn names_that_differ_outside_of_ascii_are_two_to_openssl() {
+    let root = testing::root("ÄCME");
+    let mut params = testing::ca("äcme", None);
+    params.serial_number = Some(rcgen::SerialNumber::from_slice(&[9]));
+    let other = Certificate::from_der(params.self_signed(&root.key).unwrap().der()).unwrap();
+    let leaf = root.issue(&testing::leaf("device-1")).certificate;
+    let report = verify(&device(&[leaf], &[other]));
+    assert_eq!(found(&report), [(Code::SecondOpinion, "CN=device-1")]);
+    assert!(!report.is_ok(), "OpenSSL: error 20, unable to get local issuer certificate");
+}
+

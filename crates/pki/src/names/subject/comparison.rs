@@ -9,6 +9,11 @@ impl Subject {
         self.der == other.der || comparable(self).eq(comparable(other))
     }
 
+    /// As [`is_same_name`](Self::is_same_name), but only the letters and the white space of ASCII are folded, as OpenSSL does.
+    pub(crate) fn is_same_name_in_ascii(&self, other: &Subject) -> bool {
+        self.der == other.der || compared(self, in_ascii).eq(compared(other, in_ascii))
+    }
+
     /// Whether the name lies in the subtree below `base`, of which `base` itself is a part (RFC 5280, section
     /// 4.2.1.10): its first attributes are those of `base`.
     pub fn is_within(&self, base: &Subject) -> bool {
@@ -46,21 +51,28 @@ pub(crate) fn comparison_key(der: &[u8]) -> Vec<u8> {
 
 /// Each RDN as its (type, value) pairs, in an order that does not depend on who encoded the SET.
 fn comparable(name: &Subject) -> impl Iterator<Item = Vec<(&str, Vec<u8>)>> {
-    name.rdns.iter().map(|rdn: &Rdn| {
-        let mut pairs: Vec<_> = rdn.iter().map(|attribute| (attribute.name.as_ref(), folded(attribute))).collect();
+    compared(name, folded)
+}
+
+fn compared(name: &Subject, fold: fn(&str) -> String) -> impl Iterator<Item = Vec<(&str, Vec<u8>)>> {
+    name.rdns.iter().map(move |rdn: &Rdn| {
+        let value = |attribute: &Attribute| match &attribute.value {
+            AttributeValue::Text(text) => fold(text).into_bytes(),
+            AttributeValue::Der(der) => der.clone(),
+        };
+        let mut pairs: Vec<_> = rdn.iter().map(|attribute| (attribute.name.as_ref(), value(attribute))).collect();
         pairs.sort();
         pairs
     })
 }
 
 // The other steps of RFC 4518, such as normalization, are left out: in doubt two names are different.
-fn folded(attribute: &Attribute) -> Vec<u8> {
-    match &attribute.value {
-        AttributeValue::Text(text) => {
-            text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ").into_bytes()
-        }
-        AttributeValue::Der(der) => der.clone(),
-    }
+fn folded(text: &str) -> String {
+    text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
+}
+
+fn in_ascii(text: &str) -> String {
+    text.split_ascii_whitespace().map(str::to_ascii_lowercase).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -97,6 +109,15 @@ mod tests {
         assert!(!printable.is_same_name(&name(&[(CN, 0x13, b"IssuingCA")])));
         assert!(!printable.is_same_name(&name(&[(O, 0x13, b"Issuing CA")])));
         assert!(!printable.is_same_name(&name(&[(CN, 0x13, b"Issuing CA"), (CN, 0x13, b"Issuing CA")])));
+    }
+
+    #[test]
+    fn openssl_folds_the_letters_of_ascii_only() {
+        let own = name(&[(O, 0x0c, "ÄCME Ltd".as_bytes())]);
+        for (other, both) in [("ÄCME  LTD", true), ("äcme ltd", false), ("ÄCME\u{a0}Ltd", false)] {
+            let other = name(&[(O, 0x0c, other.as_bytes())]);
+            assert_eq!((own.is_same_name(&other), own.is_same_name_in_ascii(&other)), (true, both), "{other}");
+        }
     }
 
     #[test]

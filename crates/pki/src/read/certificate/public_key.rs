@@ -100,12 +100,22 @@ pub(super) fn form_fault(der: &[u8]) -> Option<String> {
         PublicKeyKind::Rsa(_) if !parameters.is_some_and(|parameters| parameters.tag() == Tag::Null) => {
             Some("the algorithm of the RSA key lacks its NULL parameters, without which Go does not read it".to_owned())
         }
+        PublicKeyKind::RsaPss(_) if parameters.is_some_and(|parameters| parameters.tag() != Tag::Sequence) => {
+            Some("the parameters of the RSA-PSS key are not those of RFC 4055, and OpenSSL does not read it".to_owned())
+        }
         PublicKeyKind::Rsa(_) | PublicKeyKind::RsaPss(_) => form::rsa_fault(bits),
         PublicKeyKind::Ec(curve, _) => form::nist_point_fault(curve, bits),
         PublicKeyKind::Ed25519 if parameters.is_some() => {
             Some("the algorithm of the Ed25519 key has parameters, which RFC 8410 forbids".to_owned())
         }
         PublicKeyKind::Ed25519 => form::ed25519_fault(bits),
+        PublicKeyKind::Ed448 if parameters.is_some() => {
+            Some("the algorithm of the Ed448 key has parameters, which RFC 8410 forbids".to_owned())
+        }
+        // RFC 8032, section 5.2.5.
+        PublicKeyKind::Ed448 if bits.len() != 57 => {
+            Some(format!("the Ed448 key has {} octets; it must have 57", bits.len()))
+        }
         _ => None,
     }
 }
