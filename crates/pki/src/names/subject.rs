@@ -14,7 +14,7 @@ mod attribute;
 mod comparison;
 mod requested;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod server;
 pub use attribute::AttributeKind;
 use attribute::{Attribute, AttributeValue};

@@ -3,15 +3,15 @@
 use super::Subject;
 use crate::asn1::tlv::{OBJECT_IDENTIFIER, SEQUENCE, SET, tlv};
 
-pub(super) const CN: &[u8] = &[0x55, 4, 3];
-pub(super) const O: &[u8] = &[0x55, 4, 10];
-pub(super) const SERIAL: &[u8] = &[0x55, 4, 5];
+pub(crate) const CN: &[u8] = &[0x55, 4, 3];
+pub(crate) const O: &[u8] = &[0x55, 4, 10];
+pub(crate) const SERIAL: &[u8] = &[0x55, 4, 5];
 
 /// Type, string tag and content of an attribute.
-pub(super) type Parts<'a> = (&'a [u8], u8, &'a [u8]);
+pub(crate) type Parts<'a> = (&'a [u8], u8, &'a [u8]);
 
 /// A name of sets of attributes.
-pub(super) fn name(rdns: &[&[Parts<'_>]]) -> Subject {
+pub(crate) fn name(rdns: &[&[Parts<'_>]]) -> Subject {
     let attribute =
         |(kind, tag, value): &Parts<'_>| tlv(SEQUENCE, &[tlv(OBJECT_IDENTIFIER, kind), tlv(*tag, value)].concat());
     let sets: Vec<u8> =

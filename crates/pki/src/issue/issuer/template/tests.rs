@@ -217,7 +217,8 @@ fn a_leaf_that_was_not_ordered_is_noticed() {
 #[test]
 fn the_same_is_refused() {
     let constrained = ca(Algorithm::EcP256, &["example.org"]);
-    let good = || contents(Profile::Device, subject("pump-1"), vec![San::dns("pump.example.org").unwrap()]);
+    let host = San::dns("pump.example.org").unwrap();
+    let good = || contents(Profile::Device, subject("pump-1"), vec![host.clone()]);
     let with = |change: &dyn Fn(&mut Contents)| {
         let mut contents = good();
         change(&mut contents);
@@ -234,12 +235,20 @@ fn the_same_is_refused() {
         ),
         (Code::NameConstraint, sans(&[San::dns("pump.example.com").unwrap()])),
         (Code::BadSan, sans(&[San::Dns("pümp.example.org".to_owned())])),
-        (Code::BadSan, sans(&[San::Email("ä@example.org".to_owned())])),
-        (Code::BadSan, sans(&[San::Uri("urn:ä".to_owned())])),
-        (Code::LintFailed, sans(&[San::Uri(String::new())])),
+        (Code::BadSan, sans(&[host.clone(), San::Email("ä@example.org".to_owned())])),
+        (Code::BadSan, sans(&[host.clone(), San::Uri("urn:ä".to_owned())])),
+        (Code::LintFailed, sans(&[host.clone(), San::Uri(String::new())])),
+        // Java takes the common name for a host.
+        (Code::NameConstraint, sans(&[])),
         (Code::LintFailed, with(&|contents| contents.subject = Subject::default())),
         (Code::LintFailed, with(&|contents| contents.permitted_dns = vec!["example.org".to_owned()])),
-        (Code::LintFailed, with(&|contents| (contents.profile, contents.sans) = (Profile::Server, Vec::new()))),
+        (
+            Code::LintFailed,
+            with(&|contents| {
+                // Neither OpenSSL nor Java takes this common name for a host.
+                (contents.profile, contents.subject, contents.sans) = (Profile::Server, subject("pump 1"), Vec::new());
+            }),
+        ),
         (Code::LintFailed, serial([0; 16])),
         // Shorter as a number than 64 bits; the next one is negative.
         (Code::LintFailed, serial(short)),

@@ -70,7 +70,12 @@ fn check_value(kind: &str, value: &[u8], found: &mut Strict) {
         "2.5.29.15" => key_usage,
         ALTERNATIVE_NAMES | "2.5.29.18" => general_names,
         "2.5.29.19" => basic_constraints,
-        "2.5.29.30" => |element, _| constraints::fault(element),
+        "2.5.29.30" => |element, found| {
+            if constraints::has_host_bits(element) {
+                found.oddity("it has an IP constraint with bits outside of the mask, in which Java finds no address");
+            }
+            constraints::fault(element)
+        },
         "2.5.29.31" => distribution_points,
         POLICIES => policies,
         "2.5.29.35" => authority_key_id,
