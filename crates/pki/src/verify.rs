@@ -188,11 +188,20 @@ fn purpose_finding(leaf: &Certificate, purpose: Purpose) -> Option<Finding> {
                 .because(format!("its key usage is {usage}; digitalSignature is missing")),
         );
     }
-    (!usage.digital_signature()).then(|| {
+    if usage.digital_signature() {
+        return None;
+    }
+    // A client proves its key by a signature in every version; only a server can decrypt or agree instead.
+    if purpose == Purpose::Device {
+        return Some(Code::WrongPurpose.fault("the key may not be used by a TLS client").because(format!(
+            "its key usage is {usage}; digitalSignature is missing, and OpenSSL and Java refuse it"
+        )));
+    }
+    Some(
         Code::WrongPurpose
             .warning("the key may not be used for TLS 1.3")
-            .because(format!("its key usage is {usage}; digitalSignature is missing"))
-    })
+            .because(format!("its key usage is {usage}; digitalSignature is missing")),
+    )
 }
 
 fn link(request: &VerifyRequest<'_>, certificate: &Certificate, findings: &[Finding]) -> Link {

@@ -112,10 +112,35 @@ fn purposes_do_not_stand_in_for_each_other() {
     assert_eq!(found(&report)[0], (Code::WrongPurpose, "CN=device-1"));
 
     let mut params = testing::leaf("signer");
-    // Signs documents and no handshakes.
-    params.key_usages = vec![KeyUsagePurpose::ContentCommitment];
-    let made = three(&params);
-    assert_eq!(found(&verify(&device(&made.chain(), &made.anchors()))), [(Code::WrongPurpose, "CN=signer")]);
+    // They sign no handshakes. Only a server can prove its key in another way, in TLS 1.2.
+    for (usage, serves) in [
+        (KeyUsagePurpose::ContentCommitment, false),
+        (KeyUsagePurpose::KeyEncipherment, true),
+        (KeyUsagePurpose::KeyAgreement, true),
+    ] {
+        params.key_usages = vec![usage];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+        let made = three(&params);
+        let (chain, anchors) = (made.chain(), made.anchors());
+        let report = verify(&device(&chain, &anchors));
+        assert_eq!((found(&report), report.is_ok()), (vec![(Code::WrongPurpose, "CN=signer")], false));
+        let report = verify(&VerifyRequest { purpose: Some(Purpose::Server), ..request(&chain, &anchors) });
+        assert_eq!(report.is_ok(), serves, "{report:?}");
+    }
+}
+
+#[test]
+fn an_anchor_that_names_another_key_as_its_own_is_refused() {
+    let mut params = testing::ca("Root", None);
+    params.use_authority_key_identifier_extension = false;
+    let id = [2, 5, 29, 35];
+    let other = testkit::der::element(0x30, &testkit::der::element(0x80, &[1, 2, 3, 4]));
+    params.custom_extensions.push(rcgen::CustomExtension::from_oid_content(&id, other));
+    let root = testing::self_signed(&params);
+    let leaf = root.issue(&testing::leaf("device-1")).certificate;
+    // OpenSSL: error 2, unable to get issuer certificate.
+    let report = verify(&device(&[leaf], &[root.certificate]));
+    assert_eq!(found(&report), [(Code::KeyIdMismatch, "CN=Root")]);
 }
 
 #[test]

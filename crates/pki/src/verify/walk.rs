@@ -42,7 +42,9 @@ pub(super) fn check<'a>(
                 Some(Code::NameConstraint.fault(what).because(violation))
             }));
         }
-        if let Some(issuer) = path.get(place + 1) {
+        // OpenSSL looks for another issuer of an anchor whose identifier does not name the anchor itself.
+        let own = (is_anchor && certificate.is_self_issued()).then_some(certificate);
+        if let Some(issuer) = path.get(place + 1).or(own) {
             findings.extend(
                 certificate.authority_contradiction(issuer).map(|fault| {
                     Code::KeyIdMismatch.fault(fault).because("OpenSSL and Java then do not find the issuer")
