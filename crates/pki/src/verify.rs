@@ -4,7 +4,8 @@
 //! report names every link that fails and why. rustls-webpki, which decides for many TLS clients and servers, is the
 //! second opinion: what it refuses although the walk found no fault is reported as [`Code::SecondOpinion`].
 //!
-//! Certificate policies are not processed: a user who asks for none accepts each.
+//! Certificate policies are not processed: a user who asks for none accepts each. Only a path without the policy that one of
+//! its CAs demands is refused.
 
 use base::{Code, Finding, Severity};
 use schemars::JsonSchema;
@@ -18,10 +19,12 @@ use crate::read::chain::Chain;
 mod constraints;
 mod host;
 mod path;
+mod policies;
 mod request;
 mod revocation;
 mod second_opinion;
 mod walk;
+mod x509_strict;
 
 pub use request::{Host, Purpose, VerifyRequest};
 
@@ -152,6 +155,9 @@ fn leaf_findings(request: &VerifyRequest<'_>, leaf: &Certificate) -> Vec<Finding
 pub fn leaf_alone(leaf: &Certificate, purpose: Purpose, time: OffsetDateTime) -> Vec<Finding> {
     let mut findings = walk::alone(leaf, time, true, false);
     findings.extend(purpose_finding(leaf, purpose));
+    findings.extend(policies::PolicyState::default().descend(leaf, true));
+    // One that is its own issuer is verified alone.
+    findings.extend(x509_strict::check(leaf, false).filter(|_| !leaf.is_self_issued()));
     findings.into_iter().map(|finding| about(finding, leaf)).collect()
 }
 

@@ -147,6 +147,10 @@ fn a_ca_below_which_nothing_would_be_accepted() {
     certificate(&sandbox, "mail", Some("root"), &ca("extendedKeyUsage=emailProtection\n"), NOW);
     certificate(&sandbox, "unknown", Some("root"), &ca("1.2.3.4=critical,ASN1:NULL\n"), NOW);
     certificate(&sandbox, "policy", Some("root"), &ca("policyConstraints=critical,requireExplicitPolicy:0\n"), NOW);
+    certificate(&sandbox, "optional", Some("root"), &ca("policyConstraints=requireExplicitPolicy:1\n"), NOW);
+    // OpenSSL looks for another issuer of this root.
+    certificate(&sandbox, "astray", None, &ca("authorityKeyIdentifier=DER:3006800401020304\n"), NOW);
+    certificate(&sandbox, "below-astray", Some("astray"), CA, NOW);
     certificate(&sandbox, "mail-root", None, &ca("extendedKeyUsage=emailProtection\n"), NOW);
     certificate(&sandbox, "below-mail", Some("mail-root"), CA, NOW);
     // Java and Go cannot read a CA with such constraints or names.
@@ -178,7 +182,13 @@ fn a_ca_below_which_nothing_would_be_accepted() {
         (&["unfit.pem", "unfit.key", "root.pem"], 44, &["unfit", "keyCertSign"]),
         (&["mail.pem", "mail.key", "root.pem"], 114, &["TBPKI-0053", "CN=mail"]),
         (&["unknown.pem", "unknown.key", "root.pem"], 114, &["TBPKI-0067", "1.2.3.4"]),
-        (&["policy.pem", "policy.key", "root.pem"], 114, &["TBPKI-0067", "policyConstraints"]),
+        (&["policy.pem", "policy.key", "root.pem"], 114, &["TBPKI-0412", "policyConstraints"]),
+        (
+            &["optional.pem", "optional.key", "root.pem"],
+            114,
+            &["TBPKI-0412", "CN=optional requires a certificate policy"],
+        ),
+        (&["below-astray.pem", "below-astray.key", "astray.pem"], 114, &["TBPKI-0117", "CN=astray"]),
         (&["below-mail.pem", "below-mail.key", "mail-root.pem"], 114, &["TBPKI-0053", "CN=mail-root"]),
         (&["limited.pem", "limited.key"], 57, &["CN=limited", "bring a root without this limit"]),
         (&["mail-root.pem", "mail-root.key"], 114, &["TBPKI-0053", "CN=mail-root"]),
@@ -341,4 +351,36 @@ fn generations_of_one_key_in_any_order() {
 /// The certificate as tbpki writes it.
 fn pem_of(text: &str) -> Vec<u8> {
     text.as_bytes()[text.find("-----BEGIN").unwrap()..].to_vec()
+}
+
+#[test]
+fn a_ca_that_some_programs_refuse_is_warned_of() {
+    let sandbox = Sandbox::new();
+    certificate(&sandbox, "root", None, CA, NOW);
+    // Java takes the common name of a device for a host.
+    let constrained = format!("{CA}nameConstraints=critical,permitted;DNS:corp.example\n");
+    certificate(&sandbox, "corp", Some("root"), &constrained, NOW);
+    certificate(&sandbox, "unsaid", Some("root"), "basicConstraints=critical,CA:TRUE\n", NOW);
+    certificate(&sandbox, "optional", Some("root"), &CA.replace("critical,CA", "CA"), NOW);
+    for (name, reason) in [("unsaid", "without a key usage"), ("optional", "basic constraints are not critical")] {
+        let [cert, key] = ["pem", "key"].map(|suffix| format!("{name}.{suffix}"));
+        let init = ["init", OPEN, "--dry-run", "--devices-ca", &cert, &key, "root.pem"];
+        sandbox.ok(init).prints("warning[TBPKI-0413]").prints(reason);
+        let chain = sandbox.write("chain.pem", [sandbox.read(&cert), sandbox.read("root.pem")].concat());
+        let strict = openssl().args(["verify", "-x509_strict", "-CAfile"]).arg(sandbox.join("root.pem"));
+        // The CA as an issuer: its own certificate is looked at as that of a leaf otherwise.
+        sandbox.ok(["init", OPEN, "--devices-ca", &cert, &key, "root.pem"]);
+        sandbox.ok(["client", "pump-1"]);
+        let leaf = sandbox.join("pki/devices/pump-1/cert.pem");
+        assert_ne!(strict.arg("-untrusted").arg(chain).arg(leaf).run().status, 0);
+        sandbox.ok(["verify", "pki/devices/pump-1/chain.pem"]).prints("warning[TBPKI-0413]");
+        std::fs::remove_dir_all(sandbox.join("pki")).unwrap();
+        std::fs::remove_file(sandbox.join("keygen.toml")).unwrap();
+    }
+    sandbox
+        .ok(["init", OPEN, "--devices-ca", "corp.pem", "corp.key", "root.pem"])
+        .prints("warning[TBPKI-0058]")
+        .prints("pump-1.corp.example");
+    sandbox.fails(["client", "pump-1"], 1, "TBPKI-0058");
+    sandbox.ok(["client", "pump-1.corp.example"]);
 }

@@ -43,6 +43,7 @@ mod usage;
 pub use distribution::DistributionPoint;
 use extensions::Extensions;
 pub use extensions::NameConstraints;
+pub(crate) use extensions::Policies;
 pub use general_name::GeneralName;
 pub use name::text as name_text;
 pub use public_key::PublicKeyKind;
@@ -279,6 +280,11 @@ impl Certificate {
     /// The number of CAs that may be between this one and the leaf, if that is limited.
     pub fn path_len(&self) -> Option<u32> {
         self.0.extensions.path_len
+    /// True if it has basicConstraints, marked as critical.
+    pub(crate) fn has_critical_basic_constraints(&self) -> bool {
+        self.0.extensions.has_critical_basic_constraints
+    }
+
     }
 
     /// The subject key identifier.
@@ -350,6 +356,16 @@ impl Certificate {
     }
 
     /// Critical extensions that [`verify`](crate::verify) does not act upon, and for which it must therefore refuse
+    /// The policies of the certificate, and those that it asks for.
+    pub(crate) fn policies(&self) -> &Policies {
+        &self.0.extensions.policies
+    }
+
+    /// True if it is a proxy certificate (RFC 3820), which OpenSSL and Java refuse.
+    pub(crate) fn is_proxy(&self) -> bool {
+        self.0.extensions.is_proxy
+    }
+
     /// the certificate (RFC 5280, section 4.2).
     pub fn unknown_critical_extensions(&self) -> &[String] {
         &self.0.extensions.unknown_critical

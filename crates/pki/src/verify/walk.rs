@@ -4,8 +4,9 @@ use base::timestamp::rfc3339;
 use base::{Code, Finding};
 use time::OffsetDateTime;
 
+use super::policies::PolicyState;
 use super::request::{Purpose, VerifyRequest, about, allows};
-use super::{constraints, revocation};
+use super::{constraints, revocation, x509_strict};
 use crate::read::certificate::{Certificate, NameConstraints, PublicKeyKind, SelfSignature};
 
 /// The rules that the certificates above set for those below.
@@ -14,6 +15,7 @@ struct State<'a> {
     /// The number of further CAs that are not self-issued, and the CA that limits it.
     cas_left: Option<(u32, &'a Certificate)>,
     constraints: Vec<(&'a NameConstraints, &'a Certificate)>,
+    policies: PolicyState<'a>,
 }
 
 /// Checks a path, the leaf first; `anchored` means that its last certificate is a trust anchor. What is found comes in
@@ -55,6 +57,12 @@ pub(super) fn check<'a>(
         if !is_leaf {
             findings.extend(ca(request, certificate, is_anchor));
             findings.extend(state.descend(certificate));
+        }
+        if !is_anchor {
+            findings.extend(state.policies.descend(certificate, is_leaf));
+        }
+        if path.len() > 1 {
+            findings.extend(x509_strict::check(certificate, place + 1 == path.len()));
         }
         if !is_anchor {
             findings.extend(revocation::check(request, path, place, depth, is_trusted));

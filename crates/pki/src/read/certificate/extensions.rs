@@ -16,8 +16,8 @@ use crate::asn1::reader::DerReader;
 use crate::asn1::tlv::BIT_STRING;
 
 /// Critical extensions that [`verify`](crate::verify) acts upon. A critical certificatePolicies is among them:
-/// a user who asks for no policy accepts each (RFC 5280, section 6.1.1 (c), any-policy), and what could demand one,
-/// policyConstraints, is not in the list.
+/// a user who asks for no policy accepts each (RFC 5280, section 6.1.1 (c), any-policy). policyConstraints, which can demand
+/// one, is not in the list: what it inhibits is not looked at.
 const UNDERSTOOD: &[Oid<'static>] = &[
     OID_X509_EXT_BASIC_CONSTRAINTS,
     OID_X509_EXT_CERTIFICATE_POLICIES,
@@ -29,6 +29,9 @@ const UNDERSTOOD: &[Oid<'static>] = &[
 ];
 
 /// The subtrees of a nameConstraints extension (RFC 5280, section 4.2.1.10).
+/// proxyCertInfo (RFC 3820, section 3.8): 1.3.6.1.5.5.7.1.14.
+const PROXY: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 14];
+
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NameConstraints {
     /// Names of these kinds must be below one of these.
@@ -40,9 +43,21 @@ pub struct NameConstraints {
 }
 
 #[derive(Debug, Clone, Default)]
+/// The policies of a certificate (RFC 5280, sections 4.2.1.4, 4.2.1.5 and 4.2.1.11).
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Policies {
+    /// The object identifiers, without tag and length; `None` without the extension.
+    pub(crate) ids: Option<Vec<Vec<u8>>>,
+    /// Whether policies of its issuer are equivalent to others.
+    pub(crate) are_mapped: bool,
+    /// The number of certificates below it after which the whole path must have a policy.
+    pub(crate) required_after: Option<u32>,
+}
+
 pub(super) struct Extensions {
     pub(super) ca: bool,
     pub(super) path_len: Option<u32>,
+    pub(super) has_critical_basic_constraints: bool,
     pub(super) key_usage: Option<KeyUsage>,
     pub(super) extended_key_usages: Option<Vec<ExtendedKeyUsage>>,
     pub(super) netscape_usage: Option<NetscapeUsage>,
@@ -52,6 +67,9 @@ pub(super) struct Extensions {
     pub(super) authority: (Option<Vec<u8>>, Option<Vec<u8>>),
     pub(super) names: Vec<GeneralName>,
     pub(super) name_constraints: Option<NameConstraints>,
+    pub(super) policies: Policies,
+    /// Whether it is a proxy certificate (RFC 3820, section 3.8).
+    pub(super) is_proxy: bool,
     pub(super) crl_points: Vec<DistributionPoint>,
     pub(super) unknown_critical: Vec<String>,
     pub(super) faults: Vec<String>,
@@ -79,6 +97,7 @@ impl Extensions {
     fn take(&mut self, extension: &X509Extension<'_>, issuer: &[u8]) {
         match extension.parsed_extension() {
             ParsedExtension::BasicConstraints(constraints) => {
+                self.has_critical_basic_constraints = extension.critical;
                 self.ca = constraints.ca;
                 self.path_len = constraints.path_len_constraint;
             }
@@ -100,6 +119,14 @@ impl Extensions {
                 self.names = names.general_names.iter().map(GeneralName::from_parsed).collect();
             }
             ParsedExtension::NameConstraints(constraints) => {
+            ParsedExtension::CertificatePolicies(policies) => {
+                self.policies.ids = Some(policies.iter().map(|policy| policy.policy_id.as_bytes().to_vec()).collect());
+            }
+            ParsedExtension::PolicyMappings(_) => self.policies.are_mapped = true,
+            ParsedExtension::PolicyConstraints(constraints) => {
+                self.policies.required_after = constraints.require_explicit_policy;
+            }
+            _ if extension.oid.as_bytes() == PROXY => self.is_proxy = true,
                 let list = |subtrees: &Option<Vec<GeneralSubtree<'_>>>| {
                     subtrees.iter().flatten().map(|tree| GeneralName::from_parsed(&tree.base)).collect()
                 };

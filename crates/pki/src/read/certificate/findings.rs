@@ -16,6 +16,10 @@ impl Certificate {
         findings.extend(self.unknown_critical_extensions().iter().map(|extension| {
             Code::CriticalExtension.fault(format!("its critical extension {extension} is unknown to tbpki"))
         }));
+        // Marked as critical, it is one of those above.
+        if self.is_proxy() && findings.iter().all(|finding| finding.code != Code::CriticalExtension) {
+            findings.push(Code::CriticalExtension.fault("it is a proxy certificate (RFC 3820), which OpenSSL refuses"));
+        }
         findings
     }
 
