@@ -25,6 +25,7 @@ use crate::credentials_id;
 use crate::names::san::San;
 use crate::names::subject::Subject;
 
+pub(crate) mod authority;
 pub(crate) mod constraints;
 pub(crate) mod distribution;
 mod extensions;
@@ -40,10 +41,11 @@ mod strict;
 pub(crate) mod testing;
 mod usage;
 
+use authority::{Contradiction, SignerParts};
 pub use distribution::DistributionPoint;
 use extensions::Extensions;
 pub use extensions::NameConstraints;
-pub(crate) use extensions::Policies;
+pub(crate) use extensions::{Policies, label};
 pub use general_name::GeneralName;
 pub use name::text as name_text;
 pub use public_key::PublicKeyKind;
@@ -187,9 +189,6 @@ impl Certificate {
         Subject::from_der(self.subject_der()).ok()
     }
 
-    /// The subject in the form of RFC 4514, the most specific attribute first. Safe to print.
-    pub fn subject(&self) -> String {
-        name::text(self.subject_der())
     /// Why no certificate may be issued with this subject, although this one was: a reader refuses its encoding, or it has a
     /// character that is invisible or changes how the text is shown.
     pub fn subject_fault(&self) -> Option<String> {
@@ -208,6 +207,9 @@ impl Certificate {
         Subject::from_der(self.issuer_der()).ok()
     }
 
+    /// The subject in the form of RFC 4514, the most specific attribute first. Safe to print.
+    pub fn subject(&self) -> String {
+        name::text(self.subject_der())
     }
 
     /// The issuer in the form of RFC 4514, the most specific attribute first. Safe to print.
@@ -277,14 +279,14 @@ impl Certificate {
         self.0.extensions.ca
     }
 
-    /// The number of CAs that may be between this one and the leaf, if that is limited.
-    pub fn path_len(&self) -> Option<u32> {
-        self.0.extensions.path_len
     /// True if it has basicConstraints, marked as critical.
     pub(crate) fn has_critical_basic_constraints(&self) -> bool {
         self.0.extensions.has_critical_basic_constraints
     }
 
+    /// The number of CAs that may be between this one and the leaf, if that is limited.
+    pub fn path_len(&self) -> Option<u32> {
+        self.0.extensions.path_len
     }
 
     /// The subject key identifier.
@@ -294,24 +296,22 @@ impl Certificate {
 
     /// The key identifier within the authority key identifier.
     pub fn authority_key_id(&self) -> Option<&[u8]> {
-        self.0.extensions.authority_key_id.as_deref()
+        self.0.extensions.authority.key_id.as_deref()
     }
 
     /// Why the authority key identifier (RFC 5280, section 4.2.1.1) does not name `issuer`, if it does not. OpenSSL and Java
     /// then look for another issuer.
     pub(crate) fn authority_contradiction(&self, issuer: &Certificate) -> Option<&'static str> {
-        // A part that one of the two leaves out is no contradiction.
-        let differs =
-            |own: Option<&[u8]>, other: Option<&[u8]>| own.zip(other).is_some_and(|(own, other)| own != other);
-        let (name, serial) = &self.0.extensions.authority;
-        if differs(self.authority_key_id(), issuer.subject_key_id()) {
-            return Some("its authority key identifier is not the subject key identifier of its issuer");
-        }
-        if differs(serial.as_deref(), Some(issuer.serial())) {
-            return Some("its authority key identifier has another serial number than its issuer");
-        }
-        let is_other = |name: &Vec<u8>| !name::equal(name, issuer.issuer_der());
-        name.as_ref().is_some_and(is_other).then_some("its authority key identifier has another issuer than its issuer")
+        Some(match self.0.extensions.authority.contradiction(issuer.signer_parts())? {
+            Contradiction::KeyId => "its authority key identifier is not the subject key identifier of its issuer",
+            Contradiction::Serial => "its authority key identifier has another serial number than its issuer",
+            Contradiction::Issuer => "its authority key identifier has another issuer than its issuer",
+        })
+    }
+
+    /// The parts that the authority key identifier of what it has signed can name.
+    pub(crate) fn signer_parts(&self) -> SignerParts<'_> {
+        SignerParts { key_id: self.subject_key_id(), serial: self.serial(), issuer: self.issuer_der() }
     }
 
     /// The keyUsage extension. Without one, every use is allowed.
@@ -355,7 +355,6 @@ impl Certificate {
         &self.0.extensions.crl_points
     }
 
-    /// Critical extensions that [`verify`](crate::verify) does not act upon, and for which it must therefore refuse
     /// The policies of the certificate, and those that it asks for.
     pub(crate) fn policies(&self) -> &Policies {
         &self.0.extensions.policies
@@ -366,6 +365,7 @@ impl Certificate {
         self.0.extensions.is_proxy
     }
 
+    /// Critical extensions that [`verify`](crate::verify) does not act upon, and for which it must therefore refuse
     /// the certificate (RFC 5280, section 4.2).
     pub fn unknown_critical_extensions(&self) -> &[String] {
         &self.0.extensions.unknown_critical

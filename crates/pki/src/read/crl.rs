@@ -6,14 +6,19 @@ use std::ops::Range;
 use base::{Code, Result};
 use time::OffsetDateTime;
 use x509_parser::asn1_rs::{BitString, FromDer as _};
-use x509_parser::extensions::ParsedExtension;
+use x509_parser::extensions::{ParsedExtension, X509Extension};
 use x509_parser::oid_registry::OID_X509_EXT_ISSUER_DISTRIBUTION_POINT;
 use x509_parser::revocation_list::{CertificateRevocationList, RevokedCertificate};
 
-use crate::asn1::oid;
+use crate::asn1::reader::DerReader;
+use crate::asn1::tlv::INTEGER;
+use crate::asn1::{canonical, oid};
+use crate::read::certificate::authority::Authority;
 use crate::read::certificate::distribution::Scope;
 use crate::read::certificate::{Certificate, SignatureAlgorithm, SignatureFailure, name};
-use crate::read::certificate::{parser_text, serial_text, signature_error, utc, verify_with_spki_der};
+use crate::read::certificate::{label, parser_text, serial_text, signature_error, utc, verify_with_spki_der};
+
+const ENUMERATED: u8 = 0x0a;
 
 /// A certificate revocation list, parsed once and owned.
 #[derive(Clone)]
@@ -26,7 +31,8 @@ pub struct Crl {
     this_update: OffsetDateTime,
     next_update: Option<OffsetDateTime>,
     number: Option<String>,
-    authority_key: Option<Vec<u8>>,
+    version: u32,
+    authority: Authority,
     revoked: Vec<Revoked>,
     scope: Scope,
     unknown_critical: Vec<String>,
@@ -77,7 +83,8 @@ impl Crl {
             this_update: utc(tbs.this_update).ok_or_else(unknown_time)?,
             next_update: tbs.next_update.map(|time| utc(time).ok_or_else(unknown_time)).transpose()?,
             number: None,
-            authority_key: None,
+            version: tbs.version.map_or(1, |version| version.0.saturating_add(1)),
+            authority: Authority::default(),
             revoked: revoked.ok_or_else(unknown_time)?,
             scope: Scope::default(),
             unknown_critical: Vec::new(),
@@ -86,11 +93,30 @@ impl Crl {
         if tbs.signature != parsed.signature_algorithm {
             crl.faults.push("it names two different signature algorithms".to_owned());
         }
+        if let Some(fault) = canonical::fault(der) {
+            crl.faults.push(format!("it is not DER: {fault}"));
+        }
+        crl.check_version(&parsed);
         crl.read_extensions(&parsed);
+        crl.read_entry_extensions(&parsed);
         Ok(crl)
     }
 
+    /// RFC 5280, section 5.1.2.1. Lists of version 1 without extensions are common: `openssl ca -gencrl` makes them.
+    fn check_version(&mut self, parsed: &CertificateRevocationList<'_>) {
+        let has_extensions = !parsed.extensions().is_empty()
+            || parsed.iter_revoked_certificates().any(|entry| !entry.extensions().is_empty());
+        match self.version {
+            1 if has_extensions => self.faults.push("it has extensions, which version 1 has not".to_owned()),
+            1 | 2 => {}
+            _ => self.faults.push("its version is none of 1 and 2".to_owned()),
+        }
+    }
+
     fn read_extensions(&mut self, parsed: &CertificateRevocationList<'_>) {
+        if let Some(fault) = extension_fault(parsed.extensions()) {
+            self.faults.push(fault);
+        }
         for extension in parsed.extensions() {
             let mut understood = false;
             match extension.parsed_extension() {
@@ -98,30 +124,46 @@ impl Crl {
                     let scope = Scope::from_der(extension.value, parsed.issuer().as_raw());
                     understood = scope.is_some();
                     self.scope = scope.unwrap_or_default();
+                    if self.scope.lists_all_reasons {
+                        let fault =
+                            "its scope lists every reason (RFC 5280, section 5.2.5), which OpenSSL takes for some";
+                        self.faults.push(fault.to_owned());
+                    }
                 }
                 ParsedExtension::CRLNumber(_) => {
                     // Any integer that the parser took; its octets are shown, not its value.
                     // Tag and length are two octets, because a number has at most 20 (section 5.2.3).
                     self.number = Some(serial_text(extension.value.get(2..).unwrap_or_default()));
-                    understood = true;
                 }
-                ParsedExtension::AuthorityKeyIdentifier(key) => {
-                    self.authority_key = key.key_identifier.as_ref().map(|id| id.0.to_vec());
+                ParsedExtension::AuthorityKeyIdentifier(authority) => {
+                    self.authority = Authority::from_parsed(authority);
                     understood = true;
+                    if extension.critical {
+                        let fault = "its authority key identifier is marked as critical, which Go refuses";
+                        self.faults.push(fault.to_owned());
+                    }
                 }
                 _ => {}
             }
             // The scope of a list is always critical (section 5.2.5). One that is not
             // marked, and that cannot be read, must not pass for a list of everything.
+            // The number is never critical (section 5.2.3), and OpenSSL does not know one that is.
             if !understood && (extension.critical || extension.oid == OID_X509_EXT_ISSUER_DISTRIBUTION_POINT) {
                 self.unknown_critical.push(oid::text(extension.oid.as_bytes()));
             }
         }
+    }
+
+    /// One fault of each kind is enough to refuse the list, which may have millions of entries.
+    fn read_entry_extensions(&mut self, parsed: &CertificateRevocationList<'_>) {
+        let entries = || parsed.iter_revoked_certificates().map(RevokedCertificate::extensions);
+        let fault = entries().find_map(extension_fault);
+        self.faults.extend(fault.map(|fault| format!("in an entry, {fault}")));
         // A reader that does not know a critical extension of an entry must not use the list (section 5.3).
-        let entries = parsed.iter_revoked_certificates().flat_map(RevokedCertificate::extensions);
-        let unknown =
-            entries.filter(|extension| extension.critical).map(|extension| oid::text(extension.oid.as_bytes()));
-        // One is enough to refuse the list, which may have millions of entries.
+        let unknown = entries()
+            .flatten()
+            .filter(|extension| extension.critical)
+            .map(|extension| oid::text(extension.oid.as_bytes()));
         self.unknown_critical.extend(unknown.take(1));
     }
 
@@ -130,9 +172,19 @@ impl Crl {
         self.der.get(range.clone()).unwrap_or_default()
     }
 
+    /// The version as people count: 1 or 2.
+    pub fn version(&self) -> u32 {
+        self.version
+    }
+
     /// The identifier of the key that signed it, as the list names it (RFC 5280, section 5.2.1).
     pub fn authority_key_id(&self) -> Option<&[u8]> {
-        self.authority_key.as_deref()
+        self.authority.key_id.as_deref()
+    }
+
+    /// Whether the authority key identifier names another certificate than `signer`. OpenSSL then does not use the list.
+    pub(crate) fn names_other_signer(&self, signer: &Certificate) -> bool {
+        self.authority.contradiction(signer.signer_parts()).is_some()
     }
 
     /// The list as it was read.
@@ -227,6 +279,30 @@ impl Revoked {
     }
 }
 
+/// The first extension that is there twice, or that cannot be read although its type is known. Java refuses both, and Go the
+/// second.
+fn extension_fault(extensions: &[X509Extension<'_>]) -> Option<String> {
+    extensions.iter().enumerate().find_map(|(place, extension)| {
+        let id = || label(&oid::text(extension.oid.as_bytes()));
+        if extensions.iter().take(place).any(|other| other.oid == extension.oid) {
+            return Some(format!("extension {} occurs twice", id()));
+        }
+        let is_unread = matches!(extension.parsed_extension(), ParsedExtension::ParseError { .. });
+        (is_unread && !has_odd_value(extension)).then(|| format!("extension {} cannot be read", id()))
+    })
+}
+
+/// Whether the extension is a number or a reason of the right type, with a value that only the parser refuses: a negative
+/// number, or a reason that RFC 5280 does not know.
+fn has_odd_value(extension: &X509Extension<'_>) -> bool {
+    let tag = match oid::text(extension.oid.as_bytes()).as_str() {
+        "2.5.29.20" => INTEGER,
+        "2.5.29.21" => ENUMERATED,
+        _ => return false,
+    };
+    DerReader::new(extension.value).optional(tag).is_some_and(|value| !value.content.is_empty())
+}
+
 impl fmt::Debug for Crl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Crl({}, {} entries)", self.issuer(), self.revoked.len())
@@ -263,6 +339,7 @@ fn shortest(mut octets: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
     use crate::read::certificate::testing;
+    use testkit::der::{Node, element};
     use time::macros::datetime;
 
     #[test]
@@ -313,6 +390,78 @@ mod tests {
         der[at + 7] = 0x03;
         let crl = Crl::from_der(&der).unwrap();
         assert_eq!(crl.format_faults(), ["it names two different signature algorithms"]);
+    }
+
+    /// A list with one entry, with other octets at a place. Below the TBSCertList: version, algorithm, issuer, dates, entries,
+    /// extensions.
+    fn changed(place: &[usize], raw: Vec<u8>) -> Crl {
+        let root = testing::root("Root");
+        let leaf = root.issue(&testing::leaf("device-1")).certificate;
+        let node = Node::parse(testing::crl(&root, &[&leaf]).der());
+        Crl::from_der(&node.with(&[&[0], place].concat(), raw)).unwrap()
+    }
+
+    fn extension(id: &[u8], critical: bool, value: &[u8]) -> Vec<u8> {
+        let mark: &[u8] = if critical { &[1, 1, 0xff] } else { &[] };
+        element(0x30, &[&element(6, id), mark, &element(4, value)].concat())
+    }
+
+    /// As OpenSSL 3.0, Go 1.24 and Java 17 decide: each of these lists is refused by one of them.
+    #[test]
+    fn a_list_that_a_strict_reader_refuses_has_a_fault() {
+        const VERSION: usize = 0;
+        const THIS_UPDATE: usize = 3;
+        const ENTRIES: usize = 5;
+        const EXTENSIONS: usize = 6;
+        let number = extension(&[0x55, 0x1d, 20], false, &[2, 1, 5]);
+        let wrapped = |extensions: &[Vec<u8>]| element(0xa0, &element(0x30, &extensions.concat()));
+        let authority = element(0x30, &element(0x80, b"key"));
+        let reason = |value: &[u8]| extension(&[0x55, 0x1d, 21], false, value);
+        let entry = |extensions: &[Vec<u8>]| {
+            let parts = [element(2, &[5]), element(0x17, b"250601000000Z"), element(0x30, &extensions.concat())];
+            element(0x30, &element(0x30, &parts.concat()))
+        };
+        let scope = |flags: &[u8]| extension(&[0x55, 0x1d, 28], true, &element(0x30, &element(0x83, flags)));
+        for (place, raw, said) in [
+            (VERSION, Vec::new(), "it has extensions, which version 1 has not"),
+            (VERSION, element(2, &[2]), "its version is none of 1 and 2"),
+            (THIS_UPDATE, element(0x17, b"2506010000Z"), "it is not DER: a UTCTime"),
+            (THIS_UPDATE, element(0x17, b"250601000000+0100"), "it is not DER: a UTCTime"),
+            (EXTENSIONS, wrapped(&[number.clone(), number.clone()]), "extension cRLNumber (2.5.29.20) occurs twice"),
+            (
+                EXTENSIONS,
+                wrapped(&[extension(&[0x55, 0x1d, 20], false, &[4, 1, 5])]),
+                "cRLNumber (2.5.29.20) cannot be read",
+            ),
+            (EXTENSIONS, wrapped(&[extension(&[0x55, 0x1d, 35], true, &authority)]), "critical, which Go refuses"),
+            (
+                EXTENSIONS,
+                wrapped(&[extension(&[0x2a, 3], false, &[]), extension(&[0x2a, 3], false, &[])]),
+                "1.2.3 occurs twice",
+            ),
+            (EXTENSIONS, wrapped(&[scope(&[7, 0xff, 0x80])]), "its scope lists every reason"),
+            (
+                ENTRIES,
+                entry(&[reason(&[10, 1, 1]), reason(&[10, 1, 2])]),
+                "in an entry, extension reasonCode (2.5.29.21) occurs twice",
+            ),
+            (ENTRIES, entry(&[reason(&[4, 1, b'x'])]), "in an entry, extension reasonCode (2.5.29.21) cannot be read"),
+        ] {
+            let crl = changed(&[place], raw);
+            let faults = crl.format_faults().join("; ");
+            assert!(faults.contains(said), "{faults:?} lacks {said:?}");
+        }
+        let good = changed(&[EXTENSIONS], wrapped(&[number, scope(&[6, 0x40])]));
+        assert_eq!((good.format_faults(), good.unknown_critical_extensions()), (&[][..], &[][..]));
+        // All three read a reason of the future, and a negative number.
+        for (place, raw) in [
+            (ENTRIES, entry(&[reason(&[10, 1, 99])])),
+            (EXTENSIONS, wrapped(&[extension(&[0x55, 0x1d, 20], false, &[2, 1, 0xfb])])),
+        ] {
+            assert_eq!(changed(&[place], raw).format_faults(), [] as [String; 0]);
+        }
+        let critical = changed(&[EXTENSIONS], wrapped(&[extension(&[0x55, 0x1d, 20], true, &[2, 1, 5])]));
+        assert_eq!(critical.unknown_critical_extensions(), ["2.5.29.20"], "OpenSSL does not know it");
     }
 
     #[test]

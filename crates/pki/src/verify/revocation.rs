@@ -25,6 +25,7 @@ pub(super) fn check<'a>(
     // Several lists may each cover some of the reasons (RFC 5280, section 6.3.3).
     let mut covered = 0;
     let mut objection = None;
+    let mut warning = None;
     for crl in request.crls.iter().filter(|crl| name::equal(crl.issuer_der(), certificate.issuer_der())) {
         let reasons = covered_reasons(crl, certificate);
         if reasons == 0 {
@@ -39,6 +40,10 @@ pub(super) fn check<'a>(
             }
         }
         covered |= reasons;
+        if crl.version() < 2 {
+            let what = format!("the list of {} is of version 1", crl.issuer());
+            warning = Some(Code::VersionOne.warning(what).because("Go refuses such lists; OpenSSL and Java take them"));
+        }
         if let Some(entry) = crl.entry(certificate.serial())
             // removeFromCRL occurs in delta lists alone, and means that the certificate is on hold no longer.
             && entry.reason != Some("removeFromCRL")
@@ -49,7 +54,7 @@ pub(super) fn check<'a>(
         }
     }
     if covered == ALL_REASONS {
-        return None;
+        return warning;
     }
     let what = "no list shows whether it is revoked";
     let why = objection.unwrap_or_else(|| format!("none of the lists is {}'s for it", certificate.issuer()));
@@ -84,9 +89,9 @@ fn covered_reasons(crl: &Crl, certificate: &Certificate) -> u16 {
     }
     let points = certificate.crl_distribution_points();
     if points.is_empty() {
-        // Without a distribution point the issuer's name takes its place (section 6.3.3).
-        let implied = GeneralName::Directory(certificate.issuer_der().to_vec());
-        return if names_meet(scope, &[implied]) { scope.reasons } else { 0 };
+        // RFC 5280, section 6.3.3, lets the issuer's name take the place of a missing distribution point. OpenSSL does not,
+        // and refuses a list whose scope has any name.
+        return if scope.names.is_empty() { scope.reasons } else { 0 };
     }
     let fitting = |point: &&DistributionPoint| !point.indirect && names_meet(scope, &point.names);
     points.iter().filter(fitting).fold(0, |reasons, point| reasons | point.reasons & scope.reasons)
@@ -128,7 +133,9 @@ fn usable<'a>(
     }
     let may_sign = |signer: &Certificate| signer.key_usage().is_none_or(KeyUsage::crl_sign);
     if crl.signed_by(issuer).is_ok() {
-        return if may_sign(issuer) {
+        return if crl.names_other_signer(issuer) {
+            Err(format!("{list} has the authority key identifier of another certificate, and OpenSSL does not use it"))
+        } else if may_sign(issuer) {
             Ok(())
         } else {
             Err(format!("the key of {} may not sign lists", issuer.label()))
@@ -137,7 +144,10 @@ fn usable<'a>(
     // A CA may have another key for its lists, certified under the same name.
     let everybody = request.anchors.iter().chain(request.chain).chain(request.extra);
     let signs = |one: &&Certificate| {
-        name::equal(one.subject_der(), crl.issuer_der()) && may_sign(one) && crl.signed_by(one).is_ok()
+        name::equal(one.subject_der(), crl.issuer_der())
+            && may_sign(one)
+            && !crl.names_other_signer(one)
+            && crl.signed_by(one).is_ok()
     };
     // The signer of a list may itself have been revoked, by a list with another signer: a depth ends this.
     if everybody.filter(signs).any(is_trusted) {

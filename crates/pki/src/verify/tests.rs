@@ -350,6 +350,14 @@ fn revoked_certificates_are_refused_and_so_are_unknown_ones() {
     let unrelated = [root_list];
     let report = verify(&VerifyRequest { crls: &unrelated, ..device(&chain, &anchors) });
     assert_eq!(found(&report), [(Code::RevocationUnknown, "CN=device-1")]);
+    // The identifier of another key: OpenSSL does not find the list.
+    let mut params = testing::ca("Issuing", Some(0));
+    params.key_identifier_method = rcgen::KeyIdMethod::Sha512;
+    let namesake = made.root.issue_for(&params, KeyPair::from_pem(&made.issuing.key_pem()).unwrap());
+    let below = [made.leaf.certificate.clone(), namesake.certificate.clone()];
+    let report = verify(&VerifyRequest { crls: &good, ..device(&below, &anchors) });
+    let unknown = report.findings.iter().find(|finding| finding.code == Code::RevocationUnknown).unwrap();
+    assert!(unknown.why.as_deref().unwrap().contains("authority key identifier of another"), "{unknown:?}");
     // Before the list was made.
     let late = VerifyRequest { crls: &good, time: datetime!(2025-03-01 0:00 UTC), ..device(&chain, &anchors) };
     assert_eq!(found(&verify(&late))[0], (Code::RevocationUnknown, "CN=device-1"));
@@ -416,10 +424,6 @@ fn names_that_differ_in_capitals_only_are_one_to_us_and_two_to_rustls() {
 }
 
 #[test]
-fn nothing_to_verify_is_a_fault() {
-    assert_eq!(found(&verify(&request(&[], &[]))), [(Code::CertificateUnreadable, "")]);
-}
-#[test]
 fn names_that_differ_outside_of_ascii_are_two_to_openssl() {
     let root = testing::root("ÄCME");
     let mut params = testing::ca("äcme", None);
@@ -431,3 +435,7 @@ fn names_that_differ_outside_of_ascii_are_two_to_openssl() {
     assert!(!report.is_ok(), "OpenSSL: error 20, unable to get local issuer certificate");
 }
 
+#[test]
+fn nothing_to_verify_is_a_fault() {
+    assert_eq!(found(&verify(&request(&[], &[]))), [(Code::CertificateUnreadable, "")]);
+}

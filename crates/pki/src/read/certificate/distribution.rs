@@ -35,6 +35,8 @@ pub(crate) struct Scope {
     pub(crate) only_attribute_certificates: bool,
     pub(crate) indirect: bool,
     pub(crate) reasons: u16,
+    /// True if it lists reasons, and lists all of them.
+    pub(crate) lists_all_reasons: bool,
 }
 
 impl DistributionPoint {
@@ -71,7 +73,10 @@ impl Scope {
                 0 => read.names = names(&field, issuer)?,
                 1 => read.only_leaves = boolean(field.data)?,
                 2 => read.only_cas = boolean(field.data)?,
-                3 => read.reasons = reasons(field.data)?,
+                3 => {
+                    read.reasons = reasons(field.data)?;
+                    read.lists_all_reasons = read.reasons == ALL_REASONS;
+                }
                 4 => read.indirect = boolean(field.data)?,
                 5 => read.only_attribute_certificates = boolean(field.data)?,
                 _ => return None,
@@ -91,6 +96,7 @@ impl Default for Scope {
             only_attribute_certificates: false,
             indirect: false,
             reasons: ALL_REASONS,
+            lists_all_reasons: false,
         }
     }
 }

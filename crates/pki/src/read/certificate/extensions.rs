@@ -1,13 +1,14 @@
 //! The extensions of a certificate that decide about its use (RFC 5280, section 4.2).
 
 use x509_parser::asn1_rs::Oid;
-use x509_parser::extensions::{GeneralName as Parsed, GeneralSubtree, ParsedExtension, X509Extension};
+use x509_parser::extensions::{GeneralSubtree, ParsedExtension, X509Extension};
 use x509_parser::oid_registry::{
     OID_X509_EXT_BASIC_CONSTRAINTS, OID_X509_EXT_CERT_TYPE, OID_X509_EXT_CERTIFICATE_POLICIES,
     OID_X509_EXT_CRL_DISTRIBUTION_POINTS, OID_X509_EXT_EXTENDED_KEY_USAGE, OID_X509_EXT_KEY_USAGE,
     OID_X509_EXT_NAME_CONSTRAINTS, OID_X509_EXT_SUBJECT_ALT_NAME,
 };
 
+use super::authority::Authority;
 use super::distribution::DistributionPoint;
 use super::general_name::GeneralName;
 use super::usage::{ExtendedKeyUsage, KeyUsage, NetscapeUsage};
@@ -28,10 +29,10 @@ const UNDERSTOOD: &[Oid<'static>] = &[
     OID_X509_EXT_SUBJECT_ALT_NAME,
 ];
 
-/// The subtrees of a nameConstraints extension (RFC 5280, section 4.2.1.10).
 /// proxyCertInfo (RFC 3820, section 3.8): 1.3.6.1.5.5.7.1.14.
 const PROXY: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 14];
 
+/// The subtrees of a nameConstraints extension (RFC 5280, section 4.2.1.10).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NameConstraints {
     /// Names of these kinds must be below one of these.
@@ -42,7 +43,6 @@ pub struct NameConstraints {
     pub critical: bool,
 }
 
-#[derive(Debug, Clone, Default)]
 /// The policies of a certificate (RFC 5280, sections 4.2.1.4, 4.2.1.5 and 4.2.1.11).
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Policies {
@@ -54,23 +54,22 @@ pub(crate) struct Policies {
     pub(crate) required_after: Option<u32>,
 }
 
+#[derive(Debug, Clone, Default)]
 pub(super) struct Extensions {
     pub(super) ca: bool,
-    pub(super) path_len: Option<u32>,
     pub(super) has_critical_basic_constraints: bool,
+    pub(super) path_len: Option<u32>,
     pub(super) key_usage: Option<KeyUsage>,
     pub(super) extended_key_usages: Option<Vec<ExtendedKeyUsage>>,
     pub(super) netscape_usage: Option<NetscapeUsage>,
     pub(super) subject_key_id: Option<Vec<u8>>,
-    pub(super) authority_key_id: Option<Vec<u8>>,
-    /// The issuer of the issuer's certificate, as a Name in DER, and the serial number of that certificate.
-    pub(super) authority: (Option<Vec<u8>>, Option<Vec<u8>>),
+    pub(super) authority: Authority,
     pub(super) names: Vec<GeneralName>,
     pub(super) name_constraints: Option<NameConstraints>,
+    pub(super) crl_points: Vec<DistributionPoint>,
     pub(super) policies: Policies,
     /// Whether it is a proxy certificate (RFC 3820, section 3.8).
     pub(super) is_proxy: bool,
-    pub(super) crl_points: Vec<DistributionPoint>,
     pub(super) unknown_critical: Vec<String>,
     pub(super) faults: Vec<String>,
 }
@@ -97,8 +96,8 @@ impl Extensions {
     fn take(&mut self, extension: &X509Extension<'_>, issuer: &[u8]) {
         match extension.parsed_extension() {
             ParsedExtension::BasicConstraints(constraints) => {
-                self.has_critical_basic_constraints = extension.critical;
                 self.ca = constraints.ca;
+                self.has_critical_basic_constraints = extension.critical;
                 self.path_len = constraints.path_len_constraint;
             }
             ParsedExtension::KeyUsage(usage) => self.key_usage = Some(KeyUsage::from_parsed(*usage)),
@@ -106,27 +105,11 @@ impl Extensions {
                 self.extended_key_usages = Some(ExtendedKeyUsage::from_parsed(usages));
             }
             ParsedExtension::SubjectKeyIdentifier(id) => self.subject_key_id = Some(id.0.to_vec()),
-            ParsedExtension::AuthorityKeyIdentifier(authority) => {
-                self.authority_key_id = authority.key_identifier.as_ref().map(|id| id.0.to_vec());
-                // Old tools name the certificate of the issuer, in place of its key identifier or together with it.
-                let name = authority.authority_cert_issuer.iter().flatten().find_map(|name| match name {
-                    Parsed::DirectoryName(name) => Some(name.as_raw().to_vec()),
-                    _ => None,
-                });
-                self.authority = (name, authority.authority_cert_serial.map(<[u8]>::to_vec));
-            }
+            ParsedExtension::AuthorityKeyIdentifier(authority) => self.authority = Authority::from_parsed(authority),
             ParsedExtension::SubjectAlternativeName(names) => {
                 self.names = names.general_names.iter().map(GeneralName::from_parsed).collect();
             }
             ParsedExtension::NameConstraints(constraints) => {
-            ParsedExtension::CertificatePolicies(policies) => {
-                self.policies.ids = Some(policies.iter().map(|policy| policy.policy_id.as_bytes().to_vec()).collect());
-            }
-            ParsedExtension::PolicyMappings(_) => self.policies.are_mapped = true,
-            ParsedExtension::PolicyConstraints(constraints) => {
-                self.policies.required_after = constraints.require_explicit_policy;
-            }
-            _ if extension.oid.as_bytes() == PROXY => self.is_proxy = true,
                 let list = |subtrees: &Option<Vec<GeneralSubtree<'_>>>| {
                     subtrees.iter().flatten().map(|tree| GeneralName::from_parsed(&tree.base)).collect()
                 };
@@ -136,6 +119,14 @@ impl Extensions {
                     critical: extension.critical,
                 });
             }
+            ParsedExtension::CertificatePolicies(policies) => {
+                self.policies.ids = Some(policies.iter().map(|policy| policy.policy_id.as_bytes().to_vec()).collect());
+            }
+            ParsedExtension::PolicyMappings(_) => self.policies.are_mapped = true,
+            ParsedExtension::PolicyConstraints(constraints) => {
+                self.policies.required_after = constraints.require_explicit_policy;
+            }
+            _ if extension.oid.as_bytes() == PROXY => self.is_proxy = true,
             _ if extension.oid == OID_X509_EXT_CERT_TYPE => {
                 // Read here, because what x509-parser makes of it depends on the number of octets.
                 let bits = DerReader::new(extension.value).optional(BIT_STRING);
@@ -165,12 +156,16 @@ fn id(extension: &X509Extension<'_>) -> String {
 }
 
 /// The name of the extension with this object identifier where it has one, and the identifier.
-pub(super) fn label(dotted: &str) -> String {
+pub(crate) fn label(dotted: &str) -> String {
     let name = match dotted {
         "2.5.29.14" => "subjectKeyIdentifier",
         "2.5.29.15" => "keyUsage",
         "2.5.29.17" => "subjectAltName",
         "2.5.29.18" => "issuerAltName",
+        "2.5.29.20" => "cRLNumber",
+        "2.5.29.21" => "reasonCode",
+        "2.5.29.24" => "invalidityDate",
+        "2.5.29.28" => "issuingDistributionPoint",
         "2.5.29.19" => "basicConstraints",
         "2.5.29.30" => "nameConstraints",
         "2.5.29.31" => "cRLDistributionPoints",
@@ -181,6 +176,7 @@ pub(super) fn label(dotted: &str) -> String {
         "2.5.29.37" => "extKeyUsage",
         "2.5.29.54" => "inhibitAnyPolicy",
         "1.3.6.1.5.5.7.1.1" => "authorityInfoAccess",
+        "1.3.6.1.5.5.7.1.14" => "proxyCertInfo",
         "2.16.840.1.113730.1.1" => "nsCertType",
         _ => return dotted.to_owned(),
     };
