@@ -14,6 +14,7 @@ use pki::device_name::DeviceName;
 use pki::pem_bundle::PemBundle;
 use time::OffsetDateTime;
 
+use crate::lifecycle::upkeep::ca_certificates;
 use provision::check::RevokedServer;
 use store::ca::Ca;
 use store::file_names::{ANCHORS, CA_FILE, CERT, CHAIN, KEY, TOKEN};
@@ -90,6 +91,14 @@ fn holds(dir: &Path, entry: &Entry) -> bool {
     };
     let is_it = |leaf: Certificate| entry.fingerprint == Some(leaf.fingerprint());
     names.iter().filter(|name| name.ends_with(".pem")).any(|name| first(name).is_some_and(is_it))
+}
+
+/// The certificates of the CAs of the store, in all generations.
+///
+/// # Errors
+/// Those of the ledger and of the disk.
+pub fn issuers(location: &StoreLocation) -> Result<Vec<Certificate>> {
+    ca_certificates(location.dir(), &store::view(location)?)
 }
 
 /// The store's only device.

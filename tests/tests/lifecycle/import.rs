@@ -290,9 +290,10 @@ fn expired_certificates_are_imported_with_a_mark() {
     params.not_after = datetime!(2021-01-01 0:00 UTC);
     sandbox.write("expired.der", certificates::root("Other CA").issue(&params).der);
     let outcome = sandbox.ok(["import", "--cert", "expired.der", CERT]);
-    outcome.prints("EXPIRED").prints("the certificate of pump-2 has expired");
+    outcome.prints("EXPIRED").prints("has expired").prints("renew it: `tbpki renew --device pump-2`");
     sandbox.ok(["list", "--kind", "device"]).prints("EXPIRED");
     sandbox.tbpki(["needs-renewal", "--device", "pump-2"]).run().ends(0);
+    sandbox.ok(["renew", "--device", "pump-2"]);
 }
 
 #[test]

@@ -8,3 +8,5 @@ pub mod import;
 mod parts;
 pub mod repair;
 mod scan;
+
+pub(crate) use repair::issuers::ca_certificates;

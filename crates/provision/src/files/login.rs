@@ -29,6 +29,8 @@ pub struct LoginFiles {
     pub chain: Option<PathBuf>,
     /// The passphrase of the key.
     pub passphrase: Option<Secret>,
+    /// Certificates of CAs by which the leaf must be signed if it names one of them as its issuer.
+    pub issuers: Vec<Certificate>,
 }
 
 /// The subject of a finding about the files.
@@ -108,7 +110,7 @@ impl LoginFiles {
         }
         looked.leaf = own(&looked.chain, looked.key.as_ref()).cloned();
         if let Some(file) = sent_file {
-            check_chain(&mut looked, registered.as_ref(), file);
+            check_chain(&mut looked, registered.as_ref(), &self.issuers, file);
         }
         check_leaf(&mut looked, time);
         looked
@@ -154,7 +156,7 @@ fn own<'a>(chain: &'a [Certificate], key: Option<&LoginKey>) -> Option<&'a Certi
     owned.or(chain.first())
 }
 
-fn check_chain(looked: &mut LoginFindings, registered: Option<&Certificate>, file: &Path) {
+fn check_chain(looked: &mut LoginFindings, registered: Option<&Certificate>, issuers: &[Certificate], file: &Path) {
     if let Some(key) = &looked.key
         && let Some(leaf) = &looked.leaf
         && let Err(error) = key.check_belongs_to(leaf.spki_der())
@@ -176,6 +178,8 @@ fn check_chain(looked: &mut LoginFindings, registered: Option<&Certificate>, fil
             .at(file)
             .fix("take both files from the same directory");
         looked.note(Aspect::Chain, fault);
+    } else if let Some(finding) = false_signature(&looked.chain, issuers) {
+        looked.note(Aspect::Chain, finding.at(file));
     } else if let [alone] = &looked.chain[..]
         && !alone.is_self_issued()
     {
@@ -186,6 +190,26 @@ fn check_chain(looked: &mut LoginFindings, registered: Option<&Certificate>, fil
             .fix("send chain.pem");
         looked.note(Aspect::Chain, note);
     }
+}
+
+/// The finding about a leaf that names one of these CAs as its issuer and was not signed by any of them. With the CA of the
+/// same name that signed it in the chain, some brokers may accept it.
+fn false_signature(chain: &[Certificate], issuers: &[Certificate]) -> Option<Finding> {
+    let leaf = chain.first().filter(|leaf| !leaf.is_self_issued())?;
+    let mut named = issuers.iter().filter(|ca| leaf.names_as_issuer(ca)).peekable();
+    let label = named.peek()?.label();
+    if named.any(|ca| leaf.verify_signed_by(ca).is_ok()) {
+        return None;
+    }
+    let what = format!("the signature was not made by the key of {label} of this store");
+    let finding = if chain.len() == 1 { Code::BadSignature.fault(what) } else { Code::BadSignature.warning(what) };
+    Some(
+        finding
+            .because(
+                "the certificate names this CA as its issuer: another CA of the same name issued it, or it is forged",
+            )
+            .fix("replace it with `tbpki renew --device NAME`, unless you know the CA that issued it"),
+    )
 }
 
 fn check_leaf(looked: &mut LoginFindings, time: OffsetDateTime) {
@@ -303,6 +327,19 @@ mod tests {
         assert_eq!(found(&root_first), (true, vec![(Aspect::Chain, Code::ChainOrder)]));
         let alone = |scene: &Scene| scene.write("chain.pem", &pem(&[&scene.leaf]));
         assert_eq!(found(&alone), (true, vec![(Aspect::Chain, Code::ChainGap)]));
+        let below = |scene: &Scene, ca: &TestCertificate| {
+            let files = LoginFiles { issuers: vec![certificate(ca)], ..scene.files() };
+            files.look(certificate(&scene.leaf).not_before()).findings
+        };
+        assert!(below(&scene, &scene.issuing).is_empty());
+        // Another CA of the same name.
+        let namesake = scene.root.issue(&certificates::ca("Issuing", Some(0)));
+        let [(Aspect::Chain, warning)] = &below(&scene, &namesake)[..] else { panic!("no finding") };
+        assert_eq!((warning.code, warning.severity), (Code::BadSignature, Severity::Warning));
+        let lone = Scene::new();
+        alone(&lone);
+        let [(Aspect::Chain, fault)] = &below(&lone, &namesake)[..] else { panic!("no finding") };
+        assert_eq!((fault.code, fault.severity), (Code::BadSignature, Severity::Fault));
         let renewed = |scene: &Scene| {
             let key = rcgen::KeyPair::from_pem(&scene.leaf.key_pem()).unwrap();
             let mut params = certificates::leaf("device-1");

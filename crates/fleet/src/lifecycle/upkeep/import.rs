@@ -4,6 +4,7 @@
 //! interrupted one has left out.
 
 mod candidate;
+mod doubts;
 mod files;
 mod read;
 mod report;
@@ -19,11 +20,9 @@ use store::{SELF, Workspace, identity_dir};
 
 use super::repair::issuers::Issuers;
 use candidate::Candidate;
+use doubts::{doubts, expired, false_signature, other_subject};
 use files::{Held, complete, in_the_way, missing_files, recorded_prefix};
 pub use report::{ImportOutcome, ImportReport, ImportedDevice, SkippedFile};
-
-/// How many devices a warning names.
-const NAMED: usize = 5;
 
 /// The certificates to be imported.
 #[derive(Debug, Clone, Default)]
@@ -71,7 +70,12 @@ pub fn import(
     drop(view);
     let candidates = without_blocked(candidates, request, workspace.store_dir(), &mut report.skipped)?;
     report.findings.extend(check_keys(&candidates, workspace.store_dir())?);
-    report.findings.extend(expired(&candidates, workspace));
+    report.findings.extend(expired(&candidates, workspace.now));
+    // What is in the ledger already was told of when it was imported.
+    let new = || candidates.iter().filter(|one| one.held == Held::Nowhere);
+    report.findings.extend(new().filter_map(|one| false_signature(one, &issuers)));
+    report.findings.extend(doubts(new(), workspace.now));
+    report.findings.extend(new().filter_map(other_subject));
     report.findings.extend(candidates.iter().filter_map(Candidate::lost_names));
     if request.dry_run {
         let planned = |one: &Candidate| match one.held {
@@ -218,18 +222,4 @@ fn check_keys(candidates: &[Candidate], store: &Path) -> Result<Vec<Finding>> {
         findings.push(finding.fix("renew one of the two, which gives it a new key"));
     }
     Ok(findings)
-}
-
-/// A warning about certificates that have expired.
-fn expired(candidates: &[Candidate], workspace: &Workspace<'_>) -> Option<Finding> {
-    let expired = candidates.iter().filter(|candidate| candidate.leaf.not_after() < workspace.now);
-    let names: Vec<&str> = expired.map(|candidate| candidate.name.as_str()).collect();
-    let shown = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
-    let what = match names.len() {
-        0 => return None,
-        1 => format!("the certificate of {shown} has expired"),
-        count if count <= NAMED => format!("{count} certificates have expired: {shown}"),
-        count => format!("{count} certificates have expired: {shown} and others"),
-    };
-    Some(Code::RenewalDue.warning(what).fix("renew them with `tbpki renew`"))
 }

@@ -188,7 +188,14 @@ impl Inputs<'_> {
             || args.token_file.is_some() && args.device.is_none()
         {
             let (key, token_key) = self.key(context)?;
-            let login = LoginFiles { key, token_key, cert: args.cert.clone(), chain: args.chain.clone(), passphrase };
+            let login = LoginFiles {
+                key,
+                token_key,
+                cert: args.cert.clone(),
+                chain: args.chain.clone(),
+                passphrase,
+                issuers: Vec::new(),
+            };
             return Ok(Files {
                 login,
                 token: args.token_file.clone(),
@@ -228,7 +235,7 @@ impl Inputs<'_> {
             LoginFiles::default()
         } else {
             let (key, cert, chain) = (Some(places.key), Some(places.cert), Some(places.chain));
-            LoginFiles { key, cert, chain, passphrase, token_key: None }
+            LoginFiles { key, cert, chain, passphrase, token_key: None, issuers: identity_files::issuers(&location)? }
         };
         Ok(Files {
             login,

@@ -69,6 +69,11 @@ impl Issuers {
         Ok(Self(cas))
     }
 
+    /// The CA of this store that a certificate names as its issuer. The signature is not checked.
+    pub(in crate::lifecycle::upkeep) fn named_by(&self, leaf: &Certificate) -> Option<&str> {
+        self.0.iter().find(|ca| leaf.names_as_issuer(&ca.certificate)).map(|ca| ca.name.as_str())
+    }
+
     /// The issuer of a certificate; none if it is not one of this store.
     ///
     /// # Errors
@@ -87,6 +92,15 @@ impl Issuers {
             generation: ca.generation,
         }))
     }
+}
+
+/// The certificates of all generations of the CAs in a store.
+///
+/// # Errors
+/// Those of the ledger and of the disk.
+pub(crate) fn ca_certificates(store: &Path, view: &View) -> Result<Vec<Certificate>> {
+    let issuers = Issuers::of_store(store, view)?;
+    Ok(issuers.0.into_iter().map(|ca| ca.certificate).collect())
 }
 
 /// The CAs that have a directory in the store.
