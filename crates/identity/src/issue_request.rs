@@ -365,7 +365,10 @@ impl IssueRequest<'_> {
                 // What the CA allows can be less than the configuration: a quarter of more than that would never be reached.
                 let allowed = contents.validity.not_after() - contents.validity.not_before();
                 let allowed = u32::try_from(allowed.whole_days()).unwrap_or(u32::MAX);
-                checks::check_lasts(self.days.value.number().min(allowed), end, contents.validity.not_after())
+                let days = self.days.value.number();
+                let ca = self.ca.as_ref().filter(|_| allowed < days).map(Ca::name);
+                checks::check_lasts(days.min(allowed), end, contents.validity.not_after(), ca.as_deref())
+                    .map_err(|error| error.item(self.issuance.name))
             }
             None => Ok(()),
         }

@@ -10,6 +10,7 @@ mod fleet;
 mod hints;
 mod hook;
 mod import;
+mod import_doubts;
 mod import_servers;
 mod imported_ca;
 mod large_lists;

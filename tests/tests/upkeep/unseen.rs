@@ -107,8 +107,8 @@ fn what_was_revoked_below_a_ca_out_of_service_stays_revoked() {
         lose_ledger(&sandbox);
         sandbox.ok(["store", "repair"]).prints("1 revocation");
         assert_eq!(roles(&sandbox), before, "{end:?}");
-        // The other device is as good as new.
-        sandbox.tbpki(["renew", "--all"]).run().ends(4).prints("1 skipped because they were revoked");
+        // The other device is as good as new, so that it needs no renewal.
+        sandbox.ok(["renew", "--all"]).prints("1 not due, 1 skipped because they were revoked");
         assert_eq!(roles(&sandbox).iter().filter(|(name, _, _)| name == "stolen").count(), 1, "{end:?}");
         sandbox.ok(["store", "check"]);
     }

@@ -218,6 +218,11 @@ macro_rules! numbers {
             pub const fn number(self) -> $inner {
                 self.0
             }
+
+            /// The allowed value that is nearest to a number.
+            pub fn nearest(number: $inner) -> Self {
+                Self(number.clamp($min, $max))
+            }
         }
 
         impl FromStr for $name {

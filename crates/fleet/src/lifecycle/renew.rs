@@ -19,6 +19,7 @@ use ledger::{Entry, Filter, Key, Kind, RenewalStep, RevokedCas, Role, State, Vie
 use pki::device_name::DeviceName;
 use store::shard::IdentityFinder;
 use store::{Workspace, logs_in_with_token};
+use time::OffsetDateTime;
 
 pub use crate::lifecycle::open_renewal::OpenRenewalReport;
 pub use report::{NotRenewed, PendingReport, RenewReport};
@@ -135,6 +136,8 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
                 single_error = Some(error);
                 continue;
             }
+            // Nothing is left to do for one that is new, for example because the same command has just renewed it.
+            Err(error) if error.code() == Code::RenewalTooShort && is_new(&entry, workspace.now) => report.not_due += 1,
             Err(error) => {
                 report.left.push(NotRenewed::of(entry.key.kind, &entry.key.name, error));
                 continue;
@@ -250,6 +253,11 @@ fn make(
         }
     }
     Ok(())
+}
+
+/// Whether less than a quarter of the lifetime has passed, before which a renewal gains nothing.
+fn is_new(entry: &Entry, now: OffsetDateTime) -> bool {
+    (now - entry.not_before) * 4 < entry.not_after - entry.not_before
 }
 
 /// Whether a certificate was issued, or would be in a dry run.

@@ -129,7 +129,7 @@ pub fn again(
     if plan.is_shortened {
         let allowed = (plan.identity.not_after - plan.identity.not_before).whole_days();
         let days = days.min(u32::try_from(allowed).unwrap_or(u32::MAX));
-        check_lasts(days, entry.not_after, plan.identity.not_after)?;
+        check_lasts(days, entry.not_after, plan.identity.not_after, Some(&plan.identity.issuer))?;
     }
     Ok(plan)
 }
@@ -146,6 +146,9 @@ fn unchanged(present: &Certificate, csr: &Csr) -> Result<Names> {
     let Some(subject) = present.subject_name() else {
         return refused("the subject of the present certificate cannot be read".to_owned());
     };
+    if let Some(fault) = present.subject_fault().or_else(|| subject.common_name_fault()) {
+        return refused(format!("the subject of the present certificate cannot be issued again: {fault}"));
+    }
     // By bytes or by text: a client may encode the same name with another type of string.
     let is_same = csr.subject().to_der() == present.subject_der() || csr.subject().to_string() == subject.to_string();
     if !is_same {

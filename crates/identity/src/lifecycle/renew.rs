@@ -66,6 +66,8 @@ struct Same {
     days: Setting<Days>,
     ca: Option<Ca>,
     parameters: Parameters,
+    /// Why the subject is not that of the present certificate; `None` if it is, or if the CA changes as well.
+    other_subject: Option<String>,
     /// Whether the present certificate was made elsewhere, and its CA is not in this store.
     is_of_others: bool,
     /// Whether another generation of its CA signs now than the one that issued the present certificate.
@@ -94,6 +96,10 @@ pub fn renew(workspace: &mut Workspace<'_>, entry: &Entry, request: RenewRequest
                 .because("the server is self-signed, so clients trust its certificate itself")
                 .fix("copy the new cafile.pem to the clients"),
         );
+    }
+    if let Some(fault) = &same.other_subject {
+        let what = format!("the renewal of {} has the subject {}", entry.key.name, same.subject);
+        report.findings.push(Code::NamesNotRenewed.note(what).because(format!("of the present certificate, {fault}")));
     }
     if same.is_of_others {
         report.findings.push(
@@ -166,17 +172,28 @@ fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
     if is_of_others(entry) {
         return of_others(workspace, entry, leaf, asked);
     }
-    let subject = leaf.subject_name().ok_or_else(|| not_renewable(name).because("its subject cannot be read"))?;
-    let days = asked.days.to_string().parse().map_err(|error: Error| error.item(name))?;
+    let (subject, other_subject) = subject(workspace, entry, &leaf)?;
+    // An imported certificate can have any lifetime, also less than a day or more than tbpki issues.
+    let days = match (asked.days, entry.key.kind) {
+        (0, Kind::Server) => workspace.config.server.days.value,
+        (0, _) => workspace.config.client.days.value,
+        (days, _) => Days::nearest(days),
+    };
     // By name and not by generation: the generation that signs now issues the renewal.
     let ca = if entry.issuer == SELF {
         None
     } else {
         Some(Ca::named(&entry.issuer).ok_or_else(|| not_renewable(name).because("its CA is not in this store"))?)
     };
+    let changed = Changed {
+        // A job has one subject without a common name; a device by itself has its own.
+        subject: (entry.job.is_some() || other_subject.is_some()).then_some(&subject),
+        days: (days.number() != asked.days).then_some(days),
+    };
     Ok(Same {
-        parameters: parameters(workspace, entry, &leaf, ca.as_ref())?,
+        parameters: parameters(workspace, entry, &changed, ca.as_ref())?,
         sans: leaf.sans(),
+        other_subject,
         subject,
         leaf,
         asked,
@@ -185,6 +202,30 @@ fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
         ca,
         is_of_others: false,
     })
+}
+
+/// The subject of the next generation: that of the present one. An imported certificate can have a subject that tbpki does
+/// not issue; then it is the subject of a new device or server, and the reason.
+fn subject(workspace: &Workspace<'_>, entry: &Entry, leaf: &Certificate) -> Result<(Subject, Option<String>)> {
+    let name = &entry.key.name;
+    let fault = match leaf.subject_name() {
+        None => "its subject cannot be read".to_owned(),
+        Some(own) => {
+            let fault = leaf.subject_fault().or_else(|| own.common_name_fault());
+            // Clients find a server by its alternative names, and a platform a device by its common name.
+            let fault = fault.or_else(|| match own.common_name() {
+                _ if own.is_empty() => Some("it has no subject".to_owned()),
+                Some(common_name) if entry.key.kind == Kind::Device && common_name != name => {
+                    Some(format!("its common name is {}", quote(common_name)))
+                }
+                None if entry.key.kind == Kind::Device => Some("its subject has no common name".to_owned()),
+                _ => None,
+            });
+            let Some(fault) = fault else { return Ok((own, None)) };
+            fault
+        }
+    };
+    Ok((workspace.config.subject()?.with_common_name(name)?, Some(fault)))
 }
 
 /// Whether the CA of an identity was replaced since it was issued.
@@ -223,6 +264,7 @@ fn of_others(workspace: &Workspace<'_>, entry: &Entry, leaf: Certificate, asked:
         sans: leaf.sans(),
         days: days.clone(),
         ca: Some(ca),
+        other_subject: None,
         is_of_others: true,
         is_of_earlier_ca: false,
         parameters,
@@ -241,9 +283,15 @@ fn algorithm(workspace: &Workspace<'_>, entry: &Entry) -> Algorithm {
     entry.algorithm.parse().unwrap_or(configured)
 }
 
+/// The parameters in which the next generation differs from what is recorded.
+struct Changed<'a> {
+    subject: Option<&'a Subject>,
+    days: Option<Days>,
+}
+
 /// The parameters of the next generation: those of the present one, by the CA that signs now. A device of a fleet gets
 /// those that it would have by itself, because its files are no longer in its shard.
-fn parameters(workspace: &Workspace<'_>, entry: &Entry, leaf: &Certificate, ca: Option<&Ca>) -> Result<Parameters> {
+fn parameters(workspace: &Workspace<'_>, entry: &Entry, changed: &Changed<'_>, ca: Option<&Ca>) -> Result<Parameters> {
     // As a map, so that parameters of which this version has no field stay.
     let mut asked: serde_json::Map<String, serde_json::Value> = recorded(entry)?;
     if let Some(ca) = ca {
@@ -252,12 +300,14 @@ fn parameters(workspace: &Workspace<'_>, entry: &Entry, leaf: &Certificate, ca: 
         // Without this, the next `tbpki client` would take the renewal for one with other parameters.
         asked.insert("issuer".to_owned(), fingerprint.into());
     }
-    if entry.job.is_some() {
-        // A job has one subject without a common name; a device by itself has its own.
-        asked.insert("subject".to_owned(), leaf.subject().into());
-        if asked.get("prefix").is_none_or(|prefix| prefix == "") {
-            asked.insert("prefix".to_owned(), entry.key.name.clone().into());
-        }
+    if let Some(subject) = changed.subject {
+        asked.insert("subject".to_owned(), subject.to_string().into());
+    }
+    if let Some(days) = changed.days {
+        asked.insert("days".to_owned(), days.number().into());
+    }
+    if entry.job.is_some() && asked.get("prefix").is_none_or(|prefix| prefix == "") {
+        asked.insert("prefix".to_owned(), entry.key.name.clone().into());
     }
     Parameters::of(&asked)
 }
@@ -396,6 +446,7 @@ fn carry_out(
         let history = workspace.view()?.history(*kind, name)?;
         check_copies(&history, name, &out.dir.join(chain_file(*kind, &same.asked)))?;
     }
+    let is_imported = entry.origin == Some(ledger::Origin::Imported);
     let plan = IssueRequest {
         profile: if *kind == Kind::Server { Profile::Server } else { Profile::Device },
         subject: same.subject.clone(),
@@ -408,9 +459,9 @@ fn carry_out(
         missing_out: late_copies::missing(entry).filter(|_| !pending).map(str::to_owned),
         // Settings name files and not generations. A renewal keeps the names, so the user's edits can stay.
         settings: None,
-        // The end that another CA has chosen binds no renewal: ThingsBoard's scripts make certificates for 9,999 days. Nor
-        // does that of a CA that was replaced, which can go only when nothing below it is in use.
-        renews: matches!(errand, Errand::Renew(_)).then_some(match same.is_of_others || same.is_of_earlier_ca {
+        // The end that another program has chosen binds no renewal: ThingsBoard's scripts make certificates for 9,999 days.
+        // Nor does that of a CA that was replaced, which can go only when nothing below it is in use.
+        renews: matches!(errand, Errand::Renew(_)).then_some(match is_imported || same.is_of_earlier_ca {
             true => entry.not_after.min(workspace.now),
             false => entry.not_after,
         }),

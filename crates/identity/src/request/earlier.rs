@@ -195,7 +195,7 @@ impl Earlier {
         if asked.is_explicit() || is_of_others || self.asked.days == 0 {
             return Ok(asked.clone());
         }
-        Ok(Setting { value: self.asked.days.to_string().parse()?, origin: Origin::Default })
+        Ok(Setting { value: Days::nearest(self.asked.days), origin: Origin::Default })
     }
 
     /// The alternative names that were asked for.

@@ -33,8 +33,14 @@ pub(crate) fn due_warning(workspace: &Workspace<'_>, view: &View, entry: &Entry)
     Ok(Some(finding.fix(format!("run `{}`", renewing_command(kind, name)))))
 }
 
-/// Fails unless the next generation lives at least a quarter of its lifetime longer than the present one.
-pub(crate) fn check_lasts(days: u32, present_end: OffsetDateTime, next_end: OffsetDateTime) -> Result<()> {
+/// Fails unless the next generation lives at least a quarter of its lifetime longer than the present one. `ends_with`
+/// is its CA, if that is why it does not.
+pub(crate) fn check_lasts(
+    days: u32,
+    present_end: OffsetDateTime,
+    next_end: OffsetDateTime,
+    ends_with: Option<&str>,
+) -> Result<()> {
     let gained = next_end - present_end;
     if gained * 4 >= time::Duration::days(i64::from(days)) {
         return Ok(());
@@ -46,7 +52,10 @@ pub(crate) fn check_lasts(days: u32, present_end: OffsetDateTime, next_end: Offs
             present_end.date()
         ))
         .because(format!("a renewal must extend it by at least a quarter of its lifetime of {days} days"))
-        .fix("renew later; if the issuing CA expires, replace it first: `tbpki ca prepare`"))
+        .fix(match ends_with {
+            Some(ca) => format!("it would end with its CA; replace the CA first: `tbpki ca prepare {ca}`"),
+            None => "renew it later; to renew only what is due, use --due".to_owned(),
+        }))
 }
 
 /// Fails unless the new identity would be accepted by its peers: checked before it takes the place of the present one.
