@@ -26,14 +26,18 @@ impl Drop for Guarded {
 /// A tbpki that has the store's lock and waits for its passphrase.
 struct Holder {
     process: Guarded,
-    pipe: std::path::PathBuf,
+    path: std::path::PathBuf,
+    /// The end of the pipe that writes: a pipe without a writer is not waited for.
+    writer: std::fs::File,
 }
 
 impl Holder {
     fn start(sandbox: &Sandbox, args: &[&str]) -> Self {
-        let pipe = sandbox.join("pipe");
+        let path = sandbox.join("pipe");
         // A named pipe as the file of the passphrase: tbpki waits in it, with the lock, for as long as the test wants.
-        Tool::new("mkfifo").arg(&pipe).run().ok();
+        Tool::new("mkfifo").arg(&path).run().ok();
+        // Opened for both, because an open for writing alone waits for a reader.
+        let writer = std::fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
         let mut command = sandbox.tbpki([args, &["--ca-passphrase-file", "pipe"]].concat()).command();
         let process = Guarded(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         let deadline = Instant::now() + Duration::from_secs(120);
@@ -41,7 +45,7 @@ impl Holder {
             assert!(Instant::now() < deadline, "the first does not take the lock");
             thread::sleep(Duration::from_millis(10));
         }
-        Self { process, pipe }
+        Self { process, path, writer }
     }
 
     fn id(&self) -> u32 {
@@ -50,11 +54,10 @@ impl Holder {
 
     /// Gives it its passphrase and waits for its end.
     fn finish(mut self, passphrase: &str) {
-        let mut pipe = std::fs::OpenOptions::new().write(true).open(&self.pipe).unwrap();
-        pipe.write_all(passphrase.as_bytes()).unwrap();
-        drop(pipe);
+        self.writer.write_all(passphrase.as_bytes()).unwrap();
+        drop(self.writer);
         assert!(self.process.0.wait().unwrap().success());
-        std::fs::remove_file(&self.pipe).unwrap();
+        std::fs::remove_file(&self.path).unwrap();
     }
 }
 
