@@ -70,6 +70,7 @@ fn station() -> Sandbox {
     sandbox.write("app.elf", Sample::new(Chip::Esp32C3.name()).elf());
     sandbox.write("kit.pass", "a passphrase for the road\n");
     sandbox.write("taken/job-4.csv", "something else\n");
+    sandbox.write("pki/secrets/fleet-4.keystore-password", "short\n");
     sandbox.write("key.uri", "pkcs11:token=fleet;object=devices?module-path=/m.so\n");
     // A fleet directory that the ledger of the station does not know.
     let other = sandbox.copy();
@@ -203,8 +204,10 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     ),
     (&["fleet", "run", "--count=2", "--name-pattern=s-{}", "--out=other", "--no-bundle"], 1, &["/error/fix"]),
     (&["fleet", "issue", "--count=2", "--name-pattern=s-{}", "--out=fleet"], 1, &["/error/fix"]),
-    // The results belong to something else, so that this job waits.
+    // The results belong to something else, so that this is no job.
     (&["fleet", "issue", "--count=2", "--name-pattern=s-{}", "--out=other", "--results=taken"], 1, &["/error/fix"]),
+    // The password of its keystores is too short, so that this job waits.
+    (&["fleet", "issue", "--count=2", "--name-pattern=s-{}", "--out=other", "--format=p12"], 1, &["/error/fix"]),
     (
         &[
             "fleet",
@@ -222,7 +225,7 @@ const CASES: &[(&[&str], i32, &[&str])] = &[
     (&["fleet", "bundle", "--job=9", "--chip=esp32c3"], 1, &["/error/fix"]),
     (&["fleet", "jobs"], 0, &["/result/jobs/3/state", "/result/jobs/0/out"]),
     (&["fleet", "jobs", "--config=missing.toml"], 1, &["/error/fix"]),
-    // The job that waits because of taken/job-4.csv.
+    // The job that waits because of the password of its keystores.
     (&["fleet", "cancel", "4"], 0, &["/result/freed", "/result/issued"]),
     (&["fleet", "cancel", "9"], 1, &["/error/fix"]),
     (&["needs-renewal", "--device=pump-1", "--within=20y"], 0, &["/result/days_left"]),
