@@ -20,7 +20,8 @@ pub struct Selection {
     pub states: Vec<State>,
     /// Only these names.
     pub name: Option<NameGlob>,
-    /// Only certificates that end before this time.
+    /// Only certificates that end before this time. Without earlier generations or the state "revoked", what is revoked and
+    /// names that were forgotten are left out.
     pub expiring_before: Option<OffsetDateTime>,
     /// Only devices that the platform could know and does not.
     pub unregistered: bool,
@@ -77,6 +78,10 @@ impl Selection {
             current_only: false,
             pending_only: self.pending,
             in_use_only: false,
+            // Nothing has to be done about their end.
+            skip_ended: self.expiring_before.is_some()
+                && !self.all_generations
+                && !self.states.contains(&State::Revoked),
             latest_only: !self.all_generations && !self.pending && !self.states.contains(&State::Void),
         };
         match self.kinds.as_slice() {

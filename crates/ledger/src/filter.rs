@@ -36,6 +36,8 @@ pub struct Filter {
     pub pending_only: bool,
     /// Only generations that are in use, now or after a renewal ([`Role::is_in_use`](crate::Role::is_in_use)).
     pub in_use_only: bool,
+    /// Leave out what is revoked, and names that were forgotten.
+    pub skip_ended: bool,
     /// Only one generation of each name: the current one, or the latest one that is not void if none is current.
     pub latest_only: bool,
 }
@@ -116,6 +118,9 @@ impl Filter {
         }
         if self.in_use_only {
             condition.and_all("role IN ('current', 'pending')", []);
+        }
+        if self.skip_ended {
+            condition.and_all("role <> 'revoked' AND forgotten_at IS NULL", []);
         }
         if self.latest_only {
             condition.and_all(

@@ -131,3 +131,24 @@ fn a_renewal_that_waits_is_forgotten_too() {
         assert_eq!(page["result"]["fleet"]["open_steps"], 0);
     }
 }
+
+#[test]
+fn nothing_warns_of_the_end_of_what_is_forgotten_or_revoked() {
+    let sandbox = Sandbox::with_store();
+    for device in ["gone", "stolen", "here"] {
+        sandbox.ok(["client", "--device", device, "--days", "100"]);
+    }
+    sandbox.ok(["forget", "--device", "gone"]);
+    sandbox.ok(["revoke", "--device", "stolen"]);
+    let expiring = ["list", "--expiring-within", "200d", "--kind", "device", "--exit-status"];
+    let names = |more: &[&str], status| {
+        let listed = sandbox.tbpki(expiring.iter().chain(&["--json"]).chain(more)).run().ends(status).json();
+        let rows = listed["result"]["identities"].as_array().unwrap().iter();
+        rows.map(|row| row["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&[], 3), ["here"]);
+    assert_eq!(names(&["--name", "gone"], 0), [""; 0]);
+    assert_eq!(names(&["--name", "stolen"], 0), [""; 0]);
+    assert_eq!(names(&["--all"], 3), ["gone", "here", "stolen"]);
+    assert_eq!(names(&["--state", "revoked"], 3), ["gone", "stolen"]);
+}

@@ -37,7 +37,8 @@ pub struct SelectionArgs {
     /// Only these names: `*` matches any text, `?` one character
     #[arg(long, value_parser = text(), value_name = "GLOB")]
     pub name: Option<String>,
-    /// Only certificates that expire within TIME: a number of days, or for example 90d, 12w, 6m (months), 2y
+    /// Only certificates that expire within TIME: a number of days, or for example 90d, 12w, 6m (months), 2y; without --all,
+    /// what is revoked or forgotten is left out
     #[arg(long, visible_alias = "expiring", value_parser = parsed::<Horizon>(), value_name = "TIME")]
     pub expiring_within: Option<Horizon>,
     /// Only devices that can be registered with the platform and are not
