@@ -322,8 +322,8 @@ fn without_enrolled(
     Ok((left, Some(Code::AlreadyEnrolled.note(what).fix(fix))))
 }
 
-/// A finding about targets whose certificates have expired or are due.
-fn expiry(workspace: &Workspace<'_>, view: &View, targets: &[BundleTarget]) -> Result<Option<Finding>> {
+/// Findings about targets whose certificates have expired or are due.
+fn expiry(workspace: &Workspace<'_>, view: &View, targets: &[BundleTarget]) -> Result<Vec<Finding>> {
     let mut found = ExpiryCount::new(workspace.config, workspace.now);
     // Without a key, the device has a token or fetches its certificate. A renewal is fresh.
     for target in targets.iter().filter(|target| target.key.is_some() && target.renewal.is_none()) {
@@ -331,7 +331,7 @@ fn expiry(workspace: &Workspace<'_>, view: &View, targets: &[BundleTarget]) -> R
             found.add_of(view, &target.name, entry.not_before, entry.not_after)?;
         }
     }
-    Ok(found.finding(None))
+    Ok(found.findings(None))
 }
 
 /// One warning for all: a fleet that is registered later is no reason for a thousand lines.

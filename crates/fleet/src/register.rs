@@ -113,7 +113,7 @@ pub fn register(
         Some(store) => renewals::install(workspace, store, request)?,
         None => (Vec::new(), Vec::new()),
     };
-    findings.extend(expiry.finding(None));
+    findings.extend(expiry.findings(None));
     findings.extend(hint);
     findings.extend(elsewhere.iter().map(OutdatedPlatform::finding).chain(of_job));
     let platform = connection.board.url().to_owned();

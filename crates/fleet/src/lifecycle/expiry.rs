@@ -4,7 +4,7 @@ use base::text::{counted, device_option};
 use base::{Code, Finding, Result};
 use config::Config;
 use identity::lifecycle::renew::RenewalRule;
-use ledger::{Kind, View};
+use ledger::{Entry, Kind, View};
 use time::OffsetDateTime;
 
 use crate::job_order::JobOrder;
@@ -22,12 +22,25 @@ pub(crate) struct ExpiryCount {
     names: Vec<String>,
     /// The command that renews the first one.
     renewal: Option<String>,
+    /// Expired certificates with a renewal that waits.
+    waiting: u64,
+    /// The first of those renewals.
+    first_waiting: Option<Entry>,
 }
 
 impl ExpiryCount {
     /// None yet.
     pub(crate) fn new(config: &Config, now: OffsetDateTime) -> Self {
-        Self { rule: RenewalRule::of(config), now, expired: 0, due: 0, names: Vec::new(), renewal: None }
+        Self {
+            rule: RenewalRule::of(config),
+            now,
+            expired: 0,
+            due: 0,
+            names: Vec::new(),
+            renewal: None,
+            waiting: 0,
+            first_waiting: None,
+        }
     }
 
     /// The rule by which certificates are due.
@@ -35,8 +48,8 @@ impl ExpiryCount {
         self.rule
     }
 
-    /// Counts the certificate of a device by its dates, unless a renewal of it waits for its use: another one would take the
-    /// place of that one, which the device may have by now.
+    /// Counts the certificate of a device by its dates. If a renewal of it waits for its use, another one would take the
+    /// place of that one, which the device may have by now; an expired certificate then needs that one.
     ///
     /// # Errors
     /// Those of the ledger.
@@ -48,7 +61,14 @@ impl ExpiryCount {
         not_after: OffsetDateTime,
     ) -> Result<()> {
         let is_meant = not_after <= self.now || self.rule.is_due(not_before, not_after, self.now);
-        if !is_meant || view.pending(Kind::Device, name)?.is_some() {
+        if !is_meant {
+            return Ok(());
+        }
+        if let Some(pending) = view.pending(Kind::Device, name)? {
+            if not_after <= self.now {
+                self.waiting += 1;
+                self.first_waiting.get_or_insert(pending);
+            }
             return Ok(());
         }
         if self.renewal.is_none() {
@@ -72,9 +92,14 @@ impl ExpiryCount {
         }
     }
 
-    /// The finding; none if all are fresh. The devices are registered and bundled all the same, because the user may know
+    /// The findings; none if all are fresh. The devices are registered and bundled all the same, because the user may know
     /// why. `renewal` is the command that renews them; without one, that of the first device.
-    pub(crate) fn finding(self, renewal: Option<&str>) -> Option<Finding> {
+    pub(crate) fn findings(mut self, renewal: Option<&str>) -> Vec<Finding> {
+        let waiting = self.first_waiting.take().map(|first| waiting(self.waiting, &first));
+        self.finding(renewal).into_iter().chain(waiting).collect()
+    }
+
+    fn finding(self, renewal: Option<&str>) -> Option<Finding> {
         let (expired, due) = (self.expired, self.due);
         let renewal = renewal.or(self.renewal.as_deref())?;
         if self.names.is_empty() {
@@ -94,6 +119,27 @@ impl ExpiryCount {
         let others = if expired + due > self.names.len() as u64 { " and others" } else { "" };
         Some(found.item(format!("{}{others}", self.names.join(", "))).fix(fix))
     }
+}
+
+/// The finding about expired certificates whose renewals wait.
+fn waiting(count: u64, first: &Entry) -> Finding {
+    let name = &first.key.name;
+    let others = if count > 1 { " and others" } else { "" };
+    let fix = match first.job {
+        Some((job, _)) => format!(
+            "write the renewals into images with `tbpki fleet bundle --pending --job {job}`, and run `tbpki fleet register \
+             --pending --job {job}` when the devices were reflashed"
+        ),
+        None => format!(
+            "write the renewal into an image with `tbpki bundle-firmware --pending --device {0}`, and run `tbpki register \
+             --pending --device {0}` when the device was reflashed",
+            shell_word(name)
+        ),
+    };
+    Code::Expired
+        .warning(format!("{} expired, and renewals wait", counted(count, "certificate has", "certificates have")))
+        .item(format!("{name}{others}"))
+        .fix(fix)
 }
 
 /// The command that renews a device. The certificates of a job are renewed together.
