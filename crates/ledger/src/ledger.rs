@@ -12,7 +12,7 @@ use base::{Code, Result};
 
 use crate::entry::{IssuedRecord, NewIdentity};
 use crate::key::{Generation, Key};
-use crate::ledger::ledger_status::LedgerStatus;
+use crate::ledger::layout::LedgerBefore;
 use crate::platform::url::PlatformUrl;
 use crate::postgres::{self, PostgresServer, TableLock};
 use crate::sqlite;
@@ -43,14 +43,14 @@ impl Ledger {
         Self::open_if(path, |_| Ok(()))
     }
 
-    /// As [`open`](Self::open). Before the layout of an older ledger is brought up to date, `before` receives its state
-    /// (`None` for a layout that did not count changes); if it fails, the ledger stays as it is.
+    /// As [`open`](Self::open). Before a ledger is made, or the layout of an older one is brought up to date, `before` receives
+    /// what is there; if it fails, that stays as it is.
     ///
     /// # Errors
     /// Those of [`open`](Self::open) and of `before`.
     pub fn open_if(
         path: impl AsRef<Path>,
-        before: impl FnOnce(Option<LedgerStatus>) -> Result<()> + Send + 'static,
+        before: impl FnOnce(LedgerBefore) -> Result<()> + Send + 'static,
     ) -> Result<Self> {
         Ok(Self::of(View::of_file(sqlite::open(path.as_ref(), Box::new(before))?)))
     }
@@ -80,7 +80,7 @@ impl Ledger {
     /// Those of [`connect`](Self::connect) and of `before`.
     pub fn connect_if(
         server: &PostgresServer,
-        before: impl FnOnce(Option<LedgerStatus>) -> Result<()> + Send + 'static,
+        before: impl FnOnce(LedgerBefore) -> Result<()> + Send + 'static,
     ) -> Result<Self> {
         Ok(Self::of(View::of_server(postgres::open(server, Box::new(before))?, false)))
     }

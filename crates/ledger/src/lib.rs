@@ -96,6 +96,7 @@ pub use job::staging::{Duplicate, Duplicates, EarlierUse, Staging, StagingOutcom
 pub use job::{Job, JobId, JobUid, NewJob, Phase, StagedName};
 pub use key::{Generation, Key, Kind, SerialNumber};
 pub use ledger::Ledger;
+pub use ledger::layout::LedgerBefore;
 pub use ledger::ledger_status::{LedgerStatus, LedgerUid};
 pub use ledger::seen::{SeenLedger, SinceSeen};
 pub use lifecycle::confirmation::{Confirmation, Unconfirmed};

@@ -6,7 +6,7 @@ use base::file::{self, Mode};
 use base::text::shell_word;
 use base::{Code, Error, Result};
 use config::{Config, FilePath, PlatformKind};
-use ledger::{Filter, Kind, Ledger, LedgerStatus, LedgerUid, PlatformUrl, PostgresServer, View};
+use ledger::{Filter, Kind, Ledger, LedgerBefore, LedgerUid, PlatformUrl, PostgresServer, View};
 
 use crate::paths::FILE_LIMIT;
 use crate::rollback;
@@ -154,16 +154,22 @@ impl StoreLocation {
     /// The ledger, for reading and writing.
     ///
     /// # Errors
-    /// Those of the ledger; [`Code::LedgerInFile`]; [`Code::LedgerReplaced`]; [`Code::LedgerOlder`] if it has the layout of
-    /// an older version and the store has had a later one. It is then not brought up to date.
+    /// Those of the ledger; [`Code::LedgerUnreadable`] if the ledger of this store is lost; [`Code::LedgerInFile`];
+    /// [`Code::LedgerReplaced`]; [`Code::LedgerOlder`] if it has the layout of an older version and the store has had a later
+    /// one. It is then not brought up to date.
     pub fn ledger(&self) -> Result<Ledger> {
         self.check_is_moved()?;
-        let (dir, only) = (self.dir.clone(), self.only);
-        let before = move |status: Option<LedgerStatus>| {
-            if let (Some(only), Some(status)) = (only, &status) {
-                is_same(only, status.uid).map_err(|error| error.at(&dir))?;
+        let store = self.clone();
+        let before = move |found: LedgerBefore| match found {
+            // A new ledger would hide that the one of this store is lost.
+            LedgerBefore::Nothing if rollback::has_lost_ledger(&store.dir) => Err(store.gone()),
+            LedgerBefore::Nothing => Ok(()),
+            LedgerBefore::Older(status) => {
+                if let (Some(only), Some(status)) = (store.only, &status) {
+                    is_same(only, status.uid).map_err(|error| error.at(&store.dir))?;
+                }
+                rollback::check_older_layout(&store.dir, status.as_ref())
             }
-            rollback::check_older_layout(&dir, status.as_ref())
         };
         let ledger = match &self.server {
             Some(server) => Ledger::connect_if(server, before),
@@ -262,6 +268,20 @@ impl StoreLocation {
                 Err(moved(&path, &String::from_utf8_lossy(&address)).fix(fix))
             }
         }
+    }
+
+    /// The error for a store whose ledger is lost.
+    pub(crate) fn gone(&self) -> Error {
+        if self.is_shared() {
+            return Code::LedgerUnreadable
+                .error("the ledger on the server knows nothing of this store any more")
+                .at(&self.dir)
+                .fix("restore the database from its backup; if it is lost, run `tbpki store repair`");
+        }
+        Code::LedgerUnreadable
+            .error("the ledger of this store is gone")
+            .at(self.ledger_path())
+            .fix("put ledger.db and ledger.db-wal back; if they are lost, run `tbpki store repair`")
     }
 
     /// The path of the ledger, if it is a file.

@@ -169,6 +169,11 @@ pub(crate) fn check_place(place: &Path, view: &View) -> Result<()> {
     Ok(())
 }
 
+/// Whether a store without a ledger has had one: it was noted, and something was issued with it.
+pub(crate) fn has_lost_ledger(store: &Path) -> bool {
+    note_in_store(store).is_some() && has_issued(store)
+}
+
 /// Whether a store was used since its CAs were made, so that another ledger would know less of it: it has identities, or
 /// knows of shards, or its ledger had later changes, or files that a service or revocations leave are there. What a service
 /// issues has no file in the store.

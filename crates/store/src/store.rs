@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base::file::{self, Lock};
-use base::{Code, Error, Result};
+use base::{Code, Result};
 use ledger::{Entry, Filter, IssuedRecord, Key, Kind, Ledger, Parameters, Transaction, View};
 
 use crate::ca::Ca;
@@ -252,32 +252,26 @@ pub fn view(location: &StoreLocation) -> Result<View> {
         Err(error) if error.code() == Code::StoreMissing => {}
         Err(error) => return Err(error),
     }
-    Err(if location.is_shared() && rollback::note_in_store(dir).is_some() && rollback::has_issued(dir) {
-        let error =
-            Code::LedgerUnreadable.error("the ledger on the server knows nothing of this store any more").at(dir);
-        error.fix("restore the database from its backup; if it is lost, run `tbpki store repair`")
+    Err(if location.is_shared() && rollback::has_lost_ledger(dir) {
+        location.gone()
     } else if location.is_shared() {
         let error = Code::StoreMissing.error("the ledger on the server knows nothing of this store yet").at(dir);
         error.fix("any verb that writes to the store enters its CAs there")
     } else if rollback::has_issued(dir) {
-        gone(location)
+        location.gone()
     } else {
         let error = Code::StoreMissing.error("the store is not complete: `tbpki init` was interrupted").at(dir);
         error.fix("run the same `tbpki init` again, which does the rest")
     })
 }
 
-fn gone(location: &StoreLocation) -> Error {
-    let error = Code::LedgerUnreadable.error("the ledger of this store is gone").at(location.ledger_path());
-    error.fix("put ledger.db and ledger.db-wal back; if they are lost, run `tbpki store repair`")
-}
-
-/// Fails if the file with the ledger is gone: a new one would know nothing of what was issued with the store.
+/// Fails if the file with the ledger is gone: a new one would know nothing of the identities that are there.
 fn check_is_there(location: &StoreLocation) -> Result<()> {
+    // A server is asked when its ledger is opened, which makes none in the place of a lost one either.
     if location.is_shared() || location.file_in_use()?.exists() || !rollback::has_issued(location.dir()) {
         return Ok(());
     }
-    Err(gone(location))
+    Err(location.gone())
 }
 
 /// Brings a ledger of an older version up to date, so that verbs that only read can read it.

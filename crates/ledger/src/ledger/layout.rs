@@ -4,9 +4,17 @@ use base::{Code, Error, Result};
 
 use crate::ledger::ledger_status::LedgerStatus;
 
-/// Decides, under the lock of the upgrade, whether an older ledger is brought up to date. Its argument is the state of the
-/// ledger; `None` for a layout that did not count changes.
-pub(crate) type BeforeUpgrade = Box<dyn FnOnce(Option<LedgerStatus>) -> Result<()> + Send>;
+/// The ledger that is there before one is made or brought up to date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LedgerBefore {
+    /// None: a new one is made.
+    Nothing,
+    /// One of an older layout, with its state; `None` for a layout that did not count changes.
+    Older(Option<LedgerStatus>),
+}
+
+/// Decides, under the lock of the upgrade, whether a ledger is made or brought up to date.
+pub(crate) type BeforeUpgrade = Box<dyn FnOnce(LedgerBefore) -> Result<()> + Send>;
 
 /// The error for a ledger that a newer tbpki has written.
 pub(crate) fn too_new(version: usize, newest: usize) -> Error {

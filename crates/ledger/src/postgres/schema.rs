@@ -5,7 +5,7 @@ use tokio_postgres::SimpleQueryMessage;
 
 use super::session::{Session, TableLock};
 use super::{PostgresServer, PostgresWorker};
-use crate::ledger::layout::BeforeUpgrade;
+use crate::ledger::layout::{BeforeUpgrade, LedgerBefore};
 use crate::ledger::ledger_status::LedgerStatus;
 use crate::tables::{self, for_postgres};
 use crate::value::values;
@@ -117,11 +117,12 @@ fn migrate(session: &mut Session, before: BeforeUpgrade) -> Result<()> {
         Some(version) if version > LAYOUT => return Err(too_new(version)),
         Some(version) => {
             if version < LAYOUT {
-                before(status(session)?)?;
+                before(LedgerBefore::Older(status(session)?))?;
             }
             version
         }
         None => {
+            before(LedgerBefore::Nothing)?;
             session.ask(
                 "CREATE SCHEMA IF NOT EXISTS tbpki; CREATE TABLE tbpki.layout (version BIGINT NOT NULL); \
                  INSERT INTO tbpki.layout (version) VALUES (0)",

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::fault::{PATIENCE, fault};
 use super::schema::{self, FileKind};
 use super::{File, data_version};
-use crate::ledger::layout::{BeforeUpgrade, too_new};
+use crate::ledger::layout::{BeforeUpgrade, LedgerBefore, too_new};
 use crate::ledger::ledger_status::LedgerStatus;
 
 /// Pages in `ledger.db-wal` from which on a commit also folds them into `ledger.db`.
@@ -148,8 +148,10 @@ fn update(file: &File, before: BeforeUpgrade) -> Result<()> {
     // Another process may have been quicker. The layout counts that is there now, under the lock.
     let layout = file.run(FileKind::of)?;
     let version = known_version(&file.path, &layout)?;
-    if version > 0 && version < schema::STEPS.len() {
-        before(status(file)?)?;
+    match version {
+        0 => before(LedgerBefore::Nothing)?,
+        version if version < schema::STEPS.len() => before(LedgerBefore::Older(status(file)?))?,
+        _ => {}
     }
     file.run(|connection| schema::migrate(connection, version, schema::STEPS))
 }
