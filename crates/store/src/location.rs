@@ -27,7 +27,7 @@ pub struct StoreLocation {
 }
 
 /// The file in a store that names the server to which its ledger was moved.
-const MOVED: &str = "ledger.moved";
+pub(crate) const MOVED: &str = "ledger.moved";
 
 impl StoreLocation {
     /// The store that the configuration names. Nothing is opened yet, and nothing sent. `system_roots` yields the DER of
@@ -100,6 +100,11 @@ impl StoreLocation {
     /// True if other stations use the ledger too.
     pub fn is_shared(&self) -> bool {
         self.server.is_some()
+    }
+
+    /// The address of the server with the ledger, without a password; `None` if the ledger is a file.
+    pub(crate) fn server_address(&self) -> Option<String> {
+        self.server.as_ref().map(PostgresServer::address)
     }
 
     /// Moves the ledger from the file in the store to the server. The caller holds the store's lock. Returns the number of

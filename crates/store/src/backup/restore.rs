@@ -9,7 +9,7 @@ use base::{Code, Error, Result};
 use ledger::{Ledger, LedgerUid};
 
 use super::{CHECKSUMS, DESCRIPTION, Description, LARGEST, LEDGER, PREFIX, VERSION, line, parent_of};
-use crate::location::StoreLocation;
+use crate::location::{MOVED, StoreLocation};
 use crate::rollback;
 use crate::shard::tar;
 
@@ -36,12 +36,15 @@ pub struct Restored {
 }
 
 impl Restored {
-    /// The same without the ledger of the backup, if a server has the ledger: the backup is from before the move.
+    /// The same without the ledger of the backup, if a server has the ledger: the backup is from before the move. As after the
+    /// move, a note names the server, so that no new ledger is made if its setting is lost.
     fn without_ledger_of_file(self, location: &StoreLocation, dir: &BulkDir) -> Result<Self> {
-        if !self.has_ledger || !location.is_shared() {
+        let Some(address) = location.server_address().filter(|_| self.has_ledger) else {
             return Ok(self);
-        }
+        };
         dir.remove(LEDGER)?;
+        dir.remove(MOVED)?;
+        dir.write(MOVED, address.as_bytes(), Mode::Public)?;
         Ok(Self { has_ledger: false, ..self })
     }
 
