@@ -50,7 +50,7 @@ impl fmt::Display for JobId {
 ///
 /// A job's number counts from 1 in each ledger, so that two stores have a job of the same number. Directories and
 /// archives are marked with this identifier instead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobUid(pub(crate) [u8; 16]);
 
 impl JobUid {

@@ -15,4 +15,5 @@ mod repeated_entries;
 mod rollback;
 mod rolled_over;
 mod scene;
+mod two_places;
 mod unseen;

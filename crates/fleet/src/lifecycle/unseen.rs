@@ -34,6 +34,7 @@ pub(in crate::lifecycle) fn unseen(
         issued_at: since,
         origin: Origin::Repaired,
         job: None,
+        station: None,
         revocation: None,
     })
 }

@@ -193,7 +193,8 @@ pub(crate) fn open(
     let place = request.destination.directory(&dir)?;
     let names = stage::checked(&dir, &order, request.accept_number_attributes, lookalikes.watch(reader));
     // Found out before the ledger is busy with the names, and an error only if they are those of a new job.
-    let mut can_have_place = Some(check_new_places(&store.ledger, &place, order.layout, request.results.as_deref()));
+    let mut can_have_place =
+        Some(check_new_places(&dir, &store.ledger, &place, order.layout, request.results.as_deref()));
     let mut opened = None;
     // The closure runs after all names are checked and before the job is staged. A passphrase is asked for only then.
     let spooled = names::stage_prepared(&mut store.ledger, &new, names, request.dry_run, stop, |profiles, known| {
@@ -242,8 +243,14 @@ pub(crate) fn open(
 ///
 /// # Errors
 /// Those of [`ShardStore::check_new`] and of [`results::check_new`].
-pub(crate) fn check_new_places(view: &View, place: &Path, layout: Layout, results: Option<&Path>) -> Result<()> {
-    ShardStore::check_new(place, layout, view)?;
+pub(crate) fn check_new_places(
+    store: &Path,
+    view: &View,
+    place: &Path,
+    layout: Layout,
+    results: Option<&Path>,
+) -> Result<()> {
+    ShardStore::check_new(store, place, layout, view)?;
     results.map_or(Ok(()), |dir| results::check_new(view, dir))
 }
 

@@ -8,6 +8,7 @@ use base::file::{FileSet, Lock, Mode};
 use base::{Code, Result};
 use ledger::{Job, JobId, Phase, View};
 
+use super::issue::leftovers;
 use crate::job_order::{Destination, JobOrder};
 use identity::files::output::pem_of;
 use store::Store;
@@ -102,6 +103,7 @@ pub(crate) fn place(
     if let Some(destination) = named {
         let named = destination.directory(dir)?;
         check_keeps_place(store, job, order, &named)?;
+        check_place_before(store, job, &named)?;
         return ShardStore::make(dir, &named, order.layout, order.packing, &owner);
     }
     if order.layout == Layout::Directories {
@@ -148,6 +150,28 @@ fn check_keeps_place(store: &Store, job: &Job, order: &JobOrder, named: &Path) -
     )))
 }
 
+/// Fails if the place that a job leaves for `named` has shards that the ledger lacks: their names would be issued twice.
+///
+/// # Errors
+/// [`Code::LedgerOlder`].
+fn check_place_before(store: &Store, job: &Job, named: &Path) -> Result<()> {
+    let Some(before) = ShardStore::wished(store.dir(), job.id.number())?.filter(|before| before != named) else {
+        return Ok(());
+    };
+    let uid = job.uid.to_string();
+    match ShardStore::open(&before) {
+        Ok(Some(place)) if place.job_uid() == Some(&uid) && place.layout() != Layout::Directories => {
+            leftovers::check_has_all(&store.ledger, job, &place)
+        }
+        Ok(_) => Ok(()),
+        // Its disk may be the reason why the job goes on elsewhere.
+        Err(error) => {
+            tracing::warn!(%error, "the directory of the job before cannot be compared with the ledger");
+            Ok(())
+        }
+    }
+}
+
 /// The same where nothing may be made: none where nothing is there yet.
 pub(crate) fn place_if_known(
     store: &Store,
@@ -162,6 +186,7 @@ pub(crate) fn place_if_known(
     if destination.out.is_some() || destination.archive.is_some() {
         let named = destination.directory(dir)?;
         check_keeps_place(store, job, order, &named)?;
+        check_place_before(store, job, &named)?;
         return ShardStore::open(&named);
     }
     ShardStore::wished(dir, job.id.number())?.map_or(Ok(None), |dir| ShardStore::open(&dir))

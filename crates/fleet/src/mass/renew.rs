@@ -88,6 +88,11 @@ pub fn renew(
             let view = workspace.view()?;
             let candidates = candidates(workspace, &view, &of, &order, request, control.stop)?;
             findings.extend(candidates.note(&of));
+            // Before the job is staged: its devices could not be renewed by another one.
+            if candidates.count > 0 {
+                let place = request.destination.directory(store.dir())?;
+                ShardStore::check_new(store.dir(), &place, order.layout, &store.ledger)?;
+            }
             if request.dry_run || candidates.count == 0 {
                 // Without a device, nothing is written anywhere.
                 let place = match candidates.count {

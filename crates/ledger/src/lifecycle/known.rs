@@ -1,5 +1,7 @@
 //! Rows about certificates that exist already: found by a repair, adopted with a fleet, or imported.
 
+pub(crate) mod job;
+
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
@@ -7,13 +9,11 @@ use base::{Code, Error, Result};
 use time::OffsetDateTime;
 
 use crate::entry::{Entry, IssuedRecord, NewIdentity};
-use crate::job::staging::StagedRow;
-use crate::job::{JobId, JobUid, Phase};
+use crate::job::{JobId, JobUid};
 use crate::key::{Generation, Key, Kind, SerialNumber};
 use crate::lifecycle::origin::Origin;
 use crate::lifecycle::revocation::Revocation;
 use crate::lifecycle::role::Role;
-use crate::parameters::Parameters;
 use crate::state::State;
 use crate::transaction::Transaction;
 use crate::value::{one_of, values};
@@ -40,44 +40,10 @@ pub struct KnownIdentity {
     pub origin: Origin,
     /// The job that issued it, and the number of its name there.
     pub job: Option<(JobId, u64)>,
+    /// The host name of the station that issued it, if it is known and no job issued it.
+    pub station: Option<String>,
     /// The revocation; only with [`Role::Revoked`].
     pub revocation: Option<Revocation>,
-}
-
-/// A job whose shards exist.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownJob {
-    /// The number that it had. It gets another one if a job of this ledger has that number.
-    pub number: u64,
-    /// The random identifier.
-    pub uid: JobUid,
-    /// What the job was made with.
-    pub parameters: Parameters,
-    /// Whether it renews: its identities are pending.
-    pub renews: bool,
-    /// The number of its names.
-    pub size: u64,
-    /// The number of names of a shard.
-    pub shard_size: u32,
-    /// Whether all of its shards exist. A job with missing shards counts as canceled, because their names are unknown.
-    pub is_complete: bool,
-    /// The time of staging, as far as it is known.
-    pub made_at: OffsetDateTime,
-    /// The place of its shards.
-    pub place: String,
-    /// The shards that exist, in order.
-    pub shards: Vec<KnownShard>,
-}
-
-/// A shard that exists.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownShard {
-    /// Its number in the job, from 0.
-    pub shard: u32,
-    /// The fencing number of the attempt that made it.
-    pub fence: u32,
-    /// The names of its devices, in order.
-    pub names: Vec<String>,
 }
 
 impl FromStr for JobUid {
@@ -166,7 +132,8 @@ impl Transaction<'_> {
         self.execute(
             "UPDATE identity SET state = ?2, role = ?3, fingerprint = ?4, credentials_id = ?5, issued_at = ?6, \
              revoked_at = ?7, revocation_reason = ?8, origin = ?9, job = ?10, number = ?11, voided_at = NULL, \
-             last_error = NULL, issuer_generation = coalesce(CAST(?12 AS BIGINT), issuer_generation) WHERE id = ?1",
+             last_error = NULL, issuer_generation = coalesce(CAST(?12 AS BIGINT), issuer_generation), \
+             station = coalesce(CAST(?13 AS TEXT), station) WHERE id = ?1",
             values![
                 row,
                 state.as_str(),
@@ -180,6 +147,7 @@ impl Transaction<'_> {
                 known.job.map(|(job, _)| job.0),
                 known.job.map(|(_, number)| number),
                 known.issuer_generation.map(Generation::number),
+                known.station.as_ref(),
             ],
         )?;
         Ok(key(generation))
@@ -201,8 +169,8 @@ impl Transaction<'_> {
         self.execute(
             "UPDATE identity SET kind = ?2, name = ?3, generation = ?4, profile = ?5, algorithm = ?6, parameters = ?7, \
              not_before = ?8, not_after = ?9, fingerprint = ?10, credentials_id = ?11, issued_at = ?12, \
-             intended_at = ?12, origin = ?13, job = ?14, number = ?15, issuer_generation = CAST(?16 AS BIGINT) \
-             WHERE id = ?1",
+             intended_at = ?12, origin = ?13, job = ?14, number = ?15, issuer_generation = CAST(?16 AS BIGINT), \
+             station = coalesce(CAST(?17 AS TEXT), station) WHERE id = ?1",
             values![
                 row,
                 new.kind.as_str(),
@@ -220,6 +188,7 @@ impl Transaction<'_> {
                 known.job.map(|(job, _)| job.0),
                 known.job.map(|(_, number)| number),
                 known.issuer_generation.map(Generation::number),
+                known.station.as_ref(),
             ],
         )?;
         Ok(Some(generation))
@@ -260,84 +229,6 @@ impl Transaction<'_> {
         )?;
         let row = row.ok_or_else(|| self.bug("a new row is not there".to_owned()))?;
         Ok((row.get(0)?, generation))
-    }
-
-    /// Records a job whose shards exist, without its identities, and returns its number here.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn record_job(&self, known: &KnownJob) -> Result<JobId> {
-        let parameters = self.parameters(&known.parameters)?;
-        let wanted = JobId::new(known.number);
-        // The old number if it is free, because users know the job by it, and older versions named files after it.
-        let id = if known.number > 0 && self.job(wanted)?.is_none() {
-            wanted
-        } else {
-            let row = self.one("SELECT coalesce(max(id), 0) + 1 FROM job", &[])?;
-            JobId(row.map_or(Ok(1), |row| row.get(0))?)
-        };
-        let system_value = if self.is_shared() { "OVERRIDING SYSTEM VALUE " } else { "" };
-        let canceled_at = (!known.is_complete).then(|| self.now());
-        self.execute(
-            &format!(
-                "INSERT INTO job (id, digest, parameters, size, shard_size, state, made_at, done_at, uid, canceled_at, \
-                 renews) \
-                 {system_value}VALUES (?1, ?2, ?3, ?4, ?5, 'done', ?6, ?6, ?7, ?8, ?9)"
-            ),
-            values![
-                id.0,
-                // The list of names is incomplete, so this job must equal no list that is staged later.
-                &crate::job::claim::seed()?,
-                parameters,
-                known.size,
-                known.shard_size,
-                known.made_at.unix_timestamp(),
-                &known.uid.0,
-                canceled_at,
-                i64::from(known.renews),
-            ],
-        )?;
-        if self.is_shared() {
-            // The sequence does not know the number that was given here, and would give it out a second time.
-            self.one("SELECT setval(pg_get_serial_sequence('job', 'id'), (SELECT max(id) FROM job))", &[])?;
-        }
-        known.shards.iter().try_for_each(|shard| self.record_shard(id, known, shard))?;
-        Ok(id)
-    }
-
-    fn record_shard(&self, job: JobId, known: &KnownJob, shard: &KnownShard) -> Result<()> {
-        let first = u64::from(shard.shard) * u64::from(known.shard_size);
-        let staged = |(number, name): (u64, &String)| StagedRow {
-            number,
-            // The list is lost, so that the place in the job has to do for the line.
-            line: number.saturating_add(1),
-            name: name.clone(),
-            label: None,
-            profile: None,
-            sans: None,
-            attributes: None,
-        };
-        let rows: Vec<StagedRow> = (first..).zip(&shard.names).map(staged).collect();
-        self.insert_staged(job, &rows)?;
-        self.execute(
-            "INSERT INTO attempt (job, shard, fence, seed, station, begun_at, ended_at, outcome) \
-             VALUES (?1, ?2, ?3, ?4, 'unknown', ?5, ?5, 'issued')",
-            // The seed is lost. It is not needed: the certificates have their serial numbers.
-            values![job.0, shard.shard, shard.fence, &[0_u8; 32], known.made_at.unix_timestamp()],
-        )?;
-        for phase in Phase::ALL {
-            let (state, place) = match phase {
-                Phase::Issue => ("done", Some(&known.place)),
-                // What was registered or bundled is unknown, and both steps may be repeated.
-                Phase::Register | Phase::Bundle => ("open", None),
-            };
-            let fence = if phase == Phase::Issue { shard.fence } else { 0 };
-            self.execute(
-                "INSERT INTO work (job, phase, shard, state, fence, place) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                values![job.0, phase.as_str(), shard.shard, state, fence, place],
-            )?;
-        }
-        Ok(())
     }
 
     /// Makes an earlier generation the current one again, and the current one superseded: for a name with two
@@ -421,34 +312,5 @@ impl Transaction<'_> {
         let at = revocation.at.unix_timestamp();
         // `revoke` has set the present time, and the list has the true one.
         self.execute("UPDATE identity SET revoked_at = ?2 WHERE id = ?1", values![row, at]).map(drop)
-    }
-
-    /// Records a shard of a job of this ledger that the ledger has lost: it is issued and in this place.
-    ///
-    /// # Errors
-    /// Those of the database.
-    pub fn record_lost_shard(&self, job: JobId, shard: u32, fence: u32, place: &str) -> Result<()> {
-        self.execute(
-            "UPDATE attempt SET outcome = 'void', ended_at = ?3 WHERE job = ?1 AND shard = ?2 AND outcome IS NULL",
-            values![job.0, shard, self.now()],
-        )?;
-        let known = values![job.0, shard, fence, &[0_u8; 32], self.now()];
-        self.execute(
-            "INSERT INTO attempt (job, shard, fence, seed, station, begun_at, ended_at, outcome) \
-             VALUES (?1, ?2, ?3, ?4, 'unknown', ?5, ?5, 'issued') \
-             ON CONFLICT (job, shard, fence) DO UPDATE SET outcome = 'issued', ended_at = excluded.ended_at",
-            known,
-        )?;
-        self.execute(
-            "UPDATE work SET state = 'done', fence = ?3, place = ?4, until = NULL \
-             WHERE job = ?1 AND shard = ?2 AND phase = 'issue'",
-            values![job.0, shard, fence, place],
-        )?;
-        self.execute(
-            "UPDATE job SET state = 'done', done_at = ?2 WHERE id = ?1 AND state = 'open' AND NOT EXISTS \
-             (SELECT 1 FROM work WHERE job = ?1 AND phase = 'issue' AND state <> 'done')",
-            values![job.0, self.now()],
-        )
-        .map(drop)
     }
 }

@@ -8,6 +8,8 @@ use crate::job::JobId;
 use crate::key::{Generation, Key, Kind, SerialNumber};
 use crate::ledger::Ledger;
 use crate::lifecycle::enrolment::is_replaced;
+use crate::lifecycle::known::UNSEEN;
+use crate::lifecycle::known::job::UNKNOWN_STATION;
 use crate::lifecycle::revocation::{OpenRevocation, OpenStep, Revocation, RevocationCount, RevokedCertificate};
 use crate::lifecycle::role::Role;
 use crate::lifecycle::step::Step;
@@ -174,6 +176,22 @@ impl View {
         // Attempts have the whole name of a run: a host name can contain hyphens, the other two parts do not.
         let host = |name: String| name.rsplitn(3, '-').nth(2).map(str::to_owned);
         Ok(station.and_then(|name| if entry.job.is_some() { host(name) } else { Some(name) }))
+    }
+
+    /// The number of certificates of devices and servers that end after `now`, are not revoked, and whose station the ledger
+    /// does not have: they were adopted, or repaired by a version that did not record it. What was imported is of no station.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn of_unknown_stations(&self, now: OffsetDateTime) -> Result<u64> {
+        let sql = "SELECT count(*) FROM identity WHERE kind <> 'ca' AND fingerprint IS NOT NULL AND fingerprint <> ?1 \
+            AND role NOT IN ('intended', 'void', 'revoked') AND not_after > ?2 \
+            AND (job IS NULL AND station IS NULL AND (origin IS NULL OR origin <> 'imported') \
+            OR EXISTS (SELECT 1 FROM job JOIN attempt ON attempt.job = job.id WHERE job.id = identity.job \
+            AND attempt.shard = identity.number / job.shard_size AND attempt.outcome = 'issued' \
+            AND attempt.station = ?3))";
+        let row = self.one(sql, values![&UNSEEN, now.unix_timestamp(), UNKNOWN_STATION])?;
+        row.map_or(Ok(0), |row| row.get(0))
     }
 
     /// The generations of a name that can be revoked: those with a certificate that ends after `now`.

@@ -476,6 +476,7 @@ pub(crate) fn a_certificate_that_was_revoked_unseen_stays_revoked_once_it_is_see
         issued_at: BEGIN,
         origin: Origin::Repaired,
         job: None,
+        station: None,
         revocation,
     };
     let unseen = NewIdentity { name: "revoked".to_owned(), ..seen.clone() };

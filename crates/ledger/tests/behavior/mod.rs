@@ -12,6 +12,7 @@ use time::{Duration, OffsetDateTime};
 
 pub(crate) mod enrolment;
 pub(crate) mod jobs;
+pub(crate) mod known;
 pub(crate) mod lifecycle;
 pub(crate) mod platforms;
 pub(crate) mod renewal;
@@ -448,11 +449,13 @@ macro_rules! behavior {
             the_earlier_generation_is_known_where_another_platform_has_the_next
             shards_are_registered_at_each_platform
             each_platform_has_its_own_token_of_a_device
-            a_platform_that_moved_keeps_its_registrations
+            a_platform_that_moved_keeps_its_registrations;
+            a_lost_job_is_the_same_whichever_of_its_places_is_recorded_first
+            a_lost_shard_of_a_staged_job_keeps_the_lines_of_its_names
         );
     };
     ($station:ty: $($test:ident)*; $($of_staging:ident)*; $($of_jobs:ident)*; $($of_reservation:ident)*;
-     $($of_life:ident)*; $($of_enrolment:ident)*; $($of_renewal:ident)*; $($of_platforms:ident)*) => {
+     $($of_life:ident)*; $($of_enrolment:ident)*; $($of_renewal:ident)*; $($of_platforms:ident)*; $($of_known:ident)*) => {
         $(#[test]
         fn $test() {
             $crate::behavior::$test::<$station>();
@@ -484,6 +487,10 @@ macro_rules! behavior {
         $(#[test]
         fn $of_platforms() {
             $crate::behavior::platforms::$of_platforms::<$station>();
+        })*
+        $(#[test]
+        fn $of_known() {
+            $crate::behavior::known::$of_known::<$station>();
         })*
     };
 }

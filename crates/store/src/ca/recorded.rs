@@ -162,6 +162,7 @@ fn known_ca(
         issued_at: certificate.not_before(),
         origin: Origin::Repaired,
         job: None,
+        station: None,
         revocation: None,
     })
 }

@@ -39,6 +39,25 @@ impl ShardStore {
         Ok(ids)
     }
 
+    /// The jobs to which a user has given a place in this store, by their numbers, each with the directory: that may be
+    /// gone, or be another one by now.
+    ///
+    /// # Errors
+    /// Those of reading the directory; [`Code::FileUnreadable`].
+    pub fn wishes(store: &Path) -> Result<Vec<(u64, PathBuf)>> {
+        let dir = store.join(PLACES);
+        if !dir.is_dir() {
+            return Ok(Vec::new());
+        }
+        let mut wishes = Vec::new();
+        for name in BulkDir::open(dir)?.names()? {
+            let Some(job) = name.strip_prefix("job-").and_then(|number| number.parse().ok()) else { continue };
+            wishes.extend(Self::wished(store, job)?.map(|dir| (job, dir)));
+        }
+        wishes.sort();
+        Ok(wishes)
+    }
+
     /// The random identifier of the job, in hexadecimal; none in version 1 and for a store.
     pub fn job_uid(&self) -> Option<&str> {
         self.mark.job_uid.as_deref()

@@ -10,6 +10,7 @@ use pki::serial::Serial;
 use super::layout::{Attempt, Layout, Packing};
 use super::shard_store::{MARK, ShardStore, ShardStoreFile, VERSION, absolute, archive_of, check_recordable, remember};
 use super::{join, read};
+use crate::paths::is_inside;
 use crate::rollback;
 
 /// The job that a place is asked for, and the ledger that has it.
@@ -35,7 +36,12 @@ impl ShardStore {
         // Checked before anything is created, so that a refused directory stays as it was.
         match &known {
             Some(place) => place.check_is_for(store, of_job, layout, packing)?,
-            None => check_archive_is_new(dir, layout)?,
+            None => {
+                if of_job.is_some() {
+                    Self::check_outside(store, dir)?;
+                }
+                check_archive_is_new(dir, layout)?;
+            }
         }
         file::create_dir(dir)?;
         let dir = absolute(dir)?;
@@ -108,11 +114,35 @@ impl ShardStore {
         }
     }
 
-    /// Fails if a new job of the ledger `view` cannot have its place in `dir`. Writes nothing.
+    /// Fails if the directory of shards is inside of the store, which has its own layout: shards there would be taken for
+    /// identities. `dir` is the directory of the parts for an archive.
+    ///
+    /// # Errors
+    /// [`Code::PlaceTaken`]; [`Code::FileUnreadable`] if one of the paths cannot be followed.
+    pub fn check_outside(store: &Path, dir: &Path) -> Result<()> {
+        if !is_inside(store, dir)? {
+            return Ok(());
+        }
+        Err(Code::PlaceTaken
+            .error("this is inside of the store, and shards cannot be there")
+            .at(dir)
+            .because("the store has files of its own in its directories")
+            .fix("name a directory or an archive outside of the store; `--layout directories` writes into the store"))
+    }
+
+    /// Fails if the ledger is older than the place, as the note there tells.
+    ///
+    /// # Errors
+    /// [`Code::LedgerOlder`], and those of the ledger.
+    pub fn check_ledger(&self, view: &View) -> Result<()> {
+        rollback::check_place(&self.dir, view)
+    }
+
+    /// Fails if a new job of the ledger `view` of a store cannot have its place in `dir`. Writes nothing.
     ///
     /// # Errors
     /// [`Code::PlaceTaken`], [`Code::TargetExists`] for an archive, and those of the disk.
-    pub fn check_new(dir: &Path, layout: Layout, view: &View) -> Result<()> {
+    pub fn check_new(store: &Path, dir: &Path, layout: Layout, view: &View) -> Result<()> {
         // The store has its own layout, and shards in it would be mixed with identities.
         if layout == Layout::Directories {
             return Ok(());
@@ -126,6 +156,7 @@ impl ShardStore {
             let taken = Code::PlaceTaken.error(what).at(&place.dir);
             return Err(taken.fix("name another directory, or go on with the job that is there"));
         }
+        Self::check_outside(store, dir)?;
         check_archive_is_new(dir, layout)?;
         if dir.is_dir() { check_is_empty(dir) } else { Ok(()) }
     }

@@ -1,11 +1,11 @@
 //! A fleet directory of another ledger, or of a ledger that was lost, taken over as a job of this one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use base::text::quote;
 use base::{Code, Error, Result};
-use ledger::{Entry, Job, Kind, Origin, View};
+use ledger::{Entry, Job, JobId, Kind, Origin, View};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::shard::{Layout, OwningJob, ShardStore};
@@ -13,8 +13,13 @@ use store::{Store, Workspace};
 
 use super::parts::{Known, look_up};
 use super::repair::issuers::Issuers;
-use super::repair::{Candidate, Jobs, record_names};
+use super::repair::{Candidate, Jobs, LOST_LINES, record_names};
 use super::scan::{Found, Places, Seen, shards};
+
+/// What a directory does not show of the registrations of its devices.
+const REGISTRATIONS: &str = "registrations: `tbpki store check --platform` compares them";
+/// What a directory does not show of the stations that have worked in it.
+const ISSUED_BY: &str = "the stations that issued them: `tbpki revoke --station` does not find them";
 
 /// What was taken over.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -27,15 +32,19 @@ pub struct AdoptReport {
     pub job: Option<u64>,
     /// Certificates that were compared and taken over.
     pub identities: u64,
+    /// True if they are renewals of devices of this ledger: they wait until the devices use them.
+    pub renews: bool,
+    /// What the directory does not show.
+    pub unknown: Vec<String>,
 }
 
 /// Compares every certificate in a fleet directory with the CAs of this store and with its key, then records the job and
 /// its identities. The directory then belongs to this ledger. Of a job that the ledger has, only the place is recorded: the
-/// directory was moved.
+/// directory was moved. Certificates that are all later than those in use of their names are renewals, and wait.
 ///
 /// # Errors
-/// [`Code::PlaceMissing`] if it is no fleet directory, [`Code::PlaceTaken`] if this ledger has a part of it,
-/// [`Code::NotAdopted`] for a certificate that does not fit, [`Code::DuplicateNames`] for a name in use: nothing is
+/// [`Code::PlaceMissing`] if it is no fleet directory, [`Code::PlaceTaken`] if this ledger has a part of it or its job, or
+/// if it is inside of the store, [`Code::NotAdopted`] for a certificate that does not fit, [`Code::DuplicateNames`] for a name in use: nothing is
 /// changed then.
 pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result<AdoptReport> {
     let mut store = workspace.open_store("fleet adopt")?;
@@ -46,14 +55,22 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
             .at(dir)
             .fix("name the directory of `--out`, or FILE.parts next to an archive")
     })?;
+    let of_ledger = place.job_uid().map(str::parse).transpose()?;
+    let of_ledger = of_ledger.map(|uid| store.ledger.job_of_uid(uid)).transpose()?.flatten();
+    // One that the store has already stays where it is.
+    if of_ledger.is_none() {
+        ShardStore::check_outside(store.dir(), dir)?;
+    }
     let issuers = Issuers::record(workspace, &mut store)?;
     let known = BTreeMap::from([(place.id().to_owned(), place.clone())]);
-    let places = Places { known, missing: BTreeMap::new(), recorded: BTreeMap::new() };
-    let mut jobs = Jobs::new(workspace, &places)?;
+    let places = Places { known, missing: BTreeMap::new(), recorded: BTreeMap::new(), remembered: BTreeSet::new() };
+    let mut jobs = Jobs::new(workspace, &places, None)?;
     let revoked = store.ledger.unseen()?;
     let mut candidates = Vec::new();
     let mut names = Vec::new();
     let mut known_rows = Vec::new();
+    // A name without a certificate in use, and one with an earlier one: a directory has names of one kind.
+    let (mut first_new, mut first_renewed) = (None, None);
     shards(store.dir(), place.id(), &place, &[], &mut |seen| {
         let found = match seen {
             Seen::Identity(found) => found,
@@ -64,9 +81,9 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
             // A wrong mode is no reason against a certificate: `store check` reports it afterwards.
             Seen::Loose(_) => return Ok(()),
         };
-        let index = jobs.count(&found);
+        jobs.count(&found);
         match look_up(&store.ledger, &found)? {
-            Known::Foreign => {}
+            Known::Foreign => of_ledger.map_or(Ok(()), |job| Err(lacks_shards(&place, job)))?,
             Known::Row(row) => {
                 known_rows.push(*row);
                 return Ok(());
@@ -77,11 +94,16 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
             let error = Code::NotAdopted.error("no CA of this store has issued a certificate of the directory");
             error.at(&found.path).item(&found.name).fix("adopt it in a store with the CA that issued it")
         })?;
-        let candidate = Candidate::of(&found, issuer, index, &mut jobs)?;
+        let candidate = Candidate::of(&found, issuer, &mut jobs)?;
         // A revoked certificate takes its name from no other one.
         if !candidate.is_among(&revoked) {
-            check_is_free(&store.ledger, &found)?;
-            names.push(found.name.clone());
+            match renewed_by(&store.ledger, &found)? {
+                Some(holder) => drop(first_renewed.get_or_insert_with(|| in_use(&found, &holder))),
+                None => {
+                    names.push(found.name.clone());
+                    first_new.get_or_insert_with(|| found.name.clone());
+                }
+            }
         }
         candidates.push(candidate);
         Ok(())
@@ -100,12 +122,24 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
             directory: dir.to_string_lossy().into_owned(),
             job: (!dry_run).then(|| job.id.number()),
             identities: known_rows.len().try_into().unwrap_or(u64::MAX),
+            renews: job.renews,
+            unknown: Vec::new(),
         });
     }
+    let renews = first_renewed.is_some();
+    if let (Some(_), Some(error)) = (first_new, first_renewed) {
+        return Err(error);
+    }
+    let unknown: &[&str] = match renews {
+        // Label, profile and attributes of a device in use are on the platform.
+        true => &[ISSUED_BY],
+        false => &[LOST_LINES, REGISTRATIONS, ISSUED_BY],
+    };
+    let unknown: Vec<String> = unknown.iter().map(|text| (*text).to_owned()).collect();
     let identities = candidates.len().try_into().unwrap_or(u64::MAX);
     let directory = dir.to_string_lossy().into_owned();
     if dry_run {
-        return Ok(AdoptReport { dry_run, directory, job: None, identities });
+        return Ok(AdoptReport { dry_run, directory, job: None, identities, renews, unknown });
     }
     Candidate::sort(&mut candidates);
     let (_, ids) = record_names(&mut store, &candidates, &jobs, Origin::Adopted)?;
@@ -114,19 +148,46 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
         // The ledger has the shards by now: a run that is killed here is finished by the same command.
         place.assign(store.dir(), job, &store.ledger)?;
     }
-    Ok(AdoptReport { dry_run, directory, job: job.map(|job| job.id.number()), identities })
+    Ok(AdoptReport { dry_run, directory, job: job.map(|job| job.id.number()), identities, renews, unknown })
 }
 
-/// Fails if another certificate has the name of a device.
-fn check_is_free(view: &View, found: &Found) -> Result<()> {
-    if let Some(holder) = view.current(Kind::Device, &found.name)? {
-        return Err(Code::DuplicateNames
-            .error(format!("the name {} is in use in this ledger", quote(&found.name)))
-            .because(format!("its certificate has the serial number {}", holder.serial))
-            .at(&found.path)
-            .fix("forget the device with `tbpki forget` first, or keep the directory with its own ledger"));
+/// The certificate in use that a certificate of the directory renews: it is later, and no other renewal waits. `None` if
+/// the name is free.
+///
+/// # Errors
+/// [`Code::DuplicateNames`] if the name is in use otherwise.
+fn renewed_by(view: &View, found: &Found) -> Result<Option<Entry>> {
+    let Some(holder) = view.current(Kind::Device, &found.name)? else {
+        return Ok(None);
+    };
+    let is_later = holder.not_before < found.leaf.not_before();
+    if is_later && view.pending(Kind::Device, &found.name)?.is_none() {
+        return Ok(Some(holder));
     }
-    Ok(())
+    Err(in_use(found, &holder))
+}
+
+/// The error for a name whose certificate in use is another one. A device uses that, so that nothing advises to forget it.
+fn in_use(found: &Found, holder: &Entry) -> Error {
+    Code::DuplicateNames
+        .error(format!("the name {} is in use in this ledger", quote(&found.name)))
+        .because(format!("its certificate has the serial number {}", holder.serial))
+        .at(&found.path)
+        .fix(
+            "keep the directory with its own ledger; only a directory of which every certificate is later than the one \
+             in use, with no renewal that waits, is adopted as a renewal",
+        )
+}
+
+/// The error for a directory of a job that the ledger has, without all of its shards: a repair takes them over.
+fn lacks_shards(place: &ShardStore, job: JobId) -> Error {
+    Code::PlaceTaken
+        .error(format!("the directory belongs to job {job} of this ledger, which does not have all of its shards"))
+        .at(&place.dir)
+        .fix(format!(
+            "run `tbpki store repair`, which takes them over; if the directory was moved, move it back first to where \
+             job {job} has written it"
+        ))
 }
 
 /// The job of which the ledger has all certificates of a place: it was adopted before, perhaps by an interrupted run, or it

@@ -16,6 +16,7 @@ use std::path::Path;
 
 use base::Result;
 use base::file::BulkDir;
+use base::host::host_name;
 use identity::lifecycle::renew::remove_outdated;
 use ledger::{Filter, Kind, OpenStep, Role, SerialNumber, State, Transaction, View};
 use provision::thingsboard::StoredCredential;
@@ -30,6 +31,7 @@ use super::scan::{FilesOf, Places, Seen, scan};
 pub(super) use candidate::Candidate;
 use issuers::Issuers;
 pub(super) use jobs::Jobs;
+pub(super) use report::LOST_LINES;
 pub use report::RepairReport;
 
 /// What is to be repaired, and how.
@@ -57,8 +59,11 @@ pub fn repair(workspace: &mut Workspace<'_>, request: &RepairRequest) -> Result<
     let issuers = Issuers::record(workspace, &mut store)?;
     // Before the files: a certificate that a list revokes is then never taken for the one in use.
     report.revocations = listed_revocations::take_over(workspace, &mut store)?;
-    let (candidates, jobs) = gather(workspace, store.dir(), &store.ledger, &issuers, &mut report)?;
-    record(&mut store, &candidates, &jobs, &mut report)?;
+    let places = Places::of(store.dir(), &store.ledger)?;
+    let (candidates, jobs) = gather(workspace, store.dir(), &store.ledger, &places, &issuers, &mut report)?;
+    let without_line = record(&mut store, &candidates, &jobs, &mut report)?;
+    // The ledger names them by now, and verbs find the files of their devices by what the store remembers.
+    places.remember(store.dir())?;
     if workspace.config.platform.url.value.is_none() {
         report.platform = PlatformCompared::NotConfigured;
     } else if !request.offline {
@@ -73,7 +78,7 @@ pub fn repair(workspace: &mut Workspace<'_>, request: &RepairRequest) -> Result<
         store.ledger.raise_changes(changes.saturating_add(1))?;
     }
     rollback::note_repaired(store.dir(), &store.ledger)?;
-    report.describe_unknown(&without_list(workspace, &store.ledger)?);
+    report.describe_unknown(&without_list(workspace, &store.ledger)?, without_line);
     Ok(report)
 }
 
@@ -82,13 +87,14 @@ fn gather(
     workspace: &Workspace<'_>,
     dir: &Path,
     view: &View,
+    places: &Places,
     issuers: &Issuers,
     report: &mut RepairReport,
 ) -> Result<(Vec<Candidate>, Jobs)> {
-    let places = Places::of(dir, view)?;
-    let mut jobs = Jobs::new(workspace, &places)?;
+    // All of it is in this store or in a place that this store remembers.
+    let mut jobs = Jobs::new(workspace, places, Some(host_name()))?;
     let mut candidates = Vec::new();
-    scan(dir, &places, &mut |seen| {
+    scan(dir, places, &mut |seen| {
         let found = match seen {
             Seen::Identity(found) => found,
             Seen::Unreadable { kind, name, path, error } => {
@@ -97,12 +103,12 @@ fn gather(
             }
             Seen::WrongKey { .. } | Seen::Loose(_) | Seen::ShardGone { .. } => return Ok(()),
         };
-        let number = jobs.count(&found);
+        jobs.count(&found);
         if !matches!(look_up(view, &found)?, Known::Foreign) {
             return Ok(());
         }
         let candidate = match issuers.of(&found.leaf)? {
-            Some(issuer) => Candidate::of(&found, issuer, number, &mut jobs)?,
+            Some(issuer) => Candidate::of(&found, issuer, &mut jobs)?,
             None => {
                 let what = "no CA of this store has issued this certificate";
                 let problem = Problem::new(ProblemKind::Foreign, what).of(found.kind, &found.name);
@@ -114,28 +120,30 @@ fn gather(
         Ok(())
     })?;
     copies::foreign(dir, view, &mut |found, issuer| {
-        candidates.push(Candidate::of(&found, issuer, 0, &mut jobs)?);
+        candidates.push(Candidate::of(&found, issuer, &mut jobs)?);
         Ok(())
     })?;
     Candidate::sort(&mut candidates);
     Ok((candidates, jobs))
 }
 
-/// Records everything in one transaction: killed at any time, the ledger is as it was or complete.
-fn record(store: &mut Store, candidates: &[Candidate], jobs: &Jobs, report: &mut RepairReport) -> Result<()> {
-    if !candidates.is_empty() {
-        let (recorded, ids) = record_names(store, candidates, jobs, ledger::Origin::Repaired)?;
-        (report.identities, report.jobs) = (recorded, ids.new);
-        for job in ids.renewing() {
-            let pending = Filter { job: Some(job), pending_only: true, ..Filter::default() };
-            let count = store.ledger.count(&pending)?;
-            if count > 0 {
-                report.pending.push((job, count));
-            }
+/// Records everything in one transaction: killed at any time, the ledger is as it was or complete. Returns the number of
+/// names of jobs whose lines are lost.
+fn record(store: &mut Store, candidates: &[Candidate], jobs: &Jobs, report: &mut RepairReport) -> Result<u64> {
+    report.keys_elsewhere = keys_elsewhere(candidates);
+    if candidates.is_empty() {
+        return Ok(0);
+    }
+    let (recorded, ids) = record_names(store, candidates, jobs, ledger::Origin::Repaired)?;
+    (report.identities, report.jobs) = (recorded, ids.new);
+    for job in ids.renewing() {
+        let pending = Filter { job: Some(job), pending_only: true, ..Filter::default() };
+        let count = store.ledger.count(&pending)?;
+        if count > 0 {
+            report.pending.push((job, count));
         }
     }
-    report.keys_elsewhere = keys_elsewhere(candidates);
-    Ok(())
+    Ok(ids.without_line)
 }
 
 /// How many certificates in use have no private key next to them.
@@ -185,6 +193,8 @@ fn name(
         transaction.history(first.kind, &first.identity.name)?.iter().any(|row| row.forgotten_at.is_some());
     // A job that renews leaves the present generation in use.
     let files_of = |candidate: &Candidate| match candidate.place() {
+        // The one that the job has counts until a person tells which one the device has.
+        _ if candidate.is_second(jobs) => FilesOf::Earlier,
         Some(place) if jobs.renews(place) => FilesOf::Pending,
         _ => candidate.files_of,
     };
@@ -201,6 +211,9 @@ fn name(
             _ => Role::Superseded,
         };
         let key = transaction.record_known(&candidate.known(role, jobs, origin))?;
+        if candidate.is_second(jobs) && !is_forgotten {
+            transaction.doubt(&key)?;
+        }
         keys.push((key, *candidate));
     }
     // A certificate in the store that is earlier than the one in a shard was not replaced by a person.

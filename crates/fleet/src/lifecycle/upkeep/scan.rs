@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base::file::{self, BulkDir};
 use base::{Code, Error, Finding, Result};
-use ledger::{Kind, View};
+use ledger::{JobId, Kind, View};
 use pki::pem_bundle::PemBundle;
 use pki::{Certificate, PrivateKey};
 use store::file_names::{ANCHORS, CA_FILE, CERT, CHAIN, CLIENTS_CA, PENDING};
@@ -80,15 +80,19 @@ pub(super) struct Places {
     pub(super) missing: BTreeMap<String, Error>,
     /// The attempts that the ledger has recorded, by place.
     pub(super) recorded: BTreeMap<String, Vec<Attempt>>,
+    /// The identifiers of the places that the store remembers: this station has worked in them.
+    pub(super) remembered: BTreeSet<String>,
 }
 
 impl Places {
-    /// The places that the ledger or the store knows.
+    /// The places that the ledger or the store knows, also those of which the store has the path alone: a ledger that is
+    /// older than the files may name none of their shards.
     ///
     /// # Errors
     /// Those of the ledger and of the disk.
     pub(super) fn of(store: &Path, view: &View) -> Result<Self> {
-        let mut ids: BTreeSet<String> = ShardStore::remembered(store)?.into_iter().collect();
+        let remembered: BTreeSet<String> = ShardStore::remembered(store)?.into_iter().collect();
+        let mut ids = remembered.clone();
         let of_store = ShardStore::open(store)?.map(|place| place.id().to_owned());
         let mut recorded: BTreeMap<String, Vec<Attempt>> = BTreeMap::new();
         for job in view.jobs()? {
@@ -98,7 +102,7 @@ impl Places {
                 recorded.entry(committed.place).or_default().push(Attempt { shard, fence: committed.fence });
             }
         }
-        let mut places = Self { known: BTreeMap::new(), missing: BTreeMap::new(), recorded };
+        let mut places = Self { known: BTreeMap::new(), missing: BTreeMap::new(), recorded, remembered };
         // The store is a place of its own jobs too, whose devices the scan finds by their directories.
         for id in ids.into_iter().filter(|id| of_store.as_ref() != Some(id)) {
             match ShardStore::find(store, &id) {
@@ -111,8 +115,41 @@ impl Places {
                 Err(error) => return Err(error),
             }
         }
+        for (job, dir) in ShardStore::wishes(store)? {
+            let place = match ShardStore::open(&dir) {
+                Ok(Some(place)) => place,
+                Ok(None) => continue,
+                Err(error) => {
+                    tracing::debug!(job, %error, "the place of a job cannot be read");
+                    continue;
+                }
+            };
+            if is_place_of(view, &place, job)? {
+                places.missing.remove(place.id());
+                places.known.entry(place.id().to_owned()).or_insert(place);
+            }
+        }
         Ok(places)
     }
+
+    /// Lets the store remember the places that were found.
+    ///
+    /// # Errors
+    /// Those of the disk.
+    pub(super) fn remember(&self, store: &Path) -> Result<()> {
+        let found = self.known.iter().filter(|(id, _)| !self.remembered.contains(*id));
+        found.map(|(_, place)| place).try_for_each(|place| place.remember(store))
+    }
+}
+
+/// Whether the directory that a store has as that of a job is one: meanwhile it can be that of another job or store. A
+/// ledger that does not have the job may be older than it.
+fn is_place_of(view: &View, place: &ShardStore, number: u64) -> Result<bool> {
+    if place.layout() == Layout::Directories || place.job() != Some(number) {
+        return Ok(false);
+    }
+    let job = view.job(JobId::new(number))?;
+    Ok(job.is_none_or(|job| place.job_uid().is_some_and(|uid| uid == job.uid.to_string())))
 }
 
 /// Passes everything on that is in the files of a store and of its places.
@@ -127,6 +164,11 @@ pub(super) fn scan(store: &Path, places: &Places, take: &mut dyn FnMut(Seen) -> 
         }
         let mut names = BulkDir::open(&dir)?.names()?;
         names.sort();
+        // An earlier version took a directory of the store for the shards of a job. They are no directories of identities.
+        let canonical = dir.canonicalize().ok();
+        if places.known.values().any(|place| place.dir.canonicalize().ok() == canonical) {
+            names.retain(|name| Attempt::of_file(name).is_none());
+        }
         // A name with a dot in front is a staged directory of an interrupted run, which the next verb removes.
         for name in names.into_iter().filter(|name| !name.starts_with('.')) {
             let inner = dir.join(&name);

@@ -10,7 +10,7 @@ use base::{Code, Error, Result};
 use ledger::{Job, JobId, View};
 
 use super::place_files::PlaceFiles;
-use store::shard::{Attempt, Layout};
+use store::shard::{Attempt, Layout, ShardStore};
 
 /// Settles what is in the place of a job. The caller holds the lock of the place, so that nothing in it is in progress.
 ///
@@ -38,6 +38,27 @@ pub(crate) fn settle(view: &View, job: &Job, files: &PlaceFiles) -> Result<()> {
                 tracing::debug!(name, "removed what an earlier run gave up");
                 files.remove(name)?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// Fails if a place has shards that the ledger does not have there: it is older than the files. The caller goes on with the
+/// job in another place, and would issue the names of these shards a second time.
+///
+/// # Errors
+/// [`Code::LedgerOlder`], and those of the ledger and of the disk.
+pub(crate) fn check_has_all(view: &View, job: &Job, place: &ShardStore) -> Result<()> {
+    place.check_ledger(view)?;
+    for attempt in place.published()? {
+        let recorded = place.attempt(view, job.id, attempt.shard)?;
+        // A joined archive does not keep the fencing numbers of its parts.
+        let is_recorded = match place.layout() {
+            Layout::Archive => recorded.is_some(),
+            _ => recorded == Some(attempt),
+        };
+        if !is_recorded {
+            return Err(older(job.id, &format!("shard {}", attempt.shard), place.dir.clone()));
         }
     }
     Ok(())
@@ -105,7 +126,8 @@ fn older(job: JobId, what: &str, path: PathBuf) -> Error {
         .error(format!("the ledger does not know {what} of job {job}, so it is older than the files"))
         .at(path)
         .fix(
-            "restore the newest backup of the ledger; if these identities were never delivered, move the \
-             directory away and run the same command again",
+            "run `tbpki store repair`, which takes over complete shards; if that is not enough, restore the newest backup \
+             of the ledger; if these identities were never delivered, move the directory away and run the same command \
+             again",
         )
 }

@@ -23,8 +23,18 @@ impl Report for AdoptReport {
         let (directory, identities) =
             (printable(&self.directory), counted(self.identities, "certificate", "certificates"));
         match self.job {
-            Some(job) => writeln!(out, "adopted: {directory} as job {job}, {identities}"),
-            None => writeln!(out, "would be adopted: {directory}, {identities}"),
+            Some(job) => writeln!(out, "adopted: {directory} as job {job}, {identities}")?,
+            None => writeln!(out, "would be adopted: {directory}, {identities}")?,
+        }
+        for unknown in &self.unknown {
+            writeln!(out, "unknown: {unknown}")?;
+        }
+        match self.job {
+            Some(job) if self.renews => writeln!(
+                out,
+                "next: the renewals wait; run `tbpki fleet register --pending --job {job}` when the devices were reflashed"
+            ),
+            _ => Ok(()),
         }
     }
 }

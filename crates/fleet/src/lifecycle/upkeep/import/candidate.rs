@@ -77,6 +77,7 @@ impl Candidate {
             issued_at: now,
             origin: Origin::Imported,
             job: None,
+            station: None,
             revocation: None,
         })
     }

@@ -13,6 +13,7 @@ use super::issuers::{Issuers, record_cas};
 use super::report::RepairReport;
 use super::{PlatformCompared, RepairRequest, doubt, gather, keys_elsewhere, platform};
 use crate::lifecycle::upkeep::check::lists::{listed, without_list};
+use crate::lifecycle::upkeep::scan::Places;
 
 /// An empty ledger outside of the store, in the place of one that is lost.
 struct EmptyLedger {
@@ -65,7 +66,8 @@ fn count(workspace: &mut Workspace<'_>, view: &View, request: &RepairRequest) ->
     let mut report = RepairReport { dry_run: true, ..RepairReport::default() };
     let dir = workspace.store_dir().to_owned();
     let issuers = Issuers::of_store(&dir, view)?;
-    let (candidates, jobs) = gather(workspace, &dir, view, &issuers, &mut report)?;
+    let places = Places::of(&dir, view)?;
+    let (candidates, jobs) = gather(workspace, &dir, view, &places, &issuers, &mut report)?;
     report.identities = candidates.len().try_into().unwrap_or(u64::MAX);
     report.jobs = jobs.count_new(view, &candidates)?;
     report.keys_elsewhere = keys_elsewhere(&candidates);
@@ -84,6 +86,7 @@ fn count(workspace: &mut Workspace<'_>, view: &View, request: &RepairRequest) ->
         report.settled += 1;
     }
     doubt::report(view, &request.in_use, &mut report)?;
-    report.describe_unknown(&without_list(workspace, view)?);
+    let without_line = report.jobs;
+    report.describe_unknown(&without_list(workspace, view)?, without_line);
     Ok(report)
 }

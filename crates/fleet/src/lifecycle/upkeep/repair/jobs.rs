@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use base::Result;
 use identity::parameters::days_of;
-use ledger::{JobId, JobUid, KnownJob, KnownShard, Parameters, Transaction, View};
+use ledger::{Job, JobId, JobUid, KnownJob, KnownShard, Parameters, Transaction, View};
 use pki::Certificate;
 use store::Workspace;
-use store::shard::Attempt;
+use store::shard::{Attempt, Layout};
 use time::OffsetDateTime;
 
 use super::candidate::Candidate;
@@ -26,25 +26,44 @@ struct Seen {
 }
 
 /// The places of jobs, by their identifiers.
-pub(in crate::lifecycle::upkeep) struct Jobs(HashMap<String, Seen>);
+pub(in crate::lifecycle::upkeep) struct Jobs {
+    places: HashMap<String, Seen>,
+    /// The host name of the station that issued what is in them, if that is known.
+    station: Option<String>,
+}
 
-/// The numbers of the jobs in the ledger, by their places.
+/// The places of one job, by their identifiers.
+type PlacesOfJob<'a> = BTreeMap<&'a str, &'a Seen>;
+
+/// The jobs in the ledger of the places with candidates.
 pub(in crate::lifecycle::upkeep) struct JobIds {
-    ids: HashMap<String, Recorded>,
+    jobs: Vec<Recorded>,
+    /// The position of the job of a place in `jobs`.
+    of_place: HashMap<String, usize>,
     /// How many of them the ledger did not have.
     pub(in crate::lifecycle::upkeep) new: u64,
+    /// The number of names whose lines are lost: nothing shows their labels, profiles and attributes.
+    pub(in crate::lifecycle::upkeep) without_line: u64,
 }
 
 /// A job in the ledger.
-#[derive(Clone, Copy)]
 struct Recorded {
     id: JobId,
-    shard_size: u32,
     renews: bool,
+    /// The attempts that count for its shards, each with its place, and the numbers of their names without an identity.
+    shards: HashMap<(String, Attempt), HashMap<String, u64>>,
 }
 
 impl Jobs {
-    pub(in crate::lifecycle::upkeep) fn new(workspace: &Workspace<'_>, places: &Places) -> Result<Self> {
+    /// The jobs of places, in which a station of this host name has issued; `None` if it is unknown.
+    ///
+    /// # Errors
+    /// Those of the configuration and of random numbers.
+    pub(in crate::lifecycle::upkeep) fn new(
+        workspace: &Workspace<'_>,
+        places: &Places,
+        station: Option<String>,
+    ) -> Result<Self> {
         let client = &workspace.config.client;
         let mut jobs = HashMap::new();
         for (id, place) in &places.known {
@@ -74,19 +93,22 @@ impl Jobs {
             let number = place.job().unwrap_or_default();
             jobs.insert(id.clone(), Seen { number, uid, order, shards: BTreeMap::new(), begins: None });
         }
-        Ok(Self(jobs))
+        Ok(Self { places: jobs, station })
     }
 
-    /// Counts an identity of a shard, and returns its position there, from 0.
-    pub(in crate::lifecycle::upkeep) fn count(&mut self, found: &Found) -> u64 {
-        let Some(shard) = &found.shard else { return 0 };
-        let Some(job) = self.0.get_mut(&shard.place) else { return 0 };
+    /// The host name of the station that issued what is in the places, if that is known.
+    pub(super) fn station(&self) -> Option<&str> {
+        self.station.as_deref()
+    }
+
+    /// Counts an identity of a shard.
+    pub(in crate::lifecycle::upkeep) fn count(&mut self, found: &Found) {
+        let Some(shard) = &found.shard else { return };
+        let Some(job) = self.places.get_mut(&shard.place) else { return };
         let begins = found.leaf.not_before();
         // No file has the time at which names were staged: the first certificate is as near as one can come.
         job.begins = Some(job.begins.map_or(begins, |known| known.min(begins)));
-        let names = job.shards.entry(shard.attempt).or_default();
-        names.push(found.name.clone());
-        names.len().saturating_sub(1).try_into().unwrap_or(u64::MAX)
+        job.shards.entry(shard.attempt).or_default().push(found.name.clone());
     }
 
     /// The parameters of a device of a fleet. The first certificate of a job shows those of the job.
@@ -96,7 +118,7 @@ impl Jobs {
         leaf: &Certificate,
         issuer: &IssuedBy,
     ) -> Result<Parameters> {
-        let Some(job) = self.0.get_mut(place) else { return Parameters::of(&serde_json::Map::new()) };
+        let Some(job) = self.places.get_mut(place) else { return Parameters::of(&serde_json::Map::new()) };
         let order = &mut job.order;
         // What the configuration has now was only a guess; the first certificate shows what the job had then.
         if order.issuer.is_empty() {
@@ -113,12 +135,24 @@ impl Jobs {
     /// # Errors
     /// Those of the ledger.
     pub(super) fn count_new(&self, view: &View, candidates: &[Candidate]) -> Result<u64> {
-        let places: BTreeSet<&str> = candidates.iter().filter_map(Candidate::place).collect();
         let mut new = 0;
-        for job in places.into_iter().filter_map(|place| self.0.get(place)) {
-            new += u64::from(view.job_of_uid(job.uid)?.is_none());
+        for uid in self.by_job(candidates).keys() {
+            new += u64::from(view.job_of_uid(*uid)?.is_none());
         }
         Ok(new)
+    }
+
+    /// The places of each job of which a candidate is: a job can be continued in another place, and which one comes first
+    /// is random.
+    fn by_job(&self, candidates: &[Candidate]) -> BTreeMap<JobUid, PlacesOfJob<'_>> {
+        let named: BTreeSet<&str> = candidates.iter().filter_map(Candidate::place).collect();
+        let wanted: BTreeSet<JobUid> =
+            named.into_iter().filter_map(|place| self.places.get(place)).map(|seen| seen.uid).collect();
+        let mut jobs: BTreeMap<JobUid, PlacesOfJob<'_>> = BTreeMap::new();
+        for (place, seen) in self.places.iter().filter(|(_, seen)| wanted.contains(&seen.uid)) {
+            jobs.entry(seen.uid).or_default().insert(place.as_str(), seen);
+        }
+        jobs
     }
 
     /// Records the jobs and shards of the candidates that the ledger does not have.
@@ -130,78 +164,148 @@ impl Jobs {
         transaction: &Transaction<'_>,
         candidates: &[Candidate],
     ) -> Result<JobIds> {
-        let mut ids = JobIds { ids: HashMap::new(), new: 0 };
+        let mut ids = JobIds { jobs: Vec::new(), of_place: HashMap::new(), new: 0, without_line: 0 };
         let renewals = renewals(transaction, candidates)?;
-        let mut wanted: BTreeMap<&str, BTreeMap<u32, Attempt>> = BTreeMap::new();
-        for shard in candidates.iter().filter_map(|candidate| candidate.shard.as_ref()) {
-            // Of several attempts the last one counts.
-            wanted.entry(&shard.place).or_default().insert(shard.attempt.shard, shard.attempt);
-        }
-        for (place, shards) in wanted {
-            let Some(job) = self.0.get(place) else { continue };
-            let known = match transaction.job_of_uid(job.uid)? {
+        for (uid, places) in self.by_job(candidates) {
+            let known = match transaction.job_of_uid(uid)? {
                 Some(id) => transaction.job(id)?,
                 None => None,
             };
-            let id = match known {
-                Some(known) => {
-                    for attempt in shards.values() {
-                        transaction.record_lost_shard(known.id, attempt.shard, attempt.fence, place)?;
-                    }
-                    Recorded { id: known.id, shard_size: known.shard_size, renews: known.renews }
+            let (job, chosen) = match known {
+                Some(job) => {
+                    let (chosen, without_line) = self.record_shards(transaction, &job, &places)?;
+                    ids.without_line = ids.without_line.saturating_add(without_line);
+                    (job, chosen)
                 }
                 None => {
                     ids.new += 1;
-                    job.record(transaction, place, &shards, renewals.get(place))?
+                    let chosen = latest(&places);
+                    // It renews only if none of its places has a device without an earlier certificate.
+                    let renewed: Vec<Option<Option<u64>>> = places
+                        .keys()
+                        .filter(|place| candidates.iter().any(|candidate| candidate.place() == Some(place)))
+                        .map(|place| renewals.get(place).copied())
+                        .collect();
+                    let renews = renewed.iter().all(Option::is_some);
+                    let of = renewed.into_iter().flatten().flatten().next();
+                    let known = self.known(&places, &chosen, renews.then_some(of))?;
+                    let names = known.shards.iter().map(|shard| shard.names.len()).sum::<usize>();
+                    ids.without_line = ids.without_line.saturating_add(names.try_into().unwrap_or(u64::MAX));
+                    let id = transaction.record_job(&known)?;
+                    let job = transaction.job(id)?;
+                    (job.ok_or_else(|| base::Code::Internal.error("a recorded job is gone"))?, chosen)
                 }
             };
-            ids.ids.insert(place.to_owned(), id);
+            let mut shards = HashMap::new();
+            for (place, attempt) in chosen {
+                let numbers = transaction.free_numbers(job.id, attempt.shard)?;
+                shards.insert((place.to_owned(), attempt), numbers);
+            }
+            let at = ids.jobs.len();
+            ids.of_place.extend(places.keys().map(|place| ((*place).to_owned(), at)));
+            ids.jobs.push(Recorded { id: job.id, renews: job.renews, shards });
         }
         Ok(ids)
     }
-}
 
-impl Seen {
-    fn record(
+    /// Records the shards that a job of the ledger has lost, and returns the attempts that count by now and the number of
+    /// names that were not staged. A shard that the ledger has in another place stays there: two attempts at it were
+    /// published, by an older copy of the ledger.
+    fn record_shards<'a>(
         &self,
         transaction: &Transaction<'_>,
-        place: &str,
-        shards: &BTreeMap<u32, Attempt>,
-        renewed: Option<&Option<u64>>,
-    ) -> Result<Recorded> {
-        let names = |attempt: &Attempt| self.shards.get(attempt).cloned().unwrap_or_default();
-        let sizes: Vec<u32> =
-            shards.values().map(|attempt| u32::try_from(names(attempt).len()).unwrap_or(u32::MAX)).collect();
+        job: &Job,
+        places: &PlacesOfJob<'a>,
+    ) -> Result<(Vec<(&'a str, Attempt)>, u64)> {
+        let (mut counting, mut lost) = (Vec::new(), BTreeMap::new());
+        let mut attempts: BTreeMap<u32, Vec<(&'a str, Attempt)>> = BTreeMap::new();
+        for (place, attempt) in every(places) {
+            attempts.entry(attempt.shard).or_default().push((place, attempt));
+        }
+        for (shard, attempts) in attempts {
+            let Some(committed) = transaction.committed(job.id, shard)? else {
+                lost.extend(attempts.into_iter().max_by_key(|(_, attempt)| attempt.fence).map(|one| (shard, one)));
+                continue;
+            };
+            // A joined archive does not keep the fencing numbers of its parts.
+            let is_archive = |place: &str| places.get(place).is_some_and(|seen| seen.order.layout == Layout::Archive);
+            counting.extend(attempts.into_iter().filter(|(place, attempt)| {
+                *place == committed.place && (attempt.fence == committed.fence || is_archive(place))
+            }));
+        }
+        let lost: Vec<(&str, Attempt)> = lost.into_values().collect();
+        // The largest of all: a shard that is known can show that the ledger has a wrong size.
+        let known = KnownJob { parameters: job.parameters.clone(), ..self.known(places, &lost, None)? };
+        let without_line = transaction.record_lost_shards(job.id, &known)?;
+        counting.extend(lost);
+        Ok((counting, without_line))
+    }
+
+    /// A job as its places show it, with the attempts that count for its shards; `renewed` is the job that it renews, if it
+    /// is one of renewals.
+    fn known(
+        &self,
+        places: &PlacesOfJob<'_>,
+        chosen: &[(&str, Attempt)],
+        renewed: Option<Option<u64>>,
+    ) -> Result<KnownJob> {
+        let names = |place: &str, attempt: Attempt| places.get(place).and_then(|seen| seen.shards.get(&attempt));
         // Every shard but the last one is full, so the largest has the size that the job was cut by.
-        let shard_size = sizes.iter().copied().max().unwrap_or(1).max(1);
-        let last = shards.keys().last().copied().unwrap_or_default();
-        // Shards in between may be missing; their names count all the same.
-        let size = u64::from(last) * u64::from(shard_size) + u64::from(sizes.last().copied().unwrap_or_default());
-        let order = JobOrder { renews: renewed.copied().flatten(), ..self.order.clone() };
-        let renews = renewed.is_some();
-        let known = KnownJob {
-            number: self.number,
-            uid: self.uid,
-            parameters: order.parameters()?,
-            renews,
-            size,
-            shard_size,
-            is_complete: shards.len() == usize::try_from(last).unwrap_or(usize::MAX).saturating_add(1),
-            made_at: self.begins.unwrap_or(OffsetDateTime::UNIX_EPOCH),
-            place: place.to_owned(),
-            shards: shards
-                .values()
-                .map(|attempt| KnownShard { shard: attempt.shard, fence: attempt.fence, names: names(attempt) })
-                .collect(),
+        let sizes = places.values().flat_map(|seen| seen.shards.values()).map(Vec::len);
+        let shard_size = sizes.max().map_or(1, |size| u32::try_from(size).unwrap_or(u32::MAX)).max(1);
+        // The order shows what the job was made with once a certificate of the place was read.
+        let first = places.values().find(|seen| !seen.order.issuer.is_empty()).or_else(|| places.values().next());
+        let first = first.ok_or_else(|| base::Code::Internal.error("a job has no place"))?;
+        let begins = places.values().filter_map(|seen| seen.begins).min();
+        let shard = |(place, attempt): &(&str, Attempt)| KnownShard {
+            shard: attempt.shard,
+            fence: attempt.fence,
+            place: (*place).to_owned(),
+            station: self.station.clone(),
+            names: names(place, *attempt).cloned().unwrap_or_default(),
         };
-        Ok(Recorded { id: transaction.record_job(&known)?, shard_size, renews })
+        let order = JobOrder { renews: renewed.flatten(), ..first.order.clone() };
+        Ok(KnownJob {
+            number: first.number,
+            uid: first.uid,
+            parameters: order.parameters()?,
+            renews: renewed.is_some(),
+            shard_size,
+            made_at: begins.unwrap_or(OffsetDateTime::UNIX_EPOCH),
+            shards: chosen.iter().map(shard).collect(),
+        })
     }
 }
 
+/// Every attempt in the places of a job.
+fn every<'a>(places: &PlacesOfJob<'a>) -> Vec<(&'a str, Attempt)> {
+    let of_place = |(place, seen): (&&'a str, &&'a Seen)| {
+        let place: &'a str = place;
+        seen.shards.keys().map(move |attempt| (place, *attempt)).collect::<Vec<_>>()
+    };
+    places.iter().flat_map(of_place).collect()
+}
+
+/// The last attempt at each shard, in whichever place it is.
+fn latest<'a>(places: &PlacesOfJob<'a>) -> Vec<(&'a str, Attempt)> {
+    let mut latest: BTreeMap<u32, (&str, Attempt)> = BTreeMap::new();
+    for (place, attempt) in every(places) {
+        let known = latest.entry(attempt.shard).or_insert((place, attempt));
+        if known.1.fence < attempt.fence {
+            *known = (place, attempt);
+        }
+    }
+    latest.into_values().collect()
+}
+
 impl JobIds {
+    fn of(&self, place: &str) -> Option<&Recorded> {
+        self.jobs.get(*self.of_place.get(place)?)
+    }
+
     /// The job of a place.
     pub(in crate::lifecycle::upkeep) fn job_of(&self, place: &str) -> Option<JobId> {
-        self.ids.get(place).map(|job| job.id)
+        self.of(place).map(|job| job.id)
     }
 
     /// The jobs that renew.
@@ -211,18 +315,23 @@ impl JobIds {
 
     /// Whether the job of a place renews.
     pub(super) fn renews(&self, place: &str) -> bool {
-        self.ids.get(place).is_some_and(|job| job.renews)
+        self.of(place).is_some_and(|job| job.renews)
     }
 
-    /// The job of a place, and the number of the name at a position in one of its shards.
+    /// Whether another attempt at the same shard counts: the names of this one were issued a second time.
+    pub(super) fn is_second(&self, place: &str, attempt: Attempt) -> bool {
+        self.of(place).is_some_and(|job| !job.shards.contains_key(&(place.to_owned(), attempt)))
+    }
+
+    /// The job of a place, and the number of a name of one of its shards; `None` if the job has another certificate for it.
     pub(in crate::lifecycle::upkeep) fn number(
         &self,
         place: &str,
         attempt: Attempt,
-        index: u64,
+        name: &str,
     ) -> Option<(JobId, u64)> {
-        let job = self.ids.get(place)?;
-        Some((job.id, u64::from(attempt.shard) * u64::from(job.shard_size) + index))
+        let job = self.of(place)?;
+        Some((job.id, *job.shards.get(&(place.to_owned(), attempt))?.get(name)?))
     }
 }
 
@@ -237,10 +346,15 @@ fn renewals<'a>(transaction: &Transaction<'_>, candidates: &'a [Candidate]) -> R
             let identity = &candidate.identity;
             if let Some(place) = candidate.place() {
                 let known = transaction.current(candidate.kind, &identity.name)?;
-                let is_later = earlier.is_some() || known.is_some_and(|known| known.not_before <= identity.not_before);
-                if is_later {
+                let known = known.filter(|known| known.not_before <= identity.not_before);
+                if earlier.is_some() || known.is_some() {
                     let job = earlier.and_then(|earlier| earlier.shard.as_ref()).and_then(|shard| shard.job);
-                    renewed.insert(place, job);
+                    let known = known.and_then(|known| known.job).map(|(job, _)| transaction.job(job));
+                    // A renewal names the job that has issued the devices first, also if that was renewed before.
+                    let known = known.transpose()?.flatten().map(|job| {
+                        Ok::<_, base::Error>(JobOrder::kept(&job.parameters)?.renews.unwrap_or(job.id.number()))
+                    });
+                    renewed.insert(place, job.or(known.transpose()?));
                 } else {
                     others.insert(place);
                 }

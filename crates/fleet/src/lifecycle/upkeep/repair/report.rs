@@ -9,6 +9,10 @@ use serde::Serialize;
 use crate::lifecycle::upkeep::check::PlatformCompared;
 use crate::lifecycle::upkeep::parts::Problem;
 
+/// What nothing shows of names whose lines are lost.
+pub(in crate::lifecycle::upkeep) const LOST_LINES: &str = "labels, attributes and profiles in the lists of names of the \
+    jobs: name the profile with `tbpki fleet register --profile`";
+
 /// The result of a repair.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct RepairReport {
@@ -42,8 +46,9 @@ pub struct RepairReport {
 }
 
 impl RepairReport {
-    /// Lists what nothing shows. `without_list` are generations of CAs out of service of which there is no list.
-    pub(super) fn describe_unknown(&mut self, without_list: &[(String, u32)]) {
+    /// Lists what nothing shows. `without_list` are generations of CAs out of service of which there is no list, and
+    /// `without_line` is the number of names of jobs whose lines are lost.
+    pub(super) fn describe_unknown(&mut self, without_list: &[(String, u32)], without_line: u64) {
         if self.identities > 0 {
             for (ca, generation) in without_list {
                 self.unknown.push(format!("revocations below generation {generation} of {ca}, which has no list"));
@@ -73,8 +78,8 @@ impl RepairReport {
                 self.unknown.push("registrations: the platform was not asked".to_owned());
             }
         }
-        if self.jobs > 0 {
-            self.unknown.push("labels, attributes and profiles in the lists of names of the jobs".to_owned());
+        if without_line > 0 {
+            self.unknown.push(LOST_LINES.to_owned());
         }
         if !self.open.is_empty() {
             self.findings.push(
