@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use tbpki_tests::{Sandbox, Snapshot};
+use tbpki_tests::{Clock, Sandbox, Snapshot};
+use time::OffsetDateTime;
 
 /// A copy of a store that has issued a fleet of its own meanwhile.
 fn two_ledgers() -> (Sandbox, Sandbox) {
@@ -92,4 +93,51 @@ fn a_directory_that_was_moved_is_found_again() {
         sandbox.ok(["store", "check"]);
         sandbox.ok(["client", "--device", "s-3"]).prints("exists");
     }
+}
+
+#[test]
+fn renewals_that_an_older_ledger_lacks_are_adopted_as_renewals() {
+    let clock = Clock::starting_at(OffsetDateTime::now_utc());
+    let sandbox = Sandbox::with_store().at(&clock);
+    let issue = ["fleet", "issue", "--count", "2", "--name-pattern", "vx-{}", "--out", "o", "--days", "100"];
+    sandbox.ok(issue);
+    sandbox.ok(["store", "backup", "b.tar"]);
+    clock.pass(80);
+    sandbox.ok(["fleet", "renew", "--job", "1", "--out", "ren"]);
+    let rows = |sandbox: &Sandbox| {
+        let listed = sandbox.ok(["list", "--all", "--kind", "device", "--json"]).json();
+        let rows = listed["result"]["identities"].as_array().unwrap().iter();
+        rows.map(|row| ["name", "role", "serial"].map(|field| row[field].as_str().unwrap().to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let before = rows(&sandbox);
+    fs::rename(sandbox.join("pki"), sandbox.join("lost")).unwrap();
+    sandbox.ok(["store", "restore", "b.tar"]);
+    sandbox.ok(["store", "check"]);
+    let planned = sandbox.ok(["fleet", "adopt", "ren", "--dry-run", "--json"]).json();
+    assert_eq!(planned["result"]["renews"], true);
+    sandbox.ok(["fleet", "adopt", "ren"]).prints("fleet register --pending --job 2");
+    assert_eq!(rows(&sandbox), before);
+    sandbox.ok(["store", "check"]);
+}
+
+#[test]
+fn a_name_in_use_is_never_to_be_forgotten() {
+    let (one, two) = two_ledgers();
+    let dir = two.join("fleet");
+    let dir = dir.to_str().unwrap();
+    // Later than the certificate of the directory, and earlier than those of the others.
+    one.ok(["client", "--device", "s-2"]);
+    let refused = one.fails(["fleet", "adopt", dir], 1, "TBPKI-0251");
+    assert!(!refused.stderr_text().contains("forget"), "{refused}");
+    one.ok(["forget", "--device", "s-2"]);
+    let adopted = one.ok(["fleet", "adopt", dir]);
+    // Nothing shows what the list of names had, nor who has issued them.
+    let adopted = adopted.prints("fleet register --profile").prints("stations");
+    drop(adopted);
+    one.fails(["revoke", "--station", "nowhere"], 1, "TBPKI-0096").prints("5 certificates");
+    one.ok(["client", "--device", "own"]);
+    let host = base::host::host_name();
+    one.ok(["revoke", "--station", &host, "--dry-run"]).prints("5 certificates can be of the station");
+    one.tbpki(["revoke", "--station", &host]).run().ends(4).prints("5 certificates can be of the station");
 }

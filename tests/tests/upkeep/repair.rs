@@ -220,3 +220,15 @@ fn a_platform_that_has_a_revoked_certificate_again_is_noticed() {
     scene.ok(&["revoke", "stolen"]).prints("was revoked before");
     assert_eq!(kind(&devices[0]), "ACCESS_TOKEN");
 }
+
+#[test]
+fn what_a_repair_has_taken_over_is_of_this_station() {
+    let sandbox = store();
+    lose_ledger(&sandbox);
+    sandbox.ok(["store", "repair"]);
+    let host = base::host::host_name();
+    let planned = sandbox.ok(["revoke", "--station", &host, "--dry-run", "--json"]).json();
+    // Three generations of single devices, a server, and sixteen devices of jobs; one was revoked before.
+    assert_eq!(planned["result"]["counts"]["planned"], 20, "{planned}");
+    assert_eq!(planned["result"].get("without_station"), None);
+}

@@ -17,6 +17,7 @@ mod withdrawal;
 use std::collections::HashMap;
 use std::path::Path;
 
+use base::text::{counted, quote};
 use base::{Code, Finding, Result};
 use identity::lifecycle::renew::is_of_others;
 use identity::lifecycle::revocation_lists;
@@ -34,7 +35,7 @@ pub use report::{
 };
 use steps::{Platform, devices_of};
 pub use target::{CaTarget, Targets, listed, serials};
-use target::{accepted_since, can_be_revoked};
+use target::{WITHOUT_STATION, accepted_since, can_be_revoked};
 pub(crate) use withdrawal::{withdraw, withdraw_revoked};
 
 /// A request to revoke identities, and the reason.
@@ -85,6 +86,7 @@ pub fn revoke(
                 report.add(&entry, done, parts.are_listed());
             }
         }
+        of_unknown_stations(workspace, &view, targets, &mut report)?;
         return Ok(report);
     }
     // Without the lock of the store: another verb may have it for hours, and a stolen device must be out at once.
@@ -122,8 +124,37 @@ pub fn revoke(
     }
     report.findings.extend(not_listed(&of_others));
     tokens::withdraw(workspace, &mut ledger, &with_token, &mut report)?;
+    of_unknown_stations(workspace, &ledger, targets, &mut report)?;
     finish(workspace, &mut ledger, &parts, &mut report, tell)?;
     Ok(report)
+}
+
+/// Reports certificates that can be of the revoked station: a lost ledger had their stations, and the files do not show
+/// them.
+fn of_unknown_stations(
+    workspace: &Workspace<'_>,
+    view: &View,
+    targets: &Targets,
+    report: &mut RevokeReport,
+) -> Result<()> {
+    let Targets::Station(station) = targets else { return Ok(()) };
+    report.without_station = view.of_unknown_stations(workspace.now)?;
+    if report.without_station > 0 {
+        report.findings.push(without_station(station, report.without_station));
+    }
+    Ok(())
+}
+
+fn without_station(station: &str, count: u64) -> Finding {
+    Code::UnknownIdentity
+        .warning(format!(
+            "{} can be of the station {} too, and {} not revoked",
+            counted(count, "certificate", "certificates"),
+            quote(station),
+            if count == 1 { "is" } else { "are" }
+        ))
+        .because(WITHOUT_STATION)
+        .fix("revoke those of the station with `tbpki revoke --job N`, or by their names")
 }
 
 /// Ends the one-time passwords and requests of devices. Returns the devices that had one.

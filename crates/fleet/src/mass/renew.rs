@@ -88,25 +88,20 @@ pub fn renew(
             let view = workspace.view()?;
             let candidates = candidates(workspace, &view, &of, &order, request, control.stop)?;
             findings.extend(candidates.note(&of));
-            // Before the job is staged: its devices could not be renewed by another one.
-            if candidates.count > 0 {
-                let place = request.destination.directory(store.dir())?;
-                ShardStore::check_new(store.dir(), &place, order.layout, &store.ledger)?;
-            }
-            if request.dry_run || candidates.count == 0 {
-                // Without a device, nothing is written anywhere.
-                let place = match candidates.count {
-                    0 => PathBuf::new(),
-                    _ => request.destination.directory(store.dir())?,
-                };
-                let report = FleetReport::of_names(candidates.count, order.layout, place);
+            if candidates.count == 0 {
+                // Nothing is written anywhere.
+                let report = FleetReport::of_names(0, order.layout, PathBuf::new());
                 return Ok(FleetReport { dry_run: request.dry_run, findings, ..report });
+            }
+            // Before the job is staged: a job whose place cannot be made would keep the renewals of its devices for nothing.
+            let place = request.destination.directory(store.dir())?;
+            check_new_places(store.dir(), &store.ledger, &place, order.layout, request.results.as_deref())?;
+            if request.dry_run {
+                let report = FleetReport::of_names(candidates.count, order.layout, place);
+                return Ok(FleetReport { dry_run: true, findings, ..report });
             }
             order.renewed_by = candidates.issuers;
             order.issuer = fingerprint_of(workspace, &order.renewed_by)?;
-            // A job whose place cannot be made would keep the renewals of its devices for nothing.
-            let place = request.destination.directory(store.dir())?;
-            check_new_places(&store.ledger, &place, order.layout, request.results.as_deref())?;
             ShardStore::try_new(&place, order.layout)?;
             request.results.as_ref().map_or(Ok(()), file::check_writable_dir)?;
             let new = NewJob { parameters: order.parameters()?, shard_size: SHARD, renews: true };

@@ -36,6 +36,10 @@ pub struct RevokeReport {
     /// The access tokens of these devices, one for each platform.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub open_tokens: Vec<OpenToken>,
+    /// With a station: certificates that are not revoked, and whose station the ledger does not have. They can be of this
+    /// station.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub without_station: u64,
     /// The revocation lists that were written; `null` if none was.
     pub lists: Option<RevocationListsReport>,
     /// What the store that writes the lists of the devices' CAs has to revoke, if this one is a station bundle.
@@ -151,6 +155,11 @@ pub struct OpenReport {
     pub platform: Option<String>,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// An access token that must be taken from a platform.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct OpenToken {
@@ -177,6 +186,7 @@ impl RevokeReport {
             token_was_gone: Vec::new(),
             with_token: Vec::new(),
             open_tokens: Vec::new(),
+            without_station: 0,
             lists: None,
             hand_over: Vec::new(),
             restart: Vec::new(),

@@ -17,6 +17,9 @@ use super::parts::Parts;
 /// The largest list of names or serial numbers that is read, in bytes.
 pub(super) const LIMIT: usize = 64 << 20;
 
+/// Why the station of a certificate is not known.
+pub(super) const WITHOUT_STATION: &str = "the ledger has them from their files, which do not show the station";
+
 /// Which identities are revoked.
 #[derive(Debug, Clone)]
 pub enum Targets {
@@ -115,7 +118,7 @@ impl Targets {
                 by_serials(view, &known, Some(issuer))
             }
             Self::Job(job) => return of_job(view, *job, findings),
-            Self::Station(station) => return of_station(view, station),
+            Self::Station(station) => return of_station(view, station, accepted),
             Self::Ca(target) => return Err(Code::Internal.error(format!("{} is not an identity", target.name))),
             Self::Open => return Ok(Parts::Open),
         };
@@ -153,17 +156,26 @@ fn of_job(view: &View, id: JobId, findings: &mut Vec<Finding>) -> Result<Parts> 
 }
 
 /// What a station has issued.
-fn of_station(view: &View, station: &str) -> Result<Parts> {
+fn of_station(view: &View, station: &str, now: OffsetDateTime) -> Result<Parts> {
     let shards = view.shards_of_station(station)?;
     let of_host = Filter { station: Some(station.to_owned()), ..Filter::default() };
     // CAs have a verb of their own: to revoke one because its host is lost would put the whole fleet out.
     let mut others = view.list(&of_host).filter(|entry| !matches!(entry, Ok(entry) if entry.key.kind == Kind::Ca));
     if shards.is_empty() && others.next().transpose()?.is_none() {
-        return Err(Code::UnknownIdentity
+        let error = Code::UnknownIdentity
             .error(format!("the ledger has nothing that a station {} has issued", quote(station)))
-            .item(station)
-            .because("nothing was revoked")
-            .fix("name the station by its host name, as `hostname` prints it there"));
+            .item(station);
+        return Err(match view.of_unknown_stations(now)? {
+            0 => error
+                .because("nothing was revoked")
+                .fix("name the station by its host name, as `hostname` prints it there"),
+            count => error
+                .because(format!(
+                    "nothing was revoked; {} can be of this station, because {WITHOUT_STATION}",
+                    counted(count, "certificate", "certificates")
+                ))
+                .fix("revoke those of the station with `tbpki revoke --job N`, or by their names"),
+        });
     }
     Ok(Parts::Shards { shards, host: Some(station.to_owned()) })
 }

@@ -37,7 +37,10 @@ pub(crate) fn run(args: &RevokeArgs, context: &mut Context) -> Result<Exit> {
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
     let is_hook_open = report.lists.as_ref().is_some_and(|lists| lists.hook_failed);
-    let is_done = report.open_steps == 0 && !is_hook_open && report.with_token.is_empty();
+    let is_done = report.open_steps == 0
+        && !is_hook_open
+        && report.with_token.is_empty()
+        && (report.without_station == 0 || report.dry_run);
     Ok(if is_done { Exit::Done } else { Exit::Partly })
 }
 
