@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use base::file::Lock;
+use base::host::host_name;
 use base::text::device_words;
 use base::{Code, Error, Finding, Result};
 use config::Config;
@@ -158,8 +159,9 @@ pub fn check(workspace: &mut Workspace<'_>, request: CheckRequest) -> Result<Sto
 fn files(config: &Config, dir: &Path, view: &View, report: &mut StoreCheckReport) -> Result<()> {
     let places = Places::of(dir, view)?;
     report.places = places.known.len();
-    // In a shared ledger, the places of other stations are out of reach and not lost.
-    for (id, error) in places.missing.iter().filter(|_| !view.is_shared()) {
+    // In a shared ledger, the places of other stations are out of reach and not lost. Those that this store remembers are
+    // this station's.
+    for (id, error) in places.missing.iter().filter(|(id, _)| !view.is_shared() || places.remembered.contains(*id)) {
         let problem = Problem::of_error(ProblemKind::Place, error);
         report.problems.push(if let Some(path) = error.finding().location.file.as_ref() {
             problem.at(path)
@@ -203,7 +205,15 @@ fn files(config: &Config, dir: &Path, view: &View, report: &mut StoreCheckReport
     })?;
     report.in_files = in_files;
     report.problems.append(&mut problems);
-    missing(config, dir, view, &seen, &out_of_reach, report)
+    missing(config, dir, view, &seen, &Reach { out_of_reach, remembered: &places.remembered }, report)
+}
+
+/// What can be seen of the places of shards.
+struct Reach<'a> {
+    /// The places that are not there, or not whole.
+    out_of_reach: BTreeSet<String>,
+    /// The places that this store remembers.
+    remembered: &'a BTreeSet<String>,
 }
 
 /// The difference between a file and the ledger, if there is one.
@@ -249,7 +259,7 @@ fn missing(
     dir: &Path,
     view: &View,
     seen: &HashSet<[u8; 32]>,
-    out_of_reach: &BTreeSet<String>,
+    reach: &Reach<'_>,
     report: &mut StoreCheckReport,
 ) -> Result<()> {
     let store = ShardStore::open(dir)?;
@@ -275,20 +285,21 @@ fn missing(
             }
             let place = view.shard_of(&entry)?.map(|(_, _, committed)| committed.place);
             let is_here = match &place {
-                Some(place) if out_of_reach.contains(place) => continue_elsewhere(report),
+                Some(place) if reach.out_of_reach.contains(place) => continue_elsewhere(report),
                 Some(place) => {
                     !view.is_shared()
+                        || reach.remembered.contains(place)
                         || store
                             .as_ref()
                             .is_some_and(|store| store.id() == place && store.layout() == Layout::Directories)
                 }
                 // Other stations keep the files of what they have issued.
-                None => !view.is_shared(),
+                None => !view.is_shared() || view.station_of(&entry)?.is_some_and(|station| station == host_name()),
             };
             if is_here {
                 let what = format!("generation {} is {}, and no file holds it", entry.key.generation, entry.role);
                 report.problems.push(Problem::new(ProblemKind::Missing, what).entry(&entry));
-            } else if !place.is_some_and(|place| out_of_reach.contains(&place)) {
+            } else if !place.is_some_and(|place| reach.out_of_reach.contains(&place)) {
                 report.elsewhere += 1;
             }
         }
