@@ -1,6 +1,7 @@
 //! Stations with stores of their own and one ledger, on a real PostgreSQL server.
 
 mod after_rollover;
+mod lost;
 mod moved;
 mod older_version;
 mod revoked_meanwhile;

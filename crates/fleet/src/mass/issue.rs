@@ -327,10 +327,16 @@ pub(crate) fn issue_job(
         // Other stations may have issued some of it meanwhile.
         done = store.ledger.job_progress(job.id)?.issued();
     }
+    // Read again: other stations may have finished or canceled the job meanwhile.
+    let was_canceled = job.canceled_at.is_some();
+    let job = store.ledger.job(job.id)?.ok_or_else(|| Code::Internal.error("a job is gone"))?;
+    if job.canceled_at.is_some() && !was_canceled {
+        // Its shards are no longer work, and no station has taken them over.
+        end.findings.retain(|finding| finding.code != Code::LeaseLost);
+        end.error.get_or_insert(canceled(&job));
+    }
     findings.append(&mut end.findings);
     let stopped = end.stopped(&stop, done == 0, "the job")?;
-    // Read again: other stations may have finished the job meanwhile.
-    let job = store.ledger.job(job.id)?.ok_or_else(|| Code::Internal.error("a job is gone"))?;
     let names = job::device_count(&store.ledger, &job)?;
     let mut report = FleetReport {
         names,
@@ -340,11 +346,12 @@ pub(crate) fn issue_job(
     };
     complete(&mut report, store, &job, &place)?;
     report.write_results(&store.ledger, &job, request.results.as_deref(), 0);
-    report.stopped = stopped.map(|finding| {
-        finding.fix(match job.renews {
+    report.stopped = stopped.map(|finding| match finding.code {
+        Code::JobCanceled => finding,
+        _ => finding.fix(match job.renews {
             true => format!("run the same command again, or `tbpki fleet issue --resume {}`, to do the rest", job.id),
             false => "run the same command again, or with --resume, to do the rest".to_owned(),
-        })
+        }),
     });
     Ok(report)
 }
@@ -367,6 +374,14 @@ fn places(workspace: &mut Workspace<'_>, store: &Store, opened: &OpenJob, reques
     let lock = job::prepare(&place, workspace, "fleet issue")?;
     let output = output(workspace, store, job, order, place.clone())?;
     Ok(Places { place, lock, output })
+}
+
+/// The error that ends a run because another station has canceled the job.
+fn canceled(job: &Job) -> Error {
+    Code::JobCanceled
+        .error(format!("job {} was canceled while this run worked on it", job.id))
+        .because("its names that were not issued are free again")
+        .fix("what it has issued can be registered and bundled; issue the other names with a new job")
 }
 
 /// The inputs of a run.
