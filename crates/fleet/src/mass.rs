@@ -28,5 +28,5 @@ pub(crate) use progress::ProgressCounter;
 pub use progress::Status;
 pub use register::{FleetRegisterRequest, RegistrationReport, register};
 pub use renew::{FleetRenewRequest, renew};
-pub use report::{FleetReport, PhaseName, PhaseReport};
+pub use report::{FleetReport, PhaseName, PhaseReport, Rest};
 pub use run::{FleetRunRequest, run};

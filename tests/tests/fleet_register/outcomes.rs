@@ -1,6 +1,7 @@
 //! The outcomes for devices: as their lines request, or with the reason of the failure.
 
 use serde_json::{Value, json};
+use tbpki_tests::kill::{Injection, run_disturbed};
 
 use crate::{Fleet, phase};
 
@@ -147,4 +148,41 @@ fn what_is_not_there_is_told() {
     assert!(fleet.sim().devices().is_empty());
     fleet.register(&["--out", "moved"]).ok();
     fleet.is_registered(3);
+}
+
+#[test]
+fn a_job_that_is_not_issued_is_not_registered_by_the_same_command_again() {
+    let fleet = Fleet::empty();
+    let issue = ["fleet", "issue", "--count", "3", "--name-pattern", "p-{}", "--out", "fleet"];
+    let command = fleet.tbpki(&issue).command();
+    run_disturbed(&command, Injection::Kill, "syncfs", 1).unwrap().expect("it was not killed");
+    let report = fleet.tbpki(&["fleet", "register"]).run().ends(4);
+    assert!(report.stdout_text().contains("issue the rest with `tbpki fleet issue --resume 1`"), "{report}");
+    // A job that was canceled before anything was issued has no devices.
+    fleet.sandbox.ok(["fleet", "cancel", "1"]);
+    fleet.tbpki(&["fleet", "register"]).run().ends(1).prints("TBPKI-0264");
+    fleet.issue(&["--count", "2", "--name-pattern", "q-{}", "--out", "other"]);
+    fleet.tbpki(&["fleet", "register"]).run().ok().prints("2 of 2");
+    fleet.tbpki(&["fleet", "register"]).run().ok().prints("job 2");
+}
+
+#[test]
+fn expired_devices_whose_renewals_wait_need_those_and_no_others() {
+    let fleet = Fleet::empty();
+    fleet.issue(&["--count", "2", "--name-pattern", "w-{}", "--out", "fleet", "--days", "100"]);
+    let ledger = fleet.sandbox.join("pki/ledger.db");
+    let age = |days| ["w-1", "w-2"].iter().for_each(|name| tbpki_tests::forge::age(&ledger, name, days));
+    age(80);
+    fleet.sandbox.ok(["fleet", "renew", "--job", "1", "--out", "ren"]);
+    // Due, and a renewal waits: another one would do nothing.
+    let registered = fleet.tbpki(&["fleet", "register", "--job", "1"]).run().ok();
+    assert!(!registered.stderr_text().contains("fleet renew"), "{registered}");
+    age(30);
+    let registered = fleet.tbpki(&["fleet", "register", "--job", "1"]).run().ok();
+    let text = registered.stderr_text();
+    assert!(!text.contains("fleet renew"), "{registered}");
+    for command in ["fleet bundle --pending --job 2", "fleet register --pending --job 2", "2 certificates have expired"]
+    {
+        assert!(text.contains(command), "{registered}");
+    }
 }

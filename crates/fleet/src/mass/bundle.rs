@@ -23,7 +23,7 @@ use super::expiry;
 use super::job::{self, JobSelector};
 use super::phase;
 use super::progress::ProgressCounter;
-use super::report::{FleetReport, PhaseName, PhaseReport};
+use super::report::{FleetReport, PhaseName, PhaseReport, Rest};
 use super::results;
 use super::runner::{PhaseRunner, RunEnd, ShardEnd, ShardLease};
 use crate::bundle::{BundleRequest, check_can, no_key, prepare};
@@ -226,6 +226,7 @@ pub(crate) fn bundle_job(
     let Run { now, findings, .. } = run;
     whole.findings.extend(findings);
     whole.findings.append(&mut end.findings);
+    whole.rest = Rest::of(job, counts, failed.max(counts.failed), others.missing.is_some());
     whole.findings.extend(others.missing.filter(|_| counts.left > 0));
     let failed = counts.failed;
     whole.stopped = end.stopped_to_go_on(&stop, now == 0, "bundling")?;

@@ -58,13 +58,17 @@ fn find_any(store: &Store, which: JobSelector, phase: Phase, pending: bool) -> R
     match job::find(store, which, &[phase], pending) {
         // A second call of a finished command is no error: it reports what was done.
         Err(error) if error.code() == Code::NothingToResume && which == JobSelector::Unfinished => {
-            let mut jobs = store.ledger.jobs()?;
-            jobs.retain(|job| job.renews == pending);
-            let mut open = 0;
-            for job in &jobs {
-                open += count(&store.ledger, job.id, phase)?.left;
+            let mut last = None;
+            for job in store.ledger.jobs()?.into_iter().filter(|job| job.renews == pending) {
+                if count(&store.ledger, job.id, phase)?.left > 0 {
+                    return Err(error);
+                }
+                // A job that was canceled before anything was issued has no devices that could have taken the step.
+                if job.canceled_at.is_none() || store.ledger.job_progress(job.id)?.issued() > 0 {
+                    last = Some(job);
+                }
             }
-            jobs.into_iter().last().filter(|_| open == 0).ok_or(error)
+            last.ok_or(error)
         }
         other => other,
     }

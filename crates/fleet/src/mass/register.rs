@@ -16,7 +16,7 @@ use super::expiry;
 use super::job::{self, JobSelector};
 use super::phase;
 use super::progress::ProgressCounter;
-use super::report::{FleetReport, PhaseName, PhaseReport};
+use super::report::{FleetReport, PhaseName, PhaseReport, Rest};
 use super::results;
 use super::runner::{PhaseRunner, RunEnd, ShardEnd, ShardLease};
 use crate::job_order::{Destination, JobOrder};
@@ -184,9 +184,11 @@ pub(crate) fn register_job(
     let pace = connection.board.pace().report();
     (report.at_once, report.pushed_down_to, report.pushed_back) = (pace.most, pace.least, pace.pushed_back);
     let counts = phase::count(&store.ledger, job.id, Phase::Register)?;
-    let now = counts.done.saturating_sub(before.done);
     // In a dry run nothing is recorded, so the counts come from the answers.
     let worked = report.created + report.replaced + report.unchanged;
+    // Other stations may register devices of the same job meanwhile.
+    let now = counts.done.saturating_sub(before.done).min(worked);
+    let rest = Rest::of(job, counts, counts.failed, others.missing.is_some());
     findings.append(&mut end.findings);
     findings.extend(others.missing.filter(|_| counts.left > 0));
     let failed = if request.dry_run { failed } else { counts.failed };
@@ -198,6 +200,7 @@ pub(crate) fn register_job(
         registration: Some(report),
         stopped: end.stopped_to_go_on(&stop, worked == 0, "registering")?,
         findings,
+        rest,
         ..FleetReport::of(job, &order, Some(&place))
     };
     whole.write_results(&store.ledger, job, request.results.as_deref(), counts.failed);

@@ -58,6 +58,33 @@ pub struct FleetReport {
     /// True if the job renews the devices of another one.
     #[serde(skip)]
     pub renews: bool,
+    /// Where the rest of an unfinished phase is.
+    #[serde(skip)]
+    pub rest: Rest,
+}
+
+/// Where the devices are that a phase has left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Rest {
+    /// Here: the same command does the rest.
+    #[default]
+    Here,
+    /// Nowhere: they are not issued.
+    NotIssued,
+    /// In places that this station cannot reach.
+    Elsewhere,
+}
+
+impl Rest {
+    /// Where the rest of a phase is that uses identities. `is_elsewhere` if shards of the job are out of reach.
+    pub(crate) fn of(job: &Job, count: PhaseCount, failed: u64, is_elsewhere: bool) -> Self {
+        match (count.left, job.done) {
+            (0, false) => Self::NotIssued,
+            // What failed is here, and is tried again by the same command.
+            (_, true) if is_elsewhere && failed == 0 => Self::Elsewhere,
+            _ => Self::Here,
+        }
+    }
 }
 
 /// The progress of a phase of a job.
@@ -151,6 +178,7 @@ impl FleetReport {
             findings: Vec::new(),
             lacks_results: false,
             renews: false,
+            rest: Rest::Here,
         }
     }
 

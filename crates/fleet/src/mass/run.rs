@@ -227,6 +227,7 @@ impl FleetReport {
         // The later phase has written the whole list, which has what the earlier one lacked.
         self.lacks_results = later.lacks_results || (self.lacks_results && later.results.is_empty());
         self.stopped = later.stopped;
+        self.rest = later.rest;
         if !later.results.is_empty() {
             self.results = later.results;
         }

@@ -7,7 +7,7 @@ use base::text::{counted, printable};
 use base::{Code, Result, file};
 use config::key;
 use fleet::mass::{
-    Destination, FleetOutcome, FleetReport, FleetRequest, JobSelector, JobSource, PhaseName, RunControl,
+    Destination, FleetOutcome, FleetReport, FleetRequest, JobSelector, JobSource, PhaseName, Rest, RunControl,
 };
 use fleet::names::{ColumnSelection, NamesSource};
 use pki::age::{self, Recipient};
@@ -244,7 +244,20 @@ impl Report for FleetReport {
             } else {
                 String::new()
             };
-            writeln!(out, "unfinished: run the same command again{resume}")?;
+            let is_canceled = self.stopped.as_ref().is_some_and(|stopped| stopped.code == Code::JobCanceled);
+            match self.rest {
+                _ if is_canceled => {}
+                Rest::Here => writeln!(out, "unfinished: run the same command again{resume}")?,
+                Rest::NotIssued if self.phases.iter().any(|phase| phase.phase == PhaseName::Issue) => {
+                    writeln!(out, "unfinished: run the same command again{resume}")?;
+                }
+                Rest::NotIssued => writeln!(
+                    out,
+                    "unfinished: issue the rest with `tbpki fleet issue --resume {job}`, then run the same command again"
+                )?,
+                // The finding about these shards names the way to them.
+                Rest::Elsewhere => {}
+            }
         }
         Ok(())
     }
