@@ -75,7 +75,7 @@ pub fn token(
     if let (Some(leases), Some(store)) = (&leases, &mut store) {
         leases.take(&mut store.ledger, name)?;
     }
-    let mut work = || -> Result<TokenReport> {
+    let work = || -> Result<TokenReport> {
         // Recorded first: after an interruption, the platform may have a token that is in no file.
         let was_recorded = match &mut store {
             Some(store) => record_possible(store, name)?,

@@ -131,9 +131,9 @@ fn waiting(count: u64, first: &Entry) -> Finding {
              --pending --job {job}` when the devices were reflashed"
         ),
         None => format!(
-            "write the renewal into an image with `tbpki bundle-firmware --pending --device {0}`, and run `tbpki register \
-             --pending --device {0}` when the device was reflashed",
-            shell_word(name)
+            "write the renewal into an image with `tbpki bundle-firmware --pending {0}`, and run `tbpki register --pending {0}` \
+             when the device was reflashed",
+            device_option(name)
         ),
     };
     Code::Expired

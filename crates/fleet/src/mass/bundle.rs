@@ -226,7 +226,7 @@ pub(crate) fn bundle_job(
     let Run { now, findings, .. } = run;
     whole.findings.extend(findings);
     whole.findings.append(&mut end.findings);
-    whole.rest = Rest::of(job, counts, failed.max(counts.failed), others.missing.is_some());
+    whole.rest = Rest::of(job, counts, counts.failed, others.missing.is_some());
     whole.findings.extend(others.missing.filter(|_| counts.left > 0));
     let failed = counts.failed;
     whole.stopped = end.stopped_to_go_on(&stop, now == 0, "bundling")?;

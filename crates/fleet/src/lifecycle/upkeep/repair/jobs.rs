@@ -310,7 +310,7 @@ impl JobIds {
 
     /// The jobs that renew.
     pub(super) fn renewing(&self) -> BTreeSet<JobId> {
-        self.ids.values().filter(|job| job.renews).map(|job| job.id).collect()
+        self.jobs.iter().filter(|job| job.renews).map(|job| job.id).collect()
     }
 
     /// Whether the job of a place renews.
