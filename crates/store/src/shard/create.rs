@@ -399,8 +399,24 @@ mod tests {
     #[test]
     fn parts_are_in_the_directory_of_their_archive() {
         let scene = Scene::with_jobs(1);
-        let archive = scene.store.path().canonicalize().unwrap().join("factory.tar.zst");
+        let archive = scene.out.path().canonicalize().unwrap().join("factory.tar.zst");
         let place = scene.make(&ShardStore::parts_of(&archive), Layout::Archive, 1).unwrap();
         assert_eq!(place.archive().unwrap(), archive);
+    }
+
+    #[test]
+    fn shards_are_never_inside_of_the_store() {
+        let scene = Scene::with_jobs(1);
+        let store = scene.store.path();
+        for (dir, layout) in [
+            (store.join("devices"), Layout::Shards),
+            (scene.out.path().join("..").join(store.file_name().unwrap()), Layout::Shards),
+            (ShardStore::parts_of(&store.join("f.tar")), Layout::Archive),
+        ] {
+            assert_eq!(scene.make(&dir, layout, 1).unwrap_err().code(), Code::PlaceTaken, "{}", dir.display());
+            let refused = ShardStore::check_new(store, &dir, layout, &scene.ledger).unwrap_err();
+            assert_eq!(refused.code(), Code::PlaceTaken, "{}", dir.display());
+        }
+        assert!(ShardStore::wishes(store).unwrap().is_empty(), "nothing was remembered");
     }
 }
