@@ -10,11 +10,16 @@ use crate::interrupted::killed_at_the_beginning;
 use crate::layouts::is_ledger;
 use crate::{assert_agree, in_shards, ledger_of};
 
-/// Stages a job that waits: results of another job are in the way of its own, which is found out behind the names.
+/// Stages a job that waits: another process has the lock of its place, which is found out behind the names.
 #[track_caller]
 pub(crate) fn staged_to_wait(sandbox: &Sandbox, job: usize, args: &[&str]) {
-    sandbox.write(format!("taken/job-{job}.csv"), "something else\n");
-    sandbox.fails([&["fleet", "issue"], args, &["--results", "taken"]].concat(), 1, "TBPKI-0261");
+    let [.., option, place] = args else { panic!("no place in {args:?}") };
+    let place = sandbox.join(if *option == "--archive" { format!("{place}.parts") } else { (*place).to_owned() });
+    fs::create_dir_all(&place).unwrap();
+    let lock = fs::File::create(place.join(".lock")).unwrap();
+    lock.lock().unwrap();
+    sandbox.fails([&["fleet", "issue"], args].concat(), 1, "TBPKI-0090");
+    drop(lock);
     let jobs = sandbox.ok(["fleet", "jobs", "--json"]).json()["result"]["jobs"].as_array().unwrap().len();
     assert_eq!(jobs, job);
 }
