@@ -1,18 +1,19 @@
 //! Prompts on the terminal.
-//!
-//! Answers are lines that the terminal edits itself, so that no prompt changes its modes except for the echo.
 
-mod hidden;
-mod line;
+mod terminal_modes;
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
+use std::thread;
+use std::time::Duration;
 
 use base::{Code, Error, Result, Secret};
 use config::key;
+use dialoguer::theme::SimpleTheme;
+use dialoguer::{Confirm, Input, Password};
 use store::secrets::PASSPHRASE_AGAIN;
-use zeroize::Zeroizing;
 
 use crate::progress::without_bar;
+use terminal_modes::KeptModes;
 
 /// Secrets of the configuration: the key, the text of the prompt, and the option with a file.
 const SECRETS: [(&str, &str, &str); 5] = [
@@ -49,46 +50,37 @@ impl Prompter {
     /// Prompts for a line of text. An empty answer is returned as it is.
     pub(crate) fn text(&self, question: &str, flag: &str) -> Result<String> {
         self.check(question, flag)?;
-        let answer = without_bar(|| line::ask(&format!("{question}: ")))?;
-        answer.map(|answer| answer.trim().to_owned()).ok_or_else(|| unanswered(question, flag))
+        let input = Input::<String>::with_theme(&SimpleTheme).with_prompt(question).allow_empty(true);
+        asked(|| input.interact_text()).map(|answer| answer.trim().to_owned())
     }
 
     /// Prompts for yes or no.
     pub(crate) fn confirm(&self, question: &str, flag: &str) -> Result<bool> {
         self.check(question, flag)?;
-        without_bar(|| {
-            loop {
-                let answer = line::ask(&format!("{question} [y/N] "))?.ok_or_else(|| unanswered(question, flag))?;
-                match answer.trim().to_ascii_lowercase().as_str() {
-                    "y" | "yes" => return Ok(true),
-                    // Enter alone must not agree to an action that cannot be undone.
-                    "" | "n" | "no" => return Ok(false),
-                    _ => line::tell("answer y or n")?,
-                }
-            }
-        })
+        let confirm = Confirm::with_theme(&SimpleTheme)
+            .with_prompt(question)
+            // Enter alone must not agree to an action that cannot be undone.
+            .default(false);
+        asked(|| confirm.interact())
     }
 
     /// Prompts for a new passphrase, which is typed twice. An empty one means none; one with fewer than `shortest`
     /// characters is asked for again.
     pub(crate) fn new_passphrase(&self, what: &str, shortest: usize, flag: &str) -> Result<Option<Secret>> {
         self.check(what, flag)?;
-        let ask = |question: &str| line::ask_hidden(&format!("{question}: "))?.ok_or_else(|| unanswered(what, flag));
-        without_bar(|| {
-            loop {
-                let typed = ask(&format!("{what} (at least {shortest} characters)"))?;
-                // Checked at the prompt: a command that fails afterwards would lose the other answers.
-                if (1..shortest).contains(&typed.chars().count()) {
-                    line::tell(&format!("a passphrase needs at least {shortest} characters"))?;
-                    continue;
-                }
-                if *ask("repeat the passphrase")? != *typed {
-                    line::tell("the passphrases differ")?;
-                    continue;
-                }
-                return Ok((!typed.is_empty()).then(|| secret_of(typed)));
-            }
-        })
+        // Checked at the prompt: a command that fails afterwards would lose the other answers.
+        let long_enough = |text: &String| match text.chars().count() {
+            0 => Ok(()),
+            count if count >= shortest => Ok(()),
+            _ => Err(format!("a passphrase needs at least {shortest} characters")),
+        };
+        let password = Password::with_theme(&SimpleTheme)
+            .with_prompt(format!("{what} (at least {shortest} characters)"))
+            .validate_with(long_enough)
+            .with_confirmation("repeat the passphrase", "the passphrases differ")
+            .allow_empty_password(true);
+        let text = asked(|| password.interact())?;
+        Ok((!text.is_empty()).then(|| Secret::new(text)))
     }
 
     /// Prompts for a secret of the configuration, by its key (`ca.pin`).
@@ -103,15 +95,14 @@ impl Prompter {
     /// Prompts for an existing secret, which is typed once.
     pub(crate) fn secret(&self, what: &str, flag: &str) -> Result<Secret> {
         self.check(what, flag)?;
-        without_bar(|| {
-            loop {
-                let typed = line::ask_hidden(&format!("{what}: "))?.ok_or_else(|| unanswered(what, flag))?;
-                if !typed.is_empty() {
-                    return Ok(secret_of(typed));
-                }
-                line::tell("an empty answer is not accepted; press Ctrl-C to end the command")?;
-            }
-        })
+        // Without a check of its own, the library would ask again without a word.
+        let is_typed = |text: &String| match text.is_empty() {
+            true => Err("an empty answer is not accepted; press Ctrl-C to end the command"),
+            false => Ok(()),
+        };
+        let password =
+            Password::with_theme(&SimpleTheme).with_prompt(what).allow_empty_password(true).validate_with(is_typed);
+        asked(|| password.interact()).map(Secret::new)
     }
 
     fn check(&self, question: &str, flag: &str) -> Result<()> {
@@ -129,14 +120,21 @@ impl Prompter {
     }
 }
 
-/// The error for a prompt at which the input ended, for example with Ctrl-D.
-fn unanswered(question: &str, flag: &str) -> Error {
-    Code::NeedsAnswer
-        .error(format!("no answer to the prompt: {question}"))
-        .because("the input ended")
-        .fix(format!("type an answer, or use {flag}"))
-}
-
-fn secret_of(mut typed: Zeroizing<String>) -> Secret {
-    Secret::new(std::mem::take(&mut *typed))
+/// The answer to a prompt, after which the terminal is as before.
+fn asked<T>(prompt: impl FnOnce() -> dialoguer::Result<T>) -> Result<T> {
+    let unanswered =
+        |error: io::Error| -> Error { Code::NeedsAnswer.error("no answer to the prompt").caused_by(error) };
+    let modes = KeptModes::new().map_err(unanswered)?;
+    let answer = without_bar(prompt);
+    match answer {
+        Ok(answer) => Ok(answer),
+        Err(dialoguer::Error::IO(error)) => {
+            if error.kind() == io::ErrorKind::Interrupted {
+                // Ctrl-C in a prompt that reads single keys: the signal that the library has raised ends the process.
+                thread::sleep(Duration::from_secs(1));
+            }
+            drop(modes);
+            Err(unanswered(error))
+        }
+    }
 }

@@ -88,7 +88,7 @@ const NEVER_BELOW: &[(&str, &str, &str)] = &[
     ("tbpki-base", "rcgen", "base contains no X.509"),
     ("tbpki-ledger", "x509-parser", "the ledger handles rows, not certificates"),
     ("tbpki-pki", "rustls", "pki does not use the network"),
-    ("tbpki-pki", "signal-hook", "pki has no prompts"),
+    ("tbpki-pki", "dialoguer", "pki has no prompts"),
     ("tbpki-ledger", "reqwest", "the ledger connects only to its database"),
     ("tbpki-ledger", "ring", "one provider of cryptography: aws-lc-rs"),
     ("tbpki-ledger", "native-tls", "one TLS: rustls"),

@@ -76,7 +76,7 @@ fn lost(error: &reqwest::Error) -> SendError {
     } else {
         "the connection to the platform broke before there was an answer"
     };
-    let fix = match error.url().map(|url| url.scheme()) {
+    let fix = match error.url().map(reqwest::Url::scheme) {
         Some("http") if !error.is_timeout() => {
             "check whether the address must begin with https://, and the port; otherwise run the same command again"
         }

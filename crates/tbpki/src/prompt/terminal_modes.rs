@@ -1,37 +1,32 @@
-//! A terminal that does not show what is typed, and does so again however the prompt ends.
+//! The modes of the terminal, which are as before however a prompt ends: a library that hides what is typed leaves them
+//! changed if a signal ends the process.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
 use crate::signals;
 
-/// The modes of the terminal before its echo was turned off; none if no secret is being typed.
+/// The modes of the terminal before the prompt; none without a prompt.
 static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 
-/// Turns the echo of the terminal on standard input off until it is dropped.
-pub(super) struct EchoOff(());
+/// Restores the modes of the terminal on standard input when it is dropped.
+pub(super) struct KeptModes(());
 
-impl EchoOff {
-    /// Turns the echo off, and lets the signals that end a process turn it on again first.
+impl KeptModes {
+    /// Keeps the present modes, and lets the signals that end a process restore them first.
     pub(super) fn new() -> io::Result<Self> {
         watch_signals()?;
-        let before = tcgetattr(io::stdin())?;
-        let mut hidden = before.clone();
-        hidden.local_modes -= LocalModes::ECHO;
-        let mut saved = saved();
-        // What was typed before the question is no answer to it.
-        tcsetattr(io::stdin(), OptionalActions::Flush, &hidden)?;
-        *saved = Some(before);
+        *saved() = Some(tcgetattr(io::stdin())?);
         Ok(Self(()))
     }
 }
 
-impl Drop for EchoOff {
+impl Drop for KeptModes {
     fn drop(&mut self) {
         restore(&mut saved());
     }
@@ -41,11 +36,11 @@ fn saved() -> MutexGuard<'static, Option<Termios>> {
     BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Restores the terminal. True if a secret was being typed.
+/// Restores the terminal. True if there was a prompt.
 fn restore(saved: &mut Option<Termios>) -> bool {
     let Some(before) = saved.take() else { return false };
     // Fails only if the terminal is gone, and then nothing is left to restore.
-    let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &before);
+    let _ = tcsetattr(io::stdin(), OptionalActions::Drain, &before);
     true
 }
 
@@ -58,7 +53,7 @@ fn watch_signals() -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
     std::thread::Builder::new().name("terminal".to_owned()).spawn(move || {
         for signal in signals.forever() {
-            // Kept locked: no other prompt may turn the echo off now.
+            // Kept locked: no other prompt may begin now.
             let mut saved = saved();
             // A verb that handles signals itself is stopped only at a prompt, where it waits and would not notice them.
             if restore(&mut saved) || !signals::are_handled(signal) {
