@@ -98,10 +98,9 @@ impl Selection {
             let usable = entry.is_current();
             entry.key.kind == Kind::Device && usable && entry.reached(step).is_none()
         };
-        let is_out = matches!(entry.role, Role::Retired | Role::Revoked);
         self.name.as_ref().is_none_or(|glob| glob.matches(&entry.key.name))
-            // No verb renews what is out of service, so that its end is no reason to act.
-            && (self.expiring_before.is_none() || self.all_generations || !is_out)
+            // No verb renews what is out of service, so that its end is no reason to act. The ledger leaves out what is revoked.
+            && (self.expiring_before.is_none() || self.all_generations || entry.role != Role::Retired)
             // A retired CA is an earlier generation, also if a certificate of its key by another root was the only one of
             // its name.
             && (self.all_generations || entry.key.kind != Kind::Ca || entry.role != Role::Retired)

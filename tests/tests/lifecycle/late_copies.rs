@@ -73,7 +73,7 @@ fn a_device_gets_its_copies_later_and_another_directory_can_take_the_place_of_a_
 
     age(&sandbox.join(LEDGER), "pump-1", 15);
     away(&sandbox, true);
-    sandbox.tbpki(["renew", "--all", "--due"]).run().ends(4).prints("tbpki client --device pump-1 --out DIR");
+    sandbox.tbpki(["renew", "--all", "--due"]).run().ends(4).prints("tbpki client pump-1 --out DIR");
     sandbox.ok(["client", "--device", "pump-1", "--days", "20", "--out", "other"]);
     assert_eq!(leaf(&sandbox, "other/cert.pem"), leaf(&sandbox, "pki/devices/pump-1/cert.pem"));
     sandbox.ok(["renew", "--all", "--due"]);

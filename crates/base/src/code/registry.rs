@@ -819,15 +819,17 @@ codes! {
     391 PasswordOfOtherCa User "The device has a certificate of another CA"
         "`tbpki enroll password` makes a password for the next certificate of a device. The present one was issued by the CA of another profile, or by the devices' issuing CA. ThingsBoard, and a broker that trusts one of these CAs, would refuse the device after the change, so tbpki asks for a consent: --force. Without --profile, the password is for the profile of the present certificate."
 
-    424 CaNotInLedger User "The ledger does not have the CA that signs"
-        "The files of a CA in the store have a certificate that the ledger does not have as the one that signs. What it signs would be recorded below another generation, so that a revocation of that CA would miss it. Either the ledger is an older copy: put the newest one back. Or the files of the CA were copied from another store, for example from a new station bundle: put the earlier files back, and take the next generation with `tbpki ca prepare CA --import CERTIFICATE KEY` and `tbpki ca activate CA`, which keep the earlier one. If neither is possible, `tbpki store repair` enters the generation that is in the files."
-    425 RevocationsLost User "A published list revokes what the ledger does not"
-        "`tbpki crl` writes the revocations of the ledger. The file that it would replace has a revocation that the ledger does not have, for example because the ledger is an older copy or was lost: with the new list, brokers would accept that certificate again. `tbpki store repair` takes the revocations of published lists over into the ledger. The lists are as before."
     // Verifiers that are stricter than others.
     412 PolicyRequired User "A CA requires a certificate policy"
         "The policyConstraints of a certificate demand (requireExplicitPolicy) that all certificates of the path have a common policy (RFC 5280, section 4.2.1.11), and they have none. Java and Go refuse the path; OpenSSL does so with -policy_check. tbpki issues certificates without policies, so that a CA with this demand is of no use for it. Have the certificate issued again without policyConstraints."
     413 StrictOpenssl User "OpenSSL with -x509_strict and Python 3.13 refuse the certificate"
         "OpenSSL has a stricter mode (`-x509_strict`, RFC 5280), which Python uses by default since version 3.13 (`ssl.create_default_context`). In it, a CA must have a key usage, a subject key identifier, and basic constraints that are critical; every certificate but the root must have an authority key identifier; and only CAs may have the key usage keyCertSign. Other programs accept the chain. If such programs must accept it, issue the certificate again with these extensions. Certificates that tbpki makes have them."
+
+    // Ledgers that lack what the files have.
+    424 CaNotInLedger User "The ledger does not have the CA that signs"
+        "The files of a CA in the store have a certificate that the ledger does not have as the one that signs. What it signs would be recorded below another generation, so that a revocation of that CA would miss it. Either the ledger is an older copy: put the newest one back. Or the files of the CA were copied from another store, for example from a new station bundle: put the earlier files back, and take the next generation with `tbpki ca prepare CA --import CERTIFICATE KEY` and `tbpki ca activate CA`, which keep the earlier one. If neither is possible, `tbpki store repair` enters the generation that is in the files."
+    425 RevocationsLost User "A published list revokes what the ledger does not"
+        "`tbpki crl` writes the revocations of the ledger. The file that it would replace has a revocation that the ledger does not have, for example because the ledger is an older copy or was lost: with the new list, brokers would accept that certificate again. `tbpki store repair` takes the revocations of published lists over into the ledger. The lists are as before."
 
     // Mistakes of ours.
     900 Internal Bug "Internal error"

@@ -44,9 +44,13 @@ impl Transaction<'_> {
             (Some(old), _) => old.id,
         };
         // By its row, because earlier versions wrote the address in other words. The first platform is the first row.
-        let sql =
-            "UPDATE platform SET url = ?2 WHERE id = CASE WHEN ?1 = ?3 THEN (SELECT MIN(id) FROM platform) ELSE ?1 END";
-        self.execute(sql, values![present.0, new.as_str(), PlatformId::FIRST.0])?;
+        match present {
+            PlatformId::FIRST => self.execute(
+                "UPDATE platform SET url = ?1 WHERE id = (SELECT MIN(id) FROM platform)",
+                values![new.as_str()],
+            )?,
+            PlatformId(id) => self.execute("UPDATE platform SET url = ?1 WHERE id = ?2", values![new.as_str(), id])?,
+        };
         Ok(true)
     }
 

@@ -14,6 +14,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use base::file::{self, FileSet, Mode};
+use base::text::shell_word;
 use base::{Code, Error, Result};
 use ledger::{Entry, Filter, Key, Kind, Ledger, Role, View, ca_revoked};
 use pki::Certificate;
@@ -295,8 +296,9 @@ fn not_in_ledger(dir: &Path, name: &str, number: u32, current: &Entry) -> Error 
         ))
         .fix(format!(
             "if the ledger is an older copy, put the newest one back; if the files were copied here, put the earlier ones \
-             back, and take the next generation with `tbpki ca prepare {name} --import CERTIFICATE KEY` and `tbpki ca \
-             activate {name}`; if neither is possible, run `tbpki store repair`"
+             back, and take the next generation with `tbpki ca prepare {word} --import CERTIFICATE KEY` and `tbpki ca \
+             activate {word}`; if neither is possible, run `tbpki store repair`",
+            word = shell_word(name)
         ))
 }
 

@@ -52,7 +52,9 @@ fn watch_signals() -> io::Result<()> {
     }
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGQUIT])?;
     std::thread::Builder::new().name("terminal".to_owned()).spawn(move || {
-        for signal in signals.forever() {
+        loop {
+            // The library of the prompts answers each interrupted read with SIGINT: another signal is the cause then.
+            let Some(signal) = signals.wait().max_by_key(|signal| *signal != SIGINT) else { continue };
             // Kept locked: no other prompt may begin now.
             let mut saved = saved();
             // A verb that handles signals itself is stopped only at a prompt, where it waits and would not notice them.

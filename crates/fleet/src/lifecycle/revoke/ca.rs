@@ -201,7 +201,8 @@ fn same_key(ca: &Ca, other: &Entry) -> Finding {
         .warning(format!("generation {number} of {name} has the same key and is not revoked"))
         .because("what this key signs is accepted with the certificate of that generation")
         .fix(format!(
-            "if others can know the key, run `tbpki revoke --ca {name} --generation {number} --reason keyCompromise`"
+            "if others can know the key, run `tbpki revoke --ca {word} --generation {number} --reason keyCompromise`",
+            word = ca.word()
         ))
 }
 

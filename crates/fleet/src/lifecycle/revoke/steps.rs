@@ -218,8 +218,8 @@ pub(super) fn profile_cas(ledger: &mut Ledger, open: &[OpenRevocation]) -> Resul
 
 /// The commands that replace the CA of a profile at each platform that has it.
 fn commands_to_replace(view: &View, entry: &Entry, is_replaced: bool) -> Result<String> {
-    let ca = shell_word(&entry.issuer);
-    let activate = format!("tbpki ca activate {ca}");
+    let word = shell_word(&entry.issuer);
+    let activate = format!("tbpki ca activate {word}");
     // With several platforms each command has a URL: the configuration may mean another one than the one in focus.
     let mut there = Vec::new();
     if view.has_other_platforms() {
@@ -229,7 +229,7 @@ fn commands_to_replace(view: &View, entry: &Entry, is_replaced: bool) -> Result<
     }
     let mut commands = Vec::new();
     if !is_replaced {
-        commands.push(format!("tbpki ca prepare {ca}"));
+        commands.push(format!("tbpki ca prepare {word}"));
         if there.is_empty() {
             commands.push(activate);
         }

@@ -1,6 +1,7 @@
 //! Checks before a renewal replaces the present certificate, and the warning that a renewal is due.
 
 use crate::request::issuing_command::renewing_command;
+use base::text::shell_word;
 use base::{Code, Error, Finding, Result, Severity};
 use ledger::{Entry, Kind, View};
 use pki::identity::Identity;
@@ -53,7 +54,9 @@ pub(crate) fn check_lasts(
         ))
         .because(format!("a renewal must extend it by at least a quarter of its lifetime of {days} days"))
         .fix(match ends_with {
-            Some(ca) => format!("it would end with its CA; replace the CA first: `tbpki ca prepare {ca}`"),
+            Some(ca) => {
+                format!("it would end with its CA; replace the CA first: `tbpki ca prepare {}`", shell_word(ca))
+            }
             None => "renew it later; to renew only what is due, use --due".to_owned(),
         }))
 }

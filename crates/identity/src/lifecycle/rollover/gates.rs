@@ -310,10 +310,11 @@ fn check_list(workspace: &Workspace<'_>, ca: &Ca, next: &CaGeneration) -> Result
         })
         .fix(match (ca.hierarchy(), shares_name(store, ca, certificate)?) {
             (_, true) => format!(
-                "no list is made of two keys of the name {}: take the prepared one away with `tbpki revoke --ca {ca} \
-                 --generation {}`, and prepare one with another subject",
+                "no list is made of two keys of the name {}: take the prepared one away with `tbpki revoke --ca {word} \
+                 --generation {number}`, and prepare one with another subject",
                 certificate.subject(),
-                next.number
+                word = ca.word(),
+                number = next.number
             ),
             (Hierarchy::Devices, false) => "run `tbpki crl`, make the brokers read the file, then activate".to_owned(),
             (Hierarchy::Server, false) => "run `tbpki crl`, make the clients read the file, then activate".to_owned(),
