@@ -581,9 +581,11 @@ fn check_names(listed: &[(&Ca, CaGeneration)], certificates: &[Certificate]) -> 
         let fix = match other == ca {
             // The generations that do not sign come behind the one that does.
             true => format!(
-                "generations {number} and {other_number} have one name: `tbpki revoke --ca {word} --generation NUMBER` takes \
-                 one of them away; then `tbpki ca prepare {word}` can make or import one with another subject",
-                word = ca.word()
+                "`tbpki revoke --ca {word} --generation {number}` takes one of them away (the other is generation {first}); \
+                 then `tbpki ca prepare {word}` can make or import one with another subject",
+                word = ca.word(),
+                number = other_number,
+                first = number
             ),
             false => "give one of them another name: import it again under a subject of its own".to_owned(),
         };
