@@ -112,6 +112,7 @@ pub use lifecycle::renewal::{OpenRenewal, RenewalStep};
 pub use lifecycle::revocation::{OpenRevocation, OpenStep, Revocation, RevocationCount, RevokedCertificate};
 pub use lifecycle::role::Role;
 pub use lifecycle::rollover::Dependents;
+pub use lifecycle::rollover::cross_name::{cross_name, of_cross_name};
 pub use parameters::{Difference, Parameters};
 pub use platform::url::PlatformUrl;
 pub use platform::{DeviceToken, KnownPlatform, OutdatedCount, OutdatedRegistration, PlatformId, Registration};

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use base::file::{self, Lock};
 use base::{Code, Result};
-use ledger::{Entry, Filter, IssuedRecord, Key, Kind, Ledger, Parameters, Transaction, View};
+use ledger::{Entry, Filter, IssuedRecord, Key, Kind, Ledger, Parameters, Transaction, View, cross_name};
 
 use crate::ca::Ca;
-use crate::ca::generations::{self, cross_name};
+use crate::ca::generations;
 use crate::ca::recorded::{issuer_name, new_identity};
 use crate::ca::recorded::{record_generations, was_rolled_over};
 use crate::location::{StoreLocation, moved};

@@ -1,5 +1,7 @@
 //! The generations of CAs: what depends on one, and taking it out of service.
 
+pub(crate) mod cross_name;
+
 use base::Result;
 use serde::Deserialize;
 use time::OffsetDateTime;
@@ -9,6 +11,7 @@ use crate::key::{Generation, Key, Kind};
 use crate::ledger::Ledger;
 use crate::lifecycle::enrolment::is_replaced;
 use crate::lifecycle::role::Role;
+use crate::lifecycle::rollover::cross_name::{cross_name, of_cross_name};
 use crate::transaction::Transaction;
 use crate::value::values;
 use crate::view::View;
@@ -79,9 +82,6 @@ struct CrossOf {
     of: u32,
 }
 
-/// What the names of the rows end with that are about certificates of a CA's key by further generations of its root.
-const CROSS: &str = "-cross";
-
 impl View {
     /// The certificates of a CA's key by further generations of its root that are in service although the generation with
     /// the key, or that of the root, is not.
@@ -89,11 +89,10 @@ impl View {
     /// # Errors
     /// Those of the database.
     pub fn crosses_out_of_service(&self) -> Result<Vec<Entry>> {
-        let sql =
-            "WHERE kind = ?1 AND name LIKE '%-cross' AND role IN ('current', 'superseded') ORDER BY name, generation";
+        let sql = "WHERE kind = ?1 AND name LIKE ?2 AND role IN ('current', 'superseded') ORDER BY name, generation";
         let mut out = Vec::new();
-        for cross in self.entries(sql, values![Kind::Ca.as_str()])? {
-            let Some(ca) = cross.key.name.strip_suffix(CROSS) else { continue };
+        for cross in self.entries(sql, values![Kind::Ca.as_str(), cross_name("%").as_str()])? {
+            let Some(ca) = of_cross_name(&cross.key.name) else { continue };
             // The CA of a profile can have such a name, too.
             let Ok(CrossOf { of }) = serde_json::from_str(cross.parameters.as_str()) else { continue };
             let root = cross.issuer_generation;

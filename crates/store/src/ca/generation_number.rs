@@ -7,7 +7,7 @@ use std::path::Path;
 
 use base::file::{self, FileSet, Mode};
 use base::{Code, Error, Result};
-use ledger::{Entry, Kind, View};
+use ledger::{Entry, Kind, View, cross_name};
 use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 
@@ -18,19 +18,6 @@ use crate::paths::FILE_LIMIT;
 pub const NUMBER_FILE: &str = "generation";
 /// The suffix of files that a rollover has replaced, until they are removed.
 pub(super) const REPLACED: &str = "rolled-over";
-
-/// The end of a [`cross_name`].
-const CROSS: &str = "-cross";
-
-/// The name in the ledger of the certificates that other generations of the root have issued for the key of a CA.
-pub fn cross_name(ca: &str) -> String {
-    format!("{ca}{CROSS}")
-}
-
-/// The CA whose key the certificates of this name are of, if it is one of [`cross_name`].
-pub(super) fn of_cross_name(name: &str) -> Option<&str> {
-    name.strip_suffix(CROSS)
-}
 
 /// The name of the directory of a generation that does not sign.
 pub fn generation_dir(number: u32) -> String {

@@ -16,12 +16,12 @@ use std::path::{Path, PathBuf};
 use base::file::{self, FileSet, Mode};
 use base::text::shell_word;
 use base::{Code, Error, Result};
-use ledger::{Entry, Filter, Key, Kind, Ledger, Role, View, ca_revoked};
+use ledger::{Entry, Filter, Key, Kind, Ledger, Role, View, ca_revoked, cross_name};
 use pki::Certificate;
 
 use super::Ca;
 use super::generation_number::{self, NUMBER_FILE, REPLACED, is_same_key, number_in, row_with, signing_number};
-pub use super::generation_number::{certificates_in, cross_name, generation_dir};
+pub use super::generation_number::{certificates_in, generation_dir};
 use super::key::{self, KEY_FILE, KeyLocation, URI_FILE};
 use crate::file_names::{CERT, RETIRED};
 use crate::paths::FILE_LIMIT;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use base::{Code, Error, Result};
+use ledger::of_cross_name;
 use pki::Certificate;
 use pki::chain_period::ChainPeriod;
 use pki::issuer::LocalCa;
@@ -10,7 +11,6 @@ use pki::key::SigningKey;
 use time::OffsetDateTime;
 
 use super::Ca;
-use super::generation_number::of_cross_name;
 use super::generations::{CaGeneration, check_not_revoked};
 use super::key::{KEY_FILE, KeyLocation};
 use crate::file_names::CERT;

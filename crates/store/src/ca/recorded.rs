@@ -5,14 +5,14 @@ use std::path::Path;
 use base::Result;
 use ledger::{
     Entry, Generation, IssuedRecord, Key, Kind, KnownIdentity, NewIdentity, OpenStep, Origin, Parameters, Role,
-    SerialNumber, Transaction, View,
+    SerialNumber, Transaction, View, cross_name,
 };
 use pki::Certificate;
 use pki::profile::Profile;
 use serde_json::json;
 
 use super::Ca;
-use super::generation_number::{cross_name, of_cross};
+use super::generation_number::of_cross;
 use super::generations::{CaGeneration, PlacedGeneration, placed};
 
 /// A certificate of the key of a generation.

@@ -5,7 +5,7 @@
 
 use base::file::{FileSet, Mode};
 use base::{Code, Result};
-use ledger::{Key, Kind, NewIdentity, Parameters, Role};
+use ledger::{Key, Kind, NewIdentity, Parameters, Role, cross_name};
 use pki::Certificate;
 use pki::issuer::{Issuer, KeySource, Order};
 use pki::key::PublicKey;
@@ -14,7 +14,7 @@ use pki::serial::Serial;
 use pki::tbs::Contents;
 use pki::validity::Validity;
 use serde_json::json;
-use store::ca::generations::{CaGeneration, cross_file, cross_name};
+use store::ca::generations::{CaGeneration, cross_file};
 use store::ca::{Ca, Hierarchy, KeyLocation};
 use store::{Store, Workspace};
 use time::Duration;

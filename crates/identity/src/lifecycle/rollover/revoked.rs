@@ -1,10 +1,10 @@
 //! A generation of a CA that was revoked: nothing trusts it any more.
 
 use base::{Code, Result};
-use ledger::{Entry, Generation, Kind, View};
+use ledger::{Entry, Generation, Kind, View, cross_name};
 use serde_json::Value;
 use store::Workspace;
-use store::ca::{Ca, generations};
+use store::ca::Ca;
 
 use super::report::{RolloverDone, RolloverReport};
 use super::trust;
@@ -27,7 +27,7 @@ pub fn drop_revoked(workspace: &mut Workspace<'_>, ca: &Ca) -> Result<RolloverRe
 /// Those of the ledger.
 pub fn cross_generations(view: &View, ca: &Ca, generation: Generation) -> Result<Vec<Entry>> {
     let mut found = Vec::new();
-    for entry in view.history(Kind::Ca, &generations::cross_name(&ca.name()))? {
+    for entry in view.history(Kind::Ca, &cross_name(&ca.name()))? {
         let parameters: Value = serde_json::from_str(entry.parameters.as_str()).map_err(|error| {
             Code::LedgerUnreadable.error("the parameters of a CA cannot be read").item(&entry.key.name).caused_by(error)
         })?;
