@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_package_needs_the_glibc_of_its_program() {
-        let release = Release { version: "1.2.3".into(), commit: String::new(), time: 0 };
+        let release = Release { version: "1.2.3".into(), commit: String::new(), is_modified: false, time: 0 };
         let mut package = Tree::default();
         package.add("usr/bin/tbpki", "GLIBC_2.2.5 GLIBC_2.31 ", 0o755);
         let control = control(&package, "amd64", &release).unwrap_or_default();
