@@ -121,7 +121,8 @@ fn copyright(tree: &Tree) -> Result<String> {
         "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\
          Upstream-Name: tbpki\n\
          Source: {}\n\
-         Comment: /usr/share/doc/tbpki/THIRD-PARTY-LICENSES.txt lists the libraries and their licenses.\n\n\
+         Comment: /usr/share/doc/tbpki/THIRD-PARTY-LICENSES.txt lists the libraries of the program and their licenses,\n \
+         and THIRD-PARTY-LICENSES-FIRMWARE.txt those of the firmware.\n\n\
          Files: *\n\
          Copyright: the tbpki contributors\n\
          License: MIT or Apache-2.0\n\n\
