@@ -17,7 +17,7 @@ mod tree;
 mod trial;
 
 use std::fs;
-use std::path::{self, PathBuf};
+use std::path::{self, Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -97,6 +97,9 @@ impl Dist {
         }
         let out = path::absolute(root().join(&self.out)).doing(format!("find {}", self.out.display()))?;
         fs::create_dir_all(&out).doing(format!("make {}", out.display()))?;
+        if self.tag.is_some() {
+            expect_empty(&out)?;
+        }
         self.firmware()?;
         let release = Release::of_checkout()?;
         let mut runnable: Option<PathBuf> = None;
@@ -106,14 +109,8 @@ impl Dist {
                 Some(program) => program.clone(),
                 None => build::program(platform, &release)?,
             };
-            if platform.runs_here() {
-                // `--all` begins with x86_64: on such a machine this program is there when aarch64 needs one.
-                runnable.get_or_insert_with(|| program.clone());
-            }
-            let runnable = runnable.as_ref().ok_or_else(|| {
-                Error::new(format!("man pages and completions need a program that runs here, and {platform} does not"))
-                    .fix("name a platform of this machine first")
-            })?;
+            // The first platform is one of this machine: its program makes the man pages and completions of all.
+            let runnable = runnable.get_or_insert_with(|| program.clone());
             let tree = Tree::of_release(&program, runnable)?;
             for format in self.formats(platform) {
                 files.push(match format {
@@ -126,8 +123,11 @@ impl Dist {
         }
         // In this order: the provenance has the hashes of all files, bills included, and the sums cover the provenance.
         files.extend(sbom::write(&release, &out)?);
-        files.push(provenance::write(&files, &release, &out)?);
+        files.push(provenance::write(&files, &self.parameters(), &release, &out)?);
         sums::write(&files, &release, &out)?;
+        for name in others(&out, &sums::names(&files))? {
+            eprintln!("dist: {} is not a file of this run, and not in SHA256SUMS", out.join(name).display());
+        }
         for file in &files {
             let size = fs::metadata(file).doing(format!("look at {}", file.display()))?.len();
             println!("{size:>12}  {}", file.display());
@@ -135,12 +135,21 @@ impl Dist {
         Ok(())
     }
 
+    /// The platforms, those that this machine runs first.
     fn platforms(&self) -> Result<Vec<Platform>> {
-        let platforms = match (self.all, self.platform.as_slice()) {
+        let mut platforms = match (self.all, self.platform.as_slice()) {
             (true, _) => Platform::value_variants().to_vec(),
             (false, []) => Platform::value_variants().iter().copied().filter(Platform::runs_here).collect(),
             (false, named) => named.to_vec(),
         };
+        platforms.sort_by_key(|platform| !platform.runs_here());
+        // Before a build, which takes minutes.
+        if platforms.first().is_some_and(|platform| !platform.runs_here()) {
+            let native = Platform::value_variants().iter().find(|platform| platform.runs_here());
+            let native = native.ok_or_else(|| Error::new("no release can be made on this kind of machine"))?;
+            return Err(Error::new("man pages and completions need a program that runs here, and none of these does")
+                .fix(format!("add --platform {native}")));
+        }
         match (&self.program, platforms.as_slice()) {
             // One file cannot be the program of two platforms.
             (Some(_), [_]) | (None, [_, ..]) => Ok(platforms),
@@ -165,6 +174,26 @@ impl Dist {
         fitting.iter().filter(is_wanted).copied().collect()
     }
 
+    /// The options that decide what the files contain, for the provenance.
+    fn parameters(&self) -> Vec<String> {
+        let mut parameters = Vec::new();
+        let mut add = |option: &str, values: Vec<String>| {
+            parameters.extend(values.into_iter().map(|value| format!("--{option}={value}")));
+        };
+        add("platform", self.platform.iter().map(Platform::to_string).collect());
+        let name = |format: &Format| format.to_possible_value().map(|value| value.get_name().to_owned());
+        add("format", self.format.iter().filter_map(name).collect());
+        add("chip", self.chip.clone());
+        let switches = [
+            ("--all", self.all),
+            ("--built-firmware", self.built_firmware),
+            // Without its path, which is one of the machine.
+            ("--program", self.program.is_some()),
+        ];
+        parameters.extend(switches.into_iter().filter(|(_, on)| *on).map(|(option, _)| option.to_owned()));
+        parameters
+    }
+
     fn firmware(&self) -> Result<()> {
         match (self.built_firmware, self.chip.as_slice()) {
             (true, _) => Ok(()),
@@ -172,6 +201,22 @@ impl Dist {
             (false, chips) => Firmware::of(chips).run(),
         }
     }
+}
+
+/// Fails if the directory contains files: all that it contains becomes the release.
+fn expect_empty(out: &Path) -> Result<()> {
+    match others(out, &[])?.first() {
+        None => Ok(()),
+        Some(name) => Err(Error::new(format!("{} contains {name}, which is not of this release", out.display()))
+            .fix("remove it, or name another directory with --out")),
+    }
+}
+
+/// The files of a directory that are not among `names`.
+fn others(out: &Path, names: &[String]) -> Result<Vec<String>> {
+    let found = tree::list(out)?;
+    let found = found.iter().map(|file| file.file_name().unwrap_or_default().to_string_lossy().into_owned());
+    Ok(found.filter(|name| !names.contains(name)).collect())
 }
 
 #[cfg(test)]
@@ -194,10 +239,42 @@ mod tests {
     }
 
     #[test]
+    fn files_of_other_runs_are_found_and_keep_a_release_from_being_made() {
+        let out = tempfile::tempdir().unwrap();
+        assert!(expect_empty(out.path()).is_ok());
+        fs::write(out.path().join("old.deb"), "").unwrap();
+        fs::write(out.path().join("new.deb"), "").unwrap();
+        assert_eq!(others(out.path(), &sums::names(&[out.path().join("new.deb")])).unwrap(), ["old.deb"]);
+        assert!(expect_empty(out.path()).is_err_and(|error| error.to_string().contains("new.deb")));
+    }
+
+    #[test]
+    fn the_provenance_names_the_options_and_no_path() {
+        let dist = Dist {
+            platform: vec![Platform::X86_64Musl],
+            format: vec![Format::Image],
+            program: Some("/home/me/tbpki".into()),
+            ..dist()
+        };
+        let expected = ["--platform=x86_64-linux-musl", "--format=image", "--built-firmware", "--program"];
+        assert_eq!(dist.parameters(), expected);
+    }
+
+    #[test]
     fn one_program_is_for_one_platform() {
         let program = Dist { program: Some("tbpki".into()), platform: vec![Platform::X86_64Gnu], ..dist() };
         assert!(program.platforms().is_ok());
         let both = Dist { platform: vec![Platform::X86_64Gnu, Platform::X86_64Musl], ..program };
         assert!(both.platforms().is_err_and(|error| error.to_string().contains("--platform")));
+    }
+
+    #[test]
+    fn the_platforms_of_this_machine_are_built_first() {
+        let (here, other): (Vec<_>, Vec<_>) = Platform::value_variants().iter().copied().partition(Platform::runs_here);
+        let (here, other) = (here[0], other[0]);
+        let dist = |platform| Dist { platform, ..dist() };
+        assert_eq!(dist(vec![other, here]).platforms().unwrap_or_default(), [here, other]);
+        let error = dist(vec![other]).platforms().expect_err("it runs nowhere here").to_string();
+        assert!(error.contains(&format!("add --platform {here}")), "{error}");
     }
 }

@@ -21,30 +21,41 @@ const DESCRIPTION: &str = "private CAs and device identities for ThingsBoard fle
  device. It registers the devices with ThingsBoard, finds out why a device
  cannot log in, and builds flash images for ESP32 chips.";
 
-/// systemd reads new units and makes the user. Nothing is enabled or started: the store decides what can run.
+/// systemd makes the user and reads new units. Nothing is enabled or started: the store decides what can run. A service that
+/// runs is restarted by an upgrade, because its program would not get the corrections, and another version of tbpki would
+/// use its ledger at the same time.
 const POSTINST: &str = "#!/bin/sh
 set -e
-if [ \"$1\" = configure ] && [ -d /run/systemd/system ]; then
-    systemd-sysusers tbpki.conf || true
-    systemctl --system daemon-reload || true
+if [ \"$1\" = configure ]; then
+    if command -v systemd-sysusers > /dev/null; then
+        systemd-sysusers tbpki.conf || true
+    fi
+    if [ -d /run/systemd/system ]; then
+        systemctl --system daemon-reload || true
+        if [ -n \"$2\" ]; then
+            deb-systemd-invoke try-restart tbpki-serve.service || true
+        fi
+    fi
 fi
 ";
 
-/// A timer must not run without its program. An upgrade leaves it alone.
+/// A service or a timer must not run without its program, and a later installation must not start it. An upgrade leaves it
+/// alone.
 const PRERM: &str = "#!/bin/sh
 set -e
-if [ \"$1\" = remove ] && [ -d /run/systemd/system ]; then
-    deb-systemd-invoke stop tbpki-renew.timer tbpki-renew-host.timer || true
+if [ \"$1\" = remove ]; then
+    if [ -d /run/systemd/system ]; then
+        deb-systemd-invoke stop tbpki-serve.service tbpki-renew.timer tbpki-renew-host.timer || true
+    fi
+    if command -v systemctl > /dev/null; then
+        systemctl --no-reload disable tbpki-serve.service tbpki-renew.timer tbpki-renew-host.timer || true
+    fi
 fi
 ";
 
-/// Stores and configurations are the user's and stay, also when the package is purged. Only the record of the enabled
-/// timer is removed.
+/// Stores and configurations are the user's and stay, also when the package is purged.
 const POSTRM: &str = "#!/bin/sh
 set -e
-if [ \"$1\" = purge ] && [ -x /usr/bin/deb-systemd-helper ]; then
-    deb-systemd-helper purge tbpki-renew.timer tbpki-renew-host.timer || true
-fi
 if [ -d /run/systemd/system ]; then
     systemctl --system daemon-reload || true
 fi
@@ -57,6 +68,10 @@ tbpki binary: arch-dependent-file-in-usr-share [usr/share/tbpki/firmware/*]
 tbpki binary: binary-from-other-architecture [usr/share/tbpki/firmware/*]
 tbpki binary: statically-linked-binary [usr/share/tbpki/firmware/*]
 tbpki binary: unstripped-binary-or-object [usr/share/tbpki/firmware/*]
+# The package is not made for the archive of Debian, where a first upload closes a bug.
+tbpki binary: initial-upload-closes-no-bugs *
+# The user enables the units, and deb-systemd-helper disables only what it has enabled itself.
+tbpki binary: maintainer-script-calls-systemctl [prerm:*]
 ";
 
 /// Writes `tbpki_VERSION-1_ARCHITECTURE.deb`.
@@ -121,7 +136,8 @@ fn copyright(tree: &Tree) -> Result<String> {
         "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\
          Upstream-Name: tbpki\n\
          Source: {}\n\
-         Comment: /usr/share/doc/tbpki/THIRD-PARTY-LICENSES.txt lists the libraries and their licenses.\n\n\
+         Comment: /usr/share/doc/tbpki/THIRD-PARTY-LICENSES.txt lists the libraries of the program and their licenses,\n \
+         and THIRD-PARTY-LICENSES-FIRMWARE.txt those of the firmware.\n\n\
          Files: *\n\
          Copyright: the tbpki contributors\n\
          License: MIT or Apache-2.0\n\n\
@@ -167,7 +183,7 @@ mod tests {
 
     #[test]
     fn the_package_needs_the_glibc_of_its_program() {
-        let release = Release { version: "1.2.3".into(), commit: String::new(), time: 0 };
+        let release = Release { version: "1.2.3".into(), commit: String::new(), is_modified: false, time: 0 };
         let mut package = Tree::default();
         package.add("usr/bin/tbpki", "GLIBC_2.2.5 GLIBC_2.31 ", 0o755);
         let control = control(&package, "amd64", &release).unwrap_or_default();

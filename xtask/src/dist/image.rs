@@ -51,7 +51,7 @@ pub(super) fn write(tree: &Tree, platform: Platform, release: &Release, out: &Pa
         "digest": manifest.get("digest"),
         "size": manifest.get("size"),
         "platform": {"os": "linux", "architecture": platform.debian_architecture()},
-        "annotations": {"org.opencontainers.image.ref.name": release.version},
+        "annotations": annotations(release),
     });
     layout.add("index.json", text(&json!({"schemaVersion": 2, "manifests": [entry]}))?, 0o644);
     layout.add("oci-layout", text(&json!({"imageLayoutVersion": "1.0.0"}))?, 0o644);
@@ -60,6 +60,12 @@ pub(super) fn write(tree: &Tree, platform: Platform, release: &Release, out: &Pa
     let file = out.join(format!("{}.oci.tar", release.name(platform)));
     archive::tar_of(&directory, &["blobs", "index.json", "oci-layout"], archive::ROOT, release.time, &file)?;
     Ok(file)
+}
+
+/// The name that the image gets when it is loaded. Podman would take a version alone for the name of the repository, and a
+/// repository of a registry for one to load the image from if it is missing.
+fn annotations(release: &Release) -> Value {
+    json!({"org.opencontainers.image.ref.name": format!("localhost/tbpki:{}", release.version)})
 }
 
 fn is_license(path: &str) -> bool {
@@ -109,6 +115,13 @@ fn text(value: &Value) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_loaded_image_is_named_by_program_and_version() {
+        let release = Release { version: "1.2.3".into(), commit: String::new(), is_modified: false, time: 0 };
+        let names = annotations(&release);
+        assert_eq!(names["org.opencontainers.image.ref.name"], "localhost/tbpki:1.2.3");
+    }
 
     #[test]
     fn a_blob_is_named_by_its_digest() {

@@ -27,7 +27,7 @@ pub(super) enum Platform {
 
 impl Platform {
     /// The compiler's name for it.
-    pub(super) fn target(self) -> &'static str {
+    pub(super) const fn target(self) -> &'static str {
         match self {
             Self::X86_64Musl => "x86_64-unknown-linux-musl",
             Self::X86_64Gnu => "x86_64-unknown-linux-gnu",
@@ -76,6 +76,8 @@ pub(super) struct Release {
     pub(super) version: String,
     /// The commit, with `-modified` if the checkout differs from it.
     pub(super) commit: String,
+    /// True if the checkout differs from the commit.
+    pub(super) is_modified: bool,
     /// The time of the commit in seconds since 1970: that of every file, because the time of the build differs.
     pub(super) time: u64,
 }
@@ -95,6 +97,7 @@ impl Release {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             // The provenance names the commit: it must not claim what another could not build from it.
             commit: if is_modified { format!("{commit}-modified") } else { commit },
+            is_modified,
             time: time.parse().doing(format!("read the time {time:?} of the release"))?,
         })
     }
@@ -124,7 +127,8 @@ mod tests {
 
     #[test]
     fn file_names_contain_version_and_platform() {
-        let release = Release { version: "1.2.3".into(), commit: String::new(), time: 1_700_000_000 };
+        let release =
+            Release { version: "1.2.3".into(), commit: String::new(), is_modified: false, time: 1_700_000_000 };
         assert_eq!(release.name(Platform::Aarch64Musl), "tbpki-1.2.3-aarch64-linux-musl");
         assert_eq!(release.rfc_3339().unwrap_or_default(), "2023-11-14T22:13:20Z");
         assert_eq!(release.rfc_2822().unwrap_or_default(), "Tue, 14 Nov 2023 22:13:20 +0000");

@@ -39,6 +39,28 @@ pub(super) fn write(tree: &Tree, platform: Platform, release: &Release, out: &Pa
     Ok(file)
 }
 
+/// The scripts do what those of the .deb do, and for the same reasons. `$1` counts the versions that remain installed. Fedora
+/// and SUSE run systemd-sysusers and reload systemd by themselves; once more does no harm.
+const SCRIPTS: &str = "%post
+if command -v systemd-sysusers > /dev/null; then
+    systemd-sysusers tbpki.conf || :
+fi
+if [ -d /run/systemd/system ]; then
+    systemctl --system daemon-reload || :
+    if [ \"$1\" -ge 2 ]; then
+        systemctl try-restart tbpki-serve.service || :
+    fi
+fi
+%preun
+if [ \"$1\" -eq 0 ] && command -v systemctl > /dev/null; then
+    systemctl --no-reload disable --now tbpki-serve.service tbpki-renew.timer tbpki-renew-host.timer || :
+fi
+%postun
+if [ -d /run/systemd/system ]; then
+    systemctl --system daemon-reload || :
+fi
+";
+
 /// The description of the package for rpmbuild. The program is stripped already, and is taken as it is.
 fn spec(package: &Tree, staged: &Path, release: &Release) -> String {
     let files: Vec<String> = package
@@ -66,6 +88,7 @@ fn spec(package: &Tree, staged: &Path, release: &Release) -> String {
          %install\n\
          mkdir -p %{{buildroot}}\n\
          cp -a {}/usr %{{buildroot}}/\n\
+         {SCRIPTS}\
          %files\n\
          %defattr(-,root,root,-)\n\
          %dir /usr/share/tbpki\n%dir /usr/share/tbpki/firmware\n%dir /usr/share/doc/tbpki\n\

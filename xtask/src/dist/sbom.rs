@@ -6,30 +6,20 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::error::{Doing, Error, Result};
-use crate::workspace::root;
 
-use super::metadata::{Package, packages};
-use super::release::{Platform, Release};
-
-/// A chip's target. The libraries of all chips with this core are the same.
-const FIRMWARE_TARGET: &str = "riscv32imc-unknown-none-elf";
+use super::metadata::{FIRMWARE, Package, Program, TBPKI, packages};
+use super::release::Release;
 
 /// Writes `tbpki-VERSION.cdx.json` and `tbpki-firmware-VERSION.cdx.json`.
 pub(super) fn write(release: &Release, out: &Path) -> Result<Vec<PathBuf>> {
-    let firmware = root().join("crates/firmware");
-    [
-        (root(), "tbpki", Platform::X86_64Gnu.target(), "application"),
-        (firmware, "tbpki-firmware", FIRMWARE_TARGET, "firmware"),
-    ]
-    .into_iter()
-    .map(|(workspace, name, target, kind)| {
-        let bill = bill(&packages(&workspace, name, target)?, name, kind, &release.rfc_3339()?)?;
-        let file = out.join(format!("{name}-{}.cdx.json", release.version));
+    let write = |(program, kind): (&Program, &str)| {
+        let bill = bill(&packages(program)?, program.name, kind, &release.rfc_3339()?)?;
+        let file = out.join(format!("{}-{}.cdx.json", program.name, release.version));
         let text = serde_json::to_string_pretty(&bill).doing("write JSON")?;
         fs::write(&file, format!("{text}\n")).doing(format!("write {}", file.display()))?;
         Ok(file)
-    })
-    .collect()
+    };
+    [(&TBPKI, "application"), (&FIRMWARE, "firmware")].into_iter().map(write).collect()
 }
 
 /// The bill, without the serial number that the format allows: it would differ in each build.
@@ -89,6 +79,7 @@ mod tests {
             name: name.to_owned(),
             version: "1.0.0+x".to_owned(),
             license: Some("MIT/Apache-2.0".to_owned()),
+            authors: Vec::new(),
             directory: PathBuf::new(),
             checksum: checksum.map(str::to_owned),
             uses: uses.iter().map(|name| format!("id of {name}")).collect(),

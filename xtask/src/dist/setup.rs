@@ -22,17 +22,26 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("minisign", "minisign", "signs the list of hashes"),
     ("musl-gcc", "musl-tools", "compiles C for static programs"),
     ("python3", "python3", "installs zig"),
+    ("podman", "podman", "runs the image in trials"),
+    ("runc", "runc", "runs the image in trials, also inside of another container"),
 ];
 
-/// Install what `cargo xtask dist --all` needs
+/// The programs for other architectures, in the same form.
+const EMULATORS: &[(&str, &str, &str)] = &[
+    ("qemu-aarch64-static", "qemu-user-static", "runs programs for 64-bit ARM in trials"),
+    ("qemu-x86_64-static", "qemu-user-static", "runs programs for x86_64 in trials on 64-bit ARM"),
+];
+
+/// Install what `cargo xtask dist --all` and `cargo xtask try-dist` need
 #[derive(Args)]
 #[command(
-    long_about = "Install what `cargo xtask dist --all` needs, on a Debian 12 with Rust, as root or with sudo.\n\n\
+    long_about = "Install what `cargo xtask dist --all` and `cargo xtask try-dist` need, on a Debian 12 with Rust, as root \
+    or with sudo.\n\n\
     Programs come from Debian's packages, libraries for other targets from rustup, and zig, which links for other \
     architectures and older versions of glibc, from PyPI into cargo's target directory."
 )]
 pub(crate) struct SetupDist {
-    /// Install no zig: builds are for this machine only
+    /// Install no zig and no emulator: builds and trials are for this machine only
     #[arg(long)]
     no_zig: bool,
 }
@@ -44,6 +53,7 @@ impl SetupDist {
         if self.no_zig {
             return Ok(());
         }
+        debian::install_programs(EMULATORS)?;
         rust_target::install(&["aarch64-unknown-linux-musl", "aarch64-unknown-linux-gnu"])?;
         if zig()?.is_some() {
             return Ok(());

@@ -15,7 +15,10 @@ use super::release::Release;
 /// The variable with the path of the key that signs releases, an unencrypted minisign key.
 const KEY: &str = "TBPKI_MINISIGN_KEY";
 
-/// Writes SHA256SUMS, SHA256SUMS.minisig, and minisign.pub if the key is made for this run alone.
+/// The public key, in a file that any minisign reads.
+const PUBLIC: &str = "minisign.pub";
+
+/// Writes SHA256SUMS, SHA256SUMS.minisig, and minisign.pub, the public half of the key that signed.
 pub(super) fn write(files: &[PathBuf], release: &Release, out: &Path) -> Result<()> {
     let sums = out.join("SHA256SUMS");
     let mut text = String::new();
@@ -35,8 +38,10 @@ fn sign(sums: &Path, release: &Release, out: &Path) -> Result<()> {
     }
     let key = match env::var_os(KEY) {
         Some(key) => PathBuf::from(key),
-        None => test_key(out)?,
+        None => test_key()?,
     };
+    // Of every key: a file that a test key has left there would not verify the signature.
+    run("minisign").args(["-R", "-f", "-s"]).arg(&key).arg("-p").arg(out.join(PUBLIC)).silent().read()?;
     run("minisign")
         .args(["-S", "-W", "-m"])
         .arg(sums)
@@ -48,12 +53,19 @@ fn sign(sums: &Path, release: &Release, out: &Path) -> Result<()> {
         .map(drop)
 }
 
-/// A key for this run, which proves nothing but that the files can be verified. Its public half is in `out`.
-fn test_key(out: &Path) -> Result<PathBuf> {
-    eprintln!("dist: {KEY} is not set: SHA256SUMS is signed with a test key, and dist/minisign.pub verifies it");
+/// A key for this run, which proves nothing but that the files can be verified.
+fn test_key() -> Result<PathBuf> {
+    eprintln!("dist: {KEY} is not set: SHA256SUMS is signed with a test key, and {PUBLIC} next to it verifies it");
     let key = target()?.join("dist/minisign.key");
-    run("minisign").args(["-G", "-W", "-f", "-p"]).arg(out.join("minisign.pub")).arg("-s").arg(&key).silent().read()?;
+    let public = key.with_extension("pub");
+    run("minisign").args(["-G", "-W", "-f", "-p"]).arg(public).arg("-s").arg(&key).silent().read()?;
     Ok(key)
+}
+
+/// The names of the files of this run, with those that are written here.
+pub(super) fn names(files: &[PathBuf]) -> Vec<String> {
+    let named = files.iter().map(|file| file.file_name().unwrap_or_default().to_string_lossy().into_owned());
+    named.chain(["SHA256SUMS", "SHA256SUMS.minisig", PUBLIC].map(str::to_owned)).collect()
 }
 
 /// The SHA-256 in hexadecimal.

@@ -49,7 +49,8 @@ impl Tree {
             tree.add(format!("share/doc/tbpki/{to}"), read(&root().join(from))?, 0o644);
         }
         // Most licenses of libraries want their text with every copy of the program.
-        tree.add("share/doc/tbpki/THIRD-PARTY-LICENSES.txt", licenses::text()?.into_bytes(), 0o644);
+        tree.add("share/doc/tbpki/THIRD-PARTY-LICENSES.txt", licenses::of_program()?, 0o644);
+        tree.add("share/doc/tbpki/THIRD-PARTY-LICENSES-FIRMWARE.txt", licenses::of_firmware()?, 0o644);
         tree.add_units()?;
         tree.add_firmware()?;
         Ok(tree)

@@ -1,50 +1,56 @@
 //! `cargo xtask try-dist`: the files of a release, on systems without this repository, Rust, Java and openssl.
 
+mod archive;
 mod container;
+mod deb;
+mod rpm;
+mod store;
+mod sums;
+mod system;
+mod units;
+mod walk;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::error::{Doing, Error, Result};
 use crate::run::run;
-use crate::workspace::{on_path, root, target};
+use crate::workspace::{root, target};
 
 use super::release::Platform;
+use system::emulator;
 
 /// Install the files of `cargo xtask dist` in empty systems, and use them
 #[derive(Args)]
 #[command(long_about = "Install the files of `cargo xtask dist` in empty systems, and use them. Needs root.\n\n\
-    The archives with the static program are unpacked into an empty directory. The .deb is checked by lintian and is \
-    installed, upgraded, removed and purged in a Debian 12 from debootstrap, and must leave a store as it was. Images run \
-    in podman with a read-only root, if it is installed.")]
+    The hashes and their signature are checked. Each file goes through the same commands, from a new store to a device that enrolls at `tbpki serve`. Archives with \
+    the static program are unpacked into an empty directory, and those for glibc into a Debian 11. The .deb is checked by \
+    lintian and is installed, upgraded while the service runs, removed and purged in a Debian 12, the .rpm in a Debian 11, \
+    and both must leave a store as it was. Images run in podman with a read-only root. Programs for another architecture \
+    run in qemu. Files for which a program is missing are listed as not tried.")]
 pub(crate) struct TryDist {
     /// The directory of the files
     #[arg(long, value_name = "DIR", default_value = "dist")]
     from: PathBuf,
+
+    /// Try only files whose names contain TEXT
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+
+    /// Fail if a file is not tried
+    #[arg(long)]
+    strict: bool,
 }
 
-/// Commands for a new store, and the exit statuses that they may have.
-const WALK: &[(&[&str], &[i32])] = &[
-    (&["init", "--organization", "Acme", "--insecure-no-passphrase", "--no-input"], &[0]),
-    (&["server", "--name", "tb.example", "--only-given-names", "--out", "server"], &[0]),
-    (&["client", "--device", "pump-1"], &[0]),
-    (&["verify", "pki/devices/pump-1/chain.pem"], &[0]),
-    (&["list"], &[0]),
-    (&["fleet", "issue", "--count", "1000", "--name-pattern", "s-{:04}", "--out", "fleet"], &[0]),
-    (&["renew", "--server", "--due"], &[0]),
-    // There is no platform from which the certificate could be taken.
-    (&["revoke", "--device", "s-0007", "--reason", "keyCompromise"], &[0, 4]),
-    (&["crl", "--out", "devices-crl.pem"], &[0]),
-    (&["report", "--out", "fleet.html"], &[0]),
-    (
-        &["bundle-firmware", "--chip", "esp32c3", "--device", "pump-1", "--wifi-ssid", "x", "--broker", "tb.example"],
-        &[0],
-    ),
-    (&["--version", "--json"], &[0]),
-];
+/// How a file was tried.
+enum Tried {
+    /// It works.
+    Works,
+    /// It was not tried, for this reason.
+    Not(String),
+}
 
 impl TryDist {
     pub(crate) fn run(&self) -> Result<()> {
@@ -52,34 +58,78 @@ impl TryDist {
             return Err(Error::new("a trial needs root, for chroot").fix("run `cargo xtask try-dist` as root"));
         }
         let from = root().join(&self.from);
-        let mut count = 0;
+        let mut lines = Vec::new();
+        let mut left_out = Vec::new();
         for file in super::tree::list(&from)? {
             let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let is_ours = |architecture: &str| name.contains(architecture);
-            let tried = match name.as_str() {
-                _ if name.ends_with(&format!("{}-linux-musl.tar.zst", std::env::consts::ARCH)) => try_archive(&file),
-                _ if name.ends_with(".deb") && is_ours(debian_architecture()) => try_package(&file),
-                _ if name.ends_with(".oci.tar") && is_ours(std::env::consts::ARCH) => container::try_image(&file),
-                _ => continue,
-            };
-            tried.map_err(|error| Error::new(format!("{name}: {error}")))?;
-            println!("works: {name}");
-            count += 1;
-        }
-        match count {
-            0 => {
-                Err(Error::new(format!("{} contains no file for this machine", from.display())).fix("cargo xtask dist"))
+            let Some((kind, platform)) = kind(&name) else { continue };
+            if self.only.as_ref().is_some_and(|text| !name.contains(text)) {
+                continue;
             }
-            _ => Ok(()),
+            eprintln!("\n== {name}");
+            match try_file(&file, kind, platform).map_err(|error| Error::new(format!("{name}: {error}")))? {
+                Tried::Works => lines.push(format!("works:      {name}")),
+                Tried::Not(reason) => {
+                    lines.push(format!("not tried:  {name}: {reason}"));
+                    left_out.push(name);
+                }
+            }
         }
+        lines.iter().for_each(|line| println!("{line}"));
+        if lines.is_empty() {
+            return Err(Error::new(format!("{} contains no file to try", from.display())).fix("cargo xtask dist"));
+        }
+        if self.strict && !left_out.is_empty() {
+            return Err(Error::new(format!("not tried: {}", left_out.join(", "))).fix("cargo xtask setup-dist"));
+        }
+        Ok(())
     }
 }
 
-fn debian_architecture() -> &'static str {
-    if std::env::consts::ARCH == "x86_64" { Platform::X86_64Gnu } else { Platform::Aarch64Gnu }.debian_architecture()
+/// A kind of file that can be tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Archive,
+    Deb,
+    Rpm,
+    Image,
+    Sums,
 }
 
-fn trial() -> Result<PathBuf> {
+/// The kind and the platform of a file of a release; none for files that are tried with others. A list of hashes is for every
+/// platform, also that of this machine.
+fn kind(name: &str) -> Option<(Kind, Platform)> {
+    if name == "SHA256SUMS" {
+        let here = Platform::value_variants().iter().copied().find(Platform::runs_here);
+        return Some((Kind::Sums, here.unwrap_or(Platform::X86_64Musl)));
+    }
+    const ENDS: [(&str, Kind); 4] =
+        [(".tar.zst", Kind::Archive), (".deb", Kind::Deb), (".rpm", Kind::Rpm), (".oci.tar", Kind::Image)];
+    let (rest, kind) = ENDS.iter().find_map(|(end, kind)| Some((name.strip_suffix(end)?, *kind)))?;
+    let platform = Platform::value_variants().iter().copied().find(|platform| match kind {
+        Kind::Archive | Kind::Image => rest.ends_with(&format!("-{platform}")),
+        Kind::Deb => !platform.is_static() && rest.ends_with(&format!("_{}", platform.debian_architecture())),
+        Kind::Rpm => !platform.is_static() && rest.ends_with(&format!(".{}", platform.architecture())),
+        Kind::Sums => false,
+    })?;
+    Some((kind, platform))
+}
+
+fn try_file(file: &Path, kind: Kind, platform: Platform) -> Result<Tried> {
+    if let Err(emulator) = emulator(platform) {
+        return Ok(Tried::Not(format!("{emulator} is not installed")));
+    }
+    match kind {
+        Kind::Archive => archive::try_archive(file, platform),
+        Kind::Deb => deb::try_deb(file, platform),
+        Kind::Rpm => rpm::try_rpm(file, platform),
+        Kind::Image => container::try_image(file, platform),
+        Kind::Sums => sums::try_sums(file),
+    }
+}
+
+/// An empty directory for one trial.
+fn trial_directory() -> Result<PathBuf> {
     let directory = target()?.join("dist/trial");
     if directory.exists() {
         fs::remove_dir_all(&directory).doing(format!("remove {}", directory.display()))?;
@@ -88,94 +138,19 @@ fn trial() -> Result<PathBuf> {
     Ok(directory)
 }
 
-/// Unpacks the archive into /usr/local of an empty system, and uses the program there.
-fn try_archive(archive: &Path) -> Result<()> {
-    let system = trial()?;
-    let prefix = system.join("usr/local");
-    fs::create_dir_all(&prefix).doing(format!("make {}", prefix.display()))?;
-    let unpack = run("tar").args(["--extract", "--zstd", "--strip-components=1", "--file"]).arg(archive);
-    unpack.arg("--directory").arg(&prefix).read()?;
-    walk(&system, "/usr/local/bin/tbpki")
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Installs, upgrades, removes and purges the package.
-fn try_package(package: &Path) -> Result<()> {
-    if on_path("lintian").is_some() {
-        run("lintian").args(["--allow-root", "--fail-on", "error"]).arg(package).show()?;
+    #[test]
+    fn the_name_of_a_file_tells_its_kind_and_platform() {
+        let of = |name| kind(name);
+        assert_eq!(of("tbpki-0.1.0-aarch64-linux-musl.tar.zst"), Some((Kind::Archive, Platform::Aarch64Musl)));
+        assert_eq!(of("tbpki-0.1.0-x86_64-linux-gnu.tar.zst"), Some((Kind::Archive, Platform::X86_64Gnu)));
+        assert_eq!(of("tbpki_0.1.0-1_arm64.deb"), Some((Kind::Deb, Platform::Aarch64Gnu)));
+        assert_eq!(of("tbpki-0.1.0-1.x86_64.rpm"), Some((Kind::Rpm, Platform::X86_64Gnu)));
+        assert_eq!(of("tbpki-0.1.0-aarch64-linux-musl.oci.tar"), Some((Kind::Image, Platform::Aarch64Musl)));
+        assert_eq!(of("tbpki-0.1.0.cdx.json").or(of("SHA256SUMS.minisig")), None);
+        assert_eq!(of("SHA256SUMS").map(|(kind, _)| kind), Some(Kind::Sums));
     }
-    let system = trial()?;
-    run("cp").args(["--archive", "--no-target-directory"]).arg(debian()?).arg(&system).read()?;
-    // Two versions, so that dpkg sees an upgrade and no reinstallation.
-    for (name, release) in [("first.deb", "-0"), ("second.deb", "-1")] {
-        repack(package, release, &system.join(name))?;
-    }
-    let dpkg = |args: &[&str]| run("chroot").arg(&system).arg("dpkg").args(args).read().map(drop);
-    dpkg(&["--install", "/first.deb"])?;
-    walk(&system, "/usr/bin/tbpki")?;
-    // After the walk, and before the upgrade: from here on only the package works.
-    let store = state(&system)?;
-    dpkg(&["--install", "/second.deb"])?;
-    status(&system, "/usr/bin/tbpki", &["list"], &[0])?;
-    dpkg(&["--remove", "tbpki"])?;
-    dpkg(&["--purge", "tbpki"])?;
-    for left in ["usr/bin/tbpki", "usr/share/tbpki", "usr/share/doc/tbpki"] {
-        if system.join(left).exists() {
-            return Err(Error::new(format!("purging the package leaves {left}")));
-        }
-    }
-    if state(&system)? == store { Ok(()) } else { Err(Error::new("the package has changed a store")) }
-}
-
-/// A Debian 12, made once.
-fn debian() -> Result<PathBuf> {
-    let system = target()?.join("tools/debian-12");
-    // A debootstrap that was interrupted leaves a directory without it.
-    if !system.join("usr/bin/dpkg").is_file() {
-        run("debootstrap").args(["--variant=minbase", "bookworm"]).arg(&system).read()?;
-    }
-    Ok(system)
-}
-
-/// The same package with another release of Debian, to upgrade from and to.
-fn repack(package: &Path, release: &str, to: &Path) -> Result<()> {
-    let directory = target()?.join("dist/repack");
-    if directory.exists() {
-        fs::remove_dir_all(&directory).doing(format!("remove {}", directory.display()))?;
-    }
-    run("dpkg-deb").arg("--raw-extract").arg(package).arg(&directory).silent().read()?;
-    let control = directory.join("DEBIAN/control");
-    let text = fs::read_to_string(&control).doing(format!("read {}", control.display()))?;
-    let version = format!("Version: {}", env!("CARGO_PKG_VERSION"));
-    let text = text.replace(&format!("{version}-1"), &format!("{version}{release}"));
-    fs::write(&control, text).doing(format!("write {}", control.display()))?;
-    // Not compressed: the package is only for the next two minutes.
-    run("dpkg-deb").args(["--root-owner-group", "-Znone", "--build"]).arg(&directory).arg(to).silent().read().map(drop)
-}
-
-fn walk(system: &Path, program: &str) -> Result<()> {
-    WALK.iter().try_for_each(|(args, statuses)| status(system, program, args, statuses))
-}
-
-/// Runs the program in the root directory of a system.
-fn status(system: &Path, program: &str, args: &[&str], statuses: &[i32]) -> Result<()> {
-    eprintln!("$ tbpki {}", args.join(" "));
-    let mut command = Command::new("chroot");
-    // An empty environment, because variables of this machine could configure tbpki or lead to its files.
-    command.arg(system).arg(program).args(args).env_clear().env("PATH", "/usr/sbin:/usr/bin");
-    let done = command.output().doing("start chroot")?;
-    if done.status.code().is_some_and(|status| statuses.contains(&status)) {
-        return Ok(());
-    }
-    let text = [done.stdout, done.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    Err(Error::new(format!("tbpki {} ended with {}:\n{text}", args.join(" "), done.status)))
-}
-
-/// The hashes of the files of the store and the configuration.
-fn state(system: &Path) -> Result<String> {
-    let files =
-        run("find").directory(system).args(["keygen.toml", "pki", "fleet", "server", "-type", "f"]).silent().read()?;
-    let mut files: Vec<&str> = files.lines().collect();
-    // find lists in the order of the directory, which an upgrade may change.
-    files.sort_unstable();
-    run("sha256sum").directory(system).args(files).silent().read()
 }

@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::error::{Doing, Error, Result};
 
 /// A running server. It ends when this is dropped.
@@ -35,6 +37,27 @@ impl Server {
     /// A process that listens at an address.
     pub(crate) fn of(child: Child, address: String) -> Self {
         Self { child, address }
+    }
+
+    /// Fails if the process has ended.
+    pub(crate) fn expect_running(&mut self) -> Result<()> {
+        match self.child.try_wait().doing("look at a server")? {
+            None => Ok(()),
+            Some(status) => Err(Error::new(format!("the server at {} has ended: {status}", self.address))),
+        }
+    }
+
+    /// Asks the process to end, and waits for it.
+    ///
+    /// # Errors
+    /// If it has ended already, or ends with another status than 0.
+    pub(crate) fn end(mut self) -> Result<()> {
+        self.expect_running()?;
+        let process = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let process = process.ok_or_else(|| Error::new("a server without a process"))?;
+        kill_process(process, Signal::TERM).doing("end a server")?;
+        let status = self.child.wait().doing("wait for a server")?;
+        if status.success() { Ok(()) } else { Err(Error::new(format!("the server ended with {status}"))) }
     }
 
     /// The id of the process.
