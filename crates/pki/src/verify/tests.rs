@@ -436,6 +436,40 @@ fn names_that_differ_outside_of_ascii_are_two_to_openssl() {
 }
 
 #[test]
+fn names_in_other_string_types_are_two_to_java() {
+    let root = testing::root("Acme & Co");
+    // As `string_mask=nombstr` makes OpenSSL write it: the text has a character that no PrintableString has.
+    let mut params = testing::ca("x", None);
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    let teletex = rcgen::string::TeletexString::try_from("Acme & Co").unwrap();
+    params.distinguished_name.push(DnType::CommonName, rcgen::DnValue::TeletexString(teletex));
+    let other = Certificate::from_der(params.self_signed(&root.key).unwrap().der()).unwrap();
+    // With a CA as the leaf too, about which rustls is not asked.
+    for leaf in [root.issue(&testing::leaf("device-1")), root.issue(&testing::ca("device-1", None))] {
+        let report = verify(&request(from_ref(&leaf.certificate), from_ref(&other)));
+        assert_eq!(found(&report), [(Code::SecondOpinion, "CN=device-1")]);
+        assert_eq!(report.findings[0].what, "rustls, Go and Java refuse the chain");
+        assert!(!report.is_ok());
+    }
+}
+
+#[test]
+fn constraints_for_directory_names_are_what_rustls_refuses() {
+    let mut params = testing::ca("Root", None);
+    let mut base = rcgen::DistinguishedName::new();
+    base.push(DnType::CommonName, "device-1");
+    let permitted_subtrees = vec![GeneralSubtree::DirectoryName(base)];
+    params.name_constraints = Some(rcgen::NameConstraints { permitted_subtrees, excluded_subtrees: Vec::new() });
+    let root = testing::self_signed(&params);
+    let leaf = root.issue(&testing::leaf("device-1")).certificate;
+    let report = verify(&device(&[leaf], &[root.certificate]));
+    assert_eq!(found(&report), [(Code::FirmwareLimit, "CN=Root"), (Code::SecondOpinion, "CN=device-1")]);
+    // Go 1.22: x509: unhandled critical extension.
+    assert_eq!(report.findings[1].what, "rustls and Go refuse the chain");
+    assert!(report.findings[1].why.as_deref().unwrap().contains("CN=Root has name constraints for directory names"));
+}
+
+#[test]
 fn nothing_to_verify_is_a_fault() {
     assert_eq!(found(&verify(&request(&[], &[]))), [(Code::CertificateUnreadable, "")]);
 }
