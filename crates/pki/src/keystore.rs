@@ -185,7 +185,16 @@ impl Keystore {
     /// # Errors
     /// Those of [`read`](Self::read).
     pub fn read_with_others(bytes: &[u8], passwords: &Passwords) -> Result<(Self, Vec<Vec<u8>>)> {
-        let (_, contents) = open(bytes, Some(passwords))?;
+        open(bytes, Some(passwords)).and_then(|(_, contents)| Self::of_contents(contents))
+    }
+
+    /// What opens without any password. Its integrity is not checked.
+    pub(crate) fn read_without_password(bytes: &[u8]) -> Result<Self> {
+        let (_, contents) = open(bytes, None)?;
+        Self::of_contents(contents).map(|(keystore, _)| keystore)
+    }
+
+    fn of_contents(contents: KeystoreContents) -> Result<(Self, Vec<Vec<u8>>)> {
         let (mut keystore, mut others) = (Self::default(), Vec::new());
         for entry in contents.entries {
             let alias = entry.alias;

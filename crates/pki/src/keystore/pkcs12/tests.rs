@@ -54,15 +54,33 @@ fn a_password_beyond_ucs2_is_a_wrong_one() {
 }
 
 #[test]
-fn a_mac_is_not_asked_for_where_there_is_no_password() {
+fn a_mac_is_checked_with_every_password_and_not_without_one() {
     let bags = [bag(1, KEY), certificate_bag(LEAF)];
-    // The MAC is all zeros. Without a password it would protect nothing, so that it is not checked.
+    // The MAC is all zeros, which no password has.
     let bytes = file(&bags, &mac("2.16.840.1.101.3.4.2.1", &[1]));
     let listing = list(&bytes, None).unwrap();
     assert!(!listing.intact);
     assert_eq!(listing.entries[0].kind, EntryKind::Key(KeyState::Opens));
-    assert_eq!(list(&bytes, Some(&Passwords::same(Secret::from("")))).unwrap(), listing);
-    assert_eq!(list(&bytes, Some(&passwords())).unwrap_err().code(), Code::KeystorePassword);
+    for passwords in [passwords(), Passwords::same(Secret::from(""))] {
+        assert_eq!(list(&bytes, Some(&passwords)).unwrap_err().code(), Code::KeystorePassword);
+    }
+}
+
+#[test]
+fn a_file_that_is_not_encrypted_opens_with_the_password_of_its_mac_alone() {
+    let bags = [bag(1, KEY), certificate_bag(LEAF)];
+    // Under the last one OpenSSL 1.0.2 wrote a file for the password `Grün`.
+    for (of_mac, fitting) in [("store-pw", "store-pw"), ("", ""), ("Gr\u{c3}\u{bc}n", "Grün")] {
+        let bytes = file(&bags, &mac_of(&bags, of_mac));
+        let passwords = ["store-pw", "", "other", "Grün"];
+        let opens = |password: &&str| Keystore::read(&bytes, &Passwords::same(Secret::from(*password))).is_ok();
+        assert_eq!(passwords.into_iter().filter(opens).collect::<Vec<_>>(), [fitting], "{of_mac:?}");
+        // One octet of the certificate is another one: no password fits.
+        let changed = [bag(1, KEY), certificate_bag(ROOT)];
+        let bytes = file(&changed, &mac_of(&bags, of_mac));
+        let read = |password: &str| Keystore::read(&bytes, &Passwords::same(Secret::from(password)));
+        assert!(passwords.iter().all(|password| read(password).is_err()));
+    }
 }
 
 /// `AlgorithmIdentifier` of PKCS#12's old password based encryption, or of another with the same parameters.
@@ -115,12 +133,30 @@ fn file(bags: &[Vec<u8>], mac: &[u8]) -> Vec<u8> {
 }
 
 fn mac(digest: &str, rounds: &[u8]) -> Vec<u8> {
+    mac_data(digest, rounds, &[0; 32])
+}
+
+/// The MAC of a file of these bags under a password of characters up to U+00FF.
+fn mac_of(bags: &[Vec<u8>], password: &str) -> Vec<u8> {
+    use hmac::{KeyInit as _, Mac as _};
+    let safe = data(&tlv::element(Tag::Sequence, &[&bags.concat()]).unwrap());
+    let content = tlv::element(Tag::Sequence, &[&safe]).unwrap();
+    let password: Vec<u8> = password.encode_utf16().chain([0]).flat_map(u16::to_be_bytes).collect();
+    let kind = pkcs12::kdf::Pkcs12KeyType::Mac;
+    let key = pkcs12::kdf::derive_key::<sha2::Sha256>(&password, &[0; 32], kind, 1, 32);
+    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&key).unwrap();
+    mac.update(&content);
+    mac_data("2.16.840.1.101.3.4.2.1", &[1], &mac.finalize().into_bytes())
+}
+
+fn mac_data(digest: &str, rounds: &[u8], value: &[u8]) -> Vec<u8> {
     let oid = ObjectIdentifier::new_unwrap(digest).to_der().unwrap();
     let algorithm = tlv::element(Tag::Sequence, &[&oid]).unwrap();
-    let octets = tlv::element(Tag::OctetString, &[&[0; 32]]).unwrap();
+    let salt = tlv::element(Tag::OctetString, &[&[0; 32]]).unwrap();
+    let octets = tlv::element(Tag::OctetString, &[value]).unwrap();
     let info = tlv::element(Tag::Sequence, &[&algorithm, &octets]).unwrap();
     let rounds = tlv::element(Tag::Integer, &[rounds]).unwrap();
-    tlv::element(Tag::Sequence, &[&info, &octets, &rounds]).unwrap()
+    tlv::element(Tag::Sequence, &[&info, &salt, &rounds]).unwrap()
 }
 
 #[test]
