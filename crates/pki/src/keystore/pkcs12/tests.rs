@@ -100,6 +100,15 @@ fn bag(kind: u8, value: &[u8]) -> Vec<u8> {
     tlv::element(Tag::Sequence, &[&oid, &tlv::element(CONTEXT_0, &[value]).unwrap()]).unwrap()
 }
 
+/// The bag with a localKeyId (RFC 2985, section 5.5.2).
+fn with_id(bag: &[u8], id: &[u8]) -> Vec<u8> {
+    let oid = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.21").to_der().unwrap();
+    let values = tlv::element(Tag::Set, &[&tlv::element(Tag::OctetString, &[id]).unwrap()]).unwrap();
+    let attributes = tlv::element(Tag::Set, &[&tlv::element(Tag::Sequence, &[&oid, &values]).unwrap()]).unwrap();
+    let content = tlv::only(bag, Tag::Sequence).unwrap();
+    tlv::element(Tag::Sequence, &[content, &attributes]).unwrap()
+}
+
 fn shrouded_key(scheme: &[u8]) -> Vec<u8> {
     let octets = tlv::element(Tag::OctetString, &[&[0x55; 64]]).unwrap();
     bag(2, &tlv::element(Tag::Sequence, &[scheme, &octets]).unwrap())
@@ -164,6 +173,25 @@ fn a_key_without_an_id_takes_the_leaf() {
     let bags = [bag(1, KEY), certificate_bag(ROOT), certificate_bag(ISSUING), certificate_bag(LEAF)];
     let read = Keystore::read(&file(&bags, &[]), &passwords()).unwrap();
     assert_eq!(read, Keystore { keys: vec![fixtures::key("1", &[LEAF, ISSUING, ROOT])], trusted: Vec::new() });
+}
+
+#[test]
+fn a_key_takes_the_certificate_with_its_public_half() {
+    let read = |bags: &[Vec<u8>]| Keystore::read_with_others(&file(bags, &[]), &passwords()).unwrap();
+    // The id of the key is that of another certificate, as after a certificate was replaced in a file by hand.
+    let bags = [
+        with_id(&bag(1, KEY), b"1"),
+        with_id(&certificate_bag(fixtures::DEVICES), b"1"),
+        with_id(&certificate_bag(LEAF), b"2"),
+    ];
+    let (keystore, others) = read(&bags);
+    assert_eq!(keystore.keys, [fixtures::key("1", &[LEAF])]);
+    assert_eq!(others, [fixtures::DEVICES]);
+    // Two keys without ids, of which one has its certificate.
+    let stray = crate::PrivateKey::generate(crate::Algorithm::EcP256).unwrap().to_pkcs8_der();
+    let (keystore, _) = read(&[bag(1, &stray), bag(1, KEY), certificate_bag(ISSUING), certificate_bag(LEAF)]);
+    let chains: Vec<_> = keystore.keys.iter().map(|key| key.chain.len()).collect();
+    assert_eq!((chains, keystore.keys[1].chain[0].as_slice()), (vec![0, 2], LEAF));
 }
 
 #[test]
