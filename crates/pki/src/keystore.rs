@@ -65,13 +65,13 @@ impl KeystoreFormat {
 }
 
 /// The octets of a keystore, if the file is one: PKCS#12 or JKS, or PKCS#12 in a PEM block, as `certtool --to-p12` writes
-/// it without `--outder`.
+/// it without `--outder`. Other programs have other labels for it, and no program reads it by the label.
 pub fn find_keystore(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     if KeystoreFormat::detect(bytes).is_some() {
         return Some(bytes.to_vec().into());
     }
     match looks_like_pem(bytes).then(|| blocks(bytes).ok()).flatten()?.as_slice() {
-        [block] if block.label == "PKCS12" => Some(block.der.clone()),
+        [block] if block.label == "PKCS12" || pkcs12::looks_like(&block.der) => Some(block.der.clone()),
         _ => None,
     }
 }

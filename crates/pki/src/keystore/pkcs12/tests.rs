@@ -301,8 +301,12 @@ fn certificates_of_no_key_are_handed_over() {
 
 #[test]
 fn pkcs12_in_pem_is_found() {
-    let text = pem::encode(&pem::Pem::new("PKCS12", fixtures::OPENSSL_P12));
-    assert_eq!(crate::keystore::find_keystore(text.as_bytes()).unwrap()[..], *fixtures::OPENSSL_P12);
+    let labeled = |label: &str| pem::encode(&pem::Pem::new(label, fixtures::OPENSSL_P12));
+    for label in ["PKCS12", "PKCS #12", "pkcs12", "PFX"] {
+        let found = crate::keystore::find_keystore(labeled(label).as_bytes());
+        assert_eq!(found.unwrap()[..], *fixtures::OPENSSL_P12, "{label}");
+    }
+    let text = labeled("PKCS12");
     let two = format!("{text}{text}");
     // Two keystores in one file: neither may be taken in silence.
     for other in [two.as_bytes(), b"-----BEGIN PKCS12-----\n", LEAF, b""] {
