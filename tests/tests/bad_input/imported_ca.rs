@@ -31,7 +31,7 @@ fn what_does_not_belong_together_or_does_not_hold() {
         (&["issuing.pem", "issuing.key"], 50, &["CN=root", "CN=issuing"]),
         (&["issuing.pem", "issuing.key", "other.pem"], 50, &["CN=root"]),
         (&["below.pem", "below.key", "root.pem"], 50, &["CN=issuing"]),
-        (&["expired.pem", "expired.key", "root.pem"], 43, &["expired on 2020-01-01"]),
+        (&["expired.pem", "expired.key", "root.pem"], 43, &["expired on 2020-01-01", "their owner has them"]),
         (&["expired-root.pem", "expired-root.key"], 43, &["expired on 2020-01-01"]),
         (&["below-expired.pem", "below-expired.key", "expired-root.pem"], 43, &["expired on 2020-01-01"]),
         (&["early.pem", "early.key", "root.pem"], 43, &["not valid before 2090-01-01", "clock"]),
