@@ -81,7 +81,7 @@ const ESCAPED: ForeignFormat = foreign(
     "the PEM text has \\n in place of line ends, as in JSON or a variable",
     "write it with real line ends: `printf '%b' \"$TEXT\" > FILE`",
 );
-const IN_LINE: ForeignFormat = foreign(
+pub(crate) const IN_LINE: ForeignFormat = foreign(
     "the PEM text does not begin at the start of a line",
     "remove what is before -----BEGIN, in this and in the other lines",
 );
@@ -94,6 +94,18 @@ const BARE_BASE64: ForeignFormat = foreign(
     "decode it: `base64 -d OLD > NEW.der`; or put the lines of its kind around it, for a certificate `-----BEGIN \
      CERTIFICATE-----` and `-----END CERTIFICATE-----`",
 );
+
+const ENCODED_TWICE: ForeignFormat = foreign(
+    "the file is PEM that is encoded in base64 once more, as in a Secret of Kubernetes",
+    "decode it: `base64 -d OLD > NEW.pem`",
+);
+const ENCODED_WITHIN: ForeignFormat = foreign(
+    "the file contains PEM that is encoded in base64 once more, as in a Secret of Kubernetes",
+    "decode the value, for example `kubectl get secret NAME -o jsonpath='{.data.tls\\.crt}' | base64 -d > NEW.pem`",
+);
+
+/// The first octets of a BEGIN line in base64.
+const BEGIN_IN_BASE64: &[u8] = b"LS0tLS1CRUdJTi";
 
 /// Octets with which files of a kind begin.
 const STARTS: &[(&[u8], ForeignFormat)] = &[
@@ -156,6 +168,13 @@ pub(crate) fn without_blocks(text: &[u8]) -> Option<ForeignFormat> {
     if text.starts_with(b"\xfe\xed\xfe\xed") {
         return Some(JKS);
     }
+    // Text in front of a BEGIN line, and no byte order mark.
+    if find(text, b"-\0B\0E\0G\0I\0N\0 \0") || find(text, b"\0-\0B\0E\0G\0I\0N\0 ") {
+        return Some(UTF16);
+    }
+    if find(text, BEGIN_IN_BASE64) {
+        return Some(if is_base64(text.trim_ascii()) { ENCODED_TWICE } else { ENCODED_WITHIN });
+    }
     if text.trim_ascii_start().starts_with(b"{") {
         return Some(JWK);
     }
@@ -167,9 +186,12 @@ pub(crate) fn without_blocks(text: &[u8]) -> Option<ForeignFormat> {
     }
     // An element of DER of 128 octets or more begins with 0x30 0x81 or 0x82.
     let base64 = text.trim_ascii();
-    let letters = |octet: &u8| octet.is_ascii_alphanumeric() || octet.is_ascii_whitespace() || b"+/=".contains(octet);
     // `/u3+7Q` is the magic number of JKS in base64.
-    ((base64.starts_with(b"MI") || base64.starts_with(b"/u3+7Q")) && base64.iter().all(letters)).then_some(BARE_BASE64)
+    ((base64.starts_with(b"MI") || base64.starts_with(b"/u3+7Q")) && is_base64(base64)).then_some(BARE_BASE64)
+}
+
+fn is_base64(text: &[u8]) -> bool {
+    text.iter().all(|octet| octet.is_ascii_alphanumeric() || octet.is_ascii_whitespace() || b"+/=".contains(octet))
 }
 
 /// The kind of a PEM block that is not read, by its label and its content.
@@ -244,6 +266,10 @@ mod tests {
             (b"> -----BEGIN CERTIFICATE-----\n> MIIB\n", Some(IN_LINE)),
             (b"----BEGIN CERTIFICATE----\nMIIB\n", Some(DASHES)),
             (b"MIIBszCCAVmg\nAwIBAgI=\n", Some(BARE_BASE64)),
+            (b"LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t\nTUlJQg==\n", Some(ENCODED_TWICE)),
+            (b"kind: Secret\ndata:\n  tls.crt: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t\n", Some(ENCODED_WITHIN)),
+            (b"B\0a\0g\0\n\0-\0-\0-\0-\0-\0B\0E\0G\0I\0N\0 \0C\0", Some(UTF16)),
+            (b"\0B\0a\0g\0\n\0-\0-\0-\0-\0-\0B\0E\0G\0I\0N\0 \0C", Some(UTF16)),
             (b"hello", None),
         ] {
             assert_eq!(without_blocks(text), kind, "{:?}", String::from_utf8_lossy(text));

@@ -12,6 +12,7 @@ use crate::keystore::find_keystore;
 use crate::pkcs11::REFERENCE_LABEL;
 use crate::read::crl::Crl;
 use crate::read::kind::StructureKind;
+use crate::read::mislabeled;
 use crate::read::pem_bundle::{KeyBlock, first_element, is_pkcs7};
 use crate::read::pkcs7::Pkcs7;
 
@@ -54,7 +55,7 @@ pub fn inspect(bytes: &[u8], passwords: &InspectPasswords, now: OffsetDateTime) 
     } else {
         // Names the kind of file, if it is a common one.
         blocks(bytes)?;
-        return Err(unknown(bytes));
+        return Err(mislabeled::behind_white_space(bytes).unwrap_or_else(|| unknown(bytes)));
     };
     match_keys(&mut items);
     Ok(items)
@@ -82,6 +83,10 @@ fn of_der(bytes: &[u8], passwords: &InspectPasswords, now: OffsetDateTime) -> Re
         | StructureKind::EncryptedKey => key::item(&KeyBlock::of_der(der), passwords),
         StructureKind::Pkcs7 => return of_pkcs7(der, now),
         StructureKind::Pkcs12 | StructureKind::Other => return Err(unknown(bytes)),
+        kind @ (StructureKind::RsaPublicKey
+        | StructureKind::KeyParameters
+        | StructureKind::PkiPath
+        | StructureKind::TimeStampRequest) => return Err(mislabeled::not_read(kind)),
     }])
 }
 
@@ -106,7 +111,12 @@ fn of_pkcs7(bytes: &[u8], now: OffsetDateTime) -> Result<Vec<InspectedItem>> {
 fn of_block(block: &Block, passwords: &InspectPasswords, now: OffsetDateTime) -> Vec<InspectedItem> {
     let one = |item: InspectedItem| vec![item];
     let items = match block.label.as_str() {
-        "CERTIFICATE" | "X509 CERTIFICATE" => certificate::der_item(&block.der, now).map(one),
+        // Windows writes PKCS#7 under this label, and OpenSSL a Netscape certificate sequence.
+        "CERTIFICATE" | "X509 CERTIFICATE" => match StructureKind::of(&block.der) {
+            StructureKind::Certificate | StructureKind::Other => certificate::der_item(&block.der, now).map(one),
+            StructureKind::Pkcs7 => of_pkcs7(&block.der, now),
+            kind => Err(mislabeled::error(kind, &block.label)),
+        },
         // OpenSSL appends its settings for trust to the certificate.
         "TRUSTED CERTIFICATE" => certificate::der_item(first_element(&block.der), now).map(one),
         "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => request::item(&block.der).map(one),
@@ -116,7 +126,10 @@ fn of_block(block: &Block, passwords: &InspectPasswords, now: OffsetDateTime) ->
         "PKCS12" => keystore::items(&block.der, passwords, now),
         label if is_pkcs7(label) => of_pkcs7(&block.der, now),
         label if label.ends_with("PRIVATE KEY") => Ok(one(key::item(&KeyBlock::from(block.clone()), passwords))),
-        _ => Ok(one(InspectedItem::new(Content::Other { label: block.label.clone() }))),
+        _ => match mislabeled::unknown_label(block) {
+            Some(error) => Err(error),
+            None => Ok(one(InspectedItem::new(Content::Other { label: block.label.clone() }))),
+        },
     };
     let unreadable = |finding: Finding| InspectedItem {
         findings: vec![finding],

@@ -65,13 +65,13 @@ impl KeystoreFormat {
 }
 
 /// The octets of a keystore, if the file is one: PKCS#12 or JKS, or PKCS#12 in a PEM block, as `certtool --to-p12` writes
-/// it without `--outder`.
+/// it without `--outder`. Other programs have other labels for it, and no program reads it by the label.
 pub fn find_keystore(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     if KeystoreFormat::detect(bytes).is_some() {
         return Some(bytes.to_vec().into());
     }
     match looks_like_pem(bytes).then(|| blocks(bytes).ok()).flatten()?.as_slice() {
-        [block] if block.label == "PKCS12" => Some(block.der.clone()),
+        [block] if block.label == "PKCS12" || pkcs12::looks_like(&block.der) => Some(block.der.clone()),
         _ => None,
     }
 }
@@ -185,7 +185,16 @@ impl Keystore {
     /// # Errors
     /// Those of [`read`](Self::read).
     pub fn read_with_others(bytes: &[u8], passwords: &Passwords) -> Result<(Self, Vec<Vec<u8>>)> {
-        let (_, contents) = open(bytes, Some(passwords))?;
+        open(bytes, Some(passwords)).and_then(|(_, contents)| Self::of_contents(contents))
+    }
+
+    /// What opens without any password. Its integrity is not checked.
+    pub(crate) fn read_without_password(bytes: &[u8]) -> Result<Self> {
+        let (_, contents) = open(bytes, None)?;
+        Self::of_contents(contents).map(|(keystore, _)| keystore)
+    }
+
+    fn of_contents(contents: KeystoreContents) -> Result<(Self, Vec<Vec<u8>>)> {
         let (mut keystore, mut others) = (Self::default(), Vec::new());
         for entry in contents.entries {
             let alias = entry.alias;

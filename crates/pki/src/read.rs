@@ -6,5 +6,6 @@ pub mod chain;
 pub mod crl;
 pub mod csr;
 pub(crate) mod kind;
+pub(crate) mod mislabeled;
 pub mod pem_bundle;
 pub(crate) mod pkcs7;

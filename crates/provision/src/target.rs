@@ -21,7 +21,7 @@ impl Target {
     /// A host name or address with a port. International names are converted to punycode.
     ///
     /// # Errors
-    /// [`Code::BadSan`] if the host is neither a name nor an address.
+    /// [`Code::BadSan`] if the host is neither a name nor an address, [`Code::BadValue`] if it is a part of the text.
     pub fn new(host: &str, port: u16) -> Result<Self> {
         Ok(Self { host: host.to_owned(), port, server_name: server_name(host)? })
     }
@@ -29,7 +29,7 @@ impl Target {
     /// Parses `host`, `host:port`, `192.0.2.1:port`, `::1` and `[::1]:port`.
     ///
     /// # Errors
-    /// [`Code::BadValue`] for an invalid port, [`Code::BadSan`] as for [`Target::new`].
+    /// [`Code::BadValue`] for an invalid port and for more than a host and a port, [`Code::BadSan`] as for [`Target::new`].
     pub fn parse(text: &str, default_port: u16) -> Result<Self> {
         let text = text.trim();
         if let Some((scheme, _)) = text.split_once("://") {
@@ -41,6 +41,13 @@ impl Target {
                 printable(scheme),
                 printable(host)
             )));
+        }
+        // As in a URL without its scheme. What is in front of the host is not shown, because it can be a password.
+        let alone = authority(text);
+        if alone != text && San::host(alone.split(':').next().unwrap_or_default()).is_ok() {
+            return Err(Code::BadValue
+                .error("the address of the server has more than a host and a port")
+                .fix(format!("name the host and the port alone: {}", printable(alone))));
         }
         let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((host, "")) => (host, None),
@@ -103,11 +110,17 @@ fn server_name(host: &str) -> Result<ServerName<'static>> {
     if let Some(address) = host.split_once('%').and_then(|(address, _zone)| address.parse::<Ipv6Addr>().ok()) {
         return Ok(ServerName::IpAddress(IpAddr::V6(address).into()));
     }
-    let San::Dns(name) = San::dns(host)? else {
-        return Err(Code::BadSan.error(format!("{host:?} is not a host name")));
-    };
-    ServerName::try_from(name)
-        .map_err(|error| Code::BadSan.error(format!("{host:?} is not a host name")).caused_by(error))
+    let no_host = || Code::BadSan.error(format!("{} is not the name of a host", quote(host)));
+    // Within the text a blank would be lost, as in front of a port.
+    if host.contains(char::is_whitespace) {
+        return Err(no_host().because("it contains white space").fix("write HOST or HOST:PORT, without blanks"));
+    }
+    match San::host(host)? {
+        San::Ip(address) => Ok(ServerName::IpAddress(address.into())),
+        San::Dns(name) => ServerName::try_from(name)
+            .map_err(|error| no_host().caused_by(error).fix("write a host name or an IP address")),
+        San::Uri(_) | San::Email(_) => Err(no_host().fix("write a host name or an IP address")),
+    }
 }
 
 #[cfg(test)]
@@ -157,11 +170,23 @@ mod tests {
             ("[::1]8883", Code::BadValue),
             ("", Code::BadSan),
             ("not a host!", Code::BadSan),
-            ("*.example.com", Code::BadSan),
+            ("*.example.com", Code::BadValue),
+            ("user@host", Code::BadValue),
+            ("user:secret@host:8883", Code::BadValue),
+            ("host/path", Code::BadValue),
+            ("h:8883:8883", Code::BadSan),
+            (":8883", Code::BadSan),
+            ("1.2.3.4.5", Code::BadSan),
+            ("h :8883", Code::BadSan),
+            ("a,b", Code::BadSan),
             ("mqtt://host", Code::BadValue),
             ("mqtts://host:8883", Code::BadValue),
         ] {
-            assert_eq!(Target::parse(text, 8883).unwrap_err().code(), code, "{text}");
+            let error = Target::parse(text, 8883).unwrap_err();
+            assert_eq!(error.code(), code, "{text}");
+            // The advice is about hosts, and shows no password.
+            let shown = format!("{error:?}");
+            assert!(!shown.contains("alternative name") && !shown.contains("secret"), "{shown}");
         }
     }
 }

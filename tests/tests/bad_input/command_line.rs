@@ -4,6 +4,29 @@ use tbpki_tests::{Sandbox, Snapshot};
 
 use crate::{has_expected, refused, usage, user};
 
+/// An address of a server is checked before anything is read, and the advice is about hosts.
+#[test]
+fn a_server_is_a_host_and_perhaps_a_port() {
+    let sandbox = Sandbox::with_store();
+    for verb in [&["check", "--device", "pump-1"][..], &["trust"], &["renew", "--register", "--pending", "--broker"]] {
+        for (address, code) in [
+            ("user@h", 3),
+            ("h/path", 3),
+            ("h:8883:8883", 24),
+            (":8883", 24),
+            ("1.2.3.4.5", 24),
+            ("h :8883", 24),
+            ("a,b", 24),
+            ("h:0", 3),
+        ] {
+            refused(&sandbox, &[verb, &[address]].concat(), usage(code, &["help:"]));
+            let outcome = sandbox.tbpki([verb, &[address]].concat()).run();
+            assert!(!outcome.stderr_text().contains("alternative name"), "{outcome}");
+        }
+        sandbox.tbpki([verb, &[""]].concat()).run().ends(2);
+    }
+}
+
 #[test]
 fn what_the_command_line_does_not_know_ends_with_2() {
     let sandbox = Sandbox::with_store();

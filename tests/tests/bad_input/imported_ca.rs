@@ -31,7 +31,7 @@ fn what_does_not_belong_together_or_does_not_hold() {
         (&["issuing.pem", "issuing.key"], 50, &["CN=root", "CN=issuing"]),
         (&["issuing.pem", "issuing.key", "other.pem"], 50, &["CN=root"]),
         (&["below.pem", "below.key", "root.pem"], 50, &["CN=issuing"]),
-        (&["expired.pem", "expired.key", "root.pem"], 43, &["expired on 2020-01-01"]),
+        (&["expired.pem", "expired.key", "root.pem"], 43, &["expired on 2020-01-01", "their owner has them"]),
         (&["expired-root.pem", "expired-root.key"], 43, &["expired on 2020-01-01"]),
         (&["below-expired.pem", "below-expired.key", "expired-root.pem"], 43, &["expired on 2020-01-01"]),
         (&["early.pem", "early.key", "root.pem"], 43, &["not valid before 2090-01-01", "clock"]),
@@ -52,6 +52,35 @@ fn what_does_not_belong_together_or_does_not_hold() {
             refused(&sandbox, &[&["init", OPEN, flag], *files].concat(), user(*code, words));
         }
     }
+}
+
+/// Java compares a TeletexString octet by octet, and OpenSSL as text.
+#[test]
+fn a_root_whose_name_has_another_string_type_is_refused() {
+    let sandbox = Sandbox::new();
+    // The root, and its certificate for the same key that a later version of OpenSSL made.
+    for (file, mask, key) in [
+        ("old.pem", "nombstr", &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout"][..]),
+        ("new.pem", "utf8only", &["-key"]),
+    ] {
+        let text =
+            format!("[req]\nstring_mask={mask}\ndistinguished_name=name\nx509_extensions=ca\n[name]\n[ca]\n{CA}");
+        sandbox.write("config", text + "subjectKeyIdentifier=hash\n");
+        let args =
+            ["req", "-x509", "-config", "config", "-subj", "/O=Acme & Co/CN=root", "-days", "9000", "-out", file];
+        openssl().args(args).args(key).arg("root.key").directory(sandbox.path()).run().ok();
+    }
+    sandbox.write("extensions", format!("{CA}subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"));
+    for args in [
+        "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=issuing -keyout issuing.key -out request",
+        "x509 -req -in request -CA old.pem -CAkey root.key -set_serial 7 -days 8000 -extfile extensions -out issuing.pem",
+    ] {
+        openssl().args(args.split(' ')).directory(sandbox.path()).run().ok();
+    }
+    let of = |root: &'static str| ["init", OPEN, "--devices-ca", "issuing.pem", "issuing.key", root];
+    openssl().args(["verify", "-CAfile", "new.pem", "issuing.pem"]).directory(sandbox.path()).run().ok();
+    refused(&sandbox, &of("new.pem"), user(114, &["rustls, Go and Java refuse the chain"]));
+    sandbox.ok(of("old.pem"));
 }
 
 /// Makes `NAME.pem` and `NAME.key` with this serial number, signed by `issuer` or by itself.

@@ -121,6 +121,11 @@ fn what_is_no_list_is_refused() {
     refused("name\n").prints("TBPKI-0274");
     refused([0x89, b'P', b'N', b'G', 0, 0xff, 0xfe]).prints("TBPKI-0270");
     refused("nmae\npump\n").prints("TBPKI-027");
+    // Latin-1: one fault for all lines, and what helps.
+    let said =
+        refused(b"name,label\na,Ger\xe4t\nb,Ger\xe4t\n").prints("TBPKI-0270").prints("save the list as \"CSV UTF-8\"");
+    assert_eq!(said.stderr_text().matches("is not UTF-8").count(), 1, "{said}");
+    refused("name|x;Standort, Etage\na|b;c\n").prints("TBPKI-0271").prints("sep=;");
 }
 
 #[test]

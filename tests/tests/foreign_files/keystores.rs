@@ -120,6 +120,26 @@ fn the_empty_password_and_none_at_all_need_no_flag() {
     refused(&sandbox, &["closed.p12"], &["--imported-passphrase-file", "nothing"], 71, &["closed.p12"]);
 }
 
+/// Only the MAC tells whether the password is right and the file is whole.
+#[test]
+fn a_keystore_without_encryption_is_refused_for_its_mac() {
+    let sandbox = with_root();
+    pkcs12(&sandbox, "open.p12", &["-certpbe", "NONE", "-keypbe", "NONE", "-passout", "pass:secret12"]);
+    sandbox.write("other", "another12");
+    let other = ["--imported-passphrase-file", "other"];
+    refused(&sandbox, &["open.p12"], &other, 71, &["open.p12", "integrity check fails"]);
+    // One letter of a name is another one.
+    let mut bytes = sandbox.read("open.p12");
+    let at = bytes.windows(4).position(|window| window == b"Acme").unwrap();
+    bytes[at] ^= 1;
+    sandbox.write("changed.p12", bytes);
+    refused(&sandbox, &["changed.p12"], &WITH_PASSWORD, 71, &["changed.p12", "integrity check fails"]);
+    // Without a password its content is shown, and the check is left out.
+    let shown = sandbox.ok(["inspect", "open.p12"]).stdout_text();
+    assert!(shown.contains("algorithm        ec-p256"), "{shown}");
+    read(&sandbox, "open.p12");
+}
+
 #[test]
 fn salts_of_64_octets_are_read() {
     let sandbox = with_root();

@@ -17,7 +17,9 @@ impl PartitionTable {
         let mut partitions = Vec::new();
         let mut end = u64::from(start.first());
         // Editors on Windows add the mark at the beginning.
-        for (index, line) in text.strip_prefix('\u{FEFF}').unwrap_or(text).lines().enumerate() {
+        let text = text.strip_prefix('\u{FEFF}').unwrap_or(text).replace("\r\n", "\n");
+        // A carriage return alone ends a line too, as gen_esp32part reads it.
+        for (index, line) in text.split(['\n', '\r']).enumerate() {
             // gen_esp32part cuts comments anywhere in a line, so that a name cannot contain `#`.
             let line = line.split('#').next().unwrap_or_default().trim();
             if line.is_empty() {
@@ -160,14 +162,24 @@ fn byte(text: &str) -> Option<u8> {
     plain(text).and_then(|number| u8::try_from(number).ok()).filter(|number| *number < 0xFF)
 }
 
-fn plain(digits: &str) -> Option<u32> {
-    // `from_str_radix` also accepts a sign, which the format does not allow.
-    let is_plain = digits.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    match digits.strip_prefix("0x") {
-        Some(hex) if is_plain => u32::from_str_radix(hex, 16).ok(),
-        None if is_plain => digits.parse().ok(),
-        _ => None,
-    }
+/// A number as Python's `int(text, 0)` reads it, by which gen_esp32part does: `0x`, `0o` or `0b` in front, a plus sign, and
+/// single underscores between digits. A decimal number does not begin with zero.
+fn plain(text: &str) -> Option<u32> {
+    let folded = text.trim().to_ascii_lowercase();
+    let digits = folded.strip_prefix('+').unwrap_or(&folded);
+    let prefixes = [("0x", 16), ("0o", 8), ("0b", 2)];
+    let found = prefixes.into_iter().find_map(|(prefix, radix)| Some((digits.strip_prefix(prefix)?, radix)));
+    // An underscore can also be behind the prefix.
+    let (digits, radix) = match found {
+        Some((digits, radix)) => (digits.strip_prefix('_').unwrap_or(digits), radix),
+        None => (digits, 10),
+    };
+    let is_zero = digits.bytes().all(|byte| matches!(byte, b'0' | b'_'));
+    // `from_str_radix` also accepts a sign, which can only be in front of the whole.
+    let is_plain =
+        digits.split('_').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let may_begin = radix != 10 || is_zero || !digits.starts_with('0');
+    (is_plain && may_begin).then(|| u32::from_str_radix(&digits.replace('_', ""), radix).ok()).flatten()
 }
 
 fn wrong(what: String) -> Error {
@@ -257,6 +269,34 @@ mod tests {
             seen(&table)[2..],
             [(0x11_0000, 0x400, 1, 0x81, 0), (0x11_1000, 100, 1, 0x82, 0), (0x11_2000, 0xE_E000, 1, 0x81, 0)]
         );
+    }
+
+    #[test]
+    fn numbers_are_read_as_gen_esp32part_reads_them() {
+        for (text, value) in [
+            ("0x9000", Some(0x9000)),
+            ("0X1_0000", Some(0x1_0000)),
+            ("0x_9000", Some(0x9000)),
+            ("+0x9000", Some(0x9000)),
+            ("0o110", Some(0o110)),
+            ("0b101", Some(5)),
+            ("1_000", Some(1000)),
+            ("1 M", Some(1 << 20)),
+            ("00", Some(0)),
+            ("01M", None),
+            ("1__0", None),
+            ("_1", None),
+            ("1_", None),
+            ("0x", None),
+            ("0x+1", None),
+            ("++1", None),
+            ("9z", None),
+            ("", None),
+        ] {
+            assert_eq!(number(text), value, "{text:?}");
+        }
+        let table = parse("# old Mac\rnvs,data,nvs,,24K\rfactory,app,factory,,1M\r", FlashStart::of(Chip::Esp32C3));
+        assert_eq!(table.unwrap().partitions().len(), 2);
     }
 
     #[test]

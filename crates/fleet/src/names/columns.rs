@@ -13,8 +13,27 @@ use super::row::check_key;
 pub struct ColumnSelection {
     /// The column that holds the names, where it is not called `name`.
     pub name: Option<String>,
-    /// Columns that become attributes of the same name.
+    /// Columns that become attributes of the same name, each alone or several with commas between them.
     pub attributes: Vec<String>,
+}
+
+impl ColumnSelection {
+    /// True if this is the title of the column with the names.
+    pub(super) fn is_name(&self, title: &str) -> bool {
+        match &self.name {
+            Some(name) => name == title,
+            None => title.eq_ignore_ascii_case("name"),
+        }
+    }
+
+    /// The titles of the columns that become attributes. Each text is a title, or several with commas between them.
+    fn wanted_attributes<'a>(&'a self, header: &[&str]) -> Vec<&'a str> {
+        let split = |text: &'a String| match header.contains(&text.as_str()) {
+            true => vec![text.as_str()],
+            false => text.split(',').map(str::trim).filter(|title| !title.is_empty()).collect(),
+        };
+        self.attributes.iter().flat_map(split).collect()
+    }
 }
 
 /// The meaning of a column.
@@ -46,14 +65,15 @@ const VALUES_ID: &str = "id";
 /// # Errors
 /// [`Code::NamesHeader`], [`Code::UnknownColumn`].
 pub(super) fn columns(header: &[&str], wish: &ColumnSelection) -> Result<Vec<Column>> {
-    check_separator(header)?;
-    check_wanted(header, wish)?;
+    check_separator(header, wish)?;
+    let attributes = wish.wanted_attributes(header);
+    check_wanted(header, wish, &attributes)?;
     // Such a list comes from Espressif's factory tool and has columns that only this tool needs.
     let is_espressif = is_espressif(header);
     let mut unknown = Vec::new();
     let mut columns = Vec::with_capacity(header.len());
     for title in header {
-        columns.push(match meaning(title, wish)? {
+        columns.push(match meaning(title, wish, &attributes)? {
             Some(column) => column,
             None if title.is_empty() => Column::Nameless,
             None if is_espressif => Column::Ignored,
@@ -81,17 +101,19 @@ fn is_espressif(header: &[&str]) -> bool {
     header.first().is_some_and(|first| first.eq_ignore_ascii_case(VALUES_ID)) && !header.iter().any(is_name)
 }
 
-fn meaning(title: &str, wish: &ColumnSelection) -> Result<Option<Column>> {
+fn meaning(title: &str, wish: &ColumnSelection, attributes: &[&str]) -> Result<Option<Column>> {
     if wish.name.as_deref() == Some(title) {
         return Ok(Some(Column::Name));
     }
-    if let Some(attribute) = title.strip_prefix(ATTRIBUTE) {
+    // Column names of spreadsheets begin with capitals as often as not; the name of the attribute keeps its own.
+    if let Some((prefix, attribute)) = title.split_at_checked(ATTRIBUTE.len())
+        && prefix.eq_ignore_ascii_case(ATTRIBUTE)
+    {
         return attribute_of(attribute).map(Some);
     }
-    if wish.attributes.iter().any(|wanted| wanted == title) {
+    if attributes.contains(&title) {
         return attribute_of(title).map(Some);
     }
-    // Column names of spreadsheets begin with capitals as often as not.
     let known = KNOWN.iter().find(|(name, _)| title.eq_ignore_ascii_case(name)).map(|(_, column)| column.clone());
     // If the user names another column for the names, this one is no longer special.
     Ok(known.filter(|column| *column != Column::Name || wish.name.is_none()))
@@ -105,11 +127,17 @@ fn attribute_of(name: &str) -> Result<Column> {
     Ok(Column::Attribute(name.to_owned()))
 }
 
-/// Rejects a single column whose name shows that another character was meant as the separator.
-fn check_separator(header: &[&str]) -> Result<()> {
-    // With one column there is no separator to be seen, so a wrong one shows only in the title.
-    let [only] = header else { return Ok(()) };
-    match only.chars().find(|c| matches!(c, ';' | ',' | '\t' | '|')) {
+/// Rejects columns whose names show that another character was meant as the separator.
+fn check_separator(header: &[&str], wish: &ColumnSelection) -> Result<()> {
+    // With one column there is no separator to be seen, so a wrong one shows only in the title. With several it shows if it
+    // divides a title into those that are there, as in `name|site, floor`.
+    let shows = |title: &str, c: char| title.contains(c) && title.split(c).any(|part| wish.is_name(part.trim()));
+    let wrong = match header {
+        [only] => only.chars().find(|c| matches!(c, ';' | ',' | '\t' | '|')),
+        _ if header.iter().any(|title| wish.is_name(title)) => None,
+        several => [';', '\t', '|'].into_iter().find(|c| several.iter().any(|title| shows(title, *c))),
+    };
+    match wrong {
         None => Ok(()),
         Some(separator) => Err(header_error("the columns are not separated by commas")
             .because(format!("the first line with columns contains {separator:?}"))
@@ -117,13 +145,22 @@ fn check_separator(header: &[&str]) -> Result<()> {
     }
 }
 
-/// Every column that was named on the command line has to be there.
-fn check_wanted(header: &[&str], wish: &ColumnSelection) -> Result<()> {
-    match wish.name.iter().chain(&wish.attributes).find(|wanted| !header.contains(&wanted.as_str())) {
-        None => Ok(()),
-        Some(missing) => Err(header_error(format!("there is no column {}", quote(missing)))
+/// Every column that was named on the command line has to be there, and has one use.
+fn check_wanted(header: &[&str], wish: &ColumnSelection, attributes: &[&str]) -> Result<()> {
+    let mut wanted = wish.name.iter().map(String::as_str).chain(attributes.iter().copied());
+    if let Some(missing) = wanted.find(|wanted| !header.contains(wanted)) {
+        return Err(header_error(format!("there is no column {}", quote(missing)))
             .because(format!("there are {}", list(header)))
-            .fix(advice(closest(missing, header), "name one of them"))),
+            .fix(advice(closest(missing, header), "name one of them")));
+    }
+    match attributes.iter().find(|attribute| wish.is_name(attribute)) {
+        None => Ok(()),
+        Some(name) => Err(header_error(format!("the column {} cannot be an attribute", quote(name)))
+            .because("it has the names of the devices")
+            .fix(format!(
+                "leave out {}, or select another column for the names with --name-column COLUMN",
+                option("--attribute", name)
+            ))),
     }
 }
 
@@ -161,9 +198,20 @@ fn nameless(header: &[&str], is_espressif: bool) -> Error {
             None => error.fix("add a column called name, with a name for each device"),
         };
     }
+    if header.first().is_some_and(|first| first.starts_with('#')) {
+        return error.because("the first line is a comment, which lists do not have").fix(
+            "delete the line, or only the sign # if the line names the columns; the first line must name them, such as \
+             name,label",
+        );
+    }
+    // A title with a separator comes from a list with another one, and would make a device of a whole line.
+    let titles: Vec<&str> = header.iter().copied().filter(|title| !title.contains([';', '|', '\t'])).collect();
     // A device in the place of the title is the most frequent mistake, so the example uses it only if nothing fits
     // better.
-    let likely = closest("name", header).or_else(|| header.iter().copied().find(|title| !title.is_empty()));
+    let of_thingsboard = || titles.iter().copied().find(|title| NAMES.contains(&title.to_ascii_lowercase().as_str()));
+    let likely = closest("name", &titles)
+        .or_else(of_thingsboard)
+        .or_else(|| titles.iter().copied().find(|title| !title.is_empty()));
     let example = match likely {
         Some(title) => name_column(title),
         None => "--name-column COLUMN".to_owned(),
@@ -209,13 +257,18 @@ fn unknown_columns(first: &str, unknown: &[&str]) -> Error {
     Code::UnknownColumn.error(what).fix(fix)
 }
 
+/// The names of the column with the names in other tools.
+const NAMES: [&str; 5] = ["device name", "devicename", "device_name", "device", "entity name"];
+
 /// The names of our columns in the import of ThingsBoard's web page and in other tools.
-const FOREIGN: [(&str, &str); 5] = [
+const FOREIGN: [(&str, &str); 7] = [
     ("type", "profile"),
     ("device type", "profile"),
     ("device profile", "profile"),
     ("device_profile", "profile"),
     ("deviceprofile", "profile"),
+    ("deviceprofilename", "profile"),
+    ("device profile name", "profile"),
 ];
 
 fn advice(near: Option<&str>, other: &str) -> String {

@@ -20,12 +20,14 @@ pub struct NameFault {
     pub code: Code,
     /// The problem, in one sentence without a full stop, and the reason.
     pub text: String,
+    /// The way out, if it is not to correct the line.
+    pub fix: Option<String>,
 }
 
 impl NameFault {
     /// The fault of a line, from its error.
     pub(super) fn of(line: u64, error: &Error) -> Self {
-        Self { line, code: error.code(), text: error.to_string() }
+        Self { line, code: error.code(), text: error.to_string(), fix: error.finding().fix.clone() }
     }
 
     fn of_duplicate(duplicate: &Duplicate) -> Self {
@@ -40,7 +42,7 @@ impl NameFault {
                 device_option(&duplicate.name)
             ),
         };
-        Self { line: duplicate.line, code: Code::DuplicateNames, text }
+        Self { line: duplicate.line, code: Code::DuplicateNames, text, fix: None }
     }
 
     /// The same as a finding about a file.
@@ -162,6 +164,10 @@ impl Faults {
         // Of a list without certificates, which a job does not have.
         if !self.first.is_empty() && self.first.iter().all(|fault| fault.code == Code::NameReserved) {
             return error.fix(RESERVED);
+        }
+        // A fault behind which nothing is read concerns the whole list.
+        if let Some(NameFault { code: Code::NamesUnreadable, fix: Some(fix), .. }) = self.first.last() {
+            return error.fix(format!("{fix} and give it again"));
         }
         match self.waiting {
             Some(job) => error.fix(format!("{}; correct other lines", go_on_or_cancel(job))),

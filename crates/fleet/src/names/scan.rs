@@ -24,6 +24,10 @@ impl ListLimits {
 pub(super) enum StopReason {
     /// UTF-16 of either order.
     Utf16,
+    /// UTF-32 of either order.
+    Utf32,
+    /// JSON.
+    Json,
     /// A ZIP archive, as spreadsheets are.
     Zip,
     /// Something with NUL in it.

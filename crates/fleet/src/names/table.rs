@@ -12,6 +12,7 @@ use super::columns::{Column, ColumnSelection, columns, list, title};
 use super::faults::NameFault;
 use super::row::{invisible_in, put};
 use super::scan::{ListLimits, StopReason, StrayQuote};
+use super::separator::{self, SeparatorFault};
 use super::text::NormalizedText;
 
 /// The rows of a CSV (RFC 4180) behind its header.
@@ -33,7 +34,8 @@ const BUFFER: usize = 64 << 10;
 impl<R: Read> CsvTable<R> {
     /// Reads the header.
     pub(super) fn new(input: R, wish: &ColumnSelection, limits: ListLimits) -> Result<Self> {
-        let text = NormalizedText::new(input, limits);
+        let text = NormalizedText::new(input, wish, limits);
+        let separator_fault = text.separator_fault();
         let reader = ReaderBuilder::new()
             .delimiter(text.delimiter())
             .has_headers(false)
@@ -51,13 +53,20 @@ impl<R: Read> CsvTable<R> {
             is_over: false,
             limits,
         };
-        let line = match table.read_row() {
-            // A stray quote in the first line makes all columns doubtful, so that reading ends here.
-            Ok(Some(Row { stray: Some(stray), .. })) => return Err(on_line(misplaced(stray), stray.line)),
-            Ok(Some(row)) => row.line,
-            Ok(None) => return Err(Code::NoNames.error("the list of names is empty").fix(FIRST_LINE)),
-            Err((line, error)) => return Err(on_line(error, line)),
+        let line = loop {
+            match table.read_row() {
+                // A stray quote in the first line makes all columns doubtful, so that reading ends here.
+                Ok(Some(Row { stray: Some(stray), .. })) => return Err(on_line(misplaced(stray), stray.line)),
+                // Of semicolons alone too: the separator is that of the first line with a text.
+                Ok(Some(_)) if table.row.iter().all(separator::is_blank) => {}
+                Ok(Some(row)) => break row.line,
+                Ok(None) => return Err(Code::NoNames.error("the list of names is empty").fix(FIRST_LINE)),
+                Err((line, error)) => return Err(on_line(error, line)),
+            }
         };
+        if let Some(fault) = separator_fault {
+            return Err(on_line(unclear_separator(fault), line));
+        }
         table.columns = table.header(wish).map_err(|error| on_line(error, line))?;
         Ok(table)
     }
@@ -65,9 +74,8 @@ impl<R: Read> CsvTable<R> {
     fn header(&mut self, wish: &ColumnSelection) -> Result<Vec<Column>> {
         let mut titles = Vec::with_capacity(self.row.len());
         for field in &self.row {
-            let title = text(field)
-                .map(str::trim)
-                .ok_or_else(|| unreadable("the first line is not UTF-8").fix("save the list as \"CSV UTF-8\""))?;
+            let title =
+                text(field).map(str::trim).ok_or_else(|| unreadable("the first line is not UTF-8").fix(SAVE))?;
             if let Some(c) = title.chars().find(|c| c.is_control() && *c != '\t') {
                 return Err(unreadable(format!(
                     "the first line names no columns: it holds {}",
@@ -119,8 +127,7 @@ impl<R: Read> CsvTable<R> {
                     self.has_names = true;
                     return Some(Err(NameFault::of(stray.line, &misplaced(stray))));
                 }
-                // Spreadsheets leave rows behind that hold nothing but commas.
-                Ok(Some(_)) if self.row.iter().all(|field| field.trim_ascii().is_empty()) => {}
+                Ok(Some(_)) if self.is_blank() => {}
                 Ok(Some(row)) => {
                     self.has_names = true;
                     if let Some(name) = self.name(row.line) {
@@ -136,6 +143,11 @@ impl<R: Read> CsvTable<R> {
         }
     }
 
+    /// True if the row has no text: spreadsheets leave rows behind that hold nothing but commas.
+    fn is_blank(&self) -> bool {
+        self.row.iter().all(|field| field.trim_ascii().is_empty())
+    }
+
     /// The name of the row, unless there is something wrong with it, which is kept.
     fn name(&mut self, line: u64) -> Option<StagedName> {
         let mut name = StagedName { line, ..StagedName::default() };
@@ -148,11 +160,15 @@ impl<R: Read> CsvTable<R> {
             if *column == Column::Ignored {
                 continue;
             }
-            let put = match text(field) {
-                Some(field) => put(&mut name, column, field),
-                None => Err(unreadable(format!("the field {} is not UTF-8", quote(&title(column))))),
+            let Some(field) = text(field) else {
+                // The whole list has another encoding, so that each line with a letter outside of ASCII would have a fault.
+                let what = format!("the field {} is not UTF-8", quote(&title(column)));
+                let error = unreadable(what).because("the list ends here: it may be Latin-1 or Windows-1252").fix(SAVE);
+                self.faults = [NameFault::of(line, &error)].into();
+                self.is_over = true;
+                return None;
             };
-            if let Err(error) = put {
+            if let Err(error) = put(&mut name, column, field) {
                 self.faults.push_back(NameFault::of(line, &error));
             }
         }
@@ -219,11 +235,13 @@ struct Row {
 }
 
 fn failure(stop: Option<StopReason>, limits: ListLimits, error: csv::Error) -> Error {
-    let save = "save the list as \"CSV UTF-8\"";
     match stop {
-        Some(StopReason::Utf16) => unreadable("the list is UTF-16, not UTF-8").fix(save),
-        Some(StopReason::Zip) => unreadable("this is a spreadsheet or another archive, not a CSV").fix(save),
-        Some(StopReason::Binary) => unreadable("this is not text").because("it contains a NUL").fix(save),
+        Some(StopReason::Utf16) => unreadable("the list is UTF-16, not UTF-8").fix(SAVE),
+        Some(StopReason::Utf32) => unreadable("the list is UTF-32, not UTF-8").fix(SAVE),
+        Some(StopReason::Json) => unreadable("this is JSON, not a CSV")
+            .fix("write the names as a CSV, for example `jq -r '\"name\", .[].name' OLD > NEW.csv`"),
+        Some(StopReason::Zip) => unreadable("this is a spreadsheet or another archive, not a CSV").fix(SAVE),
+        Some(StopReason::Binary) => unreadable("this is not text").because("it contains a NUL").fix(SAVE),
         Some(StopReason::RowTooLong { is_quoted }) => {
             let error = unreadable(format!("a row takes more than {} KiB", limits.row >> 10));
             match is_quoted {
@@ -243,6 +261,19 @@ fn too_long(what: String) -> Error {
     Code::NamesTooMany.error(what).fix("split the list, and make each part a job of its own")
 }
 
+fn unclear_separator(fault: SeparatorFault) -> Error {
+    match fault {
+        SeparatorFault::Ambiguous => Code::NamesHeader
+            .error("the first line can be separated by commas and by semicolons")
+            .because("it has both, and does not name the column of the devices' names with one of them alone")
+            .fix("put the line `sep=;` in front if semicolons separate the columns, or `sep=,` if commas do"),
+        SeparatorFault::Directive => Code::NamesHeader
+            .error("the line with sep= names no separator that is read")
+            .because("columns are separated by commas or semicolons")
+            .fix("write `sep=;` or `sep=,`, with the character between the columns alone"),
+    }
+}
+
 fn misplaced(stray: StrayQuote) -> Error {
     let (what, why) = if stray.is_after_quotes {
         ("text follows a quote that ends a field", "a quote inside a field in quotes must be doubled")
@@ -253,6 +284,8 @@ fn misplaced(stray: StrayQuote) -> Error {
         "write the value as plain text (0012, not =\"0012\"), or save the list with a program that writes RFC 4180";
     Code::NamesQuotes.error(what).because(why).fix(fix)
 }
+
+const SAVE: &str = "save the list as \"CSV UTF-8\"";
 
 const FIRST_LINE: &str = "begin it with a line that names the columns, such as name,label";
 

@@ -92,7 +92,7 @@ fn what_spreadsheets_leave_behind_does_no_harm() {
 fn every_fault_is_told_with_its_line() {
     let label = "l".repeat(256);
     let sans = (0..101).map(|number| format!("h{number}.example")).collect::<Vec<_>>().join(";");
-    let rows: [(&[u8], &[Code]); 23] = [
+    let rows: [(&[u8], &[Code]); 22] = [
         (b"a/b,,,,", &[Code::DeviceName]),
         (b",label,,,", &[Code::DeviceName]),
         (b"\"a\nb\",,,,", &[Code::DeviceName]),
@@ -104,7 +104,6 @@ fn every_fault_is_told_with_its_line() {
         (&[b"a,,,urn:", "u".repeat(3000).as_bytes(), b","].concat(), &[Code::BadSan]),
         (&[b"a,,,", sans.as_bytes(), b","].concat(), &[Code::BadSan]),
         (b"a,,,,\x1b[2J", &[Code::NamesField]),
-        (b"a,\xfc,,,", &[Code::NamesUnreadable]),
         (b"a,b,c", &[Code::NamesRow]),
         (b"name,label,profile,san,attr.x", &[Code::NamesRow]),
         (b"NAME, label ,\"profile\",san,attr.x", &[Code::NamesRow]),
@@ -145,6 +144,10 @@ fn after_what_cannot_be_read_nothing_follows() {
     );
     assert_eq!(lines("name\na\n\"b"), [good(&[(2, "a")]), bad(&[(3, Code::NamesUnreadable)])].concat());
     assert_eq!(lines("name\na\n\"b\"\"\n"), [good(&[(2, "a")]), bad(&[(3, Code::NamesUnreadable)])].concat());
+    // Latin-1: each further line with such a letter would have the same fault.
+    let latin = reader(b"name,label\na,b\nc,Ger\xe4t\nd,Ger\xe4t\n").filter_map(Result::err).collect::<Vec<_>>();
+    assert_eq!((latin.len(), latin[0].line, latin[0].code), (1, 3, Code::NamesUnreadable));
+    assert_eq!(latin[0].fix.as_deref(), Some("save the list as \"CSV UTF-8\""));
     let endless = format!("name\na\n\"{}\nb\n", "row\n".repeat(100_000));
     assert_eq!(lines(endless), [good(&[(2, "a")]), bad(&[(3, Code::NamesUnreadable)])].concat());
     let nul = format!("name\n{}b\0\n", "a\n".repeat(100_000));
@@ -247,6 +250,8 @@ fn what_is_no_csv_is_refused_at_once() {
     let wish = ColumnSelection::default();
     for (junk, what) in [
         (&b"\xff\xfen\0a\0m\0e\0\n\0"[..], "UTF-16"),
+        (b"\xff\xfe\0\0n\0\0\0", "UTF-32"),
+        (b"[{\"name\":\"x\"}]\n", "JSON, not a CSV"),
         (b"PK\x03\x04\x14\0\x06\0", "spreadsheet"),
         (b"\x7fELF\x02\x01\x01\0", "not text"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not text"),
@@ -296,6 +301,16 @@ fn columns_are_held_to_what_was_asked_for() {
         ("name\tlabel", &none, Code::NamesHeader, "'\\t'"),
         ("name|label", &none, Code::NamesHeader, "CSV UTF-8"),
         ("sep=;\nname,label", &none, Code::NamesHeader, "','"),
+        ("sep=\t\nname\tlabel", &none, Code::NamesHeader, "write `sep=;` or `sep=,`"),
+        ("Ger\u{e4}t;Standort, Etage;Label", &none, Code::NamesHeader, "put the line `sep=;` in front"),
+        ("name|site, floor", &none, Code::NamesHeader, "'|'"),
+        ("a|b,c|d", &none, Code::NamesHeader, "for example --name-column COLUMN;"),
+        ("x;y,node", &wish(Some("node"), &["z"]), Code::NamesHeader, "no column \"z\""),
+        ("name,site", &wish(None, &["name"]), Code::NamesHeader, "leave out --attribute name"),
+        ("id,site", &wish(Some("id"), &["id"]), Code::NamesHeader, "has the names of the devices"),
+        ("name,deviceProfileName", &none, Code::UnknownColumn, "call the column `profile`"),
+        ("serial,deviceName", &none, Code::NamesHeader, "--name-column deviceName;"),
+        ("# devices\nname,label", &none, Code::NamesHeader, "delete the line, or only the sign #"),
         ("sep=,\nname;label", &none, Code::NamesHeader, "';'"),
         ("name,label", &wish(Some("serial"), &[]), Code::NamesHeader, "no column \"serial\""),
         ("name,hall", &wish(None, &["hal"]), Code::NamesHeader, "did you mean hall?"),
@@ -305,6 +320,27 @@ fn columns_are_held_to_what_was_asked_for() {
         assert_eq!(found, code, "{header}: {said}");
         assert!(said.contains(what), "{header}: {said}");
     }
+}
+
+#[test]
+fn titles_with_commas_and_capitals_are_found() {
+    let csv = "name;site,floor;Attr.hall;\"label, x\";b\na;1;2;3;4\n";
+    for attributes in [&["site,floor", "label, x", "b"][..], &["site,floor", "b", "label, x"]] {
+        let names: Vec<_> = read(csv.as_bytes(), &wish(None, attributes)).unwrap().map(Result::unwrap).collect();
+        let expected = [("site,floor", "1"), ("hall", "2"), ("label, x", "3"), ("b", "4")];
+        assert_eq!(names[0].attributes, expected.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
+    }
+    // Several titles in one text.
+    let names: Vec<_> = read(&b"name,a,b\nx,1,2\n"[..], &wish(None, &["a, b"])).unwrap().map(Result::unwrap).collect();
+    assert_eq!(names[0].attributes.len(), 2);
+}
+
+#[test]
+fn blank_lines_in_front_of_the_columns_are_passed_over() {
+    for csv in [" \n\t\nname;label\na;b\n", ";;\n;\nname;label\na;b\n", ",,\n \nname,label\na,b\n"] {
+        assert_eq!(lines(csv), good(&[(4, "a")]), "{csv:?}");
+    }
+    assert_eq!(refusal(" \n;;\n", &ColumnSelection::default()).0, Code::NoNames);
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
+use super::columns::ColumnSelection;
 use super::scan::{ListLimits, Scan, StopReason, StrayQuote};
-use super::separator;
+use super::separator::{self, SeparatorFault};
 
 /// A reader that gives every end of line as LF, whether it was CR LF, LF or CR, drops byte order marks at the beginning,
 /// and ends with two ends of line, so that every row is over before the input is.
@@ -21,6 +22,7 @@ pub(super) struct NormalizedText<R> {
     scan: Scan,
     strays: VecDeque<StrayQuote>,
     delimiter: u8,
+    separator_fault: Option<SeparatorFault>,
     /// The number of bytes that were given.
     given: u64,
     /// The bytes of [`END`] that were given.
@@ -41,7 +43,7 @@ const BEGINNING: usize = 512;
 const FIRST_LINE: usize = 64 << 10;
 
 impl<R: Read> NormalizedText<R> {
-    pub(super) fn new(input: R, limits: ListLimits) -> Self {
+    pub(super) fn new(input: R, wish: &ColumnSelection, limits: ListLimits) -> Self {
         let mut text = Self {
             input,
             head: VecDeque::new(),
@@ -52,18 +54,24 @@ impl<R: Read> NormalizedText<R> {
             scan: Scan::new(b',', limits),
             strays: VecDeque::new(),
             delimiter: b',',
+            separator_fault: None,
             given: 0,
             ending: 0,
             stop: None,
             nul_line: None,
         };
-        text.begin(limits);
+        text.begin(wish, limits);
         text
     }
 
     /// The octet between two fields.
     pub(super) fn delimiter(&self) -> u8 {
         self.delimiter
+    }
+
+    /// The reason for which the first line does not tell that octet.
+    pub(super) fn separator_fault(&self) -> Option<SeparatorFault> {
+        self.separator_fault
     }
 
     /// The reason why it was read no further. Then reading has failed.
@@ -87,7 +95,7 @@ impl<R: Read> NormalizedText<R> {
     }
 
     /// Looks at the beginning: drops marks, knows other formats, and finds the separator.
-    fn begin(&mut self, limits: ListLimits) {
+    fn begin(&mut self, wish: &ColumnSelection, limits: ListLimits) {
         self.fill_head(|head| head.len() >= BEGINNING);
         // Only these: how much more there is depends on the pieces of the input.
         let beginning = first(self.head.make_contiguous(), BEGINNING);
@@ -105,8 +113,9 @@ impl<R: Read> NormalizedText<R> {
         }
         if self.stop.is_none() {
             self.fill_head(|head| head.len() >= FIRST_LINE || separator::has_first_line(head));
-            let found = separator::find(first(self.head.make_contiguous(), FIRST_LINE));
+            let found = separator::find(first(self.head.make_contiguous(), FIRST_LINE), wish);
             self.head.drain(found.directive);
+            self.separator_fault = found.fault;
             self.delimiter = found.delimiter;
             self.scan = Scan::new(self.delimiter, limits);
         }
@@ -178,7 +187,18 @@ fn first(bytes: &[u8], most: usize) -> &[u8] {
 /// The reason to stop for files that begin as other formats do.
 fn format_of(bytes: &[u8]) -> Option<StopReason> {
     // Four bytes tell the formats that users mistake for CSV: UTF-16 of Excel, and .xlsx files, which are ZIP archives.
+    // JSON begins with a bracket, and a list with the names of columns.
+    let text = bytes.strip_prefix(BOM).unwrap_or(bytes).trim_ascii_start();
+    if let [first @ (b'[' | b'{'), rest @ ..] = text
+        && matches!((first, rest.trim_ascii_start().first()), (_, Some(b'{' | b'"')) | (b'[', Some(b'[')))
+    {
+        return Some(StopReason::Json);
+    }
     match bytes {
+        // Before UTF-16, whose little-endian mark is the first half of that of UTF-32.
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] | [0x20..=0x7e, 0, 0, 0, ..] | [0, 0, 0, 0x20..=0x7e, ..] => {
+            Some(StopReason::Utf32)
+        }
         [0, 0, ..] => Some(StopReason::Binary),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [_, 0, ..] | [0, _, ..] => Some(StopReason::Utf16),
         [b'P', b'K', 3, 4, ..] => Some(StopReason::Zip),
@@ -242,7 +262,7 @@ mod tests {
     }
 
     fn text<R: Read>(input: R) -> NormalizedText<R> {
-        NormalizedText::new(input, ListLimits::DEFAULT)
+        NormalizedText::new(input, &ColumnSelection::default(), ListLimits::DEFAULT)
     }
 
     /// The bytes before the end or an error, and the reason to stop.
@@ -283,6 +303,12 @@ mod tests {
             (&b"\xff\xfen\0"[..], StopReason::Utf16, 0),
             (b"\xfe\xff\0n", StopReason::Utf16, 0),
             (b"n\0a\0m\0e\0", StopReason::Utf16, 0),
+            (b"\xff\xfe\0\0n\0\0\0", StopReason::Utf32, 0),
+            (b"\0\0\xfe\xff\0\0\0n", StopReason::Utf32, 0),
+            (b"n\0\0\0a\0\0\0", StopReason::Utf32, 0),
+            (b"\0\0\0n\0\0\0a", StopReason::Utf32, 0),
+            (b"[{\"name\":\"x\"}]", StopReason::Json, 0),
+            (b"\xef\xbb\xbf\n[\n  \"x\"\n]", StopReason::Json, 0),
             (b"PK\x03\x04....", StopReason::Zip, 0),
             (b"\x7fELF\x02\x01\x01\0\0", StopReason::Binary, 0),
             (b"name\npump\0\n", StopReason::Binary, 0),
@@ -321,7 +347,8 @@ mod tests {
             (b"x\n", small, StopReason::TooManyRows),
             (b",\r\n", small, StopReason::TooManyRows),
         ] {
-            let (bytes, stopped) = given(NormalizedText::new(Endless { piece, at: 0 }, limits));
+            let (bytes, stopped) =
+                given(NormalizedText::new(Endless { piece, at: 0 }, &ColumnSelection::default(), limits));
             assert_eq!(stopped, Some(stop), "{piece:?}");
             assert!(bytes.len() as u64 <= limits.row + limits.bytes.min(10_000), "{piece:?}");
         }

@@ -51,7 +51,13 @@ impl ImportedCa {
         let imported = found.assemble(in_token, now)?;
         // Only the best chain has to hold now; the others are for verifiers that lack its root.
         if let Some(chain) = imported.chains.first() {
-            ChainPeriod::of(chain)?.check_issuing(now)?;
+            let is_valid = ChainPeriod::of(chain)?.check_issuing(now);
+            is_valid.map_err(|error| match error.code() {
+                // The CA is not in a store yet, so that no command can replace it.
+                Code::IssuerExpired if chain.iter().any(|ca| ca.not_after() < now) => error
+                    .fix("bring certificates of this CA, and of those above it, that are valid: their owner has them"),
+                _ => error,
+            })?;
         }
         Ok(imported)
     }

@@ -37,18 +37,21 @@ pub(crate) fn blocks(text: &[u8]) -> Result<Vec<Block>> {
         return Err(kind.error());
     }
     let mut found = Vec::new();
-    let mut rest = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let mut rest = text;
     let mut line = 1;
     while !rest.is_empty() {
         let (this, after) = split_line(rest);
-        if let Some(opened) = this.trim_ascii_start().strip_prefix(BEGIN) {
+        if let Some(opened) = without_marks(this).strip_prefix(BEGIN) {
             // The end may stand in the same line: some people keep PEM in variables and lose the line breaks.
-            let start = rest.len() - rest.trim_ascii_start().len() + (this.trim_ascii_start().len() - opened.len());
+            let start = this.len() - opened.len();
             let (block, used) = read_block(rest.get(start..).unwrap_or_default(), line)?;
             found.push(block);
             let (block_text, remaining) = rest.split_at_checked(start + used).unwrap_or((rest, &[]));
             line += newlines(block_text);
             rest = remaining;
+        } else if opens_within(this) {
+            // It must not be passed over: readers would go on without its certificate.
+            return Err(foreign::IN_LINE.error().position(line, 1));
         } else {
             line += newlines(rest.strip_suffix(after).unwrap_or_default());
             rest = after;
@@ -58,6 +61,31 @@ pub(crate) fn blocks(text: &[u8]) -> Result<Vec<Block>> {
         Some(kind) if found.is_empty() => Err(kind.error()),
         _ => Ok(found),
     }
+}
+
+/// The line without white space and byte order marks in front. Files of Windows that were put together have a mark for each
+/// of their parts.
+fn without_marks(line: &[u8]) -> &[u8] {
+    let mut rest = line.trim_ascii_start();
+    while let Some(behind) = rest.strip_prefix(b"\xef\xbb\xbf") {
+        rest = behind.trim_ascii_start();
+    }
+    rest
+}
+
+/// Whether a block begins behind something else on the line, as in `CA=-----BEGIN CERTIFICATE-----`. Comments and sentences
+/// about such lines are text.
+fn opens_within(line: &[u8]) -> bool {
+    const COMMENTS: [&[u8]; 6] = [b"#", b";", b"//", b"%", b"*", b"-- "];
+    let Some(at) = find(line, BEGIN) else { return false };
+    let behind = line.get(at + BEGIN.len()..).unwrap_or_default();
+    let Some(label_end) = find(behind, DASHES) else { return false };
+    let content = behind.get(label_end + DASHES.len()..).unwrap_or_default().trim_ascii();
+    let word = content.split(|octet| octet.is_ascii_whitespace() || *octet == b'-').next().unwrap_or_default();
+    let is_base64 =
+        word.len() >= 16 && word.iter().all(|octet| octet.is_ascii_alphanumeric() || b"+/=".contains(octet));
+    let is_comment = COMMENTS.iter().any(|sign| without_marks(line).starts_with(sign));
+    !is_comment && (content.is_empty() || is_base64)
 }
 
 /// True if the text has a line that begins a block.
@@ -72,8 +100,12 @@ fn read_block(text: &[u8], line: usize) -> Result<(Block, usize)> {
         (Some(label_end), Some(end)) if label_end < end => (label_end, end),
         _ => return Err(damaged(&first_line(text), "has no END line")),
     };
-    let label = String::from_utf8_lossy(text.get(..label_end).unwrap_or_default()).trim().to_owned();
     let body = text.get(label_end + DASHES.len()..end).unwrap_or_default();
+    let label = String::from_utf8_lossy(text.get(..label_end).unwrap_or_default()).trim().to_owned();
+    if let Some(next) = find(body, BEGIN) {
+        let on = line + newlines(text.get(..label_end + DASHES.len() + next).unwrap_or_default());
+        return Err(damaged(&label, "has no END line").because(format!("the next block begins on line {on}")));
+    }
     let tail = text.get(end + END.len()..).unwrap_or_default();
     let Some(closed) = find(tail, DASHES) else { return Err(damaged(&label, "has no END line")) };
     if tail.get(..closed).unwrap_or_default().trim_ascii() != label.as_bytes() {
@@ -196,6 +228,41 @@ mod tests {
             let error = blocks(text.as_bytes()).map(|_| ()).unwrap_err();
             assert_eq!((error.code(), error.finding().location.line), (code, Some(2)), "{text}");
         }
+    }
+
+    #[test]
+    fn byte_order_marks_are_no_part_of_a_line() {
+        let text = "\u{feff}-----BEGIN A-----\nAA==\n-----END A-----\n\u{feff}-----BEGIN B-----\r\nAA==\r\n-----END B-----\u{feff}\u{feff} \
+                    -----BEGIN C-----\nAA==\n-----END C-----\n";
+        assert_eq!(labels(text), [("A".to_owned(), 1), ("B".to_owned(), 4), ("C".to_owned(), 6)]);
+    }
+
+    #[test]
+    fn a_block_within_a_line_is_not_passed_over() {
+        let good = "-----BEGIN A-----\nAA==\n-----END A-----\n";
+        for line in [
+            "CA=-----BEGIN B-----",
+            "<ca>-----BEGIN B-----\r",
+            "> -----BEGIN B-----",
+            "x -----BEGIN B-----MIIBAAAAAAAAAAAAAA==-----END B-----",
+        ] {
+            let error = blocks(format!("{good}{line}\nAA==\n-----END B-----\n").as_bytes()).map(|_| ()).unwrap_err();
+            assert_eq!((error.code(), error.finding().location.line), (Code::ForeignFormat, Some(4)), "{line}");
+        }
+        for line in ["# -----BEGIN B-----", "; -----BEGIN B-----", "Copy the lines from -----BEGIN B----- to its end."]
+        {
+            assert_eq!(labels(&format!("{line}\n{good}")), [("A".to_owned(), 2)], "{line}");
+        }
+    }
+
+    #[test]
+    fn a_missing_end_line_is_told_from_damage() {
+        let text =
+            "\n-----BEGIN CERTIFICATE-----\nAA==\n-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+        let error = blocks(text.as_bytes()).map(|_| ()).unwrap_err();
+        assert_eq!(error.finding().location.line, Some(2));
+        assert!(error.finding().what.ends_with("has no END line"), "{error}");
+        assert_eq!(error.finding().why.as_deref(), Some("the next block begins on line 4"));
     }
 
     #[test]

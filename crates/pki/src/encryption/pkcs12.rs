@@ -20,6 +20,8 @@ use crate::asn1::element;
 pub(crate) enum Password<'a> {
     /// A text, which can be empty.
     Text(&'a str),
+    /// A text whose octets in UTF-8 OpenSSL before 1.1.0 took for characters of Latin-1.
+    Widened(&'a str),
     /// No octets at all.
     Missing,
 }
@@ -27,13 +29,16 @@ pub(crate) enum Password<'a> {
 impl<'a> Password<'a> {
     /// The forms of a password that a file can be encrypted with, the usual one first.
     pub(crate) fn forms(text: &'a str) -> impl Iterator<Item = Password<'a>> {
-        std::iter::once(Self::Text(text)).chain(text.is_empty().then_some(Self::Missing))
+        let missing = text.is_empty().then_some(Self::Missing);
+        // Last, as OpenSSL does it since: each form costs all rounds of the key derivation.
+        let widened = (!text.is_ascii()).then_some(Self::Widened(text));
+        std::iter::once(Self::Text(text)).chain(missing).chain(widened)
     }
 
     /// The octets that the schemes of RFC 8018 take.
     pub(super) fn utf8(self) -> &'a [u8] {
         match self {
-            Self::Text(text) => text.as_bytes(),
+            Self::Text(text) | Self::Widened(text) => text.as_bytes(),
             Self::Missing => &[],
         }
     }
@@ -41,13 +46,16 @@ impl<'a> Password<'a> {
     /// The octets that the schemes of PKCS#12 take (RFC 7292, appendix B.1): UTF-16, as OpenSSL and Java write it where
     /// the standard has UCS-2, and an end mark.
     fn utf16(self) -> Zeroizing<Vec<u8>> {
-        let Self::Text(text) = self else { return Zeroizing::default() };
+        let (Self::Text(text) | Self::Widened(text)) = self else { return Zeroizing::default() };
         // UTF-16 never has more units than UTF-8 has bytes; the room is there from the start, so that nothing is moved.
         let mut octets = Zeroizing::new(Vec::with_capacity(2 * text.len() + 2));
-        // The end mark is part of the password: RFC 7292, appendix B.1.
-        for unit in text.encode_utf16().chain([0]) {
-            octets.extend_from_slice(&unit.to_be_bytes());
+        let mut push = |unit: u16| octets.extend_from_slice(&unit.to_be_bytes());
+        match self {
+            Self::Widened(text) => text.bytes().map(u16::from).for_each(&mut push),
+            _ => text.encode_utf16().for_each(&mut push),
         }
+        // The end mark is part of the password: RFC 7292, appendix B.1.
+        push(0);
         octets
     }
 }
@@ -129,5 +137,21 @@ fn read_salt(parameters: AnyRef<'_>) -> der::Result<(&[u8], u32)> {
             Ok((element::content(*salt, Tag::OctetString)?, rounds))
         }
         _ => Err(Tag::Sequence.length_error().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_octets_of_utf_8_are_the_last_form_of_a_password() {
+        let forms: Vec<_> = Password::forms("Grün").collect();
+        let octets: Vec<_> = forms.iter().map(|form| form.utf16()).collect();
+        assert_eq!(octets[0][..], *b"\0G\0r\0\xfc\0n\0\0");
+        // The octets of `ü` in UTF-8 are 0xc3 0xbc.
+        assert_eq!(octets[1][..], *b"\0G\0r\0\xc3\0\xbc\0n\0\0");
+        assert_eq!((octets.len(), Password::forms("Gruen").count()), (2, 1));
+        assert_eq!(forms[1].utf8(), "Grün".as_bytes());
     }
 }

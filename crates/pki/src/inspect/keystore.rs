@@ -18,8 +18,11 @@ pub(super) fn items(bytes: &[u8], passwords: &InspectPasswords, now: OffsetDateT
     });
     let listing = keystore::list(bytes, both.as_ref())?;
     // Reading fails as a whole when one of the keys does not open; the listing has named it.
-    let empty = keystore::Passwords::same(base::Secret::from(""));
-    let opened = Keystore::read(bytes, both.as_ref().unwrap_or(&empty)).unwrap_or_default();
+    let opened = match &both {
+        Some(both) => Keystore::read(bytes, both),
+        None => Keystore::read_without_password(bytes),
+    };
+    let opened = opened.unwrap_or_default();
     let mut whole = InspectedItem::new(Content::Keystore(KeystoreView {
         format: listing.format.to_string(),
         integrity_checked: listing.intact,

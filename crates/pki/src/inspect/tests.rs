@@ -111,6 +111,20 @@ fn a_file_shows_which_key_belongs_to_which_certificate() {
 }
 
 #[test]
+fn a_label_of_another_kind_is_told_by_the_content() {
+    let (root, _) = made();
+    let signed = crate::certs_only::write(std::slice::from_ref(&root.certificate));
+    assert_eq!(kinds(&look(pem("CERTIFICATE", &signed).as_bytes())), ["certificate"]);
+    for (label, der, what) in [
+        ("CERT", root.certificate.der(), "this is a certificate, under the label \"CERT\""),
+        ("CERTIFICATE", root.certificate.spki_der(), "this is a public key, under the label \"CERTIFICATE\""),
+    ] {
+        let items = look(pem(label, der).as_bytes());
+        assert_eq!((items[0].line, items[0].findings[0].what.as_str()), (Some(1), what));
+    }
+}
+
+#[test]
 fn every_kind_is_recognized_in_pem_and_der() {
     let (root, leaf) = made();
     let request = testing::greedy_request(&leaf.key, &[]);

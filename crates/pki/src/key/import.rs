@@ -21,6 +21,7 @@ use crate::encryption::traditional::{self, Traditional};
 use crate::encryption::{Cost, Password, Scheme, encrypted_key};
 use crate::foreign;
 use crate::read::kind::StructureKind;
+use crate::read::mislabeled;
 
 /// More rounds than any honest file demands. Fuzzers have less patience.
 const MAX_ROUNDS: u64 = if cfg!(fuzzing) { 20_000 } else { 10_000_000 };
@@ -185,6 +186,13 @@ fn rejected(kind: &str, error: &KeyRejected) -> Error {
 fn no_key(bytes: &[u8], blocks: &[crate::asn1::blocks::Block]) -> Error {
     if blocks.iter().any(|block| block.label == "PKCS12") {
         return foreign::PKCS12.error();
+    }
+    let is_key = |error: &Error| matches!(error.code(), Code::KeyUnreadable | Code::ForeignFormat);
+    if let Some(error) = blocks.iter().filter_map(mislabeled::unknown_label).find(is_key) {
+        return error;
+    }
+    if let Some(error) = mislabeled::behind_white_space(bytes) {
+        return error;
     }
     let error = unreadable("there is no private key in the file");
     if bytes.trim_ascii().is_empty() {

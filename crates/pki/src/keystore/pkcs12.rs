@@ -103,8 +103,9 @@ pub(super) fn open(bytes: &[u8], passwords: Option<&Passwords>) -> Result<Keysto
         // The MAC has proved the password. A safe that still does not open is damaged or has another password.
         return file.open(*password, true);
     }
-    // A MAC under no password guards nothing.
-    if envelope.mac.is_some() && texts.iter().any(|text| !text.is_empty()) {
+    // Without a password the MAC cannot be checked. The empty password is one: a file that is not encrypted at all would
+    // otherwise open with it, whatever its MAC and its content are.
+    if envelope.mac.is_some() && passwords.is_some() {
         return Err(wrong_password().because("its integrity check fails: another password, or a changed file"));
     }
     // Without a MAC the only proof of a password is that a safe decrypts to DER.

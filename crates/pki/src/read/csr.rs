@@ -18,6 +18,7 @@ use crate::names::device_name::DeviceName;
 use crate::names::san::{self, San};
 use crate::names::subject::{AttributeKind, Subject, host_in};
 use crate::read::certificate::{GeneralName, SignatureAlgorithm, SignatureFailure, name, parser_text};
+use crate::read::kind::StructureKind;
 use crate::read::pem_bundle::PemBundle;
 
 /// extensionRequest (RFC 2985, section 5.4.2).
@@ -62,6 +63,10 @@ impl Csr {
         let (rest, request) = X509CertificationRequest::from_der(der).map_err(|error| match lacks_attributes(der) {
             true => again("the request lacks the field of its attributes")
                 .because("the field is required, also if there are no attributes (RFC 2986, section 4.1)"),
+            // Its form is that of a request, so that a text or an extension within is not.
+            false if StructureKind::of(der) == StructureKind::Request => {
+                rewritten("the request cannot be parsed").because(parser_text(error))
+            }
             false => unreadable("the request cannot be parsed").because(parser_text(error)),
         })?;
         if !rest.is_empty() {
@@ -71,7 +76,7 @@ impl Csr {
             ));
         }
         if let Some(fault) = canonical::fault(der) {
-            return Err(unreadable("the request is not DER").because(fault));
+            return Err(rewritten("the request is not DER").because(fault));
         }
         let info = &request.certification_request_info;
         // Proof of possession (RFC 2986, section 3): a request for the key of another party is refused. A key that is not one
@@ -165,7 +170,7 @@ fn check_signature(request: &X509CertificationRequest<'_>) -> Result<()> {
 
 /// The subject, if every reader of a certificate with it could read it.
 fn subject(der: &[u8]) -> Result<Subject> {
-    let refused = |why: String| unreadable("the subject of the request cannot be read").because(why);
+    let refused = |why: String| rewritten("the subject of the request cannot be read").because(why);
     if let Some(fault) = name::fault(der) {
         return Err(refused(format!("it {fault}")));
     }
@@ -185,7 +190,7 @@ fn requested_names(request: &X509CertificationRequest<'_>) -> Result<Vec<San>> {
     for extension in request.requested_extensions().into_iter().flatten() {
         // A request for something that cannot be read must not get a certificate without it.
         if matches!(extension, ParsedExtension::ParseError { .. }) {
-            return Err(unreadable("an extension that the request asks for cannot be read"));
+            return Err(again("an extension that the request asks for cannot be read"));
         }
         if let ParsedExtension::SubjectAlternativeName(names) = extension {
             for name in &names.general_names {
@@ -225,7 +230,7 @@ fn check_one_extension_request(request: &X509CertificationRequest<'_>) -> Result
     match requests.as_slice() {
         [] => Ok(()),
         [set] if is_one(set) => Ok(()),
-        _ => Err(unreadable("the request asks for extensions more than once")),
+        _ => Err(again("the request asks for extensions more than once")),
     }
 }
 
@@ -244,6 +249,13 @@ fn again(what: &str) -> Error {
         .fix("make the request with another program, for example `openssl req -new -key KEY -out NEW.csr`")
 }
 
+/// The error for a request with a text that its string type does not allow, such as `_` or `@` in a PrintableString.
+fn rewritten(what: &str) -> Error {
+    Code::CsrUnreadable.error(what).fix(
+        "make the request again with texts as UTF8String, for example `openssl req -new -utf8 -key KEY -out NEW.csr`",
+    )
+}
+
 fn unreadable(what: &str) -> Error {
     Code::CsrUnreadable.error(what).fix("requests are read as PKCS#10, in PEM or DER")
 }
@@ -260,6 +272,22 @@ mod tests {
         params.distinguished_name.push(DnType::CommonName, "pump-1");
         change(&mut params);
         params.serialize_request(key).unwrap().der().to_vec()
+    }
+
+    #[test]
+    fn a_request_with_a_text_of_a_wrong_type_is_made_again() {
+        let key = KeyPair::generate().unwrap();
+        let der = request(&key, |params| {
+            let text = rcgen::string::PrintableString::try_from("pump 1").unwrap();
+            params.distinguished_name.push(DnType::OrganizationName, rcgen::DnValue::PrintableString(text));
+        });
+        let at = der.windows(6).position(|window| window == b"pump 1").unwrap();
+        let mut changed = der.clone();
+        // `_` is no letter of a PrintableString (X.680, section 41.4).
+        changed[at + 4] = b'_';
+        let error = Csr::from_der(&changed).unwrap_err();
+        assert_eq!(error.code(), Code::CsrUnreadable);
+        assert!(error.finding().fix.as_deref().unwrap().contains("openssl req -new -utf8"), "{error:?}");
     }
 
     #[test]

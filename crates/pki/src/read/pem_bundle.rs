@@ -16,6 +16,7 @@ use crate::foreign;
 use crate::key::PrivateKey;
 use crate::read::certificate::Certificate;
 use crate::read::kind::StructureKind;
+use crate::read::mislabeled;
 use crate::read::pkcs7::Pkcs7;
 
 /// The content of a PEM file, by kind and each kind in the order of the file.
@@ -55,6 +56,9 @@ impl PemBundle {
         }
         let blocks = blocks(bytes)?;
         if blocks.is_empty() {
+            if let Some(error) = mislabeled::behind_white_space(bytes) {
+                return Err(error);
+            }
             let error = Code::CertificateUnreadable
                 .error("the file contains neither PEM nor DER")
                 .fix("a PEM file has lines such as `-----BEGIN CERTIFICATE-----`");
@@ -99,6 +103,10 @@ impl PemBundle {
             StructureKind::Pkcs7 => self.take_pkcs7(der)?,
             StructureKind::Pkcs12 => return Err(foreign::PKCS12.error()),
             StructureKind::PublicKey => self.others.push("PUBLIC KEY".to_owned()),
+            kind @ (StructureKind::RsaPublicKey
+            | StructureKind::KeyParameters
+            | StructureKind::PkiPath
+            | StructureKind::TimeStampRequest) => return Err(mislabeled::not_read(kind)),
             // What is not recognized is read as a certificate too, because that reader gives the exact reason.
             StructureKind::Certificate | StructureKind::Other => {
                 self.certificates.push(Certificate::from_der(der).map_err(helped)?);
@@ -124,7 +132,7 @@ impl PemBundle {
             StructureKind::Certificate | StructureKind::Other => {
                 Certificate::from_der(&block.der).map(|certificate| self.certificates.push(certificate)).map_err(helped)
             }
-            kind => Err(mislabeled(kind)),
+            kind => Err(mislabeled::error(kind, &block.label)),
         };
         taken.map_err(|error| error.position(block.line, 1))
     }
@@ -137,8 +145,10 @@ impl PemBundle {
                 let parsed = Certificate::from_der(first_element(&block.der));
                 self.certificates.push(parsed.map_err(|error| helped(error).position(block.line, 1))?);
             }
-            "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => self.csrs.push(block.der.to_vec()),
-            "X509 CRL" => self.crls.push(block.der.to_vec()),
+            "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => {
+                self.csrs.push(of_kind(&block, StructureKind::Request)?.to_vec());
+            }
+            "X509 CRL" => self.crls.push(of_kind(&block, StructureKind::RevocationList)?.to_vec()),
             // A certificate alone under such a label is read as one.
             label if is_pkcs7(label) => match StructureKind::of(&block.der) {
                 StructureKind::Certificate => self.take_certificate(&block)?,
@@ -147,31 +157,31 @@ impl PemBundle {
             "PKCS12" => return Err(foreign::PKCS12.error().position(block.line, 1)),
             // With every label: which of them can be opened is decided when the key is needed.
             label if label.ends_with("PRIVATE KEY") => self.keys.push(KeyBlock::from(block)),
-            _ => self.others.push(block.label),
+            _ => match mislabeled::unknown_label(&block) {
+                Some(error) => return Err(error),
+                None => self.others.push(block.label),
+            },
         }
         Ok(())
     }
 }
 
-/// The error for DER with something else behind it.
-fn followed(kind: StructureKind, octets: usize) -> Error {
-    let code = match kind {
-        StructureKind::Pkcs8 | StructureKind::Sec1 | StructureKind::Pkcs1 | StructureKind::EncryptedKey => {
-            Code::KeyUnreadable
-        }
-        StructureKind::Request => Code::CsrUnreadable,
-        _ => Code::CertificateUnreadable,
-    };
-    let octets = counted(octets, "octet follows", "octets follow");
-    code.error(format!("the file is {}, and {octets} its end", kind.name()))
-        .fix("copy the file again in binary mode, or remove what is behind it")
+/// The content of a block that has the label of a kind, unless it is known to be of another one. What is not recognized is
+/// left to the reader of the kind, which gives the exact reason.
+fn of_kind(block: &Block, kind: StructureKind) -> Result<&[u8]> {
+    match StructureKind::of(&block.der) {
+        StructureKind::Other => Ok(&block.der),
+        found if found == kind => Ok(&block.der),
+        found => Err(mislabeled::error(found, &block.label).position(block.line, 1)),
+    }
 }
 
-/// The error for another kind of structure under the label of a certificate.
-fn mislabeled(kind: StructureKind) -> Error {
-    Code::CertificateUnreadable
-        .error(format!("this is {}, under the label CERTIFICATE", kind.name()))
-        .fix("name the file with the certificate, or correct the label in the lines of BEGIN and END")
+/// The error for DER with something else behind it.
+fn followed(kind: StructureKind, octets: usize) -> Error {
+    let octets = counted(octets, "octet follows", "octets follow");
+    mislabeled::code(kind)
+        .error(format!("the file is {}, and {octets} its end", kind.name()))
+        .fix("copy the file again in binary mode, or remove what is behind it")
 }
 
 /// Adds a help to the error of a certificate that has none.
@@ -342,6 +352,55 @@ mod tests {
         let signed = crate::certs_only::write(slice::from_ref(&root.certificate));
         for text in [labeled("CERTIFICATE", &signed), labeled("PKCS7", root.certificate.der())] {
             assert_eq!(PemBundle::parse(text.as_bytes()).unwrap().certificates, slice::from_ref(&root.certificate));
+        }
+    }
+
+    #[test]
+    fn a_block_with_a_label_of_its_own_is_told_by_its_kind() {
+        let root = testing::root("Root");
+        let key = pem::parse(root.key_pem()).unwrap().into_contents();
+        let request = testing::greedy_request(&root.key, &[]);
+        let signed = crate::certs_only::write(slice::from_ref(&root.certificate));
+        let error = |label: &str, der: &[u8]| {
+            // In front of a block that is read, so that it must not be passed over.
+            let text = [root.certificate.to_pem(), pem::encode(&pem::Pem::new(label, der.to_vec()))].concat();
+            let error = PemBundle::parse(text.as_bytes()).unwrap_err();
+            assert!(error.finding().location.line.is_some_and(|line| line > 1), "{error}");
+            (error.code(), error.finding().what.clone(), error.finding().fix.clone().unwrap_or_default())
+        };
+        for (label, der, code, right) in [
+            ("CERT", root.certificate.der(), Code::CertificateUnreadable, "CERTIFICATE"),
+            ("X.509 CERTIFICATE", root.certificate.der(), Code::CertificateUnreadable, "CERTIFICATE"),
+            ("certificate", root.certificate.der(), Code::CertificateUnreadable, "CERTIFICATE"),
+            ("PKCS7 SIGNED DATA", &signed, Code::CertificateUnreadable, "PKCS7"),
+            ("PKCS10", &request, Code::CsrUnreadable, "CERTIFICATE REQUEST"),
+            ("private key", &key, Code::KeyUnreadable, "PRIVATE KEY"),
+            // Known labels over another kind.
+            ("CERTIFICATE REQUEST", root.certificate.der(), Code::CertificateUnreadable, "CERTIFICATE"),
+            ("X509 CRL", root.certificate.der(), Code::CertificateUnreadable, "CERTIFICATE"),
+        ] {
+            let (found, what, fix) = error(label, der);
+            assert_eq!(found, code, "{label}");
+            assert!(what.contains(&format!("under the label \"{label}\"")), "{what}");
+            assert!(fix.starts_with(&format!("write {right} as the label")), "{fix}");
+        }
+        // Blocks of other kinds are passed over.
+        let public = pem::encode(&pem::Pem::new("PUBLIC KEY", root.certificate.spki_der()));
+        let bundle = PemBundle::parse([root.certificate.to_pem(), public].concat().as_bytes()).unwrap();
+        assert_eq!((bundle.certificates.len(), bundle.others), (1, vec!["PUBLIC KEY".to_owned()]));
+    }
+
+    #[test]
+    fn known_kinds_of_der_are_no_broken_certificates() {
+        let root = testing::root("Root");
+        let path = crate::asn1::tlv::tlv(0x30, root.certificate.der());
+        for (der, what) in [
+            (&[0x30, 8, 2, 1, 15, 2, 3, 1, 0, 1][..], "the file is an RSA public key"),
+            (&path, "the file is a PkiPath, a sequence of certificates"),
+            (&[b"\n", root.certificate.der()].concat(), "the file is a certificate, and white space is in front of it"),
+        ] {
+            let error = PemBundle::parse(der).unwrap_err();
+            assert_eq!((error.code(), error.finding().what.as_str()), (Code::CertificateUnreadable, what));
         }
     }
 

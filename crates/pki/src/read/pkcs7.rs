@@ -10,6 +10,9 @@ use crate::read::certificate::Certificate;
 
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
 
+/// Netscape's sequence of certificates, which has the form of PKCS#7.
+const NETSCAPE_SEQUENCE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.113730.2.5");
+
 /// The certificates and revocation lists of a file. The signature, if there is one, is not looked at.
 #[derive(Debug, Default)]
 pub(crate) struct Pkcs7 {
@@ -28,7 +31,13 @@ impl Pkcs7 {
         let der = ber::to_der(bytes).ok_or_else(damaged)?;
         let parts = element::only(&der, Tag::Sequence).and_then(element::elements).map_err(|_| damaged())?;
         let [kind, content] = parts.as_slice() else { return Err(damaged()) };
-        if kind.decode_as::<ObjectIdentifier>().map_err(|_| damaged())? != SIGNED_DATA {
+        let kind = kind.decode_as::<ObjectIdentifier>().map_err(|_| damaged())?;
+        if kind == NETSCAPE_SEQUENCE {
+            return Err(Code::CertificateUnreadable
+                .error("the file is a Netscape certificate sequence")
+                .fix("convert it: `openssl nseq -in OLD -out NEW.pem`, from PEM with the label CERTIFICATE"));
+        }
+        if kind != SIGNED_DATA {
             return Err(Code::CertificateUnreadable
                 .error("the PKCS#7 file contains an encrypted or other message, and no certificates")
                 .fix("name the file with the certificates"));
@@ -67,4 +76,17 @@ fn damaged() -> Error {
     Code::CertificateUnreadable
         .error("the PKCS#7 file is damaged")
         .fix("copy it again in binary mode, or export the certificates as PEM")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_netscape_sequence_is_no_encrypted_message() {
+        let der = b"\x30\x0f\x06\x09\x60\x86\x48\x01\x86\xf8\x42\x02\x05\xa0\x02\x30\x00";
+        let error = Pkcs7::from_ber(der).unwrap_err();
+        assert_eq!(error.code(), Code::CertificateUnreadable);
+        assert!(error.to_string().contains("Netscape certificate sequence"), "{error}");
+    }
 }

@@ -10,28 +10,22 @@ use webpki::{
 };
 
 use super::request::{Host, Purpose, VerifyRequest, about};
-use crate::read::certificate::Certificate;
+use crate::names::subject::Subject;
+use crate::read::certificate::{Certificate, GeneralName, NameConstraints};
 
-/// The fault that webpki sees in the path, the leaf first and the anchor last.
+/// The fault that other verifiers see in the path, the leaf first and the anchor last.
 pub(super) fn ask(request: &VerifyRequest<'_>, path: &[&Certificate]) -> Option<Finding> {
     let (leaf, above) = path.split_first()?;
+    // First: another difference, which OpenSSL and Java pass over, must not hide one that they do not.
+    if let Some(finding) = names_differ(path) {
+        return Some(about(finding, leaf));
+    }
     // webpki knows neither leaves of version 1 nor leaves that are CAs. Both are warned of already, and its word on the
     // rest of the chain cannot be had.
     if leaf.version() < 3 || leaf.is_ca() {
         return None;
     }
     let refusal = consult(request, leaf, above).err()?;
-    // First: another difference, which OpenSSL passes over, must not hide this one.
-    if let Some(certificate) = folded_otherwise(path) {
-        let finding = Code::SecondOpinion
-            .fault("OpenSSL, rustls and Go refuse the chain")
-            .because(format!(
-                "the issuer of {} differs from the subject of its CA in letters or white space outside of ASCII",
-                certificate.label()
-            ))
-            .fix("have the CA certified again with one spelling of its name");
-        return Some(about(finding, leaf));
-    }
     let finding = match spelled_otherwise(path) {
         Some(certificate) if refusal == Error::UnknownIssuer => Code::SecondOpinion
             .warning("rustls and Go refuse the chain, OpenSSL and Java accept it")
@@ -40,9 +34,54 @@ pub(super) fn ask(request: &VerifyRequest<'_>, path: &[&Certificate]) -> Option<
                 certificate.label()
             ))
             .fix("have the CA certified again with one encoding of its name if rustls or Go must accept the chain"),
-        _ => Code::SecondOpinion.fault("rustls refuses the chain").because(reason(&refusal)),
+        _ => match directory_constraint(above).filter(|_| refusal == Error::NameConstraintViolation) {
+            // The walk compared the names, and none of them is outside.
+            Some((ca, constraints)) => Code::SecondOpinion
+                .fault(match constraints.critical {
+                    true => "rustls and Go refuse the chain",
+                    false => "rustls refuses the chain",
+                })
+                .because(format!(
+                    "{} has name constraints for directory names; rustls applies none of these and refuses all names{}",
+                    ca.label(),
+                    if constraints.critical { ", and Go refuses them because they are critical" } else { "" }
+                ))
+                .fix("have the CA certified again without constraints for directory names"),
+            None => Code::SecondOpinion.fault("rustls refuses the chain").because(reason(&refusal)),
+        },
     };
     Some(about(finding, leaf))
+}
+
+/// The fault of a path in which OpenSSL or Java does not find an issuer, because it compares names more strictly than RFC
+/// 5280, section 7.1. rustls and Go compare the octets, so that they never find it either.
+fn names_differ(path: &[&Certificate]) -> Option<Finding> {
+    let refused = |who: &str, certificate: &Certificate, difference: &str| {
+        Code::SecondOpinion
+            .fault(format!("{who} refuse the chain"))
+            .because(format!(
+                "the issuer of {} differs from the subject of its CA in {difference}",
+                certificate.label()
+            ))
+            .fix("have the CA certified again with one spelling and encoding of its name")
+    };
+    if let Some(certificate) = compared_otherwise(path, Subject::is_same_name_in_ascii) {
+        let difference = "letters or white space outside of ASCII";
+        return Some(refused("OpenSSL, rustls and Go", certificate, difference));
+    }
+    let certificate = compared_otherwise(path, Subject::is_same_name_in_java)?;
+    let difference = "an attribute that Java compares octet by octet: its string type is not UTF8String or \
+                      PrintableString, its kind is such as emailAddress or serialNumber, or its white space is not blanks";
+    Some(refused("rustls, Go and Java", certificate, difference))
+}
+
+/// The first CA with a name constraint for directory names.
+fn directory_constraint<'a>(cas: &[&'a Certificate]) -> Option<(&'a Certificate, &'a NameConstraints)> {
+    cas.iter().find_map(|ca| {
+        let constraints = ca.name_constraints()?;
+        let mut bases = constraints.permitted.iter().chain(&constraints.excluded);
+        bases.any(|base| matches!(base, GeneralName::Directory(_))).then_some((*ca, constraints))
+    })
 }
 
 /// A sentence for a refusal of webpki. Refusals about revocation lists are not among them, because it gets none.
@@ -64,7 +103,9 @@ fn reason(refusal: &Error) -> &'static str {
         Error::UnsupportedCriticalExtension => "rustls does not know a critical extension of the chain",
         Error::InvalidNetworkMaskConstraint => "a name constraint has a network mask with gaps",
         Error::MalformedNameConstraint => "a name constraint of the chain is malformed",
-        Error::NameConstraintViolation => "a name is outside the name constraints of a CA",
+        Error::NameConstraintViolation => {
+            "rustls refuses a name by the name constraints of a CA, which it applies only to DNS names and IP addresses"
+        }
         Error::UnsupportedNameType => "a name is of a kind that rustls does not compare",
         Error::InvalidSerialNumber => "a serial number is not a positive number of at most 20 octets",
         Error::InvalidSignatureForPublicKey => "a signature of the chain was not made by its issuer",
@@ -95,12 +136,15 @@ fn spelled_otherwise<'a>(path: &[&'a Certificate]) -> Option<&'a Certificate> {
     })
 }
 
-/// The first certificate whose issuer is the subject of the next one only if letters outside of ASCII are folded.
-fn folded_otherwise<'a>(path: &[&'a Certificate]) -> Option<&'a Certificate> {
+/// The first certificate whose issuer is not the subject of the next one if a library compares both.
+fn compared_otherwise<'a>(
+    path: &[&'a Certificate],
+    is_same: fn(&Subject, &Subject) -> bool,
+) -> Option<&'a Certificate> {
     path.windows(2).find_map(|pair| match pair {
-        [certificate, issuer] => {
+        [certificate, issuer] if certificate.issuer_der() != issuer.subject_der() => {
             let (own, other) = (certificate.issuer_name()?, issuer.subject_name()?);
-            (!own.is_same_name_in_ascii(&other)).then_some(*certificate)
+            (!is_same(&own, &other)).then_some(*certificate)
         }
         _ => None,
     })

@@ -144,6 +144,46 @@ fn an_anchor_that_names_another_key_as_its_own_is_refused() {
 }
 
 #[test]
+fn an_issuer_of_the_same_name_needs_a_key_identifier_for_openssl() {
+    let root = testing::root("One");
+    let of = |params: &CertificateParams, name: &str, has_id: bool| {
+        let mut params = params.clone();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.use_authority_key_identifier_extension = has_id;
+        params
+    };
+    let (ca, of_device) = (testing::ca("x", None), testing::leaf("x"));
+    let verified = |leaf: &TestCa, cas: &[&TestCa]| {
+        let chain: Vec<Certificate> =
+            [leaf].into_iter().chain(cas.iter().copied()).map(|one| one.certificate.clone()).collect();
+        let report = verify(&device(&chain, from_ref(&root.certificate)));
+        // Other findings are about `-x509_strict` and about our firmware.
+        let found = report.findings.into_iter().filter(|finding| finding.code == Code::KeyIdMismatch);
+        found.map(|finding| (finding.code, finding.what)).collect::<Vec<_>>()
+    };
+    // OpenSSL 3.0: error 19, self-signed certificate in certificate chain.
+    for has_id in [true, false] {
+        let again = root.issue(&of(&ca, "One", has_id));
+        let leaf = again.issue(&of(&of_device, "device-1", true));
+        let expected = "OpenSSL takes it for self-signed: it has the name of its issuer".to_owned();
+        let expected = if has_id { vec![] } else { vec![(Code::KeyIdMismatch, expected)] };
+        assert_eq!(verified(&leaf, &[&again]), expected);
+        let middle = again.issue(&of(&ca, "Issuing", true));
+        assert_eq!(verified(&middle.issue(&of(&of_device, "device-1", true)), &[&middle, &again]), expected);
+    }
+    // Error 7, certificate signature failure: the anchor has the name too, and is looked at first.
+    let again = root.issue(&of(&ca, "One", true));
+    let leaf = again.issue(&of(&of_device, "device-1", false));
+    let what = "OpenSSL takes CN=One for its issuer, which has the name of the right one".to_owned();
+    assert_eq!(verified(&leaf, &[&again]), [(Code::KeyIdMismatch, what)]);
+    // OpenSSL compares the kind of the key with the signature before it calls a certificate self-signed.
+    let ed25519 = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let again = root.issue_for(&of(&ca, "One", false), ed25519);
+    assert_eq!(verified(&again.issue(&of(&of_device, "device-1", true)), &[&again]), []);
+}
+
+#[test]
 fn an_issuing_ca_for_another_purpose_is_named() {
     let root = testing::root("Root");
     let mut params = testing::ca("Servers only", Some(0));
@@ -310,6 +350,21 @@ fn our_firmware_knows_no_ed25519() {
 }
 
 #[test]
+fn the_signature_of_an_anchor_on_itself_is_not_what_it_is_trusted_for() {
+    let root = testing::root("Root");
+    let mut der = root.certificate.der().to_vec();
+    // The last octet of the signature.
+    *der.last_mut().unwrap() ^= 1;
+    let damaged = Certificate::from_der(&der).unwrap();
+    let leaf = root.issue(&testing::leaf("device-1")).certificate;
+    let report = verify(&device(&[leaf], &[damaged]));
+    assert_eq!(found(&report), [(Code::NotSelfSigned, "CN=Root")]);
+    assert!(report.is_ok());
+    // `openssl verify` accepts the chain.
+    assert!(report.findings[0].why.as_deref().unwrap().contains("without this signature"), "{report:?}");
+}
+
+#[test]
 fn a_self_signed_leaf_that_is_trusted_is_accepted() {
     let leaf = testing::self_signed(&testing::leaf("device-1")).certificate;
     let report = verify(&device(from_ref(&leaf), from_ref(&leaf)));
@@ -433,6 +488,40 @@ fn names_that_differ_outside_of_ascii_are_two_to_openssl() {
     let report = verify(&device(&[leaf], &[other]));
     assert_eq!(found(&report), [(Code::SecondOpinion, "CN=device-1")]);
     assert!(!report.is_ok(), "OpenSSL: error 20, unable to get local issuer certificate");
+}
+
+#[test]
+fn names_in_other_string_types_are_two_to_java() {
+    let root = testing::root("Acme & Co");
+    // As `string_mask=nombstr` makes OpenSSL write it: the text has a character that no PrintableString has.
+    let mut params = testing::ca("x", None);
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    let teletex = rcgen::string::TeletexString::try_from("Acme & Co").unwrap();
+    params.distinguished_name.push(DnType::CommonName, rcgen::DnValue::TeletexString(teletex));
+    let other = Certificate::from_der(params.self_signed(&root.key).unwrap().der()).unwrap();
+    // With a CA as the leaf too, about which rustls is not asked.
+    for leaf in [root.issue(&testing::leaf("device-1")), root.issue(&testing::ca("device-1", None))] {
+        let report = verify(&request(from_ref(&leaf.certificate), from_ref(&other)));
+        assert_eq!(found(&report), [(Code::SecondOpinion, "CN=device-1")]);
+        assert_eq!(report.findings[0].what, "rustls, Go and Java refuse the chain");
+        assert!(!report.is_ok());
+    }
+}
+
+#[test]
+fn constraints_for_directory_names_are_what_rustls_refuses() {
+    let mut params = testing::ca("Root", None);
+    let mut base = rcgen::DistinguishedName::new();
+    base.push(DnType::CommonName, "device-1");
+    let permitted_subtrees = vec![GeneralSubtree::DirectoryName(base)];
+    params.name_constraints = Some(rcgen::NameConstraints { permitted_subtrees, excluded_subtrees: Vec::new() });
+    let root = testing::self_signed(&params);
+    let leaf = root.issue(&testing::leaf("device-1")).certificate;
+    let report = verify(&device(&[leaf], &[root.certificate]));
+    assert_eq!(found(&report), [(Code::FirmwareLimit, "CN=Root"), (Code::SecondOpinion, "CN=device-1")]);
+    // Go 1.22: x509: unhandled critical extension.
+    assert_eq!(report.findings[1].what, "rustls and Go refuse the chain");
+    assert!(report.findings[1].why.as_deref().unwrap().contains("CN=Root has name constraints for directory names"));
 }
 
 #[test]

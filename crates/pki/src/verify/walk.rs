@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::policies::PolicyState;
 use super::request::{Purpose, VerifyRequest, about, allows};
 use super::{constraints, revocation, x509_strict};
-use crate::read::certificate::{Certificate, NameConstraints, PublicKeyKind, SelfSignature};
+use crate::read::certificate::{Certificate, NameConstraints, PublicKeyKind, SelfSignature, SignatureFailure};
 
 /// The rules that the certificates above set for those below.
 #[derive(Default)]
@@ -52,6 +52,9 @@ pub(super) fn check<'a>(
                     Code::KeyIdMismatch.fault(fault).because("OpenSSL and Java then do not find the issuer")
                 }),
             );
+        }
+        if path.len() > place + 1 {
+            findings.extend(namesake_of_openssl(certificate, path.get(place + 2..).unwrap_or_default(), anchored));
         }
         // The order matters: a CA's own limit applies below it, not to itself.
         if !is_leaf {
@@ -129,6 +132,38 @@ pub(super) fn alone(certificate: &Certificate, time: OffsetDateTime, is_leaf: bo
     findings
 }
 
+/// Whether OpenSSL takes `issuer` for the issuer of a certificate, before it looks at the signature.
+fn is_issuer_to_openssl(certificate: &Certificate, issuer: &Certificate) -> bool {
+    let names = certificate.issuer_name().zip(issuer.subject_name());
+    certificate.names_as_issuer(issuer)
+        && certificate.authority_contradiction(issuer).is_none()
+        && names.is_some_and(|(own, other)| own.is_same_name_in_ascii(&other))
+        && certificate.signature_algorithm().is_of(issuer.public_key())
+}
+
+/// The fault of a certificate for which OpenSSL takes another issuer of the same name: the certificate itself, or the trust
+/// anchor. It looks at the names, at the authority key identifier and at the kind of the key, and compares the signature
+/// only after it has decided (`X509_self_signed`, `X509_check_issued`). Where one name has several keys, the identifier is
+/// required (RFC 5280, section 4.2.1.1). `above` are the certificates above its issuer.
+fn namesake_of_openssl(certificate: &Certificate, above: &[&Certificate], anchored: bool) -> Option<Finding> {
+    let is_taken = |issuer: &Certificate| {
+        is_issuer_to_openssl(certificate, issuer)
+            && matches!(certificate.signed_by(issuer), Err(SignatureFailure::Mismatch))
+    };
+    let anchor = above.last().filter(|_| anchored);
+    let what = if is_taken(certificate) {
+        "OpenSSL takes it for self-signed: it has the name of its issuer".to_owned()
+    } else {
+        let anchor = anchor.filter(|anchor| is_taken(anchor))?;
+        format!("OpenSSL takes {} for its issuer, which has the name of the right one", anchor.label())
+    };
+    let finding = Code::KeyIdMismatch
+        .fault(what)
+        .because("it has no authority key identifier that tells the two keys of this name apart")
+        .fix("have it issued again with an authority key identifier, or by a CA with a name of its own");
+    Some(finding)
+}
+
 /// The reason against using the certificate for devices with our firmware.
 fn firmware_finding(certificate: &Certificate) -> Option<Finding> {
     let why = match certificate.public_key() {
@@ -146,6 +181,14 @@ fn anchor_signature(anchor: &Certificate) -> Option<Finding> {
     let what = match anchor.self_signature() {
         SelfSignature::Valid => return None,
         SelfSignature::Unchecked(_) => return anchor.unchecked_self_signature(),
+        // The anchor is trusted as it is, and readers do not look at this signature.
+        SelfSignature::False if is_issuer_to_openssl(anchor, anchor) => {
+            let finding = Code::NotSelfSigned
+                .warning("the signature of the trust anchor on itself is false")
+                .because("it is damaged, or another key made it; TLS libraries trust an anchor without this signature")
+                .fix("compare the fingerprint with that of the CA, or get the certificate from the CA again");
+            return Some(finding);
+        }
         SelfSignature::False => "the trust anchor names itself as its issuer, and another key signed it",
         SelfSignature::OtherIssuer => "the trust anchor is not self-signed",
     };

@@ -111,7 +111,7 @@ pub struct NamesArgs {
     #[arg(long, value_name = "COLUMN", value_parser = text(), requires = "from")]
     pub name_column: Option<String>,
     /// A column of the CSV file to store as an attribute of the devices (repeat or separate by commas)
-    #[arg(long, value_name = "COLUMN", value_parser = text(), value_delimiter = ',', requires = "from")]
+    #[arg(long, value_name = "COLUMN", value_parser = text(), requires = "from")]
     pub attribute: Vec<String>,
     /// Accept attributes that ThingsBoard stores as other numbers than they are written (00012345 as 12345)
     #[arg(long)]

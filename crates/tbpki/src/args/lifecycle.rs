@@ -13,7 +13,7 @@ use ledger::SerialNumber;
 use pki::device_name::DeviceName;
 use pki::revocation_list::Reason;
 
-use super::value::{parsed, reasons, text};
+use super::value::{parsed, reasons, server_address, text};
 use super::{CaPassphrase, DeviceWord, PlatformArgs};
 use crate::completion;
 
@@ -74,7 +74,7 @@ pub struct RenewArgs {
     #[arg(long, requires = "register")]
     pub pending: bool,
     /// The broker for the login with a renewed certificate [default: the broker that devices connect to]
-    #[arg(long, value_name = "HOST[:PORT]", value_parser = text(), requires = "register")]
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = server_address(), requires = "register")]
     pub broker: Option<String>,
     /// Keep N earlier sets of files as FILE.SERIAL
     #[arg(long, value_name = "N", default_value_t = 1)]

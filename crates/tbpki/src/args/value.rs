@@ -17,6 +17,7 @@ use ledger::{Kind, State};
 use pki::Algorithm;
 use pki::revocation_list::Reason;
 use pki::verify::Purpose;
+use provision::Target;
 use store::shard::Layout;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -39,6 +40,11 @@ pub(super) fn trust_owner() -> impl TypedValueParser<Value = bool> {
                 .fix("set the variable TBPKI_TRUST_OWNER to 1 or 0")),
         }
     })
+}
+
+/// A host or an address, and perhaps a port. The default port is that of the verb.
+pub(super) fn server_address() -> impl TypedValueParser<Value = String> {
+    text().try_map(|text| Target::parse(&text, u16::MAX).map(|_| text))
 }
 
 /// A value with a parser of its own. Its errors keep their code and advice.

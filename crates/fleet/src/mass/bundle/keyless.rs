@@ -338,7 +338,7 @@ fn usable(name: StagedName) -> Result<StagedName, NameFault> {
 }
 
 fn fault(line: u64, error: &Error) -> NameFault {
-    NameFault { line, code: error.code(), text: error.finding().what.clone() }
+    NameFault { line, code: error.code(), text: error.finding().what.clone(), fix: None }
 }
 
 /// Adds the names that are in use, or whose first certificate the service could not issue.

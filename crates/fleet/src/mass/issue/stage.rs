@@ -31,7 +31,9 @@ pub(crate) fn checked<'a>(
         let name = name?;
         match check.name(&name) {
             Ok(()) => Ok(name),
-            Err(error) => Err(NameFault { line: name.line, code: error.code(), text: error.finding().what.clone() }),
+            Err(error) => {
+                Err(NameFault { line: name.line, code: error.code(), text: error.finding().what.clone(), fix: None })
+            }
         }
     })
 }

@@ -1,8 +1,9 @@
 //! From loose bags to entries: which certificates are a key's chain, which are trusted, what things are called.
 //!
-//! PKCS#12 has no entries and no chains. A key and its leaf share a localKeyId, the rest of a chain is found by names,
-//! and Java marks what it trusts by an attribute of its own. A key without an id, if it is the only one, takes the
-//! certificate that issued no other.
+//! PKCS#12 has no entries and no chains. An open key takes the certificate with its public half; a key that is not open the
+//! one with its localKeyId, which some programs do not write and some do not keep. If neither tells it, the only key takes
+//! the certificate that issued no other. The rest of a chain is found by names, and Java marks what it trusts by an attribute
+//! of its own.
 
 use std::collections::{HashMap, HashSet};
 use std::str;
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::super::contents::{Body, KeystoreContents, KeystoreEntry, from_milliseconds};
 use super::super::fault::unreadable;
+use crate::key::PrivateKey;
 use crate::names::subject::comparison_key;
 
 /// The longest chain that is followed.
@@ -58,8 +60,10 @@ pub(super) fn link(opened: OpenedBags, intact: bool) -> Result<KeystoreContents>
     let only_key = keys.len() == 1;
     let without_keys = keys.is_empty();
     for KeyBag { name, id, key } in keys {
-        // Several keys without ids cannot be matched with leaves by anything in the file.
-        let leaf = certificates.leaf(id.as_deref(), only_key);
+        let public =
+            key.as_ref().and_then(|key| key.as_ref().ok()).and_then(|key| certificates.public_half(key, only_key));
+        // Several keys that are not open and have no ids cannot be matched with leaves by anything in the file.
+        let leaf = certificates.leaf(public.as_deref(), id.as_deref(), only_key);
         let chain = leaf.map(|leaf| certificates.chain(leaf)).transpose()?.unwrap_or_default();
         // A certificate of a chain is no entry of its own. This is how Java lists the file.
         in_chains.extend(chain.iter().map(|certificate| certificate.der()));
@@ -123,6 +127,8 @@ impl Names {
 /// The certificates of a file, by what links them.
 struct Certificates<'a> {
     all: Vec<Known<'a>>,
+    /// Positions of those that can be a leaf, by the octets of the SubjectPublicKeyInfo.
+    by_key: HashMap<&'a [u8], Vec<usize>>,
     /// Positions of those that can be in a chain, by subject.
     by_subject: HashMap<Vec<u8>, Vec<usize>>,
 }
@@ -136,6 +142,8 @@ struct Known<'a> {
     issuer: Vec<u8>,
     subject_key_id: Option<&'a [u8]>,
     authority_key_id: Option<&'a [u8]>,
+    /// The SubjectPublicKeyInfo in DER.
+    spki: &'a [u8],
 }
 
 impl<'a> Known<'a> {
@@ -154,7 +162,8 @@ impl<'a> Known<'a> {
         }
         let subject = comparison_key(certificate.tbs_certificate.subject.as_raw());
         let issuer = comparison_key(certificate.tbs_certificate.issuer.as_raw());
-        Ok(Self { bag, subject, issuer, subject_key_id, authority_key_id })
+        let spki = certificate.tbs_certificate.subject_pki.raw;
+        Ok(Self { bag, subject, issuer, subject_key_id, authority_key_id, spki })
     }
 
     fn der(&self) -> &'a [u8] {
@@ -166,16 +175,32 @@ impl<'a> Certificates<'a> {
     fn parse(bags: &'a [CertificateBag]) -> Result<Self> {
         let all = bags.iter().map(Known::parse).collect::<Result<Vec<_>>>()?;
         let mut by_subject: HashMap<_, Vec<_>> = HashMap::new();
+        let mut by_key: HashMap<_, Vec<_>> = HashMap::new();
         for (position, known) in all.iter().enumerate().filter(|(_, known)| !known.bag.trusted) {
             by_subject.entry(known.subject.clone()).or_default().push(position);
+            by_key.entry(known.spki).or_default().push(position);
         }
-        Ok(Self { all, by_subject })
+        Ok(Self { all, by_key, by_subject })
     }
 
-    /// The leaf of the key with this id; for the only key of a file that may also be found by what it did not issue.
-    fn leaf(&self, id: Option<&[u8]>, only_key: bool) -> Option<&Known<'a>> {
+    /// The SubjectPublicKeyInfo of a key in PKCS#8; none if there is nothing to choose, or for a key of a kind that tbpki does
+    /// not use.
+    fn public_half(&self, key: &[u8], only_key: bool) -> Option<Vec<u8>> {
+        let is_choice = self.by_key.len() > usize::from(only_key);
+        is_choice.then(|| PrivateKey::from_pkcs8_der(key).ok()).flatten().map(|key| key.spki_der().to_vec())
+    }
+
+    /// The leaf of the key with this public half and this id. For the only key of a file it may also be found by what it did
+    /// not issue.
+    fn leaf(&self, public: Option<&[u8]>, id: Option<&[u8]>, only_key: bool) -> Option<&Known<'a>> {
         let candidates = || self.all.iter().filter(|known| !known.bag.trusted);
-        let by_id = id.and_then(|id| candidates().find(|known| known.bag.key_id.as_deref() == Some(id)));
+        let is_of_id = |known: &&Known<'a>| id.is_some() && known.bag.key_id.as_deref() == id;
+        if let Some(positions) = public.and_then(|public| self.by_key.get(public)) {
+            let owned = || positions.iter().filter_map(|position| self.all.get(*position));
+            // After a renewal with the same key the id tells which of the certificates is in use.
+            return owned().find(is_of_id).or_else(|| owned().next());
+        }
+        let by_id = candidates().find(is_of_id);
         if by_id.is_some() || !only_key {
             return by_id;
         }

@@ -54,15 +54,33 @@ fn a_password_beyond_ucs2_is_a_wrong_one() {
 }
 
 #[test]
-fn a_mac_is_not_asked_for_where_there_is_no_password() {
+fn a_mac_is_checked_with_every_password_and_not_without_one() {
     let bags = [bag(1, KEY), certificate_bag(LEAF)];
-    // The MAC is all zeros. Without a password it would protect nothing, so that it is not checked.
+    // The MAC is all zeros, which no password has.
     let bytes = file(&bags, &mac("2.16.840.1.101.3.4.2.1", &[1]));
     let listing = list(&bytes, None).unwrap();
     assert!(!listing.intact);
     assert_eq!(listing.entries[0].kind, EntryKind::Key(KeyState::Opens));
-    assert_eq!(list(&bytes, Some(&Passwords::same(Secret::from("")))).unwrap(), listing);
-    assert_eq!(list(&bytes, Some(&passwords())).unwrap_err().code(), Code::KeystorePassword);
+    for passwords in [passwords(), Passwords::same(Secret::from(""))] {
+        assert_eq!(list(&bytes, Some(&passwords)).unwrap_err().code(), Code::KeystorePassword);
+    }
+}
+
+#[test]
+fn a_file_that_is_not_encrypted_opens_with_the_password_of_its_mac_alone() {
+    let bags = [bag(1, KEY), certificate_bag(LEAF)];
+    // Under the last one OpenSSL 1.0.2 wrote a file for the password `Grün`.
+    for (of_mac, fitting) in [("store-pw", "store-pw"), ("", ""), ("Gr\u{c3}\u{bc}n", "Grün")] {
+        let bytes = file(&bags, &mac_of(&bags, of_mac));
+        let passwords = ["store-pw", "", "other", "Grün"];
+        let opens = |password: &&str| Keystore::read(&bytes, &Passwords::same(Secret::from(*password))).is_ok();
+        assert_eq!(passwords.into_iter().filter(opens).collect::<Vec<_>>(), [fitting], "{of_mac:?}");
+        // One octet of the certificate is another one: no password fits.
+        let changed = [bag(1, KEY), certificate_bag(ROOT)];
+        let bytes = file(&changed, &mac_of(&bags, of_mac));
+        let read = |password: &str| Keystore::read(&bytes, &Passwords::same(Secret::from(password)));
+        assert!(passwords.iter().all(|password| read(password).is_err()));
+    }
 }
 
 /// `AlgorithmIdentifier` of PKCS#12's old password based encryption, or of another with the same parameters.
@@ -80,6 +98,15 @@ const RC4_128: &str = "1.2.840.113549.1.12.1.1";
 fn bag(kind: u8, value: &[u8]) -> Vec<u8> {
     let oid = ObjectIdentifier::new_unwrap(&format!("1.2.840.113549.1.12.10.1.{kind}")).to_der().unwrap();
     tlv::element(Tag::Sequence, &[&oid, &tlv::element(CONTEXT_0, &[value]).unwrap()]).unwrap()
+}
+
+/// The bag with a localKeyId (RFC 2985, section 5.5.2).
+fn with_id(bag: &[u8], id: &[u8]) -> Vec<u8> {
+    let oid = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.21").to_der().unwrap();
+    let values = tlv::element(Tag::Set, &[&tlv::element(Tag::OctetString, &[id]).unwrap()]).unwrap();
+    let attributes = tlv::element(Tag::Set, &[&tlv::element(Tag::Sequence, &[&oid, &values]).unwrap()]).unwrap();
+    let content = tlv::only(bag, Tag::Sequence).unwrap();
+    tlv::element(Tag::Sequence, &[content, &attributes]).unwrap()
 }
 
 fn shrouded_key(scheme: &[u8]) -> Vec<u8> {
@@ -115,12 +142,30 @@ fn file(bags: &[Vec<u8>], mac: &[u8]) -> Vec<u8> {
 }
 
 fn mac(digest: &str, rounds: &[u8]) -> Vec<u8> {
+    mac_data(digest, rounds, &[0; 32])
+}
+
+/// The MAC of a file of these bags under a password of characters up to U+00FF.
+fn mac_of(bags: &[Vec<u8>], password: &str) -> Vec<u8> {
+    use hmac::{KeyInit as _, Mac as _};
+    let safe = data(&tlv::element(Tag::Sequence, &[&bags.concat()]).unwrap());
+    let content = tlv::element(Tag::Sequence, &[&safe]).unwrap();
+    let password: Vec<u8> = password.encode_utf16().chain([0]).flat_map(u16::to_be_bytes).collect();
+    let kind = pkcs12::kdf::Pkcs12KeyType::Mac;
+    let key = pkcs12::kdf::derive_key::<sha2::Sha256>(&password, &[0; 32], kind, 1, 32);
+    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&key).unwrap();
+    mac.update(&content);
+    mac_data("2.16.840.1.101.3.4.2.1", &[1], &mac.finalize().into_bytes())
+}
+
+fn mac_data(digest: &str, rounds: &[u8], value: &[u8]) -> Vec<u8> {
     let oid = ObjectIdentifier::new_unwrap(digest).to_der().unwrap();
     let algorithm = tlv::element(Tag::Sequence, &[&oid]).unwrap();
-    let octets = tlv::element(Tag::OctetString, &[&[0; 32]]).unwrap();
+    let salt = tlv::element(Tag::OctetString, &[&[0; 32]]).unwrap();
+    let octets = tlv::element(Tag::OctetString, &[value]).unwrap();
     let info = tlv::element(Tag::Sequence, &[&algorithm, &octets]).unwrap();
     let rounds = tlv::element(Tag::Integer, &[rounds]).unwrap();
-    tlv::element(Tag::Sequence, &[&info, &octets, &rounds]).unwrap()
+    tlv::element(Tag::Sequence, &[&info, &salt, &rounds]).unwrap()
 }
 
 #[test]
@@ -128,6 +173,25 @@ fn a_key_without_an_id_takes_the_leaf() {
     let bags = [bag(1, KEY), certificate_bag(ROOT), certificate_bag(ISSUING), certificate_bag(LEAF)];
     let read = Keystore::read(&file(&bags, &[]), &passwords()).unwrap();
     assert_eq!(read, Keystore { keys: vec![fixtures::key("1", &[LEAF, ISSUING, ROOT])], trusted: Vec::new() });
+}
+
+#[test]
+fn a_key_takes_the_certificate_with_its_public_half() {
+    let read = |bags: &[Vec<u8>]| Keystore::read_with_others(&file(bags, &[]), &passwords()).unwrap();
+    // The id of the key is that of another certificate, as after a certificate was replaced in a file by hand.
+    let bags = [
+        with_id(&bag(1, KEY), b"1"),
+        with_id(&certificate_bag(fixtures::DEVICES), b"1"),
+        with_id(&certificate_bag(LEAF), b"2"),
+    ];
+    let (keystore, others) = read(&bags);
+    assert_eq!(keystore.keys, [fixtures::key("1", &[LEAF])]);
+    assert_eq!(others, [fixtures::DEVICES]);
+    // Two keys without ids, of which one has its certificate.
+    let stray = crate::PrivateKey::generate(crate::Algorithm::EcP256).unwrap().to_pkcs8_der();
+    let (keystore, _) = read(&[bag(1, &stray), bag(1, KEY), certificate_bag(ISSUING), certificate_bag(LEAF)]);
+    let chains: Vec<_> = keystore.keys.iter().map(|key| key.chain.len()).collect();
+    assert_eq!((chains, keystore.keys[1].chain[0].as_slice()), (vec![0, 2], LEAF));
 }
 
 #[test]
@@ -237,8 +301,12 @@ fn certificates_of_no_key_are_handed_over() {
 
 #[test]
 fn pkcs12_in_pem_is_found() {
-    let text = pem::encode(&pem::Pem::new("PKCS12", fixtures::OPENSSL_P12));
-    assert_eq!(crate::keystore::find_keystore(text.as_bytes()).unwrap()[..], *fixtures::OPENSSL_P12);
+    let labeled = |label: &str| pem::encode(&pem::Pem::new(label, fixtures::OPENSSL_P12));
+    for label in ["PKCS12", "PKCS #12", "pkcs12", "PFX"] {
+        let found = crate::keystore::find_keystore(labeled(label).as_bytes());
+        assert_eq!(found.unwrap()[..], *fixtures::OPENSSL_P12, "{label}");
+    }
+    let text = labeled("PKCS12");
     let two = format!("{text}{text}");
     // Two keystores in one file: neither may be taken in silence.
     for other in [two.as_bytes(), b"-----BEGIN PKCS12-----\n", LEAF, b""] {

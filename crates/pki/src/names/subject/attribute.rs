@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use base::text::{is_deceptive, is_invisible, quote};
 use base::{Code, Result};
 
+use crate::asn1::reader::DerReader;
 use crate::asn1::tlv::{OBJECT_IDENTIFIER, PRINTABLE_STRING, SEQUENCE, UTF8_STRING, tlv};
 
 /// The attributes of the names that we make, in the order in which they stand there.
@@ -155,6 +156,13 @@ impl Attribute {
             kind: Some(kind),
             value: AttributeValue::Text(text),
         })
+    }
+
+    /// The encoding of the value.
+    pub(super) fn value_der(&self) -> &[u8] {
+        let parts = DerReader::new(&self.der).next().map(|attribute| DerReader::new(attribute.content));
+        let value = parts.and_then(|mut parts| parts.next().and_then(|_| parts.next()));
+        value.map_or_else(|_| self.der.as_slice(), |value| value.whole)
     }
 
     /// An attribute of another program; nothing for bytes that have no DER encoding.

@@ -2,6 +2,7 @@
 
 use super::attribute::{Attribute, AttributeValue};
 use super::{Rdn, Subject};
+use crate::asn1::tlv::{PRINTABLE_STRING, UTF8_STRING};
 
 impl Subject {
     /// True if the other is the same name. This differs from `==`, which compares the encodings.
@@ -12,6 +13,14 @@ impl Subject {
     /// As [`is_same_name`](Self::is_same_name), but only the letters and the white space of ASCII are folded, as OpenSSL does.
     pub(crate) fn is_same_name_in_ascii(&self, other: &Subject) -> bool {
         self.der == other.der || compared(self, in_ascii).eq(compared(other, in_ascii))
+    }
+
+    /// As [`is_same_name`](Self::is_same_name), but compared as `X500Principal.equals` of Java does, by which it finds the
+    /// issuer of a certificate: as text only if the type is one of RFC 2253, section 2.3, and the value is a PrintableString
+    /// or a UTF8String; else octet by octet. Of white space only blanks are folded.
+    pub(crate) fn is_same_name_in_java(&self, other: &Subject) -> bool {
+        let values = |name| compared_by(name, |attribute: &Attribute| in_java(attribute));
+        self.der == other.der || values(self).eq(values(other))
     }
 
     /// Whether the name lies in the subtree below `base`, of which `base` itself is a part (RFC 5280, section
@@ -55,11 +64,14 @@ fn comparable(name: &Subject) -> impl Iterator<Item = Vec<(&str, Vec<u8>)>> {
 }
 
 fn compared(name: &Subject, fold: fn(&str) -> String) -> impl Iterator<Item = Vec<(&str, Vec<u8>)>> {
+    compared_by(name, move |attribute: &Attribute| match &attribute.value {
+        AttributeValue::Text(text) => fold(text).into_bytes(),
+        AttributeValue::Der(der) => der.clone(),
+    })
+}
+
+fn compared_by(name: &Subject, value: impl Fn(&Attribute) -> Vec<u8>) -> impl Iterator<Item = Vec<(&str, Vec<u8>)>> {
     name.rdns.iter().map(move |rdn: &Rdn| {
-        let value = |attribute: &Attribute| match &attribute.value {
-            AttributeValue::Text(text) => fold(text).into_bytes(),
-            AttributeValue::Der(der) => der.clone(),
-        };
         let mut pairs: Vec<_> = rdn.iter().map(|attribute| (attribute.name.as_ref(), value(attribute))).collect();
         pairs.sort();
         pairs
@@ -73,6 +85,32 @@ fn folded(text: &str) -> String {
 
 fn in_ascii(text: &str) -> String {
     text.split_ascii_whitespace().map(str::to_ascii_lowercase).collect::<Vec<_>>().join(" ")
+}
+
+/// The types that Java knows by a short name when it compares names.
+const JAVA_TYPES: [&str; 9] = ["CN", "C", "L", "ST", "O", "OU", "street", "DC", "UID"];
+
+/// The value of an attribute as Java compares it (`AVA.toRFC2253CanonicalString`).
+fn in_java(attribute: &Attribute) -> Vec<u8> {
+    let whole = attribute.value_der();
+    let is_text = matches!(whole.first(), Some(&(PRINTABLE_STRING | UTF8_STRING)));
+    match &attribute.value {
+        AttributeValue::Text(text) if is_text && JAVA_TYPES.contains(&attribute.name.as_ref()) => {
+            let mut folded = String::with_capacity(text.len());
+            for c in text.chars() {
+                if c != ' ' || !folded.ends_with(' ') {
+                    folded.push(c);
+                }
+            }
+            let folded = folded.trim_matches(|c: char| c <= ' ').to_uppercase().to_lowercase();
+            // Normalization comes last and makes blanks of these, which it does not fold. In all else the names that are
+            // compared here are equal after it if they are before.
+            let is_wide_blank =
+                |c: char| matches!(c, '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}');
+            folded.replace(is_wide_blank, " ").into_bytes()
+        }
+        _ => whole.to_vec(),
+    }
 }
 
 #[cfg(test)]
@@ -117,6 +155,35 @@ mod tests {
         for (other, both) in [("ÄCME  LTD", true), ("äcme ltd", false), ("ÄCME\u{a0}Ltd", false)] {
             let other = name(&[(O, 0x0c, other.as_bytes())]);
             assert_eq!((own.is_same_name(&other), own.is_same_name_in_ascii(&other)), (true, both), "{other}");
+        }
+    }
+
+    #[test]
+    fn java_compares_few_types_and_two_kinds_of_strings_as_text() {
+        const EMAIL: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1];
+        const DC: &[u8] = &[9, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 0x19];
+        const SERIAL: &[u8] = &[0x55, 4, 5];
+        let pair = |one: (&[u8], u8, &[u8]), other: (&[u8], u8, &[u8])| {
+            let (one, other) = (name(&[one]), name(&[other]));
+            assert!(one.is_same_name(&other) && one.is_same_name_in_java(&one));
+            one.is_same_name_in_java(&other)
+        };
+        // What `X500Principal.equals` of JDK 17 returns.
+        for (one, other, is_same) in [
+            ((O, 0x13, &b"Acme  Co"[..]), (O, 0x0c, &b" ACME Co "[..]), true),
+            ((O, 0x0c, "ÄCME straße".as_bytes()), (O, 0x0c, "äcme strasse".replace("ss", "ß").as_bytes()), true),
+            ((O, 0x0c, "a\u{a0}b".as_bytes()), (O, 0x0c, b"a b"), true),
+            ((O, 0x0c, b"a\tb"), (O, 0x0c, b"a b"), false),
+            ((O, 0x14, b"Acme & Co"), (O, 0x0c, b"Acme & Co"), false),
+            ((O, 0x1e, b"\0C\0A"), (O, 0x0c, b"CA"), false),
+            ((O, 0x16, b"CA"), (O, 0x13, b"CA"), false),
+            ((DC, 0x16, b"plant"), (DC, 0x16, b"PLANT"), false),
+            ((DC, 0x0c, b"plant"), (DC, 0x0c, b"PLANT"), true),
+            ((EMAIL, 0x16, b"ca@acme.example"), (EMAIL, 0x16, b"CA@acme.example"), false),
+            ((EMAIL, 0x0c, b"ca@acme.example"), (EMAIL, 0x0c, b"CA@acme.example"), false),
+            ((SERIAL, 0x13, b"A1"), (SERIAL, 0x0c, b"a1"), false),
+        ] {
+            assert_eq!(pair(one, other), is_same, "{one:?} {other:?}");
         }
     }
 

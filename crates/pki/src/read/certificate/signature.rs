@@ -117,6 +117,11 @@ impl SignatureAlgorithm {
             .map_err(|_| SignatureFailure::Mismatch)
     }
 
+    /// False if a key of this kind cannot have made such a signature.
+    pub(crate) fn is_of(&self, key: &PublicKeyKind) -> bool {
+        !matches!(self.checked_by(key), Err(SignatureFailure::Mismatch))
+    }
+
     /// The verifier for this kind of signature with that kind of key.
     fn checked_by(&self, kind: &PublicKeyKind) -> Result<&'static dyn VerificationAlgorithm, SignatureFailure> {
         use Hash::{Sha1, Sha224, Sha256, Sha384, Sha512};

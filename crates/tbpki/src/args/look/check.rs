@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum, ValueHint};
 use enroll::client::HostKeyName;
 use pki::device_name::DeviceName;
 
-use crate::args::value::{parsed, text, timeout};
+use crate::args::value::{parsed, server_address, text, timeout};
 use crate::completion;
 
 /// The arguments of `tbpki check`.
@@ -15,7 +15,7 @@ use crate::completion;
 pub struct CheckArgs {
     /// The broker [default: firmware.mqtt_host or server.name of keygen.toml, then the only server of the store; port:
     /// firmware.mqtt_port, then 8883, or 8884 for ActorCloud with a certificate]
-    #[arg(value_name = "HOST[:PORT]")]
+    #[arg(value_name = "HOST[:PORT]", value_parser = server_address())]
     pub server: Option<String>,
     /// The device of the store to check [default: the only device]
     #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceName>(), add = completion::devices())]

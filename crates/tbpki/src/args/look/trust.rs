@@ -6,13 +6,13 @@ use std::time::Duration;
 use clap::Args;
 use provision::Fingerprint;
 
-use crate::args::value::{parsed, text, timeout};
+use crate::args::value::{parsed, server_address, timeout};
 
 /// The arguments of `tbpki trust`.
 #[derive(Debug, Clone, Args)]
 pub struct TrustArgs {
     /// The server [default port: 8883]
-    #[arg(value_parser = text(), value_name = "HOST[:PORT]")]
+    #[arg(value_parser = server_address(), value_name = "HOST[:PORT]")]
     pub server: String,
     /// Write the anchor to FILE (`-` for standard output)
     #[arg(long, value_name = "FILE")]
