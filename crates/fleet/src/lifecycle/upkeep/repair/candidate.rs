@@ -6,6 +6,7 @@ use base::Result;
 use identity::parameters::of_certificate;
 use ledger::{Generation, IssuedRecord, JobId, Kind, KnownIdentity, NewIdentity, Origin, Role, SerialNumber};
 use pki::profile::Profile;
+use store::issued_record;
 use time::OffsetDateTime;
 
 use super::issuers::IssuedBy;
@@ -55,7 +56,7 @@ impl Candidate {
                 not_before: leaf.not_before(),
                 not_after: leaf.not_after(),
             },
-            issued: IssuedRecord { fingerprint: leaf.fingerprint(), credentials_id: Some(leaf.credentials_id()) },
+            issued: issued_record(leaf),
             issuer_generation: issuer.generation,
             files_of: found.files_of,
             shard: found.shard.clone(),
