@@ -13,6 +13,7 @@ pub mod host;
 pub mod prometheus;
 pub mod random;
 pub mod secret;
+pub mod settings_file;
 pub mod suggest;
 pub mod text;
 pub mod timestamp;
