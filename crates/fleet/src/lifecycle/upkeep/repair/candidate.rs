@@ -37,7 +37,7 @@ impl Candidate {
         let parameters = match &found.shard {
             Some(shard) => jobs.wanted(&shard.place, leaf, &issuer)?,
             None => {
-                let files = OwnFiles::of(found)?;
+                let files = OwnFiles::of(found, jobs.device_prefix())?;
                 is_key_elsewhere = files.traits().is_key_elsewhere;
                 of_certificate(leaf, &issuer.fingerprint, files.traits())?
             }
