@@ -20,4 +20,4 @@ pub mod timestamp;
 
 pub use code::Code;
 pub use error::{Error, Finding, Location, Result, Severity};
-pub use secret::Secret;
+pub use secret::{Secret, ShownSecret};
