@@ -23,6 +23,7 @@ pub use disk::Disk;
 pub use readers::{certificates, clients, exceptions, foreign, forge, ledger_file, oracle, own_ca, pkilint};
 pub use sandbox::Sandbox;
 pub use servers::mosquitto::{Listener, Mosquitto};
+pub use servers::scene::Scene;
 pub use servers::softhsm::SoftHsm;
 pub use servers::{mosquitto, mqtt, platform, softhsm, thingsboard, wire};
 pub use snapshot::Snapshot;

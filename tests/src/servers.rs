@@ -3,6 +3,7 @@
 pub mod mosquitto;
 pub mod mqtt;
 pub mod platform;
+pub(crate) mod scene;
 pub mod softhsm;
 pub mod thingsboard;
 pub mod wire;

@@ -48,8 +48,8 @@ pub use output::{OutputTarget, check_stdout_is_read, replace, write_note};
 pub use owner::trust::{OwnerTrust, check_own, check_program};
 pub use owner::{Ownership, current_user};
 pub use read::{
-    loose_permissions, read, read_optional, read_secret, read_secret_with_mode, read_stdin, read_stdin_text, read_text,
-    stream,
+    list_dir, loose_permissions, read, read_optional, read_secret, read_secret_with_mode, read_stdin, read_stdin_text,
+    read_text, stream,
 };
 pub use recover::{Recovery, recover, recover_and_list};
 pub use remove::{remove, set_aside};

@@ -13,10 +13,11 @@ pub mod host;
 pub mod prometheus;
 pub mod random;
 pub mod secret;
+pub mod settings_file;
 pub mod suggest;
 pub mod text;
 pub mod timestamp;
 
 pub use code::Code;
 pub use error::{Error, Finding, Location, Result, Severity};
-pub use secret::Secret;
+pub use secret::{Secret, ShownSecret};

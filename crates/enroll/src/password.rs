@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use base::file::{self, Mode, OutputTarget};
 use base::timestamp::rfc3339;
-use base::{Code, Result};
+use base::{Code, Result, ShownSecret};
 use identity::lifecycle::enrol::label_of;
 use identity::lifecycle::one_time_password::{PasswordLifetime, check_profile, hash, random};
 use ledger::{Kind, NewPassword, View};
@@ -40,7 +40,8 @@ pub struct PasswordReport {
     pub profile: Option<String>,
     /// The password; absent if a file has it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub password: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub password: Option<ShownSecret>,
     /// The file with the password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
@@ -93,7 +94,7 @@ pub fn make(workspace: &mut Workspace<'_>, request: &PasswordRequest) -> Result<
     Ok(PasswordReport {
         device: name.to_owned(),
         profile: profile.map(|profile| profile.as_str().to_owned()),
-        password: request.out.is_none().then(|| password.reveal().to_owned()),
+        password: request.out.is_none().then(|| password.into()),
         file: request.out.clone(),
         expires: rfc3339(expires_at),
         replaces: earlier.is_some_and(|earlier| !earlier.is_spent && earlier.expires_at > workspace.now),

@@ -29,4 +29,4 @@ pub use progress::Status;
 pub use register::{FleetRegisterRequest, RegistrationReport, register};
 pub use renew::{FleetRenewRequest, renew};
 pub use report::{FleetReport, PhaseName, PhaseReport, Rest};
-pub use run::{FleetRunRequest, run};
+pub use run::{FleetRunRequest, flags_to_resume, run};

@@ -75,7 +75,7 @@ pub fn register(
             hint = new_platform(workspace, &store.ledger)?;
             if request.pending {
                 // What an interrupted run has made current is found by its files.
-                renewals::install(workspace, store, request)?;
+                renewals::install(store, request)?;
             }
             Records::Ledger(&mut store.ledger)
         }
@@ -110,7 +110,7 @@ pub fn register(
     let counts = recorder.into_counts();
     // The ledger has the renewals as current by now, and their files follow.
     let (open, mut findings) = match store.as_mut().filter(|_| request.pending) {
-        Some(store) => renewals::install(workspace, store, request)?,
+        Some(store) => renewals::install(store, request)?,
         None => (Vec::new(), Vec::new()),
     };
     findings.extend(expiry.findings(None));

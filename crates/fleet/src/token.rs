@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use base::file::{FileSet, Mode};
-use base::{Code, Result, Secret};
+use base::{Code, Result, Secret, ShownSecret};
 use ledger::{Kind, State};
 use pki::Certificate;
 use pki::device_name::DeviceName;
@@ -48,7 +48,8 @@ pub struct TokenReport {
     pub files: Vec<FileReport>,
     /// The token itself, where it was asked for with `--show`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub token: Option<ShownSecret>,
     /// The token, for the caller who shows it.
     #[serde(skip)]
     pub secret: Option<Secret>,

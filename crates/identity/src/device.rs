@@ -96,21 +96,13 @@ fn with_plan<'w, T>(
     let settings = &workspace.config.client;
     let csr = request.read_csr()?;
     let base_subject = workspace.config.subject()?;
-    let subject = match &csr {
-        // The device's name is its common name: ThingsBoard finds devices by it, and the ledger does.
-        Some(csr) => csr.device_subject(&base_subject, name)?,
-        None => base_subject.with_common_name(name.as_str())?,
-    };
+    let subject = subject(&base_subject, csr.as_ref(), name)?;
     let kept_sans = earlier.sans(&settings.san)?;
     let sans = csr.as_ref().map(Csr::sans).filter(|sans| !sans.is_empty()).map_or(kept_sans, <[San]>::to_vec);
     san::check_count(&sans)?;
     let has_anchors = !anchors.is_empty();
     let ca = earlier.issuer(request, Ca::DevicesIssuing);
-    if let Some(Ca::Profile(profile)) = &ca {
-        // The platform takes the device's name out of the certificate with this expression. A name that it would not
-        // find there would get a certificate that no connection could use.
-        profile_ca::pattern(workspace.store_dir(), profile)?.check_name(name.as_str())?;
-    }
+    check_pattern(workspace.store_dir(), ca.as_ref(), name)?;
     let issuer = fingerprint_of(workspace, ca.as_ref())?;
     let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), Ca::name);
     let key = key_source(csr.as_ref(), earlier.algorithm(&settings.alg));
@@ -174,6 +166,23 @@ fn with_plan<'w, T>(
     // Not collected yet: the directories are looked at when the plan has been carried out.
     let left = dirs.into_iter().flatten().filter_map(|dir| anchors_left(has_anchors, &dir));
     Ok((carry_out(plan, workspace)?, left.collect()))
+}
+
+/// The subject of a device. The name is its common name: ThingsBoard finds devices by it, and the ledger does.
+fn subject(base: &Subject, csr: Option<&Csr>, name: &DeviceName) -> Result<Subject> {
+    match csr {
+        Some(csr) => csr.device_subject(base, name),
+        None => base.with_common_name(name.as_str()),
+    }
+}
+
+/// Fails for a name that the platform would not find in a certificate of the CA of a profile: it takes the name out of the
+/// certificate with the expression of the profile, and no connection could use the certificate.
+fn check_pattern(store: &Path, ca: Option<&Ca>, name: &DeviceName) -> Result<()> {
+    match ca {
+        Some(Ca::Profile(profile)) => profile_ca::pattern(store, profile)?.check_name(name.as_str()),
+        _ => Ok(()),
+    }
 }
 
 /// A warning where a directory holds anchors and the client is to trust its system.

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use base::text::{device_option, shell_path, shell_word};
 use base::{Code, Error, Result, file};
-use ledger::{Difference, Entry, IssuedRecord, Key, Kind, NewIdentity, Parameters, RenewalStep, View};
+use ledger::{Difference, Entry, Key, Kind, NewIdentity, Parameters, RenewalStep, View};
 use pki::identity::{Identity, X509};
 use pki::issuer::{Issuer, Order};
 use pki::pem_bundle::PemBundle;
@@ -19,7 +19,7 @@ use crate::files::identity::IdentityView;
 use crate::files::table::FileTable;
 use crate::request::issuing_command::issuing_command_to;
 use store::file_names::PENDING;
-use store::{FILE_LIMIT, Store, identity_dir};
+use store::{FILE_LIMIT, Store, identity_dir, issued_record};
 use time::OffsetDateTime;
 
 /// One identity on its way into the store.
@@ -270,7 +270,7 @@ impl Issuance<'_> {
     ) -> Result<(Identity, T)> {
         match delivered {
             Ok((identity, more)) => {
-                let issued = issued(IdentityView::of(&identity).leaf);
+                let issued = issued_record(IdentityView::of(&identity).leaf);
                 match self.pending {
                     true => store.ledger.issued_pending(key, &issued)?,
                     false => store.ledger.issued(key, &issued)?,
@@ -328,8 +328,8 @@ pub(crate) fn settle(store: &mut Store, kind: Kind, name: &str, chain_file: &str
     let Some(entry) = store.ledger.unfinished_of(kind, name)? else { return Ok(None) };
     let delivered = |dir: &Path| Ok::<_, Error>(first_in(&dir.join(chain_file))?.filter(|leaf| is_of(leaf, &entry)));
     match (delivered(&dir)?, delivered(&pending)?) {
-        (Some(leaf), _) => store.ledger.issued(&entry.key, &issued(&leaf)).map(|()| Some(entry.key)),
-        (None, Some(leaf)) => store.ledger.issued_pending(&entry.key, &issued(&leaf)).map(|()| Some(entry.key)),
+        (Some(leaf), _) => store.ledger.issued(&entry.key, &issued_record(&leaf)).map(|()| Some(entry.key)),
+        (None, Some(leaf)) => store.ledger.issued_pending(&entry.key, &issued_record(&leaf)).map(|()| Some(entry.key)),
         (None, None) => store.ledger.void(&entry.key, "interrupted before it was delivered").map(|()| None),
     }
 }
@@ -351,8 +351,4 @@ pub(crate) fn is_same_path(one: &[Certificate], other: &[Certificate]) -> bool {
 
 fn is_of(leaf: &Certificate, entry: &Entry) -> bool {
     ledger::SerialNumber::new(leaf.serial()).is_ok_and(|serial| serial == entry.serial)
-}
-
-fn issued(leaf: &Certificate) -> IssuedRecord {
-    IssuedRecord { fingerprint: leaf.fingerprint(), credentials_id: Some(leaf.credentials_id()) }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use base::file::{FileSet, Mode};
 use base::text::quote;
 use base::{Code, Finding, Result, Secret, file};
-use ledger::{IssuedRecord, Key, Kind, NewIdentity, Parameters, SerialNumber};
+use ledger::{Key, Kind, NewIdentity, Parameters, SerialNumber};
 use pki::device_name::DeviceName;
 use pki::issuer::{Issued, Issuer, KeySource, Order};
 use pki::profile::Profile;
@@ -27,7 +27,7 @@ use crate::request::crl_url;
 use name_pattern::NamePattern;
 use store::Workspace;
 use store::ca::{Ca, OpenCa};
-use store::{FILE_LIMIT, Store};
+use store::{FILE_LIMIT, Store, issued_record};
 
 /// The file with the expression that finds its devices, kept with the CA.
 pub const SETTINGS: &str = "profile.json";
@@ -165,7 +165,7 @@ pub fn make(
         sign(&root, order, &subject, now).and_then(|issued| deliver(dir, &ca, issued, passphrase.as_ref(), kept));
     match delivered {
         Ok((certificate, files)) => {
-            store.ledger.issued(&key, &issued(&certificate))?;
+            store.ledger.issued(&key, &issued_record(&certificate))?;
             Ok((files, note))
         }
         Err(error) => {
@@ -213,13 +213,9 @@ pub fn settle(store: &mut Store, ca: &Ca) -> Result<()> {
     // The files of an earlier generation may be there too; only the serial number shows which one they are.
     let is_it = |certificate: &Certificate| SerialNumber::new(certificate.serial()).is_ok_and(|it| it == entry.serial);
     match there.filter(is_it) {
-        Some(certificate) => store.ledger.issued(&entry.key, &issued(&certificate)),
+        Some(certificate) => store.ledger.issued(&entry.key, &issued_record(&certificate)),
         None => store.ledger.void(&entry.key, "interrupted before it was delivered"),
     }
-}
-
-fn issued(certificate: &Certificate) -> IssuedRecord {
-    IssuedRecord { fingerprint: certificate.fingerprint(), credentials_id: Some(certificate.credentials_id()) }
 }
 
 fn settings(kept: &ProvisioningRule) -> Result<Vec<u8>> {

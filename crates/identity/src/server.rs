@@ -21,7 +21,7 @@ use crate::issuance::Issuance;
 use crate::issue_request::{IssueRequest, IssueTarget, KeystoreRequest, TrustedEntries, fingerprint_of};
 use crate::parameters::RequestedParameters;
 use crate::report::IdentityReport;
-use crate::request::earlier::Earlier;
+use crate::request::earlier::{CopyPlan, Earlier};
 use crate::request::{IdentityRequest, is_named_now, key_source};
 use crate::thingsboard::{Service, SettingsForm};
 use store::ca::{Ca, Hierarchy};
@@ -77,21 +77,18 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
         true => kept_sans,
         false => names_asked(host, &kept_sans, csr.as_ref())?,
     };
-    let chain_file = server_chain(settings.prefix.value.as_str());
+    let prefix = settings.prefix.value.as_str();
+    let chain_file = server_chain(prefix);
     let store_dir = identity_dir(workspace.store_dir(), Kind::Server, host.as_str());
     let only_given = wish.only_given_names || earlier.has_only_given_names(&store_dir.join(&chain_file));
-    // A request names what its holder wants; names of this host would be added to a key of another one.
-    let found = if only_given || !holds_key { Vec::new() } else { host::names_of_this_host()? };
     let ca = earlier.issuer(request, Ca::ServerIssuing);
-    let (found, left_out) = vouched_for(found, workspace, ca.is_none())?;
-    let sans = merged(&asked, &found);
-    san::check_count(&sans)?;
+    // A request names what its holder wants; names of this host would be added to a key of another one.
+    let (sans, left_out) = with_names_of_host(&asked, !only_given && holds_key, workspace, ca.is_none())?;
     let issuer = fingerprint_of(workspace, ca.as_ref())?;
     let issuer_name = ca.as_ref().map_or_else(|| SELF.to_owned(), Ca::name);
     let days = earlier.days(&settings.days)?;
     let trusted = workspace.trusted_cas(Hierarchy::Devices)?;
     let clients_ca: Vec<Certificate> = trusted.iter().map(|(_, certificate)| certificate.clone()).collect();
-    let prefix = settings.prefix.value.as_str();
     let single_file = earlier.single_file(&settings.single_file);
     let include_root = wish.include_root || earlier.includes_root();
     let parameters = Parameters::of(&RequestedParameters {
@@ -106,21 +103,9 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
         single_file,
         include_root,
     })?;
-    let (out, mut away) = place_of_copies(workspace.config, request)?;
-    let (out, missing_out) = match out {
-        Some(out) => (Some(out), None),
-        None => {
-            let copies = earlier.destination(request, &chain_file)?;
-            (copies.out, copies.missing)
-        }
-    };
-    let mut settings_files = settings_files(wish, &settings.credentials, &earlier, out.as_ref(), &store_dir)?;
-    let needs_keystore = settings_files.iter().any(|file| file.credentials == Credentials::Keystore);
-    let formats = formats(&settings.formats, needs_keystore, holds_key);
-    for file in &mut settings_files {
-        let present = file.keystore.filter(|format| keeps_keystore(&settings.formats, &store_dir, prefix, *format));
-        file.keystore = present.or(keystore_format(&formats));
-    }
+    let (CopyPlan { out, missing: missing_out }, away) = copies(workspace.config, request, &earlier, &chain_file)?;
+    let (settings_files, formats) =
+        settings_and_formats(wish, workspace.config, &earlier, out.as_ref(), &store_dir, holds_key)?;
     // The files go to another machine: their settings name the directory there.
     let directory = away.as_ref().filter(|_| out.is_none()).and(settings.out.value.as_ref()).map(FilePath::resolved);
     let is_self_signed = ca.is_none();
@@ -170,15 +155,63 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
         },
     };
     let mut report = plan.carry_out(workspace, &mut target)?;
-    if missing_out.is_some() {
-        // The report has the missing directory already.
-        away = None;
-    }
-    report.findings.extend(away);
+    // A report with a missing directory names it already.
+    report.findings.extend(away.filter(|_| missing_out.is_none()));
     report.findings.extend(left_out);
     let changed = changed_names(&report, &sans);
     report.findings.extend(changed);
     Ok(report)
+}
+
+/// The directory of the copies: that of the request or of the configuration, otherwise that of the earlier copies; and the
+/// finding about files that go to another machine.
+fn copies(
+    config: &Config,
+    request: &IdentityRequest,
+    earlier: &Earlier,
+    chain_file: &str,
+) -> Result<(CopyPlan, Option<Finding>)> {
+    let (out, away) = place_of_copies(config, request)?;
+    match out {
+        Some(_) => Ok((CopyPlan { out, missing: None }, away)),
+        None => Ok((earlier.destination(request, chain_file)?, away)),
+    }
+}
+
+/// The files with settings, and the formats of the identity that they need.
+fn settings_and_formats(
+    wish: &ServerRequest,
+    config: &Config,
+    earlier: &Earlier,
+    out: Option<&CopyDestination>,
+    store_dir: &Path,
+    holds_key: bool,
+) -> Result<(Vec<SettingsFile>, Vec<ServerFormat>)> {
+    let settings = &config.server;
+    let prefix = settings.prefix.value.as_str();
+    let mut files = settings_files(wish, &settings.credentials, earlier, out, store_dir)?;
+    let needs_keystore = files.iter().any(|file| file.credentials == Credentials::Keystore);
+    let formats = formats(&settings.formats, needs_keystore, holds_key);
+    for file in &mut files {
+        let present = file.keystore.filter(|format| keeps_keystore(&settings.formats, store_dir, prefix, *format));
+        file.keystore = present.or(keystore_format(&formats));
+    }
+    Ok((files, formats))
+}
+
+/// The names that were asked for and, with `adds_host`, those of this host; and a note about names of this host that the CA may
+/// not vouch for.
+fn with_names_of_host(
+    asked: &[San],
+    adds_host: bool,
+    workspace: &Workspace<'_>,
+    self_signed: bool,
+) -> Result<(Vec<San>, Option<Finding>)> {
+    let found = if adds_host { host::names_of_this_host()? } else { Vec::new() };
+    let (found, left_out) = vouched_for(found, workspace, self_signed)?;
+    let sans = merged(asked, &found);
+    san::check_count(&sans)?;
+    Ok((sans, left_out))
 }
 
 /// The names that were asked for: the server's own and those of the configuration. A request may ask for no others; its

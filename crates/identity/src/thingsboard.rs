@@ -6,6 +6,7 @@ mod kubernetes;
 mod variable;
 
 use base::Secret;
+use base::settings_file::{COMPOSE_FILE, ENV_FILE, KUBERNETES_FILE};
 
 pub use compose::compose;
 pub use env_file::env_file;
@@ -60,9 +61,9 @@ impl SettingsForm {
     /// The name of the file.
     pub const fn file_name(self) -> &'static str {
         match self {
-            SettingsForm::EnvFile => "thingsboard.env",
-            SettingsForm::Compose => "docker-compose.tls.yml",
-            SettingsForm::Kubernetes => "kubernetes-secret.yml",
+            SettingsForm::EnvFile => ENV_FILE,
+            SettingsForm::Compose => COMPOSE_FILE,
+            SettingsForm::Kubernetes => KUBERNETES_FILE,
         }
     }
 }

@@ -30,7 +30,8 @@ mod view;
 pub use item::{Content, InspectedItem};
 pub use passwords::InspectPasswords;
 pub use view::{
-    CertificateView, KeyView, KeystoreView, PublicKeyView, RequestView, RevocationListView, RevokedView, TokenKeyView,
+    CertificateView, KeyView, KeystoreView, PublicKeyView, RecordEntryView, RequestView, RevocationListView,
+    RevokedView, TokenKeyView,
 };
 
 /// Shows what is in a file: PEM blocks in any mix, one certificate, request, revocation list or key in DER, PKCS#7, PKCS#12
@@ -43,8 +44,33 @@ pub use view::{
 /// [`Code::Pkcs11Uri`] for a URI that cannot be, the errors of [`keystore::list`](crate::keystore::list) for keystores, those
 /// of damaged PEM blocks.
 pub fn inspect(bytes: &[u8], passwords: &InspectPasswords, now: OffsetDateTime) -> Result<Vec<InspectedItem>> {
+    let mut items = items_of(bytes, passwords, now)?;
+    match_keys(&mut items);
+    Ok(items)
+}
+
+/// Shows what is in the entries of a credentials record, as [`inspect`] does for a file.
+///
+/// # Errors
+/// Those of [`inspect`].
+pub fn inspect_entries<'a>(
+    entries: impl IntoIterator<Item = (RecordEntryView, &'a [u8])>,
+    passwords: &InspectPasswords,
+    now: OffsetDateTime,
+) -> Result<Vec<InspectedItem>> {
+    let mut items = Vec::new();
+    for (entry, bytes) in entries {
+        let of_entry = items_of(bytes, passwords, now)?.into_iter();
+        // Lines are those of the entry, and would look like those of the file.
+        items.extend(of_entry.map(|item| InspectedItem { line: None, entry: Some(entry.clone()), ..item }));
+    }
+    match_keys(&mut items);
+    Ok(items)
+}
+
+fn items_of(bytes: &[u8], passwords: &InspectPasswords, now: OffsetDateTime) -> Result<Vec<InspectedItem>> {
     // Keystores first, because PKCS#12 begins as all DER does.
-    let mut items = if let Some(keystore) = find_keystore(bytes) {
+    Ok(if let Some(keystore) = find_keystore(bytes) {
         keystore::items(&keystore, passwords, now)?
     } else if bytes.first() == Some(&0x30) {
         of_der(bytes, passwords, now)?
@@ -56,9 +82,7 @@ pub fn inspect(bytes: &[u8], passwords: &InspectPasswords, now: OffsetDateTime) 
         // Names the kind of file, if it is a common one.
         blocks(bytes)?;
         return Err(mislabeled::behind_white_space(bytes).unwrap_or_else(|| unknown(bytes)));
-    };
-    match_keys(&mut items);
-    Ok(items)
+    })
 }
 
 fn unknown(bytes: &[u8]) -> base::Error {

@@ -41,9 +41,15 @@ pub fn is_of_identity(file: &str) -> bool {
         Some((name, serial)) if serial.len() >= 8 && serial.bytes().all(|byte| byte.is_ascii_hexdigit()) => name,
         _ => file,
     };
-    let is_token =
-        file == TOKEN || file.strip_prefix(TOKEN).is_some_and(|end| end == ".old" || end.starts_with(".old."));
-    is_token || [".pem", ".cer", ".p12", ".jks"].iter().any(|end| name.ends_with(end))
+    is_token(file) || [".pem", ".cer", ".p12", ".jks"].iter().any(|end| name.ends_with(end))
+}
+
+/// Whether a file in the directory of a device has an access token, by its name: the present one, or one that was set aside
+/// as `token.old`, `token.old-2` and so on. Earlier versions have written `token.old.2`.
+pub fn is_token(file: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_count = |end: &str| end.is_empty() || end.strip_prefix(['-', '.']).is_some_and(is_number);
+    file.strip_prefix(TOKEN).is_some_and(|end| end.is_empty() || end.strip_prefix(".old").is_some_and(is_count))
 }
 
 /// The file among the secrets of a store with the password of an identity's keystores.
@@ -79,6 +85,16 @@ pub fn server_chain(prefix: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_that_was_set_aside_is_told_by_both_forms_of_its_name() {
+        for own in ["token", "token.old", "token.old-2", "token.old-12", "token.old.2"] {
+            assert!(is_token(own) && is_of_identity(own), "{own}");
+        }
+        for other in ["token.older", "token.old-", "token.old.", "token.old.bak", "token.txt", "tokens", "token-2"] {
+            assert!(!is_token(other) && !is_of_identity(other), "{other}");
+        }
+    }
 
     #[test]
     fn every_kept_version_of_a_file_is_ours_and_others_are_not() {

@@ -26,6 +26,7 @@ pub use paths::{FILE_LIMIT, generation_dir, holds_identity, identity_dir, is_ins
 pub use roots::roots;
 pub use secrets::Secrets;
 pub use stations::at_another_station;
+pub use store::issued_record::issued_record;
 pub use store::kept::{KeptStore, ReopenedStore};
 pub use store::{PATIENCE, Store, check_exists, knows_cas, view};
 pub use tokens::{all_tokens_of, holds_token, logs_in_with_token, retire_token, token_devices};

@@ -114,12 +114,7 @@ impl StoreLocation {
     /// [`Code::StoreMissing`] if there is no file, [`Code::LedgerNotEmpty`], [`Code::LedgerMoved`] if the ledger was moved
     /// to another server, and those of both ledgers.
     pub fn move_ledger(&self) -> Result<(u64, String)> {
-        let Some(server) = &self.server else {
-            return Err(Code::Usage.error("the other ledger has no address").argument("--to"));
-        };
-        if !self.ledger_path().exists() {
-            return Err(Code::StoreMissing.error("the store has no file with a ledger").at(self.ledger_path()));
-        }
+        let server = self.server_to_move_to()?;
         let mut source = Self { server: None, ..self.clone() }.ledger()?;
         let mut target = Ledger::connect(server)?;
         let address = target.path().to_string_lossy().into_owned();
@@ -133,17 +128,23 @@ impl StoreLocation {
         Ok((rows, address))
     }
 
-    /// What [`Self::move_ledger`] would do: the number of rows, and the address. Nothing is written.
-    ///
-    /// # Errors
-    /// Those of [`Self::move_ledger`].
-    pub fn check_move_ledger(&self) -> Result<(u64, String)> {
+    /// The server that the ledger is moved to. Fails if there is no file with a ledger to move.
+    fn server_to_move_to(&self) -> Result<&PostgresServer> {
         let Some(server) = &self.server else {
             return Err(Code::Usage.error("the other ledger has no address").argument("--to"));
         };
         if !self.ledger_path().exists() {
             return Err(Code::StoreMissing.error("the store has no file with a ledger").at(self.ledger_path()));
         }
+        Ok(server)
+    }
+
+    /// What [`Self::move_ledger`] would do: the number of rows, and the address. Nothing is written.
+    ///
+    /// # Errors
+    /// Those of [`Self::move_ledger`].
+    pub fn check_move_ledger(&self) -> Result<(u64, String)> {
+        let server = self.server_to_move_to()?;
         let source = Ledger::open_read_only(self.ledger_path())?;
         let address = server.address();
         check_not_moved_elsewhere(&source, &address)?;

@@ -145,15 +145,14 @@ const MOST_TRIED: usize = 8;
 /// The passwords of keystores that tbpki made and keeps in the store, those of the identity to which `keystore` seems to
 /// belong first, by its name and the directories above it. None where the store keeps none or does not show them.
 pub fn kept_keystore_passwords(store: &Path, keystore: &Path) -> Vec<Secret> {
-    let Ok(entries) = std::fs::read_dir(secrets_dir(store)) else { return Vec::new() };
-    let name_of = |entry: std::fs::DirEntry| {
-        let name = entry.file_name().into_string().ok()?;
+    let Ok(Some(files)) = file::list_dir(secrets_dir(store)) else { return Vec::new() };
+    let name_of = |name: String| {
         let (_, identity) = name.strip_suffix(".keystore-password")?.split_once('-')?;
         let belongs = keystore.file_stem().is_some_and(|stem| stem == identity)
             || keystore.components().any(|part| part.as_os_str() == identity);
         Some((!belongs, name))
     };
-    let mut names: Vec<(bool, String)> = entries.filter_map(|entry| name_of(entry.ok()?)).collect();
+    let mut names: Vec<(bool, String)> = files.into_iter().filter_map(name_of).collect();
     // `false` comes first: those that belong to the keystore.
     names.sort();
     let read = |(_, name): &(bool, String)| kept(&secrets_dir(store).join(name)).ok().flatten();

@@ -7,6 +7,7 @@ mod join;
 mod layout;
 mod pack;
 mod read;
+mod run_flags;
 mod shard_store;
 pub mod tar;
 
@@ -17,4 +18,5 @@ pub use join::{INDEX_COLUMNS, JoinResult, join, shards_in};
 pub use layout::{Attempt, Layout, Packing, Sidecar, file_of};
 pub use pack::Packer;
 pub use read::{Shard, StoredIdentity, locate, waits_for};
+pub use run_flags::{keep_run_flags, run_flags};
 pub use shard_store::ShardStore;

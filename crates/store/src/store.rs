@@ -1,5 +1,6 @@
 //! The store: CAs, identities, secrets and the ledger, each in its place.
 
+pub(crate) mod issued_record;
 pub(crate) mod kept;
 
 use std::path::{Path, PathBuf};
@@ -110,9 +111,11 @@ impl Store {
             }
             file::recover(&dir)?;
         }
-        generations::settle(&self.dir, &self.ledger)?;
-        self.ledger.retire_crosses()?;
-        let listed = generations::listed(&self.dir, &self.ledger, &[])?;
+        // Read once for all three: none of them changes rows that the next one looks at.
+        let cas = self.ledger.cas()?;
+        generations::settle(&self.dir, &self.ledger, &cas)?;
+        self.ledger.retire_crosses(&cas)?;
+        let listed = generations::listed(&self.dir, &self.ledger, &cas, &[])?;
         self.ledger.set_listed(listed);
         self.ledger.count_change()?;
         self.record_cas()?;

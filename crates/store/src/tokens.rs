@@ -1,14 +1,12 @@
 //! Devices that log in with an access token: the ledger has no certificate of them, only the store has their files.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use base::file::{self, BulkDir};
-use base::{Code, Result, Secret};
+use base::{Result, Secret};
 use ledger::{Entry, Kind, State, View};
 
-use crate::file_names::TOKEN;
+use crate::file_names::{TOKEN, is_token};
 use crate::location::StoreLocation;
 use crate::paths::{FILE_LIMIT, identity_dir, kind_dir};
 
@@ -28,16 +26,15 @@ pub fn holds_token(store: &Path, name: &str) -> bool {
 /// which are kept under other names (`token.old` and so on).
 ///
 /// # Errors
-/// [`Code::FileUnreadable`].
+/// [`Code::FileUnreadable`](base::Code::FileUnreadable).
 pub fn all_tokens_of(store: &Path, name: &str) -> Result<Vec<Secret>> {
     let path = identity_dir(store, Kind::Device, name);
     if !path.is_dir() {
         return Ok(Vec::new());
     }
-    let old = format!("{TOKEN}.old");
     let mut tokens = Vec::new();
     for file_name in BulkDir::open(&path)?.names()? {
-        if file_name == TOKEN || file_name.starts_with(&old) {
+        if is_token(&file_name) {
             tokens.extend(token_in(path.join(file_name))?);
         }
     }
@@ -52,45 +49,28 @@ fn token_in(path: PathBuf) -> Result<Option<Secret>> {
     Ok(token.map(Secret::from))
 }
 
-/// Keeps the access token of a device under another name (`token.old`, `token.old.2` and so on), because the platform does
-/// not take it any more. May be repeated.
+/// Keeps the access token of a device under another name ([`file::set_aside`]), because the platform does not take it any
+/// more. May be repeated.
 ///
 /// # Errors
-/// [`Code::FileUnwritable`].
+/// Those of [`file::set_aside`].
 pub fn retire_token(store: &Path, name: &str) -> Result<()> {
     if !holds_token(store, name) {
         return Ok(());
     }
-    let dir = BulkDir::open(identity_dir(store, Kind::Device, name))?;
-    let numbered = (2_u32..).map(|number| format!("{TOKEN}.old.{number}"));
-    for old in std::iter::once(format!("{TOKEN}.old")).chain(numbered) {
-        match dir.publish(TOKEN, &dir, &old) {
-            Err(error) if error.code() == Code::TargetExists => {}
-            moved => return moved.and_then(|()| dir.sync_names()),
-        }
-    }
-    Ok(())
+    file::set_aside(identity_dir(store, Kind::Device, name), TOKEN, "old", false).map(drop)
 }
 
 /// The names of the devices with an access token and without a certificate, sorted.
 ///
 /// # Errors
-/// [`Code::FileUnreadable`] if the directory of the devices cannot be read, and those of the ledger.
+/// [`Code::FileUnreadable`](base::Code::FileUnreadable) if the directory of the devices cannot be read, and those of the
+/// ledger.
 pub fn token_devices(location: &StoreLocation, view: &View) -> Result<Vec<String>> {
     let dir = kind_dir(location.dir(), Kind::Device);
-    let unreadable =
-        |error| Code::FileUnreadable.error("the directory of the devices cannot be read").caused_by(error).at(&dir);
-    let entries = match fs::read_dir(&dir) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(error)),
-    };
     let mut names = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(unreadable)?;
-        // A name that is not UTF-8 is none of a device.
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        if entry.path().join(TOKEN).exists() && view.latest(Kind::Device, &name)?.is_none() {
+    for name in file::list_dir(&dir)?.unwrap_or_default() {
+        if dir.join(&name).join(TOKEN).exists() && view.latest(Kind::Device, &name)?.is_none() {
             names.push(name);
         }
     }
@@ -101,6 +81,8 @@ pub fn token_devices(location: &StoreLocation, view: &View) -> Result<Vec<String
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "the test makes the directory of a device")]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -110,14 +92,16 @@ mod tests {
         retire_token(store.path(), "lamp").unwrap();
         assert!(token_in(dir.join(TOKEN)).unwrap().is_none());
         fs::create_dir_all(&dir).unwrap();
-        for (token, kept) in [("first", "token.old"), ("second", "token.old.2"), ("third", "token.old.3")] {
+        for (token, kept) in [("first", "token.old"), ("second", "token.old-2"), ("third", "token.old-3")] {
             fs::write(dir.join(TOKEN), format!("{token}\n")).unwrap();
             assert_eq!(token_in(dir.join(TOKEN)).unwrap().unwrap().reveal(), token);
             retire_token(store.path(), "lamp").unwrap();
             assert_eq!(fs::read_to_string(dir.join(kept)).unwrap().trim(), token);
             assert!(!holds_token(store.path(), "lamp"));
         }
-        fs::write(dir.join("token.old-2"), "fourth").unwrap();
+        // Earlier versions have written this name.
+        fs::write(dir.join("token.old.2"), "fourth").unwrap();
+        fs::write(dir.join("token.older"), "no token").unwrap();
         fs::write(dir.join(TOKEN), "fifth").unwrap();
         fs::write(dir.join("cert.pem"), "no token").unwrap();
         let mut tokens: Vec<String> =

@@ -24,11 +24,12 @@ pub fn check_trust(dir: &Path, trust: &OwnerTrust) -> Result<Vec<Finding>> {
         findings.extend(trust.check(&dir.join(part))?);
     }
     // A directory that cannot be read is reported by the verb that needs it.
-    for ca in dir.join("ca").read_dir().into_iter().flatten().flatten() {
+    let cas = dir.join("ca");
+    for ca in file::list_dir(&cas).ok().flatten().unwrap_or_default() {
         for file in [KEY_FILE, URI_FILE] {
-            findings.extend(trust.check(&ca.path().join(file))?);
+            findings.extend(trust.check(&cas.join(&ca).join(file))?);
         }
-        findings.extend(file::loose_permissions(ca.path().join(KEY_FILE)));
+        findings.extend(file::loose_permissions(cas.join(&ca).join(KEY_FILE)));
     }
     Ok(findings)
 }

@@ -118,7 +118,7 @@ impl Workspace<'_> {
         drop(self.view()?);
         let mut ledger = self.location.ledger()?;
         check(self.store_dir(), &ledger)?;
-        let listed = generations::listed(self.store_dir(), &ledger, &[])?;
+        let listed = generations::listed(self.store_dir(), &ledger, &ledger.cas()?, &[])?;
         ledger.set_listed(listed);
         ledger.count_change()?;
         self.check_clock_to_write(&mut ledger)?;

@@ -95,6 +95,18 @@ impl Platform {
         platform
     }
 
+    /// Gives a device an access token, as another user of the platform would.
+    #[track_caller]
+    pub fn set_token(&self, device: &str, token: &str) {
+        let tenant = self.sign_in();
+        let found = tenant.ok("GET", &format!("/api/tenant/devices?deviceName={device}"), None);
+        let mut credentials = tenant.credentials(&found);
+        credentials["credentialsType"] = "ACCESS_TOKEN".into();
+        credentials["credentialsId"] = token.into();
+        credentials["credentialsValue"] = Value::Null;
+        tenant.ok("POST", "/api/device/credentials", Some(&credentials));
+    }
+
     /// A simulator, also if the environment names a server.
     #[track_caller]
     pub fn simulator(settings: Settings) -> Self {

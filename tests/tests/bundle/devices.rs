@@ -31,6 +31,23 @@ fn the_only_device_is_meant_and_of_several_one_has_to_be_named() {
 }
 
 #[test]
+fn inspect_shows_every_certificate_of_a_credentials_partition_with_its_entry() {
+    let sandbox = sandbox();
+    bundled(&sandbox, &["--out", "fleet"]);
+    let items = sandbox.ok(["inspect", "fleet/pump-1/credentials.bin", "--json"]).json();
+    let items = items["result"]["files"][0]["items"].as_array().unwrap().clone();
+    let shown: Vec<(&str, &str)> =
+        items.iter().map(|item| (item["entry"]["name"].as_str().unwrap(), item["kind"].as_str().unwrap())).collect();
+    let certificate = |entry| (entry, "certificate");
+    let chain = [certificate("client_chain"), certificate("client_chain"), certificate("ca_chain")];
+    assert_eq!(shown, [&[("client_key", "private-key")], &chain[..]].concat());
+    assert_eq!(items[0]["belongs_to"], items[1]["subject"], "the key is that of the leaf");
+    let text = sandbox.ok(["inspect", "fleet/pump-1/credentials.bin"]).stdout_text();
+    assert!(text.contains("entry            client_chain (the chain of the device, leaf first)"), "{text}");
+    assert!(!text.contains("PRIVATE KEY") && !text.contains("a wireless password"), "{text}");
+}
+
+#[test]
 fn the_same_again_changes_nothing_and_something_else_needs_force() {
     let sandbox = sandbox();
     bundled(&sandbox, &[]);

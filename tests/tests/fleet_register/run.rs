@@ -76,6 +76,21 @@ fn one_command_does_all_and_once_more_nothing() {
     assert!(fleet.sim().requests().iter().all(|request| request.path.contains("/auth/")));
 }
 
+#[test]
+fn a_resumed_run_needs_no_flag_of_the_run_before() {
+    let fleet = ready();
+    fleet.tbpki(&args("3", &["--out", "fleet"])).run().ok();
+    let bundles = fleet.sandbox.join("fleet/bundle-000000");
+    fs::remove_dir_all(&bundles).unwrap();
+    let resume = |more: &[&str]| fleet.tbpki(&[&["fleet", "run", "--resume", "1", "--json"], more].concat()).run();
+    // A flag that is given has priority: the application is for another chip.
+    resume(&["--chip=esp32c6"]).ends(1);
+    let done = |name: &str, now: u64| (name.to_owned(), 3, now);
+    assert_eq!(phases(&resume(&[]).ok()), [done("issue", 0), done("register", 0), done("bundle", 3)]);
+    assert!(bundles.is_dir());
+    assert_private(&fleet.sandbox.join("pki"), "a resumed run");
+}
+
 /// A run and its dry run fail alike, with this code if it is not 0, and no name is reserved.
 #[track_caller]
 fn fails_before_staging(fleet: &Fleet, run: &[&str], code: u16) {

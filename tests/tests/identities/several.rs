@@ -2,9 +2,7 @@
 
 use std::fs;
 
-use tb_sim::Settings;
-use tbpki_tests::platform::Platform;
-use tbpki_tests::{Outcome, Sandbox};
+use tbpki_tests::{Sandbox, Scene};
 
 #[test]
 fn several_devices_are_made_in_one_run_and_each_once() {
@@ -46,28 +44,23 @@ fn options_of_one_device_are_refused_for_several() {
 
 #[test]
 fn several_devices_are_registered_and_each_failure_is_told() {
-    let sandbox = Sandbox::with_store();
-    let platform = Platform::simulator_in(&sandbox, Settings::default());
-    let client = |args: &[&str]| -> Outcome {
-        let args = [&["client", "--register"], args].concat();
-        platform.known_to(sandbox.tbpki(args), sandbox.join("password")).run()
-    };
+    let scene = Scene::new();
+    let client = |args: &[&str]| scene.tbpki(&[&["client", "--register"], args].concat()).run();
     client(&["pump-2"]).ok();
     // Another certificate would take the place of the one that pump-2 logs in with.
     let outcome = client(&["pump-1", "pump-2", "pump-3", "--force"]).ends(4).prints("device pump-1 issued");
     outcome.prints("error[TBPKI-0137]").prints("1 not done: pump-2").prints("device pump-3 issued");
     client(&["pump-1", "pump-2", "pump-3"]).ok().prints("device pump-3 is up to date");
-    let sim = platform.sim().unwrap();
+    let sim = scene.platform.sim().unwrap();
     assert!(["pump-1", "pump-2", "pump-3"].iter().all(|name| sim.device(name).is_some()));
 }
 
 #[test]
 fn several_devices_are_unregistered_and_the_same_command_does_the_rest() {
-    let sandbox = Sandbox::with_store();
-    let platform = Platform::simulator_in(&sandbox, Settings::default());
-    let tbpki = |args: &[&str]| -> Outcome { platform.known_to(sandbox.tbpki(args), sandbox.join("password")).run() };
+    let scene = Scene::new();
+    let tbpki = |args: &[&str]| scene.tbpki(args).run();
     tbpki(&["client", "--register", "pump-1", "pump-2", "pump-3"]).ok();
-    let sim = platform.sim().unwrap();
+    let sim = scene.platform.sim().unwrap();
     let logs_in = |name: &str| sim.credentials(name).unwrap().value.is_some();
     // There is no terminal for the question.
     let unanswered = ["unregister", "pump-1", "pump-2", "--delete-device", "--no-input"];
@@ -90,9 +83,9 @@ fn several_devices_are_unregistered_and_the_same_command_does_the_rest() {
 
 #[test]
 fn several_tokens_are_fetched_and_one_is_set_for_one_device() {
-    let sandbox = Sandbox::with_store();
-    let platform = Platform::simulator_in(&sandbox, Settings::default());
-    let tbpki = |args: &[&str]| -> Outcome { platform.known_to(sandbox.tbpki(args), sandbox.join("password")).run() };
+    let scene = Scene::new();
+    let sandbox = &scene.sandbox;
+    let tbpki = |args: &[&str]| scene.tbpki(args).run();
     let tokens = tbpki(&["token", "valve-1", "valve-2", "--create", "--show"]).ok().stdout_text();
     let files: Vec<String> =
         ["valve-1", "valve-2"].iter().map(|name| sandbox.text(format!("pki/devices/{name}/token"))).collect();
@@ -111,8 +104,7 @@ fn several_tokens_are_fetched_and_one_is_set_for_one_device() {
 
 #[test]
 fn a_failure_of_every_device_ends_the_run_at_the_first() {
-    let sandbox = Sandbox::with_store();
-    let platform = Platform::simulator_in(&sandbox, Settings::default());
+    let Scene { sandbox, platform } = Scene::new();
     let wrong = sandbox.write("wrong", "not the password\n");
     let outcome = platform.known_to(sandbox.tbpki(["unregister", "pump-1", "pump-2"]), wrong).run().ends(1);
     assert_eq!(outcome.stderr_text().matches("TBPKI-0126").count(), 1, "{outcome}");

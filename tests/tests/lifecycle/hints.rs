@@ -2,7 +2,7 @@
 
 use tb_sim::CredentialsType;
 
-use crate::scene::{Scene, json, set_token};
+use crate::scene::{Scene, json};
 use crate::two_platforms::TwoPlatforms;
 
 const CERTIFICATE: CredentialsType = CredentialsType::X509Certificate;
@@ -43,7 +43,7 @@ fn the_command_of_an_open_step_names_its_platform() {
     both.second(&["register", "pump-1"]).run().ok();
     both.first.ok(&["unregister", "pump-1"]);
     let url = both.second.url();
-    set_token(&both.second, "pump-1", "a-token-of-another");
+    both.second.set_token("pump-1", "a-token-of-another");
     let revoked = both.first.tbpki(&["revoke", "pump-1", "--platform-url", url, "--json"]).run().ends(4);
     let command = format!("tbpki unregister --replace pump-1 --platform-url {url}");
     let error = json(&revoked)["open"][0]["error"].as_str().unwrap().to_owned();

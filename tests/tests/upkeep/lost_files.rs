@@ -3,18 +3,15 @@
 use std::fs;
 
 use serde_json::Value;
-use tb_sim::Settings;
-use tbpki_tests::Sandbox;
-use tbpki_tests::platform::Platform;
+use tbpki_tests::{Sandbox, Scene};
 
 /// A store with a replaced root, a retired CA, a profile, a server with a keystore, and a device.
 fn store() -> Sandbox {
-    let sandbox = Sandbox::with_store();
+    let scene = Scene::new();
+    scene.ok(&["profile", "create", "chain", "--create-devices", "--accept-issuer-risk"]);
+    let sandbox = scene.sandbox;
     sandbox.ok(["server", "--name", "localhost", "--only-given-names", "--format", "pem,p12"]);
     sandbox.ok(["client", "pump-1"]);
-    let platform = Platform::simulator_in(&sandbox, Settings::default());
-    let profile = ["profile", "create", "chain", "--create-devices", "--accept-issuer-risk"];
-    platform.known_to(sandbox.tbpki(profile), sandbox.join("password")).run().ok();
     for ca in ["devices-root", "devices-issuing"] {
         sandbox.ok(["ca", "prepare", ca]);
         sandbox.ok(["ca", "activate", ca, "--leave-behind"]);

@@ -104,6 +104,18 @@ fn a_device_keeps_the_prefix_of_its_files() {
 }
 
 #[test]
+fn a_device_with_pem_files_alone_keeps_the_prefix_of_the_configuration() {
+    let clock = today();
+    let sandbox = store(&clock);
+    sandbox.write("keygen.toml", "version = 1\n[client]\ndays = 90\nprefix = \"mqttclient\"\n");
+    sandbox.ok(["client", "pre-1", "--format", "pem"]);
+    repair(&sandbox, &clock);
+    // The same parameters as before: nothing differs, and nothing is issued.
+    let again = sandbox.ok(["client", "pre-1", "--format", "pem"]).to_string();
+    assert!(!again.contains("prefix"), "{again}");
+}
+
+#[test]
 fn renewals_that_are_pending_again_are_reported() {
     let clock = today();
     let sandbox = store(&clock);

@@ -3,33 +3,8 @@
 use std::fs;
 
 use serde_json::Value;
-use tb_sim::Settings;
-use tbpki_tests::platform::Platform;
-use tbpki_tests::{Outcome, Sandbox, Tool};
-
-/// A store with a platform.
-pub(crate) struct Scene {
-    pub(crate) sandbox: Sandbox,
-    pub(crate) platform: Platform,
-}
-
-impl Scene {
-    #[track_caller]
-    pub(crate) fn new() -> Self {
-        let sandbox = Sandbox::with_store();
-        let platform = Platform::simulator_in(&sandbox, Settings::default());
-        Self { sandbox, platform }
-    }
-
-    pub(crate) fn tbpki(&self, args: &[&str]) -> Tool {
-        self.platform.known_to(self.sandbox.tbpki(args), self.sandbox.join("password"))
-    }
-
-    #[track_caller]
-    pub(crate) fn ok(&self, args: &[&str]) -> Outcome {
-        self.tbpki(args).run().ok()
-    }
-}
+pub(crate) use tbpki_tests::Scene;
+use tbpki_tests::{Outcome, Sandbox};
 
 /// A store with a server, single devices, a renewed and a revoked one, a job in shards, one in an archive and one in
 /// directories of the store.

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::base::{Base, DIRECTORY};
 use super::owner::FileOwner;
+use super::read::names_of;
 use super::staging::tree;
 use super::{Mode, Ownership, fault, staging};
 use crate::code::Code;
@@ -292,9 +293,7 @@ impl BulkDir {
     /// # Errors
     /// [`Code::FileUnreadable`].
     pub fn names(&self) -> Result<Vec<String>> {
-        let names = tree::names(self.fd.as_fd()).map_err(|errno| fault::reading_dir(&self.path, errno))?;
-        // Names that are not UTF-8 are not ours, and nothing is done with them.
-        Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
+        names_of(self.fd.as_fd(), &self.path)
     }
 
     /// Removes a file, or a directory with all that is in it; nothing where it is not there. Unlike

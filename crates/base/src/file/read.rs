@@ -2,13 +2,16 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 use rustix::fs::{self as sys, FileType, OFlags};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
+use super::base::Base;
 use super::fault;
+use super::staging::tree;
 use crate::code::Code;
 use crate::error::{Error, Finding, Result};
 use crate::text::shell_path;
@@ -49,6 +52,24 @@ pub fn read_secret_with_mode(path: impl AsRef<Path>, limit: usize) -> Result<(Ze
     };
     let bytes = take((&*first).chain(&file), expected, limit).map_err(|error| error.at(path))?;
     Ok((bytes, size.map(|_| mode)))
+}
+
+/// The names in a directory that are text, in no order; `None` if there is no such directory. Names that are not UTF-8 are
+/// left out: none of our files has one.
+///
+/// # Errors
+/// [`Code::FileUnreadable`], and [`Code::NotADirectory`] for something else.
+pub fn list_dir(dir: impl AsRef<Path>) -> Result<Option<Vec<String>>> {
+    match Base::open(dir.as_ref())? {
+        Some(base) => names_of(base.fd.as_fd(), &base.path).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The names in an open directory, as [`list_dir`] returns them. `path` is for messages.
+pub(super) fn names_of(dir: BorrowedFd<'_>, path: &Path) -> Result<Vec<String>> {
+    let names = tree::names(dir).map_err(|errno| fault::reading_dir(path, errno))?;
+    Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
 }
 
 /// Opens a file that is read from its beginning to its end in pieces, however long it is. What [`read()`] refuses is

@@ -13,6 +13,7 @@ use super::fault;
 use super::journal::moves::Moves;
 use super::journal::{JOURNAL, Journal, LIMIT};
 use super::name::{COMMITTED, STAGED};
+use super::read::names_of;
 use super::staging::{self, StagingDir, tree};
 use crate::code::Code;
 use crate::digest;
@@ -58,9 +59,8 @@ pub fn recover_and_list(dir: impl AsRef<Path>) -> Result<Option<Vec<String>>> {
 }
 
 fn list(base: &Base) -> Result<Vec<String>> {
-    let names = tree::names(base.fd.as_fd()).map_err(|errno| fault::reading_dir(&base.path, errno))?;
     // Our own names are ASCII, so a name of another encoding cannot be a leftover of ours.
-    Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
+    names_of(base.fd.as_fd(), &base.path)
 }
 
 /// Whether the name is that of a directory which an operation leaves only if its process is killed.

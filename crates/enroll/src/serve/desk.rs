@@ -8,10 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use base::{Code, Error, Result};
-use ledger::{IntendedIdentity, IssuedRecord, Key};
+use ledger::{IntendedIdentity, Key};
 use pki::Certificate;
 use pki::issuer::Issuer;
-use store::{KeptStore, Store, Workspace};
+use store::{KeptStore, Store, Workspace, issued_record};
 use time::OffsetDateTime;
 
 use super::call::{Call, Reply};
@@ -309,10 +309,8 @@ fn record(store: &mut Store, signed: &[(Call, Signed)]) -> Result<BTreeSet<Key>>
             let key = &identity.key;
             match result {
                 Ok(leaf) => {
-                    let credentials_id = Some(leaf.credentials_id());
-                    let issued = IssuedRecord { fingerprint: leaf.fingerprint(), credentials_id };
                     // With its certificate: a client whose answer is lost gets this one again instead of another one.
-                    if !transaction.issued_and_sent(identity, &issued, public, leaf.der())? {
+                    if !transaction.issued_and_sent(identity, &issued_record(leaf), public, leaf.der())? {
                         revoked.insert(key.clone());
                         continue;
                     }

@@ -40,6 +40,9 @@ const OPTIONAL: [&str; 4] = [MANIFEST, image::SECURE_CERT_FILE, NVS_KEYS, image:
 /// The suffix of files that make room.
 const OLD: &str = "old";
 
+/// The way out where files of an earlier image are in the way.
+const KEPT_BY_FORCE: &str = "move the files away, or add --force, which keeps them as FILE.old";
+
 /// The number of devices after which a line reports the progress.
 const STEP: usize = 100;
 
@@ -330,44 +333,16 @@ fn one(
         secure_cert.as_ref().map(|bytes| bytes.as_slice()),
         included.map(|bytes| bytes.as_slice()),
     )?;
-
-    let mut set = FileSet::new(&dir);
-    if request.force {
-        set = set.replacing(OLD);
-    }
-    set.add(FLASH, image.merged(request.whole_flash)?, Mode::Private)?;
-    let mut names = Vec::new();
-    for part in image.parts() {
-        names.push(part.file);
-        set.add(part.file, part.bytes.to_vec(), part.mode)?;
-    }
     // Next to the image and not inside, where a reader of the flash would find the keys with it.
-    if let Some(bytes) = key_partition.as_ref().filter(|_| !request.include_nvs_keys) {
-        names.push(NVS_KEYS);
-        set.add(NVS_KEYS, bytes.clone(), Mode::Private)?;
-    }
-    set.add("flash_args", image::flash_args(&image).into_bytes(), Mode::Public)?;
-    set.add("flasher_args.json", image::flasher_args(&image)?.into_bytes(), Mode::Public)?;
-    if request.manifest {
-        let manifest = Manifest { name, with_credentials: request.manifest_with_credentials };
-        names.push(MANIFEST);
-        set.add(MANIFEST, image::manifest(&image, manifest)?.into_bytes(), Mode::Public)?;
-    }
+    let beside = key_partition.as_ref().filter(|_| !request.include_nvs_keys);
+    let (set, names) = file_set(request, &image, beside, name, &dir)?;
     let stale = stale_files(&dir, &image, name, &names)?;
-    if let Some(file) = stale.first().filter(|_| !request.force) {
-        return Err(Code::TargetExists
-            .error(match stale.as_slice() {
-                [one] => format!("{one} belongs to an earlier image"),
-                more => format!("{} belong to an earlier image", more.join(", ")),
-            })
-            .at(dir.join(file))
-            .item(name)
-            .because("programs that flash the new image would use it")
-            .fix("move the files away, or add --force, which keeps them as FILE.old"));
+    if !request.force {
+        check_none_stale(&stale, &dir, name)?;
     }
     let refused = |error: Error| match error.code() {
         Code::TargetExists if !request.force => {
-            let error = error.item(name).fix("move the files away, or add --force, which keeps them as FILE.old");
+            let error = error.item(name).fix(KEPT_BY_FORCE);
             match why {
                 Some(why) => error.because(why),
                 None => error,
@@ -382,11 +357,7 @@ fn one(
             false => Vec::new(),
         };
         let mut replaced = replaced_in(&checked);
-        for file in stale {
-            replaced.extend(
-                file::set_aside(&dir, file, OLD, true)?.map(|kept| ReplacedFile { file: file.to_owned(), kept }),
-            );
-        }
+        replaced.extend(set_aside(&dir, &stale, true)?);
         return Ok(BundledDevice::planned(name, dir, replaced));
     };
     if let Some(parent) = dir.parent() {
@@ -398,14 +369,68 @@ fn one(
     let password_expires = record(&dir)?;
     let written = set.commit()?;
     let mut replaced = replaced_in(&written);
-    for file in stale {
-        replaced
-            .extend(file::set_aside(&dir, file, OLD, false)?.map(|kept| ReplacedFile { file: file.to_owned(), kept }));
-    }
+    replaced.extend(set_aside(&dir, &stale, false)?);
     // From the disk and not from memory, because that is what will be flashed.
     read_back(&dir, &image, credentials, keys.as_ref()).map_err(|error| error.at(dir.join(FLASH)))?;
     let unchanged = written.iter().all(|file| file.outcome == WriteOutcome::Unchanged);
     Ok(BundledDevice::written(name, dir, unchanged, replaced, password_expires))
+}
+
+/// The files of an image, and the names of those that not every image has. `nvs_keys` are the keys of an encrypted NVS that
+/// get a file of their own.
+fn file_set(
+    request: &BundleRequest,
+    image: &Image<'_>,
+    nvs_keys: Option<&Zeroizing<Vec<u8>>>,
+    name: &str,
+    dir: &Path,
+) -> Result<(FileSet, Vec<&'static str>)> {
+    let mut set = FileSet::new(dir);
+    if request.force {
+        set = set.replacing(OLD);
+    }
+    set.add(FLASH, image.merged(request.whole_flash)?, Mode::Private)?;
+    let mut names = Vec::new();
+    for part in image.parts() {
+        names.push(part.file);
+        set.add(part.file, part.bytes.to_vec(), part.mode)?;
+    }
+    if let Some(bytes) = nvs_keys {
+        names.push(NVS_KEYS);
+        set.add(NVS_KEYS, bytes.clone(), Mode::Private)?;
+    }
+    set.add("flash_args", image::flash_args(image).into_bytes(), Mode::Public)?;
+    set.add("flasher_args.json", image::flasher_args(image)?.into_bytes(), Mode::Public)?;
+    if request.manifest {
+        let manifest = Manifest { name, with_credentials: request.manifest_with_credentials };
+        names.push(MANIFEST);
+        set.add(MANIFEST, image::manifest(image, manifest)?.into_bytes(), Mode::Public)?;
+    }
+    Ok((set, names))
+}
+
+/// Fails if files of an earlier image would stay next to the new one.
+fn check_none_stale(stale: &[&str], dir: &Path, name: &str) -> Result<()> {
+    let Some(first) = stale.first() else { return Ok(()) };
+    Err(Code::TargetExists
+        .error(match stale {
+            [one] => format!("{one} belongs to an earlier image"),
+            more => format!("{} belong to an earlier image", more.join(", ")),
+        })
+        .at(dir.join(first))
+        .item(name)
+        .because("programs that flash the new image would use it")
+        .fix(KEPT_BY_FORCE))
+}
+
+/// Sets files of an earlier image aside. A dry run only tells their new names.
+fn set_aside(dir: &Path, stale: &[&str], dry_run: bool) -> Result<Vec<ReplacedFile>> {
+    let mut replaced = Vec::new();
+    for file in stale {
+        let kept = file::set_aside(dir, file, OLD, dry_run)?;
+        replaced.extend(kept.map(|kept| ReplacedFile { file: (*file).to_owned(), kept }));
+    }
+    Ok(replaced)
 }
 
 fn replaced_in(written: &[WrittenFile]) -> Vec<ReplacedFile> {

@@ -6,7 +6,7 @@ mod status;
 mod swap;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base::text::{device_option, device_words, quote, shell_word};
 use base::{Code, Error, Result};
@@ -130,7 +130,7 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
             report.tokens += 1;
             continue;
         }
-        match make(workspace, wish, &entry, &begun, &revoked, &mut report) {
+        match make(workspace, &view, wish, &entry, (&begun, &revoked), &mut report) {
             Ok(()) => {}
             Err(error) if is_single => {
                 single_error = Some(error);
@@ -147,12 +147,12 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
             put_into_use(workspace, swapper, &entry, wish, &mut report)?;
         } else if wish.register.is_some() && !matches!(wish.which, RenewSelection::All) {
             // A timer for all devices skips it, as all bulk verbs do.
-            report.left.extend(stays_away(workspace, &entry, dry_run)?);
+            report.left.extend(stays_away(&view, &entry, dry_run)?);
         }
     }
     // Also after the error of a single name: the program of an earlier renewal must not wait for the next one.
     if !dry_run {
-        run_hook(workspace, wish, &mut report)?;
+        run_hook(workspace, &view, wish, &mut report)?;
     }
     if let Some(error) = single_error {
         return Err(error);
@@ -194,10 +194,10 @@ impl Begun {
 /// Makes the next generation of an identity, if it is due. That of a device on the platform is pending.
 fn make(
     workspace: &mut Workspace<'_>,
+    view: &View,
     wish: &RenewManyRequest,
     entry: &Entry,
-    begun: &Begun,
-    revoked: &RevokedCas,
+    (begun, revoked): (&Begun, &RevokedCas),
     report: &mut RenewReport,
 ) -> Result<()> {
     let (kind, name) = (entry.key.kind, entry.key.name.as_str());
@@ -205,7 +205,7 @@ fn make(
     // Files that the platform does not know yet would lock the device out if they were in use at once.
     let waits_for_platform = waits_for_platform(entry);
     // Servers have none: a broker takes its files by itself, and no third party has to agree.
-    let pending = if kind == Kind::Device { workspace.view()?.pending(kind, name)? } else { None };
+    let pending = if kind == Kind::Device { view.pending(kind, name)? } else { None };
     if wish.register.as_ref().is_some_and(|register| register.pending_only) {
         report.not_due += usize::from(pending.is_none());
         return Ok(());
@@ -227,32 +227,29 @@ fn make(
         // one that is there. A renewal that keeps the key would be the same again.
         let is_enough = wish.register.is_some()
             || wish.due.is_some() && !is_due(pending)
-            || keeps_key(workspace, wish, entry, pending)?;
+            || keeps_key(workspace.store_dir(), view, wish, (entry, pending))?;
         if is_begun || is_enough {
             return Ok(());
         }
     }
     let how =
         RenewRequest { pending: waits_for_platform, hook: wish.after.is_some() && !waits_for_platform, ..wish.how };
-    let mut renewed = renew(workspace, entry, how)?;
+    let mut renewed = renew(workspace, view, entry, how)?;
     if !is_renewal(&renewed) {
         // What an interrupted command had issued is delivered by this, and nothing was issued. It is due all the same.
         report.copied.extend(entry.copies.as_ref().map(PathBuf::from));
         if wish.due.is_none() {
             return Ok(());
         }
-        renewed = renew(workspace, entry, how)?;
+        renewed = renew(workspace, view, entry, how)?;
     }
     if is_renewal(&renewed) {
         report.renewed.push(renewed);
     }
-    if !waits_for_platform && !wish.how.dry_run {
-        let view = workspace.view()?;
-        if let Some(current) = view.current(kind, name)? {
-            prune(workspace, &current, wish.keep)?;
-        }
+    match view.current(kind, name)?.filter(|_| !waits_for_platform && !wish.how.dry_run) {
+        Some(current) => prune(workspace.store_dir(), view, &current, wish.keep),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Whether less than a quarter of the lifetime has passed, before which a renewal gains nothing.
@@ -266,14 +263,13 @@ fn is_renewal(report: &IdentityReport) -> bool {
 }
 
 /// Whether a renewal with the same key would be the pending one again.
-fn keeps_key(workspace: &Workspace<'_>, wish: &RenewManyRequest, present: &Entry, pending: &Entry) -> Result<bool> {
+fn keeps_key(store: &Path, view: &View, wish: &RenewManyRequest, (present, pending): (&Entry, &Entry)) -> Result<bool> {
     if !wish.how.same_key {
         return Ok(false);
     }
     // Without its files, the pending one is of no use.
-    let Ok(files) = PendingFiles::of(workspace.store_dir(), pending) else { return Ok(false) };
-    let view = workspace.view()?;
-    let old = IdentityFinder::new(workspace.store_dir()).locate(&view, present)?.leaf;
+    let Ok(files) = PendingFiles::of(store, pending) else { return Ok(false) };
+    let old = IdentityFinder::new(store).locate(view, present)?.leaf;
     Ok(files.leaf.spki_der() == old.spki_der())
 }
 
@@ -292,8 +288,7 @@ fn put_into_use(
         Ok(()) => {
             report.registered.push(name.to_owned());
             let current = store.ledger.entry(&pending.key)?.unwrap_or(pending);
-            drop(store);
-            prune(workspace, &current, wish.keep)
+            prune(store.dir(), &store.ledger, &current, wish.keep)
         }
         Err(error) => {
             report.left.push(NotRenewed::of(kind, name, error));
@@ -304,15 +299,14 @@ fn put_into_use(
 
 /// Why `--register` does nothing for a device: the device was taken from the platform and its renewal is pending, or no
 /// platform knows the device.
-fn stays_away(workspace: &Workspace<'_>, entry: &Entry, dry_run: bool) -> Result<Option<NotRenewed>> {
+fn stays_away(view: &View, entry: &Entry, dry_run: bool) -> Result<Option<NotRenewed>> {
     let (kind, name) = (entry.key.kind, &entry.key.name);
     if kind != Kind::Device || dry_run {
         return Ok(None);
     }
-    let view = workspace.view()?;
     let has_pending = view.pending(kind, name)?.is_some();
     if entry.is_registered_elsewhere() {
-        return Ok(Some(NotRenewed::of(kind, name, registered_elsewhere(&view, name)?)));
+        return Ok(Some(NotRenewed::of(kind, name, registered_elsewhere(view, name)?)));
     }
     if entry.unregistered_at.is_none() {
         return Ok(Some(NotRenewed::of(kind, name, not_registered(name, has_pending))));
@@ -372,9 +366,8 @@ fn swapper(workspace: &mut Workspace<'_>, register: &RegisterRenewals, entries: 
 }
 
 /// Runs the program for all identities whose files were replaced, in this run or in an earlier one in which it failed.
-fn run_hook(workspace: &Workspace<'_>, wish: &RenewManyRequest, report: &mut RenewReport) -> Result<()> {
+fn run_hook(workspace: &Workspace<'_>, view: &View, wish: &RenewManyRequest, report: &mut RenewReport) -> Result<()> {
     let Some(hook) = &wish.after else { return Ok(()) };
-    let view = workspace.view()?;
     let mut due = Vec::new();
     let open = view.open_renewals()?;
     // A service that loaded its files now would get the earlier ones again.
@@ -385,7 +378,6 @@ fn run_hook(workspace: &Workspace<'_>, wish: &RenewManyRequest, report: &mut Ren
             due.push(open.key);
         }
     }
-    drop(view);
     if due.is_empty() {
         return Ok(());
     }
@@ -408,9 +400,10 @@ fn run_hook(workspace: &Workspace<'_>, wish: &RenewManyRequest, report: &mut Ren
 
 /// Settles what interrupted commands have left of the identities.
 fn settle(workspace: &Workspace<'_>, wish: &RenewManyRequest, report: &mut RenewReport) -> Result<Begun> {
-    let mut unfinished = workspace.view()?.unfinished()?;
+    let view = workspace.view()?;
+    let mut unfinished = view.unfinished()?;
     unfinished.retain(|entry| wish.which.includes(&entry.key));
-    let mut installs = workspace.view()?.open_renewals()?;
+    let mut installs = view.open_renewals()?;
     installs.retain(|open| open.step == RenewalStep::Install && wish.which.includes(&open.key));
     if unfinished.is_empty() && installs.is_empty() {
         return Ok(Begun::default());

@@ -139,12 +139,7 @@ pub(crate) fn bundle_job(
         results::prepare(&store.ledger, job, dir)?;
     }
     let place = phase::place(store, job, &order, &request.destination, request.dry_run)?;
-    if order.packing.sealed {
-        return Err(Code::Sealed
-            .error("these bundles would need the devices' keys, and those are in an archive for others to open")
-            .at(place.archive().unwrap_or_else(|| place.dir.clone()))
-            .fix("make bundles in the same pass that issues the keys: `tbpki fleet run`"));
-    }
+    check_not_sealed(&order, &place)?;
     // `fleet run` has prepared the bundler before it staged the job, with one question for each setting.
     let (bundler, findings) = match ready {
         Some(ready) => ready,
@@ -192,8 +187,7 @@ pub(crate) fn bundle_job(
         findings: Vec::new(),
     };
     let mut end = RunEnd::default();
-    let mut redo = request.again;
-    for (place, lost) in places.iter().zip(&lost).filter(|_| !request.dry_run) {
+    for (number, (place, lost)) in places.iter().zip(&lost).filter(|_| !request.dry_run).enumerate() {
         if end.error.is_some() || stop.is_asked() {
             break;
         }
@@ -202,24 +196,13 @@ pub(crate) fn bundle_job(
         let output = BundleOutput::new(store.dir(), place, packer, &bundler, &owner, workspace.now.unix_timestamp())?;
         // Before the description of the new bundles: with it, a run without `--again` takes those that the ledger has for
         // new ones. The files of the last run stay until each shard replaces them.
-        if std::mem::take(&mut redo) {
+        if request.again && number == 0 {
             store.ledger.redo(job.id, Phase::Bundle)?;
         }
         store.ledger.redo_shards(job.id, Phase::Bundle, &lost.shards)?;
-        if left > 0 || !output.has_common_files(&bundler)? {
-            output.remove_leftovers()?;
-            output.write_common(&bundler)?;
-        }
-        if left > 0 {
-            end.add(run.all(store, job, place, &output)?);
-        }
+        end.add(run.place(store, job, (place, &output), left > 0)?);
         if whole.bundles.is_none() {
-            let mut report = BundlesReport::of(&bundler, &output)?;
-            // The index names the bundles of all shards, so it is written when the last shard has its bundles.
-            if is_whole(&store.ledger, job)? {
-                report.index = output.write_index(attempts(&store.ledger, job)?)?;
-            }
-            whole.bundles = Some(report);
+            whole.bundles = Some(bundles_report(store, job, &bundler, &output)?);
         }
     }
     let counts = phase::count(&store.ledger, job.id, Phase::Bundle)?;
@@ -234,6 +217,27 @@ pub(crate) fn bundle_job(
     whole.phases.push(PhaseReport::new(PhaseName::Bundle, whole.names, counts, now, failed, begun));
     whole.write_results(&store.ledger, job, request.results.as_deref(), failed);
     Ok(whole)
+}
+
+/// Fails for a job whose keys only others can read.
+fn check_not_sealed(order: &JobOrder, place: &ShardStore) -> Result<()> {
+    if !order.packing.sealed {
+        return Ok(());
+    }
+    Err(Code::Sealed
+        .error("these bundles would need the devices' keys, and those are in an archive for others to open")
+        .at(place.archive().unwrap_or_else(|| place.dir.clone()))
+        .fix("make bundles in the same pass that issues the keys: `tbpki fleet run`"))
+}
+
+/// The report about bundles that go to `output`. The index names the bundles of all shards, so it is written when the last
+/// shard has its bundles.
+fn bundles_report(store: &Store, job: &Job, bundler: &Bundler, output: &BundleOutput) -> Result<BundlesReport> {
+    let mut report = BundlesReport::of(bundler, output)?;
+    if is_whole(&store.ledger, job)? {
+        report.index = output.write_index(attempts(&store.ledger, job)?)?;
+    }
+    Ok(report)
 }
 
 /// What a place has of the bundles of a job. New settings would give the job two kinds of images: `--again` allows them,
@@ -398,6 +402,21 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Makes the common files of a place, if they are missing or devices are left, and then the bundles of these devices.
+    fn place(
+        &mut self,
+        store: &mut Store,
+        job: &Job,
+        (place, output): (&ShardStore, &BundleOutput),
+        has_left: bool,
+    ) -> Result<RunEnd> {
+        if has_left || !output.has_common_files(self.bundler)? {
+            output.remove_leftovers()?;
+            output.write_common(self.bundler)?;
+        }
+        if has_left { self.all(store, job, place, output) } else { Ok(RunEnd::default()) }
+    }
+
     fn all(&mut self, store: &mut Store, job: &Job, place: &ShardStore, output: &BundleOutput) -> Result<RunEnd> {
         let dir = store.dir().to_owned();
         let mut runner = PhaseRunner::new(&mut store.ledger, job.id, Phase::Bundle, place, self.stop)?;

@@ -164,7 +164,7 @@ pub(crate) fn open(
     let source = match &request.source {
         JobSource::Names(source) => source,
         JobSource::Staged(which) => {
-            let job = job::find(store, *which, phases, false)?;
+            let job = job::find(&store.ledger, *which, phases, false)?;
             // A canceled job has freed its names, so that issuing the rest could give a name to two devices.
             job::check_can_issue(store, &job)?;
             let order = JobOrder::kept(&job.parameters)?;

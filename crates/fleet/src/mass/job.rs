@@ -36,17 +36,17 @@ pub enum JobSelector {
 ///
 /// # Errors
 /// [`Code::NothingToResume`].
-pub(crate) fn find(store: &Store, which: JobSelector, phases: &[Phase], renews: bool) -> Result<Job> {
+pub(crate) fn find(view: &View, which: JobSelector, phases: &[Phase], renews: bool) -> Result<Job> {
     let none = |what: String| Code::NothingToResume.error(what);
     if let JobSelector::Number(number) = which {
-        let job = store.ledger.job(JobId::new(number))?;
+        let job = view.job(JobId::new(number))?;
         return job
             .ok_or_else(|| none(format!("the ledger has no job {number}")).fix("`tbpki fleet jobs` lists the jobs"));
     }
     let mut left = Vec::new();
     // All jobs are read, because the newest need not be the unfinished one.
-    for job in store.ledger.jobs()?.into_iter().filter(|job| job.renews == renews) {
-        let progress = store.ledger.job_progress(job.id)?;
+    for job in view.jobs()?.into_iter().filter(|job| job.renews == renews) {
+        let progress = view.job_progress(job.id)?;
         let is_left = phases.iter().any(|phase| {
             let shards = progress.phase(*phase);
             shards.open + shards.claimed + shards.partly > 0

@@ -55,7 +55,7 @@ fn check_is_meant(job: &Job, pending: bool) -> Result<()> {
 }
 
 fn find_any(store: &Store, which: JobSelector, phase: Phase, pending: bool) -> Result<Job> {
-    match job::find(store, which, &[phase], pending) {
+    match job::find(&store.ledger, which, &[phase], pending) {
         // A second call of a finished command is no error: it reports what was done.
         Err(error) if error.code() == Code::NothingToResume && which == JobSelector::Unfinished => {
             let mut last = None;

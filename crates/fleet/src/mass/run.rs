@@ -12,7 +12,7 @@ use super::in_pass::InPassBundler;
 use super::issue::{
     FleetOutcome, FleetRequest, JobSource, OpenJob, OpenOutcome, Preparation, cancel_if_new, issue_job, open,
 };
-use super::job;
+use super::job::{self, JobSelector};
 use super::phase::{self, go_on};
 use super::progress::ProgressCounter;
 use super::register::{FleetRegisterRequest, register_job};
@@ -28,6 +28,7 @@ use store::Workspace;
 use store::shard::Attempt;
 use store::shard::Packer;
 use store::shard::ShardStore;
+use store::shard::{keep_run_flags, run_flags};
 
 /// The verb, as locks name it.
 const VERB: &str = "fleet run";
@@ -41,6 +42,42 @@ pub struct FleetRunRequest {
     pub register: Option<FleetRegisterRequest>,
     /// The request for bundles; `None` without bundles. The job and its place follow from the rest.
     pub bundle: Option<FleetBundleRequest>,
+    /// The flags that a resumed run takes from this one, without secrets.
+    pub flags: Vec<String>,
+}
+
+impl FleetRunRequest {
+    /// The phases of the run.
+    fn phases(&self) -> Vec<Phase> {
+        phases(self.register.is_some(), self.bundle.is_some())
+    }
+}
+
+fn phases(registers: bool, bundles: bool) -> Vec<Phase> {
+    let later = [(registers, Phase::Register), (bundles, Phase::Bundle)].into_iter();
+    std::iter::once(Phase::Issue).chain(later.filter_map(|(is_wanted, phase)| is_wanted.then_some(phase))).collect()
+}
+
+/// The flags of the last run of the job that a run with `--resume` continues. A run continues the only job in which a phase
+/// of these is not done, if no number is given.
+///
+/// # Errors
+/// Those of the ledger, and of [`run_flags`]. A job that is not found has no flags: the run itself reports that.
+pub fn flags_to_resume(
+    workspace: &Workspace<'_>,
+    which: JobSelector,
+    registers: bool,
+    bundles: bool,
+) -> Result<Vec<String>> {
+    let job = match which {
+        JobSelector::Number(number) => number,
+        JobSelector::Unfinished => match job::find(&workspace.view()?, which, &phases(registers, bundles), false) {
+            Ok(job) => job.id.number(),
+            Err(error) if error.code() == Code::NothingToResume => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        },
+    };
+    run_flags(workspace.store_dir(), job)
 }
 
 /// Issues, registers and bundles a fleet, as far as that is not done yet.
@@ -54,14 +91,7 @@ pub fn run(
     control: &mut RunControl<'_>,
 ) -> Result<FleetOutcome> {
     let mut store = workspace.open_store(VERB)?;
-    let phases: Vec<Phase> = [
-        Some(Phase::Issue),
-        request.register.as_ref().map(|_| Phase::Register),
-        request.bundle.as_ref().map(|_| Phase::Bundle),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let phases = request.phases();
     let (mut connection, mut ready) = (None, None);
     let stop = control.stop;
     let prepare = |workspace: &mut Workspace<'_>, preparation: &Preparation<'_>| {
@@ -100,6 +130,11 @@ pub fn run(
         check_bundles(&store, &opened, request, bundler).map_err(|error| canceled(&mut store, &opened, error))?;
     }
     let (id, order) = (opened.job.id, opened.order.clone());
+    if !dry_run {
+        // Before the first device is issued: from here on, the run can be interrupted and resumed.
+        keep_run_flags(store.dir(), id.number(), &request.flags)
+            .map_err(|error| canceled(&mut store, &opened, error))?;
+    }
     let mut report = issue_job(workspace, &mut store, opened, &request.issue, control, in_pass.as_ref())?;
     let job = again(&store, id)?;
     if register.is_some() || bundle.is_some() {

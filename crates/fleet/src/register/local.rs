@@ -37,7 +37,7 @@ pub(super) fn put_into_use(
         false => {
             let store = store.insert(workspace.open_store("register")?);
             // What an interrupted run has made current is found by its files.
-            renewals::install(workspace, store, request)?;
+            renewals::install(store, request)?;
             Records::Ledger(&mut store.ledger)
         }
     };
@@ -56,7 +56,7 @@ pub(super) fn put_into_use(
     source.count_rest(recorder.view())?;
     let counts = recorder.into_counts();
     let (open, findings) = match store.as_mut() {
-        Some(store) => renewals::install(workspace, store, request)?,
+        Some(store) => renewals::install(store, request)?,
         None => (Vec::new(), Vec::new()),
     };
     let report = source.report(counts, String::new(), None)?;

@@ -4,7 +4,7 @@ use base::text::{device_option, quote};
 use base::{Code, Error, Finding, Result};
 use identity::lifecycle::renew::{is_fetched, prune};
 use ledger::{Entry, JobId, Kind, RenewalStep, Role, View};
-use store::{Store, Workspace};
+use store::Store;
 
 use super::request::{DeviceSelection, RegisterRequest};
 use super::source::{check_not_unregistered, issued_entry};
@@ -114,11 +114,7 @@ pub(crate) fn nothing_pending(name: &str) -> Error {
 ///
 /// # Errors
 /// Those of the ledger.
-pub(super) fn install(
-    workspace: &Workspace<'_>,
-    store: &mut Store,
-    request: &RegisterRequest,
-) -> Result<(Vec<OpenRenewalReport>, Vec<Finding>)> {
+pub(super) fn install(store: &mut Store, request: &RegisterRequest) -> Result<(Vec<OpenRenewalReport>, Vec<Finding>)> {
     let mut findings = Vec::new();
     for open in store.ledger.open_renewals()?.into_iter().filter(|open| open.step == RenewalStep::Install) {
         let Some(entry) = store.ledger.entry(&open.key)? else { continue };
@@ -128,7 +124,7 @@ pub(super) fn install(
         match finish_install(store, &entry) {
             Ok(_) => {
                 let current = store.ledger.entry(&entry.key)?.unwrap_or(entry);
-                prune(workspace, &current, KEEP)?;
+                prune(store.dir(), &store.ledger, &current, KEEP)?;
             }
             Err(error) => findings.push(error.into_finding()),
         }

@@ -1,6 +1,6 @@
 //! The results of registration, for people and for programs.
 
-use base::{Error, Finding};
+use base::{Code, Error, Finding};
 use provision::platform::PlatformChange;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -91,6 +91,9 @@ impl From<PlatformChange> for PlatformOutcome {
     }
 }
 
+/// Failures for which the connection to the platform is the reason.
+const WITHOUT_ANSWER: [Code; 4] = [Code::AnswerLost, Code::Unreachable, Code::TlsFailed, Code::PlatformUnverified];
+
 impl DeviceRegistration {
     /// The result of a dry run for a device whose identity is not issued yet.
     pub(crate) fn planned(name: &str) -> Self {
@@ -99,8 +102,34 @@ impl DeviceRegistration {
     }
 
     pub(crate) fn failed(name: String, error: Error) -> Self {
-        // The position of the device in the list is more useful than the platform's address.
-        let error = Some(error.into_finding().item(&name));
+        let mut finding = error.into_finding();
+        let place = match finding.location.item.take() {
+            // The device has no part in it: the address can be wrong.
+            Some(platform) if WITHOUT_ANSWER.contains(&finding.code) => format!("{platform} (device {name})"),
+            // The position of the device in the list is more useful than the platform's address.
+            _ => name.clone(),
+        };
+        let error = Some(finding.item(place));
         Self { name, done: PlatformOutcome::Failed, dry_run: false, device_id: None, credentials_id: None, error }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_of_the_connection_is_at_the_platform_and_another_one_at_the_device() {
+        let place = |code: Code, item: Option<&str>| {
+            let error = item.into_iter().fold(code.error("no"), Error::item);
+            let failed = DeviceRegistration::failed("lamp".to_owned(), error);
+            failed.error.and_then(|finding| finding.location.item)
+        };
+        let url = Some("http://tb.example:8080");
+        for code in WITHOUT_ANSWER {
+            assert_eq!(place(code, url).as_deref(), Some("http://tb.example:8080 (device lamp)"), "{code:?}");
+        }
+        assert_eq!(place(Code::AnswerLost, None).as_deref(), Some("lamp"));
+        assert_eq!(place(Code::CertificateTaken, url).as_deref(), Some("lamp"));
     }
 }

@@ -1,6 +1,5 @@
 //! The key of a request is compared with the keys of the store: each identity has a key of its own.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use base::text::counted;
@@ -90,20 +89,14 @@ pub fn owners(store: &Path, identities: &[(Kind, &str, &[u8])]) -> Result<Vec<Op
     let mut owners: Vec<Option<KeyOwner>> = vec![None; identities.len()];
     for kind in [Kind::Ca, Kind::Server, Kind::Device] {
         let dir = kind_dir(store, kind);
-        let entries = match fs::read_dir(&dir) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(unreadable(&dir, error)),
-        };
-        for entry in entries {
-            let entry = entry.map_err(|error| unreadable(&dir, error))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            for certificate in own_certificates(&entry.path())? {
+        for name in file::list_dir(&dir)?.unwrap_or_default() {
+            let own = dir.join(&name);
+            for certificate in own_certificates(&own)? {
                 let is_other = |one: &(Kind, &str, &[u8])| {
                     (one.0 != kind || one.1 != name) && is_same_key(certificate.spki_der(), one.2)
                 };
                 for (owner, _) in owners.iter_mut().zip(identities).filter(|(_, one)| is_other(one)) {
-                    owner.get_or_insert_with(|| KeyOwner { kind, name: name.clone(), dir: entry.path() });
+                    owner.get_or_insert_with(|| KeyOwner { kind, name: name.clone(), dir: own.clone() });
                 }
             }
         }
@@ -118,9 +111,12 @@ fn own_certificates(dir: &Path) -> Result<Vec<Certificate>> {
         return Ok(first_certificate(&bytes).into_iter().collect());
     }
     let mut found = Vec::new();
-    let Ok(entries) = fs::read_dir(dir) else { return Ok(found) };
-    for entry in entries {
-        let path = entry.map_err(|error| unreadable(dir, error))?.path();
+    // A file in the directory of a kind is none of an identity.
+    if !dir.is_dir() {
+        return Ok(found);
+    }
+    for name in file::list_dir(dir)?.unwrap_or_default() {
+        let path = dir.join(name);
         if path.extension().is_some_and(|extension| extension == "pem")
             && let Some(bytes) = file::read_optional(&path, FILE_LIMIT)?
         {
@@ -134,8 +130,4 @@ fn own_certificates(dir: &Path) -> Result<Vec<Certificate>> {
 fn first_certificate(bytes: &[u8]) -> Option<Certificate> {
     // A damaged file is found by the verbs that need it.
     PemBundle::parse(bytes).ok()?.certificates.into_iter().next()
-}
-
-fn unreadable(dir: &Path, error: std::io::Error) -> Error {
-    Code::FileUnreadable.error("the directory cannot be read").at(dir).caused_by(error)
 }

@@ -15,7 +15,7 @@ use base::file;
 use base::text::quote;
 use base::{Code, Error, Result};
 use config::{Days, Origin, Setting};
-use ledger::{Entry, Key, Kind, Parameters};
+use ledger::{Entry, Key, Kind, Parameters, View};
 use pki::issuer::KeySource;
 use pki::key::PublicKey;
 use pki::pem_bundle::PemBundle;
@@ -76,16 +76,22 @@ struct Same {
 
 /// Renews the current generation of a device or server. Its files are replaced in one step, and those before them are
 /// kept as `FILE.SERIAL`; [`prune()`] removes those of earlier generations. The files of a pending renewal go to `pending/` instead.
+/// `view` is the ledger: each further connection costs more than the queries of one identity.
 ///
 /// # Errors
 /// [`Code::FilesWithHolder`] if its holder has fetched the present generation over the network; [`Code::NotRenewable`] if the store does not have its files, or its key is elsewhere and `same_key` was not asked for;
 /// [`Code::RenewalTooShort`] if the renewal would hardly live longer than the present certificate; those of
 /// [`make_device`](crate::device::make_device). Nothing is replaced then.
-pub fn renew(workspace: &mut Workspace<'_>, entry: &Entry, request: RenewRequest) -> Result<IdentityReport> {
-    let same = same(workspace, entry)?;
+pub fn renew(
+    workspace: &mut Workspace<'_>,
+    view: &View,
+    entry: &Entry,
+    request: RenewRequest,
+) -> Result<IdentityReport> {
+    let same = same(workspace, view, entry)?;
     let mut report = match entry.key.kind {
-        Kind::Device => device(workspace, entry, &same, Errand::Renew(request)),
-        Kind::Server => server(workspace, entry, &same, Errand::Renew(request)),
+        Kind::Device => device(workspace, entry, &same, Errand::Renew(request, view)),
+        Kind::Server => server(workspace, entry, &same, Errand::Renew(request, view)),
         Kind::Ca => Err(Code::NotRenewable.error(format!("{} is a CA", entry.key.name))),
     }?;
     // A renewal by a CA changes nothing for clients. A self-signed certificate is itself what they trust.
@@ -116,7 +122,7 @@ pub fn renew(workspace: &mut Workspace<'_>, entry: &Entry, request: RenewRequest
     }
     // Each attempt at a pending renewal would otherwise leave the files of the attempt before it.
     if request.pending && !request.dry_run {
-        pending::prune(workspace, entry)?;
+        pending::prune(workspace, view, entry)?;
     }
     Ok(report)
 }
@@ -127,7 +133,7 @@ pub fn renew(workspace: &mut Workspace<'_>, entry: &Entry, request: RenewRequest
 /// # Errors
 /// As [`renew`].
 pub(crate) fn refresh(workspace: &mut Workspace<'_>, store: &mut Store, entry: &Entry) -> Result<Vec<FileReport>> {
-    let same = same(workspace, entry)?;
+    let same = same(workspace, &store.ledger, entry)?;
     match entry.key.kind {
         Kind::Device => device(workspace, entry, &same, Errand::Refresh(store)),
         Kind::Server => server(workspace, entry, &same, Errand::Refresh(store)),
@@ -138,8 +144,8 @@ pub(crate) fn refresh(workspace: &mut Workspace<'_>, store: &mut Store, entry: &
 
 /// What a plan is made for.
 enum Errand<'a> {
-    /// The next generation.
-    Renew(RenewRequest),
+    /// The next generation, of what the ledger has.
+    Renew(RenewRequest, &'a View),
     /// The files of the present one.
     Refresh(&'a mut Store),
 }
@@ -159,16 +165,16 @@ pub fn settle_interrupted(store: &mut Store, unfinished: &Entry) -> Result<Optio
     settle(store, kind, name, &chain_file(kind, &recorded(unfinished)?))
 }
 
-fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
+fn same(workspace: &Workspace<'_>, view: &View, entry: &Entry) -> Result<Same> {
     let name = &entry.key.name;
-    if is_fetched(&workspace.view()?, entry)? {
+    if is_fetched(view, entry)? {
         let again = format!("{} --force", issuing_command(entry.key.kind, name));
         return Err(with_holder(entry).fix(format!(
             "renew it on its host with `tbpki renew --est`; if the holder is gone, `{again}` issues a new generation"
         )));
     }
     let asked: RecordedRequest = recorded(entry)?;
-    let leaf = leaf(workspace, entry, &asked)?;
+    let leaf = leaf(workspace, view, entry, &asked)?;
     if is_of_others(entry) {
         return of_others(workspace, entry, leaf, asked);
     }
@@ -198,7 +204,7 @@ fn same(workspace: &Workspace<'_>, entry: &Entry) -> Result<Same> {
         leaf,
         asked,
         days: Setting { value: days, origin: Origin::Default },
-        is_of_earlier_ca: is_of_earlier_ca(workspace, entry)?,
+        is_of_earlier_ca: is_of_earlier_ca(view, entry)?,
         ca,
         is_of_others: false,
     })
@@ -229,8 +235,8 @@ fn subject(workspace: &Workspace<'_>, entry: &Entry, leaf: &Certificate) -> Resu
 }
 
 /// Whether the CA of an identity was replaced since it was issued.
-fn is_of_earlier_ca(workspace: &Workspace<'_>, entry: &Entry) -> Result<bool> {
-    let present = workspace.view()?.current(Kind::Ca, &entry.issuer)?.map(|ca| ca.generation());
+fn is_of_earlier_ca(view: &View, entry: &Entry) -> Result<bool> {
+    let present = view.current(Kind::Ca, &entry.issuer)?.map(|ca| ca.generation());
     Ok(present.is_some() && entry.issuer_generation.is_some() && entry.issuer_generation != present)
 }
 
@@ -313,18 +319,17 @@ fn parameters(workspace: &Workspace<'_>, entry: &Entry, changed: &Changed<'_>, c
 }
 
 /// The present leaf, from the store.
-fn leaf(workspace: &Workspace<'_>, entry: &Entry, asked: &RecordedRequest) -> Result<Certificate> {
+fn leaf(workspace: &Workspace<'_>, view: &View, entry: &Entry, asked: &RecordedRequest) -> Result<Certificate> {
     let dir = identity_dir(workspace.store_dir(), entry.key.kind, &entry.key.name);
     let file = dir.join(chain_file(entry.key.kind, asked));
     let Some(bytes) = file::read_optional(&file, FILE_LIMIT)? else {
         let missing = not_renewable(&entry.key.name);
-        let view = workspace.view()?;
-        return Err(match first_job(&view, entry)? {
+        return Err(match first_job(view, entry)? {
             // The same text for each device of the job, so that a report can group them.
             Some(job) => missing
                 .because(format!("the files are those of job {job}"))
                 .fix(format!("renew the devices of the job: `tbpki fleet renew --job {job} --out DIR`")),
-            None => at_another_station(&view, entry).unwrap_or_else(|| {
+            None => at_another_station(view, entry).unwrap_or_else(|| {
                 missing.because(format!("{} is not there", file.display())).fix(
                     "only identities with files in the store are renewed; for others, use `--force` with the verb that issued \
                      them",
@@ -428,11 +433,11 @@ fn carry_out(
     let dir = identity_dir(workspace.store_dir(), *kind, name);
     let key_path = files.key_file.as_ref().map(|file| dir.join(file));
     let (pending, hook) = match &errand {
-        Errand::Renew(request) => (request.pending, request.hook),
+        Errand::Renew(request, _) => (request.pending, request.hook),
         Errand::Refresh(_) => (false, false),
     };
     let key = match &errand {
-        Errand::Renew(request) => key(workspace, read_key(key_path.as_deref())?, same, entry, *request)?,
+        Errand::Renew(request, _) => key(workspace, read_key(key_path.as_deref())?, same, entry, *request)?,
         // It is not used.
         Errand::Refresh(_) => KeySource::Public(PublicKey::from_spki_der(same.leaf.spki_der())?),
     };
@@ -442,8 +447,8 @@ fn carry_out(
     };
     // A program reads the copies, and it must not meet a generation that the platform does not accept yet.
     let out = if pending { None } else { copies(entry) };
-    if let (Some(out), Errand::Renew(_)) = (&out, &errand) {
-        let history = workspace.view()?.history(*kind, name)?;
+    if let (Some(out), Errand::Renew(_, view)) = (&out, &errand) {
+        let history = view.history(*kind, name)?;
         check_copies(&history, name, &out.dir.join(chain_file(*kind, &same.asked)))?;
     }
     let is_imported = entry.origin == Some(ledger::Origin::Imported);
@@ -461,7 +466,7 @@ fn carry_out(
         settings: None,
         // The end that another program has chosen binds no renewal: ThingsBoard's scripts make certificates for 9,999 days.
         // Nor does that of a CA that was replaced, which can go only when nothing below it is in use.
-        renews: matches!(errand, Errand::Renew(_)).then_some(match is_imported || same.is_of_earlier_ca {
+        renews: matches!(errand, Errand::Renew(..)).then_some(match is_imported || same.is_of_earlier_ca {
             true => entry.not_after.min(workspace.now),
             false => entry.not_after,
         }),
@@ -475,13 +480,13 @@ fn carry_out(
             of_earlier_version: None,
             issuer_name: &issuer_name,
             keeps_csr: false,
-            force: matches!(errand, Errand::Renew(_)),
+            force: matches!(errand, Errand::Renew(..)),
             pending,
             hook,
         },
     };
     match errand {
-        Errand::Renew(request) => {
+        Errand::Renew(request, _) => {
             let mut target = IssueTarget::open(workspace, "renew", request.dry_run)?;
             plan.carry_out(workspace, &mut target)
         }

@@ -15,7 +15,6 @@ use ledger::{Generation, NewList, Role, SerialNumber};
 use pki::Certificate;
 use pki::armor;
 use pki::crl::Crl;
-use pki::device_name::DeviceName;
 use pki::pem_bundle::PemBundle;
 use pki::revocation_list::{ListHeader, Reason, RevokedSerial, sign};
 use schemars::JsonSchema;
@@ -162,29 +161,30 @@ pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) ->
     // Before anything is written: a program that others can change stops the command.
     hook.check()?;
     let mut report = RevocationListsReport::new(dry_run);
-    let mut devices = vec![Ca::DevicesIssuing];
-    devices
-        .extend(profile_ca::names_with_revoked(&store.ledger)?.into_iter().map(|name: DeviceName| Ca::Profile(name)));
-    devices.push(Ca::DevicesRoot);
-    if is_written_here(workspace.config) {
-        let path = devices_file(workspace.config, workspace.store_dir());
+    for (path, cas) in files_to_write(workspace, store)? {
         let begun = Vec::new();
-        Writer { workspace, store, path, dry_run, hook, begun, report: &mut report }.write(&devices)?;
-    }
-
-    let path = workspace.store_dir().join(SERVERS_LISTS);
-    let issuing = Ca::ServerIssuing;
-    let mut has_revoked = false;
-    for ca in Hierarchy::Server.cas() {
-        has_revoked |= !store.ledger.revoked_by(&ca.name(), None, None)?.is_empty();
-    }
-    let is_wanted = path.exists() || has_revoked;
-    if is_wanted && writes_servers(workspace)? {
-        let servers = [issuing, Ca::ServerRoot];
-        let begun = Vec::new();
-        Writer { workspace, store, path, dry_run, hook, begun, report: &mut report }.write(&servers)?;
+        Writer { workspace, store, path, dry_run, hook, begun, report: &mut report }.write(&cas)?;
     }
     Ok(report)
+}
+
+/// The files that this store writes, each with the CAs that have a list in it.
+fn files_to_write(workspace: &Workspace<'_>, store: &Store) -> Result<Vec<(PathBuf, Vec<Ca>)>> {
+    let mut files = Vec::new();
+    if is_written_here(workspace.config) {
+        let profiles = profile_ca::names_with_revoked(&store.ledger)?.into_iter().map(Ca::Profile);
+        let cas = std::iter::once(Ca::DevicesIssuing).chain(profiles).chain([Ca::DevicesRoot]).collect();
+        files.push((devices_file(workspace.config, workspace.store_dir()), cas));
+    }
+    let path = workspace.store_dir().join(SERVERS_LISTS);
+    let mut is_wanted = path.exists();
+    for ca in Hierarchy::Server.cas() {
+        is_wanted = is_wanted || !store.ledger.revoked_by(&ca.name(), None, None)?.is_empty();
+    }
+    if is_wanted && writes_servers(workspace)? {
+        files.push((path, vec![Ca::ServerIssuing, Ca::ServerRoot]));
+    }
+    Ok(files)
 }
 
 /// Runs the program of `[crl] after` if a file of this report has changed, or if it failed after earlier lists. If it fails,
@@ -343,9 +343,11 @@ impl Writer<'_, '_> {
                 continue;
             }
             let is_shared = known.iter().filter(is_same).any(|other| other.der() != certificate.der());
+            // Once for each CA: it takes a verification of each signature.
+            let earlier: Vec<&Crl> = earlier.iter().filter(|list| list.is_issued_by(certificate)).collect();
             let list = match generation.key_place()? {
                 // The earlier list of such a CA stays: without one, verifiers of whole chains refuse all below it.
-                KeyLocation::Elsewhere => self.keep(ca, generation, certificate, &earlier),
+                KeyLocation::Elsewhere => self.keep(ca, generation, earlier.first().copied()),
                 _ if self.dry_run => {
                     self.expect(ca, generation, is_shared, &earlier)?;
                     continue;
@@ -416,8 +418,7 @@ impl Writer<'_, '_> {
     }
 
     /// The list of an earlier run, for a CA whose key is kept elsewhere.
-    fn keep(&mut self, ca: &Ca, generation: &CaGeneration, certificate: &Certificate, earlier: &[Crl]) -> Option<Crl> {
-        let list = earlier.iter().find(|list| list.is_issued_by(certificate));
+    fn keep(&mut self, ca: &Ca, generation: &CaGeneration, list: Option<&Crl>) -> Option<Crl> {
         let now = self.workspace.now;
         let what = match list {
             None => format!("the file has no revocation list of {}", ca.name()),
@@ -445,15 +446,10 @@ impl Writer<'_, '_> {
     }
 
     /// Fails if the next list of a CA would lack a revocation of the present one that the ledger does not have: brokers would
-    /// accept that certificate again. `next` are the serial numbers of the next list.
-    fn check_none_lost<'s>(
-        &self,
-        name: &str,
-        ca: &Certificate,
-        earlier: &[Crl],
-        next: impl Iterator<Item = &'s [u8]>,
-    ) -> Result<()> {
-        let Some(list) = earlier.iter().find(|list| list.is_issued_by(ca)) else { return Ok(()) };
+    /// accept that certificate again. `earlier` are the lists of the CA in the file; `next` are the serial numbers of the next
+    /// list.
+    fn check_none_lost<'s>(&self, name: &str, earlier: &[&Crl], next: impl Iterator<Item = &'s [u8]>) -> Result<()> {
+        let Some(list) = earlier.first() else { return Ok(()) };
         let next: HashSet<&[u8]> = next.collect();
         let mut lost = 0_usize;
         let mut first = None;
@@ -475,11 +471,12 @@ impl Writer<'_, '_> {
             .fix("put the newest ledger back; if it is lost, run `tbpki store repair`, which takes these revocations over"))
     }
 
-    fn expect(&mut self, ca: &Ca, generation: &CaGeneration, is_shared: bool, earlier: &[Crl]) -> Result<()> {
+    /// Adds the next list of a CA to the report of a dry run. `earlier` are its lists in the file.
+    fn expect(&mut self, ca: &Ca, generation: &CaGeneration, is_shared: bool, earlier: &[&Crl]) -> Result<()> {
         let number = self.ledger_generation(ca, generation, is_shared)?;
         let entries = self.store.ledger.revoked_by(&ca.name(), number, None)?;
         let serials = entries.iter().map(|entry| entry.serial.octets());
-        self.check_none_lost(&ca.name(), generation.certificate()?, earlier, serials)?;
+        self.check_none_lost(&ca.name(), earlier, serials)?;
         let revoked = entries.len();
         self.report.lists.push(RevocationListReport {
             ca: ca.name(),
@@ -502,13 +499,13 @@ impl Writer<'_, '_> {
         Ok(generation.row(&self.store.ledger, &ca.name())?.map(|row| row.generation()))
     }
 
-    /// Signs the next list of a CA. Its number is recorded before.
+    /// Signs the next list of a CA. Its number is recorded before. `earlier` are its lists in the file.
     fn make(
         &mut self,
         ca: &Ca,
         (generation, is_shared): (&CaGeneration, bool),
         certificate: &Certificate,
-        earlier: &[Crl],
+        earlier: &[&Crl],
     ) -> Result<Crl> {
         let open = self.workspace.open_generation_for_lists(ca, generation)?;
         let is_root = ca.is_root();
@@ -517,8 +514,7 @@ impl Writer<'_, '_> {
         let days = if is_root { days.max(ROOT_DAYS) } else { days };
         let name = ca.name();
         let key = digest::sha256(certificate.spki_der());
-        let published = earlier.iter().filter(|list| list.is_issued_by(certificate));
-        let published = published.map(Crl::this_update).max();
+        let published = earlier.iter().map(|list| list.this_update()).max();
         let before = self.store.ledger.last_list(&key)?;
         let last = before.as_ref().map(|last| last.this_update);
         let is_warned = self.report.findings.iter().any(|finding| finding.code == Code::ListInOtherFile);
@@ -536,7 +532,7 @@ impl Writer<'_, '_> {
             published,
         })?;
         self.begun.push(BegunList { key, record: record.clone(), before });
-        self.check_none_lost(&name, certificate, earlier, entries.iter().map(|entry| entry.serial.octets()))?;
+        self.check_none_lost(&name, earlier, entries.iter().map(|entry| entry.serial.octets()))?;
         let revoked = entries.len();
         let entries = entries.into_iter().map(|entry| {
             let reason = entry.revocation.reason.as_deref().map_or(Some(Reason::Unspecified), Reason::named);

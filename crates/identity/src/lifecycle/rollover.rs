@@ -19,11 +19,11 @@ mod trust;
 
 use base::text::quote;
 use base::{Code, Result};
-use ledger::{Entry, IssuedRecord, Key, Kind, SerialNumber, View};
+use ledger::{Entry, Key, Kind, SerialNumber, View};
 use pki::Certificate;
-use store::Store;
 use store::ca::Ca;
 use store::ca::generations::CaGeneration;
+use store::{Store, issued_record};
 
 use crate::report::FileReport;
 
@@ -62,17 +62,13 @@ fn settle(store: &mut Store, ca: &Ca) -> Result<()> {
     let Some(entry) = store.ledger.unfinished_of(Kind::Ca, &ca.name())? else { return Ok(()) };
     let found = in_store(store, ca, entry.generation().number())?;
     match found.as_ref().map(CaGeneration::certificate).transpose()?.filter(|found| is_of(found, &entry)) {
-        Some(certificate) => store.ledger.issued_pending(&entry.key, &issued(certificate)),
+        Some(certificate) => store.ledger.issued_pending(&entry.key, &issued_record(certificate)),
         None => store.ledger.void(&entry.key, "interrupted before it was delivered"),
     }
 }
 
 fn is_of(certificate: &Certificate, entry: &Entry) -> bool {
     SerialNumber::new(certificate.serial()).is_ok_and(|serial| serial == entry.serial)
-}
-
-fn issued(certificate: &Certificate) -> IssuedRecord {
-    IssuedRecord { fingerprint: certificate.fingerprint(), credentials_id: Some(certificate.credentials_id()) }
 }
 
 /// Records a next generation that was delivered, with its files, as the pending one. Its number is void if that has failed.
@@ -87,7 +83,7 @@ fn record_pending(
 ) -> Result<Entry> {
     match delivered {
         Ok((certificate, files)) => {
-            store.ledger.issued_pending(key, &issued(&certificate))?;
+            store.ledger.issued_pending(key, &issued_record(&certificate))?;
             report.files.extend(files);
         }
         Err(error) => {

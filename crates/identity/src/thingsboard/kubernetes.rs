@@ -1,21 +1,20 @@
 //! Secrets for Kubernetes.
 
+use base::settings_file::MOUNT;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::{ThingsBoardSettings, variables};
 
-/// The directory at which the deployment must mount the files.
-const MOUNT: &str = "/tls/";
-
 /// Two Secrets in YAML: one with the files, to be mounted, and one with the variables, for `envFrom`. The text
 /// holds keys and passwords and is guarded like a key.
 pub fn kubernetes(settings: &ThingsBoardSettings, files: &[(String, Zeroizing<Vec<u8>>)]) -> Zeroizing<String> {
     let inside = ThingsBoardSettings { directory: MOUNT.to_owned(), ..settings.clone() };
-    let mut text = Zeroizing::new(String::from(
+    let mut text = Zeroizing::new(format!(
         "# Secrets for Kubernetes, written by tbpki. Holds keys and passwords: keep its mode at 0600.\n\
-         # Mount thingsboard-tls-files at /tls and add thingsboard-tls-env to the container's envFrom.\n",
+         # Mount thingsboard-tls-files at {} and add thingsboard-tls-env to the container's envFrom.\n",
+        MOUNT.trim_end_matches('/')
     ));
     push_secret(
         &mut text,

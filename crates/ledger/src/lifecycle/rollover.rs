@@ -1,17 +1,19 @@
 //! The generations of CAs: what depends on one, and taking it out of service.
 
+pub(crate) mod cross;
 pub(crate) mod cross_name;
 
 use base::Result;
-use serde::Deserialize;
 use time::OffsetDateTime;
 
 use crate::entry::Entry;
+use crate::filter::Filter;
 use crate::key::{Generation, Key, Kind};
 use crate::ledger::Ledger;
 use crate::lifecycle::enrolment::is_replaced;
 use crate::lifecycle::role::Role;
-use crate::lifecycle::rollover::cross_name::{cross_name, of_cross_name};
+use crate::lifecycle::rollover::cross::CrossParameters;
+use crate::lifecycle::rollover::cross_name::of_cross_name;
 use crate::transaction::Transaction;
 use crate::value::values;
 use crate::view::View;
@@ -76,37 +78,37 @@ impl View {
     }
 }
 
-/// The number of a CA's generation whose key a further generation of the root has certified, as its row has it.
-#[derive(Deserialize)]
-struct CrossOf {
-    of: u32,
-}
-
 impl View {
-    /// The certificates of a CA's key by further generations of its root that are in service although the generation with
-    /// the key, or that of the root, is not.
+    /// The rows of all CAs, by name and generation.
     ///
     /// # Errors
     /// Those of the database.
-    pub fn crosses_out_of_service(&self) -> Result<Vec<Entry>> {
-        let sql = "WHERE kind = ?1 AND name LIKE ?2 AND role IN ('current', 'superseded') ORDER BY name, generation";
-        let mut out = Vec::new();
-        for cross in self.entries(sql, values![Kind::Ca.as_str(), cross_name("%").as_str()])? {
-            let Some(ca) = of_cross_name(&cross.key.name) else { continue };
-            // The CA of a profile can have such a name, too.
-            let Ok(CrossOf { of }) = serde_json::from_str(cross.parameters.as_str()) else { continue };
-            let root = cross.issuer_generation;
-            let is_out = |ca: &str, generation| -> Result<bool> {
-                let row = self.entry(&Key { kind: Kind::Ca, name: ca.to_owned(), generation })?;
-                Ok(row.is_some_and(|row| matches!(row.role, Role::Retired | Role::Revoked)))
-            };
-            let is_root_out = root.map_or(Ok(false), |root| is_out(&cross.issuer, root))?;
-            if is_root_out || is_out(ca, Generation(of))? {
-                out.push(cross);
-            }
-        }
-        Ok(out)
+    pub fn cas(&self) -> Result<Vec<Entry>> {
+        self.list(&Filter { kind: Some(Kind::Ca), ..Filter::default() }).collect()
     }
+}
+
+/// The certificates of a CA's key by further generations of its root that are in service although the generation with the
+/// key, or that of the root, is not. `cas` are the rows of all CAs.
+///
+/// # Errors
+/// [`Code::LedgerUnreadable`](base::Code::LedgerUnreadable) if the parameters of such a row are damaged: a certificate of a
+/// revoked CA must not stay in service unnoticed.
+pub fn crosses_out_of_service(cas: &[Entry]) -> Result<Vec<&Entry>> {
+    let is_out = |name: &str, generation: Generation| {
+        let mut rows = cas.iter().filter(|row| row.key.name == name && row.key.generation == generation);
+        rows.any(|row| matches!(row.role, Role::Retired | Role::Revoked))
+    };
+    let mut out = Vec::new();
+    for cross in cas.iter().filter(|row| matches!(row.role, Role::Current | Role::Superseded)) {
+        let Some(ca) = of_cross_name(&cross.key.name) else { continue };
+        let Some(parameters) = CrossParameters::of_row(cross)? else { continue };
+        let is_root_out = cross.issuer_generation.is_some_and(|root| is_out(&cross.issuer, root));
+        if is_root_out || is_out(ca, parameters.generation()) {
+            out.push(cross);
+        }
+    }
+    Ok(out)
 }
 
 impl Ledger {
@@ -115,12 +117,13 @@ impl Ledger {
         self.transaction(|transaction| transaction.retire(key))
     }
 
-    /// Retires the certificates of [`View::crosses_out_of_service`], which ledgers of earlier versions can have.
+    /// Retires the certificates of [`crosses_out_of_service`], which ledgers of earlier versions can have. `cas` are the rows
+    /// of [`View::cas`].
     ///
     /// # Errors
-    /// Those of the database.
-    pub fn retire_crosses(&mut self) -> Result<()> {
-        let crosses = self.crosses_out_of_service()?;
+    /// Those of [`crosses_out_of_service`] and of the database.
+    pub fn retire_crosses(&mut self, cas: &[Entry]) -> Result<()> {
+        let crosses = crosses_out_of_service(cas)?;
         if crosses.is_empty() {
             return Ok(());
         }
@@ -148,15 +151,95 @@ impl Transaction<'_> {
         }
     }
 
-    /// Retires the certificates of [`View::crosses_out_of_service`].
+    /// Retires the certificates of [`crosses_out_of_service`].
     pub(crate) fn retire_crosses(&self) -> Result<()> {
-        self.retire_all(&self.crosses_out_of_service()?)
+        self.retire_all(&crosses_out_of_service(&self.cas()?)?)
     }
 
-    fn retire_all(&self, entries: &[Entry]) -> Result<()> {
+    fn retire_all(&self, entries: &[&Entry]) -> Result<()> {
         entries.iter().try_for_each(|entry| {
             let (row, _) = self.role_of(&entry.key)?;
             self.execute("UPDATE identity SET role = 'retired' WHERE id = ?1", values![row]).map(drop)
         })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::key::SerialNumber;
+    use crate::parameters::Parameters;
+    use crate::state::State;
+    use base::Code;
+
+    /// The row of a CA with these parameters.
+    pub(crate) fn row(name: &str, generation: u32, role: Role, parameters: &str) -> Entry {
+        Entry {
+            key: Key { kind: Kind::Ca, name: name.to_owned(), generation: Generation(generation) },
+            serial: SerialNumber::new(&[1]).unwrap(),
+            profile: "issuing-ca".to_owned(),
+            algorithm: "ec-p256".to_owned(),
+            parameters: Parameters::stored(parameters.to_owned()),
+            issuer: "devices-root".to_owned(),
+            not_before: OffsetDateTime::UNIX_EPOCH,
+            not_after: OffsetDateTime::UNIX_EPOCH,
+            fingerprint: None,
+            credentials_id: None,
+            job: None,
+            state: State::Issued,
+            role,
+            issuer_generation: Some(Generation(2)),
+            revocation: None,
+            last_error: None,
+            unregistered_at: None,
+            copies: None,
+            origin: None,
+            forgotten_at: None,
+            is_elsewhere: false,
+            times: [None; State::ALL.len()],
+        }
+    }
+
+    const CROSS: &str = r#"{"by":2,"of":1}"#;
+
+    fn out_of(cas: &[Entry]) -> Vec<&str> {
+        crosses_out_of_service(cas).unwrap().into_iter().map(|row| row.key.name.as_str()).collect()
+    }
+
+    #[test]
+    fn a_cross_certificate_is_out_of_service_with_its_key_or_its_root() {
+        let rows = |key: Role, root: Role| {
+            vec![
+                row("devices-issuing", 1, key, r#""CN=a""#),
+                row("devices-issuing", 2, Role::Current, r#""CN=a""#),
+                row("devices-issuing-cross", 1, Role::Current, CROSS),
+                row("devices-root", 1, Role::Superseded, r#""CN=r""#),
+                row("devices-root", 2, root, r#""CN=r""#),
+            ]
+        };
+        assert!(out_of(&rows(Role::Superseded, Role::Current)).is_empty());
+        for (key, root) in [
+            (Role::Retired, Role::Current),
+            (Role::Revoked, Role::Current),
+            (Role::Superseded, Role::Retired),
+            (Role::Superseded, Role::Revoked),
+        ] {
+            assert_eq!(out_of(&rows(key, root)), ["devices-issuing-cross"], "{key} {root}");
+        }
+    }
+
+    #[test]
+    fn other_rows_are_no_cross_certificates() {
+        let retired = row("devices-issuing", 1, Role::Retired, r#""CN=a""#);
+        for (role, parameters) in [(Role::Retired, CROSS), (Role::Void, CROSS), (Role::Current, r#""CN=line-cross""#)] {
+            let other = row("devices-issuing-cross", 1, role, parameters);
+            assert!(out_of(&[retired.clone(), other]).is_empty(), "{role}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_cross_certificate_is_an_error() {
+        let damaged = row("devices-issuing-cross", 1, Role::Current, r#"{"of":"#);
+        assert_eq!(crosses_out_of_service(&[damaged]).unwrap_err().code(), Code::LedgerUnreadable);
     }
 }

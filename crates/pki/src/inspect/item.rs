@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::view::{
-    CertificateView, KeyView, KeystoreView, PublicKeyView, RequestView, RevocationListView, TokenKeyView,
+    CertificateView, KeyView, KeystoreView, PublicKeyView, RecordEntryView, RequestView, RevocationListView,
+    TokenKeyView,
 };
 
 /// One thing in a file, with what is wrong with it.
@@ -17,6 +18,9 @@ pub struct InspectedItem {
     /// The alias of the entry of a keystore that it belongs to, as the file has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
+    /// The entry of a credentials record that it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<RecordEntryView>,
     /// What the item is, with what it states.
     #[serde(flatten)]
     pub content: Content,
@@ -59,6 +63,6 @@ pub enum Content {
 
 impl InspectedItem {
     pub(super) fn new(content: Content) -> Self {
-        Self { line: None, alias: None, content, findings: Vec::new() }
+        Self { line: None, alias: None, entry: None, content, findings: Vec::new() }
     }
 }

@@ -28,6 +28,9 @@ impl fmt::Display for InspectedItem {
         }
         writeln!(f)?;
         let mut fields = Fields(f);
+        if let Some(entry) = &self.entry {
+            fields.field("entry", format_args!("{} ({})", entry.name, entry.role))?;
+        }
         match &self.content {
             Content::Certificate(view) => fields.certificate(view)?,
             Content::PrivateKey(view) => fields.private_key(view)?,

@@ -179,3 +179,12 @@ pub struct TokenKeyView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 }
+
+/// The entry of a credentials record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RecordEntryView {
+    /// The name, as the record has it: `client_chain`.
+    pub name: String,
+    /// What the device uses the entry for.
+    pub role: String,
+}

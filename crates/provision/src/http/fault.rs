@@ -6,6 +6,9 @@ use std::io;
 use base::{Code, Error};
 use rustls::CertificateError;
 
+const GIVE_ROOT: &str = "give the root of a private CA with --platform-ca FILE or `[platform] ca`";
+const COMPARE_CLOCK: &str = "compare the clock of this machine, and renew the certificate of the REST API";
+
 /// An error, and whether the platform may have received the request.
 pub(super) struct SendError {
     pub(super) error: Error,
@@ -87,10 +90,13 @@ fn lost(error: &reqwest::Error) -> SendError {
 
 fn of_tls(error: &rustls::Error) -> Error {
     match error {
-        rustls::Error::InvalidCertificate(fault) => Code::PlatformUnverified
-            .error("the certificate of the platform's REST API cannot be verified")
-            .because(of_certificate(fault))
-            .fix(certificate_fix(fault)),
+        rustls::Error::InvalidCertificate(fault) => {
+            let (reason, fix) = of_certificate(fault);
+            Code::PlatformUnverified
+                .error("the certificate of the platform's REST API cannot be verified")
+                .because(reason)
+                .fix(fix)
+        }
         other => tls_failed(other),
     }
 }
@@ -102,41 +108,31 @@ fn tls_failed(why: impl std::fmt::Display) -> Error {
         .fix("check whether the address must begin with http://, and the port")
 }
 
-fn of_certificate(error: &CertificateError) -> String {
+/// The reason for which a certificate is refused, and the fix.
+fn of_certificate(error: &CertificateError) -> (String, &'static str) {
     match error {
-        CertificateError::UnknownIssuer => "nothing that is trusted here issued it".to_owned(),
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            format!("it is for another name ({error})")
+        CertificateError::UnknownIssuer => ("nothing that is trusted here issued it".to_owned(), GIVE_ROOT),
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => (
+            format!("it is for another name ({error})"),
+            "give the address with a name that the certificate has, or add the name to the certificate",
+        ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            (format!("it has expired ({error})"), COMPARE_CLOCK)
         }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => format!("it has expired ({error})"),
-        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "its extended key usage is not that of a server (serverAuth)".to_owned()
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            (error.to_string(), COMPARE_CLOCK)
         }
-        CertificateError::Other(_) if is_ca(error) => "the server uses the certificate of a CA as its own".to_owned(),
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => (
+            "its extended key usage is not that of a server (serverAuth)".to_owned(),
+            "issue the certificate of the REST API with the extended key usage serverAuth",
+        ),
+        CertificateError::Other(_) if is_ca(error) => (
+            "the server uses the certificate of a CA as its own".to_owned(),
+            "issue a certificate for the server that is none of a CA (basicConstraints CA:FALSE)",
+        ),
         // Debug text of a library would follow.
-        CertificateError::Other(_) => "it breaks a rule of RFC 5280".to_owned(),
-        other => other.to_string(),
-    }
-}
-
-fn certificate_fix(error: &CertificateError) -> &'static str {
-    match error {
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "give the address with a name that the certificate has, or add the name to the certificate"
-        }
-        CertificateError::Expired
-        | CertificateError::ExpiredContext { .. }
-        | CertificateError::NotValidYet
-        | CertificateError::NotValidYetContext { .. } => {
-            "compare the clock of this machine, and renew the certificate of the REST API"
-        }
-        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "issue the certificate of the REST API with the extended key usage serverAuth"
-        }
-        CertificateError::Other(_) if is_ca(error) => {
-            "issue a certificate for the server that is none of a CA (basicConstraints CA:FALSE)"
-        }
-        _ => "give the root of a private CA with --platform-ca FILE or `[platform] ca`",
+        CertificateError::Other(_) => ("it breaks a rule of RFC 5280".to_owned(), GIVE_ROOT),
+        other => (other.to_string(), GIVE_ROOT),
     }
 }
 
@@ -168,4 +164,35 @@ fn tls_error<'a>(cause: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Erro
 /// The innermost cause, which is the specific one. No cause contains the URL or a header.
 fn why(causes: &[&(dyn StdError + 'static)]) -> String {
     causes.last().map_or_else(|| "unknown reason".to_owned(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rustls::OtherError;
+
+    use super::*;
+
+    #[test]
+    fn a_refused_certificate_has_the_reason_and_its_fix() {
+        let ca = OtherError(Arc::new(io::Error::other("CaUsedAsEndEntity")));
+        let critical = OtherError(Arc::new(io::Error::other("UnsupportedCriticalExtension")));
+        for (error, reason, fix) in [
+            (CertificateError::UnknownIssuer, "nothing that is trusted here issued it", "--platform-ca"),
+            (CertificateError::NotValidForName, "it is for another name", "with a name that the certificate has"),
+            (CertificateError::Expired, "it has expired", "compare the clock"),
+            (CertificateError::NotValidYet, "", "compare the clock"),
+            (CertificateError::InvalidPurpose, "extended key usage", "with the extended key usage serverAuth"),
+            (CertificateError::Other(ca), "of a CA as its own", "CA:FALSE"),
+            (CertificateError::Other(critical), "it breaks a rule of RFC 5280", "--platform-ca"),
+            (CertificateError::BadSignature, "", "--platform-ca"),
+        ] {
+            let told = of_tls(&rustls::Error::InvalidCertificate(error));
+            assert_eq!(told.code(), Code::PlatformUnverified);
+            let finding = told.finding();
+            let [why, help] = [&finding.why, &finding.fix].map(|text| text.as_deref().unwrap_or_default());
+            assert!(why.contains(reason) && !why.contains("Other(") && help.contains(fix), "{why}: {help}");
+        }
+    }
 }

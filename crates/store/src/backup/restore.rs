@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::{self, Read};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use base::file::{self, BulkDir, Mode};
 use base::{Code, Error, Result};
@@ -61,9 +61,7 @@ impl Restored {
 /// # Errors
 /// [`Code::StoreExists`], [`Code::OtherStore`], [`Code::BackupUnreadable`]: nothing is restored then.
 pub fn restore(location: &StoreLocation, backup: &mut dyn Read) -> Result<Restored> {
-    let target = std::path::absolute(location.dir()).map_err(|error| {
-        Code::BadValue.error("the path of the store is not usable").at(location.dir()).caused_by(error)
-    })?;
+    let target = target(location)?;
     let (parent, name) = parent_of(&target)?;
     file::create_dir(&parent)?;
     let parent = BulkDir::open(&parent)?;
@@ -97,13 +95,18 @@ pub fn restore(location: &StoreLocation, backup: &mut dyn Read) -> Result<Restor
 /// # Errors
 /// Those of [`restore`], as far as they do not come from the ledger.
 pub fn check(location: &StoreLocation, backup: &mut dyn Read) -> Result<Restored> {
-    let target = std::path::absolute(location.dir()).map_err(|error| {
-        Code::BadValue.error("the path of the store is not usable").at(location.dir()).caused_by(error)
-    })?;
+    let target = target(location)?;
     let restored = unpack(None, backup)?;
     check_is_empty(&target, restored.ledger)?;
     let has_ledger = restored.has_ledger && !location.is_shared();
     Ok(Restored { has_ledger, ..restored }.compared(&target))
+}
+
+/// The absolute path of the store.
+fn target(location: &StoreLocation) -> Result<PathBuf> {
+    std::path::absolute(location.dir()).map_err(|error| {
+        Code::BadValue.error("the path of the store is not usable").at(location.dir()).caused_by(error)
+    })
 }
 
 /// Fails if the store has contents.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use base::file::{self, FileSet, Mode};
 use base::{Code, Error, Result};
-use ledger::{Entry, Kind, View, cross_name};
+use ledger::{CrossParameters, Entry, Kind, View, cross_name};
 use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 
@@ -141,8 +141,8 @@ pub fn find_row<'a>(rows: &'a [Entry], name: &str, certificate: &Certificate) ->
     let Some(cross) = rows.iter().find(|row| row.key.name == cross && row.fingerprint == fingerprint) else {
         return Ok(None);
     };
-    let of = of_cross(cross)?;
-    Ok(of_ca.find(|row| Some(u64::from(row.generation().number())) == of))
+    let of = CrossParameters::of_row(cross)?.map(CrossParameters::generation);
+    Ok(of_ca.find(|row| Some(row.generation()) == of))
 }
 
 /// The row of the generation that has this certificate, as [`find_row`].
@@ -153,17 +153,6 @@ pub fn row_with(view: &View, name: &str, certificate: &Certificate) -> Result<Op
     let mut rows = view.history(Kind::Ca, name)?;
     rows.extend(view.history(Kind::Ca, &cross_name(name))?);
     Ok(find_row(&rows, name, certificate)?.cloned())
-}
-
-/// The number of the generation whose key a certificate of another root is of.
-///
-/// # Errors
-/// [`Code::LedgerUnreadable`].
-pub(super) fn of_cross(cross: &Entry) -> Result<Option<u64>> {
-    let parameters: serde_json::Value = serde_json::from_str(cross.parameters.as_str()).map_err(|error| {
-        Code::LedgerUnreadable.error("the parameters of a CA cannot be read").item(&cross.key.name).caused_by(error)
-    })?;
-    Ok(parameters.get("of").and_then(serde_json::Value::as_u64))
 }
 
 /// The number that the ledger has for the generation that signs in `dir`, if the files have another one, or if the file

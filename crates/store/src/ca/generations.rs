@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use base::file::{self, FileSet, Mode};
 use base::text::shell_word;
 use base::{Code, Error, Result};
-use ledger::{Entry, Filter, Key, Kind, Ledger, Role, View, ca_revoked, cross_name};
+use ledger::{Entry, Key, Kind, Role, View, ca_revoked, cross_name};
 use pki::Certificate;
 
 use super::Ca;
@@ -187,22 +187,17 @@ pub fn placed(store: &Path, name: &str) -> Result<Vec<PlacedGeneration>> {
 }
 
 /// The generations of CAs that are out of service, or are to be (`leaving`), although a generation that stays in service has the
-/// same key, as further certificates of an imported CA have: for [`Ledger::set_listed`].
+/// same key, as further certificates of an imported CA have: for [`set_listed`](ledger::Ledger::set_listed). `cas` are the rows of [`View::cas`].
 ///
 /// # Errors
 /// Those of the ledger. Files that cannot be read are left out: a revocation must not wait for them.
-pub fn listed(store: &Path, view: &View, leaving: &[Key]) -> Result<Vec<Key>> {
+pub fn listed(store: &Path, view: &View, cas: &[Entry], leaving: &[Key]) -> Result<Vec<Key>> {
     let is_out = |row: &Entry| matches!(row.role, Role::Retired | Role::Revoked) || leaving.contains(&row.key);
-    let mut names = BTreeSet::new();
-    for row in view.list(&Filter { kind: Some(Kind::Ca), ..Filter::default() }) {
-        let row = row?;
-        if is_out(&row) && Ca::named(&row.key.name).is_some() {
-            names.insert(row.key.name);
-        }
-    }
+    let out = cas.iter().filter(|row| is_out(row)).map(|row| row.key.name.as_str());
+    let names: BTreeSet<&str> = out.filter(|name| Ca::named(name).is_some()).collect();
     let mut listed = Vec::new();
     for name in names {
-        let placed = match placed(store, &name) {
+        let placed = match placed(store, name) {
             Ok(placed) => placed,
             Err(error) => {
                 tracing::warn!(%error, name, "the generations of a CA cannot be read");
@@ -212,7 +207,7 @@ pub fn listed(store: &Path, view: &View, leaving: &[Key]) -> Result<Vec<Key>> {
         let mut rows = Vec::new();
         for one in &placed {
             // By the role in the ledger: the files follow it.
-            let row = one.generation.row(view, &name)?;
+            let row = one.generation.row(view, name)?;
             rows.extend(row.map(|row| (row, one.generation.certificates.first().map(Certificate::spki_der))));
         }
         let is_in_service = |row: &Entry| !is_out(row) && (row.role.is_in_use() || row.role == Role::Superseded);
@@ -342,13 +337,13 @@ fn numbers(names: &[String], prefix: &str, suffix: &str) -> Vec<u32> {
 }
 
 /// Brings the files of all CAs to what the ledger has: it is written first when a generation begins to sign, is retired
-/// or is revoked. What an interrupted rollover or change of passphrases left over is removed.
+/// or is revoked. What an interrupted rollover or change of passphrases left over is removed. `rows` are those of
+/// [`View::cas`].
 ///
 /// # Errors
 /// Those of the ledger and of the disk.
-pub fn settle(store: &Path, ledger: &Ledger) -> Result<()> {
+pub fn settle(store: &Path, ledger: &View, rows: &[Entry]) -> Result<()> {
     let ca = store.join("ca");
-    let rows: Vec<Entry> = ledger.list(&Filter { kind: Some(Kind::Ca), ..Filter::default() }).collect::<Result<_>>()?;
     let revoked: Vec<&Entry> = rows.iter().filter(|row| row.role == Role::Revoked).collect();
     for name in file::recover_and_list(&ca)?.unwrap_or_default() {
         let dir = ca.join(&name);
@@ -365,7 +360,7 @@ pub fn settle(store: &Path, ledger: &Ledger) -> Result<()> {
             continue;
         }
         // Before anything is moved: the number tells which generation the files in the place of the one that signs are of.
-        generation_number::settle(&dir, &name, &rows)?;
+        generation_number::settle(&dir, &name, rows)?;
         let others = numbers(&files, "generation-", "");
         others.iter().try_for_each(|number| tidied(&dir.join(generation_dir(*number))).map(drop))?;
         let is_revoked = revoked.iter().any(|entry| entry.key.name == name);

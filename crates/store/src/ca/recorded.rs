@@ -4,16 +4,15 @@ use std::path::Path;
 
 use base::Result;
 use ledger::{
-    Entry, Generation, IssuedRecord, Key, Kind, KnownIdentity, NewIdentity, OpenStep, Origin, Parameters, Role,
+    CrossParameters, Entry, Generation, Key, Kind, KnownIdentity, NewIdentity, OpenStep, Origin, Parameters, Role,
     SerialNumber, Transaction, View, cross_name,
 };
 use pki::Certificate;
 use pki::profile::Profile;
-use serde_json::json;
 
 use super::Ca;
-use super::generation_number::of_cross;
 use super::generations::{CaGeneration, PlacedGeneration, placed};
+use crate::store::issued_record::issued_record;
 
 /// A certificate of the key of a generation.
 struct OfKey {
@@ -124,8 +123,8 @@ fn row_of(view: &View, ca: &Ca, certificates: &[&Certificate]) -> Result<Option<
     // Its own certificate can be gone: that by a retired root is removed.
     let crosses = view.history(Kind::Ca, &cross_name(&ca.name()))?;
     let Some(cross) = crosses.iter().find(|row| is_it(row)) else { return Ok(None) };
-    let Some(of) = of_cross(cross)? else { return Ok(None) };
-    Ok(view.history(Kind::Ca, &ca.name())?.into_iter().find(|row| u64::from(row.generation().number()) == of))
+    let Some(parameters) = CrossParameters::of_row(cross)? else { return Ok(None) };
+    Ok(view.history(Kind::Ca, &ca.name())?.into_iter().find(|row| row.generation() == parameters.generation()))
 }
 
 fn record_cross(transaction: &Transaction<'_>, ca: &Ca, generation: &CaGeneration, cross: &OfKey) -> Result<()> {
@@ -135,7 +134,7 @@ fn record_cross(transaction: &Transaction<'_>, ca: &Ca, generation: &CaGeneratio
     if of_ca.iter().chain(&transaction.history(Kind::Ca, &name)?).any(is_it) {
         return Ok(());
     }
-    let parameters = Parameters::of(&json!({ "of": generation.number, "by": cross.by }))?;
+    let parameters = CrossParameters { of: generation.number, by: cross.by }.to_parameters()?;
     let known = known_ca(transaction, ca, name, cross, parameters, Role::Current)?;
     let _: Key = transaction.record_known(&known)?;
     Ok(())
@@ -152,10 +151,7 @@ fn known_ca(
     let certificate = &own.certificate;
     Ok(KnownIdentity {
         identity: new_identity(ca, name, certificate, own.issuer.clone(), parameters)?,
-        issued: IssuedRecord {
-            fingerprint: certificate.fingerprint(),
-            credentials_id: Some(certificate.credentials_id()),
-        },
+        issued: issued_record(certificate),
         role,
         issuer_generation: root_generation(view, ca, own.by.filter(|_| own.issuer == ca.root().name()))?,
         // The certificate does not show when it was entered; its beginning is the nearest to that.

@@ -5,6 +5,7 @@ pub(super) mod jobs;
 pub(super) mod register;
 pub(super) mod renew;
 pub(super) mod run;
+mod run_flags;
 pub(super) mod seal;
 
 use std::path::PathBuf;
@@ -125,7 +126,8 @@ pub struct NamesArgs {
     /// The number of the first generated name
     #[arg(long, value_name = "N", default_value_t = 1, requires = "count")]
     pub start: u64,
-    /// Resume an unfinished job as it was staged; JOB is required if there are several
+    /// Resume an unfinished job as it was staged; JOB is required if there are several. `fleet run` also takes flags that are
+    /// not given from the run before
     // The job has the values of these options since it was staged, and all of its devices must have the same.
     #[arg(long, value_name = "JOB", num_args = 0..=1, add = completion::jobs(), conflicts_with_all = [
         "from", "count", "layout", "zstd", "recipient", "recipients_file", "alg", "days", "format", "san", "profile"

@@ -1,14 +1,10 @@
 //! `tbpki fleet`, and functions that all its verbs use.
 
-use std::io::{self, Write};
 use std::path::Path;
 
-use base::text::{counted, printable};
 use base::{Code, Result, file};
 use config::key;
-use fleet::mass::{
-    Destination, FleetOutcome, FleetReport, FleetRequest, JobSelector, JobSource, PhaseName, Rest, RunControl,
-};
+use fleet::mass::{Destination, FleetOutcome, FleetReport, FleetRequest, JobSelector, JobSource, RunControl};
 use fleet::names::{ColumnSelection, NamesSource};
 use pki::age::{self, Recipient};
 use store::Workspace;
@@ -16,7 +12,6 @@ use store::Workspace;
 use crate::args::{FleetIssueArgs, LayoutArgs, MakeArgs, NamesArgs, SealArgs};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
-use crate::output::Report;
 use crate::progress::Progress;
 use crate::signals;
 
@@ -26,6 +21,7 @@ pub(crate) mod issue;
 pub(crate) mod jobs;
 pub(crate) mod register;
 pub(crate) mod renew;
+mod report;
 pub(crate) mod run;
 
 /// The largest file of recipients, in bytes.
@@ -155,114 +151,4 @@ fn run_from(
     let exit = if is_done { Exit::Done } else { Exit::Partly };
     context.output.result(&report)?;
     Ok(exit)
-}
-
-impl Report for FleetReport {
-    fn render(&self, out: &mut dyn Write) -> io::Result<()> {
-        // Relative to the working directory, which is what a person types.
-        let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
-        let near = |path: &Path| path.strip_prefix(&here).unwrap_or(path).to_string_lossy().into_owned();
-        let path = |path: &Path| printable(&near(path)).to_string();
-        match (self.job, self.dry_run) {
-            (Some(job), _) => writeln!(out, "job {job}: {}", devices(self.names))?,
-            // Only bundles of devices that fetch their certificates belong to no job.
-            (None, _) if self.phases.iter().any(|phase| phase.phase == PhaseName::Bundle) => {
-                writeln!(out, "without certificates: {}", devices(self.names))?;
-            }
-            (None, true) => writeln!(out, "dry run of a new job: {}", devices(self.names))?,
-            // A renewal of devices of which none is due.
-            (None, false) => writeln!(out, "no new job: no device is renewed")?,
-        }
-        if !self.out.as_os_str().is_empty() {
-            writeln!(out, "  {:<10}  {} ({})", "in", path(&self.out), self.layout)?;
-        }
-        for phase in &self.phases {
-            let word = match phase.phase {
-                PhaseName::Issue => "issued",
-                PhaseName::Register => "registered",
-                PhaseName::Bundle => "bundled",
-            };
-            write!(out, "  {word:<10}  {} of {}", phase.done, self.names)?;
-            if phase.now > 0 {
-                let seconds = std::time::Duration::from_millis(phase.milliseconds).as_secs_f64();
-                write!(out, " ({} now, in {seconds:.1} s)", phase.now)?;
-            }
-            if phase.failed > 0 {
-                write!(out, ", {} failed", phase.failed)?;
-            }
-            if phase.skipped > 0 {
-                write!(out, ", {} skipped because they were unregistered", phase.skipped)?;
-            }
-            if phase.revoked > 0 {
-                write!(out, ", {} skipped because they were revoked", phase.revoked)?;
-            }
-            if phase.replaced > 0 {
-                let have = if phase.replaced == 1 { "has" } else { "have" };
-                write!(out, ", {} {have} another certificate now", phase.replaced)?;
-            }
-            writeln!(out)?;
-        }
-        if let Some(registration) = &self.registration {
-            writeln!(out, "  {:<10}  {}", "platform", printable(&registration.platform))?;
-            if let (Some(least), times) = (registration.pushed_down_to, registration.pushed_back) {
-                let times = counted(times, "request", "requests");
-                writeln!(
-                    out,
-                    "  {:<10}  {times}, down to {} at once",
-                    "pushed back",
-                    devices(u64::try_from(least).unwrap_or(u64::MAX))
-                )?;
-            }
-            for device in &registration.failures {
-                writeln!(out, "  {:<10}  {}", "failed", printable(&device.name))?;
-            }
-        }
-        if let Some(bundles) = &self.bundles {
-            let what = if bundles.merged { "a whole image" } else { "credentials" };
-            let place = if bundles.merged { "0x0" } else { bundles.offset.as_str() };
-            let each = format!("{what} each, {} bytes for {place} of {}", bundles.bytes, bundles.chip);
-            writeln!(out, "  {:<10}  {} ({each})", "bundles", path(&bundles.bundles))?;
-            writeln!(out, "  {:<10}  {}", "firmware", path(&bundles.firmware))?;
-            if let Some(index) = &bundles.index {
-                writeln!(out, "  {:<10}  {}", "index", path(index))?;
-            }
-        }
-        for (word, file) in [("archive", &self.archive), ("index", &self.index)] {
-            if let Some(file) = file {
-                writeln!(out, "  {word:<10}  {}", path(file))?;
-            }
-        }
-        for file in &self.results {
-            writeln!(out, "  {:<10}  {}", "results", path(file))?;
-        }
-        if let (false, Some(job), false) = (self.is_complete(), self.job, self.dry_run) {
-            let resume = if self.phases.iter().any(|phase| phase.phase == PhaseName::Issue) {
-                match self.renews {
-                    true => format!(", or `tbpki fleet issue --resume {job}`"),
-                    false => format!(", or with --resume {job}"),
-                }
-            } else {
-                String::new()
-            };
-            let is_canceled = self.stopped.as_ref().is_some_and(|stopped| stopped.code == Code::JobCanceled);
-            match self.rest {
-                _ if is_canceled => {}
-                Rest::Here => writeln!(out, "unfinished: run the same command again{resume}")?,
-                Rest::NotIssued if self.phases.iter().any(|phase| phase.phase == PhaseName::Issue) => {
-                    writeln!(out, "unfinished: run the same command again{resume}")?;
-                }
-                Rest::NotIssued => writeln!(
-                    out,
-                    "unfinished: issue the rest with `tbpki fleet issue --resume {job}`, then run the same command again"
-                )?,
-                // The finding about these shards names the way to them.
-                Rest::Elsewhere => {}
-            }
-        }
-        Ok(())
-    }
-}
-
-fn devices(count: u64) -> String {
-    counted(count, "device", "devices")
 }

@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use base::file::{self, FileSet, Mode};
+use base::file::{self, BulkDir, FileSet, Mode};
 use base::{Code, Error, Result, Secret};
 use pki::pkcs11::{KeyReference, TokenKey, TokenUri};
 use pki::{Algorithm, Certificate};
@@ -109,12 +109,8 @@ impl<'a> KeysInToken<'a> {
     /// Files that name the keys of earlier certificates which tbpki has made, each with the serial number in its name: one of
     /// `serials`, or that of a certificate that is not kept any more.
     fn earlier(&self, current: &TokenUri, serials: &[String]) -> Result<Vec<(String, KeyReference)>> {
-        let unreadable =
-            |error| Code::FileUnreadable.error("the directory cannot be read").caused_by(error).at(&self.dir);
         let mut found = Vec::new();
-        for entry in std::fs::read_dir(&self.dir).map_err(unreadable)? {
-            let name = entry.map_err(unreadable)?.file_name();
-            let Some(name) = name.to_str() else { continue };
+        for name in &BulkDir::open(&self.dir)?.names()? {
             let serial = name.strip_prefix(&self.name).and_then(|rest| rest.strip_prefix('.'));
             // A file that a user has copied, for example with a date in its name, names a key that may be in use elsewhere.
             if !serial.is_some_and(|serial| serials.iter().any(|one| one == serial) || is_long_serial(serial)) {

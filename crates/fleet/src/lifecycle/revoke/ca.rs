@@ -80,7 +80,7 @@ pub(super) fn revoke(
     let mut ledger = workspace.open_ledger_to_withdraw()?;
     let leaving: Vec<_> =
         all.iter().filter(|entry| can_be_revoked(entry, now)).map(|entry| entry.key.clone()).collect();
-    let still_listed = listed(workspace.store_dir(), &ledger, &leaving)?;
+    let still_listed = listed(workspace.store_dir(), &ledger, &ledger.cas()?, &leaving)?;
     ledger.set_listed(still_listed);
     // RFC 5280, section 5.3.1: a list leaves the reason out instead of giving `unspecified`.
     let reason = (request.reason != Reason::Unspecified).then(|| request.reason.as_str());

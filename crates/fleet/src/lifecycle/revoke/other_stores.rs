@@ -60,7 +60,7 @@ pub(super) fn record(
 /// # Errors
 /// Those of the ledger.
 pub(super) fn out_of_service(workspace: &Workspace<'_>, view: &View, issuer: &str) -> Result<Option<Finding>> {
-    let listed = listed(workspace.store_dir(), view, &[])?;
+    let listed = listed(workspace.store_dir(), view, &view.cas()?, &[])?;
     let is_out = |ca: &&Entry| matches!(ca.role, Role::Retired | Role::Revoked) && !listed.contains(&ca.key);
     let out: Vec<String> = view.history(Kind::Ca, issuer)?.iter().filter(|ca| is_out(ca)).map(number).collect();
     let are = if out.len() == 1 { "generation is" } else { "generations are" };

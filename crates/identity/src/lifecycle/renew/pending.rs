@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use base::file::{self, FileSet, Ownership};
 use base::text::{device_option, quote};
 use base::{Code, Result};
-use ledger::{Entry, Kind, Role};
+use ledger::{Entry, Kind, Role, View};
 use pki::Certificate;
 use store::file_names::PENDING;
 use store::{Store, Workspace, identity_dir};
@@ -94,8 +94,8 @@ pub fn install(store: &mut Store, entry: &Entry) -> Result<Installed> {
 }
 
 /// Removes what earlier pending generations have left in the directory of the pending one.
-pub(super) fn prune(workspace: &Workspace<'_>, present: &Entry) -> Result<()> {
-    let history = workspace.view()?.history(present.key.kind, &present.key.name)?;
+pub(super) fn prune(workspace: &Workspace<'_>, view: &View, present: &Entry) -> Result<()> {
+    let history = view.history(present.key.kind, &present.key.name)?;
     let later = history.iter().filter(|entry| entry.role != Role::Pending);
     let suffixes: Vec<String> = later.map(|entry| format!(".{}", entry.serial)).chain([".old".to_owned()]).collect();
     super::prune::remove(&pending_dir(workspace.store_dir(), present), &suffixes)

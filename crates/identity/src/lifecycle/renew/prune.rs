@@ -4,21 +4,21 @@ use std::path::Path;
 
 use base::Result;
 use base::file::{self, BulkDir};
-use ledger::{Entry, Role};
+use ledger::{Entry, Role, View};
 use store::file_names::is_kept_as;
-use store::{Workspace, identity_dir};
+use store::identity_dir;
 
 /// Removes files of superseded and revoked generations, except those of the last `keep`. Their names end with the serial number of a
 /// certificate of this ledger, so nothing else is removed.
 ///
 /// # Errors
 /// Those of the ledger and of the disk.
-pub fn prune(workspace: &Workspace<'_>, current: &Entry, keep: usize) -> Result<()> {
-    let history = workspace.view()?.history(current.key.kind, &current.key.name)?;
+pub fn prune(store: &Path, view: &View, current: &Entry, keep: usize) -> Result<()> {
+    let history = view.history(current.key.kind, &current.key.name)?;
     let earlier = history.iter().rev().filter(|entry| entry.generation() < current.generation());
     let replaced = earlier.filter(|entry| matches!(entry.role, Role::Superseded | Role::Revoked));
     let suffixes: Vec<String> = replaced.map(|entry| format!(".{}", entry.serial)).collect();
-    let own = identity_dir(workspace.store_dir(), current.key.kind, &current.key.name);
+    let own = identity_dir(store, current.key.kind, &current.key.name);
     remove_beyond(&own, &suffixes, keep)?;
     match current.copies.as_ref().map(Path::new).filter(|dir| dir.is_dir()) {
         Some(dir) => remove_beyond(dir, &suffixes, keep),

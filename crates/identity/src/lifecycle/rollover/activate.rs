@@ -75,7 +75,7 @@ pub fn activate(workspace: &mut Workspace<'_>, ca: &Ca, how: Activation) -> Resu
         report.files.extend(gates::leave_behind(&mut store, kind, &pending, &report.left_behind)?);
     }
     store.ledger.promote(&pending.key)?;
-    generations::settle(store.dir(), &store.ledger)?;
+    generations::settle(store.dir(), &store.ledger, &store.ledger.cas()?)?;
     report.done = RolloverDone::Activated;
     trust::spread(workspace, &mut store, ca, &mut report)?;
     Ok(report)

@@ -5,7 +5,7 @@
 
 use base::file::{FileSet, Mode};
 use base::{Code, Result};
-use ledger::{Key, Kind, NewIdentity, Parameters, Role, cross_name};
+use ledger::{CrossParameters, Key, Kind, NewIdentity, Role, cross_name};
 use pki::Certificate;
 use pki::issuer::{Issuer, KeySource, Order};
 use pki::key::PublicKey;
@@ -13,13 +13,12 @@ use pki::profile::Profile;
 use pki::serial::Serial;
 use pki::tbs::Contents;
 use pki::validity::Validity;
-use serde_json::json;
 use store::ca::generations::{CaGeneration, cross_file};
 use store::ca::{Ca, Hierarchy, KeyLocation};
-use store::{Store, Workspace};
+use store::{Store, Workspace, issued_record};
 use time::Duration;
 
-use super::{is_of, issued};
+use super::is_of;
 use crate::files::output::pem_of;
 use crate::report::FileReport;
 use crate::request::crl_url;
@@ -75,7 +74,7 @@ fn settle(store: &mut Store, issuing: &Ca) -> Result<()> {
     let Some(entry) = store.ledger.unfinished_of(Kind::Ca, &cross_name(&issuing.name()))? else { return Ok(()) };
     for generation in issuing.trusted(store.dir())? {
         if let Some((_, cross)) = generation.crosses()?.iter().find(|(_, cross)| is_of(cross, &entry)) {
-            return store.ledger.issued(&entry.key, &issued(cross));
+            return store.ledger.issued(&entry.key, &issued_record(cross));
         }
     }
     store.ledger.void(&entry.key, "interrupted before it was delivered")
@@ -132,7 +131,7 @@ fn sign(
             serial: ledger::SerialNumber::new(order.contents.serial.octets())?,
             profile: Profile::IssuingCa.name().to_owned(),
             algorithm: of.algorithm_name(),
-            parameters: Parameters::of(&json!({ "of": issuing.number, "by": by.number }))?,
+            parameters: CrossParameters { of: issuing.number, by: Some(by.number) }.to_parameters()?,
             issuer: root.name(),
             not_before: order.contents.validity.not_before(),
             not_after: order.contents.validity.not_after(),
@@ -151,7 +150,7 @@ fn sign(
     });
     match delivered {
         Ok((cross, written)) => {
-            store.ledger.issued(&entry, &issued(&cross))?;
+            store.ledger.issued(&entry, &issued_record(&cross))?;
             let written = written.into_iter().next().map(FileReport::from);
             written.ok_or_else(|| Code::Internal.error("a file was not written"))
         }

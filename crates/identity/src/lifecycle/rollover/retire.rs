@@ -47,11 +47,11 @@ pub fn retire(workspace: &mut Workspace<'_>, ca: &Ca, dry_run: bool) -> Result<R
         return Ok(report);
     }
     let leaving: Vec<_> = replaced.iter().map(|entry| entry.key.clone()).collect();
-    let listed = generations::listed(store.dir(), &store.ledger, &leaving)?;
+    let listed = generations::listed(store.dir(), &store.ledger, &store.ledger.cas()?, &leaving)?;
     store.ledger.set_listed(listed);
     // In one transaction: after a crash in between, the files would still trust some of them.
     store.ledger.transaction(|transaction| replaced.iter().try_for_each(|entry| transaction.retire(&entry.key)))?;
-    generations::settle(store.dir(), &store.ledger)?;
+    generations::settle(store.dir(), &store.ledger, &store.ledger.cas()?)?;
     report.done = RolloverDone::Retired;
     trust::spread(workspace, &mut store, ca, &mut report)?;
     Ok(report)

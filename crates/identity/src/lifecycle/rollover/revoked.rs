@@ -1,8 +1,7 @@
 //! A generation of a CA that was revoked: nothing trusts it any more.
 
-use base::{Code, Result};
-use ledger::{Entry, Generation, Kind, View, cross_name};
-use serde_json::Value;
+use base::Result;
+use ledger::{CrossParameters, Entry, Generation, Kind, View, cross_name};
 use store::Workspace;
 use store::ca::Ca;
 
@@ -28,11 +27,9 @@ pub fn drop_revoked(workspace: &mut Workspace<'_>, ca: &Ca) -> Result<RolloverRe
 pub fn cross_generations(view: &View, ca: &Ca, generation: Generation) -> Result<Vec<Entry>> {
     let mut found = Vec::new();
     for entry in view.history(Kind::Ca, &cross_name(&ca.name()))? {
-        let parameters: Value = serde_json::from_str(entry.parameters.as_str()).map_err(|error| {
-            Code::LedgerUnreadable.error("the parameters of a CA cannot be read").item(&entry.key.name).caused_by(error)
-        })?;
-        let of = parameters.get("of").and_then(Value::as_u64);
-        if of == Some(u64::from(generation.number())) && entry.role.can_be_revoked() {
+        let parameters = CrossParameters::of_row(&entry)?;
+        let is_of_key = parameters.is_some_and(|parameters| parameters.generation() == generation);
+        if is_of_key && entry.role.can_be_revoked() {
             found.push(entry);
         }
     }

@@ -4,17 +4,15 @@
 use std::path::Path;
 
 use base::Secret;
+use base::settings_file::{COMPOSE_FILE, KUBERNETES_FILE, MOUNT, compose_scalar};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-/// The directory in the container at which the files are mounted.
-const MOUNT: &str = "/tls/";
-
 /// The form of a file with settings for a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ContainerForm {
-    /// Values in single quotes, in which a quote is doubled, and a dollar sign is doubled for Compose.
+    /// Values as [`push_compose_scalar`](base::settings_file::push_compose_scalar) writes them.
     Compose,
     /// Values in base64.
     Kubernetes,
@@ -25,8 +23,8 @@ impl ContainerForm {
 
     pub(super) const fn file_name(self) -> &'static str {
         match self {
-            Self::Compose => "docker-compose.tls.yml",
-            Self::Kubernetes => "kubernetes-secret.yml",
+            Self::Compose => COMPOSE_FILE,
+            Self::Kubernetes => KUBERNETES_FILE,
         }
     }
 
@@ -38,7 +36,7 @@ impl ContainerForm {
             return None;
         }
         let value = match self {
-            Self::Compose => Zeroizing::new(unquoted(value.trim())),
+            Self::Compose => Zeroizing::new(compose_scalar(value.trim())),
             Self::Kubernetes => {
                 let bytes = Zeroizing::new(STANDARD.decode(value.trim()).ok()?);
                 Zeroizing::new(std::str::from_utf8(&bytes).ok()?.to_owned())
@@ -50,11 +48,6 @@ impl ContainerForm {
         };
         Some((name.to_owned(), value))
     }
-}
-
-fn unquoted(value: &str) -> String {
-    let inner = value.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
-    inner.map_or_else(|| value.trim_matches('"').to_owned(), |text| text.replace("''", "'")).replace("$$", "$")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use base::settings_file::ENV_FILE;
 use base::{Code, Finding, Result, Secret, file};
 use zeroize::Zeroizing;
 
@@ -11,8 +12,6 @@ use super::container_settings::ContainerForm;
 
 /// The file that the package's start script sources.
 const CONF: &str = "thingsboard.conf";
-/// The file that `tbpki server` writes.
-const ENV: &str = "thingsboard.env";
 /// Longer files of settings do not exist.
 const LIMIT: usize = 1 << 20;
 /// The prefixes of the variables that are read: the rest of thingsboard.conf does not concern tbpki.
@@ -75,7 +74,7 @@ impl FoundSettings {
     pub fn read(dir: &Path) -> Result<(Option<Self>, Vec<Finding>)> {
         let mut findings = Vec::new();
         let conf = Self::of_file(dir, CONF, &mut findings)?;
-        let env = Self::of_file(dir, ENV, &mut findings)?;
+        let env = Self::of_file(dir, ENV_FILE, &mut findings)?;
         let settings = match (conf, env) {
             (Some(conf), Some(env)) => {
                 findings.extend(conf.differences(&env));
@@ -92,7 +91,7 @@ impl FoundSettings {
     pub fn parse(text: &[u8]) -> (Self, Vec<Finding>) {
         let mut settings = Self { file: None, values: BTreeMap::new() };
         let mut findings = Vec::new();
-        settings.take(Path::new(ENV), text, false, &mut findings);
+        settings.take(Path::new(ENV_FILE), text, false, &mut findings);
         (settings, findings)
     }
 
@@ -266,7 +265,7 @@ mod tests {
     fn the_later_line_wins_and_sourced_files_count() {
         let conf = "export MQTT_SSL_ENABLED=false\n. thingsboard.env\n";
         let env = "export MQTT_SSL_ENABLED=true\nexport MQTT_SSL_CREDENTIALS_TYPE=KEYSTORE\nexport MQTT_SSL_KEY_STORE=a.p12\n";
-        let (settings, findings) = read(&[(CONF, conf), (ENV, env)]);
+        let (settings, findings) = read(&[(CONF, conf), (ENV_FILE, env)]);
         let mqtt = settings.unwrap().mqtt();
         assert_eq!(findings, []);
         assert_eq!((mqtt.enabled, mqtt.credentials), (true, CredentialsType::Keystore));
@@ -277,7 +276,7 @@ mod tests {
     fn lines_that_did_not_reach_the_configuration_are_missed() {
         let env = "export MQTT_SSL_ENABLED=true\nexport MQTT_SSL_KEY_STORE=b.p12\n";
         for conf in ["# nothing\n", "export MQTT_SSL_ENABLED=true\nexport MQTT_SSL_KEY_STORE=a.p12\n"] {
-            let (settings, findings) = read(&[(CONF, conf), (ENV, env)]);
+            let (settings, findings) = read(&[(CONF, conf), (ENV_FILE, env)]);
             assert_eq!(findings, [Code::SettingsMismatch], "{conf}");
             assert!(settings.unwrap().mqtt().enabled, "{conf}");
         }

@@ -5,22 +5,21 @@ use std::num::NonZeroU32;
 use base::Result;
 use fleet::bundle::Devices;
 use fleet::mass::{
-    Destination, FleetBundleRequest, FleetRegisterRequest, FleetRunRequest, JobSelector, run as run_fleet,
+    Destination, FleetBundleRequest, FleetRegisterRequest, FleetRunRequest, JobSelector, flags_to_resume,
+    run as run_fleet,
 };
 use provision::platform::NewDevice;
 
 use super::super::bundle_firmware::{firmware, plain};
 use super::register::connections;
 use crate::args::FleetRunArgs;
-use crate::context::Context;
+use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 
 pub(crate) fn run(args: &FleetRunArgs, context: &mut Context) -> Result<Exit> {
+    let args = &resumed(args, context)?;
     let issue = super::request(&args.issue)?;
-    let mut overrides = super::overrides(&args.issue.make);
-    overrides.platform(&args.platform);
-    connections(&mut overrides, &args.pace);
-    firmware(&mut overrides, &args.bundle.firmware);
+    let overrides = overrides(args);
     let config = context.config(&overrides)?;
     let register = FleetRegisterRequest {
         // The names determine the job and the place of its shards.
@@ -54,6 +53,28 @@ pub(crate) fn run(args: &FleetRunArgs, context: &mut Context) -> Result<Exit> {
         issue,
         register: (!args.no_register).then_some(register),
         bundle: (!args.no_bundle).then_some(bundle),
+        flags: args.to_keep(),
     };
     super::run(context, &overrides, &args.issue.names, |workspace, control| run_fleet(workspace, &request, control))
+}
+
+/// The values of flags that replace values of keygen.toml.
+fn overrides(args: &FleetRunArgs) -> Overrides {
+    let mut overrides = super::overrides(&args.issue.make);
+    overrides.platform(&args.platform);
+    connections(&mut overrides, &args.pace);
+    firmware(&mut overrides, &args.bundle.firmware);
+    overrides
+}
+
+/// The arguments with those that the earlier run of a resumed job had.
+fn resumed(args: &FleetRunArgs, context: &mut Context) -> Result<FleetRunArgs> {
+    let mut args = args.clone();
+    let Some(job) = args.issue.names.resume else { return Ok(args) };
+    let which = job.map_or(JobSelector::Unfinished, JobSelector::Number);
+    let (registers, bundles) = (!args.no_register, !args.no_bundle);
+    let config = context.config(&overrides(&args))?;
+    let kept = context.in_workspace(&config, |workspace| flags_to_resume(workspace, which, registers, bundles))?;
+    args.complete(&kept)?;
+    Ok(args)
 }

@@ -1,6 +1,7 @@
 //! `tbpki server`.
 
 use base::Result;
+use base::settings_file::ENV_FILE;
 use base::text::printable;
 use config::key;
 use identity::report::{IdentityOutcome, IdentityReport};
@@ -10,9 +11,6 @@ use super::client::{check_owner, request};
 use crate::args::ServerArgs;
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
-
-/// The file with the settings of ThingsBoard.
-const SETTINGS: &str = "thingsboard.env";
 
 pub(crate) fn run(args: &ServerArgs, context: &mut Context) -> Result<Exit> {
     let mut overrides = Overrides::default();
@@ -46,7 +44,7 @@ fn next(report: &IdentityReport) -> Option<String> {
     if report.done == IdentityOutcome::Planned || report.done == IdentityOutcome::Unchanged {
         return None;
     }
-    let settings = report.files.iter().rfind(|file| file.path.file_name().is_some_and(|name| name == SETTINGS))?;
+    let settings = report.files.iter().rfind(|file| file.path.file_name().is_some_and(|name| name == ENV_FILE))?;
     Some(format!(
         "next: add the lines of {} to thingsboard.conf and restart ThingsBoard; clients must connect to {} or another \
          name above",

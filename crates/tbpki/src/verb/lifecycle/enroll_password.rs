@@ -39,7 +39,7 @@ pub(crate) fn run(args: &PasswordArgs, context: &mut Context) -> Result<Exit> {
 impl Report for PasswordReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         match (&self.password, &self.file) {
-            (Some(password), _) => writeln!(out, "{password}"),
+            (Some(password), _) => writeln!(out, "{}", password.reveal()),
             (None, Some(file)) => writeln!(out, "written to {}", printable(&file.to_string_lossy())),
             (None, None) => Ok(()),
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base::text::printable;
 use base::{Result, Secret, file};
+use fleet::bundle::record_items;
 use pki::inspect;
 use pki::inspect::{InspectPasswords, InspectedItem};
 use pki::keystore::find_keystore;
@@ -50,7 +51,12 @@ pub(crate) fn run(args: &InspectArgs, context: &mut Context) -> Result<Exit> {
         // wiped.
         let bytes = if path == Path::new("-") { file::read_stdin(LIMIT)? } else { file::read_secret(path, LIMIT)? };
         let mut look = |store: Option<&Secret>| {
-            inspect::inspect(&bytes, &InspectPasswords { store: store.cloned(), key: key.clone() }, now)
+            let passwords = InspectPasswords { store: store.cloned(), key: key.clone() };
+            // First, because the PEM texts in it are not in one piece.
+            match record_items(&bytes, &passwords, now)? {
+                Some(items) => Ok(items),
+                None => inspect::inspect(&bytes, &passwords, now),
+            }
         };
         let items = match find_keystore(&bytes) {
             Some(_) => keystore_password::open(path, store.as_ref(), context, &mut look),

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use base::text::printable;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, ShownSecret};
 use fleet::token::{TokenReport, TokenRequest, check_token, token};
 
 use crate::args::TokenArgs;
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &TokenArgs, context: &mut Context) -> Result<Exit> {
     if args.show {
         // Only on request: the output of a script often ends in a log that others read.
         for report in &mut done.devices {
-            report.token = report.secret.as_ref().map(|secret| secret.reveal().to_owned());
+            report.token = report.secret.clone().map(ShownSecret::from);
         }
     }
     done.finish(context)
@@ -58,7 +58,7 @@ impl Report for TokenReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         // Only the token, so that a script can use the output directly.
         if let Some(token) = &self.token {
-            return writeln!(out, "{token}");
+            return writeln!(out, "{}", token.reveal());
         }
         writeln!(out, "device {} {}", printable(&self.name), done(self.done, false))?;
         write_files(out, &self.files)

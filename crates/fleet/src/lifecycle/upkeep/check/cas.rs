@@ -5,7 +5,7 @@ use std::path::Path;
 use base::{Code, Error, Result, file};
 use identity::lifecycle::rollover::cross_generations;
 use identity::profile_ca;
-use ledger::{Entry, Filter, Kind, View};
+use ledger::View;
 use pki::PrivateKey;
 use store::FILE_LIMIT;
 use store::ca::generation_number::{NUMBER_FILE, wrong_number};
@@ -19,7 +19,7 @@ use crate::lifecycle::upkeep::parts::{Problem, ProblemKind};
 /// # Errors
 /// Those of the ledger.
 pub(super) fn check(store: &Path, view: &View, problems: &mut Vec<Problem>) -> Result<()> {
-    let rows: Vec<Entry> = view.list(&Filter { kind: Some(Kind::Ca), ..Filter::default() }).collect::<Result<_>>()?;
+    let rows = view.cas()?;
     for entry in rows.iter().filter(|entry| entry.is_current()) {
         let Some(ca) = Ca::named(&entry.key.name) else { continue };
         let dir = ca.dir(store);

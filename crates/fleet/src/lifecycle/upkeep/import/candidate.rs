@@ -6,11 +6,11 @@ use base::file;
 use base::timestamp::rfc3339;
 use base::{Code, Finding, Result, Secret};
 use identity::parameters::{FileTraits, of_certificate};
-use ledger::{Generation, IssuedRecord, Kind, KnownIdentity, NewIdentity, Origin, Role, SerialNumber};
+use ledger::{Generation, Kind, KnownIdentity, NewIdentity, Origin, Role, SerialNumber};
 use pki::profile::Profile;
 use pki::{Certificate, PrivateKey};
-use store::FILE_LIMIT;
 use store::ca::key::open_key;
+use store::{FILE_LIMIT, issued_record};
 use time::OffsetDateTime;
 
 use super::files::Held;
@@ -67,10 +67,7 @@ impl Candidate {
                 not_before: self.leaf.not_before(),
                 not_after: self.leaf.not_after(),
             },
-            issued: IssuedRecord {
-                fingerprint: self.leaf.fingerprint(),
-                credentials_id: Some(self.leaf.credentials_id()),
-            },
+            issued: issued_record(&self.leaf),
             role: Role::Current,
             issuer_generation: generation,
             // The newest entry of the ledger is what clocks are compared with.

@@ -6,6 +6,7 @@ use base::Result;
 use identity::parameters::of_certificate;
 use ledger::{Generation, IssuedRecord, JobId, Kind, KnownIdentity, NewIdentity, Origin, Role, SerialNumber};
 use pki::profile::Profile;
+use store::issued_record;
 use time::OffsetDateTime;
 
 use super::issuers::IssuedBy;
@@ -36,7 +37,7 @@ impl Candidate {
         let parameters = match &found.shard {
             Some(shard) => jobs.wanted(&shard.place, leaf, &issuer)?,
             None => {
-                let files = OwnFiles::of(found)?;
+                let files = OwnFiles::of(found, jobs.device_prefix())?;
                 is_key_elsewhere = files.traits().is_key_elsewhere;
                 of_certificate(leaf, &issuer.fingerprint, files.traits())?
             }
@@ -55,7 +56,7 @@ impl Candidate {
                 not_before: leaf.not_before(),
                 not_after: leaf.not_after(),
             },
-            issued: IssuedRecord { fingerprint: leaf.fingerprint(), credentials_id: Some(leaf.credentials_id()) },
+            issued: issued_record(leaf),
             issuer_generation: issuer.generation,
             files_of: found.files_of,
             shard: found.shard.clone(),

@@ -40,7 +40,7 @@ impl Issuers {
         let dir = workspace.store_dir().to_owned();
         record_cas(&mut store.ledger, &dir)?;
         // The ledger knows the generations by now, so that the numbers in the files can be compared with it.
-        generations::settle(&dir, &store.ledger)?;
+        generations::settle(&dir, &store.ledger, &store.ledger.cas()?)?;
         Self::of_store(&dir, &store.ledger)
     }
 

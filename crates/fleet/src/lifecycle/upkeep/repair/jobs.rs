@@ -30,6 +30,8 @@ pub(in crate::lifecycle::upkeep) struct Jobs {
     places: HashMap<String, Seen>,
     /// The host name of the station that issued what is in them, if that is known.
     station: Option<String>,
+    /// The prefix of the files of devices that the configuration has; `None` for their names.
+    prefix: Option<String>,
 }
 
 /// The places of one job, by their identifiers.
@@ -65,6 +67,7 @@ impl Jobs {
         station: Option<String>,
     ) -> Result<Self> {
         let client = &workspace.config.client;
+        let prefix = client.prefix.value.as_ref().map(|prefix| prefix.as_str().to_owned());
         let mut jobs = HashMap::new();
         for (id, place) in &places.known {
             let uid = match place.job_uid() {
@@ -84,7 +87,7 @@ impl Jobs {
                 packing: place.packing(),
                 recipients: Vec::new(),
                 formats: Vec::new(),
-                prefix: client.prefix.value.as_ref().map(|prefix| prefix.as_str().to_owned()),
+                prefix: prefix.clone(),
                 renews: None,
                 issuers: BTreeMap::new(),
                 renewed_by: BTreeSet::new(),
@@ -93,7 +96,12 @@ impl Jobs {
             let number = place.job().unwrap_or_default();
             jobs.insert(id.clone(), Seen { number, uid, order, shards: BTreeMap::new(), begins: None });
         }
-        Ok(Self { places: jobs, station })
+        Ok(Self { places: jobs, station, prefix })
+    }
+
+    /// The prefix of the files of devices that the configuration has; `None` for their names.
+    pub(super) fn device_prefix(&self) -> Option<&str> {
+        self.prefix.as_deref()
     }
 
     /// The host name of the station that issued what is in the places, if that is known.

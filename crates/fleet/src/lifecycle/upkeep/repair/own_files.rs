@@ -28,11 +28,12 @@ pub(super) struct OwnFiles {
 }
 
 impl OwnFiles {
-    /// Looks at the directory of a certificate.
+    /// Looks at the directory of a certificate. `usual_prefix` is the prefix of devices in the configuration: PEM files alone
+    /// show none, and a device that has no other files is renewed with the formats and the prefix of the configuration.
     ///
     /// # Errors
     /// Those of the disk. A file that cannot be read as PEM shows nothing: the scan reports it.
-    pub(super) fn of(found: &Found) -> Result<Self> {
+    pub(super) fn of(found: &Found, usual_prefix: Option<&str>) -> Result<Self> {
         let file = found.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let Some(dir) = found.path.parent() else { return Ok(Self::named(&found.name)) };
         let files = BulkDir::open(dir)?.names()?;
@@ -56,7 +57,8 @@ impl OwnFiles {
                 include_root,
             });
         }
-        let prefix = device_prefix(&files, &found.name).filter(|_| is_own(dir, &found.name)).unwrap_or(&found.name);
+        let shown = device_prefix(&files, &found.name).or(usual_prefix).filter(|_| is_own(dir, &found.name));
+        let prefix = shown.unwrap_or(&found.name);
         let has_key = has(KEY) || WITH_KEY.iter().any(|suffix| has(&format!("{prefix}{suffix}")));
         Ok(Self { is_key_elsewhere: !has_key, ..Self::named(prefix) })
     }
