@@ -23,7 +23,7 @@ use testkit::postgres::{Certificates, Cluster, PASSWORD, TLS_USER, USER};
 mod behavior;
 
 use behavior::jobs::{new_job, signed, stage, wish};
-use behavior::{Station, behavior, device, intend, issue};
+use behavior::{Station, behavior, device, intend, issue, leaf};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(3600);
@@ -334,6 +334,45 @@ fn time_is_the_servers() {
     SHARED.1.sql(&station.0, "UPDATE tbpki.work SET until = until - 3600001 WHERE state = 'claimed'");
     assert_eq!(ledger.next_lease_end(job.id, Phase::Issue, None).unwrap(), Some(Duration::ZERO));
     assert_eq!(ledger.claim(&wish(job.id, Phase::Issue, "other", LONG)).unwrap().unwrap().fence, 2);
+}
+
+#[test]
+fn a_batch_of_identities_is_one_statement_and_each_gets_its_own_row() {
+    let station = Postgres::new();
+    let mut ledger = station.open();
+    station.sql(
+        "CREATE TABLE counted (id INTEGER); CREATE FUNCTION count_statement() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         INSERT INTO tbpki.counted VALUES (1); RETURN NULL; END $$; \
+         CREATE TRIGGER counted AFTER INSERT ON identity FOR EACH STATEMENT EXECUTE FUNCTION count_statement(); \
+         CREATE TRIGGER counted AFTER INSERT ON parameters FOR EACH STATEMENT EXECUTE FUNCTION count_statement()",
+    );
+    let statements = || SHARED.1.sql(&station.0, "SELECT count(*) FROM tbpki.counted");
+    // In no order, so that a row in the place of another one is noticed.
+    let names: Vec<String> = (0..64_u32).map(|number| format!("d{}", number.wrapping_mul(37) % 64)).collect();
+    let identities = ledger
+        .transaction(|transaction| {
+            let plan =
+                |name: &String| transaction.plan_next(device(name), &transaction.name_history(Kind::Device, name)?);
+            let planned = names.iter().map(plan).collect::<base::Result<Vec<_>>>()?;
+            let intended = transaction.intend_all(&planned)?;
+            assert!(transaction.intend_all([])?.is_empty());
+            Ok(intended)
+        })
+        .unwrap();
+    assert_eq!(statements(), "2", "one for the identities, and one for the parameters that they share");
+    ledger
+        .transaction(|transaction| {
+            names.iter().zip(&identities).try_for_each(|(name, intended)| {
+                assert_eq!(intended.key.name, *name);
+                transaction.issued_and_sent(intended, &leaf(name), &[1; 32], name.as_bytes()).map(drop)
+            })
+        })
+        .unwrap();
+    let own = "SELECT count(*) FROM tbpki.enrolled JOIN tbpki.identity ON identity.id = enrolled.identity \
+        WHERE convert_from(certificate, 'UTF8') = name";
+    assert_eq!(SHARED.1.sql(&station.0, own), "64");
+    // The columns that all rows lack have a type all the same.
+    assert_eq!(SHARED.1.sql(&station.0, "SELECT count(unregistered_at) FROM tbpki.identity"), "0");
 }
 
 #[test]

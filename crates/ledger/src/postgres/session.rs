@@ -189,6 +189,15 @@ impl Session {
         self.wait(|client| async move { client.execute(&statement, &values).await })
     }
 
+    /// As [`Self::execute_columns`], and returns what the statement yields.
+    pub(crate) fn query_columns(&mut self, sql: &str, columns: Vec<Vec<SqlValue<'static>>>) -> Result<Vec<SqlRow>> {
+        let statement = self.statement(sql)?;
+        let columns: Vec<ColumnValues> = columns.into_iter().map(ColumnValues).collect();
+        let values: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
+        let rows = self.wait(|client| async move { client.query(&statement, &values).await })?;
+        rows.iter().map(row).collect::<std::result::Result<_, _>>().map_err(|error| fault(&self.server, &error))
+    }
+
     /// Statements without values, in the simple protocol.
     pub(super) fn ask(&mut self, sql: &str) -> Result<Vec<SimpleQueryMessage>> {
         self.connected()?;
