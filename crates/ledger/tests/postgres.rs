@@ -313,13 +313,98 @@ fn a_station_waits_for_another_but_not_for_ever() {
     let mut ledger = Ledger::connect(&server).unwrap();
     other
         .transaction(|transaction| {
-            assert_eq!(refusal(ledger.intend(&device("a"))).code(), Code::StoreLocked);
-            assert_eq!(refusal(ledger.intend(&device("a"))).code(), Code::StoreLocked, "and is none the worse for it");
+            assert_eq!(refusal(ledger.intend(&device("a"))).code(), Code::LedgerBusy);
+            assert_eq!(refusal(ledger.intend(&device("a"))).code(), Code::LedgerBusy, "and is none the worse for it");
             transaction.intend(&device("b")).map(drop)
         })
         .unwrap();
     intend(&mut ledger, "a");
     assert_eq!(ledger.count(&Filter::default()).unwrap(), 2);
+}
+
+/// The limit of a service: short for a test, and longer than any of its statements takes on a busy machine.
+const LIMIT: Duration = Duration::from_secs(2);
+
+#[test]
+fn a_statement_of_a_service_ends_after_its_limit() {
+    let station = Postgres::new();
+    let mut other = station.open();
+    let server = plain(&SHARED.1.url(&station.0)).with_patience(LONG).with_answer_limit(LIMIT);
+    let mut ledger = Ledger::connect(&server).unwrap();
+    other
+        .transaction(|transaction| {
+            // The wait for the lock has no limit of its own here.
+            assert_eq!(refusal(ledger.intend(&device("a"))).code(), Code::LedgerBusy);
+            transaction.intend(&device("b")).map(drop)
+        })
+        .unwrap();
+    intend(&mut ledger, "a");
+    assert_eq!(ledger.count(&Filter::default()).unwrap(), 2);
+}
+
+#[test]
+fn a_service_brings_an_older_ledger_up_to_date_however_long_that_takes() {
+    let station = Postgres::new();
+    issue(&mut station.open(), "a");
+    station.to_layout_before_roles();
+    // The first change of a table takes longer than the limit.
+    station.sql(
+        "CREATE FUNCTION public.slowly() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN \
+         IF current_setting('test.slept', true) IS NULL THEN PERFORM set_config('test.slept', '1', false), pg_sleep(3); END IF; \
+         END $$; \
+         CREATE EVENT TRIGGER slow ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION public.slowly()",
+    );
+    let server = plain(&SHARED.1.url(&station.0)).with_answer_limit(LIMIT);
+    let ledger = Ledger::connect(&server).unwrap();
+    assert_eq!(ledger.current(Kind::Device, "a").unwrap().unwrap().state, State::Issued);
+}
+
+/// Sends a signal to the processes of the server that serve the ledger of a station.
+fn signal_processes(station: &Postgres, signal: &str) {
+    let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let processes = SHARED.1.sql(&station.0, sql);
+    assert!(!processes.is_empty());
+    let ended = Command::new("kill").arg(signal).args(processes.lines()).status().unwrap();
+    assert!(ended.success(), "kill {signal} {processes}");
+}
+
+#[test]
+fn a_service_does_not_wait_for_a_server_that_hangs_and_goes_on_when_it_answers() {
+    let station = Postgres::new();
+    let server = plain(&SHARED.1.url(&station.0)).with_answer_limit(LIMIT);
+    let mut ledger = Ledger::connect(&server).unwrap();
+    issue(&mut ledger, "a");
+    // Its processes do not work any more, and the system goes on with their connections.
+    signal_processes(&station, "-STOP");
+    let error = refusal(ledger.jobs());
+    assert_eq!(error.code(), Code::LedgerBusy);
+    assert!(error.to_string().contains("does not answer in time"), "{error}");
+    // Another connection has a process of its own.
+    intend(&mut ledger, "b");
+    signal_processes(&station, "-CONT");
+    // The stopped process ends: its client is gone.
+    intend(&mut ledger, "c");
+    assert_eq!(ledger.count(&Filter::default()).unwrap(), 3);
+}
+
+#[test]
+fn a_session_that_stops_inside_of_a_transaction_loses_it() {
+    let station = Postgres::new();
+    let server = plain(&SHARED.1.url(&station.0)).with_answer_limit(LIMIT);
+    let mut ledger = Ledger::connect(&server).unwrap();
+    let lost = ledger.transaction(|transaction| {
+        transaction.intend(&device("a"))?;
+        // As a service whose process is stopped. The server ends the session, and with it the lock.
+        let others =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        while SHARED.1.sql(&station.0, others) != "0" {
+            thread::sleep(Duration::from_millis(20));
+        }
+        transaction.intend(&device("b")).map(drop)
+    });
+    assert_eq!(refusal(lost).code(), Code::LedgerLost);
+    assert_eq!(ledger.count(&Filter::default()).unwrap(), 0);
+    intend(&mut ledger, "a");
 }
 
 #[test]

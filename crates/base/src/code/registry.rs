@@ -831,6 +831,10 @@ codes! {
     425 RevocationsLost User "A published list revokes what the ledger does not"
         "`tbpki crl` writes the revocations of the ledger. The file that it would replace has a revocation that the ledger does not have, for example because the ledger is an older copy or was lost: with the new list, brokers would accept that certificate again. `tbpki store repair` takes the revocations of published lists over into the ledger. The lists are as before."
 
+    // Ledgers on servers that hang.
+    440 LedgerBusy User "The ledger does not answer in time"
+        "The ledger is on a PostgreSQL server, and another connection keeps a lock there for longer than tbpki waits: a minute, and in `tbpki serve` some seconds. There, a statement that takes longer than 20 seconds, or an answer that stays away, has this code too: clients get 503 with Retry-After, `/healthz` is red, and the service goes on by itself when the server answers again. Nothing was changed. The view pg_stat_activity of the server shows the connections; those of tbpki have its name as application_name."
+
     // Mistakes of ours.
     900 Internal Bug "Internal error"
         "This is a mistake in tbpki. No incomplete result was kept. Please report the message, and the command that you ran."

@@ -63,9 +63,11 @@ impl EnrolledSwaps {
             return Ok(None);
         }
         let profile = platform.profile.value.as_ref().map(|name| name.as_str().to_owned());
+        let mut location = workspace.location.clone();
+        location.for_service();
         Ok(Some(Self {
             connection: Connection::of(workspace)?,
-            location: workspace.location.clone(),
+            location,
             create: NewDevice { profile, ..NewDevice::default() },
             leases: Leases::without_lock()?,
             failures: Failures(HashMap::new()),
