@@ -17,6 +17,7 @@ use crate::lifecycle::issuer::ca_revoked;
 use crate::lifecycle::revocation::OpenStep;
 use crate::lifecycle::role::Role;
 use crate::parameters::Parameters;
+use crate::platform::PlatformId;
 use crate::platform::focus::Focus;
 use crate::postgres::TableLock;
 use crate::state::State;
@@ -73,8 +74,10 @@ impl<'a> Transaction<'a> {
             signing: RefCell::default(),
             parameters: RefCell::default(),
         };
-        if !transaction.focus_before.is_known {
-            // Until then the columns may be those of a platform that another station has recorded meanwhile.
+        let focus = transaction.focus_before;
+        // Until a platform has a row, the columns may be those of one that another station has recorded meanwhile. The row of a
+        // further platform is gone if another station has joined it with another one.
+        if !focus.is_known || (view.is_shared() && focus.columns.platform != PlatformId::FIRST) {
             view.look_at_platforms()?;
         }
         Ok(transaction)

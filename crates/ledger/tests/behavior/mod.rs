@@ -449,7 +449,10 @@ macro_rules! behavior {
             the_earlier_generation_is_known_where_another_platform_has_the_next
             shards_are_registered_at_each_platform
             each_platform_has_its_own_token_of_a_device
-            a_platform_that_moved_keeps_its_registrations;
+            a_platform_that_moved_keeps_its_registrations
+            joined_platforms_have_the_later_record_of_each_identity
+            joined_platforms_have_all_open_steps_tokens_and_shards
+            a_removal_at_one_url_ends_the_swap_at_the_other;
             a_lost_job_is_the_same_whichever_of_its_places_is_recorded_first
             a_lost_shard_of_a_staged_job_keeps_the_lines_of_its_names
         );
