@@ -116,8 +116,8 @@ pub use lifecycle::rollover::cross_name::{cross_name, of_cross_name};
 pub use parameters::{Difference, Parameters};
 pub use platform::url::PlatformUrl;
 pub use platform::{
-    DeviceToken, KnownPlatform, OutdatedCount, OutdatedRegistration, PlatformId, PlatformJoin, PlatformRename,
-    Registration,
+    DeviceToken, KnownPlatform, OutdatedCount, OutdatedDevice, OutdatedRegistration, PlatformId, PlatformJoin,
+    PlatformRename, Registration,
 };
 pub use postgres::PostgresServer;
 pub use sqlite::version as sqlite_version;

@@ -16,7 +16,7 @@ pub(crate) mod work_table;
 
 pub use device_tokens::DeviceToken;
 pub use join::PlatformJoin;
-pub use registrations::{OutdatedCount, OutdatedRegistration, Registration};
+pub use registrations::{OutdatedCount, OutdatedDevice, OutdatedRegistration, Registration};
 pub use rename::PlatformRename;
 
 use crate::platform::url::PlatformUrl;

@@ -443,6 +443,7 @@ macro_rules! behavior {
             the_candidates_of_a_shard_are_what_single_queries_return
             the_newest_entry_is_the_one_that_was_recorded_last;
             each_platform_has_its_own_registrations
+            a_fetched_certificate_outdates_the_registrations_of_the_one_before
             the_columns_belong_to_the_first_platform_that_is_used
             a_revocation_is_open_at_each_platform
             a_renewal_stays_away_from_each_platform_of_which_it_was_taken

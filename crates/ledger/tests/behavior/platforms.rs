@@ -472,3 +472,28 @@ pub(crate) fn each_platform_has_its_own_token_of_a_device<S: Station>() {
     a.rename_platform(&old, &new, false).unwrap();
     assert_eq!(tokens(&at(&station, "new"))[0], (new.to_string(), false, true));
 }
+
+/// A certificate that a device has fetched and uses is proven, although no platform has it.
+pub(crate) fn a_fetched_certificate_outdates_the_registrations_of_the_one_before<S: Station>() {
+    let station = S::new();
+    let mut a = at(&station, "a");
+    let first = issue(&mut a, "pump-1");
+    a.registered(&first).unwrap();
+    let mut b = at(&station, "b");
+    let seen = issue(&mut b, "seen");
+    b.registered(&seen).unwrap();
+    let mut b = at(&station, "b");
+    let second = pending(&mut b, "pump-1", 2);
+    b.transaction(|transaction| transaction.sent(&second, &[2; 32], b"certificate")).unwrap();
+    assert_eq!(b.count_outdated_devices().unwrap(), 0, "it waits");
+    assert!(b.transaction(|transaction| transaction.used(&second)).unwrap());
+    let outdated = b.outdated_registrations(Kind::Device, "pump-1").unwrap();
+    assert_eq!((outdated.len(), outdated[0].url.as_str()), (1, "https://a.example"));
+    let all = b.outdated_devices(9).unwrap();
+    assert_eq!((all.len(), all[0].name.as_str(), &all[0].registration), (1, "pump-1", &outdated[0]));
+    assert_eq!((b.count_outdated_devices().unwrap(), b.outdated_devices(0).unwrap().len()), (1, 0));
+    let mut a = at(&station, "a");
+    assert_eq!(a.replaceable_here(&second).unwrap(), ["id of pump-1"]);
+    a.registered(&second).unwrap();
+    assert_eq!((a.count_outdated_devices().unwrap(), b.outdated_devices(9).unwrap()), (0, Vec::new()));
+}
