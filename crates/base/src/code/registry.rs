@@ -566,7 +566,7 @@ codes! {
     260 AgeRecipient User "Invalid age recipient"
         "Archives are sealed for recipients in the age format, each written `age1` and 58 more characters, as `age-keygen` prints its public key. tbpki does not support other kinds (SSH keys, hardware tokens, plug-ins). The secret key stays with the person who opens the archive, and is never given to tbpki."
     261 PlaceTaken User "The directory contains the identities of another job"
-        "A directory of shards or the parts of an archive belong to one job, which their `fleet.json` names. Two jobs would use the same file names. Name another directory, or resume the job that it belongs to."
+        "A directory of shards or the parts of an archive belong to one job, which their `fleet.json` names. Two jobs would use the same file names. Name another directory, or resume the job that it belongs to. A directory with bundles of `fleet bundle --enroll` belongs to the store whose ledger has their one-time passwords, which `enrolment.json` names: another store would end passwords that it does not know."
     262 PlaceMissing User "The identities of a shard are missing from their directory"
         "The ledger knows that a shard was issued, and the directory or archive that it was written to has been moved, or is on another machine. Name its location with `--out DIR` or `--archive FILE`; tbpki recognizes it by its `fleet.json`. tbpki cannot read deleted identities: register and bundle them before you delete them, or in the same run with `tbpki fleet run`."
     263 ShardDamaged User "A shard differs from its entry in the ledger"
@@ -834,6 +834,10 @@ codes! {
     // Ledgers on servers that hang.
     440 LedgerBusy User "The ledger does not answer in time"
         "The ledger is on a PostgreSQL server, and another connection keeps a lock there for longer than tbpki waits: a minute, and in `tbpki serve` some seconds. There, a statement that takes longer than 20 seconds, or an answer that stays away, has this code too: clients get 503 with Retry-After, `/healthz` is red, and the service goes on by itself when the server answers again. Nothing was changed. The view pg_stat_activity of the server shows the connections; those of tbpki have its name as application_name."
+
+    // Bundles of devices without certificates.
+    441 BundledPasswordEnded User "The one-time password in a bundle cannot be used any more"
+        "`fleet bundle --enroll` makes a bundle for each name of a list, with a one-time password. The ledger does not have the password in the message any more: it has expired, was withdrawn or replaced, or the ledger was restored from a backup. A device with this bundle cannot enrol. If all bundles of a directory of 1,000 are like this, the same command makes them again. If others of the directory can still be used, they keep their passwords: make new bundles for the names in the message from a list of their own in another directory, or all of them again with `--again`, which ends the other passwords."
 
     // Mistakes of ours.
     900 Internal Bug "Internal error"

@@ -416,6 +416,7 @@ macro_rules! behavior {
             a_certificate_that_was_revoked_unseen_stays_revoked_once_it_is_seen
             rollovers_and_revocations_are_counted
             a_ledger_of_the_layout_before_keeps_its_identities;
+            passwords_and_devices_are_found_among_names
             a_password_belongs_to_the_first_key
             an_expired_password_goes
             a_revocation_ends_what_leads_to_another_certificate
