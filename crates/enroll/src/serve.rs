@@ -101,6 +101,7 @@ pub fn serve(
     started: impl FnOnce(&ServeReport),
 ) -> Result<ServeReport> {
     check_loopback(options.status)?;
+    workspace.location.for_service();
     let store = workspace.store_dir().to_owned();
     store::check_exists(&store)?;
     let own = Arc::new(OwnCertificate::open(&options.certificate, &options.key, &store)?);

@@ -116,7 +116,10 @@ pub use lifecycle::rollover::cross_name::{cross_name, of_cross_name};
 pub use lifecycle::rollover::{Dependents, crosses_out_of_service};
 pub use parameters::{Difference, Parameters};
 pub use platform::url::PlatformUrl;
-pub use platform::{DeviceToken, KnownPlatform, OutdatedCount, OutdatedRegistration, PlatformId, Registration};
+pub use platform::{
+    DeviceToken, KnownPlatform, OutdatedCount, OutdatedDevice, OutdatedRegistration, PlatformId, PlatformJoin,
+    PlatformRename, Registration,
+};
 pub use postgres::PostgresServer;
 pub use sqlite::version as sqlite_version;
 pub use state::State;

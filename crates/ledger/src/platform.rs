@@ -6,6 +6,7 @@
 pub(crate) mod columns;
 mod device_tokens;
 pub(crate) mod focus;
+mod join;
 mod known;
 mod registrations;
 mod rename;
@@ -14,7 +15,9 @@ pub(crate) mod url;
 pub(crate) mod work_table;
 
 pub use device_tokens::DeviceToken;
-pub use registrations::{OutdatedCount, OutdatedRegistration, Registration};
+pub use join::PlatformJoin;
+pub use registrations::{OutdatedCount, OutdatedDevice, OutdatedRegistration, Registration};
+pub use rename::PlatformRename;
 
 use crate::platform::url::PlatformUrl;
 

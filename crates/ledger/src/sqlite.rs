@@ -16,7 +16,7 @@ use rusqlite::{Connection, ToSql, params_from_iter};
 pub(crate) use open::{open, open_read_only};
 pub(crate) use stamp::FileStamps;
 
-use crate::value::{SqlRow, SqlValue};
+use crate::value::{RowInsert, SqlRow, SqlValue};
 use fault::fault;
 
 /// The version of the SQLite library in this program.
@@ -91,9 +91,9 @@ impl File {
 
     /// Inserts rows, and returns their row numbers. One by one: for a statement with several rows SQLite keeps a copy of each
     /// page that it changes, to undo the statement by itself.
-    pub(crate) fn insert_rows<'a, V: AsRef<[SqlValue<'a>]>>(&self, into: &str, rows: &[V]) -> Result<Vec<i64>> {
-        let Some(first) = rows.first() else { return Ok(Vec::new()) };
-        let sql = format!("{into} VALUES ({})", vec!["?"; first.as_ref().len()].join(","));
+    pub(crate) fn insert_rows<'a, V: AsRef<[SqlValue<'a>]>>(&self, into: &RowInsert, rows: &[V]) -> Result<Vec<i64>> {
+        let places = vec!["?"; into.columns.len()].join(",");
+        let sql = format!("INSERT INTO {} ({}) VALUES ({places})", into.table, into.names());
         self.run(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
             let insert = |row: &V| statement.insert(params_from_iter(row.as_ref()));

@@ -4,6 +4,7 @@ mod registration;
 mod unregistered;
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ops::Deref;
 
 use base::host::host_name;
@@ -16,10 +17,12 @@ use crate::lifecycle::issuer::ca_revoked;
 use crate::lifecycle::revocation::OpenStep;
 use crate::lifecycle::role::Role;
 use crate::parameters::Parameters;
+use crate::platform::PlatformId;
 use crate::platform::focus::Focus;
 use crate::postgres::TableLock;
 use crate::state::State;
-use crate::value::{SqlValue, one_of, values};
+use crate::value::ColumnType::{Bytes, Int, Text};
+use crate::value::{RowInsert, SqlValue, one_of, values};
 use crate::view::View;
 
 /// Steps that are kept together when [`Ledger::transaction`](crate::Ledger::transaction) ends well, and not at all
@@ -33,18 +36,48 @@ pub struct Transaction<'a> {
     focus_before: Focus,
     /// The generations of CAs that [`Transaction::plan_next`] has asked for, by their names.
     signing: RefCell<Vec<(String, Option<Generation>)>>,
+    /// The rows of parameters that it has asked for.
+    parameters: RefCell<HashMap<Parameters, i64>>,
 }
 
-/// The statement that records an intended identity, without its values.
-const INSERT_IDENTITY: &str = "INSERT INTO identity (kind, name, generation, serial, profile, algorithm, parameters, issuer, \
-    not_before, not_after, state, role, intended_at, issuer_generation, station, unregistered_at)";
+/// The statement that records intended identities.
+const INSERT_IDENTITY: RowInsert = RowInsert {
+    table: "identity",
+    columns: &[
+        ("kind", Text),
+        ("name", Text),
+        ("generation", Int),
+        ("serial", Bytes),
+        ("profile", Text),
+        ("algorithm", Text),
+        ("parameters", Int),
+        ("issuer", Text),
+        ("not_before", Int),
+        ("not_after", Int),
+        ("state", Text),
+        ("role", Text),
+        ("intended_at", Int),
+        ("issuer_generation", Int),
+        ("station", Text),
+        ("unregistered_at", Int),
+    ],
+};
 
 impl<'a> Transaction<'a> {
     pub(crate) fn begin(view: &'a View, lock: TableLock) -> Result<Self> {
         let now_ms = view.begin(lock)?;
-        let transaction = Self { view, now_ms, open: true, focus_before: view.focus(), signing: RefCell::default() };
-        if !transaction.focus_before.is_known {
-            // Until then the columns may be those of a platform that another station has recorded meanwhile.
+        let transaction = Self {
+            view,
+            now_ms,
+            open: true,
+            focus_before: view.focus(),
+            signing: RefCell::default(),
+            parameters: RefCell::default(),
+        };
+        let focus = transaction.focus_before;
+        // Until a platform has a row, the columns may be those of one that another station has recorded meanwhile. The row of a
+        // further platform is gone if another station has joined it with another one.
+        if !focus.is_known || (view.is_shared() && focus.columns.platform != PlatformId::FIRST) {
             view.look_at_platforms()?;
         }
         Ok(transaction)
@@ -118,7 +151,7 @@ impl<'a> Transaction<'a> {
             intended.push((key, *revoked));
             rows.push(self.identity_values(identity, (*generation, *issuer), &station, *unregistered_at)?);
         }
-        let rows = self.insert_rows(INSERT_IDENTITY, &rows)?;
+        let rows = self.insert_rows(&INSERT_IDENTITY, &rows)?;
         if self.has_further_platforms() {
             intended.iter().zip(&rows).try_for_each(|((key, _), row)| self.stay_away_further(key, *row))?;
         }
@@ -135,7 +168,7 @@ impl<'a> Transaction<'a> {
         let last = last.map(|row| Ok::<_, Error>((Generation(row.get(0)?), state(&row.get(1)?)?))).transpose()?;
         let generation = self.next_generation(identity, last)?;
         self.insert_rows(
-            INSERT_IDENTITY,
+            &INSERT_IDENTITY,
             &[self.identity_values(identity, (generation, issuer), &host_name(), None)?],
         )?;
         Ok(generation)
@@ -292,8 +325,18 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// The number of the row that holds this text; a new one if it is the first to ask for this.
+    /// The number of the row that holds this text; a new one if it is the first to ask for this. Asked once in a transaction,
+    /// because the identities that are recorded together share few texts.
     pub(crate) fn parameters(&self, parameters: &Parameters) -> Result<i64> {
+        if let Some(row) = self.parameters.borrow().get(parameters) {
+            return Ok(*row);
+        }
+        let row = self.row_of_parameters(parameters)?;
+        self.parameters.borrow_mut().insert(parameters.clone(), row);
+        Ok(row)
+    }
+
+    fn row_of_parameters(&self, parameters: &Parameters) -> Result<i64> {
         let text = values![parameters.as_str()];
         // Most identities share their parameters with earlier ones, and then nothing is written.
         if let Some(row) = self.one("SELECT id FROM parameters WHERE text = ?1", text)? {

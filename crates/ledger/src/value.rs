@@ -34,6 +34,42 @@ pub(crate) struct BatchStatement<'a> {
     pub(crate) by_columns: &'a str,
 }
 
+/// The type of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ColumnType {
+    Int,
+    Text,
+    Bytes,
+}
+
+impl ColumnType {
+    /// The place of an array with the values of a column, in the words of PostgreSQL. The type must be named, because a
+    /// column of which all values are missing has none.
+    pub(crate) fn array(self, place: usize) -> String {
+        let of = match self {
+            Self::Int => "bigint",
+            Self::Text => "text",
+            Self::Bytes => "bytea",
+        };
+        format!("?{place}::{of}[]")
+    }
+}
+
+/// A statement that inserts rows into a table whose key is `id`.
+pub(crate) struct RowInsert {
+    /// The table.
+    pub(crate) table: &'static str,
+    /// The columns that get values, each with its type.
+    pub(crate) columns: &'static [(&'static str, ColumnType)],
+}
+
+impl RowInsert {
+    /// The names of the columns.
+    pub(crate) fn names(&self) -> String {
+        self.columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    }
+}
+
 /// The most values of a list in a statement: databases limit how many values a statement has.
 pub(crate) const LISTED: usize = 500;
 

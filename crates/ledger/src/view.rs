@@ -21,7 +21,7 @@ use crate::platform::url::PlatformUrl;
 use crate::postgres::{PostgresWorker, Session, TableLock};
 use crate::sqlite::File;
 use crate::state::State;
-use crate::value::{BatchStatement, SqlRow, SqlValue, at, one_of, values};
+use crate::value::{BatchStatement, RowInsert, SqlRow, SqlValue, at, one_of, values};
 
 /// The reading half of a [`Ledger`](crate::Ledger) and of a [`Transaction`](crate::Transaction): both deref to it.
 ///
@@ -363,17 +363,34 @@ impl View {
         }
     }
 
-    /// Inserts rows into a table whose key is `id`, and returns that of each. `into` is the statement without its values.
-    pub(crate) fn insert_rows<'a, V: AsRef<[SqlValue<'a>]>>(&self, into: &str, rows: &[V]) -> Result<Vec<i64>> {
-        if let Database::Sqlite(file) = &self.database {
-            return file.insert_rows(into, rows);
+    /// Inserts rows, and returns the row number of each.
+    pub(crate) fn insert_rows<'a, V: AsRef<[SqlValue<'a>]>>(&self, into: &RowInsert, rows: &[V]) -> Result<Vec<i64>> {
+        match &self.database {
+            Database::Sqlite(file) => file.insert_rows(into, rows),
+            Database::Postgres(worker) => {
+                if rows.is_empty() {
+                    return Ok(Vec::new());
+                }
+                let (names, columns) = (into.names(), columns_of(rows));
+                let arrays: Vec<String> =
+                    into.columns.iter().zip(1..).map(|((_, column), place)| column.array(place)).collect();
+                // Sorted by their places, so that the row numbers rise in the order of the rows.
+                let sql = format!(
+                    "INSERT INTO {} ({names}) SELECT {names} FROM unnest({}) WITH ORDINALITY AS given ({names}, place) \
+                     ORDER BY given.place RETURNING id",
+                    into.table,
+                    arrays.join(", ")
+                );
+                let inserted = worker.call(move |session| session.query_columns(&sql, columns))?;
+                let mut ids: Vec<i64> = inserted.iter().map(|row| row.get(0)).collect::<Result<_>>()?;
+                // RETURNING promises no order.
+                ids.sort_unstable();
+                if ids.len() != rows.len() {
+                    return Err(Code::Internal.error("a new row is not there").at(&self.path));
+                }
+                Ok(ids)
+            }
         }
-        let one = |row: &V| {
-            let places: Vec<String> = (1..=row.as_ref().len()).map(|place| format!("?{place}")).collect();
-            let number = self.insert(&format!("{into} VALUES ({})", places.join(", ")), row.as_ref())?;
-            number.ok_or_else(|| Code::Internal.error("a new row is not there").at(&self.path))
-        };
-        rows.iter().map(one).collect()
     }
 
     /// Does the same with each list of values, and tells how many rows that changed.
@@ -387,12 +404,7 @@ impl View {
             // One statement with an array for each column: a thousand single statements would wait a thousand times for
             // the network.
             Database::Postgres(worker) => {
-                let mut columns: Vec<Vec<SqlValue<'static>>> = Vec::new();
-                for row in values {
-                    columns.resize_with(row.as_ref().len(), Vec::new);
-                    // Columns are made by the first row, since no type knows the number of values.
-                    columns.iter_mut().zip(row.as_ref()).for_each(|(column, value)| column.push(value.to_static()));
-                }
+                let columns = columns_of(values);
                 if columns.is_empty() {
                     return Ok(0);
                 }
@@ -502,6 +514,17 @@ impl Iterator for EntryPages<'_> {
         self.done |= !matches!(next, Some(Ok(_)));
         next
     }
+}
+
+/// The columns of rows; none without a row.
+fn columns_of<'a, V: AsRef<[SqlValue<'a>]>>(rows: impl IntoIterator<Item = V>) -> Vec<Vec<SqlValue<'static>>> {
+    let mut columns: Vec<Vec<SqlValue<'static>>> = Vec::new();
+    for row in rows {
+        columns.resize_with(row.as_ref().len(), Vec::new);
+        // Columns are made by the first row, since no type knows the number of values.
+        columns.iter_mut().zip(row.as_ref()).for_each(|(column, value)| column.push(value.to_static()));
+    }
+    columns
 }
 
 fn owned(values: &[SqlValue<'_>]) -> Vec<SqlValue<'static>> {

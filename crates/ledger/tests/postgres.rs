@@ -23,7 +23,7 @@ use testkit::postgres::{Certificates, Cluster, PASSWORD, TLS_USER, USER};
 mod behavior;
 
 use behavior::jobs::{new_job, signed, stage, wish};
-use behavior::{Station, behavior, device, intend, issue};
+use behavior::{Station, behavior, device, intend, issue, leaf};
 
 /// Longer than any test takes.
 const LONG: Duration = Duration::from_secs(3600);
@@ -313,13 +313,98 @@ fn a_station_waits_for_another_but_not_for_ever() {
     let mut ledger = Ledger::connect(&server).unwrap();
     other
         .transaction(|transaction| {
-            assert_eq!(refusal(ledger.intend(&device("a"))).code(), Code::StoreLocked);
-            assert_eq!(refusal(ledger.intend(&device("a"))).code(), Code::StoreLocked, "and is none the worse for it");
+            assert_eq!(refusal(ledger.intend(&device("a"))).code(), Code::LedgerBusy);
+            assert_eq!(refusal(ledger.intend(&device("a"))).code(), Code::LedgerBusy, "and is none the worse for it");
             transaction.intend(&device("b")).map(drop)
         })
         .unwrap();
     intend(&mut ledger, "a");
     assert_eq!(ledger.count(&Filter::default()).unwrap(), 2);
+}
+
+/// The limit of a service: short for a test, and longer than any of its statements takes on a busy machine.
+const LIMIT: Duration = Duration::from_secs(2);
+
+#[test]
+fn a_statement_of_a_service_ends_after_its_limit() {
+    let station = Postgres::new();
+    let mut other = station.open();
+    let server = plain(&SHARED.1.url(&station.0)).with_patience(LONG).with_answer_limit(LIMIT);
+    let mut ledger = Ledger::connect(&server).unwrap();
+    other
+        .transaction(|transaction| {
+            // The wait for the lock has no limit of its own here.
+            assert_eq!(refusal(ledger.intend(&device("a"))).code(), Code::LedgerBusy);
+            transaction.intend(&device("b")).map(drop)
+        })
+        .unwrap();
+    intend(&mut ledger, "a");
+    assert_eq!(ledger.count(&Filter::default()).unwrap(), 2);
+}
+
+#[test]
+fn a_service_brings_an_older_ledger_up_to_date_however_long_that_takes() {
+    let station = Postgres::new();
+    issue(&mut station.open(), "a");
+    station.to_layout_before_roles();
+    // The first change of a table takes longer than the limit.
+    station.sql(
+        "CREATE FUNCTION public.slowly() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN \
+         IF current_setting('test.slept', true) IS NULL THEN PERFORM set_config('test.slept', '1', false), pg_sleep(3); END IF; \
+         END $$; \
+         CREATE EVENT TRIGGER slow ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION public.slowly()",
+    );
+    let server = plain(&SHARED.1.url(&station.0)).with_answer_limit(LIMIT);
+    let ledger = Ledger::connect(&server).unwrap();
+    assert_eq!(ledger.current(Kind::Device, "a").unwrap().unwrap().state, State::Issued);
+}
+
+/// Sends a signal to the processes of the server that serve the ledger of a station.
+fn signal_processes(station: &Postgres, signal: &str) {
+    let sql = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let processes = SHARED.1.sql(&station.0, sql);
+    assert!(!processes.is_empty());
+    let ended = Command::new("kill").arg(signal).args(processes.lines()).status().unwrap();
+    assert!(ended.success(), "kill {signal} {processes}");
+}
+
+#[test]
+fn a_service_does_not_wait_for_a_server_that_hangs_and_goes_on_when_it_answers() {
+    let station = Postgres::new();
+    let server = plain(&SHARED.1.url(&station.0)).with_answer_limit(LIMIT);
+    let mut ledger = Ledger::connect(&server).unwrap();
+    issue(&mut ledger, "a");
+    // Its processes do not work any more, and the system goes on with their connections.
+    signal_processes(&station, "-STOP");
+    let error = refusal(ledger.jobs());
+    assert_eq!(error.code(), Code::LedgerBusy);
+    assert!(error.to_string().contains("does not answer in time"), "{error}");
+    // Another connection has a process of its own.
+    intend(&mut ledger, "b");
+    signal_processes(&station, "-CONT");
+    // The stopped process ends: its client is gone.
+    intend(&mut ledger, "c");
+    assert_eq!(ledger.count(&Filter::default()).unwrap(), 3);
+}
+
+#[test]
+fn a_session_that_stops_inside_of_a_transaction_loses_it() {
+    let station = Postgres::new();
+    let server = plain(&SHARED.1.url(&station.0)).with_answer_limit(LIMIT);
+    let mut ledger = Ledger::connect(&server).unwrap();
+    let lost = ledger.transaction(|transaction| {
+        transaction.intend(&device("a"))?;
+        // As a service whose process is stopped. The server ends the session, and with it the lock.
+        let others =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        while SHARED.1.sql(&station.0, others) != "0" {
+            thread::sleep(Duration::from_millis(20));
+        }
+        transaction.intend(&device("b")).map(drop)
+    });
+    assert_eq!(refusal(lost).code(), Code::LedgerLost);
+    assert_eq!(ledger.count(&Filter::default()).unwrap(), 0);
+    intend(&mut ledger, "a");
 }
 
 #[test]
@@ -334,6 +419,45 @@ fn time_is_the_servers() {
     SHARED.1.sql(&station.0, "UPDATE tbpki.work SET until = until - 3600001 WHERE state = 'claimed'");
     assert_eq!(ledger.next_lease_end(job.id, Phase::Issue, None).unwrap(), Some(Duration::ZERO));
     assert_eq!(ledger.claim(&wish(job.id, Phase::Issue, "other", LONG)).unwrap().unwrap().fence, 2);
+}
+
+#[test]
+fn a_batch_of_identities_is_one_statement_and_each_gets_its_own_row() {
+    let station = Postgres::new();
+    let mut ledger = station.open();
+    station.sql(
+        "CREATE TABLE counted (id INTEGER); CREATE FUNCTION count_statement() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         INSERT INTO tbpki.counted VALUES (1); RETURN NULL; END $$; \
+         CREATE TRIGGER counted AFTER INSERT ON identity FOR EACH STATEMENT EXECUTE FUNCTION count_statement(); \
+         CREATE TRIGGER counted AFTER INSERT ON parameters FOR EACH STATEMENT EXECUTE FUNCTION count_statement()",
+    );
+    let statements = || SHARED.1.sql(&station.0, "SELECT count(*) FROM tbpki.counted");
+    // In no order, so that a row in the place of another one is noticed.
+    let names: Vec<String> = (0..64_u32).map(|number| format!("d{}", number.wrapping_mul(37) % 64)).collect();
+    let identities = ledger
+        .transaction(|transaction| {
+            let plan =
+                |name: &String| transaction.plan_next(device(name), &transaction.name_history(Kind::Device, name)?);
+            let planned = names.iter().map(plan).collect::<base::Result<Vec<_>>>()?;
+            let intended = transaction.intend_all(&planned)?;
+            assert!(transaction.intend_all([])?.is_empty());
+            Ok(intended)
+        })
+        .unwrap();
+    assert_eq!(statements(), "2", "one for the identities, and one for the parameters that they share");
+    ledger
+        .transaction(|transaction| {
+            names.iter().zip(&identities).try_for_each(|(name, intended)| {
+                assert_eq!(intended.key.name, *name);
+                transaction.issued_and_sent(intended, &leaf(name), &[1; 32], name.as_bytes()).map(drop)
+            })
+        })
+        .unwrap();
+    let own = "SELECT count(*) FROM tbpki.enrolled JOIN tbpki.identity ON identity.id = enrolled.identity \
+        WHERE convert_from(certificate, 'UTF8') = name";
+    assert_eq!(SHARED.1.sql(&station.0, own), "64");
+    // The columns that all rows lack have a type all the same.
+    assert_eq!(SHARED.1.sql(&station.0, "SELECT count(unregistered_at) FROM tbpki.identity"), "0");
 }
 
 #[test]

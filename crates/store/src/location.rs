@@ -71,6 +71,12 @@ impl StoreLocation {
         self.only = Some(ledger);
     }
 
+    /// Limits the time of each question to a ledger on a server from now on: a service has clients of its own, and must not
+    /// hang with the server.
+    pub fn for_service(&mut self) {
+        self.server = self.server.take().map(PostgresServer::for_service);
+    }
+
     /// Fails unless a ledger is the one of [`Self::stay_with`].
     ///
     /// # Errors

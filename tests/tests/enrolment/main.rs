@@ -15,4 +15,5 @@ mod renewal;
 mod restart;
 mod rollover;
 mod servers;
+mod two_platforms;
 mod unit;

@@ -125,7 +125,7 @@ impl Scene {
 
 /// Confirms NAME.pem until the platform has it.
 #[track_caller]
-fn confirm(service: &Service, name: &str) {
+pub(super) fn confirm(service: &Service, name: &str) {
     let begun = Instant::now();
     loop {
         let answer = service.confirm(&format!("{name}.pem"), &format!("{name}.key"));

@@ -8,6 +8,7 @@ use std::process::Stdio;
 
 use device::Record;
 use serde_json::Value;
+use tbpki_tests::forge::sql;
 use tbpki_tests::kill::{Injection, run_disturbed};
 use tbpki_tests::platform::eventually;
 use tbpki_tests::{Outcome, Sandbox, Snapshot, Tool};
@@ -158,12 +159,88 @@ fn killed_at_any_rename_a_run_with_again_ends_with_one_kind_of_bundles() {
 fn the_directory_of_an_earlier_version_is_used_further() {
     let sandbox = sandbox();
     bundle(&sandbox, 2, "net", &[]).run().ok();
-    let mut earlier = mark(&sandbox);
-    assert!(earlier.as_object_mut().unwrap().remove("run").is_some());
+    let (mut earlier, present) = (mark(&sandbox), mark(&sandbox));
+    for field in ["run", "ledger"] {
+        assert!(earlier.as_object_mut().unwrap().remove(field).is_some());
+    }
     sandbox.write("devices/enrolment.json", earlier.to_string());
+    // The list may be that of another store, which knows nothing of the passwords.
+    let other = self::sandbox();
+    copy_bundles(&sandbox, &other);
+    for more in [&[][..], &["--again"]] {
+        bundle(&other, 2, "net", more).run().ends(1).prints("TBPKI-0261").prints("another store");
+    }
+    assert_eq!(mark(&other), earlier);
     assert_eq!(now(&bundle(&sandbox, 2, "net", &[]).run().ok()), [2, 0]);
+    assert_eq!(mark(&sandbox)["ledger"], present["ledger"], "it is recorded from now on");
     bundle(&sandbox, 2, "other-net", &[]).run().ends(1).prints("TBPKI-0280");
     fs::rename(sandbox.join("devices/bundle-000000"), sandbox.join("shipped")).unwrap();
     bundle(&sandbox, 2, "net", &[]).run().ends(1).prints("TBPKI-0256");
     assert_eq!(now(&bundle(&sandbox, 2, "other-net", &["--again"]).run().ok()), [2, 2]);
+}
+
+/// Puts a copy of the bundles of one store next to another store.
+fn copy_bundles(from: &Sandbox, to: &Sandbox) {
+    Tool::new("cp").arg("-a").arg(from.join("devices")).arg(to.join("devices")).run().ok();
+}
+
+#[test]
+fn the_directory_of_another_store_is_left_alone() {
+    let (sandbox, other) = (sandbox(), sandbox());
+    bundle(&sandbox, 2, "net", &[]).run().ok();
+    copy_bundles(&sandbox, &other);
+    let before = Snapshot::of(&other.join("devices"));
+    for more in [&[][..], &["--again"], &["--dry-run"]] {
+        let refused = bundle(&other, 2, "net", more).run().ends(1).prints("TBPKI-0261").prints("another store");
+        before.is_unchanged(&Snapshot::of(&other.join("devices")), &refused);
+    }
+    // Its own directory is no trouble.
+    bundle(&other, 2, "net", &["--archive", "own.tar"]).run().ok();
+    assert_eq!(now(&bundle(&sandbox, 2, "net", &[]).run().ok()), [2, 0]);
+}
+
+#[test]
+fn a_bundle_whose_password_has_ended_does_not_count() {
+    let sandbox = sandbox();
+    bundle(&sandbox, 1002, "net", &[]).run().ok();
+    let ledger = sandbox.join("pki/ledger.db");
+    let (first, last) = ("devices/bundle-000000/m-0001.bin", "devices/bundle-000001/m-1002.bin");
+    let old = [record(&sandbox, first), record(&sandbox, last)];
+    // Some of a directory: the others can be in devices, and keep their passwords.
+    for end in [
+        "DELETE FROM enrolment_password WHERE device = 'm-0001'",
+        "UPDATE enrolment_password SET expires_at = 1 WHERE device = 'm-0001'",
+        "UPDATE enrolment_password SET made_at = made_at + 60 WHERE device = 'm-0001'",
+    ] {
+        let copy: Sandbox = sandbox.copy();
+        sql(&copy.join("pki/ledger.db"), end);
+        let before = Snapshot::of(&copy.join("devices"));
+        let refused = bundle(&copy, 1002, "net", &[]).run().ends(1).prints("TBPKI-0441").prints("m-0001");
+        before.is_unchanged(&Snapshot::of(&copy.join("devices")), &refused);
+        assert_eq!(now(&bundle(&copy, 1002, "net", &["--again"]).run().ok()), [1002, 1002], "{end}");
+    }
+    // All of a directory: the same command makes them again.
+    sql(&ledger, "DELETE FROM enrolment_password WHERE device IN ('m-1001', 'm-1002')");
+    let planned = bundle(&sandbox, 1002, "net", &["--dry-run"]).run().ok().prints("TBPKI-0441");
+    assert_eq!(now(&planned)[0], 1000);
+    let made = bundle(&sandbox, 1002, "net", &[]).run().ok().prints("2 bundles have one-time passwords");
+    assert_eq!(now(&made), [1002, 2]);
+    assert_eq!(record(&sandbox, first), old[0]);
+    assert_ne!(record(&sandbox, last), old[1]);
+    assert_eq!(now(&bundle(&sandbox, 1002, "net", &[]).run().ok()), [1002, 0]);
+}
+
+#[test]
+fn a_restored_ledger_makes_the_bundles_again_whose_passwords_it_has_lost() {
+    let sandbox = sandbox();
+    sandbox.ok(["store", "backup", "before.tar"]);
+    bundle(&sandbox, 2, "net", &[]).run().ok();
+    let old = record(&sandbox, "devices/bundle-000000/m-0001.bin");
+    std::fs::rename(sandbox.join("pki"), sandbox.join("lost")).unwrap();
+    sandbox.ok(["store", "restore", "before.tar"]);
+    sandbox.ok(["store", "check"]);
+    let made = bundle(&sandbox, 2, "net", &[]).run().ok().prints("TBPKI-0441");
+    assert_eq!(now(&made), [2, 2]);
+    assert_ne!(record(&sandbox, "devices/bundle-000000/m-0001.bin"), old);
+    assert_eq!(now(&bundle(&sandbox, 2, "net", &[]).run().ok()), [2, 0]);
 }

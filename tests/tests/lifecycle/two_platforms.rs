@@ -248,9 +248,57 @@ fn a_platform_that_moves_keeps_its_registrations() {
     assert_eq!(listed["platforms"], json!([{ "url": new, "configured": true }]));
     let row = result(&both.second(&["list", "--json", "--name", "pump-1"]).run().ok());
     assert_eq!(row["identities"][0]["state"], "registered");
-    // Both addresses in use cannot become one.
+    // Both addresses in use become one only with a consent.
     both.first.ok(&["register", "pump-1"]);
-    both.first.tbpki(&["ledger", "platform", "--rename", old, new]).run().ends(1).prints("TBPKI-0372");
+    let refused = both.first.tbpki(&["ledger", "platform", "--rename", old, new]).run();
+    refused.ends(2).prints("--yes");
+    let listed = result(&both.first.ok(&["ledger", "platform", "--json"]));
+    assert_eq!(listed["platforms"].as_array().unwrap().len(), 2, "{listed}");
+}
+
+/// The server was reached at its old URL, and is at its new one: before it was renamed, commands have used both.
+#[test]
+fn a_revocation_that_is_open_at_the_old_url_ends_at_the_new_one_once_they_are_joined() {
+    let scene = Scene::new();
+    let old = scene.platform.url().to_owned();
+    let new = old.replace("127.0.0.1", "localhost");
+    assert_ne!(old, new);
+    let moved = |args: &[&str]| scene.tbpki(args).env("TBPKI_PLATFORM_URL", &new);
+    for name in ["pump-1", "pump-2", "pump-3"] {
+        scene.ok(&["client", name, "--register"]);
+    }
+    scene.ok(&["unregister", "pump-3"]);
+    let all = result(&moved(&["register", "--all", "--replace", "--json"]).run().ok());
+    assert_eq!(all["registered"], 3, "the ledger does not know yet that it is one server: {all}");
+    // The step at the old URL stays open, because a command at the new one is not about it.
+    let revoked = moved(&["revoke", "pump-1"]).run().ends(4);
+    revoked.prints(&format!("tbpki revoke --open --platform-url {old}"));
+    moved(&["revoke", "--open"]).run().ends(4).prints(&old);
+
+    let rename = ["ledger", "platform", "--rename", &old, &new];
+    let with = |more: &[&'static str]| moved(&[&rename[..], more].concat());
+    // Without a terminal, the consent is a flag.
+    with(&[]).run().ends(2).prints("--yes");
+    let planned = result(&with(&["--dry-run", "--json"]).run().ok());
+    assert_eq!((&planned["dry_run"], planned["platforms"].as_array().unwrap().len()), (&json!(true), 2));
+    assert_eq!((&planned["joined"]["revocations"], &planned["joined"]["registered_again"]), (&json!(1), &json!(1)));
+    moved(&["revoke", "--open"]).run().ends(4);
+    let joined = with(&["--yes"]).run().ok().prints("joined: ").prints("1 open step of a revocation");
+    // What was taken away at the old URL stays marked, and the platform has it: the message names the command.
+    joined.prints("TBPKI-0259").prints(&format!("tbpki unregister pump-3 --platform-url {new}"));
+    with(&["--yes"]).run().ok().prints("nothing was renamed");
+    let listed = result(&moved(&["ledger", "platform", "--json"]).run().ok());
+    assert_eq!(listed["platforms"], json!([{ "url": new, "configured": true }]));
+
+    moved(&["revoke", "--open"]).run().ok();
+    moved(&["revoke", "--open"]).run().ok().prints("no step is open");
+    let kind = |name: &str| scene.platform.sim().unwrap().credentials(name).unwrap().kind;
+    assert_eq!([kind("pump-1"), kind("pump-2"), kind("pump-3")], [TOKEN, CERTIFICATE, CERTIFICATE]);
+    let all = result(&moved(&["register", "--all", "--json"]).run().ok());
+    assert_eq!(all["skipped"], 1, "pump-3 is not brought back: {all}");
+    moved(&["unregister", "pump-3"]).run().ok();
+    assert_eq!(kind("pump-3"), TOKEN);
+    moved(&["store", "check", "--platform"]).run().ok();
 }
 
 #[test]

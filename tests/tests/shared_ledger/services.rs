@@ -55,6 +55,52 @@ fn a_busy_service_sees_what_happened_on_the_server() {
     assert_eq!(service.stop(), 0);
 }
 
+/// Ends the lock of another connection, also if the test fails: it would be waited for.
+struct LetGo<'a>(&'a str);
+
+impl Drop for LetGo<'_> {
+    fn drop(&mut self) {
+        SHARED.1.sql(self.0, "INSERT INTO public.let_go VALUES (1)");
+    }
+}
+
+#[test]
+fn a_ledger_that_hangs_is_told_to_clients_and_probes_until_it_answers() {
+    let cluster = &SHARED.1;
+    let database = cluster.database();
+    let sandbox = station(&cluster.url(&database), "").make_store();
+    sandbox.ok(["server", "--name", "localhost", "--only-given-names"]);
+    let service = Service::start(&sandbox, &[]);
+    request(&sandbox, "pump-1", "/CN=pump-1");
+    let user = format!("pump-1:{}", password(&sandbox, "pump-1"));
+    let enroll = || service.send("simpleenroll", "pump-1.b64", &["-u", &user]);
+    // Another connection keeps a table until it is told to let go, as a forgotten session of an administrator.
+    cluster.sql(&database, "CREATE TABLE public.let_go (id INTEGER)");
+    let hold = "LOCK TABLE tbpki.identity IN ACCESS EXCLUSIVE MODE; DO $$ BEGIN \
+        WHILE NOT EXISTS (SELECT 1 FROM public.let_go) LOOP PERFORM pg_sleep(0.05); END LOOP; END $$";
+    let is_held = "SELECT count(*) FROM pg_locks WHERE relation = 'tbpki.identity'::regclass AND granted \
+        AND mode = 'AccessExclusiveLock'";
+    std::thread::scope(|scope| {
+        let _let_go = LetGo(&database);
+        scope.spawn(|| cluster.sql(&database, hold));
+        while cluster.sql(&database, is_held) != "1" {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let answer = enroll();
+        let head = answer.head.to_lowercase();
+        answer.is(503, "the ledger of the service does not answer");
+        assert!(head.contains("retry-after: 30"), "{head}");
+        service.becomes_healthy(false);
+        // Again and again, without a restart of the service or the end of its connection.
+        enroll().is(503, "");
+        assert!(service.has_logged(&["TBPKI-0440", "another station is writing"]));
+    });
+    // By itself: no client asks.
+    service.becomes_healthy(true);
+    enroll().is(200, "");
+    assert_eq!(service.stop(), 0);
+}
+
 #[test]
 fn an_older_copy_on_the_server_ends_the_service_and_stays_known() {
     let cluster = &SHARED.1;

@@ -566,7 +566,7 @@ codes! {
     260 AgeRecipient User "Invalid age recipient"
         "Archives are sealed for recipients in the age format, each written `age1` and 58 more characters, as `age-keygen` prints its public key. tbpki does not support other kinds (SSH keys, hardware tokens, plug-ins). The secret key stays with the person who opens the archive, and is never given to tbpki."
     261 PlaceTaken User "The directory contains the identities of another job"
-        "A directory of shards or the parts of an archive belong to one job, which their `fleet.json` names. Two jobs would use the same file names. Name another directory, or resume the job that it belongs to."
+        "A directory of shards or the parts of an archive belong to one job, which their `fleet.json` names. Two jobs would use the same file names. Name another directory, or resume the job that it belongs to. A directory with bundles of `fleet bundle --enroll` belongs to the store whose ledger has their one-time passwords, which `enrolment.json` names: another store would end passwords that it does not know."
     262 PlaceMissing User "The identities of a shard are missing from their directory"
         "The ledger knows that a shard was issued, and the directory or archive that it was written to has been moved, or is on another machine. Name its location with `--out DIR` or `--archive FILE`; tbpki recognizes it by its `fleet.json`. tbpki cannot read deleted identities: register and bundle them before you delete them, or in the same run with `tbpki fleet run`."
     263 ShardDamaged User "A shard differs from its entry in the ledger"
@@ -782,8 +782,8 @@ codes! {
         "The name of a request is the first 16 digits of the SHA-256 over the public key of the device, as `tbpki enroll list` shows it. A request ends when its certificate is issued, 30 days after it was made or decided, and when the device asks with another key: that is another request, which needs an approval of its own. Nothing was decided."
     371 AlreadyEnrolled User "Devices have fetched their certificates"
         "`bundle-firmware --all --enroll` makes no one-time password for a device that has fetched its certificate over the network: the device has its key, and anyone with an image and a new password could be this device. If the flash of the device was erased, name the device with `--device`: it then gets a new password."
-    372 PlatformInUse User "The new URL of a platform has registrations of its own"
-        "`tbpki ledger platform --rename` is for a platform that has moved to a new URL. The ledger has registrations, or steps that are not done, at both URLs, and a device may have another certificate at each. Nothing was renamed. Finish what is open at the new URL with `tbpki revoke --open --platform-url URL`. If both URLs are those of one server, use the new one from now on, and register the devices there that are missing: a device that has its certificate stays unchanged."
+    372 PlatformInUse User "The ledger has records at both URLs of a platform"
+        "`tbpki ledger platform --rename` is for a platform that has moved to a new URL. The ledger has registrations, or steps that are not done, at both URLs. They can become those of one platform, if both URLs are those of one server: this cannot be undone, so it needs a consent. `--dry-run` prints what is joined, and `--yes` joins it. Of two records of a device, the later one counts; a revocation stays open, and a device that was taken from the platform at one of the URLs stays marked. Nothing was renamed. If the URLs are those of two servers, do not join them: use `--platform-url` for each."
     373 SwapElsewhere User "A renewal of the device is open at another platform"
         "A renewal was interrupted while it replaced the certificate of the device at one platform, which may have either certificate since. It must be finished there before another platform gets the new certificate. Run the command that the message contains."
 
@@ -830,6 +830,14 @@ codes! {
         "The files of a CA in the store have a certificate that the ledger does not have as the one that signs. What it signs would be recorded below another generation, so that a revocation of that CA would miss it. Either the ledger is an older copy: put the newest one back. Or the files of the CA were copied from another store, for example from a new station bundle: put the earlier files back, and take the next generation with `tbpki ca prepare CA --import CERTIFICATE KEY` and `tbpki ca activate CA`, which keep the earlier one. If neither is possible, `tbpki store repair` enters the generation that is in the files."
     425 RevocationsLost User "A published list revokes what the ledger does not"
         "`tbpki crl` writes the revocations of the ledger. The file that it would replace has a revocation that the ledger does not have, for example because the ledger is an older copy or was lost: with the new list, brokers would accept that certificate again. `tbpki store repair` takes the revocations of published lists over into the ledger. The lists are as before."
+
+    // Ledgers on servers that hang.
+    440 LedgerBusy User "The ledger does not answer in time"
+        "The ledger is on a PostgreSQL server, and another connection keeps a lock there for longer than tbpki waits: a minute, and in `tbpki serve` some seconds. There, a statement that takes longer than 20 seconds, or an answer that stays away, has this code too: clients get 503 with Retry-After, `/healthz` is red, and the service goes on by itself when the server answers again. Nothing was changed. The view pg_stat_activity of the server shows the connections; those of tbpki have its name as application_name."
+
+    // Bundles of devices without certificates.
+    441 BundledPasswordEnded User "The one-time password in a bundle cannot be used any more"
+        "`fleet bundle --enroll` makes a bundle for each name of a list, with a one-time password. The ledger does not have the password in the message any more: it has expired, was withdrawn or replaced, or the ledger was restored from a backup. A device with this bundle cannot enrol. If all bundles of a directory of 1,000 are like this, the same command makes them again. If others of the directory can still be used, they keep their passwords: make new bundles for the names in the message from a list of their own in another directory, or all of them again with `--again`, which ends the other passwords."
 
     // Mistakes of ours.
     900 Internal Bug "Internal error"

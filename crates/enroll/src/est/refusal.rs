@@ -87,6 +87,8 @@ pub enum Refusal {
     CaNotInLedger,
     /// The clock of the service does not fit its ledger: dates of certificates would be wrong.
     Clock,
+    /// The ledger is on a server that does not answer.
+    Ledger,
     /// The service failed. The reason is in its log.
     Failed,
 }
@@ -133,8 +135,8 @@ impl Refusal {
             Self::TooMany(_) => 429,
             Self::LongHead => 431,
             Self::Failed => 500,
-            // 503, and not 500: the fault is known, and passes once an operator has seen to it.
-            Self::CaEnds | Self::CaRevoked | Self::CaNotInLedger | Self::Clock => 503,
+            // 503, and not 500: the fault is known, and passes by itself or once an operator has seen to it.
+            Self::Ledger | Self::CaEnds | Self::CaRevoked | Self::CaNotInLedger | Self::Clock => 503,
         }
     }
 
@@ -143,6 +145,8 @@ impl Refusal {
         match self {
             Self::Busy(seconds) => Some(*seconds),
             Self::Platform => Some(2),
+            // A restart or a failover takes some seconds, and each attempt in between waits for the server.
+            Self::Ledger => Some(30),
             // A person decides, which takes minutes at best.
             Self::Waiting => Some(60),
             // An hour: the day of the limit is over some time, and a clock and the files of a CA are set right by a person.
@@ -197,6 +201,7 @@ impl Refusal {
             Self::CaRevoked => "ca-revoked",
             Self::CaNotInLedger => "ca-not-in-ledger",
             Self::Clock => "clock",
+            Self::Ledger => "ledger",
             Self::Failed => "failed",
         }
     }
@@ -248,6 +253,7 @@ impl fmt::Display for Refusal {
             Self::CaRevoked => f.write_str("the issuing CA is revoked, and must be replaced first"),
             Self::CaNotInLedger => f.write_str("the issuing CA of the service is not the one in its ledger"),
             Self::Clock => f.write_str("the clock of the service does not fit its ledger"),
+            Self::Ledger => f.write_str("the ledger of the service does not answer: ask again later"),
             Self::Failed => f.write_str("the service failed: its log has the reason"),
         }
     }

@@ -127,14 +127,9 @@ impl Desk<'_, '_> {
                 return Ok(Vec::new());
             }
             Err(error) => {
-                tracing::error!(%error, "the store cannot be opened");
+                tracing::error!(code = %error.code(), %error, "the store cannot be opened");
                 self.health.served(false);
-                let refusal = match error.code() {
-                    Code::ClockImplausible => Refusal::Clock,
-                    Code::CaNotInLedger => Refusal::CaNotInLedger,
-                    _ => Refusal::Failed,
-                };
-                end_all(calls, &refusal);
+                end_all(calls, &refusal_of_store(&error));
                 return ledger_file::end_if_replaced(error).map(|_| Vec::new());
             }
         };
@@ -146,16 +141,16 @@ impl Desk<'_, '_> {
             && let Err(error) = self.cas.refresh(self.workspace, FilesOfCas::Settled)
         {
             tracing::error!(%error, "the CAs cannot be read");
-            end_all(calls, &Refusal::Failed);
+            end_all(calls, &refusal_of_store(&error));
             return Ok(Vec::new());
         }
         let (decisions, recorded) = match self.decide(&mut store, &calls) {
             Ok(decisions) => decisions,
             Err(error) => {
-                tracing::error!(%error, "requests could not be decided");
+                tracing::error!(code = %error.code(), %error, "requests could not be decided");
                 self.health.served(false);
                 store.give_up();
-                end_all(calls, &Refusal::Failed);
+                end_all(calls, &refusal_of_store(&error));
                 return Ok(Vec::new());
             }
         };
@@ -256,7 +251,7 @@ impl Desk<'_, '_> {
             Err(error) => {
                 // The rows stay as intended and never sent: the next request voids them.
                 tracing::error!(%error, "signed certificates could not be recorded, and are not sent");
-                end_all(signed.into_iter().map(|(call, _)| call), &Refusal::Failed);
+                end_all(signed.into_iter().map(|(call, _)| call), &refusal_of_store(&error));
                 false
             }
         }
@@ -340,6 +335,17 @@ fn reply(signed: Signed) -> Reply {
             tracing::error!(%error, device, "not signed");
             Reply { device: Some(device), ..Reply::refused(&refusal_of(&error)) }
         }
+    }
+}
+
+/// The answer to requests that the store or its ledger could not serve.
+fn refusal_of_store(error: &Error) -> Refusal {
+    match error.code() {
+        Code::ClockImplausible => Refusal::Clock,
+        Code::CaNotInLedger => Refusal::CaNotInLedger,
+        // Nothing of the request was at fault, and the service goes on when the server answers.
+        Code::LedgerBusy | Code::LedgerLost | Code::LedgerUnreachable => Refusal::Ledger,
+        _ => Refusal::Failed,
     }
 }
 

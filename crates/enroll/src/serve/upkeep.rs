@@ -43,7 +43,7 @@ impl Desk<'_, '_> {
         let looked = self.ledger_file.check().and_then(|()| self.look_at_store(service, own));
         service.health.looked(*looked.as_ref().unwrap_or(&false));
         let Err(error) = looked else { return Ok(()) };
-        tracing::error!(%error, "the store cannot be used");
+        tracing::error!(code = %error.code(), %error, "the store cannot be used");
         ledger_file::end_if_replaced(error).map(drop)
     }
 

@@ -19,6 +19,7 @@ use provision::platform::{DesiredDevice, DeviceCredential, NewDevice, Replace};
 use store::{StoreLocation, Workspace};
 
 use crate::lifecycle::lease::Leases;
+use crate::lifecycle::outdated::OutdatedPlatform;
 use crate::lifecycle::revoke::withdraw_revoked;
 use crate::platform::Connection;
 
@@ -63,9 +64,11 @@ impl EnrolledSwaps {
             return Ok(None);
         }
         let profile = platform.profile.value.as_ref().map(|name| name.as_str().to_owned());
+        let mut location = workspace.location.clone();
+        location.for_service();
         Ok(Some(Self {
             connection: Connection::of(workspace)?,
-            location: workspace.location.clone(),
+            location,
             create: NewDevice { profile, ..NewDevice::default() },
             leases: Leases::without_lock()?,
             failures: Failures(HashMap::new()),
@@ -145,7 +148,13 @@ impl EnrolledSwaps {
             ledger.swap_failed(key, &error.to_string())?;
             return Err(error);
         }
-        if !ledger.swap_done(key)? && ledger.entry(key)?.is_some_and(|entry| entry.role == Role::Revoked) {
+        let is_in_use = ledger.swap_done(key)?;
+        for outdated in OutdatedPlatform::of(ledger, &key.name)? {
+            // The platforms of others are not this service's: an operator runs the command, which the report has too.
+            let OutdatedPlatform { platform, command, .. } = outdated;
+            tracing::warn!(device = key.name, platform, help = command, "another platform has an earlier certificate");
+        }
+        if !is_in_use && ledger.entry(key)?.is_some_and(|entry| entry.role == Role::Revoked) {
             withdraw_revoked(&self.connection, ledger, key)?;
         }
         Ok(())

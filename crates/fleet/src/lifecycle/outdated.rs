@@ -2,7 +2,7 @@
 
 use base::text::device_words;
 use base::{Code, Finding, Result};
-use ledger::{JobId, Kind, View};
+use ledger::{JobId, Kind, OutdatedRegistration, View};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -28,14 +28,25 @@ impl OutdatedPlatform {
     /// Those of the ledger.
     pub(crate) fn of(view: &View, name: &str) -> Result<Vec<Self>> {
         let outdated = view.outdated_registrations(Kind::Device, name)?.into_iter();
-        Ok(outdated
-            .map(|one| Self {
-                name: name.to_owned(),
-                generation: one.generation.number(),
-                command: with_url(format!("tbpki register {}", device_words(name)), Some(one.url.as_str())),
-                platform: one.url.to_string(),
-            })
-            .collect())
+        Ok(outdated.map(|one| Self::new(name, &one)).collect())
+    }
+
+    /// As [`Self::of`], for all devices, and at most `limit` of each platform.
+    ///
+    /// # Errors
+    /// Those of the ledger.
+    pub(crate) fn of_all(view: &View, limit: u32) -> Result<Vec<Self>> {
+        let outdated = view.outdated_devices(limit)?.into_iter();
+        Ok(outdated.map(|one| Self::new(&one.name, &one.registration)).collect())
+    }
+
+    fn new(name: &str, outdated: &OutdatedRegistration) -> Self {
+        Self {
+            name: name.to_owned(),
+            generation: outdated.generation.number(),
+            command: with_url(format!("tbpki register {}", device_words(name)), Some(outdated.url.as_str())),
+            platform: outdated.url.to_string(),
+        }
     }
 
     /// The warning about it.

@@ -1,5 +1,6 @@
 //! The bundles of a fleet: for each device its credentials partition, and once for all what they have alike.
 
+mod bundled_passwords;
 pub(crate) mod bundler;
 mod enrolment_mark;
 mod key_check;

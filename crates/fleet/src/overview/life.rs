@@ -12,6 +12,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use store::Workspace;
 
+use crate::lifecycle::outdated::OutdatedPlatform;
+
 /// The highest number of open steps, of open jobs, and of revoked certificates on the page.
 pub(super) const SHOWN: u32 = 100;
 
@@ -28,7 +30,7 @@ pub(super) struct Life {
     pub(super) latest_revoked: Vec<Entry>,
     /// What is begun and not done, of each kind at most [`SHOWN`].
     pub(super) open: Vec<OpenItem>,
-    /// The number of all open steps of renewals and revocations.
+    /// The number of all open steps of renewals and revocations, and of platforms that have earlier certificates.
     pub(super) open_steps: u64,
     /// Files that could not be read, and lists that are due.
     pub(super) findings: Vec<Finding>,
@@ -76,17 +78,16 @@ pub(super) struct OpenItem {
     pub(super) step: String,
     /// The error of the last attempt.
     pub(super) error: Option<String>,
-    /// The URL of the platform of a revocation, if the ledger knows several.
+    /// The URL of the platform of a revocation or registration, if the ledger knows several.
     pub(super) platform: Option<String>,
+    /// The command that finishes it at this platform; `None` for that of its kind.
+    command: Option<String>,
 }
 
 impl OpenItem {
     /// The command that finishes it.
     pub(super) fn remedy(&self) -> String {
-        match &self.platform {
-            Some(url) => format!("tbpki revoke --open --platform-url {}", shell_word(url)),
-            None => self.of.remedy().to_owned(),
-        }
+        self.command.clone().unwrap_or_else(|| self.of.remedy().to_owned())
     }
 }
 
@@ -101,6 +102,8 @@ pub(super) enum OpenKind {
     Renewal,
     /// A certificate that was fetched over the network.
     Enrolment,
+    /// A platform that has an earlier certificate of a device.
+    Registration,
     /// A job whose names are not all issued.
     Job,
 }
@@ -113,6 +116,7 @@ impl OpenKind {
             Self::AfterLists => "crl-after",
             Self::Renewal => "renewal",
             Self::Enrolment => "enrolment",
+            Self::Registration => "registration",
             Self::Job => "job",
         }
     }
@@ -123,6 +127,7 @@ impl OpenKind {
             Self::Revocation | Self::AfterLists => "tbpki revoke --open",
             Self::Renewal => "the same tbpki renew again",
             Self::Enrolment => "tbpki serve continues it",
+            Self::Registration => "tbpki register NAME --platform-url URL",
             Self::Job => "the same tbpki fleet command again, or --resume",
         }
     }
@@ -158,12 +163,18 @@ impl Life {
         let items = &mut self.open;
         // By name and not all at once: `revoke --job` may have left a step open for each of a million devices.
         for (kind, name) in view.names_with_open_revocations(None, SHOWN)? {
-            items.extend(view.open_revocations_of(kind, &name)?.into_iter().map(|open| OpenItem {
-                of: OpenKind::Revocation,
-                subject: subject(kind, &name),
-                step: open.step.to_string(),
-                error: open.error,
-                platform: open.url.map(|url| url.to_string()),
+            items.extend(view.open_revocations_of(kind, &name)?.into_iter().map(|open| {
+                OpenItem {
+                    of: OpenKind::Revocation,
+                    subject: subject(kind, &name),
+                    step: open.step.to_string(),
+                    error: open.error,
+                    command: open
+                        .url
+                        .as_ref()
+                        .map(|url| format!("tbpki revoke --open --platform-url {}", shell_word(url.as_str()))),
+                    platform: open.url.map(|url| url.to_string()),
+                }
             }));
         }
         if list_hook::is_open(workspace.store_dir()) {
@@ -174,17 +185,20 @@ impl Life {
                 step: "[crl] after".to_owned(),
                 error: None,
                 platform: None,
+                command: None,
             });
         }
         let (renewals, swaps) = (view.open_renewals()?, view.open_swaps()?);
         let steps = u64::try_from(renewals.len().saturating_add(swaps.len())).unwrap_or(u64::MAX);
-        self.open_steps = steps.saturating_add(view.count_open_revocations()?);
+        self.open_steps =
+            steps.saturating_add(view.count_open_revocations()?).saturating_add(view.count_outdated_devices()?);
         items.extend(renewals.into_iter().take(limit).map(|open| OpenItem {
             of: OpenKind::Renewal,
             subject: subject(open.key.kind, &open.key.name),
             step: open.step.to_string(),
             error: open.error,
             platform: None,
+            command: None,
         }));
         let mut errors: HashMap<Key, String> = view.swap_errors()?.into_iter().collect();
         items.extend(swaps.into_iter().take(limit).map(|entry| OpenItem {
@@ -193,6 +207,15 @@ impl Life {
             subject: subject(entry.key.kind, &entry.key.name),
             step: "swap".to_owned(),
             platform: None,
+            command: None,
+        }));
+        items.extend(OutdatedPlatform::of_all(view, SHOWN)?.into_iter().map(|outdated| OpenItem {
+            of: OpenKind::Registration,
+            subject: subject(Kind::Device, &outdated.name),
+            step: "register".to_owned(),
+            error: None,
+            platform: Some(outdated.platform),
+            command: Some(outdated.command),
         }));
         let jobs = view.jobs()?.into_iter().filter(|job| !job.done && job.canceled_at.is_none());
         items.extend(jobs.take(limit).map(|job| OpenItem {
@@ -201,6 +224,7 @@ impl Life {
             step: if job.renews { "renew" } else { "issue" }.to_owned(),
             error: None,
             platform: None,
+            command: None,
         }));
         Ok(())
     }

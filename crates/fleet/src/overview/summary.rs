@@ -37,7 +37,8 @@ pub struct OverviewSummary {
     pub expiring_within_90_days: u64,
     /// How many renewals wait for their use.
     pub pending_renewals: u64,
-    /// How many steps of renewals and revocations are begun and not done.
+    /// How many steps of renewals and revocations are begun and not done, and how many platforms have earlier certificates of
+    /// devices.
     pub open_steps: u64,
     /// What is begun and not done, open jobs included: at most 100 of each sort.
     pub open: Vec<OpenSummary>,
@@ -71,7 +72,7 @@ pub struct CauseSummary {
 /// Something that is begun and not done.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct OpenSummary {
-    /// `revocation`, `crl-after`, `renewal`, `enrolment` or `job`.
+    /// `revocation`, `crl-after`, `renewal`, `enrolment`, `registration` or `job`.
     pub of: String,
     /// The kind and the name of the identity, the job, or the program.
     pub subject: String,
@@ -79,7 +80,8 @@ pub struct OpenSummary {
     pub step: String,
     /// The error of the last attempt.
     pub error: Option<String>,
-    /// The URL of the platform that still has a revoked certificate, if the ledger knows several platforms.
+    /// The URL of the platform that still has a revoked certificate, or an earlier one of the device, if the ledger knows
+    /// several platforms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
 }

@@ -157,6 +157,7 @@ fn steps(text: &mut MetricsText, workspace: &Workspace<'_>, view: &View) -> Resu
     text.family(&OPEN);
     text.sample(&OPEN, &[("of", "renewal")], view.open_renewals()?.len());
     text.sample(&OPEN, &[("of", "revocation")], view.count_open_revocations()?);
+    text.sample(&OPEN, &[("of", "registration")], view.count_outdated_devices()?);
     text.sample(&OPEN, &[("of", "crl-after")], u8::from(list_hook::is_open(workspace.store_dir())));
     text.single(&families::SWAPS, view.count_open_swaps()?);
     let jobs = view.jobs()?;

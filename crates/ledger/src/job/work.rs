@@ -367,7 +367,8 @@ impl Transaction<'_> {
         let row = self.one(&sql, values![claim.job.0, claim.phase.as_str(), claim.shard])?;
         let (state, fence): (String, u32) = match row {
             Some(row) => (row.get(0)?, row.get(1)?),
-            // Only canceling a job removes its work.
+            // Only a join of two platforms removes the work of a job that is not canceled.
+            None if self.job(claim.job)?.is_some_and(|job| job.canceled_at.is_none()) => return Err(joined(claim)),
             None => return Err(canceled(claim)),
         };
         let state = one_of(&ShardState::ALL, ShardState::as_str, &state)?;
@@ -430,6 +431,13 @@ fn canceled(claim: &Claim) -> Error {
     Code::LeaseLost
         .error(format!("shard {} of job {} is no longer work", claim.shard, claim.job))
         .because("the job was canceled")
+}
+
+fn joined(claim: &Claim) -> Error {
+    Code::LeaseLost
+        .error(format!("shard {} of job {} does not belong to this station any more", claim.shard, claim.job))
+        .because("the platform of this command has another URL in the ledger since")
+        .fix("run the same command again with that URL: `tbpki ledger platform` lists it")
 }
 
 fn is_of_phase(claim: &Claim, phase: Phase) -> Result<()> {

@@ -4,6 +4,8 @@ pub(crate) mod ending;
 pub(crate) mod history;
 pub(crate) mod request;
 
+use std::collections::{HashMap, HashSet};
+
 use base::Result;
 use time::OffsetDateTime;
 
@@ -14,7 +16,7 @@ use crate::lifecycle::enrolment::history::{NameHistory, revoked_of};
 use crate::lifecycle::revocation::OpenStep;
 use crate::lifecycle::role::Role;
 use crate::transaction::Transaction;
-use crate::value::{SqlRow, at, one_of, values};
+use crate::value::{LISTED, SqlRow, SqlValue, at, list_of_places, one_of, values};
 use crate::view::View;
 
 /// A one-time password that is about to be given out.
@@ -106,6 +108,47 @@ impl View {
                 })
             })
             .transpose()
+    }
+
+    /// Which of these devices have a one-time password that can be used at `now` or is in use then, each with the time at which
+    /// it was made.
+    pub fn usable_passwords_among(
+        &self,
+        names: &[&str],
+        now: OffsetDateTime,
+    ) -> Result<HashMap<String, OffsetDateTime>> {
+        let mut usable = HashMap::new();
+        for names in names.chunks(LISTED) {
+            let sql = format!(
+                "SELECT device, made_at FROM enrolment_password WHERE device IN {} AND spent_at IS NULL \
+                 AND (expires_at > ?1 OR {PASSWORD_IN_USE})",
+                list_of_places(2, names.len())
+            );
+            let values: Vec<SqlValue<'_>> = std::iter::once(now.unix_timestamp().into())
+                .chain(names.iter().map(|name| SqlValue::from(*name)))
+                .collect();
+            for row in self.query(&sql, &values)? {
+                usable.insert(row.get(0)?, at(row.get(1)?)?);
+            }
+        }
+        Ok(usable)
+    }
+
+    /// Which of these devices have a certificate, revoked ones and those of forgotten devices not counted.
+    pub fn devices_among(&self, names: &[&str]) -> Result<HashSet<String>> {
+        let mut devices = HashSet::new();
+        for names in names.chunks(LISTED) {
+            let sql = format!(
+                "SELECT DISTINCT name FROM identity WHERE kind = 'device' AND role IN ('current', 'pending') \
+                 AND forgotten_at IS NULL AND name IN {}",
+                list_of_places(1, names.len())
+            );
+            let values: Vec<SqlValue<'_>> = names.iter().map(|name| SqlValue::from(*name)).collect();
+            for row in self.query(&sql, &values)? {
+                devices.insert(row.get(0)?);
+            }
+        }
+        Ok(devices)
     }
 
     /// Whether the password of a device is in use at `now`: the key that it is bound to has a request that is not denied, or a

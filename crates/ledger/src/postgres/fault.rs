@@ -23,7 +23,13 @@ pub(crate) fn fault(server: &PostgresServer, error: &tokio_postgres::Error) -> E
         (Code::LedgerLost, "the ledger's server is going down", "run the same command again when it is back")
     } else if *state == SqlState::LOCK_NOT_AVAILABLE || *state == SqlState::T_R_DEADLOCK_DETECTED {
         // A deadlock is temporary by nature, so it is reported like a lock.
-        (Code::StoreLocked, "another station is writing to the ledger", "try again when it is done")
+        (Code::LedgerBusy, "another station is writing to the ledger", "try again when it is done")
+    } else if *state == SqlState::QUERY_CANCELED {
+        // Only a service has a limit for its statements, unless an administrator cancels one.
+        return silent(server).because(format!("{} ({})", said.message(), state.code()));
+    } else if *state == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT {
+        // The server has closed the connection.
+        return lost(server).because(format!("{} ({})", said.message(), state.code()));
     } else if *state == SqlState::INSUFFICIENT_PRIVILEGE || *state == SqlState::READ_ONLY_SQL_TRANSACTION {
         (Code::LedgerRefused, "the ledger may not be changed", "give the user the rights that the guide names")
     } else if *state == SqlState::DISK_FULL {
@@ -79,6 +85,13 @@ pub(crate) fn unreachable(server: &PostgresServer) -> Error {
     server
         .error(Code::LedgerUnreachable, "the ledger's server cannot be reached")
         .fix("start it, or repair the connection, and run the same command again: it does what is left")
+}
+
+/// The error for a server that takes too long to answer.
+pub(super) fn silent(server: &PostgresServer) -> Error {
+    server.error(Code::LedgerBusy, "the ledger's server does not answer in time").fix(
+        "find the cause on the server, for example a statement that holds a lock (pg_stat_activity), then try again",
+    )
 }
 
 /// True if to wait for the server makes sense.

@@ -105,7 +105,7 @@ fn make(session: &mut Session, before: BeforeUpgrade) -> Result<()> {
     }
     // The exclusive lock keeps all other stations out while tables change.
     session.begin(TableLock::Exclusive, false)?;
-    let made = migrate(session, before).and_then(|()| session.commit());
+    let made = session.unlimited(|session| migrate(session, before)).and_then(|()| session.commit());
     // After a successful commit this does nothing.
     session.roll_back();
     made

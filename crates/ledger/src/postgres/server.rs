@@ -14,11 +14,20 @@ pub struct PostgresServer {
     /// The roots that its certificate must lead to, in DER; `None` if nothing is encrypted.
     roots: Option<Vec<Vec<u8>>>,
     patience: Duration,
+    answer_limit: Option<Duration>,
 }
 
 /// How long a server that went away is waited for, and other stations that keep everybody out: restarts and failovers
 /// take less, and so does the longest transaction, the comparison of a million new names.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The same in a service, whose clients wait at most 30 seconds for their answers: other stations hold the lock for
+/// milliseconds, and those that hold it for longer are waited for by the clients, who ask again.
+const PATIENCE_OF_SERVICE: Duration = Duration::from_secs(5);
+
+/// How long a statement of a service may take. Those about single identities take milliseconds, and the longest one removes the
+/// expired passwords of a whole fleet.
+const ANSWER_LIMIT_OF_SERVICE: Duration = Duration::from_secs(20);
 
 impl PostgresServer {
     /// The server at `url` (`postgres://user@host:port/database`). `roots` is asked for the trust anchors of its
@@ -79,7 +88,7 @@ impl PostgresServer {
             config.connect_timeout(Duration::from_secs(10));
         }
         let roots = if encrypted { Some(roots()?) } else { None };
-        Ok(Self { config, roots, patience: PATIENCE })
+        Ok(Self { config, roots, patience: PATIENCE, answer_limit: None })
     }
 
     /// Waits this long for a server that went away, and for other stations, instead of a minute.
@@ -87,6 +96,20 @@ impl PostgresServer {
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
+    }
+
+    /// A statement that takes longer than this fails, and so does one whose answer stays away.
+    #[must_use]
+    pub fn with_answer_limit(mut self, limit: Duration) -> Self {
+        self.answer_limit = Some(limit);
+        self
+    }
+
+    /// The same server for a service, which must answer its own clients while the server hangs.
+    #[must_use]
+    pub fn for_service(mut self) -> Self {
+        self.config.connect_timeout(PATIENCE_OF_SERVICE);
+        self.with_patience(PATIENCE_OF_SERVICE).with_answer_limit(ANSWER_LIMIT_OF_SERVICE)
     }
 
     /// The address without the user and the password, as messages name it. A URL of `[ledger] url` can contain it as it is
@@ -118,6 +141,11 @@ impl PostgresServer {
 
     pub(crate) fn patience(&self) -> Duration {
         self.patience
+    }
+
+    /// The longest time for a statement; `None` for as long as it takes.
+    pub(crate) fn answer_limit(&self) -> Option<Duration> {
+        self.answer_limit
     }
 
     /// An error about this server.

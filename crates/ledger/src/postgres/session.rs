@@ -1,17 +1,19 @@
 //! A connection that comes back.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 use base::{Code, Result};
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage, Socket, Statement};
 
 use super::PostgresServer;
-use super::fault::{connect_fault, fault, lost, may_pass, unreachable};
+use super::fault::{connect_fault, fault, lost, may_pass, silent, unreachable};
 use super::tls::ServerTls;
 use super::values::{ColumnValues, row};
 use crate::value::{SqlRow, SqlValue};
@@ -23,6 +25,10 @@ pub(crate) struct Session {
     client: Option<Client>,
     statements: HashMap<String, Statement>,
     in_transaction: bool,
+    /// Whether the server has not answered in time. The connection would yield the late answer to an earlier question first.
+    is_hung: Cell<bool>,
+    /// Whether statements may take as long as they need, whatever the limit of the server is.
+    is_unlimited: bool,
 }
 
 /// The locks that a transaction takes.
@@ -39,14 +45,19 @@ pub(crate) enum TableLock {
 /// Between two attempts at reaching a server that went away.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// The longest time from the connection to the first answer, which a server gives before it works.
+const LONGEST_GREETING: Duration = Duration::from_secs(60);
+
+/// The time in which the answer of a server that has ended a statement arrives.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// The number of the lock that writers take: "tbpk".
 const LOCK: i64 = 0x7462_706b;
 
 /// Commits are on disk when they return, whatever the server's settings are. Plans are made for the tables as they are,
 /// and not as they were when a fleet was small.
-// `statement_timeout = 0`, because a limit in the server's configuration could end the comparison of a million names.
 const SETTINGS: &str = "SET synchronous_commit = on; SET default_transaction_isolation = 'read committed'; \
-    SET statement_timeout = 0; SET client_min_messages = warning; \
+    SET client_min_messages = warning; \
     SET plan_cache_mode = force_custom_plan; SET jit = off; SET search_path = tbpki";
 
 impl Session {
@@ -56,7 +67,15 @@ impl Session {
             .enable_all()
             .build()
             .map_err(|error| Code::Internal.error("the system gives no means to wait for a server").caused_by(error))?;
-        Ok(Self { server, runtime, client: None, statements: HashMap::new(), in_transaction: false })
+        Ok(Self {
+            server,
+            runtime,
+            client: None,
+            statements: HashMap::new(),
+            in_transaction: false,
+            is_hung: Cell::new(false),
+            is_unlimited: false,
+        })
     }
 
     /// Connects again.
@@ -68,16 +87,14 @@ impl Session {
         self.statements.clear();
         self.in_transaction = false;
         self.client = None;
+        self.is_hung.set(false);
         let client = match self.server.roots() {
             Some(roots) => self.connect_over(ServerTls::new(roots)?)?,
             None => self.connect_over(NoTls)?,
         };
-        // Without a limit a station that was killed with a lock would make all others wait forever.
-        let settings = format!("{SETTINGS}; SET lock_timeout = {}", self.server.patience().as_millis().max(1));
-        let settings = self.runtime.block_on(client.batch_execute(&settings));
-        settings.map_err(|error| fault(&self.server, &error))?;
         self.client = Some(client);
-        Ok(())
+        let settings = format!("{SETTINGS}; {}", limits(&self.server));
+        self.wait(|client| async move { client.batch_execute(&settings).await }).inspect_err(|_| self.client = None)
     }
 
     fn connect_over<T>(&self, tls: T) -> Result<Client>
@@ -87,7 +104,10 @@ impl Session {
         T::TlsConnect: Send,
         <T::TlsConnect as tokio_postgres::tls::TlsConnect<Socket>>::Future: Send,
     {
-        let connected = self.runtime.block_on(self.server.config().connect(tls));
+        // The limit of the driver ends with the connection, before the first word of a server that hangs.
+        let limit = self.server.answer_limit().unwrap_or(LONGEST_GREETING);
+        let connected = self.runtime.block_on(async { timeout(limit, self.server.config().connect(tls)).await });
+        let connected = connected.map_err(|_| unreachable(&self.server).because(no_answer(limit)))?;
         let (client, connection) = connected.map_err(|error| connect_fault(&self.server, &error))?;
         // The reason of its end appears in the answer to the next question as well.
         self.runtime.spawn(async move { connection.await.unwrap_or_else(|error| tracing::debug!(%error, "ledger")) });
@@ -96,7 +116,7 @@ impl Session {
 
     /// Sees to it that there is a connection, and waits for a server that went away, but not for ever.
     fn connected(&mut self) -> Result<()> {
-        if self.client.as_ref().is_some_and(|client| !client.is_closed()) {
+        if !self.is_hung.get() && self.client.as_ref().is_some_and(|client| !client.is_closed()) {
             return Ok(());
         }
         if self.in_transaction {
@@ -133,6 +153,16 @@ impl Session {
             session.in_transaction = true;
             begun.and_then(|begun| milliseconds(&session.server, &begun)).inspect_err(|_| session.roll_back())
         })
+    }
+
+    /// Does something without the limit for statements, inside of a transaction: new tables and columns for a million rows take
+    /// longer than any statement of a service.
+    pub(super) fn unlimited<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.ask("SET LOCAL statement_timeout = 0")?;
+        self.is_unlimited = true;
+        let done = work(self);
+        self.is_unlimited = false;
+        done
     }
 
     /// Keeps all others out until the transaction ends.
@@ -189,6 +219,15 @@ impl Session {
         self.wait(|client| async move { client.execute(&statement, &values).await })
     }
 
+    /// As [`Self::execute_columns`], and returns what the statement yields.
+    pub(crate) fn query_columns(&mut self, sql: &str, columns: Vec<Vec<SqlValue<'static>>>) -> Result<Vec<SqlRow>> {
+        let statement = self.statement(sql)?;
+        let columns: Vec<ColumnValues> = columns.into_iter().map(ColumnValues).collect();
+        let values: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| column as _).collect();
+        let rows = self.wait(|client| async move { client.query(&statement, &values).await })?;
+        rows.iter().map(row).collect::<std::result::Result<_, _>>().map_err(|error| fault(&self.server, &error))
+    }
+
     /// Statements without values, in the simple protocol.
     pub(super) fn ask(&mut self, sql: &str) -> Result<Vec<SimpleQueryMessage>> {
         self.connected()?;
@@ -200,7 +239,7 @@ impl Session {
     /// # Errors
     /// [`Code::LedgerLost`] if there is no connection now.
     pub(super) fn ask_now(&mut self, sql: &str) -> Result<Vec<SimpleQueryMessage>> {
-        if self.client.as_ref().is_none_or(Client::is_closed) {
+        if self.is_hung.get() || self.client.as_ref().is_none_or(Client::is_closed) {
             return Err(lost(&self.server));
         }
         self.wait(|client| async move { client.simple_query(sql).await })
@@ -224,7 +263,18 @@ impl Session {
         F: Future<Output = std::result::Result<T, tokio_postgres::Error>>,
     {
         let client = self.client.as_ref().ok_or_else(|| unreachable(&self.server))?;
-        self.runtime.block_on(work(client)).map_err(|error| fault(&self.server, &error))
+        let Some(limit) = self.server.answer_limit().filter(|_| !self.is_unlimited) else {
+            return self.runtime.block_on(work(client)).map_err(|error| fault(&self.server, &error));
+        };
+        // The server ends a statement by itself before this. A process of it that was stopped, or waits for its disk, does not.
+        let limit = limit + GRACE;
+        match self.runtime.block_on(async { timeout(limit, work(client)).await }) {
+            Ok(answer) => answer.map_err(|error| fault(&self.server, &error)),
+            Err(_) => {
+                self.is_hung.set(true);
+                Err(silent(&self.server).because(no_answer(limit)))
+            }
+        }
     }
 
     /// Outside of a transaction a question may be asked again, of the server as it comes back.
@@ -240,6 +290,23 @@ impl Session {
             done => done,
         }
     }
+}
+
+/// The limits of the server for this connection, in milliseconds.
+fn limits(server: &PostgresServer) -> String {
+    let milliseconds = |limit: Duration| limit.as_millis().max(1);
+    // Without a limit a station that was killed with a lock would make all others wait forever. No other limit by default: one
+    // in the server's configuration could end the comparison of a million names.
+    let lock = milliseconds(server.patience());
+    let statement = server.answer_limit().map_or(0, milliseconds);
+    let idle = server.answer_limit().map_or(String::new(), |limit| {
+        format!("; SET idle_in_transaction_session_timeout = {}", milliseconds(limit * 3))
+    });
+    format!("SET lock_timeout = {lock}; SET statement_timeout = {statement}{idle}")
+}
+
+fn no_answer(limit: Duration) -> String {
+    format!("no answer came within {} seconds", limit.as_secs_f32())
 }
 
 // Not `now()`, which is the time at which the transaction began: it may have waited for the lock since.

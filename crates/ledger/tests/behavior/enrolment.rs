@@ -45,6 +45,28 @@ fn roles(ledger: &Ledger, name: &str) -> Vec<Role> {
     ledger.history(Kind::Device, name).unwrap().iter().map(|entry| entry.role).collect()
 }
 
+pub(crate) fn passwords_and_devices_are_found_among_names<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let names: Vec<String> = (0..600_u32).map(|number| format!("d{number}")).collect();
+    let expired = NewPassword { expires_at: BEGIN - Duration::DAY, ..password("d1", None) };
+    ledger.new_passwords(&[password("d0", None), expired, password("d2", None), password("d599", None)]).unwrap();
+    let sent = send(&mut ledger, "d2", 1);
+    ledger.transaction(|transaction| transaction.bind_password("d2", &[1; 32])).unwrap();
+    assert!(used(&mut ledger, &sent));
+    let forgotten = issue(&mut ledger, "d3");
+    ledger.revoke(&forgotten, None, &[]).unwrap();
+    let asked: Vec<&str> = names.iter().map(String::as_str).collect();
+    let usable = ledger.usable_passwords_among(&asked, BEGIN).unwrap();
+    let mut found: Vec<&str> = usable.keys().map(String::as_str).collect();
+    found.sort_unstable();
+    assert_eq!(found, ["d0", "d599"], "an expired one and a spent one are of no use");
+    assert_eq!(usable["d0"], ledger.password_of("d0").unwrap().unwrap().made_at);
+    let devices: Vec<String> = ledger.devices_among(&asked).unwrap().into_iter().collect();
+    assert_eq!(devices, ["d2"]);
+    assert!(ledger.usable_passwords_among(&[], BEGIN).unwrap().is_empty());
+}
+
 pub(crate) fn a_password_belongs_to_the_first_key<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();

@@ -109,7 +109,7 @@ pub(crate) fn a_shard_is_never_handed_out_twice<S: Station>() {
                         Ok(Some(claim)) => shards.push(claim.shard),
                         Ok(None) => return shards,
                         // On a loaded machine the others can keep the file for longer than a user would wait.
-                        Err(error) => assert_eq!(error.code(), Code::StoreLocked, "{error}"),
+                        Err(error) => assert!(matches!(error.code(), Code::StoreLocked | Code::LedgerBusy), "{error}"),
                     }
                 }
             })

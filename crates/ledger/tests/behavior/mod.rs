@@ -416,6 +416,7 @@ macro_rules! behavior {
             a_certificate_that_was_revoked_unseen_stays_revoked_once_it_is_seen
             rollovers_and_revocations_are_counted
             a_ledger_of_the_layout_before_keeps_its_identities;
+            passwords_and_devices_are_found_among_names
             a_password_belongs_to_the_first_key
             an_expired_password_goes
             a_revocation_ends_what_leads_to_another_certificate
@@ -443,13 +444,17 @@ macro_rules! behavior {
             the_candidates_of_a_shard_are_what_single_queries_return
             the_newest_entry_is_the_one_that_was_recorded_last;
             each_platform_has_its_own_registrations
+            a_fetched_certificate_outdates_the_registrations_of_the_one_before
             the_columns_belong_to_the_first_platform_that_is_used
             a_revocation_is_open_at_each_platform
             a_renewal_stays_away_from_each_platform_of_which_it_was_taken
             the_earlier_generation_is_known_where_another_platform_has_the_next
             shards_are_registered_at_each_platform
             each_platform_has_its_own_token_of_a_device
-            a_platform_that_moved_keeps_its_registrations;
+            a_platform_that_moved_keeps_its_registrations
+            joined_platforms_have_the_later_record_of_each_identity
+            joined_platforms_have_all_open_steps_tokens_and_shards
+            a_removal_at_one_url_ends_the_swap_at_the_other;
             a_lost_job_is_the_same_whichever_of_its_places_is_recorded_first
             a_lost_shard_of_a_staged_job_keeps_the_lines_of_its_names
         );

@@ -1,7 +1,9 @@
 //! Registrations at several platforms, in every kind of ledger.
 
 use base::Code;
-use ledger::{Filter, Key, Kind, Ledger, NewJob, OpenStep, Phase, PlatformUrl, RenewalStep, StagingOutcome, State};
+use ledger::{
+    Filter, Key, Kind, Ledger, NewJob, OpenStep, Phase, PlatformRename, PlatformUrl, RenewalStep, StagingOutcome, State,
+};
 
 use super::jobs::{claim, code, issue_shard, named, new_job, signed, stage};
 use super::lifecycle::renewal;
@@ -267,21 +269,173 @@ pub(crate) fn a_platform_that_moved_keeps_its_registrations<S: Station>() {
     let mut a = at(&station, "a");
     let key = issue(&mut a, "pump-1");
     let (old, new, other) = (url("https://a.example"), url("https://new.example"), url("https://b.example"));
-    assert_eq!(code(a.rename_platform(&old, &new)), Code::UnknownPlatform, "there is none yet");
+    assert_eq!(code(a.rename_platform(&old, &new, false)), Code::UnknownPlatform, "there is none yet");
     a.registered(&key).unwrap();
-    assert_eq!(code(a.rename_platform(&other, &new)), Code::UnknownPlatform);
-    // A command has asked at the new address before it was renamed, and found nothing to do.
-    at(&station, "new").transaction(|transaction| transaction.unregistered(&key)).unwrap();
-    for renamed in [true, false] {
-        assert_eq!(a.rename_platform(&old, &new).unwrap(), renamed);
+    assert_eq!(code(a.rename_platform(&other, &new, false)), Code::UnknownPlatform);
+    assert_eq!(code(a.plan_rename(&other, &new)), Code::UnknownPlatform);
+    // A command has asked at the new address before it was renamed, and has no registration there.
+    at(&station, "new").transaction(|transaction| transaction.unregistering(&key)).unwrap();
+    for renamed in [PlatformRename::Renamed, PlatformRename::Nothing] {
+        assert_eq!(a.plan_rename(&old, &new).unwrap(), renamed);
+        assert_eq!(a.rename_platform(&old, &new, false).unwrap(), renamed);
     }
     assert_eq!(a.platforms().unwrap().len(), 1);
     assert!(state(&at(&station, "new"), &key).1);
+    assert!(at(&station, "new").entry(&key).unwrap().unwrap().unregistered_at.is_some(), "the mark is kept");
     at(&station, "b").registered(&key).unwrap();
-    assert_eq!(code(a.rename_platform(&new, &other)), Code::PlatformInUse);
-    assert_eq!(code(a.rename_platform(&other, &new)), Code::PlatformInUse);
-    a.rename_platform(&other, &old).unwrap();
+    assert_eq!(code(a.rename_platform(&new, &other, false)), Code::PlatformInUse);
+    assert_eq!(code(a.rename_platform(&other, &new, false)), Code::PlatformInUse);
+    assert_eq!(a.platforms().unwrap().len(), 2, "nothing was written");
+    a.rename_platform(&other, &old, false).unwrap();
     assert!(state(&at(&station, "a"), &key).1 && state(&at(&station, "new"), &key).1);
+}
+
+/// Sets the times of the registration and of the removal of a device at a platform, where 0 is none.
+fn set_times<S: Station>(station: &S, platform: &str, name: &str, registered: u32, unregistered: u32) {
+    let times = format!("registered_at = NULLIF({registered}, 0), unregistered_at = NULLIF({unregistered}, 0)");
+    match platform {
+        "a" => station.sql(&format!(
+            "UPDATE identity SET {times}, state = CASE WHEN {registered} > 0 THEN 'registered' ELSE 'issued' END \
+             WHERE name = '{name}'"
+        )),
+        _ => station.sql(&format!(
+            "INSERT INTO registration (identity, platform) SELECT identity.id, platform.id FROM identity, platform \
+             WHERE name = '{name}' AND url = 'https://{platform}.example'; \
+             UPDATE registration SET {times} WHERE identity = (SELECT id FROM identity WHERE name = '{name}') \
+             AND platform = (SELECT id FROM platform WHERE url = 'https://{platform}.example')"
+        )),
+    }
+}
+
+/// The times that [`set_times`] has set.
+fn times(ledger: &Ledger, name: &str) -> (i64, i64) {
+    let entry = ledger.current(Kind::Device, name).unwrap().unwrap();
+    let seconds = |time: Option<time::OffsetDateTime>| time.map_or(0, time::OffsetDateTime::unix_timestamp);
+    assert_eq!(entry.state == State::Registered, entry.reached(State::Registered).is_some(), "{name}");
+    (seconds(entry.reached(State::Registered)), seconds(entry.unregistered_at))
+}
+
+/// Of two records of an identity the later one counts, and a mark always does: at the first platform, and at others, whichever
+/// of the two is the old one.
+pub(crate) fn joined_platforms_have_the_later_record_of_each_identity<S: Station>() {
+    // The name, the times at the old URL, those at the new one, and those after the join.
+    let cases = [
+        ("old-alone", (5, 0), (0, 0), (5, 0)),
+        ("new-alone", (0, 0), (6, 0), (6, 0)),
+        ("old-later", (7, 0), (6, 0), (7, 0)),
+        ("new-later", (5, 0), (6, 0), (6, 0)),
+        ("away-at-old", (0, 5), (0, 0), (0, 5)),
+        ("away-after", (5, 0), (0, 6), (0, 6)),
+        ("away-before", (0, 5), (6, 0), (6, 5)),
+        ("away-at-both", (0, 5), (0, 6), (0, 6)),
+        ("half-away", (5, 6), (0, 0), (5, 6)),
+    ];
+    for (old, new) in [("a", "b"), ("b", "a"), ("b", "c")] {
+        let station = S::new();
+        let seen = issue(&mut at(&station, "a"), "seen");
+        for name in ["a", "b", "c"] {
+            // The order of their rows.
+            at(&station, name).registered(&seen).unwrap();
+        }
+        for (name, at_old, at_new, _) in cases {
+            issue(&mut at(&station, "a"), name);
+            for (platform, (registered, unregistered)) in [(old, at_old), (new, at_new)] {
+                set_times(&station, platform, name, registered, unregistered);
+            }
+        }
+        let urls = [old, new].map(|name| url(&format!("https://{name}.example")));
+        let mut ledger = at(&station, new);
+        let planned = ledger.plan_rename(&urls[0], &urls[1]).unwrap();
+        assert_eq!(ledger.platforms().unwrap().len(), 3, "a plan writes nothing");
+        let PlatformRename::Joined(join) = ledger.rename_platform(&urls[0], &urls[1], true).unwrap() else {
+            panic!("{planned:?}")
+        };
+        assert_eq!(planned, PlatformRename::Joined(join.clone()));
+        // Those that the old URL alone has, those at both (`seen` is one), and the marks of the old one.
+        assert_eq!((join.registrations, join.registered_at_both, join.unregistered), (3, 3, 3), "{old} {new}");
+        assert_eq!((join.registered_again, join.names_registered_again), (1, vec!["away-before".to_owned()]));
+        for (name, _, _, expected) in cases {
+            assert_eq!(times(&at(&station, new), name), expected, "{old} {new} {name}");
+        }
+        let left: Vec<String> = ledger.platforms().unwrap().into_iter().map(|known| known.url.to_string()).collect();
+        assert!(left.len() == 2 && left.contains(&urls[1].to_string()), "{left:?}");
+        assert_eq!(ledger.rename_platform(&urls[0], &urls[1], true).unwrap(), PlatformRename::Nothing, "repeated");
+    }
+}
+
+/// What is open at the old URL is open at the new one, and can be ended there.
+pub(crate) fn joined_platforms_have_all_open_steps_tokens_and_shards<S: Station>() {
+    for (old, new) in [("a", "b"), ("b", "a"), ("b", "c")] {
+        let station = S::new();
+        let names = ["p1", "p2", "p3", "stolen"];
+        let mut first = at(&station, "a");
+        let job = stage(&mut first, 2, &["p1", "p2", "p3"]);
+        issue_shard(&mut first, &job);
+        issue_shard(&mut first, &job);
+        let stolen = issue(&mut first, "stolen");
+        for name in ["a", "b", "c"] {
+            at(&station, name).registered(&stolen).unwrap();
+        }
+        // A renewal and a job at the old URL. A part of the job is under way at the new one.
+        let mut before = at(&station, old);
+        let renewed = pending(&mut before, "p1", 9);
+        before.begin_step(&renewed, RenewalStep::Swap).unwrap();
+        let claimed_before = claim(&mut before, &job, Phase::Register).unwrap();
+        let devices = before.shard(job.id, claimed_before.shard).unwrap();
+        let keys: Vec<Key> = devices.into_iter().map(|entry| entry.key).collect();
+        before.commit_step(&claimed_before, &keys, &[]).unwrap();
+        before.finish(&claimed_before).unwrap();
+        let mut after = at(&station, new);
+        claim(&mut after, &job, Phase::Register).unwrap();
+        let late = claim(&mut after, &job, Phase::Register).unwrap();
+        before.transaction(|transaction| transaction.device_token_set("lamp")).unwrap();
+        before.transaction(|transaction| transaction.revoke_device_tokens("lamp")).unwrap();
+        after.transaction(|transaction| transaction.device_token_set("lamp")).unwrap();
+        before.revoke(&stolen, None, &[OpenStep::Platform]).unwrap();
+        before.step_failed(&stolen, OpenStep::Platform, "away").unwrap();
+        let mut after = at(&station, new);
+        after.step_done(&stolen, OpenStep::Platform).unwrap();
+
+        let urls = [old, new].map(|name| url(&format!("https://{name}.example")));
+        let PlatformRename::Joined(join) = after.rename_platform(&urls[0], &urls[1], true).unwrap() else { panic!() };
+        assert_eq!((join.revocations, join.renewals, join.tokens, join.shards), (1, 1, 1, 1), "{old} {new}");
+        let mut joined = at(&station, new);
+        let there = open(&joined).into_iter().find(|(_, url, _)| *url == urls[1].to_string());
+        assert_eq!(there, Some(("stolen platform".to_owned(), urls[1].to_string(), false)));
+        joined.step_done(&stolen, OpenStep::Platform).unwrap();
+        assert!(!open(&joined).iter().any(|(_, url, _)| *url == urls[1].to_string()));
+        assert_eq!(joined.open_renewals().unwrap()[0].elsewhere, None);
+        let tokens: Vec<bool> =
+            joined.device_tokens_of("lamp").unwrap().into_iter().map(|token| token.is_revoked).collect();
+        assert_eq!(tokens, [true], "a token that must be taken away stays one");
+        // The shard that is registered stays so, and the other one is free: the late station has lost it.
+        assert_eq!(code(joined.finish(&late)), Code::LeaseLost);
+        let again = claim(&mut joined, &job, Phase::Register).unwrap();
+        assert_eq!((again.shard, again.fence > late.fence), (late.shard, true));
+        assert_eq!(claim(&mut joined, &job, Phase::Register), None);
+        assert_eq!(names.len(), 4);
+        drop(joined);
+    }
+}
+
+/// A swap that waits must not bring back what was taken from the platform at the other URL.
+pub(crate) fn a_removal_at_one_url_ends_the_swap_at_the_other<S: Station>() {
+    let station = S::new();
+    let mut a = at(&station, "a");
+    let first = issue(&mut a, "pump-1");
+    a.registered(&first).unwrap();
+    at(&station, "b").registered(&first).unwrap();
+    let mut a = at(&station, "a");
+    let second = pending(&mut a, "pump-1", 2);
+    a.begin_step(&second, RenewalStep::Swap).unwrap();
+    set_times(&station, "a", "pump-1", 5, 0);
+    let mut b = at(&station, "b");
+    b.unregistering(&first).unwrap();
+    b.unregistered(&first).unwrap();
+    let (old, new) = (url("https://a.example"), url("https://b.example"));
+    let before = b.open_renewals().unwrap().len();
+    b.rename_platform(&old, &new, true).unwrap();
+    assert_eq!((before, b.open_renewals().unwrap()), (1, Vec::new()));
 }
 
 pub(crate) fn each_platform_has_its_own_token_of_a_device<S: Station>() {
@@ -314,7 +468,32 @@ pub(crate) fn each_platform_has_its_own_token_of_a_device<S: Station>() {
     assert_eq!(tokens(&a), [(at_a.clone(), false, true), (at_b, true, false)]);
     // Addresses of two platforms with tokens do not become one, and a platform that moved keeps its tokens.
     let (old, new) = (url("https://a.example"), url("https://new.example"));
-    assert_eq!(code(a.rename_platform(&old, &url("https://b.example"))), Code::PlatformInUse);
-    a.rename_platform(&old, &new).unwrap();
+    assert_eq!(code(a.rename_platform(&old, &url("https://b.example"), false)), Code::PlatformInUse);
+    a.rename_platform(&old, &new, false).unwrap();
     assert_eq!(tokens(&at(&station, "new"))[0], (new.to_string(), false, true));
+}
+
+/// A certificate that a device has fetched and uses is proven, although no platform has it.
+pub(crate) fn a_fetched_certificate_outdates_the_registrations_of_the_one_before<S: Station>() {
+    let station = S::new();
+    let mut a = at(&station, "a");
+    let first = issue(&mut a, "pump-1");
+    a.registered(&first).unwrap();
+    let mut b = at(&station, "b");
+    let seen = issue(&mut b, "seen");
+    b.registered(&seen).unwrap();
+    let mut b = at(&station, "b");
+    let second = pending(&mut b, "pump-1", 2);
+    b.transaction(|transaction| transaction.sent(&second, &[2; 32], b"certificate")).unwrap();
+    assert_eq!(b.count_outdated_devices().unwrap(), 0, "it waits");
+    assert!(b.transaction(|transaction| transaction.used(&second)).unwrap());
+    let outdated = b.outdated_registrations(Kind::Device, "pump-1").unwrap();
+    assert_eq!((outdated.len(), outdated[0].url.as_str()), (1, "https://a.example"));
+    let all = b.outdated_devices(9).unwrap();
+    assert_eq!((all.len(), all[0].name.as_str(), &all[0].registration), (1, "pump-1", &outdated[0]));
+    assert_eq!((b.count_outdated_devices().unwrap(), b.outdated_devices(0).unwrap().len()), (1, 0));
+    let mut a = at(&station, "a");
+    assert_eq!(a.replaceable_here(&second).unwrap(), ["id of pump-1"]);
+    a.registered(&second).unwrap();
+    assert_eq!((a.count_outdated_devices().unwrap(), b.outdated_devices(9).unwrap()), (0, Vec::new()));
 }

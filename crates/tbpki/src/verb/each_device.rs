@@ -43,13 +43,14 @@ pub(crate) struct DoneDevices<T> {
 }
 
 /// Failures that every other device would have as well, because they concern the store, its keys or the disk.
-const OF_ALL: [Code; 20] = [
+const OF_ALL: [Code; 21] = [
     Code::SecretUnavailable,
     Code::KeyEncrypted,
     Code::WrongPassphrase,
     Code::IssuerExpired,
     Code::DiskFull,
     Code::StoreLocked,
+    Code::LedgerBusy,
     Code::StoreMissing,
     Code::LedgerUnreadable,
     Code::LedgerVersion,

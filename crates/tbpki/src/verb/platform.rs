@@ -44,7 +44,7 @@ pub(super) fn done(done: PlatformOutcome, dry_run: bool) -> &'static str {
 }
 
 /// The error of a command that a person did not confirm.
-pub(super) fn declined(what: &str) -> Error {
+pub(in crate::verb) fn declined(what: &str) -> Error {
     Code::NotConfirmed.error(what).because("the answer was no")
 }
 

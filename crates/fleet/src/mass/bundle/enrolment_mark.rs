@@ -5,12 +5,15 @@
 //! tells the shards apart: those of the present run keep their passwords, the one that a killed run was about to publish
 //! gets new ones, and all others get them only with `--again`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use base::file::{self, BulkDir, FileSet, Mode};
-use base::{Code, Result, digest};
+use base::{Code, Error, Result, digest};
+use ledger::LedgerUid;
 use serde::{Deserialize, Serialize};
 use store::FILE_LIMIT;
+use time::OffsetDateTime;
 
 use super::bundler::BundleDescription;
 use super::output::DIFFERENT;
@@ -25,6 +28,9 @@ pub(super) struct EnrolmentMark {
     names: usize,
     /// SHA-256 over the names, each with a line feed.
     names_sha256: String,
+    /// The identifier of the ledger with the passwords of the bundles; absent in files of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ledger: Option<String>,
     /// The last run; absent in files of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) run: Option<EnrolmentRun>,
@@ -39,6 +45,10 @@ pub(super) struct EnrolmentRun {
     replaces: bool,
     /// The shards that it has published.
     published: Vec<u32>,
+    /// The times at which the passwords of shards were made, in seconds since 1970 (UTC). A later one of the same device is
+    /// not the one in its bundle.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    made: BTreeMap<u32, i64>,
     /// The shard whose passwords it was about to record and to publish.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     begun: Option<u32>,
@@ -47,27 +57,40 @@ pub(super) struct EnrolmentRun {
 }
 
 impl EnrolmentMark {
-    /// The mark of these names.
-    pub(super) fn of<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> Self {
+    /// The mark of these names, whose passwords a ledger has.
+    pub(super) fn of<'n>(names: impl ExactSizeIterator<Item = &'n str>, ledger: LedgerUid) -> Self {
         let count = names.len();
         let text: String = names.flat_map(|name| [name, "\n"]).collect();
-        Self { version: 1, names: count, names_sha256: digest::hex(&digest::sha256(text.as_bytes())), run: None }
+        Self {
+            version: 1,
+            names: count,
+            names_sha256: digest::hex(&digest::sha256(text.as_bytes())),
+            ledger: Some(ledger.to_string()),
+            run: None,
+        }
     }
 
     /// The mark in a directory; none without one.
     ///
     /// # Errors
-    /// [`Code::OtherBundles`] if it is for other names; those of reading a file.
+    /// [`Code::PlaceTaken`] if it is of another ledger; [`Code::OtherBundles`] if it is for other names; those of reading a
+    /// file.
     pub(super) fn read(&self, dir: &Path) -> Result<Option<Self>> {
         let path = dir.join(MARK);
         let Some(bytes) = file::read_optional(&path, FILE_LIMIT)? else { return Ok(None) };
         match serde_json::from_slice::<Self>(&bytes) {
-            Ok(there) if (Self { run: None, ..there.clone() }) == *self => Ok(Some(there)),
+            Ok(there) if there.ledger.is_some() && there.ledger != self.ledger => Err(of_other_ledger(&path)),
+            Ok(there) if (Self { run: None, ledger: self.ledger.clone(), ..there.clone() }) == *self => Ok(Some(there)),
             _ => Err(Code::OtherBundles
                 .error("the directory has bundles of other names")
                 .at(path)
                 .fix("use the same list as before, or another directory")),
         }
+    }
+
+    /// Whether a version has written it that did not record the ledger.
+    pub(super) fn is_without_ledger(&self) -> bool {
+        self.ledger.is_none()
     }
 
     /// Takes a directory for the bundles of these names. It must be new or empty.
@@ -102,10 +125,19 @@ impl EnrolmentMark {
     }
 }
 
+/// The error for a directory whose passwords another ledger has.
+pub(super) fn of_other_ledger(path: &Path) -> Error {
+    Code::PlaceTaken
+        .error("the directory has the bundles of another store")
+        .at(path)
+        .because("the one-time passwords in them are in the ledger of that store")
+        .fix("name another directory, or use the store that has made these bundles")
+}
+
 impl EnrolmentRun {
     /// A run that has published nothing.
     pub(super) fn new(replaces: bool, parameters: BundleDescription) -> Self {
-        Self { is_open: true, replaces, published: Vec::new(), begun: None, parameters }
+        Self { is_open: true, replaces, published: Vec::new(), made: BTreeMap::new(), begun: None, parameters }
     }
 
     /// A run of an earlier version, which kept no state: what is there counts as published.
@@ -138,7 +170,7 @@ impl EnrolmentRun {
         if let Some(shard) = self.begun
             && is_there(shard)?
         {
-            self.publish(shard);
+            self.publish(shard, None);
         }
         Ok(())
     }
@@ -172,10 +204,19 @@ impl EnrolmentRun {
         self.begun = None;
     }
 
-    /// A shard has its name.
-    pub(super) fn publish(&mut self, shard: u32) {
+    /// A shard has its name. `made` is the time at which the ledger has got its passwords, if it is known.
+    pub(super) fn publish(&mut self, shard: u32, made: Option<OffsetDateTime>) {
         self.begun = None;
         self.published.push(shard);
+        match made {
+            Some(made) => self.made.insert(shard, made.unix_timestamp()),
+            None => self.made.remove(&shard),
+        };
+    }
+
+    /// Whether passwords that were made at this time are those of the bundles of a shard, as far as it is known.
+    pub(super) fn is_of_bundles(&self, shard: u32, made: OffsetDateTime) -> bool {
+        self.made.get(&shard).is_none_or(|known| *known == made.unix_timestamp())
     }
 }
 
@@ -203,11 +244,21 @@ mod tests {
         run.settle_begun(|_| Ok(true)).unwrap();
         assert!(run.has_published(0) && !run.may_replace(0));
         let mut again = EnrolmentRun::new(true, parameters(1));
-        again.publish(1);
+        again.publish(1, None);
         assert!(again.may_replace(0) && !again.may_replace(1), "a bundle of this run may be in a device");
         again.is_open = false;
         again.reopen(&[1]);
         assert!(!again.may_replace(1) && !again.has_published(1));
+    }
+
+    #[test]
+    fn passwords_of_another_time_are_not_those_of_the_bundles() {
+        let mut run = EnrolmentRun::new(false, parameters(1));
+        let time = |seconds| OffsetDateTime::from_unix_timestamp(seconds).unwrap();
+        run.publish(0, Some(time(5)));
+        run.publish(1, None);
+        assert!(run.is_of_bundles(0, time(5)) && !run.is_of_bundles(0, time(6)));
+        assert!(run.is_of_bundles(1, time(6)), "killed before it was written down");
     }
 
     #[test]
@@ -223,7 +274,8 @@ mod tests {
     #[test]
     fn a_mark_of_an_earlier_version_has_no_run() {
         let dir = tempfile::tempdir().unwrap();
-        let mark = EnrolmentMark::of(["a", "b"].into_iter());
+        let uid = |octet: &str| octet.repeat(16).parse::<LedgerUid>().unwrap();
+        let mark = EnrolmentMark::of(["a", "b"].into_iter(), uid("a5"));
         assert_eq!(mark.read(dir.path()).unwrap(), None);
         mark.take(dir.path()).unwrap();
         assert_eq!(mark.take(dir.path()).unwrap_err().code(), Code::TargetExists);
@@ -232,7 +284,13 @@ mod tests {
         let run = Some(EnrolmentRun::of_earlier_version(vec![0], parameters(1)));
         EnrolmentMark { run: run.clone(), ..there }.write(dir.path()).unwrap();
         assert_eq!(mark.read(dir.path()).unwrap().unwrap().run, run);
-        let other = EnrolmentMark::of(["a"].into_iter());
+        let other = EnrolmentMark::of(["a"].into_iter(), uid("a5"));
         assert_eq!(other.read(dir.path()).unwrap_err().code(), Code::OtherBundles);
+        let other = EnrolmentMark::of(["a", "b"].into_iter(), uid("5a"));
+        assert_eq!(other.read(dir.path()).unwrap_err().code(), Code::PlaceTaken);
+        // As an earlier version has written it.
+        let earlier = EnrolmentMark { ledger: None, run: None, ..mark.clone() };
+        earlier.write(dir.path()).unwrap();
+        assert!(mark.read(dir.path()).unwrap().unwrap().is_without_ledger());
     }
 }

@@ -13,8 +13,9 @@ use base::{Code, Error, Finding, Result, Secret, file};
 use identity::lifecycle::one_time_password;
 use ledger::{Kind, StagedName, View};
 
+use super::bundled_passwords::BundledPasswords;
 use super::bundler::Bundler;
-use super::enrolment_mark::{EnrolmentMark, EnrolmentRun};
+use super::enrolment_mark::{EnrolmentMark, EnrolmentRun, of_other_ledger};
 use super::output::{BundleOutput, WrittenBundles};
 use super::{BundlesReport, check_merged, check_room};
 use crate::bundle::{BundleRequest, Enrolment, prepare};
@@ -88,17 +89,25 @@ pub fn bundle_keyless(
     let mut faults = Faults::default();
     let names = names(&request.names, &mut faults)?;
     let wanted = bundler.common()?;
-    let mark = EnrolmentMark::of(names.iter().map(|listed| listed.name.as_str()));
+    let mark = EnrolmentMark::of(names.iter().map(|listed| listed.name.as_str()), store.ledger.status()?.uid);
     // A run that was killed while it wrote the mark has left it staged, in a directory that would not be empty.
     if !request.dry_run && dir.is_dir() {
         file::recover(&dir)?;
     }
     let there = if faults.is_empty() { mark.read(&dir)? } else { None };
     let is_ours = there.is_some();
+    let is_without_ledger = there.as_ref().is_some_and(EnrolmentMark::is_without_ledger);
     let packer = || Packer::new(packing, request.destination.recipients.clone());
     let output = || BundleOutput::of_keyless(layout, &dir, packer(), &bundler, workspace.now.unix_timestamp());
     let before = if is_ours { Some(output()?) } else { None };
     let shards: Vec<(Attempt, &[ListedName])> = (0..).map(attempt).zip(names.chunks(SHARD as usize)).collect();
+    let passwords = BundledPasswords { view: &store.ledger, now: workspace.now };
+    if let Some(output) = before.as_ref().filter(|_| is_without_ledger)
+        && !knows_any(&passwords, &shards, &published(&shards, output)?)?
+    {
+        // The names are those of the list, and the list may be that of another store.
+        return Err(of_other_ledger(&dir));
+    }
     let mut run = match there.and_then(|there| there.run) {
         Some(run) if !request.again || run.is_continued_by_again(&wanted) => {
             run.check(&wanted, &dir, AGAIN)?;
@@ -116,7 +125,7 @@ pub fn bundle_keyless(
     if let Some(output) = &before {
         run.settle_begun(|shard| output.has_published(attempt(shard)))?;
     }
-    let state = RunState::find(&store.ledger, &shards, before.as_ref(), &run, request.again, &mut faults)?;
+    let state = RunState::find(&passwords, &shards, before.as_ref(), &run, request.again, &mut faults)?;
     // The names of bundles that are there are in use by now.
     if faults.is_empty() {
         let missing = state.missing.iter();
@@ -134,7 +143,7 @@ pub fn bundle_keyless(
     let total = names.len() as u64;
     let mut report =
         FleetReport { dry_run: request.dry_run, findings, ..FleetReport::of_names(total, layout, dir.clone()) };
-    report.findings.extend(state.finding(&dir));
+    report.findings.extend(state.findings(&dir));
     if request.dry_run {
         report.phases.push(PhaseReport::of_bundling(total, total - left, 0, begun));
         return Ok(FleetOutcome::Report(Box::new(report)));
@@ -151,6 +160,9 @@ pub fn bundle_keyless(
     let mut now = 0;
     let stop = Stop::on(control.stop);
     let mut keeper = MarkKeeper { dir: &dir, mark, run };
+    if is_without_ledger {
+        keeper.write()?;
+    }
     if left > 0 {
         // First the mark: with the parameters of a new run, it tells that the bundles that are there are of another one.
         keeper.run.reopen(&reopened);
@@ -205,6 +217,16 @@ fn published(shards: &[(Attempt, &[ListedName])], output: &BundleOutput) -> Resu
     Ok(there)
 }
 
+/// Whether the ledger knows a name of these shards; true without a shard.
+fn knows_any(passwords: &BundledPasswords<'_>, shards: &[(Attempt, &[ListedName])], of: &[u32]) -> Result<bool> {
+    for (_, names) in shards.iter().filter(|(attempt, _)| of.contains(&attempt.shard)) {
+        if passwords.knows_any(&names_of(names))? {
+            return Ok(true);
+        }
+    }
+    Ok(of.is_empty())
+}
+
 /// What a directory lacks.
 struct RunState<'n> {
     /// The shards that get bundles.
@@ -213,20 +235,22 @@ struct RunState<'n> {
     gone: Vec<u32>,
     /// The number of their names.
     gone_names: u64,
+    /// The number of names in shards that get new bundles, because no password of the present ones can be used.
+    dead_names: u64,
 }
 
 impl<'n> RunState<'n> {
-    /// Compares the directory with the run. Names whose bundles alone are gone are added to `faults`: the others of their
-    /// shard keep their passwords.
+    /// Compares the directory with the run. Names whose bundles alone are gone, or have a password that cannot be used, are
+    /// added to `faults`: the others of their shard keep their passwords.
     fn find(
-        view: &View,
+        passwords: &BundledPasswords<'_>,
         shards: &[(Attempt, &'n [ListedName])],
         output: Option<&BundleOutput>,
         run: &EnrolmentRun,
         again: bool,
         faults: &mut Faults,
     ) -> Result<Self> {
-        let mut state = Self { missing: Vec::new(), gone: Vec::new(), gone_names: 0 };
+        let mut state = Self { missing: Vec::new(), gone: Vec::new(), gone_names: 0, dead_names: 0 };
         for (attempt, names) in shards {
             let Some(output) = output.filter(|_| run.has_published(attempt.shard)) else {
                 state.missing.push((*attempt, names));
@@ -241,13 +265,23 @@ impl<'n> RunState<'n> {
                 }
                 None => state.missing.push((*attempt, names)),
                 Some(lacking) => {
+                    let dead = passwords.ended(attempt.shard, &names_of(names), run)?;
+                    if dead.len() == names.len() {
+                        state.dead_names += names.len() as u64;
+                        state.missing.push((*attempt, names));
+                        continue;
+                    }
                     let lacking: HashSet<&str> = lacking.into_iter().collect();
                     for listed in names.iter().filter(|listed| lacking.contains(listed.name.as_str())) {
                         // A device that has enrolled needs no bundle.
-                        let row = view.latest(Kind::Device, &listed.name)?;
+                        let row = passwords.view.latest(Kind::Device, &listed.name)?;
                         if row.is_none_or(|row| row.forgotten_at.is_some()) {
                             faults.push(fault(listed.line, &gone(&listed.name)));
                         }
+                    }
+                    let is_ended = |name: &str| dead.contains(name) && !lacking.contains(name);
+                    for listed in names.iter().filter(|listed| is_ended(&listed.name)) {
+                        faults.push(fault(listed.line, &ended(&listed.name)));
                     }
                 }
             }
@@ -255,16 +289,25 @@ impl<'n> RunState<'n> {
         Ok(state)
     }
 
-    /// The finding about bundles that a continued run leaves out.
-    fn finding(&self, dir: &Path) -> Option<Finding> {
+    /// The findings about bundles that a continued run leaves out, and about those that it makes again.
+    fn findings(&self, dir: &Path) -> impl Iterator<Item = Finding> {
+        let dead = counted(self.dead_names, "bundle", "bundles");
+        let dead = (self.dead_names > 0).then(|| {
+            Code::BundledPasswordEnded
+                .warning(format!("{dead} have one-time passwords that cannot be used, and get new ones"))
+                .at(dir)
+                .because("the ledger does not have the passwords any more, and no certificate of their devices")
+                .fix("flash the new bundles: devices with the earlier ones cannot enrol")
+        });
         let bundles = counted(self.gone_names, "bundle", "bundles");
-        (self.gone_names > 0).then(|| {
+        let gone = (self.gone_names > 0).then(|| {
             Code::NameReserved
                 .warning(format!("{bundles} that this run has published are not there any more"))
                 .at(dir)
                 .because("their devices may have the passwords, so that an interrupted run does not replace them")
                 .fix("when this run is complete, the same command makes all bundles again, with new passwords")
-        })
+        });
+        gone.into_iter().chain(dead)
     }
 }
 
@@ -272,6 +315,17 @@ impl<'n> RunState<'n> {
 fn gone(name: &str) -> Error {
     Code::NameReserved
         .error(format!("the bundle of {} is missing, and has the one-time password of the name", quote(name)))
+}
+
+/// The error of a bundle whose password cannot be used.
+fn ended(name: &str) -> Error {
+    Code::BundledPasswordEnded
+        .error(format!("the one-time password in the bundle of {} cannot be used any more", quote(name)))
+}
+
+/// The names of a shard.
+fn names_of(names: &[ListedName]) -> Vec<&str> {
+    names.iter().map(|listed| listed.name.as_str()).collect()
 }
 
 /// The mark of the directory, and the run in it.
@@ -425,7 +479,8 @@ fn publish(
     };
     keeper.run.begin(attempt.shard);
     let rows: Vec<_> = written.passwords.iter().map(|(name, it)| enrolment.new_password(name, it)).collect();
-    if let Err(error) = keeper.write().and_then(|()| store.ledger.new_passwords(&rows)) {
+    let recorded = keeper.write().and_then(|()| store.ledger.new_passwords(&rows));
+    if let Err(error) = recorded {
         output.discard(&written.bundles);
         // The ledger still has the passwords of the earlier bundles. They must not pass as those of this run.
         keeper.run.give_up();
@@ -438,7 +493,11 @@ fn publish(
         output.discard(&written.bundles);
         return Err(error);
     }
-    keeper.run.publish(attempt.shard);
+    let made = match written.passwords.first() {
+        Some((name, _)) => store.ledger.password_of(name)?.map(|password| password.made_at),
+        None => None,
+    };
+    keeper.run.publish(attempt.shard, made);
     keeper.write()?;
     output.discard(&earlier);
     Ok(())

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use crate::ledger::Ledger;
 use crate::transaction::Transaction;
-use crate::value::{BatchStatement, SqlValue, values};
+use crate::value::{BatchStatement, ColumnType, SqlValue, values};
 use crate::view::View;
 
 /// A table that is copied.
@@ -20,14 +20,6 @@ struct Table {
     key: usize,
     /// Whether the server numbers its rows by itself.
     is_numbered: bool,
-}
-
-/// The type of a column.
-#[derive(Clone, Copy)]
-enum ColumnType {
-    Int,
-    Text,
-    Bytes,
 }
 
 use ColumnType::{Bytes, Int, Text};
@@ -349,14 +341,7 @@ fn count(view: &View, table: &Table) -> Result<u64> {
 fn copy(source: &View, target: &Transaction<'_>, table: &Table) -> Result<()> {
     let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
     let key: Vec<&str> = names.iter().copied().take(table.key).collect();
-    let arrays = table.columns.iter().zip(1..).map(|((_, column), number)| {
-        let of = match column {
-            Int => "bigint",
-            Text => "text",
-            Bytes => "bytea",
-        };
-        format!("?{number}::{of}[]")
-    });
+    let arrays = table.columns.iter().zip(1..).map(|((_, column), place)| column.array(place));
     // The rows keep their numbers, because other tables refer to them.
     let system_value = if table.is_numbered { "OVERRIDING SYSTEM VALUE " } else { "" };
     let insert = format!(

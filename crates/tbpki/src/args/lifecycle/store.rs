@@ -113,7 +113,8 @@ pub enum LedgerVerb {
     /// List the platforms that the ledger knows, or change the URL of one
     ///
     /// The ledger keeps the registrations of each platform by its URL. If a platform moves, for example to another host name
-    /// or from http to https, rename it here: nothing has to be registered again.
+    /// or from http to https, rename it here: nothing has to be registered again. If commands have used both URLs, their
+    /// records become those of one platform.
     Platform(LedgerPlatformArgs),
 }
 
@@ -123,6 +124,12 @@ pub struct LedgerPlatformArgs {
     /// Give the platform with the URL OLD the URL NEW
     #[arg(long, value_names = ["OLD", "NEW"], num_args = 2, value_parser = text())]
     pub rename: Vec<String>,
+    /// Join what is recorded at both URLs without asking. This cannot be undone
+    #[arg(long, requires = "rename")]
+    pub yes: bool,
+    /// Print what would happen, and write nothing
+    #[arg(long, requires = "rename")]
+    pub dry_run: bool,
 }
 
 /// The arguments of `tbpki ledger move`.
