@@ -34,7 +34,8 @@ fi
 const PRERM: &str = "#!/bin/sh
 set -e
 if [ \"$1\" = remove ] && [ -d /run/systemd/system ]; then
-    deb-systemd-invoke stop tbpki-renew.timer tbpki-renew-host.timer || true
+    deb-systemd-invoke stop tbpki-renew.timer tbpki-renew-host.timer tbpki-crl.timer || true
+    systemctl stop 'tbpki-renew@*.timer' || true
 fi
 ";
 
@@ -43,7 +44,7 @@ fi
 const POSTRM: &str = "#!/bin/sh
 set -e
 if [ \"$1\" = purge ] && [ -x /usr/bin/deb-systemd-helper ]; then
-    deb-systemd-helper purge tbpki-renew.timer tbpki-renew-host.timer || true
+    deb-systemd-helper purge tbpki-renew.timer tbpki-renew-host.timer tbpki-crl.timer || true
 fi
 if [ -d /run/systemd/system ]; then
     systemctl --system daemon-reload || true
