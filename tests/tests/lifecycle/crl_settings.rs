@@ -159,6 +159,26 @@ fn a_program_that_failed_runs_again_when_open_steps_are_finished() {
 }
 
 #[test]
+fn the_same_command_runs_a_program_that_failed() {
+    let sandbox = store("after = [\"bin/reload\"]");
+    sandbox.ok(["client", "pump-7"]);
+    program(&sandbox, "bin/reload", "echo run >> log; test -e ready");
+    let forget = ["forget", "--device", "pump-7"];
+    let failed = sandbox.tbpki(forget).run().ends(4).prints("TBPKI-0311").prints("run the same command again");
+    failed.prints("devices-crl.pem");
+    sandbox.tbpki(forget).run().ends(4).prints("the program of `[crl] after` has failed");
+    let revoke = ["revoke", "--device", "pump-1"];
+    sandbox.tbpki(revoke).run().ends(4);
+    sandbox.tbpki(revoke).run().ends(4).prints("the program of `[crl] after`");
+    sandbox.write("ready", "");
+    sandbox.write("log", "");
+    sandbox.ok(forget);
+    assert_eq!(sandbox.text("log"), "run\n");
+    sandbox.ok(revoke);
+    assert_eq!(sandbox.text("log"), "run\n");
+}
+
+#[test]
 fn a_program_that_others_can_change_stops_the_command_before_anything_is_written() {
     let sandbox = store("after = [\"bin/reload\"]");
     program(&sandbox, "bin/reload", "true");
