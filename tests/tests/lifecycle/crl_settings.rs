@@ -3,9 +3,14 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use pki::issuer::LocalCa;
+use pki::pem_bundle::PemBundle;
+use pki::revocation_list::{ListHeader, Reason, RevokedSerial, sign};
+use pki::{PrivateKey, armor};
 use serde_json::Value;
 use tbpki_tests::binary::tbpki;
 use tbpki_tests::{Sandbox, Snapshot};
+use time::{Duration, OffsetDateTime};
 
 use crate::scene::{json, verify};
 
@@ -218,14 +223,22 @@ fn a_list_that_does_not_go_to_the_file_of_the_last_one_is_reported() {
 fn lists_that_were_not_published_are_in_no_other_file() {
     let sandbox = store("");
     sandbox.ok(["crl"]);
-    // The list of the issuing CA is made first, and goes nowhere because that of the root fails.
-    let key = "pki/ca/devices-root/key.pem";
-    let whole = sandbox.read(key);
+    // The list of the issuing CA is made first, and goes nowhere because that of the root would lose a revocation.
     let lists = sandbox.read(LISTS);
-    fs::write(sandbox.join(key), &whole[..whole.len() / 2]).unwrap();
-    sandbox.tbpki(["crl"]).run().ends(1);
-    assert_eq!(sandbox.read(LISTS), lists);
-    fs::write(sandbox.join(key), whole).unwrap();
+    let root = sandbox.join("pki/ca/devices-root");
+    let chain = PemBundle::parse(&fs::read(root.join("cert.pem")).unwrap()).unwrap().certificates;
+    let key = PrivateKey::from_pem_or_der(&fs::read(root.join("key.pem")).unwrap(), None).unwrap();
+    let now = OffsetDateTime::now_utc();
+    let header = ListHeader { number: 1, this_update: now, next_update: now + Duration::DAY };
+    let revoked = RevokedSerial { serial: vec![0x47], at: now, reason: Reason::Unspecified };
+    let forged = sign(&LocalCa::new(chain, key).unwrap(), &header, [Ok(revoked)]).unwrap();
+    let mut file = Vec::new();
+    armor::append("X509 CRL", &PemBundle::parse(&lists).unwrap().crls[0], &mut file);
+    armor::append("X509 CRL", forged.der(), &mut file);
+    sandbox.write(LISTS, &file);
+    sandbox.fails(["crl"], 1, "TBPKI-0425");
+    assert_eq!(sandbox.read(LISTS), file);
+    sandbox.write(LISTS, &lists);
     let again = sandbox.ok(["crl"]);
     assert!(!again.stderr_text().contains("TBPKI-0386"), "{again}");
 }

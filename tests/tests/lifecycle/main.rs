@@ -25,6 +25,7 @@ mod renew;
 mod revoke;
 mod revoked_root;
 mod rollover;
+mod root_keys;
 mod scene;
 mod seen;
 mod station_lists;

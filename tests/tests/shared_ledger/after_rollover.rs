@@ -66,7 +66,7 @@ fn a_station_puts_revocations_on_the_list_of_the_generation_that_issued() {
 
     // The key of the first generation is in the other store alone, and so is its list.
     let open = other.tbpki([&["revoke", "old1"][..], &passphrase].concat()).run().ends(4);
-    open.prints("the key of the CA is not in this store");
+    open.prints("the key of generation 1 of devices-issuing is not in this store");
     let old = serial(&other, "old1");
     assert!(!lists(&home, "pki/ca/devices-issuing/cert.pem", &file, &old));
     home.ok(["crl"]);
