@@ -668,8 +668,8 @@ codes! {
         "Peers would refuse these certificates if the CA were retired. Renew them below the present generation first, or revoke those that are not used any more. `tbpki ca list` counts what depends on each generation. Nothing was changed."
     320 CaNotConfirmed User "Not every peer is known to have the new CA"
         "Devices that do not trust the new root of the servers would refuse the servers, and brokers that do not know the new CA of the devices would refuse the devices. A broker counts when `tbpki check` saw the new CA among the issuers that it names; devices and brokers count when an operator states it: `tbpki ca confirm`. Revoked, retired and expired identities do not count. `tbpki ca activate --leave-behind` writes the list of those left and goes on. Nothing was changed."
-    321 ListMissing User "The revocation lists lack the new CA"
-        "A peer that reads a file with revocation lists refuses every certificate whose CA has no list in it: brokers those of devices, clients those of servers. `tbpki crl` writes the lists of all generations, also of one that is prepared. Make the peers read the file before the new CA signs. Nothing was changed."
+    321 ListMissing User "The revocation lists lack a CA"
+        "A peer that reads a file with revocation lists refuses every certificate whose CA has no list in it: brokers those of devices, clients those of servers. `tbpki crl` writes the lists of all generations, also of one that is prepared. Make the peers read the file before a new CA signs: `tbpki ca activate` changes nothing until then. The warning about a CA that signs already means that the CA is new, for example that of a profile, or that the file was lost."
     322 KeyInToken User "The key of the CA is in a token"
         "The next generation of a CA has a key in a file of the store. A CA whose key is in a token was meant to keep it there, so tbpki does not continue with a file. Nothing was changed."
     323 ProfileCaInUse User "Devices depend on the CA of their profile"
@@ -830,6 +830,10 @@ codes! {
         "The files of a CA in the store have a certificate that the ledger does not have as the one that signs. What it signs would be recorded below another generation, so that a revocation of that CA would miss it. Either the ledger is an older copy: put the newest one back. Or the files of the CA were copied from another store, for example from a new station bundle: put the earlier files back, and take the next generation with `tbpki ca prepare CA --import CERTIFICATE KEY` and `tbpki ca activate CA`, which keep the earlier one. If neither is possible, `tbpki store repair` enters the generation that is in the files."
     425 RevocationsLost User "A published list revokes what the ledger does not"
         "`tbpki crl` writes the revocations of the ledger. The file that it would replace has a revocation that the ledger does not have, for example because the ledger is an older copy or was lost: with the new list, brokers would accept that certificate again. `tbpki store repair` takes the revocations of published lists over into the ledger. The lists are as before."
+
+    // Lists of several stores.
+    465 ListBehind User "A published revocation list lacks revocations"
+        "The ledger has revocations that the published list of this store lacks, and a later list was written elsewhere: by another store with the same ledger, or to the file of an earlier `--out`. Brokers that read this file accept the revoked certificates. Each store with a shared ledger writes a file of its own: run `tbpki crl` in it, or let its `tbpki serve` do so, which notices this within a minute."
 
     // Mistakes of ours.
     900 Internal Bug "Internal error"

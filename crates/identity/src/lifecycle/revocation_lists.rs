@@ -3,6 +3,7 @@
 //! Each file is PEM with a list for each CA key below one root. Brokers differ in what they ask for: mosquitto looks only
 //! at the leaf, but wants a list of every CA that issued one; OpenSSL with `-crl_check_all` and Java want the root's too.
 
+pub mod due;
 mod unmade;
 
 use std::collections::HashSet;
