@@ -30,8 +30,9 @@ pub(super) fn check(store: &Path, view: &View, ca: &Ca, rows: &[Entry], problems
         known.extend(one.generation.row(view, &ca.name())?.map(|row| (one, row)));
     }
     let dir = ca.dir(store);
-    // Stations that share a ledger have the generation that signs alone.
-    let is_complete = !view.is_shared() || all.len() > 1;
+    // Stations that share a ledger have the generation that signs, and at most the certificates of those that it has replaced.
+    let is_station = matches!(Ca::ServerIssuing.key_place(store), Ok(KeyLocation::Elsewhere));
+    let is_complete = !view.is_shared() || (all.len() > 1 && !is_station);
     for row in rows.iter().filter(|row| row.key.kind == Kind::Ca && row.key.name == ca.name()) {
         let number = row.generation().number();
         let of_row = known.iter().find(|(_, known)| known.key == row.key);
