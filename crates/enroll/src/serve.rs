@@ -139,6 +139,7 @@ pub fn serve(
     let hook = ListHook::of(workspace);
     let mut desk = Desk {
         lists_changed,
+        lists: upkeep::ListState::default(),
         waits: swaps.is_some().then_some(waits),
         cas: Cas::open(workspace)?,
         bootstrap: bootstrap(workspace)?,

@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::platform::Connection;
 use crate::register::PlatformOutcome;
 use identity::lifecycle::enrol::SERVERS;
+use identity::lifecycle::published_lists::{self, MissingList};
 use identity::profile_ca::name_pattern::NamePattern;
 use identity::profile_ca::{self, ProvisioningRule};
 use identity::report::{CertificateReport, FileReport};
@@ -165,6 +166,9 @@ pub fn create_profile(workspace: &mut Workspace<'_>, request: &ProfileRequest) -
                 report.files = profile_ca::keep(&dir, &request.name, &kept)?;
             }
             report.done = Some(done.into());
+            // Brokers that read lists refuse the devices of the profile until its CA has one.
+            let lists = published_lists::published(workspace.config, &dir, &store.ledger, &[ca], workspace.now)?;
+            report.findings.extend(lists.missing.iter().map(MissingList::warning));
             Ok(report)
         }
         Err(error) => {

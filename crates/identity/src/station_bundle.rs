@@ -17,10 +17,11 @@ use crate::files::output::{into_bytes, pem_of};
 use crate::init::root_out::check_outside;
 use crate::report::{CertificateReport, FileReport};
 use store::Workspace;
-use store::ca::generation_number::{NUMBER_FILE, signing_number};
+use store::ca::generation_number::{NUMBER_FILE, generation_dir, row_with, signing_number};
 use store::ca::generations::check_not_revoked;
-use store::ca::key::{KeyLocation, open_key};
+use store::ca::key::{KEY_FILE, KeyLocation, URI_FILE, open_key};
 use store::ca::{Ca, unavailable};
+use store::file_names::CERT;
 use store::secrets::CaSecret;
 use store::{FILE_LIMIT, Store};
 
@@ -108,7 +109,7 @@ pub fn export_devices(
     let chain = ca.certificates(&store)?;
     let certificate = chain.first().ok_or_else(|| Code::CertificateUnreadable.error("the CA has no certificate"))?;
     // Before any question: a bundle of another CA in this place would end the command anyway.
-    check_same_ca(&request.out, certificate)?;
+    let earlier = earlier_generation(workspace, &request.out, certificate)?;
     let (mut answers, mut secrets_to_bring, mut findings) = settings(workspace.config)?;
     let place = ca.key_place(&store)?;
     // Obstacles are found before the user is asked for a passphrase.
@@ -120,7 +121,13 @@ pub fn export_devices(
         // Two stores would publish lists of one CA, and each without the revocations of the other.
         answers.set(key::crl::write, false)?;
     }
-    let public = public_files(workspace, &mut answers)?;
+    let mut public = public_files(workspace, &mut answers)?;
+    let superseded = superseded(&store)?;
+    public.extend(superseded.iter().map(|(number, certificates)| {
+        (format!("{STORE}/ca/{ca}/{}/{CERT}", generation_dir(*number)), pem_of(certificates).into_bytes())
+    }));
+    // The station goes on to write the lists of what it has issued below the earlier generation.
+    let earlier = earlier.filter(|number| superseded.iter().any(|(other, _)| other == number));
     let planned = match &place {
         KeyLocation::File(_) => KeyLocation::File(match present_key(request)? {
             Some(bytes) => CarriedKey::Present(bytes),
@@ -129,7 +136,7 @@ pub fn export_devices(
         KeyLocation::Token(uri) => KeyLocation::Token(uri.clone()),
         KeyLocation::Elsewhere => return Err(unavailable(&ca.key_path(&store), &ca)),
     };
-    let expected = file_set(request, certificate, &planned, &public, &answers)?;
+    let expected = file_set(request, certificate, (&planned, earlier), &public, &answers)?;
     let mut report = StationBundleReport {
         station_bundle: request.out.clone(),
         certificate: CertificateReport::of(certificate),
@@ -157,7 +164,7 @@ pub fn export_devices(
         (KeyLocation::File(path), _) => KeyLocation::File(carried_file(workspace, &path, certificate, passphrase)?),
         (KeyLocation::Token(_) | KeyLocation::Elsewhere, planned) => planned,
     };
-    let set = file_set(request, certificate, &carried, &public, &answers)?;
+    let set = file_set(request, certificate, (&carried, earlier), &public, &answers)?;
     report.files = set.commit()?.into_iter().map(FileReport::from).collect();
     // The station cannot ask again: a key that does not open there is found here, while the original is at hand.
     read_back(&request.out.join(STORE), &carried, certificate)?;
@@ -224,7 +231,7 @@ fn public_files(workspace: &Workspace<'_>, answers: &mut Answers) -> Result<Vec<
     for name in Ca::OF_INIT {
         let certificates = name.certificates(store)?;
         files.push((format!("{STORE}/ca/{name}/cert.pem"), pem_of(&certificates).into_bytes()));
-        // A bundle has one generation of each CA. Without its number, the station would count from 1.
+        // Without the number of the generation that signs, the station would count from 1.
         match signing_number(&name.dir(store))? {
             1 => {}
             number => {
@@ -287,7 +294,7 @@ fn settings(config: &Config) -> Result<(Answers, Vec<String>, Vec<Finding>)> {
 fn file_set(
     request: &StationBundleRequest,
     certificate: &Certificate,
-    key: &KeyLocation<CarriedKey>,
+    (key, earlier): (&KeyLocation<CarriedKey>, Option<u32>),
     public: &[(String, Vec<u8>)],
     answers: &Answers,
 ) -> Result<FileSet> {
@@ -297,6 +304,14 @@ fn file_set(
         set = set.replacing(certificate.serial_hex());
     }
     let dir = format!("{STORE}/ca/{}", Ca::DevicesIssuing);
+    if let Some(number) = earlier {
+        let present = Ca::DevicesIssuing.dir(&request.out.join(STORE));
+        for (name, mode) in [(KEY_FILE, Mode::Private), (URI_FILE, Mode::Public)] {
+            if let Some(bytes) = file::read_optional(present.join(name), FILE_LIMIT)? {
+                set.add(format!("{dir}/{}/{name}", generation_dir(number)), bytes, mode)?;
+            }
+        }
+    }
     key.add_to(&mut set, &dir, |set, name, key| {
         match key {
             CarriedKey::Encrypted { pem, .. } => set.add(name, into_bytes(pem.clone()), Mode::Private),
@@ -345,18 +360,43 @@ fn about_kept(request: &StationBundleRequest, kept: &str, answers: &Answers) -> 
 /// More than an encrypted key takes.
 const KEY_ROOM: usize = 8 << 10;
 
-/// Fails where the directory holds the store of another CA: its ledger would not fit.
-fn check_same_ca(out: &Path, certificate: &Certificate) -> Result<()> {
-    let path = Ca::DevicesIssuing.cert_path(&out.join(STORE));
+/// The generations of the devices' issuing CA that the present one has replaced and that are still trusted. A station needs
+/// their certificates to know their revocation lists; one that is prepared has issued nothing, and its key comes with the
+/// next bundle.
+fn superseded(store: &Path) -> Result<Vec<(u32, Vec<Certificate>)>> {
+    let signing = signing_number(&Ca::DevicesIssuing.dir(store))?;
+    let trusted = Ca::DevicesIssuing.trusted_by_number(store)?.into_iter();
+    let earlier = trusted.filter(|generation| generation.number < signing);
+    Ok(earlier.map(|generation| (generation.number, generation.certificates)).collect())
+}
+
+/// The number of the generation of the CA that the bundle in the directory has, if it is another one of the same CA.
+///
+/// # Errors
+/// [`Code::StoreExists`] if the directory holds the store of another CA, or one with a ledger of its own, which does not know
+/// the generation that signs now; those of the ledger and of reading the files.
+fn earlier_generation(workspace: &Workspace<'_>, out: &Path, certificate: &Certificate) -> Result<Option<u32>> {
+    let ca = Ca::DevicesIssuing;
+    let path = ca.cert_path(&out.join(STORE));
     if !path.exists() {
-        return Ok(());
+        return Ok(None);
     }
-    let there = Ca::DevicesIssuing.certificates(&out.join(STORE))?;
-    if there.first().is_some_and(|there| there.der() == certificate.der()) {
-        return Ok(());
+    let there = ca.certificates(&out.join(STORE))?;
+    let Some(there) = there.first().filter(|there| there.der() != certificate.der()) else { return Ok(None) };
+    let view = workspace.view()?;
+    let row = row_with(&view, &ca.name(), there)?;
+    // A further certificate of the present key, by another generation of the root, has the place of the present one.
+    if let Some(row) = row.as_ref().filter(|_| view.is_shared()) {
+        let is_present = there.spki_der() == certificate.spki_der();
+        return Ok(Some(row.generation().number()).filter(|_| !is_present));
     }
-    Err(Code::StoreExists
-        .error("the store of another CA is there already")
-        .at(path)
-        .fix("write the bundle to another directory"))
+    let fix = "write the bundle to another directory";
+    Err(match row {
+        Some(row) => Code::StoreExists
+            .error(format!("the store there issues with generation {} of the CA", row.generation()))
+            .because("it has a ledger of its own, which does not know the present generation")
+            .at(path)
+            .fix(format!("{fix}, and keep the old one for its ledger")),
+        None => Code::StoreExists.error("the store of another CA is there already").at(path).fix(fix),
+    })
 }

@@ -192,7 +192,12 @@ impl<'a> ServerChain<'a> {
             );
         }
         if certificate.not_after() < self.now {
-            findings.push(Code::Expired.warning("the certificate to trust has expired").item(certificate.label()));
+            findings.push(
+                Code::Expired
+                    .warning("the certificate to trust has expired")
+                    .item(certificate.label())
+                    .fix("have it replaced by the operator of the server, then run the command again"),
+            );
         } else if self.now < certificate.not_before() {
             findings.push(Code::NotYetValid.warning("the certificate to trust is not valid yet"));
         }

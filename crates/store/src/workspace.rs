@@ -214,8 +214,9 @@ impl Workspace<'_> {
     /// # Errors
     /// Those of [`Ca::open_generation_for_lists`].
     pub fn open_generation_for_lists(&mut self, ca: &Ca, generation: &CaGeneration) -> Result<OpenCa> {
+        let store = self.config.general.store.resolved();
         let settings = &self.config.ca;
-        ca.open_generation_for_lists(generation, &mut |which| self.secrets.of_ca(settings, which))
+        ca.open_generation_for_lists(store, generation, &mut |which| self.secrets.of_ca(settings, which))
     }
 
     /// The root and the issuing CA of a hierarchy that sign.

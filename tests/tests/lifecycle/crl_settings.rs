@@ -3,9 +3,14 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use pki::issuer::LocalCa;
+use pki::pem_bundle::PemBundle;
+use pki::revocation_list::{ListHeader, Reason, RevokedSerial, sign};
+use pki::{PrivateKey, armor};
 use serde_json::Value;
 use tbpki_tests::binary::tbpki;
 use tbpki_tests::{Sandbox, Snapshot};
+use time::{Duration, OffsetDateTime};
 
 use crate::scene::{json, verify};
 
@@ -159,6 +164,26 @@ fn a_program_that_failed_runs_again_when_open_steps_are_finished() {
 }
 
 #[test]
+fn the_same_command_runs_a_program_that_failed() {
+    let sandbox = store("after = [\"bin/reload\"]");
+    sandbox.ok(["client", "pump-7"]);
+    program(&sandbox, "bin/reload", "echo run >> log; test -e ready");
+    let forget = ["forget", "--device", "pump-7"];
+    let failed = sandbox.tbpki(forget).run().ends(4).prints("TBPKI-0311").prints("run the same command again");
+    failed.prints("devices-crl.pem");
+    sandbox.tbpki(forget).run().ends(4).prints("the program of `[crl] after` has failed");
+    let revoke = ["revoke", "--device", "pump-1"];
+    sandbox.tbpki(revoke).run().ends(4);
+    sandbox.tbpki(revoke).run().ends(4).prints("the program of `[crl] after`");
+    sandbox.write("ready", "");
+    sandbox.write("log", "");
+    sandbox.ok(forget);
+    assert_eq!(sandbox.text("log"), "run\n");
+    sandbox.ok(revoke);
+    assert_eq!(sandbox.text("log"), "run\n");
+}
+
+#[test]
 fn a_program_that_others_can_change_stops_the_command_before_anything_is_written() {
     let sandbox = store("after = [\"bin/reload\"]");
     program(&sandbox, "bin/reload", "true");
@@ -198,14 +223,22 @@ fn a_list_that_does_not_go_to_the_file_of_the_last_one_is_reported() {
 fn lists_that_were_not_published_are_in_no_other_file() {
     let sandbox = store("");
     sandbox.ok(["crl"]);
-    // The list of the issuing CA is made first, and goes nowhere because that of the root fails.
-    let key = "pki/ca/devices-root/key.pem";
-    let whole = sandbox.read(key);
+    // The list of the issuing CA is made first, and goes nowhere because that of the root would lose a revocation.
     let lists = sandbox.read(LISTS);
-    fs::write(sandbox.join(key), &whole[..whole.len() / 2]).unwrap();
-    sandbox.tbpki(["crl"]).run().ends(1);
-    assert_eq!(sandbox.read(LISTS), lists);
-    fs::write(sandbox.join(key), whole).unwrap();
+    let root = sandbox.join("pki/ca/devices-root");
+    let chain = PemBundle::parse(&fs::read(root.join("cert.pem")).unwrap()).unwrap().certificates;
+    let key = PrivateKey::from_pem_or_der(&fs::read(root.join("key.pem")).unwrap(), None).unwrap();
+    let now = OffsetDateTime::now_utc();
+    let header = ListHeader { number: 1, this_update: now, next_update: now + Duration::DAY };
+    let revoked = RevokedSerial { serial: vec![0x47], at: now, reason: Reason::Unspecified };
+    let forged = sign(&LocalCa::new(chain, key).unwrap(), &header, [Ok(revoked)]).unwrap();
+    let mut file = Vec::new();
+    armor::append("X509 CRL", &PemBundle::parse(&lists).unwrap().crls[0], &mut file);
+    armor::append("X509 CRL", forged.der(), &mut file);
+    sandbox.write(LISTS, &file);
+    sandbox.fails(["crl"], 1, "TBPKI-0425");
+    assert_eq!(sandbox.read(LISTS), file);
+    sandbox.write(LISTS, &lists);
     let again = sandbox.ok(["crl"]);
     assert!(!again.stderr_text().contains("TBPKI-0386"), "{again}");
 }

@@ -1,6 +1,7 @@
 //! The commands that messages about withdrawals name work as they are printed.
 
 use tb_sim::CredentialsType;
+use tbpki_tests::Sandbox;
 
 use crate::scene::{Scene, json};
 use crate::two_platforms::TwoPlatforms;
@@ -90,4 +91,17 @@ fn the_step_of_a_profile_ca_names_the_commands_that_replace_it_at_each_platform(
     open.prints(&format!("with `{there}`, then run `tbpki revoke --open`"));
     both.follow(there);
     both.first.ok(&["revoke", "--open"]).prints("no step is open");
+}
+
+#[test]
+fn an_expired_ca_is_replaced_and_not_renewed() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["client", "pump-1"]);
+    let verify = ["verify", "pki/devices/pump-1/chain.pem", "--at", "2070-01-01T00:00:00Z"];
+    let mut verified = sandbox.tbpki(verify).run().ends(3);
+    for ca in ["devices-issuing", "devices-root"] {
+        verified = verified.prints(&format!("`tbpki ca prepare {ca}`, then `tbpki ca activate {ca}`"));
+    }
+    // The leaf alone is renewed.
+    assert_eq!(verified.stderr_text().matches("tbpki renew --device").count(), 1, "{verified}");
 }

@@ -114,9 +114,24 @@ fn a_certificate_of_the_same_key_with_new_dates_is_the_next_generation() {
     let refused = refused.arg("-untrusted").arg(sandbox.join("dev1.pem")).arg("-CRLfile").arg(sandbox.join(LISTS));
     let refused = refused.arg(sandbox.join("pki/devices/p2/cert.pem")).run();
     assert!(format!("{refused}").contains("revoked"), "{refused}");
+    // Reports have it once.
+    let report = json(&sandbox.ok(["report", "--out", "report.html", "--json"]));
+    assert_eq!(report["fleet"]["revocation_lists"].as_array().unwrap().len(), 1);
     sandbox.ok(["ca", "retire", CA]);
     assert_eq!(generations(&sandbox), [(2, "current".to_owned(), "file".to_owned())]);
     sandbox.ok(["store", "check"]);
+    // The list of the key in service has what the retired certificate has issued.
+    for file in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        let file = sandbox.join("pki").join(file);
+        if file.exists() {
+            fs::remove_file(file).unwrap();
+        }
+    }
+    let repaired = sandbox.tbpki(["store", "repair"]).run();
+    assert!(
+        repaired.stdout_text().contains("unknown") && !repaired.stdout_text().contains("has no list"),
+        "{repaired}"
+    );
 }
 
 #[test]

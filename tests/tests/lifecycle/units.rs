@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use tbpki_tests::Tool;
 use tbpki_tests::binary::workspace;
+use tbpki_tests::forge::age;
+use tbpki_tests::{Outcome, Sandbox, Tool};
 
 #[test]
 fn systemd_accepts_the_units_and_their_commands_exist() {
@@ -15,6 +16,10 @@ fn systemd_accepts_the_units_and_their_commands_exist() {
     let units = [
         ("tbpki-renew.service", "renewing.md"),
         ("tbpki-renew.timer", "renewing.md"),
+        ("tbpki-renew@.service", "renewing.md"),
+        ("tbpki-renew@.timer", "renewing.md"),
+        ("tbpki-crl.service", "stolen-device.md"),
+        ("tbpki-crl.timer", "stolen-device.md"),
         ("tbpki-renew-host.service", "renewing-gateway.md"),
         ("tbpki-renew-host.timer", "renewing-gateway.md"),
     ];
@@ -41,4 +46,42 @@ fn systemd_accepts_the_units_and_their_commands_exist() {
     assert!(found.status.success());
     let outcome = Tool::new("systemd-analyze").args(["verify", "--man=no"]).args(&files).run().ok();
     assert_eq!((outcome.stdout_text(), outcome.stderr_text()), (String::new(), String::new()));
+}
+
+/// Runs the command of a unit in a store, as systemd does: for this instance of a template, with the credentials in this
+/// directory, and with a program that is there instead of the service to reload.
+fn run(sandbox: &Sandbox, unit: &str, command: &str, instance: &str) -> Outcome {
+    let unit = fs::read_to_string(workspace().join("crates/tbpki/units").join(unit)).unwrap();
+    let line = unit.lines().find_map(|line| line.strip_prefix(command)?.strip_prefix("=/usr/bin/tbpki ")).unwrap();
+    let line = match line.split_once(" --after ") {
+        Some((line, _)) => format!("{line} --after /bin/true"),
+        None => line.to_owned(),
+    };
+    let credentials = sandbox.join("credentials");
+    let line = line.replace("%i", instance).replace("${CREDENTIALS_DIRECTORY}", credentials.to_str().unwrap());
+    sandbox.tbpki(line.split(' ')).run()
+}
+
+#[test]
+fn the_commands_of_units_open_encrypted_keys_for_each_of_several_servers() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.join("credentials")).unwrap();
+    sandbox.write("credentials/ca-passphrase", "correct horse battery staple\n");
+    sandbox.private("credentials/ca-passphrase");
+    let passphrase = ["--ca-passphrase-file", "credentials/ca-passphrase"];
+    sandbox.ok([&["init", "--no-input"][..], &passphrase].concat());
+    let names = ["tb-1.example.org", "mqtt.example.org"];
+    for name in names {
+        sandbox.ok([&["server", "--name", name, "--only-given-names", "--days", "90"][..], &passphrase].concat());
+        age(&sandbox.join("pki/ledger.db"), name, 80);
+    }
+    let leaf = |name: &str| sandbox.read(format!("pki/servers/{name}/mqttserver.pem"));
+    for name in names {
+        let before = leaf(name);
+        run(&sandbox, "tbpki-renew@.service", "ExecCondition", name).ends(0);
+        run(&sandbox, "tbpki-renew@.service", "ExecStart", name).ok();
+        assert_ne!(leaf(name), before, "{name}");
+    }
+    run(&sandbox, "tbpki-crl.service", "ExecStart", "").ok();
+    assert!(sandbox.join("pki/devices-crl.pem").exists());
 }

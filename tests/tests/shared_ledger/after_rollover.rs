@@ -66,7 +66,7 @@ fn a_station_puts_revocations_on_the_list_of_the_generation_that_issued() {
 
     // The key of the first generation is in the other store alone, and so is its list.
     let open = other.tbpki([&["revoke", "old1"][..], &passphrase].concat()).run().ends(4);
-    open.prints("the key of the CA is not in this store");
+    open.prints("the key of generation 1 of devices-issuing is not in this store");
     let old = serial(&other, "old1");
     assert!(!lists(&home, "pki/ca/devices-issuing/cert.pem", &file, &old));
     home.ok(["crl"]);
@@ -86,4 +86,53 @@ fn a_bundle_without_the_number_gets_it_from_the_ledger() {
     other.ok(["client", "new1", "--ca-passphrase-file", "ca.pass"]);
     assert_eq!(other.text(NUMBER), "2\n");
     other.ok(["revoke", "new1", "--ca-passphrase-file", "ca.pass"]).prints("1 revoked");
+}
+
+#[test]
+fn a_station_takes_the_next_generation_in_place_and_goes_on_with_the_lists_of_both() {
+    let cluster = &SHARED.1;
+    let home = station(&cluster.url(&cluster.database()), "").make_store();
+    home.write("kit.pass", "passphrase on the way\n");
+    home.private("kit.pass");
+    let export = ["ca", "export", "devices", "--no-input", "--out", "kit", "--passphrase-file", "kit.pass"];
+    home.ok(export);
+    for (file, text) in
+        [("kit/ca.pass", "passphrase on the way\n"), ("kit/ledger-password", testkit::postgres::PASSWORD)]
+    {
+        home.write(file, text);
+        home.private(file);
+    }
+    // The station works in the directory of its bundle.
+    let at =
+        |args: &[&str]| home.tbpki([args, &["--ca-passphrase-file", "ca.pass"]].concat()).directory(home.join("kit"));
+    at(&["client", "old1"]).run().ok();
+    at(&["client", "old2"]).run().ok();
+    at(&["revoke", "old1"]).run().ok();
+    home.ok(["ca", "prepare", "devices-issuing"]);
+    home.ok(["crl"]);
+    home.ok(["ca", "activate", "devices-issuing", "--leave-behind"]);
+    at(&["client", "new1"]).run().ends(1).prints("TBPKI-0098").prints("tbpki ca export devices --out DIR");
+    home.fails(export, 1, "TBPKI-0082");
+
+    let before = home.text("kit/keygen.toml");
+    home.ok([&export[..], &["--force"]].concat());
+    assert_eq!(home.text("kit/keygen.toml"), before);
+    at(&["client", "new1"]).run().ok();
+    at(&["revoke", "new1"]).run().ok();
+    // Below the earlier generation, whose key the station has kept.
+    at(&["revoke", "old2"]).run().ok();
+    let file = home.join("kit/pki/devices-crl.pem").to_string_lossy().into_owned();
+    let (first, second) = ("pki/ca/devices-issuing/generation-1/cert.pem", "pki/ca/devices-issuing/cert.pem");
+    for (ca, name) in [(first, "old1"), (first, "old2"), (second, "new1")] {
+        assert!(lists(&home, ca, &file, &serial(&home, name)), "{name}");
+    }
+    home.tbpki(["store", "check"]).directory(home.join("kit")).run().ok();
+
+    // Another CA, and a store with a ledger of its own, are refused.
+    let other = Sandbox::with_store();
+    other.write("kit.pass", "passphrase on the way\n");
+    other.private("kit.pass");
+    let kit = home.join("kit");
+    let there = ["ca", "export", "devices", "--no-input", "--force", "--passphrase-file", "kit.pass", "--out"];
+    other.fails([&there[..], &[kit.to_str().unwrap()]].concat(), 1, "TBPKI-0092");
 }

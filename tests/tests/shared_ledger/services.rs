@@ -196,3 +196,58 @@ fn a_device_asks_any_of_them_and_one_continues_what_the_other_was_killed_in() {
     assert_eq!(rows.map(|row| row["role"].as_str().unwrap()).collect::<Vec<_>>(), ["superseded", "current"]);
     assert_eq!(second.stop(), 0);
 }
+
+/// The list of the devices' issuing CA in the file of a store.
+fn issuing_list(sandbox: &Sandbox) -> pki::crl::Crl {
+    let lists = pki::pem_bundle::PemBundle::parse(&sandbox.read("pki/devices-crl.pem")).unwrap().crls;
+    pki::crl::Crl::from_der(&lists[0]).unwrap()
+}
+
+#[test]
+fn each_store_has_all_revocations_in_its_own_file() {
+    let cluster = &SHARED.1;
+    let one = station(&cluster.url(&cluster.database()), "").make_store();
+    one.ok(["server", "--name", "localhost", "--only-given-names"]);
+    one.ok(["client", "pump-1", "pump-2"]);
+    let other = one.copy();
+    other.ok(["crl"]);
+    one.ok(["crl"]);
+    // A later number of another store is no fault of this one.
+    let checked = other.ok(["store", "check"]);
+    assert!(!checked.stderr_text().contains("TBPKI-0465"), "{checked}");
+
+    one.ok(["revoke", "pump-1"]);
+    let (later, earlier) = (issuing_list(&one), issuing_list(&other));
+    assert_eq!((later.revoked().len(), earlier.revoked().len()), (1, 0));
+    for verb in [&["store", "check"][..], &["list"]] {
+        other.ok(verb).prints("TBPKI-0465").prints("lacks 1 revocation of the ledger");
+    }
+    let service = Service::start(&other, &[]);
+    let begun = Instant::now();
+    while issuing_list(&other).revoked().len() != 1 {
+        assert!(begun.elapsed() < Duration::from_secs(300), "the file of the other store does not get the revocation");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let written = issuing_list(&other);
+    let number = |list: &pki::crl::Crl| u64::from_str_radix(list.number().unwrap(), 16).unwrap();
+    assert!(number(&written) > number(&later), "a number is used once");
+    // The figures are those of the file that the brokers of this store read, and not of the last list of the ledger.
+    let end = format!("tbpki_revocation_list_end_seconds {}\n", written.next_update().unwrap().unix_timestamp());
+    one.ok(["crl"]);
+    let begun = Instant::now();
+    loop {
+        let url = format!("{}/metrics", service.status);
+        let metrics = tbpki_tests::Tool::new("curl").args(["-sS", "--max-time", "60", &url]).run().ok().stdout_text();
+        if metrics.contains(&end) {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(300), "{end} is not in {metrics}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(service.stop(), 0);
+    assert_eq!(number(&issuing_list(&other)), number(&written), "a file that has all is not written in turns");
+    for sandbox in [&one, &other] {
+        let checked = sandbox.ok(["store", "check"]);
+        assert!(!checked.stderr_text().contains("TBPKI-0465"), "{checked}");
+    }
+}

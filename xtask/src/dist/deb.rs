@@ -44,11 +44,13 @@ fi
 const PRERM: &str = "#!/bin/sh
 set -e
 if [ \"$1\" = remove ]; then
+    units='tbpki-serve.service tbpki-renew.timer tbpki-renew-host.timer tbpki-crl.timer'
     if [ -d /run/systemd/system ]; then
-        deb-systemd-invoke stop tbpki-serve.service tbpki-renew.timer tbpki-renew-host.timer || true
+        deb-systemd-invoke stop $units || true
+        systemctl stop 'tbpki-renew@*.timer' || true
     fi
     if command -v systemctl > /dev/null; then
-        systemctl --no-reload disable tbpki-serve.service tbpki-renew.timer tbpki-renew-host.timer || true
+        systemctl --no-reload disable $units || true
     fi
 fi
 ";

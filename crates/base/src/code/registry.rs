@@ -636,7 +636,7 @@ codes! {
     301 NotACrlIssuer User "The CA may not sign revocation lists"
         "The certificate of the CA has a key usage without cRLSign, so that verifiers reject its revocation lists (RFC 5280, section 6.3.3). CAs of tbpki have it. An imported CA needs a new certificate for the same key, with cRLSign."
     302 ClockBehind User "The clock of this machine is behind"
-        "The ledger has an entry that is later than the time of this machine. A revocation list must be later than the one before it, because verifiers prefer the later one, so none is made until the clock is right. If an earlier list was made with a wrong clock in the future, wait until that time has passed."
+        "The ledger has an entry that is later than the time of this machine. A revocation list must be later than the one before it, because verifiers prefer the later one, so none is made of this key until the clock is right; the lists of other keys are made. Brokers refuse everything below a CA whose list is from the future. If the clock is right and an earlier list was made with a wrong clock, run `tbpki crl --accept-clock`: the next list has the present time, and the acceptance is recorded. Then restart the brokers, because a reload can keep the list from the future. You can also replace the key: `tbpki ca prepare`, `tbpki crl` and `tbpki ca activate`. A difference of less than a day passes by waiting."
     303 SharedCaName User "Two CA keys have one name"
         "Verifiers choose revocation lists by the name of their issuer. If two CAs below one root have the same subject and different keys, a verifier can take the list of the wrong one and then reject every device. Give each CA key a subject of its own."
     304 UnknownReason User "Unknown reason for a revocation"
@@ -668,8 +668,8 @@ codes! {
         "Peers would refuse these certificates if the CA were retired. Renew them below the present generation first, or revoke those that are not used any more. `tbpki ca list` counts what depends on each generation. Nothing was changed."
     320 CaNotConfirmed User "Not every peer is known to have the new CA"
         "Devices that do not trust the new root of the servers would refuse the servers, and brokers that do not know the new CA of the devices would refuse the devices. A broker counts when `tbpki check` saw the new CA among the issuers that it names; devices and brokers count when an operator states it: `tbpki ca confirm`. Revoked, retired and expired identities do not count. `tbpki ca activate --leave-behind` writes the list of those left and goes on. Nothing was changed."
-    321 ListMissing User "The revocation lists lack the new CA"
-        "A peer that reads a file with revocation lists refuses every certificate whose CA has no list in it: brokers those of devices, clients those of servers. `tbpki crl` writes the lists of all generations, also of one that is prepared. Make the peers read the file before the new CA signs. Nothing was changed."
+    321 ListMissing User "The revocation lists lack a CA"
+        "A peer that reads a file with revocation lists refuses every certificate whose CA has no list in it: brokers those of devices, clients those of servers. `tbpki crl` writes the lists of all generations, also of one that is prepared. Make the peers read the file before a new CA signs: `tbpki ca activate` changes nothing until then. The warning about a CA that signs already means that the CA is new, for example that of a profile, or that the file was lost."
     322 KeyInToken User "The key of the CA is in a token"
         "The next generation of a CA has a key in a file of the store. A CA whose key is in a token was meant to keep it there, so tbpki does not continue with a file. Nothing was changed."
     323 ProfileCaInUse User "Devices depend on the CA of their profile"
@@ -838,6 +838,9 @@ codes! {
     // Bundles of devices without certificates.
     441 BundledPasswordEnded User "The one-time password in a bundle cannot be used any more"
         "`fleet bundle --enroll` makes a bundle for each name of a list, with a one-time password. The ledger does not have the password in the message any more: it has expired, was withdrawn or replaced, or the ledger was restored from a backup. A device with this bundle cannot enrol. If all bundles of a directory of 1,000 are like this, the same command makes them again. If others of the directory can still be used, they keep their passwords: make new bundles for the names in the message from a list of their own in another directory, or all of them again with `--again`, which ends the other passwords."
+    // Lists of several stores.
+    465 ListBehind User "A published revocation list lacks revocations"
+        "The ledger has revocations that the published list of this store lacks, and a later list was written elsewhere: by another store with the same ledger, or to the file of an earlier `--out`. Brokers that read this file accept the revoked certificates. Each store with a shared ledger writes a file of its own: run `tbpki crl` in it, or let its `tbpki serve` do so, which notices this within a minute."
 
     // Mistakes of ours.
     900 Internal Bug "Internal error"

@@ -21,6 +21,7 @@ use super::ledger_file::{self, LedgerFile};
 use super::metrics::Metrics;
 use super::rules::{Decision, Planned, Rules, requester};
 use super::service::{BUSY, Health};
+use super::upkeep::ListState;
 use crate::est::{Answer, Refusal};
 
 /// Requests that are decided in one transaction, at most.
@@ -60,6 +61,8 @@ pub(crate) struct Desk<'a, 'w> {
     pub(crate) waits: Option<SyncSender<()>>,
     /// Tells that revocation lists have changed.
     pub(crate) lists_changed: SyncSender<()>,
+    /// What is known of the revocation lists.
+    pub(super) lists: ListState,
 }
 
 /// A certificate that was signed, or why it was not.

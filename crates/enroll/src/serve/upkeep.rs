@@ -2,13 +2,14 @@
 
 pub(super) mod list_hook;
 
-use std::path::Path;
+use std::time::Instant;
 
-use base::{Code, Result, digest};
+use base::{Code, Result};
+use identity::lifecycle::revocation_lists::{UnmadeList, devices_file, due};
 use identity::lifecycle::{published_lists, revocation_lists};
-use ledger::{OpenStep, RevocationList, View};
-use store::KeptStore;
-use store::ca::{Ca, KeyLocation};
+use ledger::View;
+use store::ca::Hierarchy;
+use store::{KeptStore, Store};
 use time::OffsetDateTime;
 
 use super::cas::FilesOfCas;
@@ -16,12 +17,24 @@ use super::desk::Desk;
 use super::ledger_file;
 use super::metrics::State;
 use super::service::Service;
-use super::tls::OwnCertificate;
+use super::tls::{OwnCertificate, Version, version};
 
 /// How often files and figures are looked at.
 pub(crate) const LOOK: std::time::Duration = std::time::Duration::from_secs(5);
 /// How often passwords and lists are looked at.
 pub(crate) const CLEAN: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// How long lists that could not be made are left alone: others would be signed again each minute meanwhile.
+const UNMADE: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// What is known of the revocation lists of the store between two looks.
+#[derive(Debug, Default)]
+pub(super) struct ListState {
+    /// The end of the lists as the metrics have it, with the version of the file and the time at which it was read.
+    ends: Option<(Option<Version>, Instant, Option<i64>)>,
+    /// The lists that could not be made, with the time of the attempt.
+    unmade: Option<(Instant, Vec<UnmadeList>)>,
+}
 
 /// How long a request is kept after it was made or decided.
 const REQUESTS: time::Duration = time::Duration::days(30);
@@ -52,12 +65,12 @@ impl Desk<'_, '_> {
         let errors = self.cas.refresh(self.workspace, FilesOfCas::InMotion)?;
         service.set_anchors(self.workspace.client_anchors()?);
         let view = self.workspace.view()?;
-        let list = last_list(self.workspace.store_dir(), &view)?;
+        let list_ends = self.list_ends(&view);
         service.metrics.set(State {
             open_passwords: view.open_passwords(self.workspace.now)?,
             open_swaps: view.count_open_swaps()?,
             waiting_requests: view.waiting_requests()?,
-            list_ends: list.map(|list| list.next_update.unix_timestamp()),
+            list_ends,
             certificate_ends: Some(own.end()),
             ca_ends: self.cas.end(),
         });
@@ -70,6 +83,51 @@ impl Desk<'_, '_> {
         // Last, so that the figures are fresh even while an implausible clock makes the service unhealthy.
         self.workspace.check_clock(&view)?;
         Ok(errors.is_empty())
+    }
+
+    /// The end of the revocation lists of the devices' CAs in the file of this store, as the metrics have it. Of the file and
+    /// not of the ledger: another store with the same ledger has a file of its own. The file can be large, so that it is read
+    /// again when it has changed, or a CA can have.
+    fn list_ends(&mut self, view: &View) -> Option<i64> {
+        let config = self.workspace.config;
+        let present = version(&devices_file(config, self.workspace.store_dir()));
+        if let Some((of, at, ends)) = &self.lists.ends
+            && *of == present
+            && at.elapsed() < CLEAN
+        {
+            return *ends;
+        }
+        let (store, now) = (self.workspace.store_dir(), self.workspace.now);
+        let ends = published_lists::first_end(config, store, view, Hierarchy::Devices, now);
+        // As for a missing list: brokers cannot read the file either.
+        let ends = ends.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the revocation lists cannot be read");
+            Some(0)
+        });
+        self.lists.ends = Some((present, Instant::now(), ends));
+        ends
+    }
+
+    /// Writes the revocation lists of the store if they are due, and returns whether the program of `[crl] after` has to run.
+    ///
+    /// There is no lease of the ledger: each store has a file of its own that must be current, the lock of the store keeps two
+    /// processes from writing one file, and the ledger gives each number once.
+    fn write_lists(&mut self, store: &mut Store) -> Result<bool> {
+        self.lists.unmade.take_if(|(at, _)| at.elapsed() >= UNMADE);
+        let except = self.lists.unmade.as_ref().map(|(_, lists)| lists.as_slice()).unwrap_or_default();
+        if !due::is_due(self.workspace, store, except)? {
+            return Ok(false);
+        }
+        let report = revocation_lists::write_scheduled(self.workspace, store, false)?;
+        for finding in &report.findings {
+            tracing::warn!(code = %finding.code, what = finding.what, "about the revocation lists");
+        }
+        tracing::info!(lists = report.lists.len(), "wrote the revocation lists");
+        let is_hook_due = report.is_hook_due();
+        if !report.unmade.is_empty() {
+            self.lists.unmade = Some((Instant::now(), report.unmade));
+        }
+        Ok(is_hook_due)
     }
 
     /// Writes to the ledger, after a batch that could not. Without a client that asks again, nothing else would show that the
@@ -85,8 +143,8 @@ impl Desk<'_, '_> {
         store.ledger.raise_changes(0)
     }
 
-    /// Removes expired passwords, and writes revocation lists when half of their life has passed or a revocation waits
-    /// for one. Failures are logged, and tried again the next time. The program of `[crl] after` runs on its own thread.
+    /// Removes expired passwords, and writes the revocation lists of the store when they are due ([`due::is_due`]). What is
+    /// removed is removed in one statement, so that several services with one ledger need no lease for it. Failures are logged, and tried again the next time. The program of `[crl] after` runs on its own thread.
     ///
     /// # Errors
     /// [`Code::LedgerReplaced`].
@@ -104,21 +162,7 @@ impl Desk<'_, '_> {
             if removed > 0 {
                 tracing::info!(removed, "removed requests that waited too long, or were denied");
             }
-            let last = last_list(store.dir(), &store.ledger)?;
-            let now = self.workspace.now;
-            let is_old = last.is_some_and(|last| now > published_lists::due_from(last.this_update, last.next_update));
-            let is_awaited = store.ledger.open_revocations()?.iter().any(|open| open.step == OpenStep::List);
-            let has_key = Ca::DevicesIssuing.key_place(store.dir())? != KeyLocation::Elsewhere;
-            let is_ours = has_key && revocation_lists::is_written_here(self.workspace.config);
-            if is_ours && (is_old || is_awaited) {
-                let report = revocation_lists::write_scheduled(self.workspace, &mut store, false)?;
-                for finding in &report.findings {
-                    tracing::warn!(code = %finding.code, what = finding.what, "about the revocation lists");
-                }
-                tracing::info!(lists = report.lists.len(), "wrote the revocation lists");
-                return Ok(report.is_hook_due());
-            }
-            Ok(false)
+            self.write_lists(&mut store)
         });
         // The store is not locked any more. A message that waits already is enough: the program has not begun then.
         if cleaned.as_ref().is_ok_and(|is_hook_due| *is_hook_due) && self.lists_changed.try_send(()).is_err() {
@@ -128,11 +172,4 @@ impl Desk<'_, '_> {
         tracing::warn!(%error, "expired passwords and revocation lists wait for the next time");
         ledger_file::end_if_replaced(error).map(drop)
     }
-}
-
-/// The last revocation list of the devices' issuing CA.
-fn last_list(store: &Path, view: &View) -> Result<Option<RevocationList>> {
-    let issuing = Ca::DevicesIssuing.certificates(store)?;
-    let key = issuing.first().map(|ca| digest::sha256(ca.spki_der()));
-    Ok(key.map(|key| view.last_list(&key)).transpose()?.flatten())
 }

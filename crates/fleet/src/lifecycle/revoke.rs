@@ -203,12 +203,12 @@ fn finish(
     } else if parts.has_ca() && revocation_lists::is_written_here(workspace.config) {
         // No list waits, and the file must lose the list of the CA itself.
         let mut lists = steps::write_lists(workspace)?;
+        revocation_lists::run_hook(workspace, &mut lists);
         report.findings.append(&mut lists.findings);
         report.lists = Some(lists);
     }
     // Lists that were written before, after which the program of `[crl] after` failed.
-    if matches!(parts, Parts::Open)
-        && report.lists.is_none()
+    if report.lists.is_none()
         && let Some(mut hook) = revocation_lists::run_open_hook(workspace)?
     {
         report.findings.append(&mut hook.findings);

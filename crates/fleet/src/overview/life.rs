@@ -140,10 +140,10 @@ impl Life {
     /// Those of the ledger.
     pub(super) fn of(workspace: &Workspace<'_>, view: &View) -> Result<Self> {
         let mut life = Self::default();
-        match published_lists::of_store(workspace.config, workspace.store_dir(), view) {
-            Ok(lists) => {
-                life.findings.extend(lists.iter().filter_map(|list| list.warning(workspace.now)));
-                life.lists = lists;
+        match published_lists::of_store(workspace.config, workspace.store_dir(), view, workspace.now) {
+            Ok(published) => {
+                life.findings.extend(published.warnings(workspace.now));
+                life.lists = published.lists;
             }
             Err(error) => life.findings.push(error.into_warning()),
         }

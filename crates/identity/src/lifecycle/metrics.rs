@@ -8,7 +8,7 @@ use ledger::{Filter, Kind, Role, State, View};
 use store::Workspace;
 
 use crate::lifecycle::list_hook;
-use crate::lifecycle::published_lists::first_to_end;
+use crate::lifecycle::published_lists::{Published, first_to_end, published};
 use crate::lifecycle::rollover::shortens_from;
 use crate::profile_ca;
 
@@ -24,7 +24,7 @@ pub mod families {
     /// The end of a revocation list.
     pub const LIST_END: Family = Family::gauge(
         "tbpki_revocation_list_end_seconds",
-        "End of the revocation list of a CA that ends first, in Unix seconds.",
+        "End of the revocation list of a CA that ends first, in Unix seconds; 0 if a list is missing.",
     );
     /// The end of a CA.
     pub const CA_END: Family =
@@ -54,7 +54,7 @@ const LIST_BEGIN: Family = Family::gauge(
 );
 const LIST_DUE: Family = Family::gauge(
     "tbpki_revocation_list_due_seconds",
-    "Time from which `tbpki crl` must make the next revocation list of a CA, in Unix seconds.",
+    "Time from which `tbpki crl` must make the next revocation list of a CA, in Unix seconds; 0 if a list is missing.",
 );
 const SHORTENS: Family = Family::gauge(
     "tbpki_ca_shortens_from_seconds",
@@ -137,7 +137,12 @@ fn cas(text: &mut MetricsText, workspace: &Workspace<'_>, view: &View) -> Result
     for (ca, entry) in &signing {
         text.sample(&SHORTENS, &[("ca", &ca.name())], shortens_from(workspace, ca, entry).unix_timestamp());
     }
-    let lists = first_to_end(workspace.config, workspace.store_dir(), &all)?;
+    let Published { lists, mut missing } =
+        published(workspace.config, workspace.store_dir(), view, &all, workspace.now)?;
+    missing.dedup_by(|one, other| one.ca == other.ca);
+    let mut lists = first_to_end(lists);
+    // A CA that lacks a list of a generation is refused now, whatever the others are valid for.
+    lists.retain(|list| missing.iter().all(|missing| missing.ca != list.ca));
     text.family(&LIST_BEGIN);
     for list in &lists {
         text.sample(&LIST_BEGIN, &[("ca", &list.ca)], list.this_update.unix_timestamp());
@@ -146,9 +151,15 @@ fn cas(text: &mut MetricsText, workspace: &Workspace<'_>, view: &View) -> Result
     for list in &lists {
         text.sample(&LIST_DUE, &[("ca", &list.ca)], list.due_from().unix_timestamp());
     }
+    for list in &missing {
+        text.sample(&LIST_DUE, &[("ca", &list.ca)], 0);
+    }
     text.family(&families::LIST_END);
     for list in &lists {
         text.sample(&families::LIST_END, &[("ca", &list.ca)], list.next_update.unix_timestamp());
+    }
+    for list in &missing {
+        text.sample(&families::LIST_END, &[("ca", &list.ca)], 0);
     }
     Ok(())
 }

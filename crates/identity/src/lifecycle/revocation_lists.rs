@@ -3,6 +3,9 @@
 //! Each file is PEM with a list for each CA key below one root. Brokers differ in what they ask for: mosquitto looks only
 //! at the leaf, but wants a list of every CA that issued one; OpenSSL with `-crl_check_all` and Java want the root's too.
 
+pub mod due;
+mod unmade;
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -11,7 +14,7 @@ use base::file::{self, FileSet, Mode, WriteOutcome};
 use base::timestamp::rfc3339;
 use base::{Code, Error, Finding, Result, digest};
 use config::Config;
-use ledger::{Generation, NewList, Role, SerialNumber};
+use ledger::{Generation, NewList, Role, SerialNumber, View};
 use pki::Certificate;
 use pki::armor;
 use pki::crl::Crl;
@@ -20,7 +23,7 @@ use pki::revocation_list::{ListHeader, Reason, RevokedSerial, sign};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::ca::generations::{CaGeneration, retired_certificates};
-use store::ca::{Ca, Hierarchy, KeyLocation};
+use store::ca::{Ca, Hierarchy, KeyLocation, OpenCa};
 use store::file_names::{DEVICES_LISTS, SERVERS_LISTS};
 use store::{Store, Workspace};
 use time::{Duration, OffsetDateTime};
@@ -30,6 +33,8 @@ use super::list_hook::ListHook;
 use super::lost_list;
 use crate::profile_ca;
 use crate::report::{FileOutcome, FileReport};
+use unmade::KeptBecause;
+pub use unmade::UnmadeList;
 
 /// The largest file that is read, in bytes.
 pub const LIMIT: usize = 64 << 20;
@@ -60,6 +65,9 @@ pub struct RevocationListsReport {
     /// True if the program of `[crl] after` has run, so that the broker has the lists.
     #[serde(skip)]
     pub hook_done: bool,
+    /// The lists that could not be made although the keys are in the store.
+    #[serde(skip)]
+    pub unmade: Vec<UnmadeList>,
     /// Warnings and hints.
     #[serde(skip)]
     pub findings: Vec<Finding>,
@@ -80,7 +88,8 @@ pub struct RevocationListReport {
     pub next_update: Option<String>,
     /// The number of revoked certificates in the list.
     pub revoked: usize,
-    /// True if it is the list of an earlier run, because the key of the CA is not in this store.
+    /// True if it is the list of an earlier run, because the key of the CA is not in this store or cannot be used, or because
+    /// that list is later than the clock.
     pub kept: bool,
 }
 
@@ -153,9 +162,13 @@ pub fn write_scheduled(
 /// Makes and writes the lists of all CAs whose keys are in the store, those of the devices' CAs if [`is_written_here`]. If a
 /// file has changed, the program of `[crl] after` has to run: the caller drops the store, and calls [`run_hook`].
 ///
+/// A key that cannot be opened, and one whose last list is later than the clock, keep their lists, and the report has them
+/// as [`UnmadeList`]: the lists of the other keys do not wait.
+///
 /// # Errors
 /// [`Code::TargetExists`] if a file holds something else, [`Code::SharedCaName`] if two CA keys have one name,
-/// [`Code::RevocationsLost`], [`Code::ClockBehind`], [`Code::HookUnsafe`], and errors of the keys, the secrets, the ledger and the disk. Nothing is written then.
+/// [`Code::RevocationsLost`], [`Code::HookUnsafe`], and errors of the secrets, the ledger and the disk; [`Code::ClockBehind`] and
+/// errors of the keys if no list can be made. Nothing is written then.
 pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) -> Result<RevocationListsReport> {
     let hook = &ListHook::of(workspace);
     // Before anything is written: a program that others can change stops the command.
@@ -172,8 +185,7 @@ pub fn write(workspace: &mut Workspace<'_>, store: &mut Store, dry_run: bool) ->
 fn files_to_write(workspace: &Workspace<'_>, store: &Store) -> Result<Vec<(PathBuf, Vec<Ca>)>> {
     let mut files = Vec::new();
     if is_written_here(workspace.config) {
-        let profiles = profile_ca::names_with_revoked(&store.ledger)?.into_iter().map(Ca::Profile);
-        let cas = std::iter::once(Ca::DevicesIssuing).chain(profiles).chain([Ca::DevicesRoot]).collect();
+        let cas = listed_cas(&store.ledger, store.dir(), Hierarchy::Devices)?;
         files.push((devices_file(workspace.config, workspace.store_dir()), cas));
     }
     let path = workspace.store_dir().join(SERVERS_LISTS);
@@ -182,9 +194,21 @@ fn files_to_write(workspace: &Workspace<'_>, store: &Store) -> Result<Vec<(PathB
         is_wanted = is_wanted || !store.ledger.revoked_by(&ca.name(), None, None)?.is_empty();
     }
     if is_wanted && writes_servers(workspace)? {
-        files.push((path, vec![Ca::ServerIssuing, Ca::ServerRoot]));
+        files.push((path, listed_cas(&store.ledger, store.dir(), Hierarchy::Server)?));
     }
     Ok(files)
+}
+
+/// The CAs of a hierarchy in the order of their lists: those that issue leaves first.
+fn listed_cas(view: &View, store: &Path, hierarchy: Hierarchy) -> Result<Vec<Ca>> {
+    let mut cas = vec![hierarchy.issuing()];
+    if hierarchy == Hierarchy::Devices {
+        let profiles = profile_ca::names_with_revoked(view)?.into_iter().map(Ca::Profile);
+        // A shared ledger has the profiles of other stores, too.
+        cas.extend(profiles.filter(|ca| !view.is_shared() || ca.cert_path(store).exists()));
+    }
+    cas.push(hierarchy.root());
+    Ok(cas)
 }
 
 /// Runs the program of `[crl] after` if a file of this report has changed, or if it failed after earlier lists. If it fails,
@@ -233,9 +257,20 @@ impl RevocationListsReport {
             is_hook_due: false,
             keeps_replaced: false,
             hook_done: false,
+            unmade: Vec::new(),
             findings: Vec::new(),
         }
     }
+}
+
+/// Whether the next list of a CA can be made.
+enum Prepared {
+    /// With this key.
+    Ready(Box<OpenCa>),
+    /// In a run that writes.
+    Planned,
+    /// It cannot.
+    Unmade(Error),
 }
 
 /// One file on its way.
@@ -309,7 +344,13 @@ impl Writer<'_, '_> {
         let report = replace(&self.path, pem)?;
         self.report.files.push(report);
         // After the file: a number that was signed and not published must not close an open revocation.
-        self.begun.iter().try_for_each(|begun| self.store.ledger.published_list(&begun.record))
+        self.begun.iter().try_for_each(|begun| self.store.ledger.published_list(&begun.record))?;
+        if self.report.keeps_replaced {
+            return Ok(());
+        }
+        // The lists of CAs that are out of service have left the file, and no further ones are made.
+        let names: Vec<String> = cas.iter().map(Ca::name).collect();
+        self.store.ledger.end_unlisted(&names)
     }
 
     /// The lists of these CAs, and those of lost CAs that the file has, in PEM. In a dry run, the report has them instead.
@@ -335,6 +376,7 @@ impl Writer<'_, '_> {
             last_lists::keep(&dir, &dropped)?;
         }
         let mut pem = Vec::new();
+        let mut errors = Vec::new();
         for (index, ((ca, generation), certificate)) in listed.iter().zip(&certificates).enumerate() {
             self.warn_without_path(ca, generation)?;
             // Further certificates of one key, as an imported CA has them, share its list.
@@ -347,17 +389,34 @@ impl Writer<'_, '_> {
             let earlier: Vec<&Crl> = earlier.iter().filter(|list| list.is_issued_by(certificate)).collect();
             let list = match generation.key_place()? {
                 // The earlier list of such a CA stays: without one, verifiers of whole chains refuse all below it.
-                KeyLocation::Elsewhere => self.keep(ca, generation, earlier.first().copied()),
-                _ if self.dry_run => {
-                    self.expect(ca, generation, is_shared, &earlier)?;
-                    continue;
+                KeyLocation::Elsewhere => {
+                    self.keep(ca, generation, earlier.first().copied(), &KeptBecause::KeyElsewhere)
                 }
-                _ => Some(self.make(ca, (generation, is_shared), certificate, &earlier)?),
+                _ => match self.prepare(ca, (generation, is_shared), certificate, &earlier)? {
+                    Prepared::Planned => continue,
+                    Prepared::Ready(open) => {
+                        Some(self.make(ca, (generation, is_shared), certificate, &open, &earlier)?)
+                    }
+                    Prepared::Unmade(error) => {
+                        // Another question for a passphrase would follow the one that was not answered.
+                        if self.begun.is_empty() && error.code() == Code::SecretUnavailable {
+                            return Err(error);
+                        }
+                        let because = KeptBecause::Unmade(error.to_string());
+                        errors.push(error);
+                        self.keep(ca, generation, earlier.first().copied(), &because)
+                    }
+                },
             };
             if let Some(list) = list {
                 armor::append("X509 CRL", list.der(), &mut pem);
             }
         }
+        if self.begun.is_empty() && !self.dry_run && dropped.is_empty() && !errors.is_empty() {
+            // Nothing is new, so that the file stays as it is.
+            return Err(errors.swap_remove(0));
+        }
+        self.report.findings.extend(errors.into_iter().map(Error::into_warning));
         // Without its list, brokers would refuse what a lost CA has issued, or accept again what it has revoked.
         lost.iter().for_each(|list| armor::append("X509 CRL", list.der(), &mut pem));
         if let (true, Some(stays)) = (pem.is_empty() && !self.dry_run, dropped.first()) {
@@ -372,12 +431,17 @@ impl Writer<'_, '_> {
     fn earlier(&mut self, cas: &[Certificate]) -> Result<(Vec<Crl>, Vec<Crl>)> {
         let Some(bytes) = file::read_optional(&self.path, LIMIT)? else { return Ok((Vec::new(), Vec::new())) };
         let path = self.path.clone();
-        let foreign = || {
-            Code::TargetExists
-                .error("the file is not one with revocation lists of this store")
-                .at(&path)
-                .fix("name another file with --out or `[crl] out`, or move this one away")
+        // The files of a station can have been copied without the certificates of the earlier generations.
+        let fix = match self.store.ledger.is_shared() {
+            true => {
+                "if it has lists of an earlier generation of the CA, bring the certificate of that generation with `tbpki ca \
+                 export devices --out DIR --force` where the CA was replaced; otherwise name another file with --out or \
+                 `[crl] out`"
+            }
+            false => "name another file with --out or `[crl] out`, or move this one away",
         };
+        let foreign =
+            || Code::TargetExists.error("the file is not one with revocation lists of this store").at(&path).fix(fix);
         let lists = PemBundle::parse(&bytes).map_err(|error| foreign().caused_by(error))?.crls;
         let lists: Vec<Crl> = lists.iter().map(|der| Crl::from_der(der)).collect::<Result<_>>()?;
         // By signature too: a file of another store may have CAs of the same names.
@@ -417,20 +481,27 @@ impl Writer<'_, '_> {
         Ok(())
     }
 
-    /// The list of an earlier run, for a CA whose key is kept elsewhere.
-    fn keep(&mut self, ca: &Ca, generation: &CaGeneration, list: Option<&Crl>) -> Option<Crl> {
+    /// The list of an earlier run, for a CA of which none can be made now.
+    fn keep(
+        &mut self,
+        ca: &Ca,
+        generation: &CaGeneration,
+        list: Option<&Crl>,
+        because: &KeptBecause,
+    ) -> Option<Crl> {
+        let of = format!("generation {} of {}", generation.number, ca.name());
         let now = self.workspace.now;
         let what = match list {
-            None => format!("the file has no revocation list of {}", ca.name()),
+            None => Some(format!("the file has no revocation list of {of}")),
             Some(list) if list.next_update().is_some_and(|next| next < now) => {
-                format!("the revocation list of {} has expired", ca.name())
+                Some(format!("the revocation list of {of} has expired"))
             }
-            Some(_) => String::new(),
+            Some(_) => None,
         };
-        if !what.is_empty() {
-            let why = "the key of this CA is not in the store";
-            let fix = "run `tbpki crl` with the key in the store: programs that check the whole chain want this list";
-            self.report.findings.push(Code::RevocationUnknown.warning(what).because(why).fix(fix));
+        self.report.findings.extend(what.map(|what| because.finding(what, &generation.dir).at(&self.path)));
+        if let KeptBecause::Unmade(why) = because {
+            let (ca, generation, why) = (ca.name(), generation.number, why.clone());
+            self.report.unmade.push(UnmadeList { ca, generation, why });
         }
         let list = list?;
         self.report.lists.push(RevocationListReport {
@@ -499,38 +570,85 @@ impl Writer<'_, '_> {
         Ok(generation.row(&self.store.ledger, &ca.name())?.map(|row| row.generation()))
     }
 
+    /// Finds out whether the next list of a CA can be made, before anything is recorded. In a dry run, the report has the
+    /// list that would be made.
+    ///
+    /// # Errors
+    /// Those that concern all lists, for example of the ledger.
+    fn prepare(
+        &mut self,
+        ca: &Ca,
+        (generation, is_shared): (&CaGeneration, bool),
+        certificate: &Certificate,
+        earlier: &[&Crl],
+    ) -> Result<Prepared> {
+        let name = ca.name();
+        let new = self.new_list((ca, &name), (generation, is_shared), certificate, earlier)?;
+        match self.store.ledger.next_list(&new) {
+            Ok(_) => {}
+            Err(error) if error.code() == Code::ClockBehind => return Ok(Prepared::Unmade(error)),
+            Err(error) => return Err(error),
+        }
+        if self.dry_run {
+            self.expect(ca, generation, is_shared, earlier)?;
+            return Ok(Prepared::Planned);
+        }
+        Ok(match self.workspace.open_generation_for_lists(ca, generation) {
+            Ok(open) => Prepared::Ready(Box::new(open)),
+            Err(error) => Prepared::Unmade(error),
+        })
+    }
+
+    /// What is asked of the ledger for the next list of a CA.
+    fn new_list<'n>(
+        &self,
+        (ca, name): (&Ca, &'n str),
+        (generation, is_shared): (&CaGeneration, bool),
+        certificate: &Certificate,
+        earlier: &[&Crl],
+    ) -> Result<NewList<'n>> {
+        let days = i64::from(self.workspace.config.crl.days.value.number());
+        // A root's key is often offline, so its list must live until the next ceremony.
+        let days = if ca.is_root() { days.max(ROOT_DAYS) } else { days };
+        let published = earlier.iter().map(|list| list.this_update());
+        Ok(NewList {
+            key: digest::sha256(certificate.spki_der()),
+            issuer: name,
+            generation: self.ledger_generation(ca, generation, is_shared)?,
+            now: self.workspace.now,
+            lifetime: Duration::days(days),
+            // The ledger may be an older one, restored from a backup: the next list must not go back in time.
+            published: published.max(),
+            is_clock_accepted: self.workspace.accept_clock,
+        })
+    }
+
     /// Signs the next list of a CA. Its number is recorded before. `earlier` are its lists in the file.
     fn make(
         &mut self,
         ca: &Ca,
         (generation, is_shared): (&CaGeneration, bool),
         certificate: &Certificate,
+        open: &OpenCa,
         earlier: &[&Crl],
     ) -> Result<Crl> {
-        let open = self.workspace.open_generation_for_lists(ca, generation)?;
-        let is_root = ca.is_root();
-        let days = i64::from(self.workspace.config.crl.days.value.number());
-        // A root's key is often offline, so its list must live until the next ceremony.
-        let days = if is_root { days.max(ROOT_DAYS) } else { days };
         let name = ca.name();
-        let key = digest::sha256(certificate.spki_der());
-        let published = earlier.iter().map(|list| list.this_update()).max();
+        let new = self.new_list((ca, &name), (generation, is_shared), certificate, earlier)?;
+        let key = new.key;
         let before = self.store.ledger.last_list(&key)?;
         let last = before.as_ref().map(|last| last.this_update);
         let is_warned = self.report.findings.iter().any(|finding| finding.code == Code::ListInOtherFile);
-        // Stations with a shared ledger write the lists by turns, each into a file of its own.
-        if last > published && !is_warned && !self.store.ledger.is_shared() {
+        // Each store with a shared ledger writes the lists into a file of its own.
+        if last > new.published && !is_warned && !self.store.ledger.is_shared() {
             self.report.findings.push(in_other_file(&self.path, &name));
         }
-        let (record, entries) = self.store.ledger.begin_list(&NewList {
-            key,
-            issuer: &name,
-            generation: self.ledger_generation(ca, generation, is_shared)?,
-            now: self.workspace.now,
-            lifetime: Duration::days(days),
-            // The ledger may be an older one, restored from a backup: the next list must not go back in time.
-            published,
-        })?;
+        let (record, entries) = self.store.ledger.begin_list(&new)?;
+        let last = last.max(new.published);
+        if last.is_some_and(|last| record.this_update < last) {
+            // The clock can fit the newest entry, which a wrong clock has written as well.
+            self.store.ledger.accept_clock(self.workspace.now)?;
+            self.report.findings.push(unmade::earlier(&name));
+        }
         self.begun.push(BegunList { key, record: record.clone(), before });
         self.check_none_lost(&name, earlier, entries.iter().map(|entry| entry.serial.octets()))?;
         let revoked = entries.len();
@@ -544,7 +662,7 @@ impl Writer<'_, '_> {
         });
         let header =
             ListHeader { number: record.number, this_update: record.this_update, next_update: record.next_update };
-        let crl = sign(&open, &header, entries)?;
+        let crl = sign(open, &header, entries)?;
         // Two lists in one second: the second is dated one second later, and not published before.
         let ahead = record.this_update - OffsetDateTime::now_utc();
         if ahead.is_positive() && record.this_update > self.workspace.now {

@@ -1,7 +1,8 @@
 //! The revocation lists of the CAs: the number and the dates of the last one of each key.
 
+use base::text::shell_word;
 use base::timestamp::rfc3339;
-use base::{Code, Result};
+use base::{Code, Error, Result};
 use time::{Duration, OffsetDateTime};
 
 use crate::key::Generation;
@@ -42,6 +43,8 @@ pub struct NewList<'a> {
     /// The time of the list that is published now; it can be later than what the ledger knows if a backup of the ledger
     /// was restored.
     pub published: Option<OffsetDateTime>,
+    /// Whether an operator accepts the clock although the last list is later. See [`View::next_list`].
+    pub is_clock_accepted: bool,
 }
 
 /// The revoked rows of the CA ?1 that the list of its generation ?3 has: one whose issuing generation is unknown is on
@@ -52,6 +55,10 @@ const REVOKED_BY: &str = "SELECT id FROM identity WHERE issuer = ?1 AND role = '
 /// The longest time by which a list may be dated ahead of the clock because the one before it has the same second.
 const AHEAD: Duration = Duration::seconds(5);
 
+/// How far ahead of the clock the last list must be, for an operator to accept a list with an earlier time. A smaller
+/// difference passes by waiting, and verifiers that have both lists prefer the later one as soon as it is valid.
+const FAR_AHEAD: Duration = Duration::DAY;
+
 impl View {
     /// The last list of the CA key whose public half has this SHA-256; `None` before the first.
     ///
@@ -59,6 +66,50 @@ impl View {
     /// Those of the database.
     pub fn last_list(&self, key: &[u8; 32]) -> Result<Option<RevocationList>> {
         self.list_of(key, None)
+    }
+
+    /// The dates and the number of the list that [`Ledger::begin_list`] would record now.
+    ///
+    /// Numbers and times only grow, with one exception: if the clock is accepted and the last list is more than a day ahead
+    /// of it, the next one has the time of the clock. The last list was made with a wrong clock, and no verifier takes it
+    /// before its time (RFC 5280, section 6.3.3). The number grows in any case.
+    ///
+    /// # Errors
+    /// [`Code::ClockBehind`] if the last list of this key is later than the clock by more than five seconds.
+    pub fn next_list(&self, new: &NewList<'_>) -> Result<RevocationList> {
+        let last = self.list_of(&new.key, new.generation)?;
+        let now = new.now.unix_timestamp();
+        let (mut number, mut this_update) = (u64::try_from(now).unwrap_or(0), now);
+        if let Some(last) = &last {
+            number = number.max(last.number.saturating_add(1));
+        }
+        // OpenSSL takes a later list only with a later thisUpdate, so the same second is not enough.
+        if let Some(before) = last.map(|last| last.this_update).max(new.published) {
+            this_update = this_update.max(before.unix_timestamp().saturating_add(1));
+            if this_update > now.saturating_add(AHEAD.whole_seconds()) {
+                let is_far = this_update > now.saturating_add(FAR_AHEAD.whole_seconds());
+                if !(is_far && new.is_clock_accepted) {
+                    return Err(clock_behind(new.issuer, before, at(now)?, is_far));
+                }
+                this_update = now;
+            }
+        }
+        Ok(RevocationList {
+            issuer: new.issuer.to_owned(),
+            generation: new.generation,
+            number,
+            this_update: at(this_update)?,
+            next_update: at(this_update.saturating_add(new.lifetime.whole_seconds()))?,
+        })
+    }
+
+    /// The names of the CAs of which a list was made, each once.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn listing_cas(&self) -> Result<Vec<String>> {
+        let rows = self.query("SELECT DISTINCT issuer FROM revocation_list ORDER BY issuer", &[])?;
+        rows.iter().map(|row| row.get(0)).collect()
     }
 
     fn list_of(&self, key: &[u8; 32], generation: Option<Generation>) -> Result<Option<RevocationList>> {
@@ -85,7 +136,7 @@ impl Ledger {
     /// prefer the list with the later time.
     ///
     /// # Errors
-    /// [`Code::ClockBehind`] if the last list of this key is later than the clock by more than five seconds.
+    /// Those of [`View::next_list`].
     pub fn begin_list(&mut self, new: &NewList<'_>) -> Result<(RevocationList, Vec<RevokedCertificate>)> {
         self.transaction(|transaction| transaction.begin_list(new))
     }
@@ -135,42 +186,45 @@ impl Ledger {
 impl Transaction<'_> {
     fn begin_list(&self, new: &NewList<'_>) -> Result<(RevocationList, Vec<RevokedCertificate>)> {
         let last = self.list_of(&new.key, new.generation)?;
-        let now = new.now.unix_timestamp();
-        let (mut number, mut this_update) = (u64::try_from(now).unwrap_or(0), now);
-        if let Some(last) = &last {
-            number = number.max(last.number.saturating_add(1));
-        }
-        let last_update = last.as_ref().map(|last| last.this_update);
-        // OpenSSL takes a later list only with a later thisUpdate, so the same second is not enough.
-        if let Some(before) = last_update.max(new.published) {
-            this_update = this_update.max(before.unix_timestamp().saturating_add(1));
-            if this_update > now.saturating_add(AHEAD.whole_seconds()) {
-                return Err(Code::ClockBehind
-                    .error(format!("the last revocation list of {} is from the future", new.issuer))
-                    .because(format!("it was made at {}, and now it is {}", rfc3339(before), rfc3339(at(now)?)))
-                    .fix("check the clock of this machine: a list must be later than the one before it"));
-            }
-        }
-        let list = RevocationList {
-            issuer: new.issuer.to_owned(),
-            generation: new.generation,
-            number,
-            this_update: at(this_update)?,
-            next_update: at(this_update.saturating_add(new.lifetime.whole_seconds()))?,
-        };
-        let entries = self.revoked_by(new.issuer, new.generation, last_update)?;
+        let list = self.next_list(new)?;
+        // With an accepted clock the list is earlier than the last one, and certificates that end in between are valid.
+        let since = last.map(|last| last.this_update.min(list.this_update));
+        let entries = self.revoked_by(new.issuer, new.generation, since)?;
         self.execute(
             // By key and not by name: each generation of a CA with a key of its own has a list of its own.
             "INSERT INTO revocation_list (key, issuer, number, this_update, next_update) VALUES (?1, ?2, ?3, ?4, ?5) \
              ON CONFLICT (key) DO UPDATE SET issuer = excluded.issuer, number = excluded.number, \
              this_update = excluded.this_update, next_update = excluded.next_update",
-            values![&new.key, new.issuer, number, this_update, list.next_update.unix_timestamp()],
+            values![
+                &new.key,
+                new.issuer,
+                list.number,
+                list.this_update.unix_timestamp(),
+                list.next_update.unix_timestamp()
+            ],
         )?;
         // Later revocations must wait for another list.
         self.execute(
             &format!("UPDATE open_step SET list = ?2 WHERE step = 'list' AND identity IN ({REVOKED_BY})"),
-            values![new.issuer, number, new.generation.map(Generation::number)],
+            values![new.issuer, list.number, new.generation.map(Generation::number)],
         )?;
         Ok((list, entries))
     }
+}
+
+/// The error for a list that would be earlier than the last one of its key.
+fn clock_behind(issuer: &str, before: OffsetDateTime, now: OffsetDateTime, is_far: bool) -> Error {
+    let word = shell_word(issuer);
+    let fix = match is_far {
+        false => format!("check the clock of this machine; if it is right, wait until {}", rfc3339(before)),
+        true => format!(
+            "check the clock of this machine; if it is right, the last list was made with a wrong clock: run `tbpki crl \
+             --accept-clock`, and restart the brokers, because a reload can keep the last list. `tbpki ca prepare {word}`, \
+             `tbpki crl` and `tbpki ca activate {word}` replace the key, which ends its lists for good"
+        ),
+    };
+    Code::ClockBehind
+        .error(format!("the last revocation list of {issuer} is from the future"))
+        .because(format!("it was made at {}, and now it is {}", rfc3339(before), rfc3339(now)))
+        .fix(fix)
 }

@@ -137,6 +137,18 @@ impl View {
         self.one(&sql, &[])?.map_or(Ok(0), |row| row.get(0))
     }
 
+    /// The CAs whose lists revocations wait for ([`OpenStep::List`]), by name, each with the generation that issued the
+    /// revoked certificates; `None` if it is unknown.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn awaited_lists(&self) -> Result<Vec<(String, Option<Generation>)>> {
+        let sql = "SELECT DISTINCT issuer, issuer_generation FROM open_step \
+            JOIN identity ON identity.id = open_step.identity WHERE step = 'list' ORDER BY issuer, issuer_generation";
+        let rows = self.query(sql, &[])?;
+        rows.iter().map(|row| Ok((row.get(0)?, row.get::<Option<u32>>(1)?.map(Generation)))).collect()
+    }
+
     /// The shards that a station has issued, by job. The station is given by its host name, or by the whole name of a run
     /// of tbpki there as attempts have it: `HOST-PROCESS-RANDOM`.
     pub fn shards_of_station(&self, station: &str) -> Result<Vec<(JobId, u32)>> {
@@ -240,6 +252,36 @@ impl Ledger {
                  revocation_reason = 'superseded', last_error = NULL WHERE {meant}"
             );
             transaction.execute(&revoke, values![now.unix_timestamp(), transaction.now()])
+        })
+    }
+
+    /// Ends the steps that wait for a list of one of these CAs and of a generation that is out of service: no further list
+    /// is made of it. For the time after the lists of the CAs were written: until then, the step of a revoked CA also waits
+    /// for its own list to leave the file.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn end_unlisted(&mut self, issuers: &[String]) -> Result<()> {
+        self.transaction(|transaction| {
+            let sql = format!(
+                "DELETE FROM open_step WHERE step = 'list' AND identity IN (SELECT id FROM identity \
+                 WHERE role = 'revoked' AND issuer = ?1 AND {})",
+                is_without_list(transaction)
+            );
+            issuers.iter().try_for_each(|issuer| transaction.execute(&sql, values![issuer]).map(drop))
+        })
+    }
+
+    /// Records why the step [`OpenStep::List`] failed, for all revocations that wait for this list
+    /// ([`View::awaited_lists`]).
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn list_not_made(&mut self, issuer: &str, generation: Option<Generation>, error: &str) -> Result<()> {
+        self.transaction(|transaction| {
+            let sql = "UPDATE open_step SET error = ?3 WHERE step = 'list' AND identity IN (SELECT id FROM identity \
+                WHERE role = 'revoked' AND issuer = ?1 AND coalesce(issuer_generation, 0) = coalesce(CAST(?2 AS BIGINT), 0))";
+            transaction.execute(sql, values![issuer, generation.map(Generation::number), error]).map(drop)
         })
     }
 

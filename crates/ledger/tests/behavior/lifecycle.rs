@@ -29,6 +29,7 @@ fn list_at(now: OffsetDateTime) -> NewList<'static> {
         now,
         lifetime: Duration::days(30),
         published: None,
+        is_clock_accepted: false,
     }
 }
 
@@ -192,6 +193,31 @@ pub(crate) fn numbers_and_times_of_lists_only_grow<S: Station>() {
     assert_eq!((next.number, next.this_update), (u64::try_from(day.unix_timestamp()).unwrap(), day));
 }
 
+pub(crate) fn a_list_from_the_future_is_followed_by_an_earlier_one_if_the_clock_is_accepted<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let a = issue(&mut ledger, "a");
+    ledger.revoke(&a, None, &[]).unwrap();
+    let wrong = BEGIN + Duration::days(7 * 365);
+    let (last, _) = ledger.begin_list(&list_at(wrong)).unwrap();
+    let refused = ledger.begin_list(&list_at(BEGIN)).unwrap_err();
+    assert_eq!(refused.code(), Code::ClockBehind);
+    assert!(refused.finding().fix.as_ref().unwrap().contains("--accept-clock"), "{refused:?}");
+    let accepted = |now| NewList { is_clock_accepted: true, ..list_at(now) };
+    assert_eq!(ledger.next_list(&accepted(BEGIN)).unwrap().number, last.number + 1);
+    let (list, entries) = ledger.begin_list(&accepted(BEGIN)).unwrap();
+    assert_eq!((list.this_update, list.number), (BEGIN, last.number + 1));
+    // It had expired by the wrong clock.
+    assert_eq!(entries.len(), 1);
+    // Without the flag from here on.
+    let (next, _) = ledger.begin_list(&list_at(BEGIN + Duration::DAY)).unwrap();
+    assert_eq!((next.this_update, next.number), (BEGIN + Duration::DAY, list.number + 1));
+    // Verifiers that still have the later list would prefer it in an hour.
+    let soon = ledger.begin_list(&accepted(BEGIN + Duration::HOUR)).unwrap_err();
+    assert_eq!(soon.code(), Code::ClockBehind);
+    assert!(soon.finding().fix.as_ref().unwrap().contains("wait until"), "{soon:?}");
+}
+
 pub(crate) fn a_list_has_what_is_revoked_until_it_has_expired<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
@@ -277,6 +303,40 @@ pub(crate) fn revocations_below_a_retired_generation_wait_only_for_the_list_of_a
     ledger.set_listed(Vec::new());
     ledger.revoke(&first, None, &[]).unwrap();
     assert!(ledger.open_revocations().unwrap().is_empty());
+}
+
+pub(crate) fn the_list_of_a_retired_root_is_awaited_until_the_lists_were_written<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let ca = |name: &str, number: u32, issuer: &str| NewIdentity {
+        kind: Kind::Ca,
+        serial: serial(&format!("{name} {number}")),
+        issuer: issuer.to_owned(),
+        ..device(name)
+    };
+    let mut roots = Vec::new();
+    for number in 1..=2 {
+        let root = intend_as(&mut ledger, &ca("server-root", number, "self")).unwrap();
+        ledger.issued_pending(&root, &leaf(&format!("server-root {number}"))).unwrap();
+        ledger.promote(&root).unwrap();
+        if number == 1 {
+            let below = intend_as(&mut ledger, &ca("server-issuing", 1, "server-root")).unwrap();
+            ledger.issued(&below, &leaf("server-issuing 1")).unwrap();
+            ledger.revoke(&below, None, &[OpenStep::List]).unwrap();
+        }
+        roots.push(root);
+    }
+    let awaited = |ledger: &Ledger| ledger.awaited_lists().unwrap();
+    assert_eq!(awaited(&ledger).len(), 1);
+    ledger.list_not_made("server-root", awaited(&ledger)[0].1, "the key is away").unwrap();
+    assert_eq!(ledger.open_revocations().unwrap()[0].error.as_deref(), Some("the key is away"));
+    ledger.end_unlisted(&["server-root".to_owned()]).unwrap();
+    assert_eq!(awaited(&ledger).len(), 1, "the root is in service");
+    ledger.retire(&roots[0]).unwrap();
+    ledger.end_unlisted(&["devices-root".to_owned()]).unwrap();
+    assert_eq!(awaited(&ledger).len(), 1, "its own list can still be in the file");
+    ledger.end_unlisted(&["server-root".to_owned()]).unwrap();
+    assert_eq!(ledger.open_revocations().unwrap(), []);
 }
 
 pub(crate) fn a_step_is_done_by_a_list_that_has_the_entry<S: Station>() {

@@ -405,6 +405,8 @@ macro_rules! behavior {
             a_revocation_is_final_and_frees_the_name
             open_steps_are_kept_until_they_are_done
             numbers_and_times_of_lists_only_grow
+            a_list_from_the_future_is_followed_by_an_earlier_one_if_the_clock_is_accepted
+            the_list_of_a_retired_root_is_awaited_until_the_lists_were_written
             a_list_has_what_is_revoked_until_it_has_expired
             a_list_that_is_not_published_leaves_the_dates_of_the_one_before
             revocations_below_a_retired_generation_wait_only_for_the_list_of_a_key_in_service

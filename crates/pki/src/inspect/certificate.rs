@@ -67,7 +67,7 @@ fn findings(certificate: &Certificate, now: OffsetDateTime) -> Vec<Finding> {
         tell(Code::NotYetValid.fault("the certificate is not valid yet"));
     }
     if now > certificate.not_after() {
-        tell(Code::Expired.fault("the certificate has expired"));
+        tell(certificate.expired("the certificate has expired"));
     }
     if certificate.public_key().is_weak() {
         tell(Code::WeakKey.fault(format!("its key is {}", certificate.algorithm_name())));

@@ -216,6 +216,8 @@ fn the_link_that_is_out_of_its_dates_is_named() {
     let leaf = issuing.issue(&params);
     let report = verify(&device(&[leaf.certificate, issuing.certificate], &[root.certificate]));
     assert_eq!(found(&report), [(Code::NotYetValid, "CN=device-1"), (Code::Expired, "CN=Issuing")]);
+    // A renewal of the leaf would be below the same CA.
+    assert!(report.findings[1].fix.as_ref().unwrap().contains("`tbpki ca prepare CA`"), "{:?}", report.findings[1]);
 }
 
 #[test]

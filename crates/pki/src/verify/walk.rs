@@ -204,7 +204,7 @@ fn dates(certificate: &Certificate, time: OffsetDateTime) -> Option<Finding> {
     if time < from {
         return Some(Code::NotYetValid.fault(format!("it is valid from {} on", rfc3339(from))));
     }
-    (time > until).then(|| Code::Expired.fault(format!("it expired on {}", rfc3339(until))))
+    (time > until).then(|| certificate.expired(format!("it expired on {}", rfc3339(until))))
 }
 
 /// The properties that a certificate lacks to be an issuer.

@@ -11,8 +11,8 @@ use pki::key::SigningKey;
 use time::OffsetDateTime;
 
 use super::Ca;
-use super::generations::{CaGeneration, check_not_revoked};
-use super::key::{KEY_FILE, KeyLocation};
+use super::generations::{self, CaGeneration, check_not_revoked};
+use super::key::{KEY_FILE, KeyLocation, URI_FILE};
 use crate::file_names::CERT;
 use crate::secrets::AskForCa;
 
@@ -26,7 +26,7 @@ impl Ca {
     /// [`Code::CaUnavailable`] if the key is not in the store, [`Code::CaRevoked`], and those of the key, its token, the
     /// secrets and the certificates.
     pub fn open(&self, store: &Path, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
-        self.open_in(&self.dir(store), self.chain(store)?, ask)
+        self.open_in(store, &self.dir(store), self.chain(store)?, ask)
     }
 
     /// A generation of the CA, ready to issue. `ask` is asked for the passphrase of an encrypted key, or for the PIN of a
@@ -35,7 +35,7 @@ impl Ca {
     /// # Errors
     /// Those of [`Ca::open`].
     pub fn open_generation(&self, store: &Path, generation: &CaGeneration, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
-        self.open_in(&generation.dir, self.chain_of(store, generation.certificates.clone())?, ask)
+        self.open_in(store, &generation.dir, self.chain_of(store, generation.certificates.clone())?, ask)
     }
 
     /// A generation of the CA, ready to sign its revocation lists. A list takes no path to a root, and that of the CA can be
@@ -43,8 +43,13 @@ impl Ca {
     ///
     /// # Errors
     /// Those of [`Ca::open`].
-    pub fn open_generation_for_lists(&self, generation: &CaGeneration, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
-        self.open_in(&generation.dir, generation.certificates.iter().take(1).cloned().collect(), ask)
+    pub fn open_generation_for_lists(
+        &self,
+        store: &Path,
+        generation: &CaGeneration,
+        ask: &mut AskForCa<'_>,
+    ) -> Result<OpenCa> {
+        self.open_in(store, &generation.dir, generation.certificates.iter().take(1).cloned().collect(), ask)
     }
 
     /// Whether a trusted generation of the root certifies a generation of the CA, in its present path or with a certificate
@@ -74,9 +79,17 @@ impl Ca {
         self.chain_of(store, self.certificates(store)?)
     }
 
-    fn open_in(&self, dir: &Path, chain: Vec<Certificate>, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
+    fn open_in(&self, store: &Path, dir: &Path, chain: Vec<Certificate>, ask: &mut AskForCa<'_>) -> Result<OpenCa> {
         check_not_revoked(dir)?;
-        let key = KeyLocation::of(dir)?.open(dir, ask)?.ok_or_else(|| unavailable(&dir.join(KEY_FILE), self))?;
+        let place = KeyLocation::of(dir)?;
+        let key = place.open(dir, ask)?.ok_or_else(|| unavailable(&dir.join(KEY_FILE), self))?;
+        if let Some(certificate) = chain.first() {
+            let belongs = key.check_belongs_to(certificate.spki_der());
+            belongs.map_err(|error| {
+                let error = error.item(certificate.subject());
+                self.of_other_generation(error, store, &place, dir, key.public().spki_der())
+            })?;
+        }
         LocalCa::new(chain, key).map_err(|error| {
             let is_of_path =
                 matches!(error.code(), Code::BadSignature | Code::ChainGap) && error.finding().fix.is_none();
@@ -90,6 +103,36 @@ impl Ca {
                 false => error,
             }
         })
+    }
+
+    /// Adds the remedy to the error of a key that does not belong to the certificate next to it: keys that are kept elsewhere
+    /// are easily put into the place of another generation.
+    fn of_other_generation(&self, error: Error, store: &Path, place: &KeyLocation, dir: &Path, spki: &[u8]) -> Error {
+        let all = match generations::placed(store, &self.name()) {
+            Ok(all) => all,
+            Err(unreadable) => {
+                tracing::debug!(error = %unreadable, "the generations of the CA cannot be read");
+                Vec::new()
+            }
+        };
+        let is_its = |one: &CaGeneration| one.certificate().is_ok_and(|certificate| certificate.spki_der() == spki);
+        let owner = all.iter().map(|one| &one.generation).find(|one| is_its(one));
+        let file = match place {
+            KeyLocation::Token(_) => URI_FILE,
+            KeyLocation::File(_) | KeyLocation::Elsewhere => KEY_FILE,
+        };
+        let error = error.at(dir.join(file));
+        match owner {
+            Some(owner) => error.fix(format!(
+                "this is the key of generation {} of {}: move the file to {}",
+                owner.number,
+                self.name(),
+                owner.dir.join(file).display()
+            )),
+            None => {
+                error.fix(format!("put the key of {} here that belongs to cert.pem in this directory", self.name()))
+            }
+        }
     }
 
     /// The chain of a generation up to the root that certified it, which is one of the generations of the root: a CA that

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base::text::shell_word;
 use base::{Code, Finding, Result};
-use identity::lifecycle::revocation_lists::{self, RevocationListsReport};
+use identity::lifecycle::revocation_lists::{self, RevocationListsReport, UnmadeList};
 use identity::lifecycle::rollover::drop_revoked;
 use ledger::{Entry, Key, Kind, Ledger, OpenRevocation, OpenStep, Role, View};
 use pki::Certificate;
@@ -155,6 +155,7 @@ pub(super) fn lists(workspace: &mut Workspace<'_>, ledger: &mut Ledger, report: 
             revocation_lists::run_hook(workspace, &mut lists);
             report.findings.append(&mut lists.findings);
             let has_replaced = !lists.keeps_replaced;
+            let unmade = std::mem::take(&mut lists.unmade);
             report.lists = Some(lists);
             if !is_written_here {
                 return Ok(());
@@ -162,8 +163,7 @@ pub(super) fn lists(workspace: &mut Workspace<'_>, ledger: &mut Ledger, report: 
             if has_replaced {
                 cas_of_others_done(ledger)?;
             }
-            // A step that is done has no row any more, so this changes only those that are left.
-            ledger.lists_failed("the key of the CA is not in this store")
+            explain_awaited(ledger, &unmade)
         }
         Err(error) => {
             let text = error.to_string();
@@ -171,6 +171,22 @@ pub(super) fn lists(workspace: &mut Workspace<'_>, ledger: &mut Ledger, report: 
             ledger.lists_failed(&text)
         }
     }
+}
+
+/// Records for each list that revocations still wait for why it was not made.
+fn explain_awaited(ledger: &mut Ledger, unmade: &[UnmadeList]) -> Result<()> {
+    for (issuer, generation) in ledger.awaited_lists()? {
+        let is_it = |one: &&UnmadeList| {
+            one.ca == issuer && generation.is_none_or(|generation| generation.number() == one.generation)
+        };
+        let why = match (unmade.iter().find(is_it), generation) {
+            (Some(unmade), _) => unmade.why.clone(),
+            (None, Some(generation)) => format!("the key of generation {generation} of {issuer} is not in this store"),
+            (None, None) => format!("the key of {issuer} is not in this store"),
+        };
+        ledger.list_not_made(&issuer, generation, &why)?;
+    }
+    Ok(())
 }
 
 /// Writes the revocation lists.

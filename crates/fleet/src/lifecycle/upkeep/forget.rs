@@ -5,6 +5,7 @@ use std::path::Path;
 use base::file::{self, BulkDir};
 use base::text::quote;
 use base::{Code, Error, Finding, Result};
+use identity::lifecycle::revocation_lists::{RevocationListsReport, run_open_hook};
 use ledger::{Kind, Role, View};
 use pki::device_name::DeviceName;
 use pki::revocation_list::Reason;
@@ -59,9 +60,14 @@ pub struct ForgetReport {
     /// The platforms that are not configured here and still have certificates or tokens of the devices.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<OpenPlatform>,
+    /// True if the program of `[crl] after` failed. The same command, `tbpki revoke --open` and the next lists run it again.
+    pub hook_failed: bool,
     /// The revocations that were necessary.
     #[serde(skip)]
     pub revocation: Option<RevokeReport>,
+    /// The revocation lists that were written, and the program that makes brokers read them.
+    #[serde(skip)]
+    pub lists: Option<RevocationListsReport>,
     /// What was noticed.
     #[serde(skip)]
     pub findings: Vec<Finding>,
@@ -81,7 +87,9 @@ pub fn forget(workspace: &mut Workspace<'_>, request: &ForgetRequest) -> Result<
         kept: Vec::new(),
         open: 0,
         platforms: Vec::new(),
+        hook_failed: false,
         revocation: None,
+        lists: None,
         findings: Vec::new(),
     };
     for name in &request.devices {
@@ -120,6 +128,7 @@ pub fn forget(workspace: &mut Workspace<'_>, request: &ForgetRequest) -> Result<
         report.open = usize::try_from(revoked.open_steps).unwrap_or(usize::MAX);
         report.findings.append(&mut revoked.findings);
         report.platforms = revoked.platforms.clone();
+        report.lists = revoked.lists.take();
         report.revocation = Some(revoked);
         // The store is the only place with such a token, so that its file stays until no platform has it.
         let view = workspace.view()?;
@@ -130,6 +139,14 @@ pub fn forget(workspace: &mut Workspace<'_>, request: &ForgetRequest) -> Result<
             }
         }
     }
+    if report.lists.is_none()
+        && let Some(mut hook) = run_open_hook(workspace)?
+    {
+        // An earlier run has revoked everything, and its program failed.
+        report.findings.append(&mut hook.findings);
+        report.lists = Some(hook);
+    }
+    report.hook_failed = report.lists.as_ref().is_some_and(|lists| lists.hook_failed);
     let mut store = workspace.open_store("forget")?;
     // The ledger before the files: a killed run leaves files that the same command removes. In the other order it would
     // leave a name in use that has lost its key.

@@ -79,6 +79,9 @@ pub(super) fn lists(overview: &Overview, out: &mut String) -> Result {
             ListUrgency::Current => format!("<span>{}</span>", date(list.next_update)),
             ListUrgency::Due => format!("<span class=\"warn\">{} (due)</span>", date(list.next_update)),
             ListUrgency::Expired => format!("<span class=\"bad\">{} (expired)</span>", date(list.next_update)),
+            ListUrgency::NotYetValid => {
+                format!("<span class=\"bad\">{} (not valid yet)</span>", date(list.next_update))
+            }
         };
         writeln!(
             out,
@@ -93,7 +96,8 @@ pub(super) fn lists(overview: &Overview, out: &mut String) -> Result {
         )?;
     }
     out.push_str("</tbody>\n</table>\n");
-    let is_urgent = |list: &PublishedList| list.urgency(overview.now) != ListUrgency::Current;
+    let is_urgent =
+        |list: &PublishedList| matches!(list.urgency(overview.now), ListUrgency::Due | ListUrgency::Expired);
     if lists.iter().any(is_urgent) {
         out.push_str("<p class=\"warn\">Half of the life of a list has passed: run <code>tbpki crl</code>.</p>\n");
     }

@@ -1,11 +1,11 @@
 //! What must hold before a generation of a CA begins to sign.
 
-use base::digest::hex;
+use base::digest::{hex, sha256};
 use base::file::{self, FileSet, Mode, current_user};
 use base::text::{counted, quote};
 use base::{Code, Result};
 use config::Anchors;
-use ledger::{Confirmation, Entry, Filter, JobId, Kind};
+use ledger::{Confirmation, Entry, Filter, JobId, Kind, View};
 use pki::crl::Crl;
 use pki::device_name::DeviceName;
 use pki::pem_bundle::PemBundle;
@@ -56,7 +56,7 @@ pub(super) fn check(
     next: &CaGeneration,
     leave_behind: bool,
 ) -> Result<Vec<String>> {
-    check_list(workspace, ca, next)?;
+    check_list(workspace, &store.ledger, ca, next)?;
     let Some(kind) = peers_of(workspace, ca) else { return Ok(Vec::new()) };
     let without = store.ledger.unconfirmed(&pending.key, kind, counted_from(workspace, kind))?;
     // `--leave-behind` decides about peers and never about lists: without a list a broker refuses all devices.
@@ -272,7 +272,7 @@ pub fn seen(workspace: &mut Workspace<'_>, leaf: &str, named: &[String]) -> Resu
 }
 
 /// Brokers that read a file with revocation lists refuse every certificate below a CA that has none in it.
-fn check_list(workspace: &Workspace<'_>, ca: &Ca, next: &CaGeneration) -> Result<()> {
+fn check_list(workspace: &Workspace<'_>, view: &View, ca: &Ca, next: &CaGeneration) -> Result<()> {
     let is_devices = ca.hierarchy() == Hierarchy::Devices;
     let store = workspace.store_dir();
     // A further certificate of the same key: its list is the one that brokers have, or do without.
@@ -284,8 +284,13 @@ fn check_list(workspace: &Workspace<'_>, ca: &Ca, next: &CaGeneration) -> Result
         return Ok(());
     }
     let path = if is_devices { devices_file(workspace.config, store) } else { store.join(SERVERS_LISTS) };
-    let is_wanted = is_devices && workspace.config.crl.out.value.is_some();
+    let is_named = is_devices && workspace.config.crl.out.value.is_some();
     let bytes = file::read_optional(&path, LIMIT)?;
+    // A file that is lost was read by the peers, unless each command names another one (`--out`): then the new key has a list.
+    let made = view.listing_cas()?;
+    let was_made = made.iter().filter_map(|name| Ca::named(name)).any(|one| one.hierarchy() == ca.hierarchy());
+    let has_list = view.last_list(&sha256(next.certificate()?.spki_der()))?.is_some();
+    let is_wanted = is_named || (was_made && !has_list);
     // No list was ever written and none is configured: brokers read none.
     if bytes.is_none() && !is_wanted {
         return Ok(());

@@ -23,6 +23,18 @@ impl Certificate {
         findings
     }
 
+    /// The fault of a certificate that has expired. A CA is replaced, not renewed.
+    pub(crate) fn expired(&self, what: impl Into<String>) -> Finding {
+        let fault = Code::Expired.fault(what);
+        if !self.is_ca() {
+            return fault;
+        }
+        fault.fix(
+            "replace the CA (`tbpki ca list` names it): `tbpki ca prepare CA`, then `tbpki ca activate CA`; renew what it has \
+             issued",
+        )
+    }
+
     /// A fault if Java and Go do not know the algorithm of the key. Weak keys have a finding of their own.
     fn foreign_key(&self) -> Option<Finding> {
         let kind = self.public_key();

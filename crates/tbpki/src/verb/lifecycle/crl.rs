@@ -32,7 +32,7 @@ pub(crate) fn run(args: &CrlArgs, context: &mut Context) -> Result<Exit> {
     })?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
-    Ok(if report.hook_failed { Exit::Partly } else { Exit::Done })
+    Ok(if report.hook_failed || !report.unmade.is_empty() { Exit::Partly } else { Exit::Done })
 }
 
 impl Report for RevocationListsReport {
@@ -45,7 +45,13 @@ impl Report for RevocationListsReport {
             if let Some(next) = &list.next_update {
                 write!(out, ", next list by {next}")?;
             }
-            writeln!(out, "{}", if list.kept { " (kept: the key is elsewhere)" } else { "" })?;
+            let is_unmade = self.unmade.iter().any(|one| one.ca == list.ca && one.generation == list.generation);
+            let kept = match (list.kept, is_unmade) {
+                (false, _) => "",
+                (true, false) => " (kept: the key is elsewhere)",
+                (true, true) => " (kept: no list could be made)",
+            };
+            writeln!(out, "{kept}")?;
         }
         write_files(out, &self.files)?;
         // After an error of the program, the findings tell the next step.

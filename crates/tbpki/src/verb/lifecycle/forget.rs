@@ -25,7 +25,8 @@ pub(crate) fn run(args: &ForgetArgs, context: &mut Context) -> Result<Exit> {
     let mut report = context.in_workspace(&config, |workspace| forget(workspace, &request))?;
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.result(&report)?;
-    Ok(if report.open == 0 && report.kept.is_empty() { Exit::Done } else { Exit::Partly })
+    let is_done = report.open == 0 && report.kept.is_empty() && !report.hook_failed;
+    Ok(if is_done { Exit::Done } else { Exit::Partly })
 }
 
 impl Report for ForgetReport {
@@ -48,6 +49,12 @@ impl Report for ForgetReport {
                 out,
                 "device {device}: not forgotten, it can still log in with its access token; run the same command again"
             )?;
+        }
+        if let Some(lists) = &self.lists {
+            lists.render(out)?;
+        }
+        if self.hook_failed {
+            writeln!(out, "the program of `[crl] after` has failed; run the same command again")?;
         }
         match &self.revocation {
             Some(revocation) if self.open > 0 || !self.kept.is_empty() => render_open(revocation, out),

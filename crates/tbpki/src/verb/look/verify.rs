@@ -1,5 +1,6 @@
 //! `tbpki verify`.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -103,11 +104,45 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Exit> {
         return Err(Code::Internal.error("nothing was verified"));
     };
     let ok = faults(&report) == 0;
-    context.output.findings(report.findings.into_iter().map(Finding::advised));
+    let names = names_of_cas(&report, context);
+    let findings = report.findings.into_iter().map(|finding| name_ca(finding, &names).advised());
+    context.output.findings(findings);
     context.output.findings(from_store(&report.links, purpose));
     let links = report.links.iter().map(link).collect();
     context.output.result(&VerifyReport { ok, trusted: report.trusted, purposes, links })?;
     Ok(if ok { Exit::Done } else { Exit::FaultFound })
+}
+
+/// The expired CAs of the path that are in the store: the subject of each, and its name as a word of a command.
+fn names_of_cas(report: &Verification, context: &mut Context) -> HashMap<String, String> {
+    let is_expired = |link: &&Link| link.codes.contains(&Code::Expired);
+    let expired: Vec<&Link> = report.links.iter().filter(is_expired).collect();
+    if expired.is_empty() || !context.config_path().exists() {
+        return HashMap::new();
+    }
+    // Without a store that can be read, the advice has no name.
+    let Ok(config) = context.config(&Overrides::default()) else { return HashMap::new() };
+    let store = config.general.store.resolved();
+    let mut names = HashMap::new();
+    for ca in Ca::OF_INIT {
+        for certificate in ca.trusted_certificates(store).unwrap_or_default() {
+            let fingerprint = certificate.fingerprint_hex();
+            let of_ca = expired.iter().filter(|link| link.fingerprint == fingerprint);
+            names.extend(of_ca.map(|link| (link.name.clone(), ca.word())));
+        }
+    }
+    names
+}
+
+/// Names the CA of the store in the advice to replace an expired one.
+fn name_ca(mut finding: Finding, names: &HashMap<String, String>) -> Finding {
+    let word = finding.location.item.as_ref().and_then(|item| names.get(item));
+    if let (Code::Expired, Some(word)) = (finding.code, word) {
+        finding.fix = Some(format!(
+            "replace this CA: `tbpki ca prepare {word}`, then `tbpki ca activate {word}`; renew what it has issued"
+        ));
+    }
+    finding
 }
 
 /// The public key of a key file, or of the token key that the file names. The token is used without its PIN.

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use base::Result;
 use base::text::shell_word;
+use base::{Code, Result, file};
 use identity::lifecycle::rollover::cross_generations;
 use identity::profile_ca::SETTINGS;
 use ledger::{Entry, Kind, Role, View};
+use pki::{Certificate, PrivateKey};
+use store::FILE_LIMIT;
 use store::ca::generation_number::generation_dir;
 use store::ca::generations::{CaGeneration, PlacedGeneration, placed};
 use store::ca::{Ca, KeyLocation};
@@ -28,8 +30,9 @@ pub(super) fn check(store: &Path, view: &View, ca: &Ca, rows: &[Entry], problems
         known.extend(one.generation.row(view, &ca.name())?.map(|row| (one, row)));
     }
     let dir = ca.dir(store);
-    // Stations that share a ledger have the generation that signs alone.
-    let is_complete = !view.is_shared() || all.len() > 1;
+    // Stations that share a ledger have the generation that signs, and at most the certificates of those that it has replaced.
+    let is_station = matches!(Ca::ServerIssuing.key_place(store), Ok(KeyLocation::Elsewhere));
+    let is_complete = !view.is_shared() || (all.len() > 1 && !is_station);
     for row in rows.iter().filter(|row| row.key.kind == Kind::Ca && row.key.name == ca.name()) {
         let number = row.generation().number();
         let of_row = known.iter().find(|(_, known)| known.key == row.key);
@@ -50,6 +53,13 @@ pub(super) fn check(store: &Path, view: &View, ca: &Ca, rows: &[Entry], problems
                 crosses(store, view, ca, row, &placed.generation, problems)?;
             }
             _ => {}
+        }
+    }
+    // The key of the one that signs is compared with its certificate wherever that comes from.
+    for (placed, row) in known.iter().filter(|(_, row)| !row.is_current()) {
+        let generation = &placed.generation;
+        if let (Ok(KeyLocation::File(path)), Ok(certificate)) = (generation.key_place(), generation.certificate()) {
+            compare_key(&path, certificate, row, problems);
         }
     }
     if let (Ca::Profile(profile), Some((one, row))) = (ca, known.iter().find(|(_, row)| row.is_current())) {
@@ -74,6 +84,18 @@ pub(super) fn check(store: &Path, view: &View, ca: &Ca, rows: &[Entry], problems
     Ok(())
 }
 
+/// Adds a difference if a key does not belong to the certificate of its CA. An encrypted key cannot be compared without its
+/// passphrase.
+pub(super) fn compare_key(path: &Path, certificate: &Certificate, row: &Entry, problems: &mut Vec<Problem>) {
+    let key = file::read_secret(path, FILE_LIMIT).and_then(|pem| PrivateKey::from_pem_or_der(&pem, None));
+    match key.and_then(|key| key.check_belongs_to(certificate.spki_der())) {
+        Err(error) if error.code() != Code::KeyEncrypted => {
+            problems.push(Problem::of_error(ProblemKind::Key, &error).entry(row).at(path));
+        }
+        _ => {}
+    }
+}
+
 /// The certificates of the key of a generation by the trusted generations of its root.
 fn crosses(
     store: &Path,
@@ -88,7 +110,7 @@ fn crosses(
     }
     let Ok(there) = generation.crosses() else { return Ok(()) };
     let mut fingerprints: Vec<[u8; 32]> = there.iter().map(|(_, cross)| cross.fingerprint()).collect();
-    fingerprints.extend(generation.certificates.first().map(pki::Certificate::fingerprint));
+    fingerprints.extend(generation.certificates.first().map(Certificate::fingerprint));
     let roots = view.trusted_generations(&ca.root().name())?;
     let in_store = ca.root().trusted(store).unwrap_or_default();
     let has_root = |number| !view.is_shared() || in_store.iter().any(|one| one.number == number);

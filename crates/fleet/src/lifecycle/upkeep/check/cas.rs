@@ -2,12 +2,10 @@
 
 use std::path::Path;
 
-use base::{Code, Error, Result, file};
+use base::{Error, Result, file};
 use identity::lifecycle::rollover::cross_generations;
 use identity::profile_ca;
 use ledger::View;
-use pki::PrivateKey;
-use store::FILE_LIMIT;
 use store::ca::generation_number::{NUMBER_FILE, wrong_number};
 use store::ca::{Ca, KeyLocation};
 
@@ -63,14 +61,7 @@ pub(super) fn check(store: &Path, view: &View, problems: &mut Vec<Problem>) -> R
                 if let Some(finding) = file::loose_permissions(&path) {
                     problems.push(Problem::new(ProblemKind::Mode, finding.what).entry(entry).at(&path));
                 }
-                // An encrypted key cannot be compared without its passphrase.
-                let key = file::read_secret(&path, FILE_LIMIT).and_then(|pem| PrivateKey::from_pem_or_der(&pem, None));
-                match key.and_then(|key| key.check_belongs_to(certificate.spki_der())) {
-                    Err(error) if error.code() != Code::KeyEncrypted => {
-                        problems.push(Problem::of_error(ProblemKind::Key, &error).entry(entry).at(path));
-                    }
-                    _ => {}
-                }
+                ca_files::compare_key(&path, certificate, entry, problems);
             }
             Ok(KeyLocation::Token { .. } | KeyLocation::Elsewhere) => {}
             Err(error) => problems.push(problem(&error)),

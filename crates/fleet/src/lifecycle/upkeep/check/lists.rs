@@ -149,7 +149,9 @@ pub(in crate::lifecycle) fn lists(workspace: &Workspace<'_>, view: &View) -> Res
 /// # Errors
 /// Those of the ledger and of the files.
 pub(in crate::lifecycle::upkeep) fn without_list(workspace: &Workspace<'_>, view: &View) -> Result<Vec<(String, u32)>> {
-    let lists = last_lists::read(workspace.store_dir())?;
+    let mut lists = last_lists::read(workspace.store_dir())?;
+    // The list of a key in service has the revocations below every certificate of the key, as an imported CA can have several.
+    lists.extend(published_lists::read(workspace.config, workspace.store_dir())?.into_iter().map(|(_, list)| list));
     let mut without = Vec::new();
     for ca in profile_ca::all_cas(view)?.into_iter().filter(|ca| !ca.is_root()) {
         for placed in placed(workspace.store_dir(), &ca.name())? {
