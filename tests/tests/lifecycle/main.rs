@@ -25,6 +25,7 @@ mod renew;
 mod revoke;
 mod revoked_root;
 mod rollover;
+mod rollover_copies;
 mod scene;
 mod seen;
 mod station_lists;

@@ -18,7 +18,8 @@ use super::{settle, trust};
 ///
 /// # Errors
 /// [`Code::CaInUse`] with the count if certificates in use depend on one of them; [`Code::NotPrepared`] if the CA has no
-/// generation that was replaced. Nothing is changed then.
+/// generation that was replaced; [`Code::CopiesMissing`] if the program of a server may still read files with the path to the
+/// earlier generation. Nothing is changed then.
 pub fn retire(workspace: &mut Workspace<'_>, ca: &Ca, dry_run: bool) -> Result<RolloverReport> {
     let mut store = workspace.open_store("ca retire")?;
     settle(&mut store, ca)?;
@@ -42,6 +43,7 @@ pub fn retire(workspace: &mut Workspace<'_>, ca: &Ca, dry_run: bool) -> Result<R
     for entry in &replaced {
         check_unused(workspace, &store, ca, entry)?;
     }
+    trust::check_copies(&store, ca)?;
     if dry_run {
         report.done = RolloverDone::Planned;
         return Ok(report);

@@ -1,13 +1,14 @@
 //! Writing the files again that follow from the CAs that peers trust.
 
 use base::Result;
-use ledger::{Filter, Key, Kind};
+use ledger::{Entry, Filter, Key, Kind, RenewalStep};
 use store::ca::Ca;
 use store::{Store, Workspace, identity_dir};
 
 use super::report::{NotRefreshed, RolloverReport};
+use crate::lifecycle::missing_copies;
 use crate::lifecycle::renew::fetched::{bring_to_host, refresh_trusted};
-use crate::lifecycle::renew::{is_fetched, is_of_others, refresh};
+use crate::lifecycle::renew::{is_fetched, is_of_others, late_copies, refresh};
 use crate::report::FileOutcome;
 
 /// Brings the files of servers and devices up to date with the generations of the CAs. One that fails does not keep the
@@ -34,6 +35,43 @@ pub(super) fn spread(
     Ok(())
 }
 
+/// Fails if the program of a server may still read files from before the rollover: the directory that gets copies is
+/// missing, or has not got them since.
+///
+/// # Errors
+/// [`Code::CopiesMissing`], and those of the ledger.
+pub(super) fn check_copies(store: &Store, ca: &Ca) -> Result<()> {
+    if ca.profile().is_some() {
+        return Ok(());
+    }
+    for entry in store.ledger.with_copies()? {
+        // Other stations of a shared ledger see to their directories.
+        let is_here = identity_dir(store.dir(), entry.key.kind, &entry.key.name).is_dir();
+        let is_meant = entry.key.kind == Kind::Server && is_here && !is_of_others(&entry);
+        let Some(dir) = entry.copies.as_deref().filter(|_| is_meant) else { continue };
+        if late_copies::missing(&entry).is_some() || store.ledger.is_step_open(&entry.key, RenewalStep::Install)? {
+            return Err(missing_copies::before_retiring(&entry.key.name, dir));
+        }
+    }
+    Ok(())
+}
+
+/// How many names are read from the ledger at once.
+const PAGE: u32 = 500;
+
+/// Records that the directory with copies of an identity is missing, and has the earlier files when it is back. The copies are
+/// a step of the identity that is open until it has them.
+fn record_missing(store: &mut Store, entry: &Entry, report: &mut RolloverReport) -> Result<()> {
+    let Some(dir) = late_copies::missing(entry) else { return Ok(()) };
+    let error = missing_copies::after_rollover(entry.key.kind, &entry.key.name, dir);
+    store.ledger.transaction(|transaction| {
+        transaction.begin_step(&entry.key, RenewalStep::Install)?;
+        transaction.fail_step(&entry.key, RenewalStep::Install, &format!("{dir} is not there"))
+    })?;
+    report.left.push(NotRefreshed::of(entry.key.kind, &entry.key.name, error));
+    Ok(())
+}
+
 fn refresh_all(
     workspace: &mut Workspace<'_>,
     store: &mut Store,
@@ -44,7 +82,7 @@ fn refresh_all(
     let mut last: Option<Key> = None;
     loop {
         // The ledger is written to while the list is read.
-        let page: Vec<_> = store.ledger.list_after(&filter, last.take()).take(500).collect::<Result<_>>()?;
+        let page: Vec<_> = store.ledger.list_after(&filter, last.take()).take(PAGE as usize).collect::<Result<_>>()?;
         let Some(end) = page.last() else { return Ok(()) };
         last = Some(end.key.clone());
         for entry in &page {
@@ -66,6 +104,7 @@ fn refresh_all(
                 true => refresh_trusted(workspace, store, entry),
                 false => refresh(workspace, store, entry),
             };
+            let refreshed = refreshed.and_then(|files| record_missing(store, entry, report).map(|()| files));
             match refreshed {
                 Ok(files) => {
                     let changed = files.into_iter().filter(|file| file.done != FileOutcome::Unchanged);
