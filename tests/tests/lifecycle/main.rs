@@ -26,6 +26,7 @@ mod revoke;
 mod revoked_root;
 mod rollover;
 mod rollover_copies;
+mod rollover_peers;
 mod scene;
 mod seen;
 mod station_lists;

@@ -7,7 +7,7 @@ use base::{Finding, Result};
 use identity::lifecycle::list_hook;
 use identity::lifecycle::published_lists::{self, PublishedList};
 use identity::lifecycle::rollover::{self, CaRow};
-use ledger::{Entry, Key, Kind, RevocationCount, View};
+use ledger::{Entry, Key, Kind, RevocationCount, Role, View};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::Workspace;
@@ -41,9 +41,11 @@ pub struct RolloverSummary {
     pub ca: String,
     /// The next generation, from 1.
     pub generation: u32,
-    /// True if it is prepared: `kind` must get it before it signs. False if it signs: certificates of it must replace
-    /// those of the generation before.
+    /// True if it is prepared: `kind` must get it before it signs.
     pub prepared: bool,
+    /// True if it signs and certificates of it must replace those of the generation before: `done` have one. Otherwise
+    /// `done` have the generation itself.
+    pub replaces: bool,
     /// `device` or `server`.
     pub kind: String,
     /// How many have it.
@@ -55,13 +57,14 @@ pub struct RolloverSummary {
 impl RolloverSummary {
     /// The progress that a row of a CA shows, if a rollover is under way.
     fn of(ca: &CaRow) -> Option<Self> {
-        let (prepared, kind, done, total) = match (&ca.peers, &ca.below) {
-            (Some(peers), _) => (true, &peers.kind, peers.confirmed, peers.total),
-            (None, Some(below)) => (false, &below.kind, below.below, below.total),
+        let prepared = ca.role == Role::Pending.as_str();
+        let (replaces, kind, done, total) = match (&ca.peers, &ca.below) {
+            (_, Some(below)) => (true, &below.kind, below.below, below.total),
+            (Some(peers), None) => (false, &peers.kind, peers.confirmed, peers.total),
             (None, None) => return None,
         };
         let (ca, generation) = (ca.name.clone(), ca.generation);
-        Some(Self { ca, generation, prepared, kind: kind.clone(), done, total })
+        Some(Self { ca, generation, prepared, replaces, kind: kind.clone(), done, total })
     }
 }
 

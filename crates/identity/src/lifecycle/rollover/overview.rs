@@ -12,7 +12,7 @@ use store::ca::{Ca, certificates_in};
 use store::file_names::CERT;
 use time::{Duration, OffsetDateTime};
 
-use super::gates::{counted_from, peers_of};
+use super::peers::{count_unconfirmed, peers_of};
 use crate::profile_ca;
 
 /// The CAs of a store.
@@ -46,7 +46,8 @@ pub struct CaRow {
     pub key: String,
     /// How many certificates of servers and devices in use it has issued; for a root, how many CAs.
     pub in_use: u64,
-    /// Of a prepared generation: who must have it before it signs.
+    /// Of a prepared generation: who must have it before it signs. Of one that signs while an earlier one is trusted: who has
+    /// it; those that were left behind get it later.
     pub peers: Option<PeersRow>,
     /// Of a generation that signs while an earlier one is trusted: who has a certificate of it.
     pub below: Option<BelowRow>,
@@ -54,7 +55,7 @@ pub struct CaRow {
     pub shortens_from: String,
 }
 
-/// Who must have a prepared generation before it signs.
+/// Who must have a generation before the earlier one goes.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PeersRow {
     /// `device` or `server`.
@@ -138,7 +139,7 @@ fn row(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry, trusted: 
         days_left: (entry.not_after - workspace.now).whole_days(),
         key: key.to_owned(),
         in_use,
-        peers: peers(workspace, view, ca, entry)?,
+        peers: peers(workspace, view, ca, entry, trusted)?,
         below: below(workspace, view, ca, entry, trusted)?,
         // Nothing lives longer than the CA that signed it, or chains would end in the middle of a certificate's life.
         shortens_from: rfc3339(shortens_from(workspace, ca, entry)),
@@ -156,9 +157,17 @@ fn revoked_in_store(workspace: &Workspace<'_>, ca: &Ca, number: u32) -> Result<O
     Ok(None)
 }
 
-fn peers(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Result<Option<PeersRow>> {
-    let Some(kind) = peers_of(workspace, ca).filter(|_| entry.role == Role::Pending) else { return Ok(None) };
-    let (total, without) = view.count_unconfirmed(&entry.key, kind, counted_from(workspace, kind))?;
+fn peers(
+    workspace: &Workspace<'_>,
+    view: &View,
+    ca: &Ca,
+    entry: &Entry,
+    trusted: &[Entry],
+) -> Result<Option<PeersRow>> {
+    let is_replacing = entry.is_current() && trusted.iter().any(|other| other.role == Role::Superseded);
+    let is_next = entry.role == Role::Pending || is_replacing;
+    let Some(kind) = peers_of(workspace, ca).filter(|_| is_next) else { return Ok(None) };
+    let (total, without) = count_unconfirmed(workspace, view, &entry.key, kind)?;
     Ok(Some(PeersRow { kind: kind.as_str().to_owned(), total, confirmed: total.saturating_sub(without) }))
 }
 

@@ -1,15 +1,18 @@
 //! Writing the files again that follow from the CAs that peers trust.
 
 use base::Result;
+use base::file::{FileSet, Mode};
 use ledger::{Entry, Filter, Key, Kind, RenewalStep};
 use store::ca::Ca;
+use store::file_names::{ANCHORS, CHAIN, TOKEN};
 use store::{Store, Workspace, identity_dir};
 
 use super::report::{NotRefreshed, RolloverReport};
+use crate::files::output::pem_of;
 use crate::lifecycle::missing_copies;
 use crate::lifecycle::renew::fetched::{bring_to_host, refresh_trusted};
 use crate::lifecycle::renew::{is_fetched, is_of_others, late_copies, refresh};
-use crate::report::FileOutcome;
+use crate::report::{FileOutcome, FileReport};
 
 /// Brings the files of servers and devices up to date with the generations of the CAs. One that fails does not keep the
 /// others from it: it is in the report.
@@ -32,7 +35,41 @@ pub(super) fn spread(
     if ca.is_root() {
         refresh_all(workspace, store, Kind::Device, report)?;
     }
+    if *ca == Ca::ServerRoot {
+        refresh_with_tokens(workspace, store, report)?;
+    }
     Ok(())
+}
+
+/// Brings the trust anchors of devices with access tokens up to date: these have no certificate, or one whose files are
+/// elsewhere.
+fn refresh_with_tokens(workspace: &Workspace<'_>, store: &Store, report: &mut RolloverReport) -> Result<()> {
+    let anchors = workspace.client_anchors()?;
+    let mut last = String::new();
+    loop {
+        let page = store.ledger.names_with_tokens(&last, PAGE)?;
+        let Some(end) = page.last() else { return Ok(()) };
+        last.clone_from(end);
+        for name in &page {
+            let dir = identity_dir(store.dir(), Kind::Device, name);
+            let has_own = dir.join(CHAIN).exists() && store.ledger.current(Kind::Device, name)?.is_some();
+            // With the files of its certificate, these were brought up to date, too.
+            if has_own || anchors.is_empty() || !dir.join(ANCHORS).exists() {
+                continue;
+            }
+            let mut set = FileSet::new(&dir).replacing("old");
+            set.add(ANCHORS, pem_of(&anchors).into_bytes(), Mode::Public)?;
+            match set.commit() {
+                Ok(files) => {
+                    let files = files.into_iter().map(FileReport::from);
+                    let changed: Vec<_> = files.filter(|file| file.done != FileOutcome::Unchanged).collect();
+                    report.devices += u64::from(!changed.is_empty());
+                    report.files.extend(changed);
+                }
+                Err(error) => report.left.push(NotRefreshed::of(Kind::Device, name, error)),
+            }
+        }
+    }
 }
 
 /// Fails if the program of a server may still read files from before the rollover: the directory that gets copies is
@@ -89,6 +126,11 @@ fn refresh_all(
             let name = entry.key.name.as_str();
             // Identities of a job are in its shards, and those of other stations are there.
             if !identity_dir(store.dir(), kind, name).is_dir() {
+                continue;
+            }
+            // Its certificate is in the shard of a job, and the token alone is here.
+            let dir = identity_dir(store.dir(), kind, name);
+            if kind == Kind::Device && dir.join(TOKEN).exists() && !dir.join(CHAIN).exists() {
                 continue;
             }
             // Its files come from elsewhere, and nothing in them follows from the CAs of this store.
