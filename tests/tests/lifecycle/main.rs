@@ -27,6 +27,7 @@ mod revoked_root;
 mod rollover;
 mod rollover_copies;
 mod rollover_peers;
+mod rollover_texts;
 mod scene;
 mod seen;
 mod station_lists;

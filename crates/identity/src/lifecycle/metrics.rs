@@ -135,7 +135,7 @@ fn cas(text: &mut MetricsText, workspace: &Workspace<'_>, view: &View) -> Result
     }
     text.family(&SHORTENS);
     for (ca, entry) in &signing {
-        text.sample(&SHORTENS, &[("ca", &ca.name())], shortens_from(workspace, ca, entry).unix_timestamp());
+        text.sample(&SHORTENS, &[("ca", &ca.name())], shortens_from(workspace.config, ca, entry).unix_timestamp());
     }
     let lists = first_to_end(workspace.config, workspace.store_dir(), &all)?;
     text.family(&LIST_BEGIN);

@@ -2,6 +2,7 @@
 
 use base::Result;
 use base::timestamp::rfc3339;
+use config::Config;
 use ledger::{Entry, Kind, Role, View};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -142,7 +143,7 @@ fn row(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry, trusted: 
         peers: peers(workspace, view, ca, entry, trusted)?,
         below: below(workspace, view, ca, entry, trusted)?,
         // Nothing lives longer than the CA that signed it, or chains would end in the middle of a certificate's life.
-        shortens_from: rfc3339(shortens_from(workspace, ca, entry)),
+        shortens_from: rfc3339(shortens_from(workspace.config, ca, entry)),
     })
 }
 
@@ -193,13 +194,12 @@ fn below(
 }
 
 /// From this time on, what a generation of a CA issues ends earlier than configured.
-pub fn shortens_from(workspace: &Workspace<'_>, ca: &Ca, entry: &Entry) -> OffsetDateTime {
-    entry.not_after.checked_sub(Duration::days(days_of_issued(workspace, ca))).unwrap_or(entry.not_before)
+pub fn shortens_from(config: &Config, ca: &Ca, entry: &Entry) -> OffsetDateTime {
+    entry.not_after.checked_sub(Duration::days(days_of_issued(config, ca))).unwrap_or(entry.not_before)
 }
 
 /// The configured lifetime of what a CA issues, in days.
-fn days_of_issued(workspace: &Workspace<'_>, ca: &Ca) -> i64 {
-    let config = workspace.config;
+fn days_of_issued(config: &Config, ca: &Ca) -> i64 {
     i64::from(match ca {
         Ca::ServerRoot | Ca::DevicesRoot => config.ca.issuing_days.value.number(),
         Ca::ServerIssuing => config.server.days.value.number(),

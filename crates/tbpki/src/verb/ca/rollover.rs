@@ -137,16 +137,26 @@ fn step(args: &CaStepArgs, step: &Step<'_>, platform: Option<&PlatformArgs>, con
 
 impl Report for CasReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{:<20} {:>3} {:<11} {:<20} {:>7} {:<9} IN USE", "CA", "GEN", "ROLE", "EXPIRES", "DAYS", "KEY")?;
+        // New certificates end before their configured lifetime from SHORTENS on.
+        writeln!(
+            out,
+            "{:<20} {:>3} {:<11} {:<20} {:>7} {:<10} {:<9} IN USE",
+            "CA", "GEN", "ROLE", "EXPIRES", "DAYS", "SHORTENS", "KEY"
+        )?;
         for ca in &self.cas {
             writeln!(
                 out,
-                "{:<20} {:>3} {:<11} {:<20} {:>7} {:<9} {}",
+                "{:<20} {:>3} {:<11} {:<20} {:>7} {:<10} {:<9} {}",
                 printable(&ca.name).to_string(),
                 ca.generation,
                 ca.role,
                 ca.not_after,
                 if ca.days_left < 0 { "EXPIRED".to_owned() } else { ca.days_left.to_string() },
+                // Only these will sign.
+                match ca.role.as_str() {
+                    "current" | "pending" => ca.shortens_from.get(..10).unwrap_or_default(),
+                    _ => "",
+                },
                 ca.key,
                 ca.in_use
             )?;
