@@ -24,6 +24,7 @@ mod request;
 #[cfg(test)]
 pub(crate) mod samples;
 mod signer;
+mod stated_anchors;
 
 pub use answer::{CaCertificates, IssuedCertificate};
 pub use certificate::leaf_dates;

@@ -12,6 +12,7 @@ pub mod csr_attrs;
 pub mod refusal;
 pub mod request;
 pub mod route;
+pub(crate) mod stated_anchors;
 
 pub use answer::Answer;
 pub use credentials::Credentials;

@@ -19,7 +19,7 @@ use fleet::token::TokenReport;
 use identity::init::InitReport;
 use identity::lifecycle::ca_passphrase::CaPassphraseReport;
 use identity::lifecycle::revocation_lists::RevocationListsReport;
-use identity::lifecycle::rollover::gates::ConfirmReport;
+use identity::lifecycle::rollover::confirm::ConfirmReport;
 use identity::lifecycle::rollover::{CasReport, RolloverReport};
 use identity::report::IdentityReport;
 use identity::station_bundle::StationBundleReport;

@@ -217,7 +217,7 @@ impl Device {
         };
         let generation = slots.load(&identity)?;
         machine.anchors.clone_from(&generation.certificate.anchors);
-        block_on(confirm_identity(machine, &server, (&generation).into()))?;
+        block_on(confirm_identity(machine, &server, (&generation).into(), &generation.certificate.anchors))?;
         Ok(slots.confirm(&mut identity)?)
     }
 }
@@ -261,6 +261,22 @@ fn a_device_enrols_with_its_password_and_renews_with_its_certificate() {
     let leaf = leaf(&newest.certificate.chain);
     let dates = (leaf.not_before().unix_timestamp(), leaf.not_after().unix_timestamp());
     assert_eq!((newest.certificate.not_before as i64, newest.certificate.not_after as i64), dates);
+}
+
+#[test]
+fn a_device_is_known_to_trust_the_root_that_came_with_its_renewal() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    let mut device = Device::new(&sandbox, &service, "pump-1");
+    let secret = Secret::from(password(&sandbox, &device.name));
+    device.renew(Some(&secret), WHOLE).unwrap();
+    assert_eq!(service.stop(), 0);
+    sandbox.ok(["ca", "prepare", "server-root"]);
+    sandbox.fails(["ca", "activate", "server-root"], 1, "TBPKI-0320").prints("pump-1");
+    let service = Service::start(&sandbox, &[]);
+    device.machine.port = Device::new(&sandbox, &service, "pump-1").machine.port;
+    device.renew(None, WHOLE).unwrap();
+    sandbox.ok(["ca", "activate", "server-root"]);
 }
 
 #[test]
@@ -338,7 +354,7 @@ fn a_renewal_keeps_the_names_of_a_factory_certificate() {
     assert_eq!(new.subject(), old.subject());
     let text = openssl().args(["x509", "-noout", "-ext", "subjectAltName"]).stdin(new.to_pem()).run().ok();
     assert!(text.stdout_text().contains("DNS:valve.example"), "{text}");
-    block_on(confirm_identity(&mut device.machine, &server, (&renewed).into())).unwrap();
+    block_on(confirm_identity(&mut device.machine, &server, (&renewed).into(), &renewed.certificate.anchors)).unwrap();
     assert_eq!(roles(&sandbox, "valve"), ["superseded", "current"]);
 }
 

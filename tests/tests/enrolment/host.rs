@@ -52,6 +52,28 @@ impl Host {
 }
 
 #[test]
+fn a_confirmation_states_which_roots_a_host_trusts() {
+    let station = station();
+    let service = Service::start(&station, &[]);
+    let host = Host::new(&station, &service);
+    host.fetch("gateway-1", &password(&station, "gateway-1")).ok();
+    station.ok(["ca", "prepare", "server-root"]);
+    let confirmed = || {
+        let report = station.ok(["ca", "list", "--json"]).json()["result"].clone();
+        let is_next = |row: &&serde_json::Value| row["name"] == "server-root" && row["generation"] == 2;
+        report["cas"].as_array().unwrap().iter().find(is_next).unwrap()["peers"]["confirmed"].clone()
+    };
+    // It has the earlier root alone.
+    host.renew().ok();
+    assert_eq!(confirmed(), 0);
+    station.fails(["ca", "activate", "server-root"], 1, "TBPKI-0320").prints("gateway-1");
+    host.sandbox.write("root.pem", station.read("pki/servers/localhost/cafile.pem"));
+    host.renew().ok();
+    assert_eq!(confirmed(), 1);
+    station.ok(["ca", "activate", "server-root"]);
+}
+
+#[test]
 fn a_host_fetches_and_renews_its_certificate() {
     let station = station();
     let service = Service::start(&station, &[]);

@@ -157,7 +157,7 @@ fn a_new_bundle_brings_its_ca_to_a_service_that_keeps_its_ledger() {
     let files = [&format!("{ca}/cert.pem"), &format!("{ca}/key.pem")];
     let prepare = ["ca", "prepare", "devices-issuing", "--imported-passphrase-file", "ca.pass", "--import"];
     station.ok(prepare.iter().copied().chain(files.map(String::as_str)).chain(PASSPHRASE));
-    station.ok(["ca", "activate", "devices-issuing", PASSPHRASE[0], PASSPHRASE[1]]);
+    station.ok(["ca", "activate", "devices-issuing", "--leave-behind", PASSPHRASE[0], PASSPHRASE[1]]);
     let (issuing, root) = ("tbpkidevicesissuingCA", "tbpkidevicesrootCA");
     assert_eq!(names(&service), [issuing, &format!("{issuing}G2"), root]);
     request(&station, "next", "/CN=pump-1");

@@ -181,6 +181,7 @@ fn a_fleet_is_renewed_below_the_next_generation_of_its_ca() {
     let sandbox = Sandbox::with_store();
     sandbox.ok(["fleet", "issue", "--count", "2", "--name-pattern", "s-{}", "--out", "fleet"]);
     sandbox.ok(["ca", "prepare", "devices-issuing"]);
+    sandbox.ok(["ca", "confirm", "devices-issuing", "--all"]);
     sandbox.ok(["ca", "activate", "devices-issuing"]);
     // The present certificates are new, and the earlier CA can go only when none of them is in use.
     sandbox.fails(["ca", "retire", "devices-issuing"], 1, "TBPKI-0319");

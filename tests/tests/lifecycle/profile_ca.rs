@@ -169,6 +169,28 @@ fn an_activation_that_the_platform_interrupts_is_finished_by_the_same_command() 
 }
 
 #[test]
+fn a_pending_renewal_has_advice_of_its_own() {
+    let scene = scene();
+    scene.ok(&["client", "--device", "pump-1", "--profile", "pumps", "--days", "20"]);
+    scene.ok(&["client", "--device", "pump-2", "--profile", "pumps"]);
+    scene.ok(&["ca", "prepare", CA]);
+    // Near its end, as the ledger has it.
+    sql(
+        &scene.sandbox.join("pki/ledger.db"),
+        "UPDATE identity SET not_before = not_before - 15 * 86400, not_after = not_after - 15 * 86400 WHERE name = 'pump-1'",
+    );
+    scene.ok(&["renew", "--all", "--due"]).prints("pump-1: generation 2 is pending");
+    let both = refused(&scene, &["ca", "activate", CA], "TBPKI-0323");
+    both.prints("--create makes devices that are not there").prints("tbpki renew --device pump-1 --pending --register");
+    logs_in(&scene, "pump-2");
+    let one = refused(&scene, &["ca", "activate", CA], "TBPKI-0323");
+    assert!(!one.stderr_text().contains("--create makes"), "{one}");
+    one.prints("`tbpki register --pending pump-1`");
+    scene.ok(&["renew", "--device", "pump-1", "--pending", "--register", "--broker", &scene.broker()]);
+    scene.ok(&["ca", "activate", CA]);
+}
+
+#[test]
 fn devices_are_left_behind_by_name() {
     let scene = scene();
     scene.ok(&["client", "--device", "pump-1", "--profile", "pumps"]);

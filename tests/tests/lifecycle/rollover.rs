@@ -162,7 +162,7 @@ fn each_wrong_order_is_refused_with_its_count_and_changes_nothing() {
     refused(&sandbox, &["ca", "prepare", "profile-none"], "TBPKI-0096", "profile-none");
     refused(&sandbox, &["ca", "activate", "devices-issuing"], "TBPKI-0318", "ca prepare devices-issuing");
     refused(&sandbox, &["ca", "retire", "devices-issuing"], "TBPKI-0318", "ca activate devices-issuing");
-    sandbox.ok(["ca", "prepare", "devices-issuing", "--dry-run"]).prints("would be done");
+    sandbox.ok(["ca", "prepare", "devices-issuing", "--dry-run"]).prints("would be prepared");
     assert_eq!(generations(&sandbox, "devices-issuing"), [(1, "current".into(), 2)]);
     sandbox.ok(["crl"]);
     sandbox.ok(["ca", "prepare", "devices-issuing"]);
@@ -175,7 +175,7 @@ fn each_wrong_order_is_refused_with_its_count_and_changes_nothing() {
     refused(&sandbox, &["ca", "confirm", "devices-issuing", "--server", "moon"], "TBPKI-0096", "moon");
     refused(&sandbox, &["ca", "confirm", "devices-root", "--all"], "TBPKI-0318", "ca prepare devices-root");
     sandbox.ok(["ca", "confirm", "devices-issuing", "--server", "localhost"]);
-    sandbox.ok(["ca", "activate", "devices-issuing", "--dry-run"]).prints("would be done");
+    sandbox.ok(["ca", "activate", "devices-issuing", "--dry-run"]).prints("would sign");
     sandbox.ok(["ca", "activate", "devices-issuing"]);
     sandbox.ok(["ca", "activate", "devices-issuing"]).prints("was done before");
     refused(
@@ -306,7 +306,7 @@ fn a_revocation_below_a_ca_that_is_out_of_service_waits_for_no_list() {
         let sandbox = Sandbox::with_store();
         sandbox.ok(["client", "pump-1", "pump-2"]);
         sandbox.ok(["ca", "prepare", "devices-issuing"]);
-        sandbox.ok(["ca", "activate", "devices-issuing"]);
+        sandbox.ok(["ca", "activate", "devices-issuing", "--leave-behind"]);
         sandbox.ok(["renew", "--all"]);
         sandbox.ok(out);
         // The first generations are still on record as certificates that have not expired.
@@ -330,8 +330,10 @@ fn a_certificate_by_another_root_goes_out_of_service_with_its_ca() {
         let list = [&["list", "--kind", "ca", "--name", "devices-issuing-cross", "--json"], all].concat();
         json(&sandbox.ok(list))["identities"].as_array().unwrap().clone()
     };
-    let roll_over =
-        |ca: &str| ["prepare", "activate", "retire"].iter().for_each(|step| drop(sandbox.ok(["ca", step, ca])));
+    let roll_over = |ca: &str| {
+        let steps = [&["prepare", ca][..], &["confirm", ca, "--all"], &["activate", ca], &["retire", ca]];
+        steps.iter().for_each(|step| drop(sandbox.ok([&["ca"], *step].concat())));
+    };
     roll_over("devices-root");
     let rows = cross(&[]);
     assert_eq!((rows.len(), &rows[0]["role"], &rows[0]["key"]), (1, &"current".into(), &"file".into()), "{rows:?}");

@@ -80,20 +80,25 @@ fn the_progress_of_a_rollover_is_shown() {
     assert_eq!(progress(&sandbox), (String::new(), json!([])));
     sandbox.ok(["ca", "prepare", "server-root"]);
     sandbox.ok(["ca", "confirm", "server-root", "--device", "pump-2"]);
-    let row = |ca: &str, prepared: bool, kind: &str, done: u64, total: u64| {
-        let generation = 2;
-        json!({"ca": ca, "generation": generation, "prepared": prepared, "kind": kind, "done": done, "total": total})
+    let row = |ca: &str, (prepared, replaces): (bool, bool), kind: &str, done: u64, total: u64| {
+        json!({
+            "ca": ca, "generation": 2, "prepared": prepared, "replaces": replaces, "kind": kind, "done": done, "total": total
+        })
     };
+    let (is_prepared, signs, replaces) = ((true, false), (false, false), (false, true));
     assert_eq!(
         progress(&sandbox),
-        ("1 of 2 devices have generation 2".to_owned(), json!([row("server-root", true, "device", 1, 2)]))
+        ("1 of 2 devices have generation 2".to_owned(), json!([row("server-root", is_prepared, "device", 1, 2)]))
     );
     sandbox.ok(["ca", "confirm", "server-root", "--all"]);
     sandbox.ok(["ca", "activate", "server-root"]);
     sandbox.ok(["ca", "prepare", "devices-issuing"]);
     assert_eq!(
         progress(&sandbox),
-        ("0 of 1 server has generation 2".to_owned(), json!([row("devices-issuing", true, "server", 0, 1)]))
+        (
+            "2 of 2 devices have generation 2\n0 of 1 server has generation 2".to_owned(),
+            json!([row("server-root", signs, "device", 2, 2), row("devices-issuing", is_prepared, "server", 0, 1)])
+        )
     );
     sandbox.ok(["crl"]);
     sandbox.ok(["ca", "confirm", "devices-issuing", "--all"]);
@@ -102,8 +107,10 @@ fn the_progress_of_a_rollover_is_shown() {
     assert_eq!(
         progress(&sandbox),
         (
-            "1 of 2 devices have a certificate of generation 2".to_owned(),
-            json!([row("devices-issuing", false, "device", 1, 2)])
+            "2 of 2 devices have generation 2\n1 of 1 server has generation 2\n\
+             1 of 2 devices have a certificate of generation 2"
+                .to_owned(),
+            json!([row("server-root", signs, "device", 2, 2), row("devices-issuing", replaces, "device", 1, 2)])
         )
     );
     let browser = Browser::start(Look::DESK);
@@ -111,10 +118,14 @@ fn the_progress_of_a_rollover_is_shown() {
     let items = "return [...document.querySelectorAll('[aria-labelledby=rollovers] li')].map((item) => item.innerText)";
     assert_eq!(
         browser.run(items),
-        json!(["1 of 2 devices have a certificate of generation 2 of devices-issuing, which signs."])
+        json!([
+            "2 of 2 devices have generation 2 of server-root, which signs.",
+            "1 of 2 devices have a certificate of generation 2 of devices-issuing, which signs."
+        ])
     );
     sandbox.ok(["client", "--device", "pump-2", "--force"]);
     sandbox.ok(["ca", "retire", "devices-issuing"]);
+    sandbox.ok(["ca", "retire", "server-root"]);
     assert_eq!(progress(&sandbox), (String::new(), json!([])));
 }
 

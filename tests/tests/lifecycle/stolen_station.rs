@@ -165,6 +165,7 @@ fn a_revoked_ca_signs_nothing_until_another_generation_does() {
     home.ok(["ca", "prepare", "devices-issuing"]);
     refused(&home, &["client", "--device", "pump-2"], 1, "TBPKI-0325", next);
     home.ok(["crl"]);
+    home.ok(["ca", "confirm", "devices-issuing", "--all"]);
     home.ok(["ca", "activate", "devices-issuing"]);
     home.ok(["client", "--device", "pump-2"]);
     assert!(!home.join("pki/ca/devices-issuing/revoked").exists());

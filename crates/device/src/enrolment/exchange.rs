@@ -11,6 +11,7 @@ use super::answer::{self, CaCertificates, IssuedCertificate};
 use super::failure::{EnrolmentFailure, Retry};
 use super::http::{self, HttpAnswer};
 use super::request::CertificateRequest;
+use super::stated_anchors::stated;
 use crate::secret::Secret;
 
 /// A service and the label of the device profile.
@@ -64,14 +65,21 @@ pub async fn enroll<S: Read + Write>(
     IssuedCertificate::read(&done(answer)?, request, now)
 }
 
-/// Tells the service that the certificate of this TLS connection is in use.
+/// Tells the service that the certificate of this TLS connection is in use, and which trust anchors are: `anchors` is PEM, with
+/// or without a NUL.
 ///
 /// # Errors
 /// [`EnrolmentFailure`].
-pub async fn confirm<S: Read + Write>(stream: &mut S, server: &EnrolmentServer<'_>) -> Result<(), EnrolmentFailure> {
+pub async fn confirm<S: Read + Write>(
+    stream: &mut S,
+    server: &EnrolmentServer<'_>,
+    anchors: &str,
+) -> Result<(), EnrolmentFailure> {
+    let body = stated(anchors);
     // A POST states its length even without a body (RFC 9110, section 8.6): a server could wait for one otherwise.
-    let head = format!("{}Content-Length: 0\r\n\r\n", server.head("POST", "tbpki", "confirm"));
-    done(http::exchange(stream, &head, "").await?).map(drop)
+    let fields = format!("Content-Type: text/plain\r\nContent-Length: {}\r\n", body.len());
+    let head = format!("{}{fields}\r\n", server.head("POST", "tbpki", "confirm"));
+    done(http::exchange(stream, &head, &body).await?).map(drop)
 }
 
 /// Fetches the issuing hierarchy.

@@ -155,7 +155,7 @@ pub async fn fetch<F: WritableFlash, M: EnrolmentMachine>(
     Ok(slots.store_certificate(&pending, &certificate)?)
 }
 
-/// Tells the service that a stored identity is in use, on a connection that shows it.
+/// Tells the service that a stored identity is in use with these trust anchors, on a connection that shows it.
 ///
 /// # Errors
 /// [`FetchFailure`].
@@ -163,7 +163,8 @@ pub async fn confirm_identity<M: EnrolmentMachine>(
     machine: &mut M,
     server: &EnrolmentServer<'_>,
     identity: Identity<'_>,
+    anchors: &str,
 ) -> Result<(), FetchFailure<M::Error>> {
     let mut stream = machine.connect(Some(identity)).await.map_err(FetchFailure::Connection)?;
-    Ok(exchange::confirm(&mut stream, server).await?)
+    Ok(exchange::confirm(&mut stream, server, anchors).await?)
 }

@@ -137,6 +137,8 @@ pub(super) struct State {
     pub(super) logins: Vec<Vec<u8>>,
     pub(super) refused: usize,
     pub(super) requests: Vec<String>,
+    /// The body of the last confirmation.
+    pub(super) stated: String,
 }
 
 #[derive(Clone)]
@@ -168,6 +170,7 @@ impl World {
             logins: Vec::new(),
             refused: 0,
             requests: Vec::new(),
+            stated: String::new(),
         })))
     }
 

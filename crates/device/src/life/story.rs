@@ -241,7 +241,10 @@ fn the_anchors_of_a_renewal_replace_those_of_the_record() {
     device.until("enrolled", 1, |world| has_logged_in_with(world, 1));
     // A rollover: both roots are sent, then the servers change, then the old root goes.
     world.0.borrow_mut().anchors = vec![anchor("root 1"), anchor("root 2")];
+    assert_eq!(world.0.borrow().stated.lines().count(), 1);
     device.until("renewed", 91, |world| has_logged_in_with(world, 2));
+    // The service knows by the confirmation that this device trusts the next root, too.
+    assert_eq!(world.0.borrow().stated.lines().count(), 2);
     {
         let mut state = world.0.borrow_mut();
         (state.service_root, state.broker_root) = (anchor("root 2"), anchor("root 2"));

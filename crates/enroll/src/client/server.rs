@@ -20,7 +20,7 @@ use time::OffsetDateTime;
 
 use super::advice::Asked;
 use super::server_url;
-use crate::est::PRODUCT;
+use crate::est::{PRODUCT, stated_anchors};
 
 /// The largest answer that is read, in bytes.
 const LIMIT: usize = 64 << 10;
@@ -49,6 +49,8 @@ pub(super) struct Server {
     base: String,
     tbpki: String,
     roots: Arc<RootCertStore>,
+    /// The trust anchors of the file, which are stated with a confirmation; none for the roots of the system.
+    anchors: Vec<Certificate>,
     /// The file of the roots, for messages.
     cafile: Option<PathBuf>,
     /// What is asked for, for messages.
@@ -105,14 +107,17 @@ fn after(value: &str) -> String {
     }
 }
 
-/// The roots of a file, or those of the system.
-fn roots(cafile: Option<&Path>) -> Result<RootCertStore> {
-    let ders: Vec<Vec<u8>> = match cafile {
+/// The roots of a file, or those of the system; and the certificates of the file.
+fn roots(cafile: Option<&Path>) -> Result<(RootCertStore, Vec<Certificate>)> {
+    let of_file = match cafile {
         Some(path) => {
             // 1 MiB: a file with all public roots, as systems have it, is larger than an answer may be.
-            let bundle = PemBundle::parse(&file::read(path, LIMIT * 16)?).map_err(|error| error.at(path))?;
-            bundle.certificates.iter().map(|certificate| certificate.der().to_vec()).collect()
+            PemBundle::parse(&file::read(path, LIMIT * 16)?).map_err(|error| error.at(path))?.certificates
         }
+        None => Vec::new(),
+    };
+    let ders: Vec<Vec<u8>> = match cafile {
+        Some(_) => of_file.iter().map(|certificate| certificate.der().to_vec()).collect(),
         None => provision::Roots::system()?.into_der(),
     };
     if ders.is_empty()
@@ -127,14 +132,14 @@ fn roots(cafile: Option<&Path>) -> Result<RootCertStore> {
         Some(path) if added == 0 => Err(Code::CertificateUnreadable
             .error("no certificate in the file can be a root of TLS connections")
             .at(path)),
-        _ => Ok(roots),
+        _ => Ok((roots, of_file)),
     }
 }
 
 impl Server {
     /// The server at this URL. Its certificate must lead to a root of `cafile`, or of the system.
     pub(super) fn new(url: &str, label: Option<&str>, cafile: Option<&Path>, asked: Asked) -> Result<Self> {
-        let roots = roots(cafile)?;
+        let (roots, anchors) = roots(cafile)?;
         let url = server_url::checked(url)?;
         label.map_or(Ok(()), server_url::check_label)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -146,6 +151,7 @@ impl Server {
             base: format!("{url}/.well-known/est/{label}"),
             tbpki: format!("{url}/.well-known/tbpki/{label}"),
             roots: Arc::new(roots),
+            anchors,
             cafile: cafile.map(Path::to_owned),
             asked,
             runtime,
@@ -193,16 +199,19 @@ impl Server {
         self.accepted(answer).map(drop)
     }
 
-    /// Tells `tbpki serve` that a certificate is used, and waits a while until a platform has it. Returns false for other
+    /// Tells `tbpki serve` that a certificate is used, with the trust anchors of this host, and waits a while until a platform has it. Returns false for other
     /// servers, whatever they answer: they have no such path.
     ///
     /// # Errors
     /// [`Code::EnrolmentLater`] if the platform does not have it yet: until then the holder logs in with the one before.
     pub(super) fn confirm(&self, new: &Identity) -> Result<bool> {
         let url = format!("{}confirm", self.tbpki);
+        let anchors = stated_anchors::write(&self.anchors);
         let begun = Instant::now();
         let answer = loop {
-            let answer = self.send(&url, Some(new), |client| client.request(Method::POST, &url))?;
+            let answer = self.send(&url, Some(new), |client| {
+                client.request(Method::POST, &url).header(CONTENT_TYPE, "text/plain").body(anchors.clone())
+            })?;
             // A server behind a login page answers every path, for example with 403 or a redirect.
             if !answer.is_ours {
                 return Ok(false);

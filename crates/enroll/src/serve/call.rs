@@ -15,8 +15,8 @@ pub(crate) enum Task {
     Enroll(Box<Csr>),
     /// The next certificate.
     Reenroll(Box<Csr>),
-    /// The proof that a certificate is used.
-    Confirm,
+    /// The proof that a certificate is used, with the SHA-256 of the trust anchors that its holder uses, if it states them.
+    Confirm(Vec<[u8; 32]>),
     /// A connection with a certificate, whatever is asked over it.
     Connect,
 }
@@ -65,7 +65,7 @@ impl Call {
                 let named = credentials.as_ref().map(|credentials| credentials.name.clone());
                 named.or_else(|| certificate.as_ref()?.common_name())
             }
-            Task::Confirm | Task::Connect => None,
+            Task::Confirm(_) | Task::Connect => None,
         }
     }
 

@@ -27,7 +27,7 @@ use super::cas;
 use super::limits::Limits;
 use super::service::Service;
 use crate::audit_line::AuditLine;
-use crate::est::{Answer, Credentials, Operation, PRODUCT, Refusal, Route, request};
+use crate::est::{Answer, Credentials, Operation, PRODUCT, Refusal, Route, request, stated_anchors};
 
 /// Serves a connection over TLS.
 pub(crate) async fn over_tls(stream: TcpStream, address: IpAddr, acceptor: TlsAcceptor, service: Arc<Service>) {
@@ -259,7 +259,7 @@ async fn task(operation: Operation, headers: &hyper::HeaderMap, body: Incoming, 
         if error.is::<LengthLimitError>() { Refusal::LongBody(limit) } else { Refusal::Unreadable(error.to_string()) }
     })?;
     if !operation.takes_request() {
-        return Ok(Task::Confirm);
+        return Ok(Task::Confirm(stated_anchors::read(&body.to_bytes())));
     }
     request::check_media_type(headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes))?;
     let csr = Box::new(request::read(&body.to_bytes())?);

@@ -6,7 +6,9 @@ mod record;
 use base::{Code, Error, Result, digest};
 use config::{Config, EnrolmentPolicy};
 use identity::lifecycle::enrol::{self, SERVERS};
-use ledger::{Entry, Key, Kind, NameHistory, NextIdentity, ReservedNames, Role, SentGeneration, Transaction};
+use ledger::{
+    Confirmation, Entry, Key, Kind, NameHistory, NextIdentity, ReservedNames, Role, SentGeneration, Transaction,
+};
 use pki::Certificate;
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
@@ -107,7 +109,7 @@ impl Rules<'_> {
             return Ok(Decision::Refused(refusal));
         }
         let decided = match &call.task {
-            Task::Confirm => self.confirm(transaction, call),
+            Task::Confirm(anchors) => self.confirm(transaction, call, anchors),
             Task::Connect => self.seen(transaction, call),
             Task::Reenroll(csr) => match &call.caller.certificate {
                 Some(certificate) => self
@@ -124,11 +126,12 @@ impl Rules<'_> {
         }
     }
 
-    fn confirm(&self, transaction: &Transaction<'_>, call: &Call) -> Result<Decision, End> {
+    fn confirm(&self, transaction: &Transaction<'_>, call: &Call, anchors: &[[u8; 32]]) -> Result<Decision, End> {
         let certificate = call.caller.certificate.as_ref().ok_or(Refusal::NoCertificate)?;
         let entry = self.known(transaction, certificate, ShownFor::Use)?;
         self.check_label(&entry, call.label.as_deref())?;
         self.used(transaction, &mut history_of(transaction, &entry)?, &entry)?;
+        trusts(transaction, &entry, anchors)?;
         let waits = is_swap_open(transaction, &entry.key)?;
         Ok(Decision::Confirmed { key: entry.key, waits })
     }
@@ -290,6 +293,29 @@ impl Rules<'_> {
         }
         Ok(decision)
     }
+}
+
+/// Records that a device trusts the next root of the servers, if this is among the trust anchors that it states to use: the
+/// handshake proves that the statement is its own.
+fn trusts(transaction: &Transaction<'_>, entry: &Entry, anchors: &[[u8; 32]]) -> Result<()> {
+    // Each renewal has a confirmation, and few of them fall into a rollover.
+    if anchors.is_empty() || entry.key.kind != Kind::Device {
+        return Ok(());
+    }
+    let roots = transaction.trusted_generations(&Ca::ServerRoot.name())?;
+    if roots.len() < 2 {
+        return Ok(());
+    }
+    // The prepared one, or the one that signs while an earlier one is trusted.
+    let next =
+        roots.iter().find(|root| root.role == Role::Pending).or_else(|| roots.iter().find(|root| root.is_current()));
+    let is_stated = |root: &&Entry| root.fingerprint.is_some_and(|own| anchors.contains(&own));
+    let Some(next) = next.filter(is_stated) else { return Ok(()) };
+    let (kind, name) = (entry.key.kind, entry.key.name.as_str());
+    if transaction.is_confirmed(&next.key, kind, name)? {
+        return Ok(());
+    }
+    transaction.confirm(&next.key, kind, name, Confirmation::Seen, "tbpki serve")
 }
 
 fn history_of(transaction: &Transaction<'_>, entry: &Entry) -> Result<NameHistory> {

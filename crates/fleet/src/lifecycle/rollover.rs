@@ -4,7 +4,7 @@
 //! certificate as its credential before: it then logs in by that, whatever its chain leads to.
 
 use base::code::FailureScope;
-use base::text::{quote, shell_word};
+use base::text::{device_option, device_words, quote, shell_word};
 use base::{Code, Error, Finding, Result};
 use identity::lifecycle::rollover::{
     Activation, NotRefreshed, RolloverDone, RolloverReport, activate, leave_devices_behind,
@@ -220,13 +220,34 @@ impl ProfileDevices<'_, '_> {
         Ok(history.iter().any(|other| other.role == Role::Superseded && other.not_after > self.workspace.now))
     }
 
+    /// The way in which the pending renewal of a device comes into use.
+    fn use_of_renewal(&self, view: &View, name: &str) -> Result<String> {
+        let pending = view.pending(Kind::Device, name)?;
+        let is_fetched = match &pending {
+            Some(pending) => view.enrolled(&pending.key)?.is_some(),
+            None => true,
+        };
+        if is_fetched {
+            return Ok("let the device connect: it has fetched the renewal, and uses it by itself".to_owned());
+        }
+        let (option, word) = (device_option(name), device_words(name));
+        Ok(match pending.and_then(|pending| pending.job) {
+            Some((job, _)) => {
+                format!("once the devices have their renewals, run `tbpki fleet register --pending --job {job}`")
+            }
+            None => format!(
+                "run `tbpki renew {option} --pending --register`; if the device has the renewal, `tbpki register --pending {word}`"
+            ),
+        })
+    }
+
     fn set_one(&self, store: &mut Store, finder: &mut IdentityFinder, leases: &Leases, entry: &Entry) -> Result<()> {
         let name = entry.key.name.as_str();
         if store.ledger.pending(Kind::Device, name)?.is_some() || self.is_unproven(&store.ledger, entry)? {
             return Err(Code::RenewalUnproven
                 .error(format!("a renewal of the device {} is not in use yet", quote(name)))
                 .item(name)
-                .fix("finish it with `tbpki renew --register` or `tbpki fleet register --pending`"));
+                .fix(self.use_of_renewal(&store.ledger, name)?));
         }
         let leaf = finder.locate(&store.ledger, entry)?.leaf;
         let earlier = store.ledger.history(Kind::Device, name)?.into_iter().filter_map(|entry| entry.credentials_id);
@@ -264,5 +285,19 @@ fn not_set(ca: &Ca, missing: &[NotRefreshed]) -> Error {
         })
         .item(ca.name())
         .because(format!("{}{more}", first.join("; ")))
-        .fix("--create makes devices that are not there; --leave-behind goes on without them")
+        .fix(format!("{}--leave-behind goes on without them", remedies(missing)))
+}
+
+/// What helps the devices, each remedy once. Without one, the devices have credentials that other parties have set.
+fn remedies(missing: &[NotRefreshed]) -> String {
+    let first = |code: Code| missing.iter().find(|left| left.why.code == code);
+    let mut remedies = String::new();
+    if first(Code::PlatformNotFound).is_some() {
+        remedies.push_str("--create makes devices that are not there; ");
+    }
+    if let Some(fix) = first(Code::RenewalUnproven).and_then(|left| left.why.fix.as_ref()) {
+        remedies.push_str(fix);
+        remedies.push_str("; ");
+    }
+    remedies
 }

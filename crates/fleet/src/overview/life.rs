@@ -7,7 +7,7 @@ use base::{Finding, Result};
 use identity::lifecycle::list_hook;
 use identity::lifecycle::published_lists::{self, PublishedList};
 use identity::lifecycle::rollover::{self, CaRow};
-use ledger::{Entry, Key, Kind, RevocationCount, View};
+use ledger::{Entry, Key, Kind, RevocationCount, Role, View};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::Workspace;
@@ -24,6 +24,8 @@ pub(super) struct Life {
     pub(super) lists: Vec<PublishedList>,
     /// The rollovers that are under way.
     pub(super) rollovers: Vec<RolloverSummary>,
+    /// By name and generation of a CA in use: the day from which on what it issues ends earlier than configured.
+    pub(super) shortens: HashMap<(String, u32), String>,
     /// The number of revoked certificates by kind and reason.
     pub(super) revoked: Vec<RevocationCount>,
     /// The revoked certificates, the latest first.
@@ -43,9 +45,11 @@ pub struct RolloverSummary {
     pub ca: String,
     /// The next generation, from 1.
     pub generation: u32,
-    /// True if it is prepared: `kind` must get it before it signs. False if it signs: certificates of it must replace
-    /// those of the generation before.
+    /// True if it is prepared: `kind` must get it before it signs.
     pub prepared: bool,
+    /// True if it signs and certificates of it must replace those of the generation before: `done` have one. Otherwise
+    /// `done` have the generation itself.
+    pub replaces: bool,
     /// `device` or `server`.
     pub kind: String,
     /// How many have it.
@@ -57,13 +61,14 @@ pub struct RolloverSummary {
 impl RolloverSummary {
     /// The progress that a row of a CA shows, if a rollover is under way.
     fn of(ca: &CaRow) -> Option<Self> {
-        let (prepared, kind, done, total) = match (&ca.peers, &ca.below) {
-            (Some(peers), _) => (true, &peers.kind, peers.confirmed, peers.total),
-            (None, Some(below)) => (false, &below.kind, below.below, below.total),
+        let prepared = ca.role == Role::Pending.as_str();
+        let (replaces, kind, done, total) = match (&ca.peers, &ca.below) {
+            (_, Some(below)) => (true, &below.kind, below.below, below.total),
+            (Some(peers), None) => (false, &peers.kind, peers.confirmed, peers.total),
             (None, None) => return None,
         };
         let (ca, generation) = (ca.name.clone(), ca.generation);
-        Some(Self { ca, generation, prepared, kind: kind.clone(), done, total })
+        Some(Self { ca, generation, prepared, replaces, kind: kind.clone(), done, total })
     }
 }
 
@@ -148,7 +153,11 @@ impl Life {
             Err(error) => life.findings.push(error.into_warning()),
         }
         match rollover::overview(workspace) {
-            Ok(report) => life.rollovers = report.cas.iter().filter_map(RolloverSummary::of).collect(),
+            Ok(report) => {
+                life.rollovers = report.cas.iter().filter_map(RolloverSummary::of).collect();
+                let day = |ca: CaRow| Some(((ca.name, ca.generation), ca.shortens_from.get(..10)?.to_owned()));
+                life.shortens = report.cas.into_iter().filter_map(day).collect();
+            }
             Err(error) => life.findings.push(error.into_warning()),
         }
         life.revoked = view.revocations_by_reason()?;

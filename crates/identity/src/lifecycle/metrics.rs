@@ -135,7 +135,7 @@ fn cas(text: &mut MetricsText, workspace: &Workspace<'_>, view: &View) -> Result
     }
     text.family(&SHORTENS);
     for (ca, entry) in &signing {
-        text.sample(&SHORTENS, &[("ca", &ca.name())], shortens_from(workspace, ca, entry).unix_timestamp());
+        text.sample(&SHORTENS, &[("ca", &ca.name())], shortens_from(workspace.config, ca, entry).unix_timestamp());
     }
     let Published { lists, mut missing } =
         published(workspace.config, workspace.store_dir(), view, &all, workspace.now)?;

@@ -3,7 +3,7 @@
 
 pub(crate) mod checks;
 pub(crate) mod fetched;
-mod late_copies;
+pub(crate) mod late_copies;
 mod missing;
 pub(crate) mod outdated;
 pub(crate) mod pending;
@@ -36,6 +36,7 @@ use crate::request::issuing_command::issuing_command;
 
 pub use crate::request::earlier::is_of_others;
 pub use fetched::{earlier_copies, is_fetched, with_holder};
+pub use late_copies::copies_with_other_cas;
 pub use missing::{MissingFile, missing_files};
 pub use outdated::{outdated, remove_outdated};
 pub use pending::{Installed, PendingFiles, install};

@@ -4,12 +4,14 @@
 //! change, and the same command finishes what was interrupted.
 
 mod activate;
+pub mod confirm;
 pub mod cross;
 mod dependents;
 pub mod gates;
 mod import;
 mod open_jobs;
 mod overview;
+mod peers;
 mod prepare;
 mod report;
 mod retire;

@@ -69,6 +69,12 @@ pub struct Enrolled {
 /// current and was issued without the service.
 pub(super) const IS_USED: &str = "(used_at IS NOT NULL OR (enrolled.identity IS NULL AND role = 'current'))";
 
+/// The condition, over `enrolment_password` and with the present time as a parameter, that a device can enrol with its
+/// password: it is not spent, and has not expired or is in use.
+pub(super) fn is_password_open(now: &str) -> String {
+    format!("(spent_at IS NULL AND (expires_at > {now} OR {}))", PASSWORD_IN_USE.replace("?1", now))
+}
+
 /// The condition, over `enrolment_password` and with the present time as the first parameter, that a password is in use.
 const PASSWORD_IN_USE: &str = "(spent_at IS NULL AND (\
     EXISTS (SELECT 1 FROM enrolment_request AS asked WHERE asked.device = enrolment_password.device \

@@ -2,8 +2,8 @@
 
 use base::Code;
 use ledger::{
-    Confirmation, Filter, Generation, IssuedRecord, Key, Kind, KnownIdentity, Ledger, NewIdentity, NewList, OpenStep,
-    Origin, Phase, Revocation, Role, State, UNSEEN,
+    Confirmation, Filter, Generation, IssuedRecord, Key, Kind, KnownIdentity, Ledger, NewIdentity, NewList,
+    NewPassword, OpenStep, Origin, PeerScope, Phase, Revocation, Role, State, UNSEEN, Unconfirmed,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -423,6 +423,39 @@ pub(crate) fn open_steps_are_read_by_name_and_by_shard<S: Station>() {
     assert!(errors.iter().all(|(step, error)| (*step == OpenStep::List) == (error.as_deref() == Some("no key"))));
 }
 
+/// Devices count that have no certificate and hold the servers' root all the same.
+fn peers_without_certificates(ledger: &mut Ledger, ca: &Key, scope: PeerScope) {
+    let names = |ledger: &Ledger| ledger.unconfirmed(ca, scope).unwrap().names;
+    assert_eq!(names(ledger), ["f"]);
+    // "a" has a certificate, and counts once with a token too.
+    for device in ["a", "token-1", "token-2"] {
+        ledger.transaction(|transaction| transaction.device_token_may_be(device)).unwrap();
+    }
+    ledger.transaction(|transaction| transaction.revoke_device_tokens("token-2")).unwrap();
+    assert_eq!(names(ledger), ["f", "token-1"]);
+    assert_eq!(ledger.names_with_tokens("", 10).unwrap(), ["a", "token-1"]);
+    assert_eq!(ledger.names_with_tokens("a", 10).unwrap(), ["token-1"]);
+    let password =
+        |device, hours| NewPassword { device, label: None, hash: [7; 32], expires_at: BEGIN + Duration::hours(hours) };
+    ledger.new_passwords(&[password("a", 1), password("open", 1), password("ended", -1)]).unwrap();
+    assert_eq!(names(ledger), ["f", "open", "token-1"]);
+    // A certificate that was fetched and never used.
+    let fetched = intend_as(ledger, &device("fetched")).unwrap();
+    ledger.issued_pending(&fetched, &leaf("fetched")).unwrap();
+    assert_eq!(names(ledger), ["f", "fetched", "open", "token-1"]);
+    for (name, is_peer) in [("a", true), ("open", true), ("ended", false), ("token-1", true), ("token-2", false)] {
+        assert_eq!(ledger.is_peer(scope, name).unwrap(), is_peer, "{name}");
+    }
+    assert!(!ledger.is_peer(PeerScope { kind: Kind::Server, ..scope }, "a").unwrap());
+    let total = ledger.unconfirmed(ca, scope).unwrap().total;
+    assert_eq!(ledger.count_peers_of_job(scope, ledger::JobId::new(99)).unwrap(), 0);
+    assert_eq!(ledger.confirm_all(ca, scope, Some(ledger::JobId::new(99)), Confirmation::Stated, "o").unwrap(), 0);
+    assert_eq!(ledger.confirm_all(ca, scope, None, Confirmation::Stated, "o").unwrap(), total);
+    assert_eq!(ledger.unconfirmed(ca, scope).unwrap(), Unconfirmed { total, names: Vec::new() });
+    assert!(ledger.is_confirmed(ca, Kind::Device, "open").unwrap());
+    assert!(!ledger.is_confirmed(ca, Kind::Server, "open").unwrap());
+}
+
 pub(crate) fn rollovers_and_revocations_are_counted<S: Station>() {
     let station = S::new();
     let mut ledger = station.open();
@@ -441,9 +474,15 @@ pub(crate) fn rollovers_and_revocations_are_counted<S: Station>() {
     }
     issue(&mut ledger, "f");
     // Revoked ones do not count, with a confirmation or without.
-    assert_eq!(ledger.count_unconfirmed(&next, Kind::Device, BEGIN).unwrap(), (3, 1));
-    let unconfirmed = ledger.unconfirmed(&next, Kind::Device, BEGIN).unwrap();
+    let scope = PeerScope { kind: Kind::Device, since: BEGIN, now: BEGIN };
+    assert_eq!(ledger.count_unconfirmed(&next, scope).unwrap(), (3, 1));
+    let unconfirmed = ledger.unconfirmed(&next, scope).unwrap();
     assert_eq!((unconfirmed.total, unconfirmed.names), (3, vec!["f".to_owned()]));
+    // One that was left behind does not have it.
+    ledger.confirm(&next, Kind::Device, ["f"], Confirmation::LeftBehind, "operator").unwrap();
+    assert_eq!(ledger.count_unconfirmed(&next, scope).unwrap(), (3, 1));
+    let nothing = PeerScope { kind: Kind::Server, ..scope };
+    assert_eq!(ledger.count_unconfirmed(&next, nothing).unwrap(), (0, 0));
     ledger.promote(&next).unwrap();
     let below = |ledger: &Ledger, key: &Key| ledger.count_below("devices-issuing", key.generation, BEGIN).unwrap();
     assert_eq!((below(&ledger, &first), below(&ledger, &next)), ((3, 3), (3, 0)));
@@ -452,6 +491,8 @@ pub(crate) fn rollovers_and_revocations_are_counted<S: Station>() {
     assert_eq!(below(&ledger, &next), (3, 0), "a pending one is not in use");
     ledger.promote(&renewed).unwrap();
     assert_eq!((below(&ledger, &first), below(&ledger, &next)), ((3, 2), (3, 1)));
+
+    peers_without_certificates(&mut ledger, &next, scope);
 
     let reasons: Vec<_> = ledger.revocations_by_reason().unwrap();
     let reasons: Vec<_> = reasons.iter().map(|count| (count.kind, count.reason.as_deref(), count.count)).collect();

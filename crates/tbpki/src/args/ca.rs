@@ -31,10 +31,11 @@ pub enum CaVerb {
     /// `--import` takes the next generation of an imported CA from files of its owner instead: a further certificate of the
     /// same key, or another key below a root that the store trusts.
     Prepare(CaPrepareArgs),
-    /// State that devices or brokers have the prepared generation of a CA
+    /// State that devices or brokers have the next generation of a CA
     ///
     /// Devices must trust a new root of the servers, and brokers must accept a new CA of the devices, before it signs. The
-    /// statement is recorded with the user and the time.
+    /// statement is recorded with the user and the time. Those that were left behind can be confirmed later, until the
+    /// earlier generation is retired.
     Confirm(CaConfirmArgs),
     /// Let the prepared generation of a CA sign
     ///
@@ -125,7 +126,7 @@ pub struct CaConfirmArgs {
     /// The CA: server-root, devices-root or devices-issuing
     #[arg(value_name = "CA", value_parser = text(), add = completion::cas())]
     pub ca: String,
-    /// The devices (repeat or separate by commas)
+    /// The devices, also those with an access token or a one-time password (repeat or separate by commas)
     #[arg(long, value_name = "NAME", value_parser = parsed::<DeviceWord>(), add = completion::devices())]
     pub device: Vec<DeviceWord>,
     /// The servers (repeat or separate by commas)
@@ -134,9 +135,12 @@ pub struct CaConfirmArgs {
     /// The devices that this job has issued
     #[arg(long, value_name = "JOB")]
     pub job: Option<u64>,
-    /// All devices, or all servers
+    /// All devices, or all brokers
     #[arg(long)]
     pub all: bool,
+    /// Print what would happen, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// The arguments of `tbpki ca activate`.

@@ -116,7 +116,9 @@ impl<F: WritableFlash, H: Hardware> SlotKeeper<'_, F, H> {
         let (time, settings, log) = (on.time, on.settings, on.log);
         // Without a date: a confirmation judges no certificate.
         let mut service = Service::new(on, &mut self.hardware, server, &anchors, 0);
-        let confirming = confirm_identity(&mut service, &server, (&newest).into());
+        // Those of the identity and not those of the service: the broker is verified with them from now on.
+        let own = newest.certificate.anchors.as_str();
+        let confirming = confirm_identity(&mut service, &server, (&newest).into(), own);
         let confirmed = with_timeout(time, settings.enrolment, confirming).await;
         confirmed.unwrap_or(Err(FetchFailure::Connection(ServiceFailure::TimedOut)))?;
         (self.is_told, self.turn) = (true, 0);

@@ -171,6 +171,7 @@ impl State {
                 let Some(shown) = shown.filter(|shown| is_known(self, shown)) else {
                     return refused("the client certificate is unknown");
                 };
+                self.stated = body.into();
                 if self.platform_delay > 0 {
                     self.platform_delay -= 1;
                     return (202, "Retry-After: 60\r\n", String::new());

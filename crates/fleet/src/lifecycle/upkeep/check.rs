@@ -203,6 +203,7 @@ fn files(config: &Config, dir: &Path, view: &View, report: &mut StoreCheckReport
         problems.push(problem.serial(&found.leaf).at(&found.path));
         Ok(())
     })?;
+    copies::with_other_cas(dir, view, &mut |problem| problems.push(problem))?;
     report.in_files = in_files;
     report.problems.append(&mut problems);
     missing(config, dir, view, &seen, &Reach { out_of_reach, remembered: &places.remembered }, report)

@@ -1,15 +1,16 @@
 //! Certificates of this store in the directories that got copies: the program there goes on with them, also after a backup
 //! was restored that does not have them.
 
+use base::text::{device_words, shell_word};
 use base::{Result, file};
-use identity::lifecycle::renew::copied_chain;
-use ledger::{Entry, View};
+use identity::lifecycle::renew::{copied_chain, copies_with_other_cas};
+use ledger::{Entry, Kind, View};
 use pki::Certificate;
 use pki::pem_bundle::PemBundle;
 use std::path::Path;
 use store::FILE_LIMIT;
 
-use super::parts::{Known, look_up};
+use super::parts::{Known, Problem, ProblemKind, look_up};
 use super::repair::issuers::{IssuedBy, Issuers};
 use super::scan::{FilesOf, Found};
 
@@ -31,6 +32,26 @@ pub(super) fn foreign(store: &Path, view: &View, take: &mut dyn FnMut(Found, Iss
         }
         if let Some(issuer) = issuers.of(&found.leaf)? {
             take(found, issuer)?;
+        }
+    }
+    Ok(())
+}
+
+/// Passes on the copies of present certificates that do not follow from the CAs that the files in the store follow from: a
+/// program would go on with the path to a root that is replaced.
+///
+/// # Errors
+/// Those of the ledger and of the files of the store.
+pub(super) fn with_other_cas(store: &Path, view: &View, take: &mut dyn FnMut(Problem)) -> Result<()> {
+    for entry in view.with_copies()? {
+        for path in copies_with_other_cas(store, &entry)? {
+            let command = match entry.key.kind {
+                Kind::Server => format!("tbpki server --name {}", shell_word(&entry.key.name)),
+                _ => format!("tbpki client {}", device_words(&entry.key.name)),
+            };
+            let what = format!("this copy does not have the CAs of the file in the store: `{command}` brings them");
+            // The ledger is right, and a repair changes the ledger.
+            take(Problem::new(ProblemKind::Changed, what).entry(&entry).at(path).staying(true));
         }
     }
     Ok(())

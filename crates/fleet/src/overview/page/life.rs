@@ -57,14 +57,9 @@ fn progress(rollover: &RolloverSummary) -> String {
     let RolloverSummary { ca, generation, kind, done, total, .. } = rollover;
     let have = if *total == 1 { " has" } else { "s have" };
     let (done, total, ca) = (grouped(*done), grouped(*total), text(ca));
-    match rollover.prepared {
-        true => {
-            format!("{done} of {total} {kind}{have} generation {generation} of <bdi>{ca}</bdi>, which is prepared.")
-        }
-        false => format!(
-            "{done} of {total} {kind}{have} a certificate of generation {generation} of <bdi>{ca}</bdi>, which signs."
-        ),
-    }
+    let what = if rollover.replaces { "a certificate of generation" } else { "generation" };
+    let state = if rollover.prepared { "is prepared" } else { "signs" };
+    format!("{done} of {total} {kind}{have} {what} {generation} of <bdi>{ca}</bdi>, which {state}.")
 }
 
 /// Writes the numbers and the dates of the published lists.

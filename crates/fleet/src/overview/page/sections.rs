@@ -262,11 +262,12 @@ fn others(overview: &Overview, out: &mut String) -> Result {
     for entry in &overview.others {
         writeln!(
             out,
-            "<tr><th scope=\"row\"><bdi>{}</bdi></th><td>{}</td><td class=\"words\"><bdi>{}</bdi></td><td>{}</td></tr>",
+            "<tr><th scope=\"row\"><bdi>{}</bdi></th><td>{}</td><td class=\"words\"><bdi>{}</bdi></td><td>{}{}</td></tr>",
             text(&entry.key.name),
             if entry.key.kind == ledger::Kind::Ca { "CA" } else { "server" },
             text(&entry.issuer),
-            end(entry, overview.now)
+            end(entry, overview.now),
+            shortens(overview, entry)
         )?;
     }
     out.push_str("</tbody>\n</table>\n");
@@ -276,6 +277,15 @@ fn others(overview: &Overview, out: &mut String) -> Result {
     }
     out.push_str("</section>\n");
     Ok(())
+}
+
+/// The day from which on what a CA in use issues ends earlier than configured.
+fn shortens(overview: &Overview, entry: &Entry) -> String {
+    let key = (entry.key.name.clone(), entry.generation().number());
+    match overview.life.shortens.get(&key).filter(|_| entry.key.kind == ledger::Kind::Ca && entry.is_current()) {
+        Some(day) => format!("<span class=\"note\">shortens what it issues from {day}</span>"),
+        None => String::new(),
+    }
 }
 
 /// When it ends, and a word where that is near.

@@ -11,7 +11,7 @@ use super::gates;
 use super::open_jobs::check_no_open_jobs;
 use super::prepare::check_ready;
 use super::report::{RolloverDone, RolloverReport};
-use super::{in_store, settle, trust};
+use super::{in_store, peers, settle, trust};
 use crate::report::CertificateReport;
 
 /// How a generation is activated.
@@ -64,6 +64,9 @@ pub fn activate(workspace: &mut Workspace<'_>, ca: &Ca, how: Activation) -> Resu
         }
         check_certified(&store, ca, number)?;
     }
+    if !how.dry_run {
+        peers::record_tokens(workspace, &mut store, ca)?;
+    }
     report.left_behind = gates::check(workspace, &store, ca, &pending, &next, how.leave_behind)?;
     report.generation = Some(number);
     report.certificate = Some(CertificateReport::of(next.certificate()?));
@@ -71,7 +74,7 @@ pub fn activate(workspace: &mut Workspace<'_>, ca: &Ca, how: Activation) -> Resu
         report.done = RolloverDone::Planned;
         return Ok(report);
     }
-    if let Some(kind) = gates::peers_of(workspace, ca) {
+    if let Some(kind) = peers::peers_of(workspace, ca) {
         report.files.extend(gates::leave_behind(&mut store, kind, &pending, &report.left_behind)?);
     }
     store.ledger.promote(&pending.key)?;

@@ -2,6 +2,7 @@
 
 use base::Result;
 use base::timestamp::rfc3339;
+use config::Config;
 use ledger::{Entry, Kind, Role, View};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,7 +13,7 @@ use store::ca::{Ca, certificates_in};
 use store::file_names::CERT;
 use time::{Duration, OffsetDateTime};
 
-use super::gates::{counted_from, peers_of};
+use super::peers::{count_unconfirmed, peers_of};
 use crate::profile_ca;
 
 /// The CAs of a store.
@@ -46,7 +47,8 @@ pub struct CaRow {
     pub key: String,
     /// How many certificates of servers and devices in use it has issued; for a root, how many CAs.
     pub in_use: u64,
-    /// Of a prepared generation: who must have it before it signs.
+    /// Of a prepared generation: who must have it before it signs. Of one that signs while an earlier one is trusted: who has
+    /// it; those that were left behind get it later.
     pub peers: Option<PeersRow>,
     /// Of a generation that signs while an earlier one is trusted: who has a certificate of it.
     pub below: Option<BelowRow>,
@@ -54,7 +56,7 @@ pub struct CaRow {
     pub shortens_from: String,
 }
 
-/// Who must have a prepared generation before it signs.
+/// Who must have a generation before the earlier one goes.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PeersRow {
     /// `device` or `server`.
@@ -138,10 +140,10 @@ fn row(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry, trusted: 
         days_left: (entry.not_after - workspace.now).whole_days(),
         key: key.to_owned(),
         in_use,
-        peers: peers(workspace, view, ca, entry)?,
+        peers: peers(workspace, view, ca, entry, trusted)?,
         below: below(workspace, view, ca, entry, trusted)?,
         // Nothing lives longer than the CA that signed it, or chains would end in the middle of a certificate's life.
-        shortens_from: rfc3339(shortens_from(workspace, ca, entry)),
+        shortens_from: rfc3339(shortens_from(workspace.config, ca, entry)),
     })
 }
 
@@ -156,9 +158,17 @@ fn revoked_in_store(workspace: &Workspace<'_>, ca: &Ca, number: u32) -> Result<O
     Ok(None)
 }
 
-fn peers(workspace: &Workspace<'_>, view: &View, ca: &Ca, entry: &Entry) -> Result<Option<PeersRow>> {
-    let Some(kind) = peers_of(workspace, ca).filter(|_| entry.role == Role::Pending) else { return Ok(None) };
-    let (total, without) = view.count_unconfirmed(&entry.key, kind, counted_from(workspace, kind))?;
+fn peers(
+    workspace: &Workspace<'_>,
+    view: &View,
+    ca: &Ca,
+    entry: &Entry,
+    trusted: &[Entry],
+) -> Result<Option<PeersRow>> {
+    let is_replacing = entry.is_current() && trusted.iter().any(|other| other.role == Role::Superseded);
+    let is_next = entry.role == Role::Pending || is_replacing;
+    let Some(kind) = peers_of(workspace, ca).filter(|_| is_next) else { return Ok(None) };
+    let (total, without) = count_unconfirmed(workspace, view, &entry.key, kind)?;
     Ok(Some(PeersRow { kind: kind.as_str().to_owned(), total, confirmed: total.saturating_sub(without) }))
 }
 
@@ -184,13 +194,12 @@ fn below(
 }
 
 /// From this time on, what a generation of a CA issues ends earlier than configured.
-pub fn shortens_from(workspace: &Workspace<'_>, ca: &Ca, entry: &Entry) -> OffsetDateTime {
-    entry.not_after.checked_sub(Duration::days(days_of_issued(workspace, ca))).unwrap_or(entry.not_before)
+pub fn shortens_from(config: &Config, ca: &Ca, entry: &Entry) -> OffsetDateTime {
+    entry.not_after.checked_sub(Duration::days(days_of_issued(config, ca))).unwrap_or(entry.not_before)
 }
 
 /// The configured lifetime of what a CA issues, in days.
-fn days_of_issued(workspace: &Workspace<'_>, ca: &Ca) -> i64 {
-    let config = workspace.config;
+fn days_of_issued(config: &Config, ca: &Ca) -> i64 {
     i64::from(match ca {
         Ca::ServerRoot | Ca::DevicesRoot => config.ca.issuing_days.value.number(),
         Ca::ServerIssuing => config.server.days.value.number(),

@@ -18,7 +18,7 @@ use store::file_names::CERT;
 use store::{Store, Workspace};
 
 use super::report::{RolloverDone, RolloverReport};
-use super::{cross, import, in_store, record_pending, settle, trust};
+use super::{cross, import, in_store, peers, record_pending, settle, trust};
 use crate::files::output::{into_bytes, pem_of};
 use crate::init::encode_key;
 use crate::init::hierarchy::ca_contents;
@@ -114,12 +114,14 @@ fn spread(
 ) -> Result<RolloverReport> {
     let number = pending.generation().number();
     report.generation = Some(number);
+    report.has_current = store.ledger.current(Kind::Ca, &ca.name())?.is_some();
     if let Some(generation) = in_store(store, ca, number)? {
         report.certificate = Some(CertificateReport::of(generation.certificate()?));
     }
     if ca.profile().is_none() {
         report.files.extend(cross::certify(workspace, store, ca.hierarchy())?);
     }
+    peers::record_tokens(workspace, store, ca)?;
     trust::spread(workspace, store, ca, &mut report)?;
     Ok(report)
 }

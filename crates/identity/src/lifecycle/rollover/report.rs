@@ -33,6 +33,15 @@ pub struct RolloverReport {
     /// What was noticed.
     #[serde(skip)]
     pub findings: Vec<Finding>,
+    /// The step that a dry run is about.
+    #[serde(skip)]
+    pub planned: Option<RolloverDone>,
+    /// The number of a generation that is prepared, after a step about another one.
+    #[serde(skip)]
+    pub prepared: Option<u32>,
+    /// Whether a generation of the CA signs: after a revocation, none may.
+    #[serde(skip)]
+    pub has_current: bool,
 }
 
 /// What a step of a rollover has done.
@@ -75,6 +84,9 @@ impl RolloverReport {
             left: Vec::new(),
             left_behind: Vec::new(),
             findings: Vec::new(),
+            planned: None,
+            prepared: None,
+            has_current: true,
         }
     }
 }

@@ -12,13 +12,14 @@ use store::{Store, Workspace};
 use super::cross::is_certified_by;
 use super::dependents::renewal_commands;
 use super::report::{RolloverDone, RolloverReport};
-use super::{settle, trust};
+use super::{peers, settle, trust};
 
 /// Takes the replaced generations of a CA out of every file that peers trust. Their files are kept in `ca/retired`.
 ///
 /// # Errors
 /// [`Code::CaInUse`] with the count if certificates in use depend on one of them; [`Code::NotPrepared`] if the CA has no
-/// generation that was replaced. Nothing is changed then.
+/// generation that was replaced; [`Code::CopiesMissing`] if the program of a server may still read files with the path to the
+/// earlier generation. Nothing is changed then. Peers that are not known to have the present generation are a warning.
 pub fn retire(workspace: &mut Workspace<'_>, ca: &Ca, dry_run: bool) -> Result<RolloverReport> {
     let mut store = workspace.open_store("ca retire")?;
     settle(&mut store, ca)?;
@@ -27,6 +28,8 @@ pub fn retire(workspace: &mut Workspace<'_>, ca: &Ca, dry_run: bool) -> Result<R
     let history = store.ledger.history(Kind::Ca, &name)?;
     let current = history.iter().find(|entry| entry.is_current());
     report.generation = current.map(|entry| entry.generation().number());
+    let prepared = history.iter().find(|entry| entry.role == Role::Pending);
+    report.prepared = prepared.map(|entry| entry.generation().number());
     let replaced: Vec<&Entry> = history.iter().filter(|entry| entry.role == Role::Superseded).collect();
     if replaced.is_empty() {
         // With a retired generation this is the repeat of a run that was cut off: the files are brought up to date
@@ -41,6 +44,10 @@ pub fn retire(workspace: &mut Workspace<'_>, ca: &Ca, dry_run: bool) -> Result<R
     }
     for entry in &replaced {
         check_unused(workspace, &store, ca, entry)?;
+    }
+    trust::check_copies(&store, ca)?;
+    if let Some(current) = current {
+        report.findings.extend(peers::still_without(workspace, &store.ledger, ca, current)?);
     }
     if dry_run {
         report.done = RolloverDone::Planned;
@@ -68,10 +75,12 @@ fn check_unused(workspace: &Workspace<'_>, store: &Store, ca: &Ca, entry: &Entry
     let (depending, fix) = if ca.is_root() {
         let below = cas_below(store.dir(), &store.ledger, ca, entry)?;
         let fix = "replace and retire the CAs below it first: `tbpki ca list` shows them".to_owned();
-        let named = |count: u64| format!("{} ({})", counted(count, "CA", "CAs"), names_of(&below));
-        let depends = |count: u64| if count == 1 { "depends" } else { "depend" };
-        let count = below.len() as u64;
-        ((count > 0).then(|| format!("{} {}", named(count), depends(count))), fix)
+        let names = names_of(&below);
+        // A CA with several generations below the root is one.
+        let count = names.len();
+        let depends = if count == 1 { "depends" } else { "depend" };
+        let depending = || format!("{} ({}) {depends}", counted(count, "CA", "CAs"), names.join(", "));
+        ((count > 0).then(depending), fix)
     } else {
         let dependents = store.ledger.dependents_on(&ca.name(), entry.generation(), workspace.now)?;
         let fix = format!(
@@ -89,9 +98,9 @@ fn check_unused(workspace: &Workspace<'_>, store: &Store, ca: &Ca, entry: &Entry
 }
 
 /// The names of CAs, each once.
-fn names_of(below: &[CaBelow]) -> String {
+fn names_of(below: &[CaBelow]) -> Vec<String> {
     let names: BTreeSet<String> = below.iter().map(|below| below.ca.name()).collect();
-    names.into_iter().collect::<Vec<_>>().join(", ")
+    names.into_iter().collect()
 }
 
 /// A generation of a CA that leads to one generation of its root alone.

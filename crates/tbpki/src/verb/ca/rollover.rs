@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use base::Result;
 use base::text::{counted, printable, shell_word};
 use fleet::lifecycle::rollover::activate_profile;
-use identity::lifecycle::rollover::gates::{ConfirmReport, Peers, confirm};
+use identity::lifecycle::rollover::confirm::{ConfirmReport, Peers, confirm};
 use identity::lifecycle::rollover::{
     self, Activation, CasReport, RolloverDone, RolloverReport, activate, check_dry_run, overview, prepare,
     prepare_imported, read_import, retire,
@@ -71,7 +71,7 @@ pub(crate) fn confirm_ca(args: CaConfirmArgs, context: &mut Context) -> Result<E
         let view = workspace.view()?;
         let ca = rollover::named(&view, &args.ca)?;
         drop(view);
-        confirm(workspace, &ca, &peers)
+        confirm(workspace, &ca, &peers, args.dry_run)
     })?;
     context.output.result(&report)?;
     Ok(Exit::Done)
@@ -81,7 +81,9 @@ impl Report for ConfirmReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         let (ca, kind) = (printable(&self.ca), &self.kind);
         let confirmed = counted(self.confirmed, kind, &format!("{kind}s"));
-        writeln!(out, "{ca}, generation {}: {confirmed} confirmed by {}", self.generation, printable(&self.user))?;
+        let would_be = if self.dry_run { "would be " } else { "" };
+        let by = printable(&self.user);
+        writeln!(out, "{ca}, generation {}: {confirmed} {would_be}confirmed by {by}", self.generation)?;
         writeln!(out, "{} it", share_that_has(self.total.saturating_sub(self.missing), self.total, kind))
     }
 }
@@ -121,6 +123,11 @@ fn step(args: &CaStepArgs, step: &Step<'_>, platform: Option<&PlatformArgs>, con
             Step::Retire => retire(workspace, &ca, args.dry_run),
         }
     })?;
+    report.planned = (report.done == RolloverDone::Planned).then_some(match step {
+        Step::Prepare | Step::Import { .. } => RolloverDone::Prepared,
+        Step::Activate { .. } => RolloverDone::Activated,
+        Step::Retire => RolloverDone::Retired,
+    });
     context.output.findings(std::mem::take(&mut report.findings));
     context.output.findings(report.left.iter().map(|left| left.why.clone()));
     context.output.result(&report)?;
@@ -130,16 +137,26 @@ fn step(args: &CaStepArgs, step: &Step<'_>, platform: Option<&PlatformArgs>, con
 
 impl Report for CasReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{:<20} {:>3} {:<11} {:<20} {:>7} {:<9} IN USE", "CA", "GEN", "ROLE", "EXPIRES", "DAYS", "KEY")?;
+        // New certificates end before their configured lifetime from SHORTENS on.
+        writeln!(
+            out,
+            "{:<20} {:>3} {:<11} {:<20} {:>7} {:<10} {:<9} IN USE",
+            "CA", "GEN", "ROLE", "EXPIRES", "DAYS", "SHORTENS", "KEY"
+        )?;
         for ca in &self.cas {
             writeln!(
                 out,
-                "{:<20} {:>3} {:<11} {:<20} {:>7} {:<9} {}",
+                "{:<20} {:>3} {:<11} {:<20} {:>7} {:<10} {:<9} {}",
                 printable(&ca.name).to_string(),
                 ca.generation,
                 ca.role,
                 ca.not_after,
                 if ca.days_left < 0 { "EXPIRED".to_owned() } else { ca.days_left.to_string() },
+                // Only these will sign.
+                match ca.role.as_str() {
+                    "current" | "pending" => ca.shortens_from.get(..10).unwrap_or_default(),
+                    _ => "",
+                },
                 ca.key,
                 ca.in_use
             )?;
@@ -156,18 +173,39 @@ impl Report for CasReport {
     }
 }
 
+/// What was done, as the end of a sentence.
+fn outcome(report: &RolloverReport) -> String {
+    match (report.done, report.planned) {
+        (RolloverDone::Prepared, _) if report.has_current => {
+            "prepared: peers trust it together with the present one".to_owned()
+        }
+        // The generation before it was revoked.
+        (RolloverDone::Prepared, _) => {
+            "prepared: peers trust it, and no generation signs until it is activated".to_owned()
+        }
+        (RolloverDone::Activated, _) => "signs".to_owned(),
+        (RolloverDone::Retired, _) => match report.prepared {
+            Some(next) => format!("signs, and generation {next} is prepared; the earlier ones are out of service"),
+            None => "is the only one".to_owned(),
+        },
+        (RolloverDone::Unchanged, _) => "was done before".to_owned(),
+        (RolloverDone::Planned, Some(RolloverDone::Activated)) => "would sign".to_owned(),
+        (RolloverDone::Planned, Some(RolloverDone::Retired)) => match report.prepared {
+            Some(next) => format!("would sign, with generation {next} prepared and the earlier ones out of service"),
+            None => "would be the only one".to_owned(),
+        },
+        (RolloverDone::Planned, _) => match report.generation {
+            Some(_) => "would be prepared".to_owned(),
+            None => "a next generation would be prepared".to_owned(),
+        },
+    }
+}
+
 impl Report for RolloverReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         let (ca, word) = (printable(&self.ca), shell_word(&self.ca));
         let generation = self.generation.map(|number| format!(", generation {number}")).unwrap_or_default();
-        let done = match self.done {
-            RolloverDone::Prepared => "prepared: peers trust it together with the present one",
-            RolloverDone::Activated => "signs",
-            RolloverDone::Retired => "is the only one",
-            RolloverDone::Unchanged => "was done before",
-            RolloverDone::Planned => "would be done",
-        };
-        writeln!(out, "{ca}{generation}: {done}")?;
+        writeln!(out, "{ca}{generation}: {}", outcome(self))?;
         if let Some(certificate) = &self.certificate {
             writeln!(out, "  subject      {}", printable(&certificate.subject))?;
             writeln!(out, "  valid until  {}", certificate.not_after)?;

@@ -8,12 +8,17 @@ use std::io;
 
 use base::Result;
 use base::csv_writer::{self, CsvWriter};
+use base::timestamp::rfc3339;
+use config::Config;
 use fleet::lifecycle::renew::RenewalStatus;
 use fleet::selection::{NameGlob, Selection, job};
 use identity::lifecycle::published_lists;
 use identity::lifecycle::renew::RenewalRule;
+use identity::lifecycle::rollover;
+use ledger::{Entry, Kind};
 use schemars::JsonSchema;
 use serde::Serialize;
+use store::ca::Ca;
 use time::OffsetDateTime;
 
 use crate::args::{ListArgs, SelectionArgs};
@@ -44,9 +49,11 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
     let status = RenewalStatus::of(&view)?;
     let count = Cell::new(0_u64);
     let all = selection.all_generations;
-    let row = |entry| {
+    let row = |entry: Entry| {
         let platforms = ListedPlatform::of(&view, &entry)?;
-        Ok(ListedIdentity::of(&entry, store, &status, rule, all, platforms, now))
+        let mut listed = ListedIdentity::of(&entry, store, &status, rule, all, platforms, now);
+        listed.shortens_from = shortens_from(&config, &entry);
+        Ok(listed)
     };
     let with_certificate = selection.entries(&view).map(|entry| entry.and_then(row));
     let with_token = if selection.includes_tokens() { store::token_devices(&location, &view)? } else { Vec::new() };
@@ -76,6 +83,12 @@ pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
         context.output.stream(|out| ListTable::print(rows, out))?;
     }
     Ok(if args.exit_status && count.get() > 0 { Exit::FaultFound } else { Exit::Done })
+}
+
+/// The time from which on a CA in use issues certificates that end earlier than configured.
+fn shortens_from(config: &Config, entry: &Entry) -> Option<String> {
+    let ca = Ca::named(&entry.key.name).filter(|_| entry.key.kind == Kind::Ca && entry.role.is_in_use())?;
+    Some(rfc3339(rollover::shortens_from(config, &ca, entry)))
 }
 
 /// The conditions of the flags, except the job, which must be looked up in the ledger.

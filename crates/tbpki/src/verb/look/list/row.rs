@@ -43,6 +43,9 @@ pub(crate) struct ListedIdentity {
     /// The last second of the validity (RFC 3339, UTC).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) not_after: Option<String>,
+    /// For CAs in use, the time from which on the certificates that it issues end earlier than configured (RFC 3339, UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) shortens_from: Option<String>,
     /// Whole days until the end of the validity; negative after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) days_left: Option<i64>,
@@ -123,7 +126,7 @@ impl ListedPlatform {
 }
 
 /// The first line of the CSV.
-pub(super) const CSV_HEAD: [&str; 22] = [
+pub(super) const CSV_HEAD: [&str; 23] = [
     "kind",
     "name",
     "generation",
@@ -146,6 +149,7 @@ pub(super) const CSV_HEAD: [&str; 22] = [
     "renewal",
     "revocation_reason",
     "credential",
+    "shortens_from",
 ];
 
 /// The urgency of a renewal.
@@ -207,6 +211,7 @@ impl ListedIdentity {
             issuer: Some(entry.issuer.clone()),
             serial: Some(entry.serial.to_string()),
             not_after: Some(rfc3339(entry.not_after)),
+            shortens_from: None,
             days_left: Some((entry.not_after - now).whole_days()),
             credentials_id: entry.credentials_id.clone(),
             fingerprint: entry.fingerprint.map(|fingerprint| digest::hex(&fingerprint)),
@@ -245,6 +250,7 @@ impl ListedIdentity {
             issuer: None,
             serial: None,
             not_after: None,
+            shortens_from: None,
             days_left: None,
             credentials_id: None,
             fingerprint: None,
@@ -295,6 +301,7 @@ impl ListedIdentity {
             self.renewal.map(Urgency::as_str).into(),
             self.revocation_reason.as_deref().into(),
             self.credential.into(),
+            self.shortens_from.as_deref().into(),
         ]
     }
 }

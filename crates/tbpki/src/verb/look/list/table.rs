@@ -9,11 +9,14 @@ use super::row::{ListedIdentity, Urgency};
 use crate::output::StreamResult;
 use crate::output::terminal::Mood;
 
-const COLUMNS: usize = 8;
+const COLUMNS: usize = 9;
 
 /// The columns whose cells can have a color.
 const STATE: usize = 3;
 const DAYS: usize = 6;
+
+/// The column of the date from which on what a CA issues ends earlier than configured.
+const SHORTENS: usize = 8;
 
 /// The number of rows that determine the width of the columns. In later rows, a wider cell moves the rest of its line.
 const MEASURED: usize = 1000;
@@ -26,7 +29,7 @@ pub(super) struct ListTable {
 impl ListTable {
     /// Prints all rows below a heading.
     pub(super) fn print(mut rows: impl Iterator<Item = Result<ListedIdentity>>, out: &mut dyn Write) -> StreamResult {
-        let head = ["KIND", "NAME", "GEN", "STATE", "KEY", "ENDS", "DAYS", "ISSUER"].map(str::to_owned);
+        let head = ["KIND", "NAME", "GEN", "STATE", "KEY", "ENDS", "DAYS", "ISSUER", ""].map(str::to_owned);
         let mut first = vec![head];
         // The rows before an error of the ledger are printed too.
         let mut broken = None;
@@ -38,6 +41,12 @@ impl ListTable {
                     break;
                 }
             }
+        }
+        // CAs come first, so that a list without them needs no such column.
+        if let Some([head, rows @ ..]) = first.get_mut(..)
+            && rows.iter().any(|row| !row[SHORTENS].is_empty())
+        {
+            head[SHORTENS] = "SHORTENS".to_owned();
         }
         let table = Self::fitting(&first);
         first.iter().try_for_each(|row| table.line(row, out))?;
@@ -102,6 +111,7 @@ fn cells(identity: &ListedIdentity) -> [String; COLUMNS] {
             None => days_left,
         },
         identity.issuer.clone().unwrap_or_default(),
+        identity.shortens_from.as_deref().and_then(|time| time.get(..10)).unwrap_or_default().to_owned(),
     ]
 }
 
