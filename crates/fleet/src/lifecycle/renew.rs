@@ -2,6 +2,7 @@
 
 mod login;
 mod report;
+mod shared_failure;
 mod status;
 mod swap;
 
@@ -9,7 +10,8 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use base::text::{device_option, device_words, quote, shell_word};
-use base::{Code, Error, Result};
+use base::{Code, Error, Finding, Result};
+use config::PlatformKind;
 use identity::lifecycle::hook::Hook;
 use identity::lifecycle::renew::{
     Installed, PendingFiles, RenewRequest, RenewalRule, prune, renew, settle_interrupted,
@@ -18,17 +20,18 @@ use identity::report::{IdentityOutcome, IdentityReport};
 use ledger::{Entry, Filter, Key, Kind, RenewalStep, RevokedCas, Role, State, View};
 use pki::device_name::DeviceName;
 use store::shard::IdentityFinder;
-use store::{Workspace, logs_in_with_token};
+use store::{Store, Workspace, logs_in_with_token};
 use time::OffsetDateTime;
 
 pub use crate::lifecycle::open_renewal::OpenRenewalReport;
-pub use report::{NotRenewed, PendingReport, RenewReport};
+pub use report::{NotRenewed, OpenPart, PendingReport, RenewReport};
 pub use status::RenewalStatus;
 
 use crate::lifecycle::open_renewal::finish_install;
-use crate::platform::{Connection, new_platform};
+use crate::platform::{Connection, foreign_keys, new_platform};
 use crate::register::{only_pending, revoked};
 use login::Broker;
+use shared_failure::SharedFailures;
 use swap::{Swapper, is_of_profile, is_on_platform, waits_for_platform};
 
 /// The identities that are renewed, and the way.
@@ -87,13 +90,18 @@ impl RenewSelection {
 /// Renews identities, each by itself: one that fails does not keep the others from it.
 ///
 /// # Errors
-/// [`Code::UnknownIdentity`], [`Code::Revoked`], [`Code::HookUnsafe`] and [`Code::Usage`] before anything is renewed. If a
-/// single identity was named, the error that prevented its renewal; otherwise that is in the report. What fails after a
-/// renewal was made is in the report as well, because the same command continues from there.
+/// [`Code::UnknownIdentity`], [`Code::Revoked`], [`Code::HookUnsafe`], [`Code::ForeignKeys`] and [`Code::Usage`] before
+/// anything is renewed. If a single identity was named, the error that prevented its renewal, and so is one that prevented
+/// all renewals, for example a wrong passphrase; others are in the report. What fails after a renewal was made is in the
+/// report as well, because the same command continues from there.
 pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Result<RenewReport> {
     store::check_exists(workspace.store_dir())?;
     if let Some(after) = &wish.after {
         after.check()?;
+    }
+    // Before the first renewal, which no command could bring to such a platform.
+    if wish.register.is_some() && workspace.config.platform.kind.value == PlatformKind::ActorCloud {
+        return Err(foreign_keys());
     }
     let dry_run = wish.how.dry_run;
     if !dry_run {
@@ -124,13 +132,20 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
     // One name is a question with one answer: its error ends the command with its own code.
     let is_single = entries.len() == 1 && !matches!(wish.which, RenewSelection::All);
     let mut single_error = None;
+    let mut failures = SharedFailures::default();
     for entry in entries {
         // The device logs in with the token, so that a new certificate would have no use.
         if matches!(wish.which, RenewSelection::All) && logs_in_with_token(workspace.store_dir(), &entry) {
             report.tokens += 1;
             continue;
         }
-        match make(workspace, wish, &entry, &begun, &revoked, &mut report) {
+        match make(
+            workspace,
+            wish,
+            &entry,
+            &Known { begun: &begun, revoked: &revoked, failures: &failures },
+            &mut report,
+        ) {
             Ok(()) => {}
             Err(error) if is_single => {
                 single_error = Some(error);
@@ -139,17 +154,19 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
             // Nothing is left to do for one that is new, for example because the same command has just renewed it.
             Err(error) if error.code() == Code::RenewalTooShort && is_new(&entry, workspace.now) => report.not_due += 1,
             Err(error) => {
-                report.left.push(NotRenewed::of(entry.key.kind, &entry.key.name, error));
+                failures.note_issuer(&entry.issuer, &error);
+                report.left.push(NotRenewed::of(&entry.key, OpenPart::Renewal, error));
                 continue;
             }
         }
         if let Some(swapper) = swapper.as_ref().filter(|_| is_on_platform(&entry)) {
-            put_into_use(workspace, swapper, &entry, wish, &mut report)?;
-        } else if wish.register.is_some() && !matches!(wish.which, RenewSelection::All) {
+            put_into_use(workspace, swapper, &entry, wish, &mut failures, &mut report)?;
+        } else if wish.register.is_some() && !matches!(wish.which, RenewSelection::All) && !dry_run {
             // A timer for all devices skips it, as all bulk verbs do.
-            report.left.extend(stays_away(workspace, &entry, dry_run)?);
+            stays_away(workspace, &entry, &mut report)?;
         }
     }
+    let single_error = single_error.or_else(|| report.take_error_of_all());
     // Also after the error of a single name: the program of an earlier renewal must not wait for the next one.
     if !dry_run {
         run_hook(workspace, wish, &mut report)?;
@@ -191,15 +208,22 @@ impl Begun {
     }
 }
 
+/// The facts that decide whether an identity is renewed.
+struct Known<'a> {
+    begun: &'a Begun,
+    revoked: &'a RevokedCas,
+    failures: &'a SharedFailures,
+}
+
 /// Makes the next generation of an identity, if it is due. That of a device on the platform is pending.
 fn make(
     workspace: &mut Workspace<'_>,
     wish: &RenewManyRequest,
     entry: &Entry,
-    begun: &Begun,
-    revoked: &RevokedCas,
+    known: &Known<'_>,
     report: &mut RenewReport,
 ) -> Result<()> {
+    let Known { begun, revoked, failures } = known;
     let (kind, name) = (entry.key.kind, entry.key.name.as_str());
     let is_due = |entry: &Entry| wish.due.is_none_or(|due| due.includes(entry, revoked, workspace.now));
     // Files that the platform does not know yet would lock the device out if they were in use at once.
@@ -232,6 +256,7 @@ fn make(
             return Ok(());
         }
     }
+    failures.check_issuer(&entry.issuer)?;
     let how =
         RenewRequest { pending: waits_for_platform, hook: wish.after.is_some() && !waits_for_platform, ..wish.how };
     let mut renewed = renew(workspace, entry, how)?;
@@ -283,12 +308,14 @@ fn put_into_use(
     swapper: &Swapper,
     entry: &Entry,
     wish: &RenewManyRequest,
+    failures: &mut SharedFailures,
     report: &mut RenewReport,
 ) -> Result<()> {
     let (kind, name) = (entry.key.kind, entry.key.name.as_str());
     let mut store = workspace.open_store("renew")?;
     let Some(pending) = store.ledger.pending(kind, name)? else { return Ok(()) };
-    match swapper.put_into_use(workspace, &mut store, entry, wish.after.is_some()) {
+    let put_into_use = |store: &mut Store| swapper.put_into_use(workspace, store, entry, wish.after.is_some());
+    match failures.check_platform().and_then(|()| put_into_use(&mut store)) {
         Ok(()) => {
             report.registered.push(name.to_owned());
             let current = store.ledger.entry(&pending.key)?.unwrap_or(pending);
@@ -296,29 +323,37 @@ fn put_into_use(
             prune(workspace, &current, wish.keep)
         }
         Err(error) => {
-            report.left.push(NotRenewed::of(kind, name, error));
+            failures.note_platform(&error);
+            report.left.push(NotRenewed::of(&entry.key, OpenPart::Registration, error));
             Ok(())
         }
     }
 }
 
-/// Why `--register` does nothing for a device: the device was taken from the platform and its renewal is pending, or no
-/// platform knows the device.
-fn stays_away(workspace: &Workspace<'_>, entry: &Entry, dry_run: bool) -> Result<Option<NotRenewed>> {
+/// Reports why `--register` does nothing for a device: the device was taken from the platform and its renewal is pending, or
+/// no platform knows the device.
+fn stays_away(workspace: &Workspace<'_>, entry: &Entry, report: &mut RenewReport) -> Result<()> {
     let (kind, name) = (entry.key.kind, &entry.key.name);
-    if kind != Kind::Device || dry_run {
-        return Ok(None);
+    if kind != Kind::Device {
+        return Ok(());
     }
     let view = workspace.view()?;
     let has_pending = view.pending(kind, name)?.is_some();
     if entry.is_registered_elsewhere() {
-        return Ok(Some(NotRenewed::of(kind, name, registered_elsewhere(&view, name)?)));
+        let error = registered_elsewhere(&view, name)?;
+        report.left.push(NotRenewed::of(&entry.key, OpenPart::Registration, error));
+        return Ok(());
+    }
+    if entry.unregistered_at.is_none() && has_pending {
+        report.left.push(NotRenewed::of(&entry.key, OpenPart::Registration, never_registered(name)));
+        return Ok(());
     }
     if entry.unregistered_at.is_none() {
-        return Ok(Some(NotRenewed::of(kind, name, not_registered(name, has_pending))));
+        report.findings.push(nothing_to_register(name));
+        return Ok(());
     }
     if !has_pending {
-        return Ok(None);
+        return Ok(());
     }
     let error = Code::DeviceUnregistered
         .error(format!("the device {name:?} was unregistered, so its renewal stays pending"))
@@ -327,7 +362,8 @@ fn stays_away(workspace: &Workspace<'_>, entry: &Entry, dry_run: bool) -> Result
             "if it is to log in again, run `tbpki register {} --again --replace`, then the same command",
             device_option(name)
         ));
-    Ok(Some(NotRenewed::of(kind, name, error)))
+    report.left.push(NotRenewed::of(&entry.key, OpenPart::Registration, error));
+    Ok(())
 }
 
 /// The error for a device that is registered at other platforms only.
@@ -348,16 +384,21 @@ fn registered_elsewhere(view: &View, name: &str) -> Result<Error> {
     })
 }
 
-fn not_registered(name: &str, has_pending: bool) -> Error {
-    let error = Code::NotRenewable
+/// The error for a device whose renewal is pending, and of which no platform has a certificate.
+fn never_registered(name: &str) -> Error {
+    Code::NotRenewable
         .error(format!("--register did nothing for the device {}: it was never registered", quote(name)))
-        .item(name);
-    match has_pending {
-        true => error
-            .because("its renewal is pending, and no platform has a certificate of it")
-            .fix(format!("once the device has the renewal, run `tbpki register --pending {}`", device_words(name))),
-        false => error.fix(format!("leave --register out, or run `tbpki register {}`", device_words(name))),
-    }
+        .item(name)
+        .because("its renewal is pending, and no platform has a certificate of it")
+        .fix(format!("once the device has the renewal, run `tbpki register --pending {}`", device_words(name)))
+}
+
+/// The note about a device that is on no platform: its certificate in the store is the present one, so that nothing is open.
+fn nothing_to_register(name: &str) -> Finding {
+    Code::NotRenewable
+        .note(format!("--register did nothing for the device {}: it was never registered", quote(name)))
+        .item(name)
+        .fix(format!("leave --register out, or run `tbpki register {}`", device_words(name)))
 }
 
 /// What puts renewals into use; `None` if none of the devices is known to the platform.
@@ -435,7 +476,7 @@ fn settle(workspace: &Workspace<'_>, wish: &RenewManyRequest, report: &mut Renew
                 delivered.push(open.key);
             }
             Err(error) => {
-                report.left.push(NotRenewed::of(entry.key.kind, &entry.key.name, error));
+                report.left.push(NotRenewed::of(&entry.key, OpenPart::Installation, error));
                 not_installed.push(open.key);
             }
         }
