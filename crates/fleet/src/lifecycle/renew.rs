@@ -5,6 +5,7 @@ mod report;
 mod shared_failure;
 mod status;
 mod swap;
+mod urgency;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ use time::OffsetDateTime;
 pub use crate::lifecycle::open_renewal::OpenRenewalReport;
 pub use report::{NotRenewed, OpenPart, PendingReport, RenewReport};
 pub use status::RenewalStatus;
+pub use urgency::Urgency;
 
 use crate::lifecycle::open_renewal::finish_install;
 use crate::platform::{Connection, foreign_keys, new_platform};

@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use base::Result;
 use base::text::printable;
+use fleet::lifecycle::renew::Urgency;
 
-use super::row::{ListedIdentity, Urgency};
+use super::row::ListedIdentity;
 use crate::output::StreamResult;
 use crate::output::terminal::Mood;
 
