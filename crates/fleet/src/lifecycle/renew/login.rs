@@ -129,6 +129,7 @@ impl Broker {
             revoked: Vec::new(),
             unregistered: None,
             outdated: None,
+            due: None,
             depth,
         };
         check_device(&check, &mut |effect| tracing::info!(effect, "a login with the renewed certificate"))
