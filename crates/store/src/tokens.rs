@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use base::file::{self, BulkDir};
 use base::{Code, Result, Secret};
-use ledger::{Entry, Kind, State, View};
+use ledger::{Entry, Kind, Role, State, View};
 
 use crate::file_names::TOKEN;
 use crate::location::StoreLocation;
@@ -72,7 +72,8 @@ pub fn retire_token(store: &Path, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// The names of the devices with an access token and without a certificate, sorted.
+/// The names of the devices with an access token and without a certificate in use, sorted. A device whose certificate was
+/// revoked can have got a token since: with the revocation, its token before was taken away.
 ///
 /// # Errors
 /// [`Code::FileUnreadable`] if the directory of the devices cannot be read, and those of the ledger.
@@ -90,7 +91,11 @@ pub fn token_devices(location: &StoreLocation, view: &View) -> Result<Vec<String
         let entry = entry.map_err(unreadable)?;
         // A name that is not UTF-8 is none of a device.
         let Ok(name) = entry.file_name().into_string() else { continue };
-        if entry.path().join(TOKEN).exists() && view.latest(Kind::Device, &name)?.is_none() {
+        if !entry.path().join(TOKEN).exists() {
+            continue;
+        }
+        let is_without = |latest: Entry| !latest.role.is_in_use() && latest.role != Role::Intended;
+        if view.latest(Kind::Device, &name)?.is_none_or(is_without) {
             names.push(name);
         }
     }

@@ -2,6 +2,7 @@
 
 mod login;
 mod report;
+mod selection;
 mod shared_failure;
 mod status;
 mod swap;
@@ -18,21 +19,21 @@ use identity::lifecycle::renew::{
     Installed, PendingFiles, RenewRequest, RenewalRule, prune, renew, settle_interrupted,
 };
 use identity::report::{IdentityOutcome, IdentityReport};
-use ledger::{Entry, Filter, Key, Kind, RenewalStep, RevokedCas, Role, State, View};
-use pki::device_name::DeviceName;
+use ledger::{Entry, Key, Kind, RenewalStep, RevokedCas, View};
 use store::shard::IdentityFinder;
 use store::{Store, Workspace, logs_in_with_token};
 use time::OffsetDateTime;
 
 pub use crate::lifecycle::open_renewal::OpenRenewalReport;
 pub use report::{NotRenewed, OpenPart, PendingReport, RenewReport};
+pub use selection::{RenewSelection, named, only_server};
 pub use status::RenewalStatus;
 pub use urgency::Urgency;
 
 use crate::lifecycle::open_renewal::finish_install;
 use crate::platform::{Connection, foreign_keys, new_platform};
-use crate::register::{only_pending, revoked};
 use login::Broker;
+use selection::entries;
 use shared_failure::SharedFailures;
 use swap::{Swapper, is_of_profile, is_on_platform, waits_for_platform};
 
@@ -63,37 +64,11 @@ pub struct RegisterRenewals {
     pub pending_only: bool,
 }
 
-/// The identities that are renewed.
-#[derive(Debug, Clone)]
-pub enum RenewSelection {
-    /// These devices.
-    Devices(Vec<DeviceName>),
-    /// This server; without a name, the only one of the store.
-    Server(Option<String>),
-    /// All servers and devices.
-    All,
-}
-
-impl RenewSelection {
-    /// Whether an identity is meant.
-    fn includes(&self, key: &Key) -> bool {
-        match self {
-            RenewSelection::Devices(names) => {
-                key.kind == Kind::Device && names.iter().any(|name| name.as_str() == key.name)
-            }
-            RenewSelection::Server(name) => {
-                key.kind == Kind::Server && name.as_ref().is_none_or(|name| *name == key.name)
-            }
-            RenewSelection::All => key.kind != Kind::Ca,
-        }
-    }
-}
-
 /// Renews identities, each by itself: one that fails does not keep the others from it.
 ///
 /// # Errors
 /// [`Code::UnknownIdentity`], [`Code::Revoked`], [`Code::HookUnsafe`], [`Code::ForeignKeys`] and [`Code::Usage`] before
-/// anything is renewed. If a single identity was named, the error that prevented its renewal, and so is one that prevented
+/// anything is renewed, and [`Code::NotRenewable`] for a device with an access token alone. If a single identity was named, the error that prevented its renewal, and so is one that prevented
 /// all renewals, for example a wrong passphrase; others are in the report. What fails after a renewal was made is in the
 /// report as well, because the same command continues from there.
 pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Result<RenewReport> {
@@ -125,8 +100,11 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
         report.findings.extend(new_platform(workspace, &view)?);
     }
     let revoked = view.revoked_cas()?;
-    let (entries, skipped) = entries(&view, &wish.which)?;
+    let (entries, skipped) = entries(workspace.store_dir(), &view, &wish.which)?;
     report.revoked = skipped;
+    if matches!(wish.which, RenewSelection::All) {
+        report.tokens = store::token_devices(&workspace.location, &view)?.len();
+    }
     let swapper = match &wish.register {
         Some(register) if !dry_run => swapper(workspace, register, &entries)?,
         _ => None,
@@ -484,74 +462,4 @@ fn settle(workspace: &Workspace<'_>, wish: &RenewManyRequest, report: &mut Renew
         }
     }
     Ok(Begun { complete, delivered, not_installed, ..Begun::default() })
-}
-
-/// The identities that are meant, and how many are skipped because they were revoked.
-fn entries(view: &View, which: &RenewSelection) -> Result<(Vec<Entry>, usize)> {
-    match which {
-        RenewSelection::Devices(names) => {
-            let mut entries: Vec<Entry> = Vec::new();
-            for name in names {
-                if !entries.iter().any(|entry| entry.key.name == name.as_str()) {
-                    entries.push(named(view, Kind::Device, name.as_str())?);
-                }
-            }
-            Ok((entries, 0))
-        }
-        RenewSelection::Server(Some(name)) => Ok((vec![named(view, Kind::Server, name)?], 0)),
-        RenewSelection::Server(None) => Ok((vec![only_server(view)?], 0)),
-        RenewSelection::All => {
-            let mut entries = Vec::new();
-            // Collected before the first renewal: a row that is written while the list is read would appear in it.
-            for kind in [Kind::Server, Kind::Device] {
-                let current = Filter { kind: Some(kind), current_only: true, ..Filter::default() };
-                for entry in view.list(&current) {
-                    entries.push(entry?);
-                }
-            }
-            let gone = Filter { latest_only: true, states: vec![State::Revoked], ..Filter::default() };
-            Ok((entries, usize::try_from(view.count(&gone)?).unwrap_or(usize::MAX)))
-        }
-    }
-}
-
-/// The current generation of a name.
-///
-/// # Errors
-/// [`Code::UnknownIdentity`]; [`Code::Revoked`] if the last one was revoked.
-pub fn named(view: &View, kind: Kind, name: &str) -> Result<Entry> {
-    let unknown = || {
-        Code::UnknownIdentity
-            .error(format!("the store has no {kind} {} with a certificate", quote(name)))
-            .item(name)
-            .fix("`tbpki list` shows the identities of the store")
-    };
-    let entry = view.latest(kind, name)?.ok_or_else(unknown)?;
-    match entry.role {
-        Role::Current => Ok(entry),
-        Role::Pending if kind == Kind::Device => Err(only_pending(name)),
-        Role::Revoked if kind == Kind::Device => Err(revoked(name)),
-        Role::Revoked => Err(Code::Revoked
-            .error(format!("the certificate of the {kind} {} was revoked", quote(name)))
-            .item(name)
-            .fix(format!("issue a new generation: `tbpki server --name {} --force`", shell_word(name)))),
-        _ => Err(unknown()),
-    }
-}
-
-/// The store's only server.
-///
-/// # Errors
-/// [`Code::UnknownIdentity`] if there is none, [`Code::Usage`] if there are several.
-pub fn only_server(view: &View) -> Result<Entry> {
-    let servers = Filter { kind: Some(Kind::Server), current_only: true, ..Filter::default() };
-    let mut servers = view.list(&servers);
-    // Two rows are enough to know, however many servers there are.
-    match (servers.next().transpose()?, servers.next().transpose()?) {
-        (Some(server), None) => Ok(server),
-        (None, _) => Err(Code::UnknownIdentity
-            .error("the store has no server with a certificate")
-            .fix("make one with `tbpki server`")),
-        _ => Err(Code::Usage.error("the store has more than one server").fix("name one with --server NAME")),
-    }
 }

@@ -69,7 +69,7 @@ pub(crate) struct ListedIdentity {
     last_error: Option<String>,
     /// The role among the generations of its name: `current`, `pending`, `superseded`, `retired`, `revoked`, `void` or
     /// `intended`.
-    role: &'static str,
+    pub(super) role: &'static str,
     /// `expired`; `pending` if a renewal waits for its use; `due` if `tbpki renew --due` takes it; absent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) renewal: Option<Urgency>,
