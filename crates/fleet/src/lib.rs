@@ -4,6 +4,7 @@
 
 pub mod actorcloud;
 pub mod bundle;
+pub mod due_leaf;
 pub mod identity_files;
 mod job_order;
 pub mod lifecycle;

@@ -154,5 +154,5 @@ pub(crate) fn foreign_keys() -> Error {
     Code::ForeignKeys
         .error("ActorCloud does not accept keys and certificates of other CAs")
         .because("its server makes both, and compares only the common name that it has chosen")
-        .fix("use `tbpki actorcloud cert create` and `bind`, or set `[platform] kind = \"thingsboard\"`")
+        .fix("use `tbpki actorcloud cert create` and `tbpki actorcloud cert bind`, or set `[platform] kind = \"thingsboard\"`")
 }

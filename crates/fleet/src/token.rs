@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use base::file::{FileSet, Mode};
-use base::{Code, Result, Secret, ShownSecret};
-use ledger::{Kind, State};
+use base::text::{device_words, quote};
+use base::{Code, Finding, Result, Secret, ShownSecret};
+use ledger::{Kind, Role, State, View};
 use pki::Certificate;
 use pki::device_name::DeviceName;
 use provision::platform::{DesiredDevice, DeviceCredential, NewDevice, Replace};
@@ -53,6 +54,9 @@ pub struct TokenReport {
     /// The token, for the caller who shows it.
     #[serde(skip)]
     pub secret: Option<Secret>,
+    /// What was noticed.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
 }
 
 /// Fetches or sets the access token of a device, and writes it next to the trust anchors of the device.
@@ -94,7 +98,8 @@ pub fn token(
             certificate_is_replaced(store, name)?;
         }
         let files = files.unwrap_or_else(|| Ok(Vec::new()))?;
-        Ok(TokenReport { name: name.to_owned(), done, files, token: None, secret: Some(secret) })
+        let findings = revoked_before(&workspace.view()?, name)?.into_iter().collect();
+        Ok(TokenReport { name: name.to_owned(), done, files, token: None, secret: Some(secret), findings })
     };
     let report = work();
     if let (Some(leases), Some(store)) = (&leases, &mut store) {
@@ -102,6 +107,19 @@ pub fn token(
         leases.end(&mut store.ledger, name);
     }
     report
+}
+
+/// A note if the last certificate of the device was revoked: with a token, the device logs in again.
+fn revoked_before(view: &View, name: &str) -> Result<Option<Finding>> {
+    let revoked = view.latest(Kind::Device, name)?.filter(|latest| latest.role == Role::Revoked);
+    let note = |_| {
+        Code::Revoked
+            .note(format!("the device {} logs in again, with its access token", quote(name)))
+            .item(name)
+            .because("its certificate was revoked")
+            .fix(format!("if it must not log in, run `tbpki revoke {}`", device_words(name)))
+    };
+    Ok(revoked.map(note))
 }
 
 /// Fetches the token of a device from the platform, or sets it there. A device that is not there gets a new one, if it may

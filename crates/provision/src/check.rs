@@ -6,6 +6,7 @@
 
 mod clock;
 mod device;
+mod due;
 mod issuers;
 mod layer;
 mod login;
@@ -26,6 +27,7 @@ use pki::Certificate;
 use time::OffsetDateTime;
 
 pub use device::check_device;
+pub use due::DueLeaf;
 pub use layer::{Layer, LayerReport, Verdict};
 pub use packets::{PacketReadError, PacketReader};
 pub use report::{CheckReport, SentCertificate, TlsReport};
@@ -139,6 +141,8 @@ pub struct DeviceCheck {
     pub unregistered: Option<UnregisteredLeaf>,
     /// The fault of the files if they are not those that the ledger has in use.
     pub outdated: Option<Finding>,
+    /// The certificate of the device, if it must be renewed according to the ledger.
+    pub due: Option<DueLeaf>,
     /// The extent of the check.
     pub depth: CheckDepth,
 }
@@ -203,6 +207,8 @@ pub struct ServerCheck {
     pub devices_ca: Vec<Certificate>,
     /// The revoked certificates of servers, if a ledger knows them.
     pub revoked: Vec<RevokedServer>,
+    /// The certificates of servers that must be renewed, if a ledger knows them.
+    pub due: Vec<DueLeaf>,
     /// The time of the verification.
     pub now: OffsetDateTime,
 }

@@ -43,12 +43,12 @@ impl Store {
         Self::open_if(location, verb, check_may_write)
     }
 
-    /// As [`open`](Self::open) for the verbs that only take away, as a revocation does: also with a ledger that was
-    /// restored and not compared yet. A stolen device must be out at once, also while the platform cannot be asked.
+    /// As [`open`](Self::open), also with a ledger that was restored and not compared yet: for verbs that only take away, as a
+    /// revocation does, because a stolen device must be out at once, and for the verb that takes over what files show.
     ///
     /// # Errors
     /// Those of [`open`](Self::open).
-    pub fn open_to_withdraw(location: &StoreLocation, verb: &str) -> Result<Self> {
+    pub fn open_restored(location: &StoreLocation, verb: &str) -> Result<Self> {
         Self::open_if(location, verb, rollback::check)
     }
 
@@ -177,6 +177,17 @@ pub(crate) fn check_may_write(dir: &Path, ledger: &View) -> Result<()> {
         .error("the ledger was restored from a backup, and not compared with the files yet")
         .at(dir)
         .fix("run `tbpki store check`; if verbs stay closed after it, run `tbpki store repair` and check again"))
+}
+
+/// Fails if a CA of this store is not the one that the other stations of a shared ledger know by its name.
+pub(crate) fn check_cas(dir: &Path, view: &View) -> Result<()> {
+    if !view.is_shared() {
+        return Ok(());
+    }
+    Ca::OF_INIT.iter().try_for_each(|ca| match view.current(Kind::Ca, &ca.name())? {
+        Some(entry) => is_the_same(view, &entry, ca, dir),
+        None => Ok(()),
+    })
 }
 
 /// Fails if another ledger has taken the place of this one.

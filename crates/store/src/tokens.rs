@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base::file::{self, BulkDir};
 use base::{Result, Secret};
-use ledger::{Entry, Kind, State, View};
+use ledger::{Entry, Kind, Role, State, View};
 
 use crate::file_names::{TOKEN, is_token};
 use crate::location::StoreLocation;
@@ -61,7 +61,8 @@ pub fn retire_token(store: &Path, name: &str) -> Result<()> {
     file::set_aside(identity_dir(store, Kind::Device, name), TOKEN, "old", false).map(drop)
 }
 
-/// The names of the devices with an access token and without a certificate, sorted.
+/// The names of the devices with an access token and without a certificate in use, sorted. A device whose certificate was
+/// revoked can have got a token since: with the revocation, its token before was taken away.
 ///
 /// # Errors
 /// [`Code::FileUnreadable`](base::Code::FileUnreadable) if the directory of the devices cannot be read, and those of the
@@ -70,7 +71,11 @@ pub fn token_devices(location: &StoreLocation, view: &View) -> Result<Vec<String
     let dir = kind_dir(location.dir(), Kind::Device);
     let mut names = Vec::new();
     for name in file::list_dir(&dir)?.unwrap_or_default() {
-        if dir.join(&name).join(TOKEN).exists() && view.latest(Kind::Device, &name)?.is_none() {
+        if !dir.join(&name).join(TOKEN).exists() {
+            continue;
+        }
+        let is_without = |latest: Entry| !latest.role.is_in_use() && latest.role != Role::Intended;
+        if view.latest(Kind::Device, &name)?.is_none_or(is_without) {
             names.push(name);
         }
     }

@@ -48,6 +48,18 @@ impl Workspace<'_> {
         store::view(&self.location)
     }
 
+    /// As [`Self::view`], for a dry run: fails if the store could not be opened for the run itself, because the ledger must
+    /// be checked first or the CAs are outdated.
+    ///
+    /// # Errors
+    /// Those of [`crate::view`]; [`Code::LedgerOlder`], [`Code::LedgerRestored`], [`Code::IdentityChanged`].
+    pub fn view_to_plan(&self) -> Result<View> {
+        let view = self.view()?;
+        store::check_may_write(self.store_dir(), &view)?;
+        store::check_cas(self.store_dir(), &view)?;
+        Ok(view)
+    }
+
     /// Locks and opens the store for `verb`.
     ///
     /// # Errors
@@ -58,12 +70,13 @@ impl Workspace<'_> {
         Ok(store)
     }
 
-    /// As [`Self::open_store`] for verbs that only take away: also with a restored ledger that was not compared yet.
+    /// As [`Self::open_store`] for verbs that only take away or take over files: also with a restored ledger that was not
+    /// compared yet.
     ///
     /// # Errors
     /// Those of [`Self::open_store`].
-    pub fn open_store_to_withdraw(&self, verb: &str) -> Result<Store> {
-        let mut store = Store::open_to_withdraw(&self.location, verb)?;
+    pub fn open_restored_store(&self, verb: &str) -> Result<Store> {
+        let mut store = Store::open_restored(&self.location, verb)?;
         self.check_clock_to_write(&mut store.ledger)?;
         Ok(store)
     }
@@ -109,7 +122,7 @@ impl Workspace<'_> {
     ///
     /// # Errors
     /// Those of [`Self::open_ledger`].
-    pub fn open_ledger_to_withdraw(&self) -> Result<Ledger> {
+    pub fn open_restored_ledger(&self) -> Result<Ledger> {
         self.open_ledger_if(rollback::check)
     }
 

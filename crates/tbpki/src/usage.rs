@@ -8,6 +8,7 @@ use std::error::Error as _;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 
+use base::text::shell_word;
 use base::{Code, Error};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory};
@@ -113,6 +114,9 @@ fn explained(error: &clap::Error, args: &[OsString]) -> Error {
     if let Some(source) = source(error) {
         return Error::new(source.finding().clone()).argument(flag(&argument()));
     }
+    if let Some(error) = renaming(error, args) {
+        return error;
+    }
     let what = match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
             return Code::Usage.error("no verb given").fix("`tbpki help` lists the verbs");
@@ -142,6 +146,29 @@ fn explained(error: &clap::Error, args: &[OsString]) -> Error {
         kind => format!("{} {}", kind.as_str().unwrap_or("invalid command line"), argument()).trim().to_owned(),
     };
     Code::Usage.error(what).fix(advice(error, args))
+}
+
+/// The error about an attempt to rename a device or server, for which there is no verb; `None` for another error.
+fn renaming(error: &clap::Error, args: &[OsString]) -> Option<Error> {
+    let is_verb = error.kind() == ErrorKind::InvalidSubcommand
+        && list(error, ContextKind::InvalidSubcommand) == ["rename"]
+        && verb(args) == "tbpki";
+    let is_option = error.kind() == ErrorKind::UnknownArgument
+        && list(error, ContextKind::InvalidArg).iter().any(|argument| flag(argument) == "--rename");
+    if !is_verb && !is_option {
+        return None;
+    }
+    // Two words behind the verb are the names; otherwise they can be anything.
+    let words = args.iter().skip_while(|arg| *arg != "rename").skip(1).map(|word| word.to_str());
+    let words: Vec<Option<&str>> = if is_verb { words.collect() } else { Vec::new() };
+    let (old, new) = match words.as_slice() {
+        [Some(old), Some(new)] if !old.starts_with('-') && !new.starts_with('-') => (shell_word(old), shell_word(new)),
+        _ => ("OLD".into(), "NEW".into()),
+    };
+    let what = "the name of a device or server cannot be changed: it is in the certificate";
+    Some(Code::Usage.error(what).fix(format!(
+        "issue a certificate for the new name with `tbpki client {new}`; once the device uses it, run `tbpki forget {old}`"
+    )))
 }
 
 /// The most specific advice that clap has.
@@ -214,6 +241,18 @@ mod tests {
         for (line, what, fix) in [
             ("tbpki clint", "unrecognized verb 'clint'", "did you mean client or "),
             ("tbpki client --devise pump-1", "unexpected argument '--devise'", "did you mean --device?"),
+            (
+                "tbpki rename pump-1 pump-2",
+                "the name of a device or server cannot be changed: it is in the certificate",
+                "issue a certificate for the new name with `tbpki client pump-2`; once the device uses it, run `tbpki forget \
+                 pump-1`",
+            ),
+            (
+                "tbpki client pump-1 --rename pump-2",
+                "the name of a device or server cannot be changed: it is in the certificate",
+                "issue a certificate for the new name with `tbpki client NEW`",
+            ),
+            ("tbpki fleet rename", "unrecognized verb 'rename'", "did you mean "),
             ("tbpki client", "missing required arguments: <NAME|--device <NAME>...>", "`tbpki help client` lists"),
             ("tbpki client a --out b --out c", "'--out <DIR>' cannot be used more than once", "`tbpki help client`"),
             ("tbpki check --port 18883", "unexpected argument '--port'", "`tbpki help check` lists"),

@@ -235,3 +235,62 @@ fn a_device_that_has_fetched_its_certificate_is_checked_and_renewed_on_its_host(
     let renewal = sandbox.tbpki(["renew", "--device", "pump-1"]).run();
     assert!(renewal.stderr_text().contains("`tbpki client pump-1 --force` issues a new generation"), "{renewal}");
 }
+
+/// Each connection proves the key: no session is resumed. Early data needs a session (RFC 8446, section 4.2.10), so that no
+/// request comes before the handshake has ended either.
+#[test]
+fn each_connection_has_a_full_handshake() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    enrol(&sandbox, &service, "pump-1");
+    let request = "GET /.well-known/est/cacerts HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let connect = |options: &[&str]| {
+        let client = openssl().directory(sandbox.path()).args(["s_client", "-ign_eof", "-connect", &service.address]);
+        let client = client.args(["-servername", "localhost", "-CAfile", "pki/ca/server-root/cert.pem"]);
+        client.args(["-cert", "pump-1.pem", "-key", "pump-1.key"]).args(options).stdin(request).run().ok().stdout_text()
+    };
+    for version in ["-tls1_2", "-tls1_3"] {
+        let first = connect(&[version, "-sess_out", "session"]);
+        assert!(first.contains("200 OK") && first.contains("New, TLSv1."), "{first}");
+        assert!(
+            !first.contains("TLS session ticket lifetime hint") && !first.contains("Session Ticket arrived"),
+            "{first}"
+        );
+        assert!(!first.contains("Max Early Data: ") || first.contains("Max Early Data: 0"), "{first}");
+        // With TLS 1.3 there is nothing to resume, and the file is not even written.
+        if sandbox.join("session").exists() {
+            let second = connect(&[version, "-sess_in", "session"]);
+            assert!(second.contains("200 OK") && second.contains("New, TLSv1."), "{second}");
+            std::fs::remove_file(sandbox.join("session")).unwrap();
+        }
+    }
+}
+
+/// Behind a proxy that ends TLS, such headers hold the certificate of the client. Anybody can send them.
+#[test]
+fn no_header_counts_as_a_client_certificate() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    enrol(&sandbox, &service, "pump-1");
+    request(&sandbox, "next", "/CN=pump-1");
+    let pem = sandbox.text("pump-1.pem");
+    let escaped =
+        pem.replace('\n', "%0A").replace('+', "%2B").replace('/', "%2F").replace('=', "%3D").replace(' ', "%20");
+    let der: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let headers = [
+        format!("X-SSL-Client-Cert: {escaped}"),
+        format!("X-Client-Cert: {escaped}"),
+        format!("SSL-Client-Cert: {escaped}"),
+        format!("X-Forwarded-Client-Cert: Cert=\"{escaped}\""),
+        // RFC 9440, section 2.2.
+        format!("Client-Cert: :{der}:"),
+        "X-SSL-Client-Verify: SUCCESS".to_owned(),
+        "X-SSL-Client-S-DN: CN=pump-1".to_owned(),
+    ];
+    let headers: Vec<&str> = headers.iter().flat_map(|header| ["-H", header.as_str()]).collect();
+    service.send("simpleenroll", "next.b64", &headers).is(401, "");
+    service.send("simplereenroll", "next.b64", &headers).is(403, "a client certificate is required");
+    let confirm = [&["-X", "POST"][..], &headers].concat();
+    service.ask("/.well-known/tbpki/confirm", &confirm).is(403, "a client certificate is required");
+    assert_eq!(states(&sandbox, "pump-1").len(), 1);
+}

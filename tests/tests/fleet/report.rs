@@ -49,7 +49,9 @@ fn fleet() -> Sandbox {
 /// The page about a fleet, and the messages of the verb.
 #[track_caller]
 fn report(sandbox: &Sandbox) -> Value {
-    sandbox.ok(["report", "--out", "report.html", "--title", "Acme & Sons <pumps>", "--json"]).json()["result"].take()
+    let report = ["report", "--out", "report.html", "--title", "Acme & Sons <pumps>", "--json"];
+    // The rule for renewals decides what is marked.
+    sandbox.tbpki(report).env("TBPKI_RENEWAL_BEFORE", "90").run().ok().json()["result"].take()
 }
 
 #[track_caller]
@@ -88,13 +90,16 @@ fn the_figures_are_those_of_the_ledger() {
     expected.insert("bundled", usable - list(&["--unbundled"]));
     let (ended, soon) = (list(&["--expiring-within", "0"]), list(&["--expiring-within", "90d"]));
     expected.insert("expired", ended);
-    expected.insert("expiring", soon - ended);
+    expected.insert("due", soon - ended);
     assert_eq!((usable, expected["failed"], ended, soon), (237, 3, 1, 4));
     for (what, count) in &expected {
         assert_eq!(number(&browser, &format!("total-{what}")), *count, "{what}");
-        let field = if *what == "expiring" { "expiring_within_90_days" } else { what };
-        assert_eq!(said["fleet"][field], *count, "{field}");
+        assert_eq!(said["fleet"][what], *count, "{what}");
     }
+    assert_eq!(said["fleet"]["expiring_within_90_days"], soon - ended);
+    // The last third of the lifetime, without a rule of the user.
+    let of_third = sandbox.ok(["report", "--out", "other.html", "--json"]).json()["result"]["fleet"].clone();
+    assert_eq!((&of_third["due"], &of_third["expiring_within_90_days"]), (&json!(0), &json!(3)));
     for state in ["intended", "issued", "registered", "bundled", "revoked"] {
         let listed = sandbox.ok(["list", "--kind", "device", "--state", state, "--json"]).json();
         let identities = listed["result"]["identities"].as_array().unwrap();
@@ -207,11 +212,42 @@ fn searching_filtering_and_sorting_show_what_was_asked_for() {
     };
     assert_eq!(filter("Failed"), ["valve-1", "valve-2", "valve-3"]);
     assert_eq!(filter("Expired"), [MARKUP]);
-    assert_eq!(filter("Expire within 90 days"), ["valve-5", "valve-6", "لوحة\\u{202e}gnp"]);
+    assert_eq!(filter("Renew now"), ["valve-5", "valve-6", "لوحة\\u{202e}gnp"]);
+    assert_eq!(filter("Renewal pending"), [""; 0]);
     assert_eq!(filter("revoked"), ["valve-7"]);
     browser.click("#causes button");
     assert_eq!(shown(&browser), ["valve-1", "valve-2"]);
     assert_eq!(browser.console(), Vec::<String>::new());
+}
+
+/// Words and not only colors, with and without scripts.
+#[test]
+fn what_has_expired_or_must_be_renewed_is_told_in_words() {
+    let sandbox = fleet();
+    report(&sandbox);
+    assert!(sandbox.text("report.html").contains("end within 90 days"), "the tile names the rule");
+    let ends = |browser: &Browser, table: &str, name: &str| {
+        browser.text(&format!(
+            "const row = [...document.querySelectorAll('{table} tbody tr')]\
+             .find((row) => row.querySelector('.name').innerText === '{name}');\
+             return row.querySelector('[data-label=Expires]').innerText.replace(/\\s+/g, ' ').trim()"
+        ))
+    };
+    for look in [Look::DESK, Look::PHONE, Look { scripts: false, ..Look::DESK }] {
+        let browser = open(&sandbox, look);
+        let table = if look.scripts { "#found" } else { "noscript table" };
+        for (name, words) in [
+            ("valve-5", "renew now, 20 days left"),
+            ("valve-6", "renew now, 60 days left"),
+            (MARKUP, "expired"),
+            ("pump-1", "401 days left"),
+        ] {
+            let shown = ends(&browser, table, name);
+            assert!(shown.ends_with(words), "{name}: {shown}");
+        }
+        let others = browser.text("return document.querySelector('[aria-labelledby=others]').innerText");
+        assert!(others.contains("days left)") && others.contains("end early from"), "{others}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A clock that does not fit the ledger or the platform.
 
+use tbpki_tests::forge::age;
 use tbpki_tests::oracle::python3;
 use tbpki_tests::{Clock, Sandbox, Snapshot};
 use time::macros::datetime;
@@ -100,4 +101,41 @@ fn the_clock_of_the_platform_is_compared() {
     // Far within the day that is tolerated: a machine whose clock was set to local time is hours off.
     sim.set_clock_offset(3600);
     scene.ok(&["register", "--device", "pump-1"]);
+}
+
+/// Every verb that asks the platform compares: none changes anything there by a wrong date.
+#[test]
+fn every_verb_that_asks_the_platform_compares_its_clock() {
+    let scene = Scene::with_our_server();
+    scene.ok(&["client", "taken", "stolen", "due", "--days", "90", "--register"]);
+    scene.ok(&["token", "with-token", "--create"]);
+    scene.ok(&["profile", "create", "pumps"]);
+    scene.ok(&["ca", "prepare", "profile-pumps"]);
+    age(&scene.sandbox.join(LEDGER), "due", 80);
+    let sim = scene.platform.sim().unwrap();
+    let credentials = || ["taken", "stolen", "due", "with-token"].map(|name| sim.credentials(name).unwrap().id);
+    let before = credentials();
+    let broker = scene.broker();
+    for offset in [-2 * 86_400, 2 * 86_400] {
+        sim.set_clock_offset(offset);
+        for (args, status) in [
+            (&["unregister", "taken"][..], 1),
+            (&["token", "with-token"], 1),
+            (&["ca", "activate", "profile-pumps", "--leave-behind"], 1),
+            // The certificate is on the lists at once, and the step at the platform stays open.
+            (&["revoke", "stolen"], 4),
+            (&["revoke", "--open"], 4),
+            // The renewal is made, and stays pending.
+            (&["renew", "due", "--register", "--broker", &broker], 4),
+        ] {
+            scene.tbpki(args).run().ends(status).prints("and the platform 20");
+            assert_eq!(credentials(), before, "{args:?}");
+        }
+    }
+    scene.ok(&["revoke", "--open", "--accept-clock"]);
+    assert_ne!(credentials()[1], before[1]);
+    scene.ok(&["unregister", "taken", "--accept-clock"]);
+    assert_ne!(credentials()[0], before[0]);
+    scene.ok(&["token", "with-token", "--accept-clock"]);
+    scene.ok(&["ca", "activate", "profile-pumps", "--leave-behind", "--accept-clock"]);
 }

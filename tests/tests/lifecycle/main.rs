@@ -24,6 +24,7 @@ mod profile_ca;
 mod reflashed;
 mod renamed;
 mod renew;
+mod renew_failures;
 mod revoke;
 mod revoked_root;
 mod rollover;

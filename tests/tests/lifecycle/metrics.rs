@@ -120,6 +120,9 @@ fn the_figures_are_those_of_the_store() {
         (of("tbpki_certificates_expired", "device"), of("tbpki_certificates_revoked", "device")),
         (Some(1), Some(1))
     );
+    // The expired one, and none of a CA.
+    assert_eq!((of("tbpki_certificates_due", "device"), of("tbpki_certificates_due", "server")), (Some(1), Some(0)));
+    assert_eq!(of("tbpki_certificates_due", "ca"), None);
     // The expired one does not hide the next.
     let end = leaf(&sandbox, DEVICE).not_after().unix_timestamp();
     let next = of("tbpki_certificate_next_end_seconds", "device").unwrap();
@@ -172,4 +175,44 @@ fn names_of_profiles_are_escaped() {
     scene.ok(&["profile", "create", "a\"b", "--example", "pump-1"]);
     let samples = figures(&scene.sandbox);
     assert!(figure(&samples, "tbpki_ca_end_seconds", &[("ca", "profile-a\"b")]).is_some(), "{samples:?}");
+}
+
+/// The figure is the number of rows that `tbpki list` marks with "renew now" or EXPIRED.
+#[test]
+fn certificates_are_due_by_the_rule_of_renewals() {
+    let sandbox = Sandbox::with_store();
+    let ledger = sandbox.join("pki/ledger.db");
+    sandbox.ok(["server", "--name", "tb.example", "--only-given-names", "--days", "90"]);
+    for name in ["a", "b", "c", "d"] {
+        sandbox.ok(["client", "--device", name, "--days", "90"]);
+    }
+    for (name, days) in [("tb.example", 61), ("a", 59), ("b", 61), ("c", 91)] {
+        age(&ledger, name, days);
+    }
+    let due = |before: Option<&str>| {
+        let run = |args: &[&str]| {
+            let tool = sandbox.tbpki(args);
+            before.into_iter().fold(tool, |tool, before| tool.env("TBPKI_RENEWAL_BEFORE", before)).run().ok()
+        };
+        run(&["report", "--metrics", FILE]);
+        let samples = parse(&sandbox.text(FILE));
+        let listed = run(&["list", "--json"]).json();
+        let rows = listed["result"]["identities"].as_array().unwrap().clone();
+        let is_marked = |row: &&serde_json::Value| ["due", "expired"].iter().any(|word| row["renewal"] == *word);
+        ["device", "server"].map(|kind| {
+            let marked = rows.iter().filter(is_marked).filter(|row| row["kind"] == kind).count();
+            let figure = figure(&samples, "tbpki_certificates_due", &[("kind", kind)]).unwrap();
+            assert_eq!(usize::try_from(figure), Ok(marked), "{kind}, {before:?}");
+            marked
+        })
+    };
+    assert_eq!(due(None), [2, 1]);
+    assert_eq!(due(Some("80")), [3, 1]);
+    assert_eq!(due(Some("20")), [1, 0]);
+    // What was issued by a CA that peers refuse must be renewed, whatever its dates are.
+    sandbox.ok(["ca", "prepare", "devices-issuing"]);
+    sandbox.ok(["ca", "activate", "devices-issuing", "--leave-behind"]);
+    sandbox.tbpki(["revoke", "--ca", "devices-issuing", "--generation", "1"]).run();
+    let [devices, _] = due(None);
+    assert!(devices >= 2, "{devices}");
 }

@@ -186,6 +186,20 @@ fn all_lists_what_it_cannot_renew() {
     assert_eq!(states(sandbox, "c"), [1]);
 }
 
+/// Its certificate is what clients trust, so that each renewal concerns them.
+#[test]
+fn the_renewal_of_a_self_signed_server_warns_of_its_clients() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["server", "--name", "tb.example", "--only-given-names", "--self-signed", "--days", "90"]);
+    sandbox.ok(["server", "--name", "ca.example", "--only-given-names", "--days", "90"]);
+    for name in ["tb.example", "ca.example"] {
+        age(&sandbox.join("pki/ledger.db"), name, 80);
+    }
+    let renewed = sandbox.ok(["renew", "--server", "tb.example"]);
+    renewed.prints("warning[TBPKI-0063]: clients must trust the new certificate of tb.example").prints("cafile.pem");
+    assert!(!sandbox.ok(["renew", "--server", "ca.example"]).stderr_text().contains("TBPKI-0063"));
+}
+
 #[test]
 fn a_prepared_ca_is_no_pending_renewal_of_a_device() {
     let sandbox = Sandbox::with_store();
@@ -242,4 +256,56 @@ fn the_note_about_due_certificates_names_a_command_that_renews_them() {
     let of_job = told("s-1");
     assert!(of_job.contains("`tbpki fleet renew --job 1 --due --out DIR`"), "{of_job}");
     run(&["fleet", "renew", "--job", "1", "--due", "--out", "renewed"]);
+}
+
+/// Every verb that meets a certificate which must be renewed names it, with the command that renews it.
+#[test]
+fn verbs_that_meet_a_due_certificate_name_it_and_the_command() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["client", "pump-1", "pump-2", "--days", "90"]);
+    sandbox.ok(["server", "--name", "tb.example", "--only-given-names", "--days", "90", "--out", "conf"]);
+    sandbox.ok(["fleet", "issue", "--count", "2", "--name-pattern", "s-{}", "--out", "fl", "--days", "90"]);
+    let shard = "fl/shard-000000/s-1.pem";
+    let checks: [(&[&str], &str); 6] = [
+        (&["check", "--device", "pump-1", "--offline"], "tbpki renew --device pump-1"),
+        (&["check", "--server", "conf", "--offline"], "tbpki renew --server tb.example"),
+        (&["check", "--server", "--offline"], "tbpki renew --server tb.example"),
+        (&["verify", DEVICE], "tbpki renew --device pump-1"),
+        (&["verify", "conf/mqttserver.pem"], "tbpki renew --server tb.example"),
+        (&["verify", shard], "tbpki fleet renew --job 1 --due --out DIR"),
+    ];
+    for (args, _) in checks {
+        let early = sandbox.ok(args);
+        assert!(!format!("{early}").contains("TBPKI-0307"), "{early}");
+    }
+    // The dates of the certificates themselves count.
+    let due = Clock::starting_at(OffsetDateTime::now_utc() + Duration::days(80));
+    let over = Clock::starting_at(OffsetDateTime::now_utc() + Duration::days(100));
+    let run = |args: &[&str], clock: &Clock| sandbox.tbpki([args, &["--accept-clock"]].concat()).at(clock).run();
+    for (args, command) in checks {
+        run(args, &due).ok().prints("TBPKI-0307").prints("expires in 9 days").prints(command);
+        // The fault about the date has the real name, too.
+        let expired = run(args, &over).ends(3);
+        expired.prints("TBPKI-0047").prints(command);
+    }
+    // A file alone has only its dates.
+    let shown = run(&["inspect", DEVICE], &due).ok();
+    shown.prints("TBPKI-0307").prints("the certificate expires in 9 days");
+    assert!(!run(&["inspect", "pki/ca/devices-root/cert.pem"], &due).ok().stdout_text().contains("TBPKI-0307"));
+    // A rule of the user counts, and a renewal that waits is not made once more.
+    let rule = sandbox.tbpki(["verify", DEVICE]).env("TBPKI_RENEWAL_BEFORE", "90").run().ok();
+    rule.prints("TBPKI-0307").prints("tbpki renew --device pump-1");
+}
+
+#[test]
+fn the_need_for_a_renewal_of_an_expired_certificate_has_no_negative_days() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["client", "pump-1", "--days", "90"]);
+    age(&sandbox.join("pki/ledger.db"), "pump-1", 89);
+    sandbox.tbpki(["needs-renewal", "--device", "pump-1"]).run().ends(0).prints("renewal is needed: 0 days left");
+    age(&sandbox.join("pki/ledger.db"), "pump-1", 11);
+    let needed = sandbox.tbpki(["needs-renewal", "--device", "pump-1"]).run().ends(0);
+    needed.prints("renewal is needed: expired on 2");
+    let report = sandbox.tbpki(["needs-renewal", "--device", "pump-1", "--json"]).run().ends(0).json();
+    assert_eq!(report["result"]["days_left"], -10);
 }

@@ -186,3 +186,34 @@ fn the_page_shows_lists_revocations_and_what_is_open() {
         assert_eq!(browser.console(), Vec::<String>::new());
     }
 }
+
+/// Generations of one name are told apart in text as well.
+#[test]
+fn generations_that_are_not_current_are_listed_with_their_role() {
+    let scene = crate::scene::Scene::new();
+    let sandbox = &scene.sandbox;
+    for name in ["a", "b", "c"] {
+        scene.ok(&["client", name, "--days", "90"]);
+    }
+    scene.ok(&["register", "b"]);
+    for name in ["a", "b"] {
+        tbpki_tests::forge::age(&sandbox.join("pki/ledger.db"), name, 80);
+        scene.ok(&["renew", name]);
+    }
+    scene.ok(&["forget", "c", "--keep-valid"]);
+    let listed = sandbox.ok(["list", "--all", "--kind", "device"]).stdout_text();
+    let states: Vec<Vec<&str>> = listed.lines().skip(1).map(|line| line.split_whitespace().take(5).collect()).collect();
+    let state = |name: &str, generation: &str| {
+        let row = states.iter().find(|row| row[1] == name && row[2] == generation).unwrap();
+        if row[3].ends_with(',') { format!("{} {}", row[3], row[4]) } else { row[3].to_owned() }
+    };
+    for (name, generation, expected) in [
+        ("a", "1", "issued, superseded"),
+        ("a", "2", "issued"),
+        ("b", "1", "registered"),
+        ("b", "2", "issued, pending"),
+        ("c", "1", "issued, retired"),
+    ] {
+        assert_eq!(state(name, generation), expected, "{listed}");
+    }
+}

@@ -163,3 +163,39 @@ fn a_device_that_has_only_a_token_is_revoked_unregistered_and_forgotten() {
     assert_eq!(json(&scene.sandbox.ok(["list", "--json", "--kind", "device"]))["identities"], json!([]));
     scene.tbpki(&["revoke", "lamp-1"]).run().ends(1).prints("TBPKI-0096");
 }
+
+/// They have no certificate, and are counted and named as what they are.
+#[test]
+fn devices_with_a_token_alone_are_counted_and_named_by_renewals() {
+    let scene = Scene::new();
+    scene.ok(&["token", "--device", "tok1", "--create"]);
+    scene.ok(&["token", "--device", "tok2", "--create"]);
+    scene.ok(&["client", "--device", "pump-1"]);
+    let all = scene.ok(&["renew", "--all", "--due"]);
+    all.prints("0 renewed, 1 not due, 2 skipped because they log in with a token");
+    let named = scene.tbpki(&["renew", "tok1"]).run().ends(1).prints("TBPKI-0305");
+    named.prints("it logs in with an access token").prints("`tbpki client tok1`");
+    scene.tbpki(&["renew", "absent"]).run().ends(1).prints("TBPKI-0096");
+}
+
+/// Its certificate is revoked, and it logs in all the same.
+#[test]
+fn a_revoked_device_with_a_new_token_is_listed_with_it() {
+    let scene = Scene::new();
+    scene.ok(&["client", "--device", "pump-1", "--register"]);
+    scene.ok(&["revoke", "pump-1"]);
+    let credentials = || {
+        let rows = json(&scene.sandbox.ok(["list", "--json", "--name", "pump-1"]));
+        let rows = rows["identities"].as_array().unwrap().iter();
+        rows.map(|row| (row["credential"].clone(), row["state"].clone())).collect::<Vec<_>>()
+    };
+    let revoked = (json!("certificate"), json!("revoked"));
+    assert_eq!(credentials(), std::slice::from_ref(&revoked));
+    scene.sandbox.write("token", TOKEN);
+    scene.sandbox.private("token");
+    let given = scene.ok(&["token", "--device", "pump-1", "--set-file", "token", "--replace"]);
+    given.prints("note[TBPKI-0062]").prints("logs in again, with its access token").prints("`tbpki revoke pump-1`");
+    assert_eq!(credentials(), [revoked.clone(), (json!("token"), json!("registered"))]);
+    scene.ok(&["revoke", "pump-1"]);
+    assert_eq!(credentials(), [revoked]);
+}

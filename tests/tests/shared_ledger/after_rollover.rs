@@ -88,6 +88,21 @@ fn a_bundle_without_the_number_gets_it_from_the_ledger() {
     other.ok(["revoke", "new1", "--ca-passphrase-file", "ca.pass"]).prints("1 revoked");
 }
 
+/// A dry run fails if the run would: the CA of the station was replaced at the other stations.
+#[test]
+fn a_dry_run_at_a_station_with_an_outdated_ca_fails_as_the_run_does() {
+    let (home, other) = home_and_station();
+    let passphrase = ["--ca-passphrase-file", "ca.pass"];
+    other.ok([&["client", "st-1", "--days", "90"][..], &passphrase].concat());
+    home.ok(["ca", "prepare", "devices-issuing"]);
+    home.ok(["ca", "activate", "devices-issuing", "--leave-behind"]);
+    for args in [&["renew", "st-1"][..], &["client", "st-2"]] {
+        for dry in [&[][..], &["--dry-run"]] {
+            other.fails([args, &passphrase, dry].concat(), 1, "TBPKI-0098").prints("bring the new station bundle");
+        }
+    }
+}
+
 #[test]
 fn a_station_takes_the_next_generation_in_place_and_goes_on_with_the_lists_of_both() {
     let cluster = &SHARED.1;

@@ -2,8 +2,11 @@
 
 use std::fs;
 
+use tbpki_tests::forge::age;
 use tbpki_tests::{Clock, Sandbox, Snapshot};
 use time::OffsetDateTime;
+
+use crate::scene::Scene;
 
 /// A copy of a store that has issued a fleet of its own meanwhile.
 fn two_ledgers() -> (Sandbox, Sandbox) {
@@ -140,4 +143,49 @@ fn a_name_in_use_is_never_to_be_forgotten() {
     let host = base::host::host_name();
     one.ok(["revoke", "--station", &host, "--dry-run"]).prints("5 certificates can be of the station");
     one.tbpki(["revoke", "--station", &host]).run().ends(4).prints("5 certificates can be of the station");
+}
+
+/// A fleet of two devices with a renewal of which the backup knows nothing and that the platform has. Returns the scene with
+/// the restored ledger.
+fn renewed_after_the_backup() -> Scene {
+    let scene = Scene::new();
+    scene.ok(&["fleet", "issue", "--count", "2", "--name-pattern", "s-{}", "--out", "fl", "--days", "90"]);
+    scene.ok(&["fleet", "register", "--job", "1"]);
+    for name in ["s-1", "s-2"] {
+        age(&scene.sandbox.join("pki/ledger.db"), name, 80);
+    }
+    scene.ok(&["store", "backup", "b.tar"]);
+    scene.ok(&["fleet", "renew", "--job", "1", "--out", "rn"]);
+    scene.ok(&["fleet", "register", "--pending", "--job", "2"]);
+    fs::rename(scene.sandbox.join("pki"), scene.sandbox.join("lost")).unwrap();
+    scene.ok(&["store", "restore", "b.tar"]);
+    scene
+}
+
+/// The advice of `store check` can be followed: the directory of the renewal shows what the platform has.
+#[test]
+fn a_restored_ledger_takes_over_renewals_that_the_platform_has() {
+    for checks_first in [true, false] {
+        let scene = renewed_after_the_backup();
+        if checks_first {
+            let outcome = scene.tbpki(&["store", "check"]).run().ends(3);
+            outcome
+                .prints("the platform has a certificate that the ledger does not have")
+                .prints("`tbpki fleet adopt DIR`")
+                .prints("`tbpki register --replace s-1`")
+                .prints("verbs that write can be used again");
+            // A repair cannot take over what is in a directory that this ledger does not know.
+            scene.tbpki(&["store", "repair"]).run().ends(4).prints("tbpki fleet adopt DIR");
+        } else {
+            scene.tbpki(&["client", "--device", "n"]).run().ends(1).prints("TBPKI-0330");
+        }
+        scene.ok(&["fleet", "adopt", "rn"]).prints("2 certificates");
+        scene.tbpki(&["store", "check", "--platform"]).run().ends(3).prints("generation 2");
+        scene.ok(&["store", "repair"]);
+        scene.ok(&["store", "check", "--platform"]).prints("no differences");
+        let rows = scene.ok(&["list", "--name", "s-1", "--json"]).json();
+        let row = &rows["result"]["identities"][0];
+        assert_eq!((&row["generation"], &row["state"]), (&2.into(), &"registered".into()), "{row}");
+        scene.ok(&["client", "--device", "n"]);
+    }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use tbpki_tests::Sandbox;
+use tbpki_tests::forge::age;
 use testkit::application::Sample;
 
 use crate::check::waiting;
@@ -151,4 +152,47 @@ fn nothing_warns_of_the_end_of_what_is_forgotten_or_revoked() {
     assert_eq!(names(&["--name", "stolen"], 0), [""; 0]);
     assert_eq!(names(&["--all"], 3), ["gone", "here", "stolen"]);
     assert_eq!(names(&["--state", "revoked"], 3), ["gone", "stolen"]);
+}
+
+/// The key in use is in the directory of the renewal, and the directory of the first job can be destroyed.
+#[test]
+fn every_job_with_a_key_of_the_device_is_named_and_one_without_a_key_in_use_may_be_destroyed() {
+    let scene = Scene::new();
+    let sandbox = &scene.sandbox;
+    scene.ok(&["fleet", "issue", "--count", "2", "--name-pattern", "s-{}", "--out", "fl", "--days", "90"]);
+    scene.ok(&["fleet", "issue", "--count", "2", "--name-pattern", "z-{}", "--archive", "z.tar", "--days", "90"]);
+    for job in ["1", "2"] {
+        scene.ok(&["fleet", "register", "--job", job]);
+    }
+    for name in ["s-1", "s-2", "z-1", "z-2"] {
+        age(&sandbox.join("pki/ledger.db"), name, 80);
+    }
+    scene.ok(&["fleet", "renew", "--job", "1", "--out", "rn"]);
+    scene.ok(&["fleet", "renew", "--job", "2", "--archive", "zn.tar"]);
+    let notes = |name: &str| scene.ok(&["forget", name, "--dry-run"]).stderr_text();
+    for (name, jobs) in
+        [("s-1", [("job 1", "fl"), ("job 3", "rn")]), ("z-2", [("job 2", "z.tar"), ("job 4", "zn.tar")])]
+    {
+        let notes = notes(name);
+        assert_eq!(notes.matches("note[TBPKI-0336]").count(), 2, "{notes}");
+        for (job, place) in jobs {
+            let note = notes.split("note[").find(|note| note.contains(job)).unwrap();
+            assert!(note.contains(sandbox.join(place).to_str().unwrap()), "{note}");
+        }
+    }
+    for job in ["3", "4"] {
+        scene.ok(&["fleet", "register", "--pending", "--job", job]);
+    }
+    scene.ok(&["forget", "s-1"]);
+    // No device of it is in use any more.
+    fs::remove_dir_all(sandbox.join("fl")).unwrap();
+    let note = scene.ok(&["store", "check"]).prints("no differences").stderr_text();
+    assert!(note.contains("note[TBPKI-0262]") && note.contains("none of its certificates is in use"), "{note}");
+    // One of its shards alone, in the same way.
+    let second = sandbox.join("z.tar");
+    fs::remove_file(second).unwrap();
+    scene.ok(&["store", "check"]).prints("no differences");
+    // A device of the renewal is in use.
+    fs::rename(sandbox.join("rn"), sandbox.join("away")).unwrap();
+    scene.tbpki(&["store", "check"]).run().ends(3).prints("1 difference").prints("TBPKI-0332");
 }

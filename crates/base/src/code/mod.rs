@@ -10,6 +10,7 @@ use crate::error::{Error, Finding, Severity};
 
 mod advice;
 mod registry;
+mod scope;
 pub use registry::{Class, Code, FailureScope};
 
 impl Code {

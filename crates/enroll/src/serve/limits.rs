@@ -82,6 +82,16 @@ mod tests {
         assert!(page().contains(sentence), "the page lacks: {sentence}");
     }
 
+    /// The promises of the guide and of the help: a change of one is a change for users.
+    #[test]
+    fn the_defaults_are_those_of_the_documentation() {
+        let Limits { head, body, handshake, request, age, connections, per_address, issuances, queue } =
+            Limits::default();
+        assert_eq!((head, body), (8 << 10, 16 << 10));
+        assert_eq!((handshake, request, age), [10, 30, 600].map(Duration::from_secs).into());
+        assert_eq!((connections, per_address, issuances, queue), (1_000, 64, 4, 1_000));
+    }
+
     #[test]
     fn the_guide_has_the_longest_wait() {
         let limits = Limits::default();

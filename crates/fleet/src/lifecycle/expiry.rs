@@ -143,7 +143,7 @@ fn waiting(count: u64, first: &Entry) -> Finding {
 }
 
 /// The command that renews a device. The certificates of a job are renewed together.
-fn renewal(view: &View, name: &str) -> Result<String> {
+pub(crate) fn renewal(view: &View, name: &str) -> Result<String> {
     let job = view.current(Kind::Device, name)?.and_then(|entry| entry.job);
     let job = job.map(|(job, _)| view.job(job)).transpose()?.flatten();
     Ok(match job {

@@ -2,33 +2,39 @@
 
 mod login;
 mod report;
+mod selection;
+mod shared_failure;
 mod status;
 mod swap;
+mod urgency;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use base::text::{device_option, device_words, quote, shell_word};
-use base::{Code, Error, Result};
+use base::{Code, Error, Finding, Result};
+use config::PlatformKind;
 use identity::lifecycle::hook::Hook;
 use identity::lifecycle::renew::{
     Installed, PendingFiles, RenewRequest, RenewalRule, prune, renew, settle_interrupted,
 };
 use identity::report::{IdentityOutcome, IdentityReport};
-use ledger::{Entry, Filter, Key, Kind, RenewalStep, RevokedCas, Role, State, View};
-use pki::device_name::DeviceName;
+use ledger::{Entry, Key, Kind, RenewalStep, RevokedCas, View};
 use store::shard::IdentityFinder;
-use store::{Workspace, logs_in_with_token};
+use store::{Store, Workspace, logs_in_with_token};
 use time::OffsetDateTime;
 
 pub use crate::lifecycle::open_renewal::OpenRenewalReport;
-pub use report::{NotRenewed, PendingReport, RenewReport};
+pub use report::{NotRenewed, OpenPart, PendingReport, RenewReport};
+pub use selection::{RenewSelection, named, only_server};
 pub use status::RenewalStatus;
+pub use urgency::Urgency;
 
 use crate::lifecycle::open_renewal::finish_install;
-use crate::platform::{Connection, new_platform};
-use crate::register::{only_pending, revoked};
+use crate::platform::{Connection, foreign_keys, new_platform};
 use login::Broker;
+use selection::entries;
+use shared_failure::SharedFailures;
 use swap::{Swapper, is_of_profile, is_on_platform, waits_for_platform};
 
 /// The identities that are renewed, and the way.
@@ -58,42 +64,21 @@ pub struct RegisterRenewals {
     pub pending_only: bool,
 }
 
-/// The identities that are renewed.
-#[derive(Debug, Clone)]
-pub enum RenewSelection {
-    /// These devices.
-    Devices(Vec<DeviceName>),
-    /// This server; without a name, the only one of the store.
-    Server(Option<String>),
-    /// All servers and devices.
-    All,
-}
-
-impl RenewSelection {
-    /// Whether an identity is meant.
-    fn includes(&self, key: &Key) -> bool {
-        match self {
-            RenewSelection::Devices(names) => {
-                key.kind == Kind::Device && names.iter().any(|name| name.as_str() == key.name)
-            }
-            RenewSelection::Server(name) => {
-                key.kind == Kind::Server && name.as_ref().is_none_or(|name| *name == key.name)
-            }
-            RenewSelection::All => key.kind != Kind::Ca,
-        }
-    }
-}
-
 /// Renews identities, each by itself: one that fails does not keep the others from it.
 ///
 /// # Errors
-/// [`Code::UnknownIdentity`], [`Code::Revoked`], [`Code::HookUnsafe`] and [`Code::Usage`] before anything is renewed. If a
-/// single identity was named, the error that prevented its renewal; otherwise that is in the report. What fails after a
-/// renewal was made is in the report as well, because the same command continues from there.
+/// [`Code::UnknownIdentity`], [`Code::Revoked`], [`Code::HookUnsafe`], [`Code::ForeignKeys`] and [`Code::Usage`] before
+/// anything is renewed, and [`Code::NotRenewable`] for a device with an access token alone. If a single identity was named, the error that prevented its renewal, and so is one that prevented
+/// all renewals, for example a wrong passphrase; others are in the report. What fails after a renewal was made is in the
+/// report as well, because the same command continues from there.
 pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Result<RenewReport> {
     store::check_exists(workspace.store_dir())?;
     if let Some(after) = &wish.after {
         after.check()?;
+    }
+    // Before the first renewal, which no command could bring to such a platform.
+    if wish.register.is_some() && workspace.config.platform.kind.value == PlatformKind::ActorCloud {
+        return Err(foreign_keys());
     }
     let dry_run = wish.how.dry_run;
     if !dry_run {
@@ -115,8 +100,11 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
         report.findings.extend(new_platform(workspace, &view)?);
     }
     let revoked = view.revoked_cas()?;
-    let (entries, skipped) = entries(&view, &wish.which)?;
+    let (entries, skipped) = entries(workspace.store_dir(), &view, &wish.which)?;
     report.revoked = skipped;
+    if matches!(wish.which, RenewSelection::All) {
+        report.tokens = store::token_devices(&workspace.location, &view)?.len();
+    }
     let swapper = match &wish.register {
         Some(register) if !dry_run => swapper(workspace, register, &entries)?,
         _ => None,
@@ -124,13 +112,21 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
     // One name is a question with one answer: its error ends the command with its own code.
     let is_single = entries.len() == 1 && !matches!(wish.which, RenewSelection::All);
     let mut single_error = None;
+    let mut failures = SharedFailures::default();
     for entry in entries {
         // The device logs in with the token, so that a new certificate would have no use.
         if matches!(wish.which, RenewSelection::All) && logs_in_with_token(workspace.store_dir(), &entry) {
             report.tokens += 1;
             continue;
         }
-        match make(workspace, &view, wish, &entry, (&begun, &revoked), &mut report) {
+        match make(
+            workspace,
+            &view,
+            wish,
+            &entry,
+            &Known { begun: &begun, revoked: &revoked, failures: &failures },
+            &mut report,
+        ) {
             Ok(()) => {}
             Err(error) if is_single => {
                 single_error = Some(error);
@@ -139,17 +135,19 @@ pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Res
             // Nothing is left to do for one that is new, for example because the same command has just renewed it.
             Err(error) if error.code() == Code::RenewalTooShort && is_new(&entry, workspace.now) => report.not_due += 1,
             Err(error) => {
-                report.left.push(NotRenewed::of(entry.key.kind, &entry.key.name, error));
+                failures.note_issuer(&entry.issuer, &error);
+                report.left.push(NotRenewed::of(&entry.key, OpenPart::Renewal, error));
                 continue;
             }
         }
         if let Some(swapper) = swapper.as_ref().filter(|_| is_on_platform(&entry)) {
-            put_into_use(workspace, swapper, &entry, wish, &mut report)?;
-        } else if wish.register.is_some() && !matches!(wish.which, RenewSelection::All) {
+            put_into_use(workspace, swapper, &entry, wish, &mut failures, &mut report)?;
+        } else if wish.register.is_some() && !matches!(wish.which, RenewSelection::All) && !dry_run {
             // A timer for all devices skips it, as all bulk verbs do.
-            report.left.extend(stays_away(&view, &entry, dry_run)?);
+            stays_away(&view, &entry, &mut report)?;
         }
     }
+    let single_error = single_error.or_else(|| report.take_error_of_all());
     // Also after the error of a single name: the program of an earlier renewal must not wait for the next one.
     if !dry_run {
         run_hook(workspace, &view, wish, &mut report)?;
@@ -191,15 +189,23 @@ impl Begun {
     }
 }
 
+/// The facts that decide whether an identity is renewed.
+struct Known<'a> {
+    begun: &'a Begun,
+    revoked: &'a RevokedCas,
+    failures: &'a SharedFailures,
+}
+
 /// Makes the next generation of an identity, if it is due. That of a device on the platform is pending.
 fn make(
     workspace: &mut Workspace<'_>,
     view: &View,
     wish: &RenewManyRequest,
     entry: &Entry,
-    (begun, revoked): (&Begun, &RevokedCas),
+    known: &Known<'_>,
     report: &mut RenewReport,
 ) -> Result<()> {
+    let Known { begun, revoked, failures } = known;
     let (kind, name) = (entry.key.kind, entry.key.name.as_str());
     let is_due = |entry: &Entry| wish.due.is_none_or(|due| due.includes(entry, revoked, workspace.now));
     // Files that the platform does not know yet would lock the device out if they were in use at once.
@@ -232,6 +238,7 @@ fn make(
             return Ok(());
         }
     }
+    failures.check_issuer(&entry.issuer)?;
     let how =
         RenewRequest { pending: waits_for_platform, hook: wish.after.is_some() && !waits_for_platform, ..wish.how };
     let mut renewed = renew(workspace, view, entry, how)?;
@@ -279,40 +286,50 @@ fn put_into_use(
     swapper: &Swapper,
     entry: &Entry,
     wish: &RenewManyRequest,
+    failures: &mut SharedFailures,
     report: &mut RenewReport,
 ) -> Result<()> {
     let (kind, name) = (entry.key.kind, entry.key.name.as_str());
     let mut store = workspace.open_store("renew")?;
     let Some(pending) = store.ledger.pending(kind, name)? else { return Ok(()) };
-    match swapper.put_into_use(workspace, &mut store, entry, wish.after.is_some()) {
+    let put_into_use = |store: &mut Store| swapper.put_into_use(workspace, store, entry, wish.after.is_some());
+    match failures.check_platform().and_then(|()| put_into_use(&mut store)) {
         Ok(()) => {
             report.registered.push(name.to_owned());
             let current = store.ledger.entry(&pending.key)?.unwrap_or(pending);
             prune(store.dir(), &store.ledger, &current, wish.keep)
         }
         Err(error) => {
-            report.left.push(NotRenewed::of(kind, name, error));
+            failures.note_platform(&error);
+            report.left.push(NotRenewed::of(&entry.key, OpenPart::Registration, error));
             Ok(())
         }
     }
 }
 
-/// Why `--register` does nothing for a device: the device was taken from the platform and its renewal is pending, or no
-/// platform knows the device.
-fn stays_away(view: &View, entry: &Entry, dry_run: bool) -> Result<Option<NotRenewed>> {
+/// Reports why `--register` does nothing for a device: the device was taken from the platform and its renewal is pending, or
+/// no platform knows the device.
+fn stays_away(view: &View, entry: &Entry, report: &mut RenewReport) -> Result<()> {
     let (kind, name) = (entry.key.kind, &entry.key.name);
-    if kind != Kind::Device || dry_run {
-        return Ok(None);
+    if kind != Kind::Device {
+        return Ok(());
     }
     let has_pending = view.pending(kind, name)?.is_some();
     if entry.is_registered_elsewhere() {
-        return Ok(Some(NotRenewed::of(kind, name, registered_elsewhere(view, name)?)));
+        let error = registered_elsewhere(view, name)?;
+        report.left.push(NotRenewed::of(&entry.key, OpenPart::Registration, error));
+        return Ok(());
+    }
+    if entry.unregistered_at.is_none() && has_pending {
+        report.left.push(NotRenewed::of(&entry.key, OpenPart::Registration, never_registered(name)));
+        return Ok(());
     }
     if entry.unregistered_at.is_none() {
-        return Ok(Some(NotRenewed::of(kind, name, not_registered(name, has_pending))));
+        report.findings.push(nothing_to_register(name));
+        return Ok(());
     }
     if !has_pending {
-        return Ok(None);
+        return Ok(());
     }
     let error = Code::DeviceUnregistered
         .error(format!("the device {name:?} was unregistered, so its renewal stays pending"))
@@ -321,7 +338,8 @@ fn stays_away(view: &View, entry: &Entry, dry_run: bool) -> Result<Option<NotRen
             "if it is to log in again, run `tbpki register {} --again --replace`, then the same command",
             device_option(name)
         ));
-    Ok(Some(NotRenewed::of(kind, name, error)))
+    report.left.push(NotRenewed::of(&entry.key, OpenPart::Registration, error));
+    Ok(())
 }
 
 /// The error for a device that is registered at other platforms only.
@@ -342,16 +360,21 @@ fn registered_elsewhere(view: &View, name: &str) -> Result<Error> {
     })
 }
 
-fn not_registered(name: &str, has_pending: bool) -> Error {
-    let error = Code::NotRenewable
+/// The error for a device whose renewal is pending, and of which no platform has a certificate.
+fn never_registered(name: &str) -> Error {
+    Code::NotRenewable
         .error(format!("--register did nothing for the device {}: it was never registered", quote(name)))
-        .item(name);
-    match has_pending {
-        true => error
-            .because("its renewal is pending, and no platform has a certificate of it")
-            .fix(format!("once the device has the renewal, run `tbpki register --pending {}`", device_words(name))),
-        false => error.fix(format!("leave --register out, or run `tbpki register {}`", device_words(name))),
-    }
+        .item(name)
+        .because("its renewal is pending, and no platform has a certificate of it")
+        .fix(format!("once the device has the renewal, run `tbpki register --pending {}`", device_words(name)))
+}
+
+/// The note about a device that is on no platform: its certificate in the store is the present one, so that nothing is open.
+fn nothing_to_register(name: &str) -> Finding {
+    Code::NotRenewable
+        .note(format!("--register did nothing for the device {}: it was never registered", quote(name)))
+        .item(name)
+        .fix(format!("leave --register out, or run `tbpki register {}`", device_words(name)))
 }
 
 /// What puts renewals into use; `None` if none of the devices is known to the platform.
@@ -428,80 +451,10 @@ fn settle(workspace: &Workspace<'_>, wish: &RenewManyRequest, report: &mut Renew
                 delivered.push(open.key);
             }
             Err(error) => {
-                report.left.push(NotRenewed::of(entry.key.kind, &entry.key.name, error));
+                report.left.push(NotRenewed::of(&entry.key, OpenPart::Installation, error));
                 not_installed.push(open.key);
             }
         }
     }
     Ok(Begun { complete, delivered, not_installed, ..Begun::default() })
-}
-
-/// The identities that are meant, and how many are skipped because they were revoked.
-fn entries(view: &View, which: &RenewSelection) -> Result<(Vec<Entry>, usize)> {
-    match which {
-        RenewSelection::Devices(names) => {
-            let mut entries: Vec<Entry> = Vec::new();
-            for name in names {
-                if !entries.iter().any(|entry| entry.key.name == name.as_str()) {
-                    entries.push(named(view, Kind::Device, name.as_str())?);
-                }
-            }
-            Ok((entries, 0))
-        }
-        RenewSelection::Server(Some(name)) => Ok((vec![named(view, Kind::Server, name)?], 0)),
-        RenewSelection::Server(None) => Ok((vec![only_server(view)?], 0)),
-        RenewSelection::All => {
-            let mut entries = Vec::new();
-            // Collected before the first renewal: a row that is written while the list is read would appear in it.
-            for kind in [Kind::Server, Kind::Device] {
-                let current = Filter { kind: Some(kind), current_only: true, ..Filter::default() };
-                for entry in view.list(&current) {
-                    entries.push(entry?);
-                }
-            }
-            let gone = Filter { latest_only: true, states: vec![State::Revoked], ..Filter::default() };
-            Ok((entries, usize::try_from(view.count(&gone)?).unwrap_or(usize::MAX)))
-        }
-    }
-}
-
-/// The current generation of a name.
-///
-/// # Errors
-/// [`Code::UnknownIdentity`]; [`Code::Revoked`] if the last one was revoked.
-pub fn named(view: &View, kind: Kind, name: &str) -> Result<Entry> {
-    let unknown = || {
-        Code::UnknownIdentity
-            .error(format!("the store has no {kind} {} with a certificate", quote(name)))
-            .item(name)
-            .fix("`tbpki list` shows the identities of the store")
-    };
-    let entry = view.latest(kind, name)?.ok_or_else(unknown)?;
-    match entry.role {
-        Role::Current => Ok(entry),
-        Role::Pending if kind == Kind::Device => Err(only_pending(name)),
-        Role::Revoked if kind == Kind::Device => Err(revoked(name)),
-        Role::Revoked => Err(Code::Revoked
-            .error(format!("the certificate of the {kind} {} was revoked", quote(name)))
-            .item(name)
-            .fix(format!("issue a new generation: `tbpki server --name {} --force`", shell_word(name)))),
-        _ => Err(unknown()),
-    }
-}
-
-/// The store's only server.
-///
-/// # Errors
-/// [`Code::UnknownIdentity`] if there is none, [`Code::Usage`] if there are several.
-pub fn only_server(view: &View) -> Result<Entry> {
-    let servers = Filter { kind: Some(Kind::Server), current_only: true, ..Filter::default() };
-    let mut servers = view.list(&servers);
-    // Two rows are enough to know, however many servers there are.
-    match (servers.next().transpose()?, servers.next().transpose()?) {
-        (Some(server), None) => Ok(server),
-        (None, _) => Err(Code::UnknownIdentity
-            .error("the store has no server with a certificate")
-            .fix("make one with `tbpki server`")),
-        _ => Err(Code::Usage.error("the store has more than one server").fix("name one with --server NAME")),
-    }
 }

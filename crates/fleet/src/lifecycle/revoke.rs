@@ -90,7 +90,7 @@ pub fn revoke(
         return Ok(report);
     }
     // Without the lock of the store: another verb may have it for hours, and a stolen device must be out at once.
-    let mut ledger = workspace.open_ledger_to_withdraw()?;
+    let mut ledger = workspace.open_restored_ledger()?;
     report.findings.extend(new_platform(workspace, &ledger)?);
     if let Some((serials, issuer)) = targets.not_in_ledger() {
         other_stores::record(workspace, &mut ledger, serials, issuer)?;

@@ -51,7 +51,7 @@ pub fn unregister(
         let registration = examine(workspace, connection, name, request)?;
         return Ok(Unregistered { registration, undo: None });
     }
-    let mut store = workspace.open_store_to_withdraw("unregister")?;
+    let mut store = workspace.open_restored_store("unregister")?;
     let leases = Leases::of_locked_store(&mut store.ledger)?;
     // Recorded first: a bulk verb after an interruption would register the device again.
     let entry = store.ledger.latest(Kind::Device, name)?;

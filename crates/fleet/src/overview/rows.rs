@@ -5,8 +5,8 @@ use std::collections::BinaryHeap;
 use ledger::{Entry, State};
 use time::OffsetDateTime;
 
-use super::Urgency;
 use super::cause::{CauseId, without_name};
+use crate::lifecycle::renew::Urgency;
 use crate::selection::has_failed;
 
 /// The first so many devices in the order of attention.
@@ -28,7 +28,9 @@ pub(super) struct DeviceRow {
     /// The last step that was taken.
     pub(super) state: State,
     /// True if it is the generation that the device uses.
-    is_current: bool,
+    pub(super) is_current: bool,
+    /// The urgency of its renewal; nothing without a certificate in use.
+    pub(super) urgency: Option<Urgency>,
     /// The algorithm of its key.
     pub(super) algorithm: String,
     /// The serial number of its certificate.
@@ -45,7 +47,8 @@ pub(super) struct DeviceRow {
     pub(super) cause: Option<CauseId>,
 }
 
-/// Why a device comes before others. Failures first, then what expires, the soonest first; the rest is by name.
+/// Why a device comes before others. Failures first, then what has expired or must be renewed, the soonest end first; the rest
+/// is by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Attention {
     Failed,
@@ -54,21 +57,14 @@ enum Attention {
 }
 
 impl Attention {
-    fn of(entry: &Entry, now: OffsetDateTime) -> Self {
+    fn of(entry: &Entry, urgency: Option<Urgency>) -> Self {
         if has_failed(entry) {
             Self::Failed
-        } else if entry.is_current() && Urgency::of(entry.not_after, now) != Urgency::Later {
+        } else if matches!(urgency, Some(Urgency::Expired | Urgency::Due)) {
             Self::Expires(entry.not_after)
         } else {
             Self::None
         }
-    }
-}
-
-impl DeviceRow {
-    /// The urgency of the certificate's end; nothing without a certificate in use.
-    pub(super) fn urgency(&self, now: OffsetDateTime) -> Option<Urgency> {
-        self.is_current.then(|| Urgency::of(self.not_after, now))
     }
 }
 
@@ -78,8 +74,8 @@ impl TopRows {
     }
 
     /// Keeps the device if it is among the first.
-    pub(super) fn offer(&mut self, entry: &Entry, cause: Option<CauseId>, now: OffsetDateTime) {
-        let attention = Attention::of(entry, now);
+    pub(super) fn offer(&mut self, entry: &Entry, cause: Option<CauseId>, urgency: Option<Urgency>) {
+        let attention = Attention::of(entry, urgency);
         let is_full = self.kept.len() >= self.limit;
         // Compared with borrowed values: of a million devices only few are among the first, and the others need no
         // copy.
@@ -97,6 +93,7 @@ impl TopRows {
             generation: entry.generation().number(),
             state: entry.state,
             is_current: entry.is_current(),
+            urgency,
             algorithm: entry.algorithm.clone(),
             serial: entry.serial.to_string(),
             not_after: entry.not_after,

@@ -33,7 +33,10 @@ pub struct OverviewSummary {
     pub failed: u64,
     /// The number of usable certificates that have expired, those of servers and CAs included.
     pub expired: u64,
-    /// The number of further ones that expire within 90 days.
+    /// The number of those that must be renewed now, by the rule for renewals and without a renewal that waits. CAs count
+    /// from the time on from which their certificates end earlier than configured.
+    pub due: u64,
+    /// The number of certificates in use that expire within 90 days, whatever the rule for renewals is.
     pub expiring_within_90_days: u64,
     /// How many renewals wait for their use.
     pub pending_renewals: u64,
@@ -148,6 +151,7 @@ impl Overview {
             tokens: u64::try_from(self.tokens.len()).unwrap_or(u64::MAX),
             failed: totals.failed,
             expired: totals.expired + totals.others_expired,
+            due: totals.due + totals.others_due,
             expiring_within_90_days: totals.expiring + totals.others_expiring,
             pending_renewals: totals.pending,
             open_steps: self.life.open_steps,

@@ -16,10 +16,10 @@ impl IssueTarget {
     /// Locks and opens the store for `verb`, or opens its ledger for a dry run.
     ///
     /// # Errors
-    /// Those of [`Workspace::open_store`] and [`Workspace::view`].
+    /// Those of [`Workspace::open_store`] and [`Workspace::view_to_plan`].
     pub(crate) fn open(workspace: &Workspace<'_>, verb: &str, dry_run: bool) -> Result<Self> {
         if dry_run {
-            workspace.view().map(Box::new).map(Self::DryRun)
+            workspace.view_to_plan().map(Box::new).map(Self::DryRun)
         } else {
             workspace.open_store(verb).map(|store| Self::Store(Box::new(store)))
         }

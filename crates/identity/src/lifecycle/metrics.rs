@@ -9,6 +9,7 @@ use store::Workspace;
 
 use crate::lifecycle::list_hook;
 use crate::lifecycle::published_lists::{Published, first_to_end, published};
+use crate::lifecycle::renew::RenewalRule;
 use crate::lifecycle::rollover::shortens_from;
 use crate::profile_ca;
 
@@ -35,6 +36,10 @@ const TIME: Family = Family::gauge("tbpki_metrics_time_seconds", "Time of these 
 const CURRENT: Family = Family::gauge("tbpki_certificates", "Certificates in use, by kind.");
 const PENDING: Family = Family::gauge("tbpki_certificates_pending", "Renewals that wait for their use, by kind.");
 const EXPIRED: Family = Family::gauge("tbpki_certificates_expired", "Certificates in use that have expired, by kind.");
+const DUE: Family = Family::gauge(
+    "tbpki_certificates_due",
+    "Certificates in use that must be renewed now, without a renewal that waits, by kind.",
+);
 const REVOKED: Family = Family::gauge("tbpki_certificates_revoked", "Revoked certificates, by kind.");
 const BELOW_REVOKED: Family = Family::gauge(
     "tbpki_certificates_below_revoked_ca",
@@ -96,6 +101,15 @@ fn certificates(text: &mut MetricsText, workspace: &Workspace<'_>, view: &View) 
     by_kind(text, &CURRENT, view, current)?;
     by_kind(text, &PENDING, view, |kind| Filter { pending_only: true, ..of(kind) })?;
     by_kind(text, &EXPIRED, view, |kind| Filter { expiring_before: Some(workspace.now), ..current(kind) })?;
+    let within = match RenewalRule::of(workspace.config) {
+        RenewalRule::LastThird => None,
+        RenewalRule::Within(time) => Some(time),
+    };
+    text.family(&DUE);
+    // A CA is not renewed like a leaf: `tbpki_ca_shortens_from_seconds` tells when it must be replaced.
+    for kind in [Kind::Server, Kind::Device] {
+        text.sample(&DUE, &[("kind", kind.as_str())], view.count_due(kind, within, workspace.now)?);
+    }
     by_kind(text, &REVOKED, view, |kind| Filter { states: vec![State::Revoked], ..of(kind) })?;
     text.family(&BELOW_REVOKED);
     for kind in [Kind::Server, Kind::Device] {

@@ -35,6 +35,7 @@ use crate::request::earlier::check_copies;
 use crate::request::issuing_command::issuing_command;
 
 pub use crate::request::earlier::is_of_others;
+pub use checks::due_warning;
 pub use fetched::{earlier_copies, is_fetched, with_holder};
 pub use late_copies::copies_with_other_cas;
 pub use missing::{MissingFile, missing_files};

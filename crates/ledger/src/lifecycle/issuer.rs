@@ -13,7 +13,7 @@ use crate::view::View;
 
 /// Whether the row `ca` is a generation of a CA that peers refuse: it is revoked, or its root is and no other generation of the
 /// root certifies its key.
-const IS_REFUSED: &str = "(ca.role = 'revoked' OR (ca.role IN ('current', 'superseded') AND EXISTS (\
+pub(crate) const IS_REFUSED: &str = "(ca.role = 'revoked' OR (ca.role IN ('current', 'superseded') AND EXISTS (\
     SELECT 1 FROM identity AS root WHERE root.kind = 'ca' AND root.name = ca.issuer AND root.name <> ca.name \
     AND root.generation = ca.issuer_generation AND root.role = 'revoked') AND NOT EXISTS (\
     SELECT 1 FROM identity AS other WHERE other.kind = 'ca' AND other.name = ca.name || '-cross' \
@@ -24,6 +24,11 @@ const IS_REFUSED: &str = "(ca.role = 'revoked' OR (ca.role IN ('current', 'super
 pub struct RevokedCas(HashMap<String, HashSet<Generation>>);
 
 impl RevokedCas {
+    /// Whether no CA is revoked.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether a revoked generation has issued a certificate. One whose issuing generation is unknown counts for each of
     /// them.
     pub fn have_issued(&self, entry: &Entry) -> bool {

@@ -1,5 +1,7 @@
 //! The steps of a renewal that are begun and not done.
 
+mod due;
+
 use std::fmt;
 
 use base::Result;

@@ -69,6 +69,10 @@ fn findings(certificate: &Certificate, now: OffsetDateTime) -> Vec<Finding> {
     if now > certificate.not_after() {
         tell(certificate.expired("the certificate has expired"));
     }
+    if !certificate.is_ca() {
+        findings.extend(certificate.due_warning(now));
+    }
+    let mut tell = |finding: Finding| findings.push(finding);
     if certificate.public_key().is_weak() {
         tell(Code::WeakKey.fault(format!("its key is {}", certificate.algorithm_name())));
     }

@@ -11,10 +11,11 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::digest;
-use base::{Code, Error, Result, hex};
+use base::text::counted;
+use base::{Code, Error, Finding, Result, hex};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use time::{OffsetDateTime, UtcOffset};
+use time::{Duration, OffsetDateTime, UtcOffset};
 use x509_parser::asn1_rs::{BitString, FromDer as _};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::error::X509Error;
@@ -246,6 +247,16 @@ impl Certificate {
     /// The last moment at which it is valid, in UTC.
     pub fn not_after(&self) -> OffsetDateTime {
         self.0.not_after
+    }
+
+    /// A warning if less than a third of its lifetime is left at `now`, which is when step and thin-edge.io renew. `None` if it
+    /// has expired or is not valid yet, which are faults of their own.
+    pub fn due_warning(&self, now: OffsetDateTime) -> Option<Finding> {
+        let (left, lifetime) = (self.not_after() - now, self.not_after() - self.not_before());
+        let is_due = left >= Duration::ZERO && now >= self.not_before() && left <= lifetime / 3;
+        let what = || format!("the certificate expires in {}", counted(left.whole_days(), "day", "days"));
+        let finding = is_due.then(|| Code::RenewalDue.warning(what()));
+        finding.map(|finding| finding.because("less than a third of its lifetime is left"))
     }
 
     /// The public key with its algorithm: the SubjectPublicKeyInfo, as DER.

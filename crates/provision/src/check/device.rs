@@ -15,7 +15,7 @@ use super::rejection::LoginContext;
 use super::report::CheckReport;
 use super::tls_session::TlsSession;
 use super::wire::{self, ServerView};
-use super::{Announce, BrokerKind, CheckDepth, CheckedCredential, DeviceCheck, RevokedLeaf, issuers, token_of};
+use super::{Announce, BrokerKind, CheckDepth, CheckedCredential, DeviceCheck, RevokedLeaf, due, issuers, token_of};
 use crate::files::LoginKey;
 use crate::files::login::{Aspect, LoginFiles, LoginFindings};
 use crate::tls::{ClientKey, CloseReason, TrustPolicy};
@@ -113,6 +113,9 @@ fn file_layers(check: &DeviceCheck, files: &LoginFiles, looked: &LoginFindings, 
         }
         if aspect == Aspect::Dates {
             found.extend(leaf.and_then(|leaf| revocation(check, leaf)));
+            if let Some(leaf) = leaf {
+                due::mark(&mut found, leaf, check.due.as_slice());
+            }
         }
         let layer = Layer::from(aspect);
         // An aspect without a text was not looked at, for example because the file before it is missing.

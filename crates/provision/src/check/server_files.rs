@@ -12,7 +12,7 @@ use super::layer::{Layer, LayerReport};
 use super::report::CheckReport;
 use super::trust::{concerns_leaf, judge};
 use super::wire::{self, ServerView};
-use super::{ServerCheck, issuers};
+use super::{DueLeaf, ServerCheck, due, issuers};
 use crate::files::thingsboard::{FoundSettings, LoadedCredentials, MqttSettings, Source, load};
 use crate::tls::TrustPolicy;
 
@@ -89,7 +89,7 @@ fn files(
         chain_findings(check, &mqtt, loaded, &anchors, &mut found);
     }
     let file = settings.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
-    enter(&file, loaded.as_ref(), &found, report);
+    enter(&file, loaded.as_ref(), &found, &check.due, report);
     report.push(issuers_layer(loaded.as_ref(), issuing, advice));
     loaded
 }
@@ -169,7 +169,13 @@ fn layer_of(code: Code) -> Layer {
     }
 }
 
-fn enter(file: &str, loaded: Option<&LoadedCredentials>, found: &[(Layer, Finding)], report: &mut CheckReport) {
+fn enter(
+    file: &str,
+    loaded: Option<&LoadedCredentials>,
+    found: &[(Layer, Finding)],
+    due: &[DueLeaf],
+    report: &mut CheckReport,
+) {
     let leaf = loaded.and_then(|loaded| loaded.chain.first());
     let source = loaded.map(|loaded| {
         let files = loaded.files.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
@@ -190,8 +196,11 @@ fn enter(file: &str, loaded: Option<&LoadedCredentials>, found: &[(Layer, Findin
         (Layer::Purpose, leaf.map(|_| "a TLS server".to_owned())),
         (Layer::Names, leaf.map(|leaf| leaf.sans().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))),
     ] {
-        let of_layer: Vec<Finding> =
+        let mut of_layer: Vec<Finding> =
             found.iter().filter(|(found, _)| *found == layer).map(|(_, finding)| finding.clone()).collect();
+        if let (Layer::Dates, Some(leaf)) = (layer, leaf) {
+            due::mark(&mut of_layer, leaf, due);
+        }
         report.push(match says {
             // A layer with a finding is shown even if nothing was loaded: the finding is why.
             None if of_layer.is_empty() && layer == Layer::Key && leaf.is_some() => {

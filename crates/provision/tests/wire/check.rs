@@ -62,6 +62,7 @@ impl Scene {
             revoked: Vec::new(),
             unregistered: None,
             outdated: None,
+            due: None,
             server: CheckedServer {
                 target: target.clone(),
                 kind: BrokerKind::ThingsBoard,

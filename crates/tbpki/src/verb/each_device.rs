@@ -2,9 +2,8 @@
 
 use std::io::{self, Write};
 
-use base::code::{Class, FailureScope};
 use base::text::printable;
-use base::{Code, Error, Finding, Result};
+use base::{Finding, Result};
 use config::Config;
 use fleet::platform::{Connection, new_platform};
 use pki::device_name::DeviceName;
@@ -42,37 +41,6 @@ pub(crate) struct DoneDevices<T> {
     pub left: Vec<String>,
 }
 
-/// Failures that every other device would have as well, because they concern the store, its keys or the disk.
-const OF_ALL: [Code; 21] = [
-    Code::SecretUnavailable,
-    Code::KeyEncrypted,
-    Code::WrongPassphrase,
-    Code::IssuerExpired,
-    Code::DiskFull,
-    Code::StoreLocked,
-    Code::LedgerBusy,
-    Code::StoreMissing,
-    Code::LedgerUnreadable,
-    Code::LedgerVersion,
-    Code::LedgerOutdated,
-    Code::LedgerUnreachable,
-    Code::LedgerLost,
-    Code::LedgerRefused,
-    Code::LedgerInsecure,
-    Code::LedgerOlder,
-    Code::LedgerRestored,
-    Code::CaNotInLedger,
-    Code::CaUnavailable,
-    Code::Pkcs11Pin,
-    Code::Pkcs11Module,
-];
-
-/// True if the other devices can still be done after this failure of one of them.
-fn is_of_one(error: &Error) -> bool {
-    let code = error.code();
-    code.reach() == FailureScope::One && code.class() == Class::User && !OF_ALL.contains(&code)
-}
-
 /// Works on the devices in their order. A device that fails does not keep the later ones from being done; a failure that
 /// every device would have ends the run. What was done is reported, because it exists.
 ///
@@ -91,7 +59,7 @@ pub(crate) fn each_device<T>(
             }
             Err(error) => error,
         };
-        let ends = !is_of_one(&error);
+        let ends = !error.is_of_one();
         if names.len() == 1 || (ends && index == 0) {
             return Err(error);
         }

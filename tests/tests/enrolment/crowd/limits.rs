@@ -157,6 +157,31 @@ fn a_device_gets_a_few_certificates_a_day() {
     service.send("simpleenroll", "d.b64", &["-u", &user]).is(200, "");
 }
 
+/// Without options: 64 connections of an address, and 4 certificates of an identity in a day.
+#[test]
+fn the_defaults_are_limits_too() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    let user = format!("pump-1:{}", password(&sandbox, "pump-1"));
+    request(&sandbox, "0", "/CN=pump-1");
+    service.send("simpleenroll", "0.b64", &["-u", &user]).save(&sandbox, "0.pem");
+    let present = ["--cert", "0.pem", "--key", "0.key"];
+    for name in ["1", "2", "3", "4"] {
+        request(&sandbox, name, "/CN=pump-1");
+        let answer = service.send("simplereenroll", &format!("{name}.b64"), &present);
+        match name {
+            "4" => answer.is(429, "an identity gets at most 4 certificates in a day"),
+            _ => answer.is(200, ""),
+        }
+    }
+    // Those that are open count until their handshake has lasted for too long.
+    let open: Vec<TcpStream> = (0..64).map(|_| connect(&service.address)).collect();
+    let begun = Instant::now();
+    let is_ended = is_ended(&mut connect(&service.address));
+    assert!(is_ended && begun.elapsed() < Duration::from_secs(10), "one connection more than the limit");
+    drop(open);
+}
+
 /// HTTP without TLS, by hand.
 struct TcpText;
 

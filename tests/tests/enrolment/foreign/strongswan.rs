@@ -4,6 +4,8 @@ use tbpki_tests::est::{Service, password, serial, station};
 use tbpki_tests::oracle::{openssl, strongswan_pki};
 use tbpki_tests::{Outcome, Sandbox};
 
+use crate::platform::Scene;
+
 /// A key and a request of strongSwan's own.
 #[track_caller]
 fn request(sandbox: &Sandbox, name: &str, device: &str) {
@@ -63,5 +65,52 @@ fn strongswan_fetches_the_hierarchy() {
     for (fetched, own) in [("ca.pem", "devices-root"), ("ca-1.pem", "devices-issuing")] {
         let (fetched, own) = (serial(sandbox.join(fetched)), serial(sandbox.join(format!("pki/ca/{own}/cert.pem"))));
         assert_eq!(fetched, own);
+    }
+}
+
+/// strongSwan puts the label in front of `.well-known`, where RFC 7030 has it behind.
+#[test]
+fn strongswan_enrols_and_renews_at_a_label() {
+    let scene = Scene::new();
+    let sandbox = &scene.sandbox;
+    scene.create_profile("pumps");
+    let mut service = scene.service_with(&[]);
+    let made = sandbox.ok(["enroll", "password", "--device", "pump-7", "--profile", "pumps"]).stdout_text();
+    let user = format!("pump-7:{}", made.trim());
+    request(sandbox, "a", "pump-7");
+    // The label of the password, and no other place.
+    let outcome = est(sandbox, &service, "a", &["--userpass", &user]);
+    assert!(outcome.status != 0 && outcome.stderr_text().contains("403"), "{outcome}");
+    service.url.push_str("/pumps");
+    let ca = ["--cacert", "pki/ca/profile-pumps/cert.pem"];
+    let first = est(sandbox, &service, "a", &[&["--userpass", &user][..], &ca].concat()).ok();
+    sandbox.write("a.pem", first.stdout);
+    request(sandbox, "b", "pump-7");
+    let renewed = est(sandbox, &service, "b", &[&["--cert", "a.pem", "--key", "a.key"][..], &ca].concat()).ok();
+    sandbox.write("b.pem", renewed.stdout);
+    assert_ne!(serial(sandbox.join("a.pem")), serial(sandbox.join("b.pem")));
+}
+
+/// The user name of HTTP Basic has no colon (RFC 7617, section 2), and MAC addresses do: the last colon separates.
+#[test]
+fn a_name_with_colons_is_a_user_name() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    for (name, file) in [("a0:b1:c2:d3:e4:f5", "a"), ("a0:b1:c2:d3:e4:f6", "b")] {
+        let user = format!("{name}:{}", password(&sandbox, name));
+        request(&sandbox, file, name);
+        let pem = format!("{file}.pem");
+        if file == "a" {
+            sandbox.write(&pem, est(&sandbox, &service, file, &["--userpass", &user]).ok().stdout);
+        } else {
+            let der = openssl().args(["req", "-outform", "der", "-in"]).arg(sandbox.join("b.csr")).run().ok().stdout;
+            let path = sandbox.write("b.der", der);
+            let base64 = openssl().args(["base64", "-in"]).arg(path).run().ok().stdout;
+            sandbox.write("b.b64", base64);
+            service.send("simpleenroll", "b.b64", &["-u", &user]).save(&sandbox, &pem);
+        }
+        let subject = openssl().args(["x509", "-noout", "-subject", "-in"]).arg(sandbox.join(&pem)).run().ok();
+        assert_eq!(subject.stdout_text().trim(), format!("subject=CN = {name}"));
+        service.confirm(&pem, &format!("{file}.key")).is(200, "confirmed");
     }
 }

@@ -1,5 +1,6 @@
 //! Proving a renewed device certificate by a login.
 
+use std::cell::OnceCell;
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub(super) struct Broker {
     server: CheckedServer,
+    /// Why it cannot be reached at all, once that was seen: the next devices of a run do not wait for it again.
+    away: OnceCell<Finding>,
 }
 
 /// The result of a login.
@@ -62,6 +65,7 @@ impl Broker {
         };
         Ok(Self {
             server: CheckedServer { target, kind, trust, platform_url: None, timeout: TIMEOUT, now: workspace.now },
+            away: OnceCell::new(),
         })
     }
 
@@ -71,17 +75,22 @@ impl Broker {
     /// # Errors
     /// [`Code::RenewalUnproven`].
     pub(super) fn check_reachable(&self, dir: &Path) -> Result<()> {
-        let report = self.check(dir, CheckDepth::Server);
         let proves_nothing = |finding: &Finding| {
             Code::RenewalUnproven
                 .error("the renewed certificate cannot be tried, so the platform is left as it is")
                 .because(finding.to_string())
                 .fix("repair this, then run the same command again; name the broker with --broker HOST:PORT")
         };
-        match worst(&report) {
-            Some(finding) => Err(proves_nothing(finding)),
-            None => Ok(()),
+        if let Some(away) = self.away.get() {
+            return Err(proves_nothing(away));
         }
+        let report = self.check(dir, CheckDepth::Server);
+        let Some(finding) = worst(&report) else { return Ok(()) };
+        // Files or anchors of one device are no reason against another.
+        if !finding.code.is_of_one() {
+            self.away.get_or_init(|| finding.clone());
+        }
+        Err(proves_nothing(finding))
     }
 
     /// Logs in with the files in a directory.
@@ -120,6 +129,7 @@ impl Broker {
             revoked: Vec::new(),
             unregistered: None,
             outdated: None,
+            due: None,
             depth,
         };
         check_device(&check, &mut |effect| tracing::info!(effect, "a login with the renewed certificate"))

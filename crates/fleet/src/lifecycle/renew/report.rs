@@ -7,7 +7,7 @@ use base::text::quote;
 use base::timestamp::rfc3339;
 use base::{Code, Error, Finding, Location, Result, Severity};
 use identity::report::IdentityReport;
-use ledger::{Entry, Filter, Kind, View};
+use ledger::{Entry, Filter, Key, Kind, View};
 use pki::device_name::DeviceName;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -38,7 +38,7 @@ pub struct RenewReport {
     pub revoked: usize,
     /// How many were skipped, because they log in with an access token.
     pub tokens: usize,
-    /// The identities that must be renewed in another way.
+    /// The identities that are not renewed, or whose renewal is not in use: the same command must run again, or another one.
     pub left: Vec<NotRenewed>,
     /// Steps that are begun and not done. The same command finishes them.
     pub open: Vec<OpenRenewalReport>,
@@ -65,15 +65,43 @@ pub struct PendingReport {
     pub unregistered: bool,
 }
 
-/// An identity that was not renewed.
+/// An identity that was not renewed, or whose renewal is not in use.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct NotRenewed {
     /// `device` or `server`.
     pub kind: String,
     /// The name of the device or server.
     pub name: String,
+    /// The part of the renewal that is not done.
+    pub part: OpenPart,
     /// Why, and what to do.
     pub why: Finding,
+}
+
+/// A part of a renewal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OpenPart {
+    /// The next certificate is not issued.
+    Renewal,
+    /// The next certificate is issued, and the platform does not have it.
+    Registration,
+    /// The next certificate is in use, and its files are not in their places.
+    Installation,
+}
+
+impl OpenPart {
+    /// All of them, in the order of a renewal.
+    pub const ALL: [OpenPart; 3] = [OpenPart::Renewal, OpenPart::Registration, OpenPart::Installation];
+
+    /// The word for identities of which it is not done.
+    pub fn not_done(self) -> &'static str {
+        match self {
+            Self::Renewal => "not renewed",
+            Self::Registration => "not registered",
+            Self::Installation => "not installed",
+        }
+    }
 }
 
 impl PendingReport {
@@ -89,15 +117,20 @@ impl PendingReport {
 }
 
 impl NotRenewed {
-    pub(super) fn of(kind: Kind, name: &str, error: Error) -> Self {
+    pub(super) fn of(key: &Key, part: OpenPart, error: Error) -> Self {
         let mut why = error.into_finding();
         // It is not the error of the command: the other identities were renewed, and exit status 4 tells the rest.
         why.severity = Severity::Warning;
-        Self { kind: kind.as_str().to_owned(), name: name.to_owned(), why }
+        Self { kind: key.kind.as_str().to_owned(), name: key.name.clone(), part, why }
     }
 }
 
 impl NotRenewed {
+    /// Whether the text of the failure is only that this identity cannot be renewed, with the reason behind it.
+    fn is_named_in_what(&self) -> bool {
+        self.why.code == Code::NotRenewable && self.why.why.is_some()
+    }
+
     /// The reason for several identities that share it.
     fn of_several(&self, names: &[&str]) -> Finding {
         if names.len() < 2 {
@@ -107,7 +140,12 @@ impl NotRenewed {
         if let Some(more) = names.len().checked_sub(NAMED).filter(|more| *more > 0) {
             shown.push(format!("and {more} more"));
         }
-        let what = format!("{} {}s cannot be renewed: {}", names.len(), self.kind, shown.join(", "));
+        let (names, kind, shown) = (names.len(), &self.kind, shown.join(", "));
+        let what = match self.is_named_in_what() {
+            true => format!("{names} {kind}s cannot be renewed: {shown}"),
+            // The text of the failure has the reason.
+            false => format!("{names} {kind}s are {}: {shown}: {}", self.part.not_done(), self.why.what),
+        };
         Finding { what, location: Location::default(), ..self.why.clone() }
     }
 }
@@ -116,6 +154,18 @@ impl RenewReport {
     /// Whether the same command must run again, or another one.
     pub fn is_partly_done(&self) -> bool {
         !self.left.is_empty() || !self.open.is_empty() || !self.elsewhere.is_empty()
+    }
+
+    /// The error that prevented everything that was to be done, for example a wrong passphrase of the key of the CA. Nothing
+    /// is then partly done, and the command ends with the status of the error.
+    pub(super) fn take_error_of_all(&mut self) -> Option<Error> {
+        let first = self.left.first()?;
+        let is_same = |left: &NotRenewed| left.part == OpenPart::Renewal && left.why.code == first.why.code;
+        let is_begun = !self.renewed.is_empty() || !self.registered.is_empty() || !self.copied.is_empty();
+        if is_begun || first.why.code.is_of_one() || !self.left.iter().all(is_same) {
+            return None;
+        }
+        Some(Error::new(self.left.swap_remove(0).why))
     }
 
     /// Adds the other platforms that have earlier certificates.
@@ -138,10 +188,10 @@ impl RenewReport {
         let mut known = HashMap::new();
         for left in &self.left {
             let why = &left.why;
-            // Only what does not name the identity can be the same for several.
-            let is_common = why.code == Code::NotRenewable && why.why.is_some();
-            let key = (left.kind.as_str(), why.code, why.why.as_deref(), why.fix.as_deref());
-            let group: Option<usize> = known.get(&key).copied().filter(|_| is_common);
+            // Texts that name the identity differ.
+            let what = (!left.is_named_in_what()).then_some(why.what.as_str());
+            let key = (left.kind.as_str(), left.part, why.code, what, why.why.as_deref(), why.fix.as_deref());
+            let group: Option<usize> = known.get(&key).copied();
             match group.and_then(|index| groups.get_mut(index)) {
                 Some((_, names)) => names.push(&left.name),
                 None => {

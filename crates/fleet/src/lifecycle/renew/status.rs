@@ -81,7 +81,10 @@ impl RenewalStatus {
 
     /// Whether a renewal of a current generation is pending.
     pub fn is_pending(&self, entry: &Entry) -> bool {
-        entry.is_current() && self.pending.contains(&(entry.key.kind, entry.key.name.clone()))
+        // The name is copied for the look-up, which would cost time in each row of a large list.
+        entry.is_current()
+            && !self.pending.is_empty()
+            && self.pending.contains(&(entry.key.kind, entry.key.name.clone()))
     }
 
     fn add(&mut self, key: Key, step: &'static str) {

@@ -77,7 +77,7 @@ pub(super) fn revoke(
     }
     drop(view);
     // Without the lock of the store, as for devices.
-    let mut ledger = workspace.open_ledger_to_withdraw()?;
+    let mut ledger = workspace.open_restored_ledger()?;
     let leaving: Vec<_> =
         all.iter().filter(|entry| can_be_revoked(entry, now)).map(|entry| entry.key.clone()).collect();
     let still_listed = listed(workspace.store_dir(), &ledger, &ledger.cas()?, &leaving)?;

@@ -194,7 +194,7 @@ fn explain_awaited(ledger: &mut Ledger, unmade: &[UnmadeList]) -> Result<()> {
 /// # Errors
 /// Those of [`revocation_lists::write`], and of a store that another verb has locked.
 pub(super) fn write_lists(workspace: &mut Workspace<'_>) -> Result<RevocationListsReport> {
-    let mut store = workspace.open_store_to_withdraw("revoke")?;
+    let mut store = workspace.open_restored_store("revoke")?;
     take_over_listed(workspace, &mut store)?;
     revocation_lists::write(workspace, &mut store, false)
 }

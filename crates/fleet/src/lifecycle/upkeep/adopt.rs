@@ -47,7 +47,9 @@ pub struct AdoptReport {
 /// if it is inside of the store, [`Code::NotAdopted`] for a certificate that does not fit, [`Code::DuplicateNames`] for a name in use: nothing is
 /// changed then.
 pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result<AdoptReport> {
-    let mut store = workspace.open_store("fleet adopt")?;
+    // Also a ledger that was restored and not compared yet: the directory can have what it lacks. A ledger that is older than
+    // its files is refused, because the changes of this verb would hide it.
+    let mut store = workspace.open_restored_store("fleet adopt")?;
     let place = ShardStore::open(dir)?.filter(|place| place.layout() != Layout::Directories);
     let place = place.ok_or_else(|| {
         Code::PlaceMissing

@@ -11,14 +11,14 @@ use std::path::Path;
 use base::file::Lock;
 use base::host::host_name;
 use base::text::device_words;
-use base::{Code, Error, Finding, Result};
+use base::{Code, Error, Finding, Result, Severity};
 use config::Config;
 use identity::lifecycle::published_lists;
 use identity::lifecycle::renew::{MissingFile, is_fetched, missing_files, outdated};
 use ledger::{Entry, Filter, Kind, View};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::shard::{Layout, ShardStore};
+use store::shard::{Attempt, Layout, ShardStore};
 use store::{Store, Workspace, identity_dir, rollback};
 
 use super::copies;
@@ -159,19 +159,9 @@ pub fn check(workspace: &mut Workspace<'_>, request: CheckRequest) -> Result<Sto
 fn files(config: &Config, dir: &Path, view: &View, report: &mut StoreCheckReport) -> Result<()> {
     let places = Places::of(dir, view)?;
     report.places = places.known.len();
-    // In a shared ledger, the places of other stations are out of reach and not lost. Those that this store remembers are
-    // this station's.
-    for (id, error) in places.missing.iter().filter(|(id, _)| !view.is_shared() || places.remembered.contains(*id)) {
-        let problem = Problem::of_error(ProblemKind::Place, error);
-        report.problems.push(if let Some(path) = error.finding().location.file.as_ref() {
-            problem.at(path)
-        } else {
-            problem.at(id)
-        });
-    }
     let mut seen: HashSet<[u8; 32]> = HashSet::new();
     let mut out_of_reach: BTreeSet<String> = places.missing.keys().cloned().collect();
-    let (mut problems, mut in_files) = (Vec::new(), 0);
+    let (mut problems, mut gone, mut in_files) = (Vec::new(), Vec::new(), 0);
     scan(dir, &places, &mut |item| {
         match item {
             Seen::Identity(found) => {
@@ -190,9 +180,8 @@ fn files(config: &Config, dir: &Path, view: &View, report: &mut StoreCheckReport
                 problems.push(finding.location.file.map_or(problem.clone(), |path| problem.at(path)));
             }
             Seen::ShardGone { place, attempt, error } => {
-                let problem = Problem::of_error(ProblemKind::Unreadable, &error);
-                problems.push(problem.at(format!("{place} shard {}", attempt.shard)));
-                out_of_reach.insert(place);
+                out_of_reach.insert(place.clone());
+                gone.push((place, attempt, error));
             }
         }
         Ok(())
@@ -206,7 +195,44 @@ fn files(config: &Config, dir: &Path, view: &View, report: &mut StoreCheckReport
     copies::with_other_cas(dir, view, &mut |problem| problems.push(problem))?;
     report.in_files = in_files;
     report.problems.append(&mut problems);
-    missing(config, dir, view, &seen, &Reach { out_of_reach, remembered: &places.remembered }, report)
+    let mut reach = Reach { out_of_reach, remembered: &places.remembered, needed: BTreeSet::new() };
+    missing(config, dir, view, &seen, &mut reach, report)?;
+    add_out_of_reach(view, &places, gone, &reach.needed, report);
+    Ok(())
+}
+
+/// The places and shards that cannot be read. One of which the ledger has all certificates and none is in use is no
+/// difference: its owner may have destroyed it, as `forget` advises.
+fn add_out_of_reach(
+    view: &View,
+    places: &Places,
+    gone: Vec<(String, Attempt, Error)>,
+    needed: &BTreeSet<(String, Attempt)>,
+    report: &mut StoreCheckReport,
+) {
+    // In a shared ledger, the places of other stations are out of reach and not lost. Those that this store remembers are
+    // this station's.
+    for (id, error) in places.missing.iter().filter(|(id, _)| !view.is_shared() || places.remembered.contains(*id)) {
+        let path = error.finding().location.file.clone();
+        if !places.recorded.contains_key(id) || needed.iter().any(|(place, _)| place == id) {
+            let problem = Problem::of_error(ProblemKind::Place, error);
+            report.problems.push(if let Some(path) = path { problem.at(path) } else { problem.at(id) });
+        } else {
+            let note = Code::PlaceMissing.note("the directory or archive of a job is not there").item(id);
+            let note = note.because("none of its certificates is in use or waits as a renewal");
+            report.findings.push(if let Some(path) = path { note.at(path) } else { note });
+        }
+    }
+    for (place, attempt, error) in gone {
+        let path = format!("{place} shard {}", attempt.shard);
+        let is_recorded = places.recorded.get(&place).is_some_and(|attempts| attempts.contains(&attempt));
+        if !is_recorded || needed.contains(&(place, attempt)) {
+            report.problems.push(Problem::of_error(ProblemKind::Unreadable, &error).at(path));
+        } else {
+            let note = Finding { severity: Severity::Note, ..error.into_finding() };
+            report.findings.push(note.because("none of its certificates is in use or waits as a renewal").item(path));
+        }
+    }
 }
 
 /// What can be seen of the places of shards.
@@ -215,6 +241,8 @@ struct Reach<'a> {
     out_of_reach: BTreeSet<String>,
     /// The places that this store remembers.
     remembered: &'a BTreeSet<String>,
+    /// The shards that are out of reach and have certificates that are in use or wait as renewals.
+    needed: BTreeSet<(String, Attempt)>,
 }
 
 /// The difference between a file and the ledger, if there is one.
@@ -260,7 +288,7 @@ fn missing(
     dir: &Path,
     view: &View,
     seen: &HashSet<[u8; 32]>,
-    reach: &Reach<'_>,
+    reach: &mut Reach<'_>,
     report: &mut StoreCheckReport,
 ) -> Result<()> {
     let store = ShardStore::open(dir)?;
@@ -284,7 +312,14 @@ fn missing(
                 report.elsewhere += 1;
                 continue;
             }
-            let place = view.shard_of(&entry)?.map(|(_, _, committed)| committed.place);
+            let shard = view.shard_of(&entry)?;
+            let attempt = shard.as_ref().map(|(_, shard, committed)| Attempt { shard: *shard, fence: committed.fence });
+            let place = shard.map(|(_, _, committed)| committed.place);
+            if let (Some(place), Some(attempt)) = (&place, attempt)
+                && reach.out_of_reach.contains(place)
+            {
+                reach.needed.insert((place.clone(), attempt));
+            }
             let is_here = match &place {
                 Some(place) if reach.out_of_reach.contains(place) => continue_elsewhere(report),
                 Some(place) => {

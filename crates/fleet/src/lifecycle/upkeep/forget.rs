@@ -1,12 +1,13 @@
 //! Names that are no longer used: revoked, their files removed, and free again.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use base::file::{self, BulkDir};
 use base::text::quote;
 use base::{Code, Error, Finding, Result};
 use identity::lifecycle::revocation_lists::{RevocationListsReport, run_open_hook};
-use ledger::{Kind, Role, View};
+use ledger::{JobId, Kind, Role, View};
 use pki::device_name::DeviceName;
 use pki::revocation_list::Reason;
 use schemars::JsonSchema;
@@ -96,7 +97,7 @@ pub fn forget(workspace: &mut Workspace<'_>, request: &ForgetRequest) -> Result<
         check(workspace.store_dir(), &view, name.as_str())?;
         let valid = view.revocable(Kind::Device, name.as_str(), workspace.now)?;
         let revoked = if request.keep_valid { 0 } else { valid.iter().filter(|row| row.role != Role::Revoked).count() };
-        report.findings.extend(in_shard(workspace.store_dir(), &view, name.as_str())?);
+        report.findings.extend(in_shards(workspace.store_dir(), &view, name.as_str())?);
         report.findings.extend(in_copies(&view, name.as_str())?);
         let device = ForgottenDevice {
             name: name.as_str().to_owned(),
@@ -174,21 +175,29 @@ fn check(store: &Path, view: &View, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// A note if a file of the device stays in a shard or an archive.
-fn in_shard(store: &Path, view: &View, name: &str) -> Result<Option<Finding>> {
+/// A note for each job whose shards or archive keep files of the device, with the place: the key in use can be in the job
+/// that renewed it.
+fn in_shards(store: &Path, view: &View, name: &str) -> Result<Vec<Finding>> {
+    let mut notes: BTreeMap<JobId, Finding> = BTreeMap::new();
     for row in view.history(Kind::Device, name)? {
         let Some((job, _, committed)) = view.shard_of(&row)? else { continue };
         let place = ShardStore::find(store, &committed.place).ok();
-        if place.is_none_or(|place| place.layout() != Layout::Directories) {
-            return Ok(Some(
-                Code::FilesLeft
-                    .note(format!("the shards of job {job} still contain the key and the certificate of this device"))
-                    .item(name)
-                    .fix("destroy the directory or archive of the job when none of its devices needs it"),
-            ));
+        if place.as_ref().is_some_and(|place| place.layout() == Layout::Directories) {
+            continue;
         }
+        let note = Code::FilesLeft
+            .note(format!("the shards of job {job} still contain the key and the certificate of this device"))
+            .item(name)
+            .fix("destroy the directory or archive of the job when none of its devices needs it");
+        notes.insert(
+            job,
+            match place {
+                Some(place) => note.at(place.archive().filter(|archive| archive.exists()).unwrap_or(place.dir)),
+                None => note,
+            },
+        );
     }
-    Ok(None)
+    Ok(notes.into_values().collect())
 }
 
 /// A note if a directory outside of the store has copies of the device's files: programs of this host may use them.

@@ -6,9 +6,10 @@ use base::text::printable;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
+use super::super::Overview;
 use super::super::rows::DeviceRow;
-use super::super::{Overview, SOON, Urgency};
-use super::text::{date, embedded, grouped, text};
+use super::text::{date, embedded, end_class, end_words, grouped, text};
+use crate::lifecycle::renew::Urgency;
 
 /// Writes the section.
 pub(super) fn write(overview: &Overview, out: &mut String) -> Result {
@@ -31,7 +32,6 @@ pub(super) fn write(overview: &Overview, out: &mut String) -> Result {
     out.push_str("</tbody>\n</table>\n</noscript>\n</section>\n");
     let data = json!({
         "now": overview.now.unix_timestamp(),
-        "soon": (overview.now + SOON).unix_timestamp(),
         "rows": rows.into_iter().map(data).collect::<Vec<Value>>(),
     });
     // JSON in a script element is not run; `embedded` takes care of `</script>` in a name.
@@ -44,15 +44,15 @@ fn scope(overview: &Overview, out: &mut String) -> Result {
     if shown == all {
         return writeln!(
             out,
-            "<p id=\"scope\">All {}. Those that failed come first, then those that expire within 90 days, then the rest \
-             by name.</p>",
+            "<p id=\"scope\">All {}. Those that failed come first, then those that have expired or must be renewed, then \
+             the rest by name.</p>",
             grouped(all)
         );
     }
     writeln!(
         out,
-        "<p id=\"scope\"><strong>{} of {} devices</strong> are in this table: those that failed, then those that expire \
-         within 90 days, then the rest by name, up to that number. The figures above count every device; <code>tbpki \
+        "<p id=\"scope\"><strong>{} of {} devices</strong> are in this table: those that failed, then those that have \
+         expired or must be renewed, then the rest by name, up to that number. The figures above count every device; <code>tbpki \
          list</code> shows them all.</p>",
         grouped(shown),
         grouped(all)
@@ -99,11 +99,8 @@ fn head(out: &mut String) {
 /// A row as markup, in the form that the script makes too.
 fn line(row: &DeviceRow, now: OffsetDateTime, out: &mut String) -> Result {
     let when = |at: Option<OffsetDateTime>| at.map_or_else(|| "–".to_owned(), date);
-    let urgency = match row.urgency(now) {
-        Some(Urgency::Expired) => " class=\"bad\"",
-        Some(Urgency::Soon) => " class=\"warn\"",
-        Some(Urgency::Later) | None => "",
-    };
+    let days = (row.not_after - now).whole_days();
+    let words = row.is_current.then(|| format!("<span class=\"note\">{}</span>", end_words(row.urgency, days)));
     write!(
         out,
         "<tr><th scope=\"row\"><bdi class=\"name\">{}</bdi><span class=\"serial\">{}</span>",
@@ -116,17 +113,19 @@ fn line(row: &DeviceRow, now: OffsetDateTime, out: &mut String) -> Result {
     writeln!(
         out,
         "</th><td data-label=\"State\"><span class=\"state state-{0}\">{0}</span></td>\
-         <td data-label=\"Expires\"><span{urgency}>{1}</span></td><td data-label=\"Registered\">{2}</td>\
+         <td data-label=\"Expires\"><div><span{4}>{1}</span>{5}</div></td><td data-label=\"Registered\">{2}</td>\
          <td data-label=\"In an image\">{3}</td></tr>",
         row.state,
         date(row.not_after),
         when(row.registered),
-        when(row.bundled)
+        when(row.bundled),
+        end_class(row.urgency),
+        words.unwrap_or_default(),
     )
 }
 
-/// A row as data: name, state, serial, end, registered, bundled, error, cause, issue, algorithm. Times are seconds
-/// since 1970, causes the numbers of the table of failures, -1 for those that stand together.
+/// A row as data: name, state, serial, end, registered, bundled, error, cause, generation, algorithm, urgency. Times are
+/// seconds since 1970, causes the numbers of the table of failures, -1 for other causes.
 fn data(row: &DeviceRow) -> Value {
     let seconds = |at: Option<OffsetDateTime>| at.map(OffsetDateTime::unix_timestamp);
     let cause = row.cause.map(|cause| cause.map_or(json!(-1), |number| json!(number)));
@@ -141,5 +140,6 @@ fn data(row: &DeviceRow) -> Value {
         cause,
         row.generation,
         printable(&row.algorithm).to_string(),
+        row.urgency.map(Urgency::as_str),
     ])
 }

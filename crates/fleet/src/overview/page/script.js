@@ -5,10 +5,10 @@
   const source = byId("data");
   if (!source) return;
 
-  const { now, soon, rows: packed } = JSON.parse(source.textContent);
+  const { now, rows: packed } = JSON.parse(source.textContent);
   const usable = new Set(["issued", "registered", "bundled"]);
-  const rows = packed.map(([name, state, serial, expires, registered, bundled, error, cause, generation, algorithm]) => ({
-    name, state, serial, expires, registered, bundled, error, cause, generation, algorithm,
+  const rows = packed.map(([name, state, serial, expires, registered, bundled, error, cause, generation, algorithm, urgency]) => ({
+    name, state, serial, expires, registered, bundled, error, cause, generation, algorithm, urgency,
     usable: usable.has(state),
     text: [name, serial, state, algorithm, error ?? ""].join("\n").toLowerCase(),
   }));
@@ -19,8 +19,9 @@
     { name: "Failed", test: (row) => row.cause !== null },
     { name: "Not registered", test: (row) => row.usable && row.registered === null },
     { name: "Not in an image", test: (row) => row.usable && row.bundled === null },
-    { name: "Expired", test: (row) => row.usable && row.expires < now },
-    { name: "Expire within 90 days", test: (row) => row.usable && row.expires >= now && row.expires < soon },
+    { name: "Expired", test: (row) => row.urgency === "expired" },
+    { name: "Renew now", test: (row) => row.urgency === "due" },
+    { name: "Renewal pending", test: (row) => row.urgency === "pending" },
     ...["intended", "issued", "registered", "bundled", "revoked"].map((state) => ({
       group: "State", name: state, test: (row) => row.state === state,
     })),
@@ -67,9 +68,17 @@
   const counted = (number) => number.toLocaleString("en");
   const day = (seconds) => (seconds === null ? "–" : new Date(seconds * 1000).toISOString().slice(0, 10));
 
-  const urgency = (row) => {
-    if (!row.usable || row.expires >= soon) return "";
-    return row.expires < now ? "bad" : "warn";
+  // The color only repeats what the words tell.
+  const classes = { expired: "bad", due: "warn" };
+  const endWords = ({ expires, urgency }) => {
+    const days = Math.trunc((expires - now) / 86400);
+    const left = `${days} ${days === 1 ? "day" : "days"} left`;
+    return { expired: "expired", due: `renew now, ${left}`, pending: `${left}, renewal pending` }[urgency] ?? left;
+  };
+  const end = (row) => {
+    const made = element("div", {}, element("span", { className: classes[row.urgency] ?? "" }, day(row.expires)));
+    if (row.usable) made.append(element("span", { className: "note" }, endWords(row)));
+    return made;
   };
   const line = (row) => {
     const cell = (label, ...children) => {
@@ -84,7 +93,7 @@
     return element("tr", { role: "row" },
       first,
       cell("State", element("span", { className: `state state-${row.state}` }, row.state)),
-      cell("Expires", element("span", { className: urgency(row) }, day(row.expires))),
+      cell("Expires", end(row)),
       cell("Registered", day(row.registered)),
       cell("In an image", day(row.bundled)));
   };

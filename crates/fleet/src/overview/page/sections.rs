@@ -2,14 +2,16 @@
 
 use std::fmt::{Result, Write};
 
-use ledger::{Entry, Phase, PhaseProgress, State};
+use identity::lifecycle::renew::RenewalRule;
+use ledger::{Kind, Phase, PhaseProgress, State};
 use time::OffsetDateTime;
 
 use super::super::jobs::JobAndProgress;
-use super::super::{Overview, Urgency};
+use super::super::{CaOrServer, Overview};
 use super::chart;
 use super::life;
-use super::text::{date, date_and_time, grouped, percent, text};
+use super::text::{date, date_and_time, end_class, end_words, grouped, percent, text};
+use crate::lifecycle::renew::Urgency;
 
 /// The meaning of a state, and the class of its color.
 const STATES: [(State, &str); 6] = [
@@ -56,13 +58,16 @@ fn figures(overview: &Overview, out: &mut String) -> Result {
     tile("bundled", "In a flash image", totals.bundled, &of_usable(totals.bundled), "")?;
     tile("failed", "Failed", totals.failed, "with their last step", alarm(totals.failed, "bad"))?;
     // Servers and CAs count here too: an expired server locks every device out.
-    let (expiring, expired) = (totals.expiring + totals.others_expiring, totals.expired + totals.others_expired);
+    let (due, expired) = (totals.due + totals.others_due, totals.expired + totals.others_expired);
     let note = |when: &str, others: u64| match others {
         0 => when.to_owned(),
         others => format!("{when}, {} of them servers or CAs", grouped(others)),
     };
-    let class = alarm(expiring, "warn");
-    tile("expiring", "Expire soon", expiring, &note("within 90 days", totals.others_expiring), class)?;
+    let rule = match overview.rule {
+        RenewalRule::LastThird => "in the last third of their lifetime".to_owned(),
+        RenewalRule::Within(time) => format!("end within {} days", time.whole_days()),
+    };
+    tile("due", "Renew now", due, &note(&rule, totals.others_due), alarm(due, "warn"))?;
     tile("expired", "Expired", expired, &note("already", totals.others_expired), alarm(expired, "bad"))?;
     // Only where there is something to see: most stores never have any, and the row of tiles is short.
     if totals.pending > 0 {
@@ -259,15 +264,15 @@ fn others(overview: &Overview, out: &mut String) -> Result {
          <th scope=\"col\">Name</th><th scope=\"col\">Kind</th><th scope=\"col\" class=\"words\">Issued by</th>\
          <th scope=\"col\">Expires</th></tr></thead>\n<tbody>\n",
     );
-    for entry in &overview.others {
+    for other in &overview.others {
+        let entry = &other.entry;
         writeln!(
             out,
             "<tr><th scope=\"row\"><bdi>{}</bdi></th><td>{}</td><td class=\"words\"><bdi>{}</bdi></td><td>{}{}</td></tr>",
             text(&entry.key.name),
-            if entry.key.kind == ledger::Kind::Ca { "CA" } else { "server" },
+            if entry.key.kind == Kind::Ca { "CA" } else { "server" },
             text(&entry.issuer),
-            end(entry, overview.now),
-            shortens(overview, entry)
+            end(other, overview.now)
         )?;
     }
     out.push_str("</tbody>\n</table>\n");
@@ -279,23 +284,26 @@ fn others(overview: &Overview, out: &mut String) -> Result {
     Ok(())
 }
 
-/// The day from which on what a CA in use issues ends earlier than configured.
-fn shortens(overview: &Overview, entry: &Entry) -> String {
-    let key = (entry.key.name.clone(), entry.generation().number());
-    match overview.life.shortens.get(&key).filter(|_| entry.key.kind == ledger::Kind::Ca && entry.is_current()) {
-        Some(day) => format!("<span class=\"note\">shortens what it issues from {day}</span>"),
-        None => String::new(),
-    }
-}
-
-/// When it ends, and a word where that is near.
-fn end(entry: &Entry, now: OffsetDateTime) -> String {
+/// When it ends, with the days that are left; for a CA also from when on its leaves end earlier than configured.
+fn end(other: &CaOrServer, now: OffsetDateTime) -> String {
+    let CaOrServer { entry, urgency, shortens_from } = other;
     let day = date(entry.not_after);
-    match Urgency::of(entry.not_after, now) {
-        // A revoked or replaced certificate needs no alarm, whenever it ends.
-        _ if !entry.is_current() => format!("{day} ({})", entry.state),
-        Urgency::Expired => format!("<span class=\"bad\">{day} (expired)</span>"),
-        Urgency::Soon => format!("<span class=\"warn\">{day} (soon)</span>"),
-        Urgency::Later => day,
+    // A revoked or replaced certificate needs no alarm, whenever it ends.
+    if !entry.is_current() {
+        return format!("{day} ({})", entry.state);
+    }
+    let (class, days) = (end_class(*urgency), (entry.not_after - now).whole_days());
+    match shortens_from {
+        // A CA is not renewed like a leaf.
+        Some(from) if *urgency == Some(Urgency::Due) => format!(
+            "<span{class}>{day} (replace it: certificates that it issues end early since {})</span>",
+            date(*from)
+        ),
+        Some(from) if *urgency != Some(Urgency::Expired) => format!(
+            "<span{class}>{day} ({})</span><span class=\"note\">certificates that it issues end early from {} on</span>",
+            end_words(*urgency, days),
+            date(*from)
+        ),
+        _ => format!("<span{class}>{day} ({})</span>", end_words(*urgency, days)),
     }
 }

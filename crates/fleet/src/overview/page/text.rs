@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use base::text::printable;
+use base::text::{counted, printable};
 use time::OffsetDateTime;
 use time::macros::format_description;
+
+use crate::lifecycle::renew::Urgency;
 
 /// Text from anywhere as content or attribute of an element: markup is escaped, and so is what cannot be seen or turns
 /// the direction of writing.
@@ -78,6 +80,26 @@ pub(super) fn date(at: OffsetDateTime) -> String {
 /// A minute (UTC).
 pub(super) fn date_and_time(at: OffsetDateTime) -> String {
     at.format(format_description!("[year]-[month]-[day] [hour]:[minute] UTC")).unwrap_or_else(|_| at.to_string())
+}
+
+/// The class attribute of the end of a certificate. The color only repeats what [`end_words`] has.
+pub(super) fn end_class(urgency: Option<Urgency>) -> &'static str {
+    match urgency {
+        Some(Urgency::Expired) => " class=\"bad\"",
+        Some(Urgency::Due) => " class=\"warn\"",
+        Some(Urgency::Pending) | None => "",
+    }
+}
+
+/// The urgency of a renewal in words, with the days that are left, for a certificate in use.
+pub(super) fn end_words(urgency: Option<Urgency>, days: i64) -> String {
+    let left = counted(days, "day", "days");
+    match urgency {
+        Some(Urgency::Expired) => "expired".to_owned(),
+        Some(Urgency::Due) => format!("renew now, {left} left"),
+        Some(Urgency::Pending) => format!("{left} left, renewal pending"),
+        None => format!("{left} left"),
+    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::lifecycle::renew::rule::RenewalRule;
 ///
 /// # Errors
 /// Those of the ledger.
-pub(crate) fn due_warning(workspace: &Workspace<'_>, view: &View, entry: &Entry) -> Result<Option<Finding>> {
+pub fn due_warning(workspace: &Workspace<'_>, view: &View, entry: &Entry) -> Result<Option<Finding>> {
     let revoked = view.revoked_cas()?;
     if !RenewalRule::of(workspace.config).includes(entry, &revoked, workspace.now) {
         return Ok(None);

@@ -14,7 +14,7 @@ use super::trust;
 /// Those of the store and of the ledger. Identities whose files could not be written are in the report.
 pub fn drop_revoked(workspace: &mut Workspace<'_>, ca: &Ca) -> Result<RolloverReport> {
     // The store puts the files of revoked generations away when it is opened.
-    let mut store = workspace.open_store_to_withdraw("revoke")?;
+    let mut store = workspace.open_restored_store("revoke")?;
     let mut report = RolloverReport::new(ca.name(), RolloverDone::Retired);
     trust::spread(workspace, &mut store, ca, &mut report)?;
     Ok(report)

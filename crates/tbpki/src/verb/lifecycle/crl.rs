@@ -20,7 +20,7 @@ pub(crate) fn run(args: &CrlArgs, context: &mut Context) -> Result<Exit> {
     let mut report = context.in_workspace(&config, |workspace| {
         store::check_exists(workspace.store_dir())?;
         revocation_lists::check_written_here(workspace)?;
-        let mut store = workspace.open_store_to_withdraw("crl")?;
+        let mut store = workspace.open_restored_store("crl")?;
         if !args.dry_run {
             take_over_listed(workspace, &mut store)?;
         }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use base::text::counted;
 use base::timestamp::rfc3339;
 use base::{Code, Result, file};
 use fleet::lifecycle::renew::{named, only_server};
@@ -37,6 +38,9 @@ pub(crate) struct NeedsRenewalReport {
     not_after: String,
     /// Days until it expires; negative if it has expired.
     days_left: i64,
+    /// Whether it has expired.
+    #[serde(skip)]
+    expired: bool,
 }
 
 pub(crate) fn run(args: &NeedsRenewalArgs, context: &mut Context) -> Result<Exit> {
@@ -64,6 +68,7 @@ pub(crate) fn run(args: &NeedsRenewalArgs, context: &mut Context) -> Result<Exit
         due_from: rfc3339(due_from(rule, not_before, not_after)),
         not_after: rfc3339(not_after),
         days_left: (not_after - now).whole_days(),
+        expired: not_after < now,
     })?;
     // 0 is "needed", since systemd goes on with a unit whose ExecCondition ends with 0.
     Ok(if needed { Exit::Done } else { Exit::NotNeeded })
@@ -124,7 +129,11 @@ impl Report for NeedsRenewalReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         let needed = if self.needed { "renewal is needed" } else { "no renewal is needed" };
         let why = if self.ca_revoked { "its CA is revoked, " } else { "" };
-        writeln!(out, "{needed}: {why}{} days left, due from {}", self.days_left, self.due_from)?;
+        let end = match self.expired {
+            true => format!("expired on {}", self.not_after),
+            false => format!("{} left", counted(self.days_left, "day", "days")),
+        };
+        writeln!(out, "{needed}: {why}{end}, due from {}", self.due_from)?;
         if self.open {
             writeln!(out, "  the last renewal is not finished: a step of it, or its program (--after), has failed")?;
         }

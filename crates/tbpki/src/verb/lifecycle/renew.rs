@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use base::Result;
 use base::text::printable;
-use fleet::lifecycle::renew::{RegisterRenewals, RenewManyRequest, RenewReport, RenewSelection, renew_many};
+use fleet::lifecycle::renew::{OpenPart, RegisterRenewals, RenewManyRequest, RenewReport, RenewSelection, renew_many};
 use identity::lifecycle::hook::Hook;
 use identity::lifecycle::renew::{RenewRequest, RenewalRule};
 use time::OffsetDateTime;
@@ -72,8 +72,11 @@ impl Report for RenewReport {
         if self.tokens > 0 {
             write!(out, ", {} skipped because they log in with a token", self.tokens)?;
         }
-        if !self.left.is_empty() {
-            write!(out, ", {} not renewed", self.left.len())?;
+        for part in OpenPart::ALL {
+            let left = self.left.iter().filter(|left| left.part == part).count();
+            if left > 0 {
+                write!(out, ", {left} {}", part.not_done())?;
+            }
         }
         writeln!(out)?;
         for name in &self.registered {

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use base::text::{printable, quote};
 use base::{Code, Finding, Result, Severity};
 use config::{Anchors, Config, FilePath, PlatformKind};
-use fleet::identity_files;
+use fleet::{due_leaf, identity_files};
 use identity::broker::broker;
 use identity::lifecycle::rollover::gates::seen;
 use identity::server::name::server_name;
 use pki::pkcs11::TokenKey;
 use provision::check::{
-    AnchorSource, BrokerKind, CheckDepth, CheckReport, CheckedCredential, CheckedServer, DeviceCheck, IssuingProfile,
-    Layer, Registered, RevokedLeaf, RevokedServer, ServerCheck, TlsReport, UnregisteredLeaf, Verdict, check_device,
-    check_server,
+    AnchorSource, BrokerKind, CheckDepth, CheckReport, CheckedCredential, CheckedServer, DeviceCheck, DueLeaf,
+    IssuingProfile, Layer, Registered, RevokedLeaf, RevokedServer, ServerCheck, TlsReport, UnregisteredLeaf, Verdict,
+    check_device, check_server,
 };
 use provision::files::LoginFiles;
 use provision::mqtt::Version;
@@ -89,6 +89,7 @@ struct Files {
     revoked: Vec<RevokedLeaf>,
     unregistered: Option<UnregisteredLeaf>,
     outdated: Option<Finding>,
+    due: Option<DueLeaf>,
 }
 
 impl Inputs<'_> {
@@ -140,6 +141,7 @@ impl Inputs<'_> {
             revoked: files.revoked,
             unregistered: files.unregistered,
             outdated: files.outdated,
+            due: files.due,
             depth,
         })
     }
@@ -166,16 +168,18 @@ impl Inputs<'_> {
         // Without a store, the CAs come from the server's files.
         let store = self.config.map(|config| config.general.store.resolved()).filter(|store| store.is_dir());
         let devices_ca = store.map(identity_files::devices_ca).transpose()?.unwrap_or_default();
-        Ok(ServerCheck { dir: places.dir, server, devices_ca, revoked: self.revoked_servers(context)?, now: self.now })
+        let (revoked, due) = self.known_servers(context)?;
+        Ok(ServerCheck { dir: places.dir, server, devices_ca, revoked, due, now: self.now })
     }
 
-    /// The revoked certificates of servers, if there is a store.
-    fn revoked_servers(&self, context: &mut Context) -> Result<Vec<RevokedServer>> {
+    /// The revoked certificates of servers and those that must be renewed, if there is a store.
+    fn known_servers(&self, context: &mut Context) -> Result<(Vec<RevokedServer>, Vec<DueLeaf>)> {
         let Some(config) = self.config.filter(|config| store::check_exists(config.general.store.resolved()).is_ok())
         else {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         };
-        identity_files::server_revocations(&context.store_location(config)?)
+        let revoked = identity_files::server_revocations(&context.store_location(config)?)?;
+        Ok((revoked, context.in_workspace(config, |workspace| due_leaf::of_servers(workspace))?))
     }
 
     fn files(&self, context: &mut Context) -> Result<Files> {
@@ -205,6 +209,7 @@ impl Inputs<'_> {
                 revoked: Vec::new(),
                 unregistered: None,
                 outdated: None,
+                due: None,
             });
         }
         let Some(config) = self.config else {
@@ -249,6 +254,7 @@ impl Inputs<'_> {
                 .collect(),
             unregistered: unregistered.map(|(credentials_id, at)| UnregisteredLeaf { credentials_id, at }),
             outdated: if any_there { identity_files::outdated(&location, &name)? } else { None },
+            due: context.in_workspace(config, |workspace| due_leaf::of_device(workspace, name.as_str()))?,
         })
     }
 

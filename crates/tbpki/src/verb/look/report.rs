@@ -136,7 +136,7 @@ impl Report for PageReport {
         };
         counted("failed", fleet.failed, Mood::Bad)?;
         counted("expired", fleet.expired, Mood::Bad)?;
-        counted("within 90 d", fleet.expiring_within_90_days, Mood::Warning)?;
+        counted("renew now", fleet.due, Mood::Warning)?;
         counted("open steps", fleet.open_steps, Mood::Bad)?;
         if fleet.rows < fleet.devices {
             writeln!(out, "the page lists {} devices and counts all", fleet.rows)?;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use base::text::printable;
 use base::{Code, Finding, Result, Secret, Severity, file};
+use fleet::due_leaf;
 use pki::certificate::ExtendedKeyUsage;
 use pki::chain::Chain;
 use pki::crl::Crl;
@@ -105,8 +106,9 @@ pub(crate) fn run(args: &VerifyArgs, context: &mut Context) -> Result<Exit> {
     };
     let ok = faults(&report) == 0;
     let names = names_of_cas(&report, context);
-    let findings = report.findings.into_iter().map(|finding| name_ca(finding, &names).advised());
-    context.output.findings(findings);
+    let mut findings = report.findings;
+    mark_due(&mut findings, chain.first(), time, context)?;
+    context.output.findings(findings.into_iter().map(|finding| name_ca(finding, &names).advised()));
     context.output.findings(from_store(&report.links, purpose));
     let links = report.links.iter().map(link).collect();
     context.output.result(&VerifyReport { ok, trusted: report.trusted, purposes, links })?;
@@ -143,6 +145,34 @@ fn name_ca(mut finding: Finding, names: &HashMap<String, String>) -> Finding {
         ));
     }
     finding
+}
+
+/// Adds the warning about a leaf that must be renewed. If the ledger of the store has it in use, the warning names it and the
+/// command, as the fault of an expired one then does.
+fn mark_due(
+    findings: &mut Vec<Finding>,
+    leaf: Option<&Certificate>,
+    time: OffsetDateTime,
+    context: &mut Context,
+) -> Result<()> {
+    let Some(leaf) = leaf.filter(|leaf| !leaf.is_ca()) else { return Ok(()) };
+    let mut due = None;
+    if context.config_path().exists() {
+        let config = context.config(&Overrides::default())?;
+        // A store that cannot be read is no reason against a file that can be verified without it.
+        let known = context.in_workspace(&config, |workspace| {
+            workspace.now = time;
+            due_leaf::of_certificate(workspace, leaf)
+        });
+        due = known.ok().flatten().map(|due| due.warning);
+    }
+    match (findings.iter_mut().find(|finding| finding.code == Code::Expired), due) {
+        (Some(expired), Some(due)) => expired.fix = due.fix,
+        (Some(_), None) => {}
+        (None, Some(due)) => findings.push(due),
+        (None, None) => findings.extend(leaf.due_warning(time)),
+    }
+    Ok(())
 }
 
 /// The public key of a key file, or of the token key that the file names. The token is used without its PIN.

@@ -36,6 +36,9 @@ pub(crate) fn run(args: &TokenArgs, context: &mut Context) -> Result<Exit> {
     let mut done = each_device_of_platform(&names, &config, context, |workspace, connection, name| {
         token(workspace, connection, name, &request)
     })?;
+    for report in &mut done.devices {
+        context.output.findings(std::mem::take(&mut report.findings));
+    }
     if args.show {
         // Only on request: the output of a script often ends in a log that others read.
         for report in &mut done.devices {

@@ -21,6 +21,8 @@ pub(in crate::lifecycle::upkeep) struct Difference {
     pub(in crate::lifecycle::upkeep) generation: Option<Key>,
     /// Whether that generation is revoked.
     pub(in crate::lifecycle::upkeep) is_revoked: bool,
+    /// Whether that generation is a renewal that waits: a repair puts it into use.
+    is_pending: bool,
 }
 
 impl Difference {
@@ -41,12 +43,33 @@ impl Difference {
                 "the platform has the certificate, and the ledger does not record that".to_owned()
             }
             (_, Some(key)) => format!("the platform has the certificate of generation {}", key.generation),
-            (_, None) => "the platform has a certificate that the ledger does not have".to_owned(),
+            (_, None) => self.of_unknown_certificate(),
         };
-        // The next generation is not registered yet: the verb that registers it ends the difference.
-        let is_earlier =
-            !self.is_revoked && self.generation.as_ref().is_some_and(|key| key.generation < self.entry.key.generation);
-        Problem::new(ProblemKind::Platform, what).entry(&self.entry).staying(is_earlier)
+        Problem::new(ProblemKind::Platform, what).entry(&self.entry).staying(!self.can_be_repaired())
+    }
+
+    /// Whether `store repair`, or the command that the text names, removes the difference while verbs that write are closed.
+    /// Others need such a verb, for example `register` for a generation that is not registered yet: they must not keep a
+    /// restored store closed.
+    fn can_be_repaired(&self) -> bool {
+        match (&self.there, &self.generation) {
+            (StoredCredential::Absent | StoredCredential::Other, _) => true,
+            (StoredCredential::Certificate(_), Some(key)) => {
+                self.is_revoked || self.is_pending || *key == self.entry.key
+            }
+            (StoredCredential::Certificate(_), None) => false,
+        }
+    }
+
+    /// A renewal after the backup, or a certificate of another party: the files of a job tell which.
+    fn of_unknown_certificate(&self) -> String {
+        let name = &self.entry.key.name;
+        format!(
+            "the platform has a certificate that the ledger does not have: if the directory of a job has it, run `tbpki \
+             fleet adopt DIR`, then `tbpki store repair`; if the device has the certificate of the ledger, run `tbpki \
+             register --replace {}`",
+            device_words(name)
+        )
     }
 }
 
@@ -114,6 +137,7 @@ fn difference(view: &View, entry: Entry, there: StoredCredential) -> Result<Opti
         StoredCredential::Absent | StoredCredential::Other => None,
     };
     let is_revoked = found.as_ref().is_some_and(|found| found.role == Role::Revoked);
+    let is_pending = found.as_ref().is_some_and(|found| found.role == Role::Pending);
     let generation = found.map(|found| found.key);
     let is_same = match &there {
         _ if is_revoked => false,
@@ -122,5 +146,5 @@ fn difference(view: &View, entry: Entry, there: StoredCredential) -> Result<Opti
         StoredCredential::Certificate(_) => is_recorded && generation.as_ref() == Some(&entry.key),
         StoredCredential::Absent | StoredCredential::Other => !is_recorded,
     };
-    Ok((!is_same).then_some(Difference { entry, there, generation, is_revoked }))
+    Ok((!is_same).then_some(Difference { entry, there, generation, is_revoked, is_pending }))
 }

@@ -6,7 +6,7 @@ use base::Result;
 use base::csv_writer::Cell;
 use base::digest;
 use base::timestamp::rfc3339;
-use fleet::lifecycle::renew::RenewalStatus;
+use fleet::lifecycle::renew::{RenewalStatus, Urgency};
 use identity::lifecycle::renew::RenewalRule;
 use ledger::{Entry, Kind, Role, State, View};
 use schemars::JsonSchema;
@@ -72,7 +72,7 @@ pub(crate) struct ListedIdentity {
     last_error: Option<String>,
     /// The role among the generations of its name: `current`, `pending`, `superseded`, `retired`, `revoked`, `void` or
     /// `intended`.
-    role: &'static str,
+    pub(super) role: &'static str,
     /// `expired`; `pending` if a renewal waits for its use; `due` if `tbpki renew --due` takes it; absent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) renewal: Option<Urgency>,
@@ -151,42 +151,6 @@ pub(super) const CSV_HEAD: [&str; 23] = [
     "credential",
     "shortens_from",
 ];
-
-/// The urgency of a renewal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Urgency {
-    /// The certificate has expired.
-    Expired,
-    /// It is renewed, and the renewal waits for its use.
-    Pending,
-    /// It must be renewed.
-    Due,
-}
-
-impl Urgency {
-    fn of(entry: &Entry, status: &RenewalStatus, rule: RenewalRule, now: OffsetDateTime) -> Option<Self> {
-        if !entry.is_current() {
-            None
-        } else if entry.not_after < now {
-            Some(Self::Expired)
-        // Before the rule: what is renewed already must not be marked as due again.
-        } else if status.is_pending(entry) {
-            Some(Self::Pending)
-        } else {
-            // A CA is not renewed like a leaf.
-            (entry.key.kind != Kind::Ca && rule.includes(entry, status.revoked_cas(), now)).then_some(Self::Due)
-        }
-    }
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Expired => "expired",
-            Self::Pending => "pending",
-            Self::Due => "due",
-        }
-    }
-}
 
 impl ListedIdentity {
     pub(super) fn of(

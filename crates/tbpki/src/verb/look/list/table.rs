@@ -4,8 +4,10 @@ use std::io::{self, Write};
 
 use base::Result;
 use base::text::printable;
+use fleet::lifecycle::renew::Urgency;
+use ledger::Role;
 
-use super::row::{ListedIdentity, Urgency};
+use super::row::ListedIdentity;
 use crate::output::StreamResult;
 use crate::output::terminal::Mood;
 
@@ -115,11 +117,16 @@ fn cells(identity: &ListedIdentity) -> [String; COLUMNS] {
     ]
 }
 
-/// The state, with the steps of a renewal that are open.
+/// The state, with the role among the generations of the name unless it is the current one, and the steps that are open.
 fn state(identity: &ListedIdentity) -> String {
     let state = if identity.is_registered_and_bundled() { "registered, bundled" } else { identity.state };
+    let state = match identity.role {
+        // Of these, the state is the role.
+        role if role == Role::Current.as_str() || role == identity.state => state.to_owned(),
+        role => format!("{state}, {role}"),
+    };
     match identity.open.as_slice() {
-        [] => state.to_owned(),
+        [] => state,
         open if identity.open_platforms.is_empty() => format!("{state} ({} open)", open.join(", ")),
         open => format!("{state} ({} open at {})", open.join(", "), identity.open_platforms.join(", ")),
     }
