@@ -309,7 +309,8 @@ fn check_loopback(status: Option<SocketAddr>) -> Result<()> {
 fn counts_connections(workspace: &Workspace<'_>) -> Result<bool> {
     let settings = &workspace.config.serve;
     let policies = &settings.label_policies.value;
-    let profiles = identity::profile_ca::names(&workspace.view()?)?;
+    // A label stays one while its CA is revoked and not replaced yet: its devices wait, and all others go on.
+    let profiles = identity::profile_ca::names_with_revoked(&workspace.view()?)?;
     let is_of_servers = |label: &DeviceName| settings.servers.value && label.as_str() == SERVERS;
     let is_known = |label: &DeviceName| profiles.contains(label) || is_of_servers(label);
     if let Some(unknown) = policies.iter().find(|policy| !is_known(&policy.label)) {
