@@ -236,7 +236,7 @@ impl<'a> DeviceSource<'a> {
 ///
 /// # Errors
 /// Those of [`IdentityFinder::locate`] if the ledger does not have it either.
-pub(super) fn certificate(finder: &mut IdentityFinder, view: &View, entry: &Entry) -> Result<Certificate> {
+pub(crate) fn certificate(finder: &mut IdentityFinder, view: &View, entry: &Entry) -> Result<Certificate> {
     // The files first: most devices of a fleet have some, and each question to the ledger takes time.
     finder.locate(view, entry).map(|located| located.leaf).or_else(|missing| {
         let Some(sent) = view.enrolled(&entry.key)? else { return Err(missing) };
