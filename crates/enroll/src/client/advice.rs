@@ -133,7 +133,9 @@ impl Asked {
             (true, AskedKey::NewInToken) => {
                 "remove the staged name of the key, CERT.key.new, and run the command again with `--alg ec-p256`"
             }
-            (true, AskedKey::Existing) => "name another key with --key: one of P-256, P-384 or RSA",
+            (true, AskedKey::Existing) => {
+                "name another key with --key: P-256, P-384, or RSA with 2048, 3072 or 4096 bits"
+            }
             (false, _) if self.for_server => NEW_SERVER_WITH_OTHER_KEY,
             (false, _) => FIRST_WITH_OTHER_KEY,
         }

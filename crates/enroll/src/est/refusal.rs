@@ -214,7 +214,9 @@ impl fmt::Display for Refusal {
             Self::MediaType => f.write_str("send the signing request as application/pkcs10"),
             Self::Unreadable(why) => write!(f, "the signing request cannot be read: {why}"),
             Self::Request(why) => write!(f, "the certificate cannot be what the request asks for: {why}"),
-            Self::Key(name) => write!(f, "{}{name}: use P-256, P-384, or RSA with 2048 to 4096 bits", Self::KEY_IS),
+            Self::Key(name) => {
+                write!(f, "{}{name}: use P-256, P-384, or RSA with 2048, 3072 or 4096 bits", Self::KEY_IS)
+            }
             Self::Unauthenticated => f.write_str("a client certificate or a one-time password is required"),
             Self::WrongPassword => f.write_str("the name or the password is wrong"),
             Self::ExpiredPassword => f.write_str("the password has expired"),
