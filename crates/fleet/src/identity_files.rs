@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use base::file::{self, BulkDir};
 use base::text::{device_option, device_words};
 use base::{Code, Error, Finding, Result};
-use identity::lifecycle::renew::{earlier_copies, is_fetched, with_holder};
+use identity::lifecycle::renew::{earlier_copies, is_fetched};
 use identity::profile_ca;
 use ledger::{Entry, Filter, Kind, RenewalStep, State};
 use pki::Certificate;
@@ -18,7 +18,7 @@ use crate::lifecycle::upkeep::ca_certificates;
 use provision::check::RevokedServer;
 use store::ca::Ca;
 use store::file_names::{ANCHORS, CA_FILE, CERT, CHAIN, KEY, TOKEN};
-use store::{FILE_LIMIT, StoreLocation, at_another_station, identity_dir, shard};
+use store::{FILE_LIMIT, StoreLocation, at_another_station, identity_dir, shard, with_holder};
 
 /// Where the files of a device are, whether they are there or not.
 #[derive(Debug, Clone)]
