@@ -100,6 +100,7 @@ pub use ledger::layout::LedgerBefore;
 pub use ledger::ledger_status::{LedgerStatus, LedgerUid};
 pub use ledger::seen::{SeenLedger, SinceSeen};
 pub use lifecycle::confirmation::{Confirmation, Unconfirmed};
+pub use lifecycle::enrolment::grace::RenewalGrace;
 pub use lifecycle::enrolment::history::{NameHistory, SentGeneration};
 pub use lifecycle::enrolment::request::{EnrolmentRequest, NewRequest, RequestDecision};
 pub use lifecycle::enrolment::{Enrolled, NewPassword, Password};

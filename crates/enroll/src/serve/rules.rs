@@ -145,9 +145,7 @@ impl Rules<'_> {
 
     /// The policy of a label.
     fn policy(&self, label: Option<&str>) -> EnrolmentPolicy {
-        let settings = &self.config.serve;
-        let own = settings.label_policies.value.iter().find(|own| Some(own.label.as_str()) == label);
-        own.map_or(settings.policy.value, |own| own.policy)
+        enrol::policy_of(self.config, label)
     }
 
     /// Records that a certificate is used. The first one of a device waits for the platform, which is to know the device.

@@ -1,6 +1,7 @@
 //! Enrolment over the network: one-time passwords, and the certificates that were sent.
 
 pub(crate) mod ending;
+pub(crate) mod grace;
 pub(crate) mod history;
 pub(crate) mod request;
 

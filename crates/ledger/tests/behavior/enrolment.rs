@@ -1,7 +1,9 @@
 //! One-time passwords, and what becomes of certificates that were sent over the network.
 
 use base::Code;
-use ledger::{Key, Kind, Ledger, NewIdentity, NewPassword, NewRequest, OpenStep, RequestDecision, Role, State};
+use ledger::{
+    Key, Kind, Ledger, NewIdentity, NewPassword, NewRequest, OpenStep, RenewalGrace, RequestDecision, Role, State,
+};
 use time::{Duration, OffsetDateTime};
 
 use super::{BEGIN, Station, device, intend_as, issue, leaf, serial};
@@ -439,17 +441,58 @@ pub(crate) fn what_a_device_can_still_hold_is_not_revoked_as_superseded<S: Stati
     assert!(ledger.swap_done(&second).unwrap());
     assert_eq!(roles(&ledger, "a"), [Role::Superseded, Role::Current, Role::Superseded]);
     // The first one is out of use. The third one may have arrived.
-    assert_eq!(ledger.revoke_superseded(BEGIN).unwrap(), 1);
+    assert_eq!(ledger.revoke_superseded(BEGIN, &RenewalGrace::default()).unwrap(), 1);
     assert_eq!(roles(&ledger, "a"), [Role::Revoked, Role::Current, Role::Superseded]);
 
     // In use from its issuance on, and not seen: the device may have the one before.
     issue(&mut ledger, "b");
     let next = send(&mut ledger, "b", 2);
     assert!(ledger.transaction(|transaction| transaction.in_use_from_now(&next)).unwrap());
-    assert_eq!(ledger.revoke_superseded(BEGIN).unwrap(), 0);
+    assert_eq!(ledger.revoke_superseded(BEGIN, &RenewalGrace::default()).unwrap(), 0);
     assert!(used(&mut ledger, &next));
-    assert_eq!(ledger.revoke_superseded(BEGIN).unwrap(), 1);
+    assert_eq!(ledger.revoke_superseded(BEGIN, &RenewalGrace::default()).unwrap(), 1);
     assert_eq!(roles(&ledger, "b"), [Role::Revoked, Role::Current]);
+}
+
+pub(crate) fn what_may_still_be_renewed_is_not_revoked_as_superseded<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let grace = |since, except: &[&str], others| RenewalGrace {
+        since: Some(since),
+        except: except.iter().map(|name| (*name).to_owned()).collect(),
+        others,
+    };
+    let first = send(&mut ledger, "a", 1);
+    assert!(used(&mut ledger, &first));
+    let second = send(&mut ledger, "a", 2);
+    assert!(used(&mut ledger, &second));
+    let used_at = ledger.enrolled(&second).unwrap().unwrap().used_at.unwrap();
+    // Its CA has such a time, of which this is the last second.
+    for (except, others) in [(&[][..], true), (&["profile-o'x"], true), (&["devices-issuing"], false)] {
+        assert_eq!(ledger.revoke_superseded(BEGIN, &grace(used_at, except, others)).unwrap(), 0, "{except:?}");
+    }
+    assert_eq!(roles(&ledger, "a"), [Role::Superseded, Role::Current]);
+    // The time is over, and the CA has none.
+    for (since, except, others) in [
+        (used_at + Duration::SECOND, &[][..], true),
+        (used_at, &[], false),
+        (used_at, &["devices-issuing"], true),
+        (used_at, &["profile-o'x"], false),
+    ] {
+        assert_eq!(ledger.revoke_superseded(BEGIN, &grace(since, except, others)).unwrap(), 1, "{except:?} {others}");
+        station.sql(
+            "DELETE FROM open_step; UPDATE identity SET role = 'superseded', state = 'issued', revoked_at = NULL, \
+             revocation_reason = NULL WHERE role = 'revoked'",
+        );
+    }
+    // One that an operator has issued replaces all that the service has sent.
+    issue(&mut ledger, "b");
+    let sent = send(&mut ledger, "b", 2);
+    assert!(used(&mut ledger, &sent));
+    let key = intend_as(&mut ledger, &NewIdentity { serial: serial("b 3"), ..device("b") }).unwrap();
+    ledger.issued(&key, &leaf("b 3")).unwrap();
+    assert_eq!(ledger.revoke_superseded(BEGIN, &grace(BEGIN, &[], true)).unwrap(), 1);
+    assert_eq!(roles(&ledger, "b"), [Role::Superseded, Role::Revoked, Role::Current]);
 }
 
 pub(crate) fn a_renewal_that_another_replaced_can_still_be_held<S: Station>() {
@@ -466,7 +509,7 @@ pub(crate) fn a_renewal_that_another_replaced_can_still_be_held<S: Station>() {
     let third = pending(&mut ledger, 3);
     assert_eq!(roles(&ledger, "a"), [Role::Current, Role::Superseded, Role::Pending]);
     // The device may have been flashed with the second one, and it is below its CA all the same.
-    assert_eq!(ledger.revoke_superseded(BEGIN).unwrap(), 0);
+    assert_eq!(ledger.revoke_superseded(BEGIN, &RenewalGrace::default()).unwrap(), 0);
     station.sql("UPDATE identity SET issuer_generation = generation");
     // Each generation of the device is by the generation of the CA with the same number.
     let below = |ledger: &Ledger| {
@@ -475,7 +518,7 @@ pub(crate) fn a_renewal_that_another_replaced_can_still_be_held<S: Station>() {
     assert_eq!(below(&ledger), [1, 1, 1]);
     ledger.promote(&third).unwrap();
     assert_eq!(below(&ledger), [0, 0, 1]);
-    assert_eq!(ledger.revoke_superseded(BEGIN).unwrap(), 2);
+    assert_eq!(ledger.revoke_superseded(BEGIN, &RenewalGrace::default()).unwrap(), 2);
     assert_eq!(roles(&ledger, "a"), [Role::Revoked, Role::Revoked, Role::Current]);
     assert!(!ledger.revoke(&first, None, &[]).unwrap(), "revoked before");
 }
@@ -488,7 +531,7 @@ pub(crate) fn what_is_in_doubt_is_revoked_by_hand_alone<S: Station>() {
     let second = intend_as(&mut ledger, &NewIdentity { serial: other, ..device("a") }).unwrap();
     ledger.issued(&second, &leaf("a 2")).unwrap();
     ledger.transaction(|transaction| transaction.doubt(&first)).unwrap();
-    assert_eq!(ledger.revoke_superseded(BEGIN).unwrap(), 0);
+    assert_eq!(ledger.revoke_superseded(BEGIN, &RenewalGrace::default()).unwrap(), 0);
     assert_eq!(ledger.in_doubt().unwrap().len(), 1);
     assert!(ledger.revoke(&first, None, &[]).unwrap());
     assert_eq!(ledger.in_doubt().unwrap(), []);
