@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 use base::file::{self, Lock};
 use base::{Code, Result};
 use config::EnrolmentPolicy;
+use identity::key_in_use::ReservedKeys;
 use identity::lifecycle::enrol::SERVERS;
 use identity::lifecycle::list_hook::ListHook;
 use pki::Certificate;
@@ -140,6 +141,7 @@ pub fn serve(
         lists_changed,
         waits: swaps.is_some().then_some(waits),
         cas: Cas::open(workspace)?,
+        keys: ReservedKeys::default(),
         bootstrap: bootstrap(workspace)?,
         issuances: options.limits.issuances,
         ledger_file: LedgerFile::of(&workspace.location)?,

@@ -102,6 +102,7 @@ pub use ledger::seen::{SeenLedger, SinceSeen};
 pub use lifecycle::confirmation::{Confirmation, Unconfirmed};
 pub use lifecycle::enrolment::grace::RenewalGrace;
 pub use lifecycle::enrolment::history::{NameHistory, SentGeneration};
+pub use lifecycle::enrolment::key_holder::KeyHolder;
 pub use lifecycle::enrolment::request::{EnrolmentRequest, NewRequest, RequestDecision};
 pub use lifecycle::enrolment::{Enrolled, NewPassword, Password};
 pub use lifecycle::issuer::{RevokedCas, ca_revoked};

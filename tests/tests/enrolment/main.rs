@@ -7,6 +7,7 @@ mod device;
 mod faults;
 mod foreign;
 mod host;
+mod keys;
 mod lists;
 mod password;
 mod platform;

@@ -78,7 +78,7 @@ impl Asked {
             }
             400 if text.starts_with(Refusal::KEY_IS) => self.about_algorithm(),
             400 => self.about_key(),
-            403 if is(Refusal::Denied) || is(Refusal::RevokedKey) => self.about_key(),
+            403 if is(Refusal::Denied) || is(Refusal::RevokedKey) || is(Refusal::KeyInUse) => self.about_key(),
             403 if is(Refusal::BoundPassword) => {
                 "use the files of the run that used the password first; if they are lost, ask the operator for a new \
                  one-time password: `tbpki enroll password --device NAME` makes one"

@@ -59,6 +59,8 @@ pub enum Refusal {
     Revoked,
     /// A certificate of the key in the signing request was revoked.
     RevokedKey,
+    /// The key in the signing request is that of another device, of a server or of a CA.
+    KeyInUse,
     /// A later certificate of the same identity has been used.
     Superseded,
     /// The certificate is out of service, without a revocation.
@@ -119,6 +121,7 @@ impl Refusal {
             | Self::OtherIssuer
             | Self::Revoked
             | Self::RevokedKey
+            | Self::KeyInUse
             | Self::Superseded
             | Self::Retired
             | Self::Expired
@@ -183,6 +186,7 @@ impl Refusal {
             Self::OtherIssuer => "other-issuer",
             Self::Revoked => "revoked",
             Self::RevokedKey => "revoked-key",
+            Self::KeyInUse => "key-in-use",
             Self::Superseded => "superseded",
             Self::Retired => "retired",
             Self::Expired => "expired",
@@ -236,6 +240,8 @@ impl fmt::Display for Refusal {
             Self::OtherIssuer => f.write_str("the client certificate is not of a CA that this service renews for"),
             Self::Revoked => f.write_str("the client certificate is revoked"),
             Self::RevokedKey => f.write_str("a certificate of this key was revoked: make a new key"),
+            // Whose it is would tell the client which devices there are.
+            Self::KeyInUse => f.write_str("the key belongs to another certificate: make a new key"),
             Self::Superseded => f.write_str("a later certificate of this identity is in use"),
             Self::Retired => f.write_str("the identity is out of service"),
             Self::Expired => f.write_str("the client certificate has expired"),

@@ -3,6 +3,7 @@
 pub(crate) mod ending;
 pub(crate) mod grace;
 pub(crate) mod history;
+pub(crate) mod key_holder;
 pub(crate) mod request;
 
 use base::Result;

@@ -106,7 +106,7 @@ pub(crate) fn a_revocation_ends_what_leads_to_another_certificate<S: Station>() 
             .unwrap();
     };
     let is_revoked =
-        |ledger: &Ledger, public: u8| ledger.name_history(Kind::Device, "a").unwrap().is_key_revoked(&[public; 32]);
+        |ledger: &Ledger, public: u8| ledger.key_holder(&[public; 32], Kind::Device, "a").unwrap().is_some();
     begin(&mut ledger, "b", 9);
     begin(&mut ledger, "a", 1);
     let first = send(&mut ledger, "a", 1);
@@ -493,6 +493,37 @@ pub(crate) fn what_may_still_be_renewed_is_not_revoked_as_superseded<S: Station>
     ledger.issued(&key, &leaf("b 3")).unwrap();
     assert_eq!(ledger.revoke_superseded(BEGIN, &grace(BEGIN, &[], true)).unwrap(), 1);
     assert_eq!(roles(&ledger, "b"), [Role::Superseded, Role::Revoked, Role::Current]);
+}
+
+pub(crate) fn a_key_belongs_to_one_name_and_never_to_another_after_a_revocation<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let holder = |ledger: &Ledger, public: u8, name: &str| {
+        let found = ledger.key_holder(&[public; 32], Kind::Device, name).unwrap();
+        found.map(|holder| (holder.name, holder.is_revoked))
+    };
+    let of_a = |is_revoked| Some(("a".to_owned(), is_revoked));
+    assert_eq!(holder(&ledger, 1, "a"), None);
+    let first = send(&mut ledger, "a", 1);
+    // Pending, in use, and replaced.
+    assert_eq!((holder(&ledger, 1, "a"), holder(&ledger, 1, "b")), (None, of_a(false)));
+    assert!(used(&mut ledger, &first));
+    let second = send(&mut ledger, "a", 2);
+    assert!(used(&mut ledger, &second));
+    assert_eq!((holder(&ledger, 1, "a"), holder(&ledger, 1, "b")), (None, of_a(false)));
+    let server = ledger.key_holder(&[2; 32], Kind::Server, "a").unwrap().unwrap();
+    assert_eq!((server.kind, server.name.as_str()), (Kind::Device, "a"), "a server with the name of the device");
+
+    // A key whose certificate was replaced is a good key; one that was stolen is not, for any name.
+    assert!(ledger.revoke(&first, Some("superseded"), &[]).unwrap());
+    assert_eq!(holder(&ledger, 1, "b"), None);
+    assert!(ledger.revoke(&second, None, &[]).unwrap());
+    assert_eq!((holder(&ledger, 2, "a"), holder(&ledger, 2, "b")), (of_a(true), of_a(true)));
+
+    let third = send(&mut ledger, "c", 3);
+    assert!(used(&mut ledger, &third));
+    ledger.transaction(|transaction| transaction.forget(Kind::Device, "c")).unwrap();
+    assert_eq!(holder(&ledger, 3, "b"), None, "the device is forgotten");
 }
 
 pub(crate) fn a_renewal_that_another_replaced_can_still_be_held<S: Station>() {
