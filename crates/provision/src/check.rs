@@ -192,6 +192,19 @@ pub struct RevokedServer {
     pub reason: Option<String>,
 }
 
+/// A certificate of a server that a later one has replaced, according to the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplacedServer {
+    /// SHA-256 over the certificate.
+    pub fingerprint: [u8; 32],
+    /// The name of the server.
+    pub name: String,
+    /// The generation that is in use.
+    pub by: u32,
+    /// The help for a directory with the replaced one.
+    pub help: String,
+}
+
 /// The check of a server's files, and of the server itself.
 #[derive(Debug, Clone)]
 pub struct ServerCheck {
@@ -203,6 +216,8 @@ pub struct ServerCheck {
     pub devices_ca: Vec<Certificate>,
     /// The revoked certificates of servers, if a ledger knows them.
     pub revoked: Vec<RevokedServer>,
+    /// The certificates of servers that were replaced, if a ledger knows them.
+    pub replaced: Vec<ReplacedServer>,
     /// The time of the verification.
     pub now: OffsetDateTime,
 }

@@ -13,8 +13,8 @@ use identity::server::name::server_name;
 use pki::pkcs11::TokenKey;
 use provision::check::{
     AnchorSource, BrokerKind, CheckDepth, CheckReport, CheckedCredential, CheckedServer, DeviceCheck, IssuingProfile,
-    Layer, Registered, RevokedLeaf, RevokedServer, ServerCheck, TlsReport, UnregisteredLeaf, Verdict, check_device,
-    check_server,
+    Layer, Registered, ReplacedServer, RevokedLeaf, RevokedServer, ServerCheck, TlsReport, UnregisteredLeaf, Verdict,
+    check_device, check_server,
 };
 use provision::files::LoginFiles;
 use provision::mqtt::Version;
@@ -166,16 +166,18 @@ impl Inputs<'_> {
         // Without a store, the CAs come from the server's files.
         let store = self.config.map(|config| config.general.store.resolved()).filter(|store| store.is_dir());
         let devices_ca = store.map(identity_files::devices_ca).transpose()?.unwrap_or_default();
-        Ok(ServerCheck { dir: places.dir, server, devices_ca, revoked: self.revoked_servers(context)?, now: self.now })
+        let (revoked, replaced) = self.ended_servers(context)?;
+        Ok(ServerCheck { dir: places.dir, server, devices_ca, revoked, replaced, now: self.now })
     }
 
-    /// The revoked certificates of servers, if there is a store.
-    fn revoked_servers(&self, context: &mut Context) -> Result<Vec<RevokedServer>> {
+    /// The certificates of servers that were revoked, and those that were replaced, if there is a store.
+    fn ended_servers(&self, context: &mut Context) -> Result<(Vec<RevokedServer>, Vec<ReplacedServer>)> {
         let Some(config) = self.config.filter(|config| store::check_exists(config.general.store.resolved()).is_ok())
         else {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         };
-        identity_files::server_revocations(&context.store_location(config)?)
+        let location = context.store_location(config)?;
+        Ok((identity_files::server_revocations(&location)?, identity_files::server_replacements(&location)?))
     }
 
     fn files(&self, context: &mut Context) -> Result<Files> {
