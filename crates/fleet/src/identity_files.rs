@@ -15,6 +15,7 @@ use pki::pem_bundle::PemBundle;
 use time::OffsetDateTime;
 
 use crate::lifecycle::upkeep::ca_certificates;
+use crate::register::only_pending;
 use provision::check::{ReplacedServer, RevokedServer};
 use store::ca::Ca;
 use store::file_names::{ANCHORS, CA_FILE, CERT, CHAIN, KEY, TOKEN};
@@ -165,6 +166,15 @@ pub fn issuing_profile(location: &StoreLocation, name: &DeviceName) -> Result<Op
 /// Those of the ledger.
 pub fn no_files(location: &StoreLocation, name: &DeviceName) -> Result<Error> {
     let view = store::view(location)?;
+    if let (None, Some(pending)) =
+        (view.current(Kind::Device, name.as_str())?, view.pending(Kind::Device, name.as_str())?)
+    {
+        let error = only_pending(&view, &pending)?;
+        return Ok(match error.code() {
+            Code::EnrolmentUnconfirmed => error.fix("check it on its host: `tbpki check --cert FILE --key FILE`"),
+            _ => error,
+        });
+    }
     Ok(match view.current(Kind::Device, name.as_str())? {
         // Not an error of the store: the device was issued with a fleet and never taken out of its shard.
         Some(entry) if entry.job.is_some() => {

@@ -16,4 +16,5 @@ mod renewal;
 mod restart;
 mod rollover;
 mod servers;
+mod unconfirmed;
 mod unit;

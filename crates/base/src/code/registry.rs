@@ -831,6 +831,10 @@ codes! {
     425 RevocationsLost User "A published list revokes what the ledger does not"
         "`tbpki crl` writes the revocations of the ledger. The file that it would replace has a revocation that the ledger does not have, for example because the ledger is an older copy or was lost: with the new list, brokers would accept that certificate again. `tbpki store repair` takes the revocations of published lists over into the ledger. The lists are as before."
 
+    // Certificates that were fetched over the network.
+    475 EnrolmentUnconfirmed User "The device has not confirmed its certificate"
+        "The device has fetched its first certificate over the network, and has not used it with the enrolment service yet. The device may not have received it, so that the certificate is pending: no verb registers or renews it, and its key is with the device. The device confirms it by itself, a host does so with `tbpki enroll fetch`, and the first use of a client that only knows EST counts as `[serve] policy` and `label_policies` tell. If the device has lost its key, `tbpki enroll password` makes a password for another certificate."
+
     // Mistakes of ours.
     900 Internal Bug "Internal error"
         "This is a mistake in tbpki. No incomplete result was kept. Please report the message, and the command that you ran."
