@@ -167,7 +167,7 @@ sections! {
         out: Option<FilePath> = unset "\"/etc/mosquitto/certs/devices-crl.pem\"";
         /// The validity of a list in days. Brokers refuse every device once it has expired: make the next one earlier.
         days: Days = default "30";
-        /// Lists the certificates of devices that a renewal has replaced, too, from the next `tbpki crl` on, with the reason superseded. One that a device may still hold waits until the device has used a later one.
+        /// Lists the certificates of devices that a renewal has replaced, too, from the next `tbpki crl` on, with the reason superseded. One that a device may still hold waits until the device has used a later one, and one with which it may still renew until serve.grace is over.
         superseded: bool = default "false";
         /// A program with its arguments that runs without a shell after the file has changed, for example to make a broker read it.
         after: Vec<CommandWord> = default "[]";

@@ -1,6 +1,7 @@
 //! The client: a host without a store fetches and renews its certificate from an EST server, ours or another one.
 
 mod advice;
+mod file_names;
 mod files;
 mod keys;
 mod request;
@@ -21,6 +22,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use advice::{Asked, AskedKey};
+use file_names::FileNames;
 use files::Files;
 pub use keys::in_token::AskForPin;
 pub use request::{HostKeyName, HostRequest, Proof};
@@ -82,6 +84,7 @@ pub struct HostReport {
 /// certificate by it: until then the host logs in with the present one.
 ///
 /// # Errors
+/// [`Code::BadValue`] for names of files that would be written over each other,
 /// [`Code::EnrolmentUnreachable`], [`Code::EnrolmentUntrusted`], [`Code::EnrolmentRefused`], [`Code::EnrolmentLater`], [`Code::EnrolmentAnswer`],
 /// [`Code::CertificateUnreadable`] and [`Code::KeyUnreadable`] for files that a renewal would change in their form,
 /// [`Code::HookUnsafe`], errors of the files and of the token. The files in place are as before then. A program that fails
@@ -91,12 +94,13 @@ pub fn fetch(request: &HostRequest, ask: &mut AskForPin<'_>) -> Result<HostRepor
         // First: a program that may not run must stop the command before the server has issued something.
         after.check()?;
     }
+    let names = FileNames::of(request)?;
     // Before the token of the host's own key is opened: both may be the same token.
     let proof = match &request.proof {
         Proof::Certificate { cert, key, .. } => Some(files::proof(cert, key, ask)?),
         Proof::Present | Proof::Password { .. } => None,
     };
-    let mut files = Files::new(request, ask)?;
+    let mut files = Files::new(request, names, ask)?;
     if !request.dry_run
         && let Some(moved) = files.moved()?
     {
@@ -115,6 +119,7 @@ pub fn fetch(request: &HostRequest, ask: &mut AskForPin<'_>) -> Result<HostRepor
     if request.dry_run {
         return rehearse(request, &files, &start, &server);
     }
+    files.make_dir(&request.proof)?;
     let staged = files.staged()?;
     if let Some(staged) = &staged {
         files.check_name(&request.proof, staged)?;

@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 use base::file::{self, Lock};
 use base::{Code, Result};
 use config::EnrolmentPolicy;
+use identity::key_in_use::ReservedKeys;
 use identity::lifecycle::enrol::SERVERS;
 use identity::lifecycle::list_hook::ListHook;
 use pki::Certificate;
@@ -142,6 +143,7 @@ pub fn serve(
         lists: upkeep::ListState::default(),
         waits: swaps.is_some().then_some(waits),
         cas: Cas::open(workspace)?,
+        keys: ReservedKeys::default(),
         bootstrap: bootstrap(workspace)?,
         issuances: options.limits.issuances,
         ledger_file: LedgerFile::of(&workspace.location)?,
@@ -311,7 +313,8 @@ fn check_loopback(status: Option<SocketAddr>) -> Result<()> {
 fn counts_connections(workspace: &Workspace<'_>) -> Result<bool> {
     let settings = &workspace.config.serve;
     let policies = &settings.label_policies.value;
-    let profiles = identity::profile_ca::names(&workspace.view()?)?;
+    // A label stays one while its CA is revoked and not replaced yet: its devices wait, and all others go on.
+    let profiles = identity::profile_ca::names_with_revoked(&workspace.view()?)?;
     let is_of_servers = |label: &DeviceName| settings.servers.value && label.as_str() == SERVERS;
     let is_known = |label: &DeviceName| profiles.contains(label) || is_of_servers(label);
     if let Some(unknown) = policies.iter().find(|policy| !is_known(&policy.label)) {

@@ -224,6 +224,10 @@ fn named(view: &View, name: &DeviceName, request: &BundleRequest) -> Result<Bund
     if entry.as_ref().is_some_and(|entry| entry.role == Role::Revoked) {
         return Err(register::revoked(name.as_str()).argument("--device"));
     }
+    let needs_none = request.auth == DeviceLogin::Token || request.enrolment.is_some();
+    if let Some(pending) = entry.as_ref().filter(|entry| entry.role == Role::Pending && !needs_none) {
+        return Err(register::only_pending(view, pending)?.argument("--device"));
+    }
     match entry.filter(Entry::is_current) {
         Some(entry) if request.pending => renewal(view, &entry),
         Some(entry) => Ok(target(&entry)),

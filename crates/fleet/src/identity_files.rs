@@ -4,21 +4,22 @@
 use std::path::{Path, PathBuf};
 
 use base::file::{self, BulkDir};
-use base::text::{device_option, device_words};
+use base::text::{device_option, device_words, shell_word};
 use base::{Code, Error, Finding, Result};
-use identity::lifecycle::renew::{earlier_copies, is_fetched, with_holder};
+use identity::lifecycle::renew::{earlier_copies, is_fetched};
 use identity::profile_ca;
-use ledger::{Entry, Filter, Kind, RenewalStep, State};
+use ledger::{Entry, Filter, Kind, RenewalStep, Role, State};
 use pki::Certificate;
 use pki::device_name::DeviceName;
 use pki::pem_bundle::PemBundle;
 use time::OffsetDateTime;
 
 use crate::lifecycle::upkeep::ca_certificates;
-use provision::check::RevokedServer;
+use crate::register::only_pending;
+use provision::check::{ReplacedServer, RevokedServer};
 use store::ca::Ca;
 use store::file_names::{ANCHORS, CA_FILE, CERT, CHAIN, KEY, TOKEN};
-use store::{FILE_LIMIT, StoreLocation, at_another_station, identity_dir, shard};
+use store::{FILE_LIMIT, StoreLocation, at_another_station, identity_dir, shard, with_holder};
 
 /// Where the files of a device are, whether they are there or not.
 #[derive(Debug, Clone)]
@@ -75,11 +76,20 @@ pub fn server_dir(location: &StoreLocation, name: &str) -> Result<PathBuf> {
     {
         // A server next to the store may renew its files in the directory that got the copies.
         let copies = earlier_copies(&view, entry)?.filter(|dir| holds(dir, entry));
-        return copies.ok_or_else(|| with_holder(entry).fix("check them on the host: `tbpki check --server DIR`"));
+        return copies.ok_or_else(|| with_holder(entry).fix(check_server(name)));
     }
     // The ledger may be shared: the directory is perhaps one of another station.
     let copies = entry.and_then(|entry| entry.copies).map(PathBuf::from).filter(|dir| dir.is_dir());
     Ok(copies.unwrap_or_else(|| identity_dir(location.dir(), Kind::Server, name)))
+}
+
+/// The help for the files of a server that are on its host, where the verb is without a store.
+fn check_server(name: &str) -> String {
+    format!(
+        "check the chain on the host of the server with `tbpki verify FILE --anchors ROOT --host {}`, or connect to the server \
+         with `tbpki check HOST`",
+        shell_word(name)
+    )
 }
 
 /// Whether a file of a directory begins with the certificate of a generation.
@@ -156,6 +166,15 @@ pub fn issuing_profile(location: &StoreLocation, name: &DeviceName) -> Result<Op
 /// Those of the ledger.
 pub fn no_files(location: &StoreLocation, name: &DeviceName) -> Result<Error> {
     let view = store::view(location)?;
+    if let (None, Some(pending)) =
+        (view.current(Kind::Device, name.as_str())?, view.pending(Kind::Device, name.as_str())?)
+    {
+        let error = only_pending(&view, &pending)?;
+        return Ok(match error.code() {
+            Code::EnrolmentUnconfirmed => error.fix("check it on its host: `tbpki check --cert FILE --key FILE`"),
+            _ => error,
+        });
+    }
     Ok(match view.current(Kind::Device, name.as_str())? {
         // Not an error of the store: the device was issued with a fleet and never taken out of its shard.
         Some(entry) if entry.job.is_some() => {
@@ -258,6 +277,31 @@ pub fn server_revocations(location: &StoreLocation) -> Result<Vec<RevokedServer>
         if let (Some(fingerprint), Some(revocation)) = (entry.fingerprint, entry.revocation) {
             found.push(RevokedServer { fingerprint, at: revocation.at, reason: revocation.reason });
         }
+    }
+    Ok(found)
+}
+
+/// The certificates of servers that a later one has replaced.
+///
+/// # Errors
+/// Those of the ledger.
+pub fn server_replacements(location: &StoreLocation) -> Result<Vec<ReplacedServer>> {
+    let view = store::view(location)?;
+    let mut found = Vec::new();
+    for entry in view.list(&Filter { kind: Some(Kind::Server), ..Filter::default() }) {
+        let entry = entry?;
+        let (Role::Superseded, Some(fingerprint)) = (entry.role, entry.fingerprint) else { continue };
+        let name = &entry.key.name;
+        let Some(current) = view.current(Kind::Server, name)? else { continue };
+        let help = match is_fetched(&view, &current)? {
+            true => "the server has fetched the present certificate: bring its files from its host".to_owned(),
+            false => format!(
+                "write the present files to the directory: `tbpki server --name {} --out DIR`",
+                shell_word(name)
+            ),
+        };
+        let by = current.generation().number();
+        found.push(ReplacedServer { fingerprint, name: name.clone(), by, help });
     }
     Ok(found)
 }

@@ -168,7 +168,7 @@ impl Overview {
     fn add_other(&mut self, workspace: &Workspace<'_>, entry: Entry, status: &RenewalStatus) {
         self.others_total += 1;
         let ca = Ca::named(&entry.key.name).filter(|_| entry.key.kind == Kind::Ca && entry.is_current());
-        let shortens_from = ca.map(|ca| shortens_from(workspace, &ca, &entry));
+        let shortens_from = ca.map(|ca| shortens_from(workspace.config, &ca, &entry));
         let is_short = shortens_from.is_some_and(|from| from <= self.now);
         let urgency = Urgency::of(&entry, status, self.rule, self.now).or(is_short.then_some(Urgency::Due));
         self.totals.others_expired += u64::from(urgency == Some(Urgency::Expired));

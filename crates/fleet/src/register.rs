@@ -30,7 +30,7 @@ use ledger::View;
 use recorder::{Records, StoreRecorder, Taken};
 pub(crate) use renewals::{check_not_fetched, nothing_pending};
 use source::DeviceSource;
-pub(crate) use source::{only_pending, revoked};
+pub(crate) use source::{certificate, only_pending, revoked};
 use store::Workspace;
 
 /// Registers identities of the store until `stop` becomes true, and passes the outcome of each to `tell` as it comes.

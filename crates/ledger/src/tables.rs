@@ -289,6 +289,11 @@ CREATE TABLE device_token (
 CREATE INDEX device_token_revoked ON device_token (device) WHERE revoked_at IS NOT NULL;
 ";
 
+/// Each request for a certificate looks for its key.
+pub(crate) const ENROLLED_KEYS: &str = "
+CREATE INDEX enrolled_key ON enrolled (key);
+";
+
 /// A text of this file in the words of PostgreSQL. Texts are compared by their bytes (`COLLATE "C"`), which is the order
 /// of lists in SQLite too; each number has 64 bits, as in SQLite.
 pub(crate) fn for_postgres(sql: &str) -> String {
@@ -359,6 +364,7 @@ mod tests {
             APPROVAL,
             PLATFORMS,
             DEVICE_TOKENS,
+            ENROLLED_KEYS,
         ] {
             let sql = for_postgres(text);
             for word in ["INTEGER", "BLOB", "STRICT", "ROWID", "randomblob"] {

@@ -196,6 +196,19 @@ pub struct RevokedServer {
     pub reason: Option<String>,
 }
 
+/// A certificate of a server that a later one has replaced, according to the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplacedServer {
+    /// SHA-256 over the certificate.
+    pub fingerprint: [u8; 32],
+    /// The name of the server.
+    pub name: String,
+    /// The generation that is in use.
+    pub by: u32,
+    /// The help for a directory with the replaced one.
+    pub help: String,
+}
+
 /// The check of a server's files, and of the server itself.
 #[derive(Debug, Clone)]
 pub struct ServerCheck {
@@ -209,6 +222,8 @@ pub struct ServerCheck {
     pub revoked: Vec<RevokedServer>,
     /// The certificates of servers that must be renewed, if a ledger knows them.
     pub due: Vec<DueLeaf>,
+    /// The certificates of servers that were replaced, if a ledger knows them.
+    pub replaced: Vec<ReplacedServer>,
     /// The time of the verification.
     pub now: OffsetDateTime,
 }

@@ -8,6 +8,7 @@ pub mod backup;
 pub mod ca;
 mod clock;
 pub mod file_names;
+mod holder;
 mod location;
 mod paths;
 pub mod rollback;
@@ -21,6 +22,7 @@ mod trust;
 mod workspace;
 
 pub use clock::check_of_new_store;
+pub use holder::with_holder;
 pub use location::StoreLocation;
 pub use paths::{FILE_LIMIT, generation_dir, holds_identity, identity_dir, is_inside, kind_dir, secrets_dir};
 pub use roots::roots;

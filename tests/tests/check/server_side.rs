@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use rcgen::{ExtendedKeyUsagePurpose as Usage, KeyPair};
 
-use tbpki_tests::Sandbox;
+use tbpki_tests::{Sandbox, Tool};
 
 use crate::scene::{Scene, params};
 
@@ -193,5 +193,26 @@ fn a_server_with_a_revoked_certificate_does_not_pass() {
     sandbox.tbpki(check).run().ends(3).prints("TBPKI-0062").prints("keyCompromise");
     // The next generation takes its place.
     sandbox.ok(server.iter().chain(&["--force"]));
+    sandbox.ok(check);
+}
+
+#[test]
+fn a_server_with_a_replaced_certificate_does_not_pass() {
+    let sandbox = Sandbox::with_store();
+    let server = ["server", "--name", "tb.example", "--only-given-names", "--out", "conf"];
+    sandbox.ok(server);
+    let copy = |from: &str, to: &str| {
+        Tool::new("cp").args(["-a", "-T"]).arg(sandbox.join(from)).arg(sandbox.join(to)).run().ok();
+    };
+    copy("conf", "saved");
+    let check = ["check", "--server", "conf", "--offline"];
+    sandbox.ok(server.iter().chain(&["--force"]));
+    sandbox.ok(check);
+    // A backup of the directory is restored.
+    copy("saved", "conf");
+    let outcome = sandbox.tbpki(check).run().ends(3).prints("TBPKI-0098");
+    outcome.prints("replaced this one").prints("`tbpki server --name tb.example --out DIR`");
+    // The help, followed.
+    sandbox.ok(["server", "--name", "tb.example", "--out", "conf"]);
     sandbox.ok(check);
 }

@@ -4,7 +4,8 @@ use std::io::Read as _;
 use std::process::{Command, Stdio};
 
 use tbpki_tests::est::{CERTIFICATE, Service, password, request, station};
-use tbpki_tests::{Disk, Tool};
+use tbpki_tests::oracle::openssl;
+use tbpki_tests::{Disk, Sandbox, Tool};
 
 use super::platform::{Scene, until};
 use super::renewal::sql;
@@ -37,6 +38,34 @@ fn a_request_whose_body_does_not_arrive_is_in_the_audit_log() {
     let body = ["-u", "pump-1:x", "-H", "Content-Length: 9000", "-H", "Expect:"];
     service.send("simpleenroll", "a.b64", &body).is(408, "the request was not served in time");
     until("logged", || sandbox.text("pki/serve/audit.jsonl").contains("\"outcome\":\"slow\""));
+}
+
+/// A certificate with its key whose first month is 99: TLS takes it, and no reader of certificates does.
+#[track_caller]
+fn with_impossible_date(sandbox: &Sandbox) -> [&'static str; 4] {
+    let made = openssl().args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]);
+    let made = made.args(["-subj", "/CN=odd", "-outform", "DER", "-keyout"]).arg(sandbox.join("odd.key"));
+    made.arg("-out").arg(sandbox.join("odd.der")).run().ok();
+    let mut der = sandbox.read("odd.der");
+    // UTCTime with 13 octets: two for the year, then the month.
+    let date = der.windows(2).position(|part| part == [0x17, 13]).unwrap();
+    der[date + 4..date + 6].copy_from_slice(b"99");
+    sandbox.write("odd.der", der);
+    ["--cert-type", "DER", "--cert", "odd.der"]
+}
+
+#[test]
+fn a_certificate_that_cannot_be_read_is_none_for_a_password_and_its_refusal_is_in_the_audit_log() {
+    let sandbox = station();
+    let service = Service::start(&sandbox, &[]);
+    request(&sandbox, "a", "/CN=pump-1");
+    let odd = [&with_impossible_date(&sandbox)[..], &["--key", "odd.key"]].concat();
+    service.send("simpleenroll", "a.b64", &odd).is(403, "the client certificate is unknown");
+    service.send("simplereenroll", "a.b64", &odd).is(403, "the client certificate is unknown");
+    let lines = || sandbox.text("pki/serve/audit.jsonl").lines().filter(|line| line.contains("unknown-cert")).count();
+    assert_eq!(lines(), 2);
+    let user = format!("pump-1:{}", password(&sandbox, "pump-1"));
+    service.send("simpleenroll", "a.b64", &[&odd[..], &["-u", &user]].concat()).save(&sandbox, "a.pem");
 }
 
 #[test]
@@ -132,6 +161,8 @@ fn a_lost_answer_of_a_revoked_ca_is_replaced_by_one_of_the_ca_that_signs() {
     ] {
         sandbox.ok(verb);
     }
+    // A service that has looked at the revoked CA looks again after some seconds.
+    until("the next generation signs", || renew().status == 200);
     for answer in [renew(), first()] {
         let printed = answer.certificates().replace(' ', "");
         assert!(printed.contains("issuer=CN=tbpkidevicesissuingCAG2"), "{printed}");
@@ -166,8 +197,8 @@ fn a_revoked_ca_ends_its_own_requests_alone() {
     of_profile(&service);
     service.send("simpleenroll", "pump-1.b64", &["-u", &user]).save(sandbox, "pump-1.pem");
     assert_eq!(service.stop(), 0);
-    // It starts without this CA.
-    let service = scene.service_with(&[]);
+    // It starts without this CA, also if the label has a policy of its own.
+    let service = scene.service_with(&[("TBPKI_SERVE_LABEL_POLICIES", "pumps=issuance")]);
     of_profile(&service);
     service.becomes_healthy(false);
 }

@@ -77,8 +77,8 @@ fn a_request_that_cannot_be_is_refused_before_the_password_is_bound() {
     request_with(&sandbox, "san", "/CN=pump-1", &san);
     for (file, text) in [
         ("other.b64", "the certificate cannot be what the request asks for"),
-        ("ed.b64", "the key is ed25519: use P-256, P-384, or RSA with 2048 to 4096 bits"),
-        ("rsa.b64", "the signing request cannot be read"),
+        ("ed.b64", "the key is ed25519: use P-256, P-384, or RSA with 2048, 3072 or 4096 bits"),
+        ("rsa.b64", "the RSA key has 1024 bits): use P-256, P-384, or RSA with 2048, 3072 or 4096 bits"),
         ("san.b64", "the request asks for the name dns:x.example"),
         ("other.csr", "send the base64 without the lines of PEM"),
         ("other.key", "send the base64 without the lines of PEM"),

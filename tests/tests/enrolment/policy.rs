@@ -69,6 +69,37 @@ fn with_first_login_a_connection_counts_and_the_one_before_has_a_grace() {
 }
 
 #[test]
+fn a_list_has_a_replaced_certificate_only_when_its_grace_is_over() {
+    let sandbox = station();
+    let service = Service::start_in(&sandbox, &[], &[("TBPKI_SERVE_POLICY", "first-login")]);
+    enrol(&sandbox, &service, "pump-1");
+    for name in ["b", "c"] {
+        request(&sandbox, name, "/CN=pump-1");
+    }
+    let old = ["--cert", "pump-1.pem", "--key", "pump-1.key"];
+    service.send("simplereenroll", "b.b64", &old).save(&sandbox, "b.pem");
+    connect(&service, "b");
+    let roles = || states(&sandbox, "pump-1").into_iter().map(|(_, role)| role).collect::<Vec<_>>();
+    let lists = |policy: &str| {
+        let tool = sandbox.tbpki(["crl"]).env("TBPKI_CRL_SUPERSEDED", "true").env("TBPKI_SERVE_POLICY", policy);
+        tool.run().ok();
+    };
+    lists("first-login");
+    assert_eq!(roles(), ["superseded", "current"]);
+    service.send("simplereenroll", "c.b64", &old).save(&sandbox, "c.pem");
+    sql(&sandbox, "UPDATE enrolled SET used_at = used_at - 8 * 86400");
+    lists("first-login");
+    assert_eq!(roles(), ["revoked", "current", "pending"]);
+    // With the default there is no such time.
+    connect(&service, "c");
+    assert_eq!(roles(), ["revoked", "superseded", "current"]);
+    lists("first-login");
+    assert_eq!(roles(), ["revoked", "superseded", "current"]);
+    lists("confirm");
+    assert_eq!(roles(), ["revoked", "revoked", "current"]);
+}
+
+#[test]
 fn the_grace_is_configured() {
     let sandbox = station();
     let environment = [("TBPKI_SERVE_POLICY", "first-login"), ("TBPKI_SERVE_GRACE", "1")];

@@ -1,5 +1,7 @@
 //! The service and its devices while a CA is replaced.
 
+use pki::pem_bundle::PemBundle;
+use tb_sim::CredentialsType;
 use tbpki_tests::est::{Service, password, request, station};
 use tbpki_tests::oracle::openssl;
 use tbpki_tests::{Sandbox, Tool};
@@ -171,4 +173,56 @@ fn a_new_bundle_brings_its_ca_to_a_service_that_keeps_its_ledger() {
     let service = Service::start_with(&station, &OF_BUNDLE, &PASSPHRASE, &[]);
     service.confirm("pump-1.pem", "pump-1.key").is(200, "confirmed");
     station.ok(["store", "check"]);
+}
+
+#[test]
+fn devices_that_fetched_their_certificates_log_in_by_them_after_the_next_ca_of_their_profile() {
+    let scene = Scene::new();
+    let sandbox = &scene.sandbox;
+    scene.create_profile("pumps");
+    let service = scene.service_with(&[]);
+    let fetch = |device: &str, file: &str| {
+        let made = sandbox.ok(["enroll", "password", "--device", device, "--profile", "pumps"]);
+        request(sandbox, file, &format!("/CN={device}"));
+        let user = format!("{device}:{}", made.stdout_text().trim());
+        let body = format!("{file}.b64");
+        service.send("pumps/simpleenroll", &body, &["-u", &user]).save(sandbox, &format!("{file}.pem"));
+    };
+    let confirm = |file: &str| {
+        let (cert, key) = (format!("{file}.pem"), format!("{file}.key"));
+        let path = "/.well-known/tbpki/pumps/confirm";
+        service.ask(path, &["-X", "POST", "--cert", &cert, "--key", &key]).is(200, "confirmed");
+    };
+    // In use; fetched and not confirmed; and fetched for one of two keys.
+    fetch("pump-1", "pump-1");
+    confirm("pump-1");
+    fetch("pump-2", "pump-2");
+    fetch("pump-3", "other");
+    fetch("pump-3", "pump-3");
+    scene.ok(&["ca", "prepare", "profile-pumps"]);
+    scene.ok(&["crl"]);
+    let activate = |more: &[&str]| {
+        let environment = scene.environment(scene.platform.url());
+        let tool = sandbox.tbpki(["ca", "activate", "profile-pumps"].iter().chain(more));
+        environment.iter().fold(tool, |tool, (name, value)| tool.env(name, value)).run()
+    };
+    let refused = activate(&[]).ends(1).prints("TBPKI-0323").prints("3 devices of profile-pumps");
+    assert!(!refused.stderr_text().contains("gone"), "{refused}");
+    let refused = activate(&["--create"]).ends(1).prints("TBPKI-0323").prints("1 device of profile-pumps");
+    refused.prints("pump-3: the certificate of the device \"pump-3\" below this CA is not in use yet");
+    let credential =
+        |device: &str| scene.platform.sim().unwrap().credentials(device).map(|stored| (stored.kind, stored.id));
+    for device in ["pump-1", "pump-2"] {
+        let pem = PemBundle::parse(&sandbox.read(format!("{device}.pem"))).unwrap();
+        let id = pem.certificates[0].credentials_id();
+        assert_eq!(credential(device), Some((CredentialsType::X509Certificate, id)), "{device}");
+    }
+    assert_eq!(credential("pump-3"), None);
+    confirm("pump-3");
+    activate(&["--create"]).ok().prints("generation 2: signs");
+    assert!(credential("pump-3").is_some());
+    // What is confirmed later is in use as before.
+    confirm("pump-2");
+    let listed = sandbox.ok(["list", "--all", "--kind", "device", "--name", "pump-2", "--json"]).json();
+    assert_eq!(listed["result"]["identities"][0]["role"], "current", "{listed}");
 }

@@ -199,7 +199,7 @@ fn a_host_renews_the_files_of_its_broker_and_the_station_knows_that_its_own_are_
     let text = station.fails(["renew", "--server", NAME], 1, "TBPKI-0378").stderr_text();
     assert!(text.contains("tbpki renew --est"), "{text}");
     let check = station.tbpki(["check", "--server", "--offline"]).env("TBPKI_SERVER_NAME", NAME);
-    check.run().ends(1).prints("TBPKI-0378").prints("check them on the host");
+    check.run().ends(1).prints("TBPKI-0378").prints("`tbpki verify FILE --anchors ROOT --host broker.example`");
     let text = station.tbpki(["server", "--name", NAME, "--only-given-names", "--san", "192.0.2.1"]).run().ends(1);
     text.prints("its holder has fetched the present certificate over the network");
     station.tbpki(["renew", "--all", "--due"]).run().ok();

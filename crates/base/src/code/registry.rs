@@ -333,7 +333,7 @@ codes! {
     115 PublicKeyForm User "A public key is written in a form that some peers cannot read"
         "Certificates hold the point of an EC key in its uncompressed form (RFC 5480, section 2.2). OpenSSL also reads compressed and hybrid points, but Java, Go and Mbed TLS cannot parse a certificate with one. A point that is not on its curve, and RSA numbers that cannot be those of a key, are refused by all. `openssl ec -conv_form uncompressed` rewrites an EC key."
     116 KeyInUse User "The key of the request belongs to another certificate"
-        "Each device, server and CA needs a key of its own. A platform tells devices apart by their certificates, and the owner of one key can log in with each certificate for it. A key of a CA must not be used for anything else. Make a new key and a new request. The same device or server can be renewed on its own key."
+        "Each device, server and CA needs a key of its own, and the key of a revoked certificate gets no other one. A platform tells devices apart by their certificates, and the owner of one key can log in with each certificate for it. A key of a CA must not be used for anything else. Make a new key and a new request. The same device or server can be renewed on its own key."
     117 KeyIdMismatch User "The authority key identifier is not the issuer's"
         "The authority key identifier of a certificate names the key of its issuer, or the certificate of its issuer by issuer and serial number (RFC 5280, section 4.2.1.1). The signature and the names fit, but this identifier names something else. OpenSSL and Java then look for another issuer and reject the chain; Go and rustls ignore the identifier. A CA that is renewed on a new key, or whose certificate is replaced, causes this. Use the CA certificate that the identifier names, or issue the certificate again."
     118 DeviceInShard User "The device's files are in the directory or archive of a fleet"
@@ -797,7 +797,7 @@ codes! {
     377 ReservedProfile User "A profile has the label of servers"
         "The enrolment service renews the certificates of servers at the label `servers`, and a profile of this name would have the same label. `tbpki profile create` makes no such profile. If an earlier version has made one, its devices keep the label, and `[serve] servers` stays off."
     378 FilesWithHolder User "The present files are not in the store"
-        "The holder of this identity has made a key and fetched the present certificate for it from the enrolment service. The store has files of a generation before at most, and no key of the present one. Renew such an identity on its host with `tbpki renew --est`, and check a server there with `tbpki check --server DIR`. If the holder is gone, `tbpki client NAME --force` or `tbpki server --name NAME --force` makes a new generation in the store, and the one of the holder is refused from then on."
+        "The holder of this identity has made a key and fetched the present certificate for it from the enrolment service. The store has files of a generation before at most, and no key of the present one. Renew such an identity on its host with `tbpki renew --est`, and check the chain of a server there with `tbpki verify FILE --anchors ROOT --host NAME`. If the holder is gone, `tbpki client NAME --force` or `tbpki server --name NAME --force` makes a new generation in the store, and the one of the holder is refused from then on."
     379 CopiesMissing User "The directory with copies is missing"
         "A server or device was issued with `--out`, and its files are copied to that directory with each renewal. The directory is not there, for example because a disk is not mounted. The renewal was made in the store, and the step `install` is open until the directory has its files: the program that reads them goes on with the earlier certificate until that expires. Run the same `tbpki renew` again when the directory is there. If another directory takes its place, name it: `tbpki server --name NAME --out DIR`, or `tbpki client --device NAME --out DIR`."
     380 ListsElsewhere User "Another store writes the revocation lists of the devices' CAs"
@@ -841,6 +841,9 @@ codes! {
     // Lists of several stores.
     465 ListBehind User "A published revocation list lacks revocations"
         "The ledger has revocations that the published list of this store lacks, and a later list was written elsewhere: by another store with the same ledger, or to the file of an earlier `--out`. Brokers that read this file accept the revoked certificates. Each store with a shared ledger writes a file of its own: run `tbpki crl` in it, or let its `tbpki serve` do so, which notices this within a minute."
+    // Certificates that were fetched over the network.
+    475 EnrolmentUnconfirmed User "The device has not confirmed its certificate"
+        "The device has fetched its first certificate over the network, and has not used it with the enrolment service yet. The device may not have received it, so that the certificate is pending: no verb registers or renews it, and its key is with the device. The device confirms it by itself, a host does so with `tbpki enroll fetch`, and the first use of a client that only knows EST counts as `[serve] policy` and `label_policies` tell. If the device has lost its key, `tbpki enroll password` makes a password for another certificate."
 
     // Mistakes of ours.
     900 Internal Bug "Internal error"

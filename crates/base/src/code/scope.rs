@@ -4,13 +4,14 @@ use super::registry::{Class, Code, FailureScope};
 use crate::error::Error;
 
 /// Failures that every other identity would have as well, because they concern the store, its keys or the disk.
-const OF_ALL: [Code; 20] = [
+const OF_ALL: [Code; 21] = [
     Code::SecretUnavailable,
     Code::KeyEncrypted,
     Code::WrongPassphrase,
     Code::IssuerExpired,
     Code::DiskFull,
     Code::StoreLocked,
+    Code::LedgerBusy,
     Code::StoreMissing,
     Code::LedgerUnreadable,
     Code::LedgerVersion,

@@ -78,7 +78,7 @@ impl Asked {
             }
             400 if text.starts_with(Refusal::KEY_IS) => self.about_algorithm(),
             400 => self.about_key(),
-            403 if is(Refusal::Denied) || is(Refusal::RevokedKey) => self.about_key(),
+            403 if is(Refusal::Denied) || is(Refusal::RevokedKey) || is(Refusal::KeyInUse) => self.about_key(),
             403 if is(Refusal::BoundPassword) => {
                 "use the files of the run that used the password first; if they are lost, ask the operator for a new \
                  one-time password: `tbpki enroll password --device NAME` makes one"
@@ -133,7 +133,9 @@ impl Asked {
             (true, AskedKey::NewInToken) => {
                 "remove the staged name of the key, CERT.key.new, and run the command again with `--alg ec-p256`"
             }
-            (true, AskedKey::Existing) => "name another key with --key: one of P-256, P-384 or RSA",
+            (true, AskedKey::Existing) => {
+                "name another key with --key: P-256, P-384, or RSA with 2048, 3072 or 4096 bits"
+            }
             (false, _) if self.for_server => NEW_SERVER_WITH_OTHER_KEY,
             (false, _) => FIRST_WITH_OTHER_KEY,
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base::file::{self, FileSet, Lock, Mode, WriteOutcome};
 use base::text::shell_word;
-use base::{Code, Error, Result};
+use base::{Code, Result};
 use identity::files::output::pem_of;
 use pki::key::SigningKey as _;
 use pki::pem_bundle::PemBundle;
@@ -14,6 +14,7 @@ use pki::{Algorithm, Certificate};
 use provision::LoginKey;
 use store::ca::KeyLocation;
 
+use super::file_names::{FileNames, no_key, split};
 use super::keys::in_file::{self, KeysInFile};
 use super::keys::in_token::{AskForPin, KeysInToken};
 use super::keys::{EarlierKeys, HostKeys, StagedKey, is_pem, staged_name};
@@ -30,8 +31,8 @@ pub(super) struct Files<'a> {
     keys: Box<dyn HostKeys + 'a>,
     /// Whether the next certificate is for a key that exists.
     same_key: bool,
-    /// Held until the end of the run; `None` in a dry run, which writes nothing, and for a directory that is made yet.
-    _lock: Option<Lock>,
+    /// Held until the end of the run; `None` in a dry run, which writes nothing, and until the directory is made.
+    lock: Option<Lock>,
 }
 
 /// How long another run in the same directory is waited for. A program of such a run can take longer.
@@ -41,34 +42,51 @@ impl<'a> Files<'a> {
     /// The files of a request. `ask` is asked for the PIN of a token.
     ///
     /// # Errors
-    /// [`Code::BadValue`] for paths in different directories, [`Code::StoreLocked`] if another run does not end.
-    pub(super) fn new(request: &HostRequest, ask: &'a mut AskForPin<'a>) -> Result<Self> {
-        let (dir, cert) = split(&request.cert)?;
+    /// [`Code::StoreLocked`] if another run does not end.
+    pub(super) fn new(request: &HostRequest, names: FileNames, ask: &'a mut AskForPin<'a>) -> Result<Self> {
+        let FileNames { dir, cert, key } = names;
         let keys: Box<dyn HostKeys + 'a> = match &request.key.location {
-            KeyLocation::File(path) => {
-                let (key_dir, key) = split(path)?;
-                if dir != key_dir || cert == key {
-                    return Err(Code::BadValue
-                        .error("certificate and key must be two files in one directory")
-                        .because("they are replaced together, in one step")
-                        .fix("name two files in one directory with --cert and --key"));
-                }
-                Box::new(KeysInFile::new(&dir, key))
-            }
+            KeyLocation::File(_) => Box::new(KeysInFile::new(&dir, key)),
             KeyLocation::Token(uri) => {
                 let named = (uri.clone(), request.key.pin_source.clone());
                 Box::new(KeysInToken::new(&dir, &cert, named, ask))
             }
             KeyLocation::Elsewhere => return Err(no_key()),
         };
-        let mut lock = None;
-        if !request.dry_run {
-            // Two runs would take each other's staged files for those of a run that was cut off.
-            lock = if dir.is_dir() { Some(Lock::acquire(&dir, verb(&request.proof), PATIENCE)?) } else { None };
-            // A file set that was cut off is moved into place before its files are read.
-            file::recover(&dir)?;
+        let mut files = Self { dir, cert, keys, same_key: request.same_key, lock: None };
+        if !request.dry_run && files.dir.is_dir() {
+            files.lock(&request.proof)?;
         }
-        Ok(Self { dir, cert, keys, same_key: request.same_key, _lock: lock })
+        Ok(files)
+    }
+
+    /// Makes the directory (mode 0700) if it is missing, and waits for another run in it, as [`new`](Self::new) does for one
+    /// that exists. Called once nothing else is missing: a command with a mistake leaves no directory behind.
+    ///
+    /// # Errors
+    /// [`Code::FileUnwritable`] if the directory above is missing, [`Code::StoreLocked`] if another run does not end, and
+    /// [`Code::TargetExists`] if another run has fetched the certificate meanwhile.
+    pub(super) fn make_dir(&mut self, proof: &Proof) -> Result<()> {
+        if self.lock.is_some() {
+            return Ok(());
+        }
+        let above = self.dir.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !above.is_dir() {
+            return Err(Code::FileUnwritable
+                .error("the directory cannot be made: the one above it is missing")
+                .at(&self.dir)
+                .fix("make the directory above it first"));
+        }
+        file::create_dir(&self.dir)?;
+        self.lock(proof)?;
+        self.check_absent()
+    }
+
+    fn lock(&mut self, proof: &Proof) -> Result<()> {
+        // Two runs would take each other's staged files for those of a run that was cut off.
+        self.lock = Some(Lock::acquire(&self.dir, verb(proof), PATIENCE)?);
+        // A file set that was cut off is moved into place before its files are read.
+        file::recover(&self.dir).map(drop)
     }
 
     /// The name of the key's file: of the key itself, or of the file that names the key in its token.
@@ -311,15 +329,4 @@ fn read_chain(path: &Path) -> Result<Vec<Certificate>> {
 
 fn leaf_of<'c>(chain: &'c [Certificate], path: &Path) -> Result<&'c Certificate> {
     chain.first().ok_or_else(|| Code::CertificateUnreadable.error("there is no certificate").at(path))
-}
-
-fn no_key() -> Error {
-    Code::BadValue.error("no key is named").fix("name a file or a pkcs11: URI with --key")
-}
-
-fn split(path: &Path) -> Result<(PathBuf, String)> {
-    let unusable = || -> Error { Code::BadValue.error("this is not the name of a file").at(path) };
-    let name = path.file_name().and_then(|name| name.to_str()).ok_or_else(unusable)?;
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok((parent.to_owned(), name.to_owned()))
 }

@@ -41,10 +41,7 @@ impl HostRequest {
             Proof::Certificate { key, .. } => Some(key.as_ref()),
             Proof::Present | Proof::Password { .. } => None,
         };
-        std::iter::once(&self.key).chain(proof).filter_map(|key| match &key.location {
-            KeyLocation::File(path) => Some(path.as_path()),
-            KeyLocation::Token(_) | KeyLocation::Elsewhere => None,
-        })
+        std::iter::once(&self.key).chain(proof).filter_map(HostKeyName::file)
     }
 }
 
@@ -55,6 +52,16 @@ pub struct HostKeyName {
     pub location: KeyLocation,
     /// The file with the PIN of the token, if the URI names one.
     pub pin_source: Option<PathBuf>,
+}
+
+impl HostKeyName {
+    /// The file of the key; `None` for a key in a token.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match &self.location {
+            KeyLocation::File(path) => Some(path.as_path()),
+            KeyLocation::Token(_) | KeyLocation::Elsewhere => None,
+        }
+    }
 }
 
 impl FromStr for HostKeyName {

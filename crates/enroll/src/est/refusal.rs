@@ -59,6 +59,8 @@ pub enum Refusal {
     Revoked,
     /// A certificate of the key in the signing request was revoked.
     RevokedKey,
+    /// The key in the signing request is that of another device, of a server or of a CA.
+    KeyInUse,
     /// A later certificate of the same identity has been used.
     Superseded,
     /// The certificate is out of service, without a revocation.
@@ -121,6 +123,7 @@ impl Refusal {
             | Self::OtherIssuer
             | Self::Revoked
             | Self::RevokedKey
+            | Self::KeyInUse
             | Self::Superseded
             | Self::Retired
             | Self::Expired
@@ -187,6 +190,7 @@ impl Refusal {
             Self::OtherIssuer => "other-issuer",
             Self::Revoked => "revoked",
             Self::RevokedKey => "revoked-key",
+            Self::KeyInUse => "key-in-use",
             Self::Superseded => "superseded",
             Self::Retired => "retired",
             Self::Expired => "expired",
@@ -219,7 +223,9 @@ impl fmt::Display for Refusal {
             Self::MediaType => f.write_str("send the signing request as application/pkcs10"),
             Self::Unreadable(why) => write!(f, "the signing request cannot be read: {why}"),
             Self::Request(why) => write!(f, "the certificate cannot be what the request asks for: {why}"),
-            Self::Key(name) => write!(f, "{}{name}: use P-256, P-384, or RSA with 2048 to 4096 bits", Self::KEY_IS),
+            Self::Key(name) => {
+                write!(f, "{}{name}: use P-256, P-384, or RSA with 2048, 3072 or 4096 bits", Self::KEY_IS)
+            }
             Self::Unauthenticated => f.write_str("a client certificate or a one-time password is required"),
             Self::WrongPassword => f.write_str("the name or the password is wrong"),
             Self::ExpiredPassword => f.write_str("the password has expired"),
@@ -239,6 +245,8 @@ impl fmt::Display for Refusal {
             Self::OtherIssuer => f.write_str("the client certificate is not of a CA that this service renews for"),
             Self::Revoked => f.write_str("the client certificate is revoked"),
             Self::RevokedKey => f.write_str("a certificate of this key was revoked: make a new key"),
+            // Whose it is would tell the client which devices there are.
+            Self::KeyInUse => f.write_str("the key belongs to another certificate: make a new key"),
             Self::Superseded => f.write_str("a later certificate of this identity is in use"),
             Self::Retired => f.write_str("the identity is out of service"),
             Self::Expired => f.write_str("the client certificate has expired"),

@@ -1,5 +1,6 @@
 //! The signing request in a body (RFC 7030, section 4.2.1; RFC 8951, section 3.1).
 
+use base::Code;
 use base64::Engine as _;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -30,7 +31,10 @@ pub fn check_media_type(content_type: Option<&[u8]>) -> Result<(), Refusal> {
 /// # Errors
 /// [`Refusal::Unreadable`] and [`Refusal::Key`].
 pub fn read(body: &[u8]) -> Result<Csr, Refusal> {
-    let csr = Csr::from_der(&decode(body)?).map_err(|error| Refusal::Unreadable(error.to_string()))?;
+    let csr = Csr::from_der(&decode(body)?).map_err(|error| match error.code() {
+        Code::UnknownAlgorithm | Code::WeakKey => Refusal::Key(format!("unsupported ({})", error.finding().what)),
+        _ => Refusal::Unreadable(error.to_string()),
+    })?;
     match csr.key().algorithm() {
         // Algorithms that every peer of a device can verify. Not every Java reads Ed25519, for example.
         Algorithm::EcP256 | Algorithm::EcP384 | Algorithm::Rsa2048 | Algorithm::Rsa3072 | Algorithm::Rsa4096 => Ok(csr),
@@ -68,6 +72,15 @@ mod tests {
         let subject = Subject::default().with_common_name("pump-1").unwrap();
         pki::signing_request::write(&key, subject.to_der(), &[]).unwrap()
     }
+
+    const SECP256K1: &str = "MIHHMHACAQAwETEPMA0GA1UEAwwGcHVtcC0xMFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAEHh7UPtmhW24Fb3Ti1qvtn52I4EUxDGqm\
+        1NSGu+6cdcqKn5/8F7xrwysRo4Sorpa+n6Nn1+EwRCpm3kFpobn+v6AAMAoGCCqGSM49BAMCA0cAMEQCIExx+1ROZokffDi/au1d\
+        y3itSdd0p6+JuASu63+lxvyrAiAj5tTulWBrbscYKRUBpkVJHRH1hOdnKd31q33ViH0Nrg==";
+    const RSA_1024: &str = "MIIBUDCBugIBADARMQ8wDQYDVQQDDAZwdW1wLTEwgZ8wDQYJKoZIhvcNAQEBBQADgY0AMIGJAoGBAKMylxgYOTOJvo912ViX/Eic\
+        7LlGbO/TwJcVTBsbyHmRRnKYe7x+kbAaP2Y/14FH6M5rbqQECNplUDorIFNfCiT51EcZNfhopJVEGN8C+DJMIOSs09TN2PGAz3KV\
+        okMI9qLuhEf/K4bM+n+2AFkJDZOmVgBu2Vygiz8bhTkiSDpLAgMBAAGgADANBgkqhkiG9w0BAQsFAAOBgQBB/e223cDpHRP18K3B\
+        vEMNsQcjb0qpGylSCHnF/ZThjV5bG4V9K6UG8YDBLUDc3MI0stmL1YjotTmAiiBF9/j4wBf3uYhRg2y9A8G6v3IqMBRulQ4SVgWR\
+        XsSdwSbWOGe9+KyDMh3H9MFiFS8452egWDQpN2tsFMGqFmsMzBu1WQ==";
 
     #[test]
     fn base64_is_read_with_and_without_line_breaks() {
@@ -107,6 +120,13 @@ mod tests {
     fn only_keys_that_every_peer_knows_are_issued_for() {
         let body = STANDARD.encode(request(Algorithm::Ed25519));
         assert_eq!(read(body.as_bytes()).unwrap_err(), Refusal::Key("ed25519".to_owned()));
+        // Bytes of requests by `openssl req`, for keys that no algorithm here has.
+        for (body, name) in [(SECP256K1, "1.3.132.0.10"), (RSA_1024, "1024 bits")] {
+            let Err(refusal @ Refusal::Key(_)) = read(body.as_bytes()) else { panic!("{name}") };
+            let text = refusal.to_string();
+            assert!(text.contains(name), "{text}");
+            assert!(text.ends_with("use P-256, P-384, or RSA with 2048, 3072 or 4096 bits"), "{text}");
+        }
         for algorithm in [Algorithm::EcP384, Algorithm::Rsa2048] {
             assert!(read(STANDARD.encode(request(algorithm)).as_bytes()).is_ok());
         }

@@ -1,5 +1,7 @@
 //! The path of a request: which operation, and below which label (RFC 7030, section 3.2.2).
 
+use pki::device_name::DeviceName;
+
 /// An operation of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
@@ -64,8 +66,8 @@ pub struct Route {
     pub label: Option<String>,
 }
 
-/// The longest label, in bytes before decoding.
-const MAX_LABEL: usize = 512;
+/// The longest label, in bytes before decoding: three for each byte of the longest name of a device profile.
+const MAX_LABEL: usize = 3 * DeviceName::MAX_BYTES;
 
 impl Route {
     /// The route of a path without its query; `None` for paths that the service does not have.
@@ -133,6 +135,13 @@ mod tests {
     fn a_label_is_decoded_once() {
         assert_eq!(Route::of("/.well-known/est/a%20b%252F/cacerts"), route(Operation::CaCerts, Some("a b%2F")));
         assert_eq!(Route::of("/.well-known/est/%C3%BC/cacerts"), route(Operation::CaCerts, Some("ü")));
+        // The longest name that a profile can have, with four bytes for each character.
+        let name: DeviceName = "😀".repeat(DeviceName::MAX_BYTES / 4).parse().unwrap();
+        let encoded: String = name.as_str().bytes().map(|byte| format!("%{byte:02X}")).collect();
+        assert_eq!(
+            Route::of(&format!("/.well-known/est/{encoded}/cacerts")),
+            route(Operation::CaCerts, Some(name.as_str()))
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use base::{Code, Error, Result};
+use identity::key_in_use::ReservedKeys;
 use ledger::{IntendedIdentity, Key};
 use pki::Certificate;
 use pki::issuer::Issuer;
@@ -19,7 +20,7 @@ use super::cas::{Cas, FilesOfCas};
 use super::gate::Gate;
 use super::ledger_file::{self, LedgerFile};
 use super::metrics::Metrics;
-use super::rules::{Decision, Planned, Rules, requester};
+use super::rules::{Decision, Planned, Rules, Taken, requester};
 use super::service::{BUSY, Health};
 use super::upkeep::ListState;
 use crate::est::{Answer, Refusal};
@@ -44,6 +45,7 @@ const VERB: &str = "serve";
 pub(crate) struct Desk<'a, 'w> {
     pub(crate) workspace: &'a mut Workspace<'w>,
     pub(crate) cas: Cas,
+    pub(crate) keys: ReservedKeys,
     pub(crate) bootstrap: Vec<Certificate>,
     pub(crate) issuances: u32,
     pub(crate) ledger_file: LedgerFile,
@@ -209,17 +211,18 @@ impl Desk<'_, '_> {
             let rules = Rules {
                 config: self.workspace.config,
                 cas: &self.cas,
+                keys: &self.keys,
                 bootstrap: &self.bootstrap,
                 issuances: self.issuances,
                 registers: self.waits.is_some(),
                 reserved: &transaction.reserved_among(calls.iter().filter_map(Call::expected_name))?,
                 now: self.workspace.now,
             };
-            let mut taken = BTreeSet::new();
+            let mut taken = Taken::default();
             let decide = |call: &Call| -> Result<Decision> {
-                let decision = rules.decide(transaction, call, &|name| taken.contains(name))?;
+                let decision = rules.decide(transaction, call, &taken)?;
                 if let Decision::Issue(planned) = &decision {
-                    taken.insert(planned.next.identity().name.clone());
+                    taken.add(planned);
                 }
                 Ok(decision)
             };
@@ -297,7 +300,8 @@ fn sign(cas: &Cas, identity: IntendedIdentity, plan: Planned) -> Signed {
     Signed { identity, public, is_in_use, approved_by, result: leaf }
 }
 
-/// Records all results together. Returns those of names that were revoked meanwhile, which are not sent.
+/// Records all results together. Returns those whose name was revoked meanwhile, or whose key another name has by now. They
+/// are not sent.
 fn record(store: &mut Store, signed: &[(Call, Signed)]) -> Result<BTreeSet<Key>> {
     store.ledger.transaction(|transaction| {
         let mut revoked = BTreeSet::new();
@@ -307,6 +311,12 @@ fn record(store: &mut Store, signed: &[(Call, Signed)]) -> Result<BTreeSet<Key>>
             let key = &identity.key;
             match result {
                 Ok(leaf) => {
+                    // Another instance may have signed a certificate for the key since the decision.
+                    if transaction.is_shared() && transaction.key_holder(public, key.kind, &key.name)?.is_some() {
+                        transaction.void(key, "the key is that of another certificate")?;
+                        revoked.insert(key.clone());
+                        continue;
+                    }
                     // With its certificate: a client whose answer is lost gets this one again instead of another one.
                     if !transaction.issued_and_sent(identity, &issued_record(leaf), public, leaf.der())? {
                         revoked.insert(key.clone());

@@ -191,10 +191,11 @@ async fn checked(
             let task = task(operation, &parts.headers, body, service.limits.body);
             let credentials =
                 parts.headers.get(AUTHORIZATION).and_then(|value| Credentials::of_header(value.as_bytes()));
-            let caller = caller(peer, credentials);
+            let (caller, refused) = caller(operation, peer, credentials);
             // A body that does not arrive in time has a line in the log, like all that is refused.
             let task = in_time(deadline, task).await.unwrap_or_else(Err);
             let is_slow = matches!(task, Err(Refusal::Slow));
+            let task = refused.map_or(task, Err);
             let service = service.clone();
             // By itself, because a client that goes away, or the time limit of the request, ends everything that waits here:
             // a certificate would be issued, or its use recorded, without a line in the log.
@@ -240,15 +241,17 @@ async fn see(operation: Operation, peer: &Peer, service: &Service) {
     }
 }
 
-/// The certificate and the credentials of a request.
-fn caller(peer: &Peer, credentials: Option<Credentials>) -> Result<Caller, Refusal> {
-    let certificate = match &peer.certificate {
-        Presented::None => None,
-        Presented::Read(certificate) => Some(certificate.as_ref().clone()),
+/// The certificate and the credentials of a request, and the refusal for a certificate that cannot be read and is needed.
+fn caller(operation: Operation, peer: &Peer, credentials: Option<Credentials>) -> (Caller, Option<Refusal>) {
+    let (certificate, refused) = match &peer.certificate {
+        Presented::None => (None, None),
+        Presented::Read(certificate) => (Some(certificate.as_ref().clone()), None),
+        // A password needs no certificate.
+        Presented::Unreadable if operation == Operation::SimpleEnroll && credentials.is_some() => (None, None),
         // Not in the handshake, where the client would see only an alert.
-        Presented::Unreadable => return Err(Refusal::UnknownCertificate),
+        Presented::Unreadable => (None, Some(Refusal::UnknownCertificate)),
     };
-    Ok(Caller { certificate, credentials, address: peer.address })
+    (Caller { certificate, credentials, address: peer.address }, refused)
 }
 
 /// The task with its signing request.
@@ -270,11 +273,10 @@ async fn task(operation: Operation, headers: &hyper::HeaderMap, body: Incoming, 
 async fn audited(
     operation: Operation,
     label: Option<String>,
-    caller: Result<Caller, Refusal>,
+    caller: Caller,
     task: Result<Task, Refusal>,
     service: &Service,
 ) -> Result<Answer, Refusal> {
-    let caller = caller?;
     let presented = caller.certificate.as_ref().map(Certificate::serial_hex);
     let claimed = caller.credentials.as_ref().map(|credentials| credentials.name.clone());
     let address = caller.address;
@@ -304,9 +306,9 @@ async fn decided(
     task: Result<Task, Refusal>,
     service: &Service,
 ) -> Result<Reply, Refusal> {
-    // Only the length and the time of the body are checked before: a client that waits for a challenge sends its body with the
-    // first request.
-    if let Err(refusal @ (Refusal::LongBody(_) | Refusal::Slow)) = task {
+    // Only the length and the time of the body, and that the certificate can be read, are checked before: a client that waits
+    // for a challenge sends its body with the first request.
+    if let Err(refusal @ (Refusal::LongBody(_) | Refusal::Slow | Refusal::UnknownCertificate)) = task {
         return Err(refusal);
     }
     match (operation, &caller) {
@@ -326,4 +328,26 @@ async fn decided(
         tracing::error!("a request ended without an answer");
         Refusal::Failed
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use base::Secret;
+
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_cannot_be_read_is_none_for_a_password() {
+        let peer = Peer::new(IpAddr::from([127, 0, 0, 1]), Presented::Unreadable);
+        let credentials = || Some(Credentials { name: "pump-1".to_owned(), password: Secret::from("secret") });
+        let refused = |operation, credentials| caller(operation, &peer, credentials).1;
+        assert_eq!(refused(Operation::SimpleEnroll, credentials()), None);
+        for (operation, credentials) in [
+            (Operation::SimpleEnroll, None),
+            (Operation::SimpleReenroll, credentials()),
+            (Operation::Confirm, credentials()),
+        ] {
+            assert_eq!(refused(operation, credentials), Some(Refusal::UnknownCertificate), "{operation:?}");
+        }
+    }
 }

@@ -3,8 +3,11 @@
 mod caller;
 mod record;
 
+use std::collections::BTreeSet;
+
 use base::{Code, Error, Result, digest};
 use config::{Config, EnrolmentPolicy};
+use identity::key_in_use::ReservedKeys;
 use identity::lifecycle::enrol::{self, SERVERS};
 use ledger::{
     Confirmation, Entry, Key, Kind, NameHistory, NextIdentity, ReservedNames, Role, SentGeneration, Transaction,
@@ -25,6 +28,7 @@ pub(crate) use record::requester;
 pub(crate) struct Rules<'a> {
     pub(crate) config: &'a Config,
     pub(crate) cas: &'a Cas,
+    pub(crate) keys: &'a ReservedKeys,
     pub(crate) bootstrap: &'a [Certificate],
     pub(crate) issuances: u32,
     /// Whether confirmed certificates are brought to a platform.
@@ -73,6 +77,21 @@ pub(crate) struct Planned {
     pub(crate) approved_by: Option<String>,
 }
 
+/// What requests of the batch have that are decided and not signed yet.
+#[derive(Default)]
+pub(crate) struct Taken {
+    names: BTreeSet<String>,
+    /// SHA-256 over each public key.
+    keys: BTreeSet<[u8; 32]>,
+}
+
+impl Taken {
+    pub(crate) fn add(&mut self, planned: &Planned) {
+        self.names.insert(planned.next.identity().name.clone());
+        self.keys.insert(planned.public);
+    }
+}
+
 /// The end of an attempt: a refusal, or an error of the ledger.
 enum End {
     Refused(Refusal),
@@ -92,16 +111,11 @@ impl From<Error> for End {
 }
 
 impl Rules<'_> {
-    /// Decides. `is_taken` tells whether a name has a request that is decided and not signed yet.
+    /// Decides. `taken` has the names and keys of requests that are decided and not signed yet.
     ///
     /// # Errors
     /// Those of the ledger: the transaction must be given up then.
-    pub(crate) fn decide(
-        &self,
-        transaction: &Transaction<'_>,
-        call: &Call,
-        is_taken: &dyn Fn(&str) -> bool,
-    ) -> Result<Decision> {
+    pub(crate) fn decide(&self, transaction: &Transaction<'_>, call: &Call, taken: &Taken) -> Result<Decision> {
         if let Some(label) = call.label.as_deref().filter(|label| *label == SERVERS)
             && let Err(refusal) = self.cas.of_label(Some(label))
         {
@@ -114,15 +128,24 @@ impl Rules<'_> {
             Task::Reenroll(csr) => match &call.caller.certificate {
                 Some(certificate) => self
                     .known(transaction, certificate, ShownFor::Renew)
-                    .and_then(|entry| self.next(transaction, call, (certificate, &entry), csr, is_taken)),
+                    .and_then(|entry| self.next(transaction, call, (certificate, &entry), csr, taken)),
                 None => Err(Refusal::NoCertificate.into()),
             },
-            Task::Enroll(csr) => self.first(transaction, call, csr, is_taken),
+            Task::Enroll(csr) => self.first(transaction, call, csr, taken),
         };
         match decided {
             Ok(decision) => Ok(decision),
             Err(End::Refused(refusal)) => Ok(Decision::Refused(refusal)),
             Err(End::Failed(error)) => Err(error),
+        }
+    }
+
+    /// Fails unless the key with this SHA-256 can be that of the name that asks for a certificate.
+    fn check_key(&self, transaction: &Transaction<'_>, history: &NameHistory, public: &[u8; 32]) -> Result<(), End> {
+        match self.keys.conflict(transaction, history, public)? {
+            None => Ok(()),
+            Some(conflict) if conflict.is_revoked => Err(Refusal::RevokedKey.into()),
+            Some(_) => Err(Refusal::KeyInUse.into()),
         }
     }
 
@@ -148,9 +171,7 @@ impl Rules<'_> {
 
     /// The policy of a label.
     fn policy(&self, label: Option<&str>) -> EnrolmentPolicy {
-        let settings = &self.config.serve;
-        let own = settings.label_policies.value.iter().find(|own| Some(own.label.as_str()) == label);
-        own.map_or(settings.policy.value, |own| own.policy)
+        enrol::policy_of(self.config, label)
     }
 
     /// Records that a certificate is used. The first one of a device waits for the platform, which is to know the device.
@@ -181,11 +202,11 @@ impl Rules<'_> {
         call: &Call,
         (certificate, entry): (&Certificate, &Entry),
         csr: &Csr,
-        is_taken: &dyn Fn(&str) -> bool,
+        taken: &Taken,
     ) -> Result<Decision, End> {
         self.check_label(entry, call.label.as_deref())?;
         let name = entry.key.name.as_str();
-        if is_taken(name) {
+        if taken.names.contains(name) {
             return Ok(Decision::Deferred);
         }
         let mut history = history_of(transaction, entry)?;
@@ -195,9 +216,10 @@ impl Rules<'_> {
             self.used(transaction, &mut history, entry)?;
         }
         let public = digest::sha256(csr.key().spki_der());
-        if history.is_key_revoked(&public) {
-            return Err(Refusal::RevokedKey.into());
+        if taken.keys.contains(&public) {
+            return Ok(Decision::Deferred);
         }
+        self.check_key(transaction, &history, &public)?;
         // The same key again: the answer was lost on its way. The same certificate is sent, and no serial number is
         // used.
         if let Some(sent) =
@@ -212,27 +234,21 @@ impl Rules<'_> {
         self.record(transaction, call, plan, (public, false), history)
     }
 
-    fn first(
-        &self,
-        transaction: &Transaction<'_>,
-        call: &Call,
-        csr: &Csr,
-        is_taken: &dyn Fn(&str) -> bool,
-    ) -> Result<Decision, End> {
+    fn first(&self, transaction: &Transaction<'_>, call: &Call, csr: &Csr, taken: &Taken) -> Result<Decision, End> {
         let label = call.label.as_deref();
         let Caller { certificate, credentials, .. } = &call.caller;
         if label == Some(SERVERS) && self.cas.serves_servers() {
             // Neither a password nor the CA of a maker leads to the certificate of a server.
             let certificate = certificate.as_ref().ok_or(Refusal::FirstOfServer)?;
             return match self.known(transaction, certificate, ShownFor::Renew) {
-                Ok(entry) => self.next(transaction, call, (certificate, &entry), csr, is_taken),
+                Ok(entry) => self.next(transaction, call, (certificate, &entry), csr, taken),
                 Err(End::Refused(Refusal::UnknownCertificate)) => Err(Refusal::FirstOfServer.into()),
                 Err(end) => Err(end),
             };
         }
         let public = digest::sha256(csr.key().spki_der());
         let (name, password) = if let Some(credentials) = credentials {
-            if is_taken(&credentials.name) {
+            if taken.names.contains(&credentials.name) {
                 return Ok(Decision::Deferred);
             }
             let given = digest::sha256(credentials.password.reveal().as_bytes());
@@ -243,19 +259,20 @@ impl Rules<'_> {
             match self.known(transaction, certificate, ShownFor::Renew) {
                 Err(End::Refused(Refusal::UnknownCertificate)) => {}
                 // A certificate of this ledger makes it a renewal, on whichever path the request came.
-                Ok(entry) => return self.next(transaction, call, (certificate, &entry), csr, is_taken),
+                Ok(entry) => return self.next(transaction, call, (certificate, &entry), csr, taken),
                 Err(end) => return Err(end),
             }
             let name = self.vouched_for(certificate)?;
-            if is_taken(&name) {
+            if taken.names.contains(&name) {
                 return Ok(Decision::Deferred);
             }
             (name, None)
         };
         let history = transaction.name_history(Kind::Device, &name)?;
-        if history.is_key_revoked(&public) {
-            return Err(Refusal::RevokedKey.into());
+        if taken.keys.contains(&public) {
+            return Ok(Decision::Deferred);
         }
+        self.check_key(transaction, &history, &public)?;
         // A password leads to the certificate that it was used for, which is not confirmed yet, and to no earlier one: it
         // would stay without a key, or unspent, and another key could use it.
         let is_of_request =

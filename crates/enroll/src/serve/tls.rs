@@ -35,6 +35,7 @@ pub(crate) struct OwnCertificate {
 struct Held {
     certified: Arc<CertifiedKey>,
     end: i64,
+    public: Vec<u8>,
     versions: [Option<Version>; 2],
 }
 
@@ -73,6 +74,11 @@ impl OwnCertificate {
         }
     }
 
+    /// The public key (SubjectPublicKeyInfo in DER).
+    pub(crate) fn public_key(&self) -> Vec<u8> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner).public.clone()
+    }
+
     /// The end of the certificate, in Unix seconds.
     pub(crate) fn end(&self) -> i64 {
         self.held.read().unwrap_or_else(PoisonError::into_inner).end
@@ -108,7 +114,8 @@ fn read(chain: &Path, key: &Path, store: &Path) -> Result<Held> {
     let sent = certificates.iter().filter(|certificate| !is_root(certificate));
     let sent = sent.map(|certificate| CertificateDer::from(certificate.der().to_vec())).collect();
     let end = leaf.not_after().unix_timestamp();
-    Ok(Held { certified: Arc::new(CertifiedKey::new(sent, signing)), end, versions })
+    let public = leaf.spki_der().to_vec();
+    Ok(Held { certified: Arc::new(CertifiedKey::new(sent, signing)), end, public, versions })
 }
 
 /// Fails for a certificate that every client refuses: of a device, expired, or not valid yet.

@@ -63,6 +63,9 @@ impl Desk<'_, '_> {
     /// Returns whether all CAs can be used.
     fn look_at_store(&mut self, service: &Service, own: &OwnCertificate) -> Result<bool> {
         let errors = self.cas.refresh(self.workspace, FilesOfCas::InMotion)?;
+        if let Err(error) = self.keys.refresh(self.workspace.store_dir(), &own.public_key()) {
+            tracing::warn!(%error, "keys of requests are not compared with those of all CAs and servers");
+        }
         service.set_anchors(self.workspace.client_anchors()?);
         let view = self.workspace.view()?;
         let list_ends = self.list_ends(&view);

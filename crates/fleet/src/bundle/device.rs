@@ -149,7 +149,8 @@ impl BundleSettings {
         let (login, identity) = match self.auth {
             DeviceLogin::Certificate => {
                 let row = row.as_ref().ok_or_else(|| no_row(&target.name))?;
-                let identity = Identity::of(&finder.locate(view, row)?, &dir, &target.name)?;
+                let located = finder.locate(view, row).map_err(|error| with_enroll(error, &target.name))?;
+                let identity = Identity::of(&located, &dir, &target.name)?;
                 if let Some(enrolment) = &self.enrolment {
                     enrolment.check_factory(&target.name, &identity.chain.iter().collect::<Vec<_>>())?;
                 }
@@ -297,6 +298,18 @@ impl DeviceCredentials {
 
 fn no_row(name: &str) -> Error {
     Code::Internal.error("a device without a row was to be bundled").item(name)
+}
+
+/// Adds to the error for a device that has fetched its certificate how an image brings it to the next one.
+fn with_enroll(error: Error, name: &str) -> Error {
+    match error.code() {
+        Code::FilesWithHolder => error.fix(format!(
+            "with its key in its flash, the device needs no image; for an erased flash, make one with which it fetches another \
+             certificate: `tbpki bundle-firmware {} --enroll URL`",
+            device_option(name)
+        )),
+        _ => error,
+    }
 }
 
 /// The error of a device whose key is not in the store.

@@ -21,6 +21,7 @@ use store::{Store, Workspace};
 use super::lease::Leases;
 use super::revoke::withdraw_revoked;
 use crate::platform::Connection;
+use crate::register::certificate;
 
 /// How many devices are read from the ledger at once.
 const PAGE: usize = 500;
@@ -187,7 +188,8 @@ impl ProfileDevices<'_, '_> {
     fn set(&self, store: &mut Store) -> Result<Vec<NotRefreshed>> {
         let mut finder = IdentityFinder::new(self.workspace.store_dir());
         let leases = Leases::of_locked_store(&mut store.ledger)?;
-        let filter = Filter { kind: Some(Kind::Device), current_only: true, ..Filter::default() };
+        // A device that has fetched its first certificate may log in with it before it confirms it.
+        let filter = Filter { kind: Some(Kind::Device), in_use_only: true, ..Filter::default() };
         let (mut missing, mut last): (_, Option<Key>) = (Vec::new(), None);
         loop {
             let page: Vec<Entry> = store.ledger.list_after(&filter, last.take()).take(PAGE).collect::<Result<_>>()?;
@@ -196,10 +198,15 @@ impl ProfileDevices<'_, '_> {
             // An expired certificate cannot log in, whatever the platform has, so such a device keeps the CA from
             // nothing. What was taken from the platform stays away.
             let is_meant = |entry: &&Entry| {
-                entry.issuer == self.ca.name() && entry.not_after > self.workspace.now && entry.is_for_bulk()
+                entry.issuer == self.ca.name()
+                    && entry.not_after > self.workspace.now
+                    && entry.unregistered_at.is_none()
             };
             for entry in page.iter().filter(is_meant) {
                 let name = entry.key.name.as_str();
+                if !entry.is_current() && self.is_counted_as_current(&store.ledger, name)? {
+                    continue;
+                }
                 match self.set_one(store, &mut finder, &leases, entry) {
                     Ok(()) => {}
                     Err(error) if error.code().reach() == FailureScope::One => {
@@ -211,13 +218,27 @@ impl ProfileDevices<'_, '_> {
         }
     }
 
-    /// Whether the device may not have received its current certificate, and log in with an earlier one.
+    /// Whether the current generation of a device counts in the place of its pending one: it is of this CA, too, and has not
+    /// expired, or the device was taken from the platform.
+    fn is_counted_as_current(&self, view: &View, name: &str) -> Result<bool> {
+        Ok(view.current(Kind::Device, name)?.is_some_and(|current| {
+            let is_of_ca = current.issuer == self.ca.name() && current.not_after > self.workspace.now;
+            is_of_ca || current.unregistered_at.is_some()
+        }))
+    }
+
+    /// Whether the device may not have received this certificate, and log in with another one.
     fn is_unproven(&self, view: &View, entry: &Entry) -> Result<bool> {
         if view.enrolled(&entry.key)?.is_none_or(|sent| sent.used_at.is_some()) {
             return Ok(false);
         }
         let history = view.history(Kind::Device, &entry.key.name)?;
-        Ok(history.iter().any(|other| other.role == Role::Superseded && other.not_after > self.workspace.now))
+        let is_usable = |other: &Entry| {
+            matches!(other.role, Role::Current | Role::Superseded)
+                && other.key != entry.key
+                && other.not_after > self.workspace.now
+        };
+        Ok(history.iter().any(is_usable))
     }
 
     /// The way in which the pending renewal of a device comes into use.
@@ -243,13 +264,28 @@ impl ProfileDevices<'_, '_> {
 
     fn set_one(&self, store: &mut Store, finder: &mut IdentityFinder, leases: &Leases, entry: &Entry) -> Result<()> {
         let name = entry.key.name.as_str();
-        if store.ledger.pending(Kind::Device, name)?.is_some() || self.is_unproven(&store.ledger, entry)? {
+        let pending = store.ledger.pending(Kind::Device, name)?;
+        let is_first = pending.as_ref().is_some_and(|pending| pending.key == entry.key);
+        let is_fetched = store.ledger.enrolled(&entry.key)?.is_some();
+        if is_first && (!is_fetched || self.is_unproven(&store.ledger, entry)?) {
+            return Err(Code::RenewalUnproven
+                .error(format!("the certificate of the device {} below this CA is not in use yet", quote(name)))
+                .item(name)
+                .fix(match is_fetched {
+                    true => "wait until the device has confirmed it to `tbpki serve`".to_owned(),
+                    false => format!(
+                        "if the device has it, run `tbpki register --pending {} --replace`",
+                        device_option(name)
+                    ),
+                }));
+        }
+        if !is_first && (pending.is_some() || self.is_unproven(&store.ledger, entry)?) {
             return Err(Code::RenewalUnproven
                 .error(format!("a renewal of the device {} is not in use yet", quote(name)))
                 .item(name)
                 .fix(self.use_of_renewal(&store.ledger, name)?));
         }
-        let leaf = finder.locate(&store.ledger, entry)?.leaf;
+        let leaf = certificate(finder, &store.ledger, entry)?;
         let earlier = store.ledger.history(Kind::Device, name)?.into_iter().filter_map(|entry| entry.credentials_id);
         let desired = DesiredDevice {
             name: name.to_owned(),

@@ -24,8 +24,6 @@ pub(super) struct Life {
     pub(super) lists: Vec<PublishedList>,
     /// The rollovers that are under way.
     pub(super) rollovers: Vec<RolloverSummary>,
-    /// By name and generation of a CA in use: the day from which on what it issues ends earlier than configured.
-    pub(super) shortens: HashMap<(String, u32), String>,
     /// The number of revoked certificates by kind and reason.
     pub(super) revoked: Vec<RevocationCount>,
     /// The revoked certificates, the latest first.
@@ -153,11 +151,7 @@ impl Life {
             Err(error) => life.findings.push(error.into_warning()),
         }
         match rollover::overview(workspace) {
-            Ok(report) => {
-                life.rollovers = report.cas.iter().filter_map(RolloverSummary::of).collect();
-                let day = |ca: CaRow| Some(((ca.name, ca.generation), ca.shortens_from.get(..10)?.to_owned()));
-                life.shortens = report.cas.into_iter().filter_map(day).collect();
-            }
+            Ok(report) => life.rollovers = report.cas.iter().filter_map(RolloverSummary::of).collect(),
             Err(error) => life.findings.push(error.into_warning()),
         }
         life.revoked = view.revocations_by_reason()?;

@@ -136,7 +136,7 @@ fn plan(
     }
     let view = workspace.view()?;
     let existing = issued_entry(&view, name.as_str())
-        .and_then(|entry| Ok((IdentityFinder::new(workspace.store_dir()).locate(&view, &entry)?.leaf, entry)));
+        .and_then(|entry| Ok((certificate(&mut IdentityFinder::new(workspace.store_dir()), &view, &entry)?, entry)));
     let candidate = existing.and_then(|(leaf, entry)| candidate(&view, entry, leaf, registration));
     Ok(register_one(connection, Records::DryRun(&view), candidate, report, registration))
 }

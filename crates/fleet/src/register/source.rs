@@ -5,6 +5,7 @@ use std::vec::IntoIter;
 
 use base::text::{device_option, quote};
 use base::{Code, Error, Result};
+use identity::lifecycle::renew::is_fetched;
 use ledger::{Entry, Filter, JobId, Key, Kind, Role, StagedName, View};
 use pki::Certificate;
 use provision::platform::NewDevice;
@@ -236,7 +237,7 @@ impl<'a> DeviceSource<'a> {
 ///
 /// # Errors
 /// Those of [`IdentityFinder::locate`] if the ledger does not have it either.
-pub(super) fn certificate(finder: &mut IdentityFinder, view: &View, entry: &Entry) -> Result<Certificate> {
+pub(crate) fn certificate(finder: &mut IdentityFinder, view: &View, entry: &Entry) -> Result<Certificate> {
     // The files first: most devices of a fleet have some, and each question to the ledger takes time.
     finder.locate(view, entry).map(|located| located.leaf).or_else(|missing| {
         let Some(sent) = view.enrolled(&entry.key)? else { return Err(missing) };
@@ -314,7 +315,7 @@ pub(crate) fn issued_entry(view: &View, name: &str) -> Result<Entry> {
     match entry.role {
         Role::Current => Ok(entry),
         Role::Revoked => Err(revoked(name)),
-        Role::Pending => Err(only_pending(name)),
+        Role::Pending => Err(only_pending(view, &entry)?),
         role => Err(Code::UnknownIdentity
             .error(format!("the certificate of the device {} is {role}", quote(name)))
             .item(name)
@@ -322,16 +323,32 @@ pub(crate) fn issued_entry(view: &View, name: &str) -> Result<Entry> {
     }
 }
 
-/// The error for a device whose present certificate was revoked, and whose renewal was not.
-pub(crate) fn only_pending(name: &str) -> Error {
+/// The error for a device that has a pending generation and none in use: it has fetched its first certificate and not confirmed
+/// it, or its present certificate was revoked and its renewal was not.
+///
+/// # Errors
+/// Those of the ledger.
+pub(crate) fn only_pending(view: &View, entry: &Entry) -> Result<Error> {
+    let name = entry.key.name.as_str();
     let device = device_option(name);
-    Code::Revoked
+    // A revoked certificate before it changes nothing: the device cannot log in with that one.
+    if is_fetched(view, entry)? {
+        return Ok(Code::EnrolmentUnconfirmed
+            .error(format!("the device {} has fetched its certificate over the network and not confirmed it", quote(name)))
+            .item(name)
+            .because("the device may not have received the certificate, so that it is not in use yet")
+            .fix(format!(
+                "leave it to the device and to `tbpki serve`; if the device has lost its key, `tbpki enroll password {device}` \
+                 makes a password for another one"
+            )));
+    }
+    Ok(Code::Revoked
         .error(format!("the present certificate of the device {} was revoked, and its renewal is pending", quote(name)))
         .item(name)
         .fix(format!(
             "if the device has the renewal, run `tbpki register --pending {device} --replace`; if not, issue a new generation \
              with `tbpki client {device}`"
-        ))
+        )))
 }
 
 /// The error for a device whose last certificate was revoked.

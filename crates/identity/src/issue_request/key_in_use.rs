@@ -1,23 +1,40 @@
 //! The key of a request is compared with the keys of the store: each identity has a key of its own.
+//!
+//! One rule for `client --csr` and for the enrolment service ([`ReservedKeys`]): no identity gets a certificate for the key of a
+//! CA, of a server or of another device, or for a key of which a certificate was revoked. The first also reads the files of all
+//! devices; the service, which answers many requests, does not.
+
+mod reserved_keys;
 
 use std::path::{Path, PathBuf};
 
-use base::text::counted;
-use base::{Code, Error, Finding, Result, file};
+use base::text::{counted, quote};
+use base::{Code, Error, Finding, Result, digest, file};
 use ledger::{Kind, View};
 use pki::Certificate;
 use pki::key::{PublicKey, is_same_key};
 use pki::pem_bundle::PemBundle;
 
+pub use reserved_keys::{KeyConflict, ReservedKeys};
+use reserved_keys::{in_ledger, is_revoked_in_files};
+use store::ca::Ca;
+use store::ca::generations::placed;
 use store::shard::{Layout, Shard, ShardStore};
 use store::{FILE_LIMIT, kind_dir};
 
 /// Fails with [`Code::KeyInUse`] if a CA, or another server or device of the store, has this key, also one in a shard of a
-/// fleet. Returns a note if shards could not be read.
+/// fleet or one that has fetched its certificate over the network, and if a certificate for the key was revoked. Returns a
+/// note if shards could not be read.
 ///
 /// # Errors
 /// Also directories and files that cannot be read.
 pub(crate) fn check(store: &Path, view: &View, kind: Kind, name: &str, key: &PublicKey) -> Result<Option<Finding>> {
+    if let Some(conflict) = in_ledger(view, kind, name, &digest::sha256(key.spki_der()))? {
+        return Err(in_use_of(&conflict));
+    }
+    if kind == Kind::Device && is_revoked_in_files(store, view, kind, name, &digest::sha256(key.spki_der()))? {
+        return Err(in_use_of(&KeyConflict { kind, name: name.to_owned(), is_revoked: true }));
+    }
     check_directories(store, kind, name, key)?;
     check_shards(store, view, name, key)
 }
@@ -55,6 +72,17 @@ fn check_shards(store: &Path, view: &View, name: &str, key: &PublicKey) -> Resul
     }))
 }
 
+fn in_use_of(conflict: &KeyConflict) -> Error {
+    let KeyConflict { kind, name, is_revoked } = conflict;
+    if !is_revoked {
+        return in_use(*kind, name).item(name);
+    }
+    Code::KeyInUse
+        .error(format!("the key of the request is that of a revoked certificate of the {kind} {}", quote(name)))
+        .item(name)
+        .fix("make a new key, and a request with it")
+}
+
 fn in_use(kind: Kind, name: &str) -> Error {
     Code::KeyInUse
         .error(format!("the key of the request is the key of the {kind} {name}"))
@@ -88,15 +116,13 @@ pub struct KeyOwner {
 pub fn owners(store: &Path, identities: &[(Kind, &str, &[u8])]) -> Result<Vec<Option<KeyOwner>>> {
     let mut owners: Vec<Option<KeyOwner>> = vec![None; identities.len()];
     for kind in [Kind::Ca, Kind::Server, Kind::Device] {
-        let dir = kind_dir(store, kind);
-        for name in file::list_dir(&dir)?.unwrap_or_default() {
-            let own = dir.join(&name);
-            for certificate in own_certificates(&own)? {
+        for (name, dir) in directories(store, kind)? {
+            for certificate in own_certificates(store, kind, &name, &dir)? {
                 let is_other = |one: &(Kind, &str, &[u8])| {
                     (one.0 != kind || one.1 != name) && is_same_key(certificate.spki_der(), one.2)
                 };
                 for (owner, _) in owners.iter_mut().zip(identities).filter(|(_, one)| is_other(one)) {
-                    owner.get_or_insert_with(|| KeyOwner { kind, name: name.clone(), dir: own.clone() });
+                    owner.get_or_insert_with(|| KeyOwner { kind, name: name.clone(), dir: dir.clone() });
                 }
             }
         }
@@ -104,9 +130,22 @@ pub fn owners(store: &Path, identities: &[(Kind, &str, &[u8])]) -> Result<Vec<Op
     Ok(owners)
 }
 
-/// The own certificates of an identity in its directory.
-fn own_certificates(dir: &Path) -> Result<Vec<Certificate>> {
-    // A device and a CA have this file; the names of a server's files are configured.
+/// The directories of the identities of a kind, each with its name.
+fn directories(store: &Path, kind: Kind) -> Result<Vec<(String, PathBuf)>> {
+    let dir = kind_dir(store, kind);
+    let names = file::list_dir(&dir)?.unwrap_or_default().into_iter();
+    // The directory of CAs has other directories, too.
+    let of_kind = names.filter(|name| kind != Kind::Ca || Ca::named(name).is_some());
+    Ok(of_kind.map(|name| (name.clone(), dir.join(name))).collect())
+}
+
+/// The own certificates of an identity in its directory, of a CA those of all its generations.
+fn own_certificates(store: &Path, kind: Kind, name: &str, dir: &Path) -> Result<Vec<Certificate>> {
+    if kind == Kind::Ca {
+        let generations = placed(store, name)?.into_iter();
+        return Ok(generations.filter_map(|one| one.generation.certificates.into_iter().next()).collect());
+    }
+    // A device has this file; the names of a server's files are configured.
     if let Some(bytes) = file::read_optional(dir.join("cert.pem"), FILE_LIMIT)? {
         return Ok(first_certificate(&bytes).into_iter().collect());
     }

@@ -2,8 +2,8 @@
 //! of an identity.
 
 use base::{Code, Result};
-use config::Config;
-use ledger::{Entry, Kind, NewIdentity, Parameters};
+use config::{Config, EnrolmentPolicy};
+use ledger::{Entry, Kind, NewIdentity, Parameters, RenewalGrace};
 use pki::chain_period::ChainPeriod;
 use pki::csr::Csr;
 use pki::device_name::DeviceName;
@@ -14,7 +14,7 @@ use pki::tbs::Contents;
 use pki::validity::{Lifetime, Validity};
 use pki::{Certificate, San, Subject};
 use store::ca::{Ca, Hierarchy};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::lifecycle::renew::checks::check_lasts;
 use crate::parameters::RequestedParameters;
@@ -31,6 +31,26 @@ pub fn label_of(issuer: &str) -> Option<Option<String>> {
         Ca::DevicesIssuing => Some(None),
         Ca::Profile(profile) => Some(Some(profile.as_str().to_owned())),
         _ => None,
+    }
+}
+
+/// The policy of a label: when a certificate counts as used.
+pub fn policy_of(config: &Config, label: Option<&str>) -> EnrolmentPolicy {
+    let settings = &config.serve;
+    let own = settings.label_policies.value.iter().find(|own| Some(own.label.as_str()) == label);
+    own.map_or(settings.policy.value, |own| own.policy)
+}
+
+/// The superseded certificates of devices that the service still renews at `now` (`[serve] grace`): a client that never
+/// confirms can have the present one alone. No list has them meanwhile.
+pub fn renewal_grace(config: &Config, now: OffsetDateTime) -> RenewalGrace {
+    let has_grace = |policy| policy != EnrolmentPolicy::Confirm;
+    let others = has_grace(config.serve.policy.value);
+    let except = config.serve.label_policies.value.iter().filter(|own| has_grace(own.policy) != others);
+    RenewalGrace {
+        since: Some(now.saturating_sub(Duration::days(config.serve.grace.value.number().into()))),
+        except: except.map(|own| Ca::Profile(own.label.clone()).name()).collect(),
+        others,
     }
 }
 

@@ -22,7 +22,7 @@ use pki::pem_bundle::PemBundle;
 use pki::profile::Profile;
 use pki::{Algorithm, Certificate, PrivateKey, San, Subject};
 use store::ca::{Ca, Hierarchy};
-use store::{FILE_LIMIT, SELF, Store, Workspace, at_another_station, identity_dir};
+use store::{FILE_LIMIT, SELF, Store, Workspace, at_another_station, identity_dir, with_holder};
 
 use crate::files::device::DeviceFiles;
 use crate::files::server::ServerFiles;
@@ -36,7 +36,7 @@ use crate::request::issuing_command::issuing_command;
 
 pub use crate::request::earlier::is_of_others;
 pub use checks::due_warning;
-pub use fetched::{earlier_copies, is_fetched, with_holder};
+pub use fetched::{earlier_copies, is_fetched};
 pub use late_copies::copies_with_other_cas;
 pub use missing::{MissingFile, missing_files};
 pub use outdated::{outdated, remove_outdated};

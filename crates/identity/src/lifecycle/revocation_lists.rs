@@ -28,6 +28,7 @@ use store::file_names::{DEVICES_LISTS, SERVERS_LISTS};
 use store::{Store, Workspace};
 use time::{Duration, OffsetDateTime};
 
+use super::enrol::renewal_grace;
 use super::last_lists;
 use super::list_hook::ListHook;
 use super::lost_list;
@@ -153,7 +154,7 @@ pub fn write_scheduled(
     dry_run: bool,
 ) -> Result<RevocationListsReport> {
     if !dry_run && workspace.config.crl.superseded.value {
-        let count = store.ledger.revoke_superseded(workspace.now)?;
+        let count = store.ledger.revoke_superseded(workspace.now, &renewal_grace(workspace.config, workspace.now))?;
         tracing::info!(count, "revoked superseded certificates");
     }
     write(workspace, store, dry_run)

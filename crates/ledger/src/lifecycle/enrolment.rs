@@ -1,7 +1,9 @@
 //! Enrolment over the network: one-time passwords, and the certificates that were sent.
 
 pub(crate) mod ending;
+pub(crate) mod grace;
 pub(crate) mod history;
+pub(crate) mod key_holder;
 pub(crate) mod request;
 
 use std::collections::{HashMap, HashSet};

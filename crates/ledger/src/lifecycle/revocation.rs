@@ -5,6 +5,7 @@ use std::fmt;
 use time::OffsetDateTime;
 
 use crate::key::{Key, Kind, SerialNumber};
+use crate::lifecycle::enrolment::history::is_at_fault;
 use crate::platform::PlatformId;
 use crate::platform::url::PlatformUrl;
 
@@ -15,6 +16,13 @@ pub struct Revocation {
     pub at: OffsetDateTime,
     /// The reason by its name in RFC 5280, section 5.3.1; `None` if none was given.
     pub reason: Option<String>,
+}
+
+impl Revocation {
+    /// Whether it concerns the key or its holder, so that the key gets no other certificate.
+    pub fn bars_key(&self) -> bool {
+        is_at_fault(self.reason.as_deref())
+    }
 }
 
 /// A certificate that is revoked, for the list of its CA.

@@ -7,6 +7,7 @@ use crate::entry::Entry;
 use crate::job::JobId;
 use crate::key::{Generation, Key, Kind, SerialNumber};
 use crate::ledger::Ledger;
+use crate::lifecycle::enrolment::grace::RenewalGrace;
 use crate::lifecycle::enrolment::is_replaced;
 use crate::lifecycle::known::UNSEEN;
 use crate::lifecycle::known::job::UNKNOWN_STATION;
@@ -226,17 +227,18 @@ impl Ledger {
 
     /// Revokes the generations of devices that a later one has replaced and that end after `now`, with the reason
     /// superseded, and returns their number. The lists of their CAs are to have them. A generation stays if its device can
-    /// still hold it.
+    /// still hold it, and while its holder may renew with it (`grace`).
     ///
     /// # Errors
     /// Those of the database.
-    pub fn revoke_superseded(&mut self, now: OffsetDateTime) -> Result<u64> {
+    pub fn revoke_superseded(&mut self, now: OffsetDateTime, grace: &RenewalGrace) -> Result<u64> {
         self.transaction(|transaction| {
             // No list of this store could have a self-signed certificate, or an imported one of another CA.
+            let in_grace = grace.condition().map_or_else(String::new, |condition| format!(" AND NOT {condition}"));
             let meant = format!(
                 "kind = 'device' AND role = 'superseded' AND issuer <> 'self' AND not_after > ?1 \
                  AND (coalesce(origin, '') <> 'imported' OR EXISTS (SELECT 1 FROM identity AS ca WHERE ca.kind = 'ca' \
-                 AND ca.name = identity.issuer)) AND NOT {} AND {}",
+                 AND ca.name = identity.issuer)) AND NOT {} AND {}{in_grace}",
                 is_without_list(transaction),
                 is_replaced()
             );

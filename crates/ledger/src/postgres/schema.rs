@@ -26,11 +26,12 @@ fn steps() -> [String; LAYOUT] {
         for_postgres(tables::APPROVAL),
         for_postgres(tables::PLATFORMS),
         for_postgres(tables::DEVICE_TOKENS),
+        for_postgres(tables::ENROLLED_KEYS),
     ]
 }
 
 /// The newest layout.
-const LAYOUT: usize = 11;
+const LAYOUT: usize = 12;
 
 /// What was asked for may be longer than an ordered index takes, so that a hash finds it.
 const PARAMETERS: &str = r#"

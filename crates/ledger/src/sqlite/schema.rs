@@ -21,6 +21,7 @@ pub(crate) const STEPS: &[&[&str]] = &[
     &[tables::APPROVAL],
     &[tables::PLATFORMS],
     &[tables::DEVICE_TOKENS],
+    &[tables::ENROLLED_KEYS],
 ];
 
 const PARAMETERS: &str = "

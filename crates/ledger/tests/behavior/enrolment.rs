@@ -1,7 +1,9 @@
 //! One-time passwords, and what becomes of certificates that were sent over the network.
 
 use base::Code;
-use ledger::{Key, Kind, Ledger, NewIdentity, NewPassword, NewRequest, OpenStep, RequestDecision, Role, State};
+use ledger::{
+    Key, Kind, Ledger, NewIdentity, NewPassword, NewRequest, OpenStep, RenewalGrace, RequestDecision, Role, State,
+};
 use time::{Duration, OffsetDateTime};
 
 use super::{BEGIN, Station, device, intend_as, issue, leaf, serial};
@@ -126,7 +128,7 @@ pub(crate) fn a_revocation_ends_what_leads_to_another_certificate<S: Station>() 
             .unwrap();
     };
     let is_revoked =
-        |ledger: &Ledger, public: u8| ledger.name_history(Kind::Device, "a").unwrap().is_key_revoked(&[public; 32]);
+        |ledger: &Ledger, public: u8| ledger.key_holder(&[public; 32], Kind::Device, "a").unwrap().is_some();
     begin(&mut ledger, "b", 9);
     begin(&mut ledger, "a", 1);
     let first = send(&mut ledger, "a", 1);
@@ -461,17 +463,89 @@ pub(crate) fn what_a_device_can_still_hold_is_not_revoked_as_superseded<S: Stati
     assert!(ledger.swap_done(&second).unwrap());
     assert_eq!(roles(&ledger, "a"), [Role::Superseded, Role::Current, Role::Superseded]);
     // The first one is out of use. The third one may have arrived.
-    assert_eq!(ledger.revoke_superseded(BEGIN).unwrap(), 1);
+    assert_eq!(ledger.revoke_superseded(BEGIN, &RenewalGrace::default()).unwrap(), 1);
     assert_eq!(roles(&ledger, "a"), [Role::Revoked, Role::Current, Role::Superseded]);
 
     // In use from its issuance on, and not seen: the device may have the one before.
     issue(&mut ledger, "b");
     let next = send(&mut ledger, "b", 2);
     assert!(ledger.transaction(|transaction| transaction.in_use_from_now(&next)).unwrap());
-    assert_eq!(ledger.revoke_superseded(BEGIN).unwrap(), 0);
+    assert_eq!(ledger.revoke_superseded(BEGIN, &RenewalGrace::default()).unwrap(), 0);
     assert!(used(&mut ledger, &next));
-    assert_eq!(ledger.revoke_superseded(BEGIN).unwrap(), 1);
+    assert_eq!(ledger.revoke_superseded(BEGIN, &RenewalGrace::default()).unwrap(), 1);
     assert_eq!(roles(&ledger, "b"), [Role::Revoked, Role::Current]);
+}
+
+pub(crate) fn what_may_still_be_renewed_is_not_revoked_as_superseded<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let grace = |since, except: &[&str], others| RenewalGrace {
+        since: Some(since),
+        except: except.iter().map(|name| (*name).to_owned()).collect(),
+        others,
+    };
+    let first = send(&mut ledger, "a", 1);
+    assert!(used(&mut ledger, &first));
+    let second = send(&mut ledger, "a", 2);
+    assert!(used(&mut ledger, &second));
+    let used_at = ledger.enrolled(&second).unwrap().unwrap().used_at.unwrap();
+    // Its CA has such a time, of which this is the last second.
+    for (except, others) in [(&[][..], true), (&["profile-o'x"], true), (&["devices-issuing"], false)] {
+        assert_eq!(ledger.revoke_superseded(BEGIN, &grace(used_at, except, others)).unwrap(), 0, "{except:?}");
+    }
+    assert_eq!(roles(&ledger, "a"), [Role::Superseded, Role::Current]);
+    // The time is over, and the CA has none.
+    for (since, except, others) in [
+        (used_at + Duration::SECOND, &[][..], true),
+        (used_at, &[], false),
+        (used_at, &["devices-issuing"], true),
+        (used_at, &["profile-o'x"], false),
+    ] {
+        assert_eq!(ledger.revoke_superseded(BEGIN, &grace(since, except, others)).unwrap(), 1, "{except:?} {others}");
+        station.sql(
+            "DELETE FROM open_step; UPDATE identity SET role = 'superseded', state = 'issued', revoked_at = NULL, \
+             revocation_reason = NULL WHERE role = 'revoked'",
+        );
+    }
+    // One that an operator has issued replaces all that the service has sent.
+    issue(&mut ledger, "b");
+    let sent = send(&mut ledger, "b", 2);
+    assert!(used(&mut ledger, &sent));
+    let key = intend_as(&mut ledger, &NewIdentity { serial: serial("b 3"), ..device("b") }).unwrap();
+    ledger.issued(&key, &leaf("b 3")).unwrap();
+    assert_eq!(ledger.revoke_superseded(BEGIN, &grace(BEGIN, &[], true)).unwrap(), 1);
+    assert_eq!(roles(&ledger, "b"), [Role::Superseded, Role::Revoked, Role::Current]);
+}
+
+pub(crate) fn a_key_belongs_to_one_name_and_never_to_another_after_a_revocation<S: Station>() {
+    let station = S::new();
+    let mut ledger = station.open();
+    let holder = |ledger: &Ledger, public: u8, name: &str| {
+        let found = ledger.key_holder(&[public; 32], Kind::Device, name).unwrap();
+        found.map(|holder| (holder.name, holder.is_revoked))
+    };
+    let of_a = |is_revoked| Some(("a".to_owned(), is_revoked));
+    assert_eq!(holder(&ledger, 1, "a"), None);
+    let first = send(&mut ledger, "a", 1);
+    // Pending, in use, and replaced.
+    assert_eq!((holder(&ledger, 1, "a"), holder(&ledger, 1, "b")), (None, of_a(false)));
+    assert!(used(&mut ledger, &first));
+    let second = send(&mut ledger, "a", 2);
+    assert!(used(&mut ledger, &second));
+    assert_eq!((holder(&ledger, 1, "a"), holder(&ledger, 1, "b")), (None, of_a(false)));
+    let server = ledger.key_holder(&[2; 32], Kind::Server, "a").unwrap().unwrap();
+    assert_eq!((server.kind, server.name.as_str()), (Kind::Device, "a"), "a server with the name of the device");
+
+    // A key whose certificate was replaced is a good key; one that was stolen is not, for any name.
+    assert!(ledger.revoke(&first, Some("superseded"), &[]).unwrap());
+    assert_eq!(holder(&ledger, 1, "b"), None);
+    assert!(ledger.revoke(&second, None, &[]).unwrap());
+    assert_eq!((holder(&ledger, 2, "a"), holder(&ledger, 2, "b")), (of_a(true), of_a(true)));
+
+    let third = send(&mut ledger, "c", 3);
+    assert!(used(&mut ledger, &third));
+    ledger.transaction(|transaction| transaction.forget(Kind::Device, "c")).unwrap();
+    assert_eq!(holder(&ledger, 3, "b"), None, "the device is forgotten");
 }
 
 pub(crate) fn a_renewal_that_another_replaced_can_still_be_held<S: Station>() {
@@ -488,7 +562,7 @@ pub(crate) fn a_renewal_that_another_replaced_can_still_be_held<S: Station>() {
     let third = pending(&mut ledger, 3);
     assert_eq!(roles(&ledger, "a"), [Role::Current, Role::Superseded, Role::Pending]);
     // The device may have been flashed with the second one, and it is below its CA all the same.
-    assert_eq!(ledger.revoke_superseded(BEGIN).unwrap(), 0);
+    assert_eq!(ledger.revoke_superseded(BEGIN, &RenewalGrace::default()).unwrap(), 0);
     station.sql("UPDATE identity SET issuer_generation = generation");
     // Each generation of the device is by the generation of the CA with the same number.
     let below = |ledger: &Ledger| {
@@ -497,7 +571,7 @@ pub(crate) fn a_renewal_that_another_replaced_can_still_be_held<S: Station>() {
     assert_eq!(below(&ledger), [1, 1, 1]);
     ledger.promote(&third).unwrap();
     assert_eq!(below(&ledger), [0, 0, 1]);
-    assert_eq!(ledger.revoke_superseded(BEGIN).unwrap(), 2);
+    assert_eq!(ledger.revoke_superseded(BEGIN, &RenewalGrace::default()).unwrap(), 2);
     assert_eq!(roles(&ledger, "a"), [Role::Revoked, Role::Revoked, Role::Current]);
     assert!(!ledger.revoke(&first, None, &[]).unwrap(), "revoked before");
 }
@@ -510,7 +584,7 @@ pub(crate) fn what_is_in_doubt_is_revoked_by_hand_alone<S: Station>() {
     let second = intend_as(&mut ledger, &NewIdentity { serial: other, ..device("a") }).unwrap();
     ledger.issued(&second, &leaf("a 2")).unwrap();
     ledger.transaction(|transaction| transaction.doubt(&first)).unwrap();
-    assert_eq!(ledger.revoke_superseded(BEGIN).unwrap(), 0);
+    assert_eq!(ledger.revoke_superseded(BEGIN, &RenewalGrace::default()).unwrap(), 0);
     assert_eq!(ledger.in_doubt().unwrap().len(), 1);
     assert!(ledger.revoke(&first, None, &[]).unwrap());
     assert_eq!(ledger.in_doubt().unwrap(), []);

@@ -433,6 +433,8 @@ macro_rules! behavior {
             the_same_key_finds_what_was_sent_for_it
             a_batch_of_renewals_is_recorded_as_one_by_one
             what_a_device_can_still_hold_is_not_revoked_as_superseded
+            what_may_still_be_renewed_is_not_revoked_as_superseded
+            a_key_belongs_to_one_name_and_never_to_another_after_a_revocation
             a_renewal_of_a_name_that_is_revoked_while_it_is_signed_is_not_sent
             a_renewal_that_another_replaced_can_still_be_held
             what_is_in_doubt_is_revoked_by_hand_alone

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use base::file::BulkDir;
+use base::text::quote;
 use base::{Code, Finding};
 use pki::Certificate;
 use pki::verify::{self, Purpose};
@@ -124,6 +125,13 @@ fn chain_findings(
         let fault = Code::Revoked.fault(format!("the ledger has it as revoked on {}{reason}", revoked.at.date()));
         let fault = fault.fix("issue a new generation: `tbpki server --name NAME --force`");
         found.push((layer_of(fault.code), fault));
+    }
+    if let Some(replaced) = check.replaced.iter().find(|replaced| replaced.fingerprint == leaf.fingerprint()) {
+        let fault = Code::IdentityChanged
+            .fault(format!("a later certificate of the server {} has replaced this one", quote(&replaced.name)))
+            .because(format!("the ledger has generation {} of the server in use", replaced.by))
+            .fix(&replaced.help);
+        found.push((Layer::Files, fault));
     }
     let host = mqtt.host.as_deref().and_then(|host| host.parse().ok());
     let judged = match host {

@@ -19,6 +19,7 @@ use super::shard_store::ShardStore;
 use super::{pack, tar};
 use crate::ca::Ca;
 use crate::file_names::{CHAIN, KEY};
+use crate::holder::is_with_holder;
 use crate::paths::{FILE_LIMIT, generation_dir};
 use crate::stations::at_another_station;
 
@@ -86,10 +87,15 @@ impl StoredIdentity {
 ///
 /// # Errors
 /// [`Code::PlaceMissing`], [`Code::ShardDamaged`], [`Code::IdentityChanged`], and [`Code::FileUnreadable`];
-/// [`Code::FilesElsewhere`] instead if another station has issued it.
+/// [`Code::FilesElsewhere`] instead if another station has issued it, and [`Code::FilesWithHolder`] if its holder has
+/// fetched it over the network.
 pub fn locate(store: &Path, view: &View, entry: &Entry) -> Result<StoredIdentity> {
     locate_here(store, view, entry).map_err(|error| match error.code() {
-        Code::PlaceMissing | Code::FileUnreadable => at_another_station(view, entry).unwrap_or(error),
+        Code::PlaceMissing | Code::FileUnreadable => {
+            is_with_holder(view, entry).or_else(|| at_another_station(view, entry)).unwrap_or(error)
+        }
+        // The files of an earlier generation.
+        Code::IdentityChanged => is_with_holder(view, entry).unwrap_or(error),
         _ => error,
     })
 }

@@ -261,3 +261,66 @@ fn the_help_about_a_key_works_when_it_is_followed() {
     // With it, the next password would go to another path of the server.
     host.run(&["renew", "--label", ".."]).ends(1).prints("TBPKI-0359").prints("--label");
 }
+
+#[test]
+fn names_that_a_run_would_use_for_two_files_are_refused_before_anything_is_sent() {
+    let station = station();
+    let service = Service::start(&station, &[]);
+    let host = Host::new(&station, &service);
+    host.fetch("gateway-1", &password(&station, "gateway-1")).ok();
+    let run = |args: &[&str]| {
+        let server = ["--est", &host.url, "--cafile", "root.pem"];
+        host.sandbox.tbpki(args.iter().chain(&server)).run()
+    };
+    host.sandbox.write("c", host.sandbox.read("cert.pem"));
+    host.sandbox.write("c.new", host.sandbox.read("key.pem"));
+    fs::set_permissions(host.sandbox.join("c.new"), fs::Permissions::from_mode(0o600)).unwrap();
+    let files = host.sandbox.files();
+    let contents = |files: &[std::path::PathBuf]| files.iter().map(|file| host.sandbox.read(file)).collect::<Vec<_>>();
+    let before = contents(&files);
+    let fetch = ["enroll", "fetch", "--device", "gateway-2", "--password-file", "password"];
+    for names in [["--cert", "c", "--key", "c.new"], ["--cert", "key.pem.new", "--key", "key.pem"]] {
+        for verb in [&["renew"][..], &fetch] {
+            run(&[verb, &names].concat()).ends(1).prints("cannot have a name that ends in .new");
+        }
+    }
+    let token = ["--cert", "c.key.new", "--key", "pkcs11:token=none?module-path=/usr/lib/none.so"];
+    run(&[&["renew"][..], &token].concat()).ends(1).prints("ends in .new");
+    assert_eq!((host.sandbox.files(), contents(&files)), (files, before));
+    let log = station.text("pki/serve/audit.jsonl");
+    assert!(!log.contains("gateway-2") && !log.contains("reenroll"), "{log}");
+    // Another path to the directory is no other directory.
+    host.sandbox.write("password", password(&station, "gateway-3"));
+    let names = ["--cert", "tls/chain.pem", "--key", "./tls/key.pem"];
+    let fetch = ["enroll", "fetch", "--device", "gateway-3", "--password-file", "password"];
+    run(&[&fetch[..], &names].concat()).ok();
+    run(&[&["renew"][..], &names].concat()).ok();
+    assert_eq!(fs::metadata(host.sandbox.join("tls")).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn runs_in_a_directory_that_is_made_yet_wait_for_each_other() {
+    let station = station();
+    let service = Service::start(&station, &[]);
+    let host = Host::new(&station, &service);
+    host.sandbox.write("password", password(&station, "gateway-1"));
+    let begin = || {
+        let fetch = ["enroll", "fetch", "--device", "gateway-1", "--password-file", "password"];
+        let files = ["--est", &host.url, "--cafile", "root.pem", "--cert", "tls/cert.pem", "--key", "tls/key.pem"];
+        let mut command = host.sandbox.tbpki(fetch.iter().chain(&files)).command();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    // A mistake leaves no directory behind.
+    let missing = ["--est", &host.url, "--cafile", "none.pem", "--cert", "tls/cert.pem", "--key", "tls/key.pem"];
+    let first = ["enroll", "fetch", "--device", "gateway-1", "--password-file", "password"];
+    host.sandbox.tbpki(first.iter().chain(&missing)).run().ends(1);
+    assert!(!host.sandbox.join("tls").exists());
+    let outcomes = [begin(), begin()].map(|run| run.wait_with_output().unwrap());
+    let done = outcomes.iter().filter(|outcome| outcome.status.success()).count();
+    assert_eq!(done, 1, "{outcomes:?}");
+    for outcome in outcomes.iter().filter(|outcome| !outcome.status.success()) {
+        // The other one was done, or took longer than it was waited for.
+        let text = String::from_utf8_lossy(&outcome.stderr);
+        assert!(text.contains("TBPKI-0082") || text.contains("TBPKI-0090"), "{text}");
+    }
+}

@@ -69,7 +69,8 @@ pub(super) fn entries(store: &Path, view: &View, which: &RenewSelection) -> Resu
 /// The current generation of a name.
 ///
 /// # Errors
-/// [`Code::UnknownIdentity`]; [`Code::Revoked`] if the last one was revoked.
+/// [`Code::UnknownIdentity`]; [`Code::Revoked`] if the last one was revoked, and [`Code::EnrolmentUnconfirmed`] if its device has not
+/// confirmed it yet.
 pub fn named(view: &View, kind: Kind, name: &str) -> Result<Entry> {
     let unknown = || {
         Code::UnknownIdentity
@@ -80,7 +81,7 @@ pub fn named(view: &View, kind: Kind, name: &str) -> Result<Entry> {
     let entry = view.latest(kind, name)?.ok_or_else(unknown)?;
     match entry.role {
         Role::Current => Ok(entry),
-        Role::Pending if kind == Kind::Device => Err(only_pending(name)),
+        Role::Pending if kind == Kind::Device => Err(only_pending(view, &entry)?),
         Role::Revoked if kind == Kind::Device => Err(revoked(name)),
         Role::Revoked => Err(Code::Revoked
             .error(format!("the certificate of the {kind} {} was revoked", quote(name)))

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base::file::Mode;
 use base::text::{counted, shell_word};
 use base::{Code, Finding, Result, file};
+use identity::lifecycle::enrol::renewal_grace;
 use identity::lifecycle::published_lists;
 use identity::lifecycle::revocation_lists::devices_file;
 use ledger::{Kind, Ledger, OpenStep, SerialNumber};
@@ -41,7 +42,7 @@ pub(super) fn hand_over(workspace: &Workspace<'_>, ledger: &mut Ledger, report: 
         }
     }
     if workspace.config.crl.superseded.value {
-        ledger.revoke_superseded(workspace.now)?;
+        ledger.revoke_superseded(workspace.now, &renewal_grace(workspace.config, workspace.now))?;
     }
     let mut waiting: BTreeMap<Group, Vec<SerialNumber>> = BTreeMap::new();
     let mut cas = Vec::new();

@@ -268,7 +268,7 @@ fn others(overview: &Overview, out: &mut String) -> Result {
         let entry = &other.entry;
         writeln!(
             out,
-            "<tr><th scope=\"row\"><bdi>{}</bdi></th><td>{}</td><td class=\"words\"><bdi>{}</bdi></td><td>{}{}</td></tr>",
+            "<tr><th scope=\"row\"><bdi>{}</bdi></th><td>{}</td><td class=\"words\"><bdi>{}</bdi></td><td>{}</td></tr>",
             text(&entry.key.name),
             if entry.key.kind == Kind::Ca { "CA" } else { "server" },
             text(&entry.issuer),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base::file::{FileSet, Mode, Ownership};
 use base::text::{quote, shell_path};
-use base::{Code, Error, Finding, Result};
+use base::{Code, Finding, Result};
 use ledger::{Entry, Kind, View};
 use store::ca::Hierarchy;
 use store::file_names::{CA_FILE, CLIENTS_CA};
@@ -20,15 +20,6 @@ use crate::report::FileReport;
 /// Those of the ledger.
 pub fn is_fetched(view: &View, entry: &Entry) -> Result<bool> {
     Ok(view.enrolled(&entry.key)?.is_some())
-}
-
-/// The error for files of the store that are not those of the present generation, because its holder has fetched it.
-pub fn with_holder(entry: &Entry) -> Error {
-    let (kind, name) = (entry.key.kind, &entry.key.name);
-    Code::FilesWithHolder
-        .error(format!("the files of the present certificate of the {kind} {} are not in the store", quote(name)))
-        .item(name)
-        .because("its holder has made the key and fetched the certificate over the network")
 }
 
 /// The directory of this machine that got copies of the files of a fetched generation's predecessors.

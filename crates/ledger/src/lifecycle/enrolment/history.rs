@@ -64,7 +64,7 @@ pub(crate) struct SentRecord {
 
 /// The reasons of a revocation that are nothing against the key: a later certificate took the place of this one, or the device
 /// was forgotten.
-const WITHOUT_FAULT: [&str; 2] = ["superseded", "cessationOfOperation"];
+pub(super) const WITHOUT_FAULT: [&str; 2] = ["superseded", "cessationOfOperation"];
 
 /// The number of generations of a name that were revoked for another reason, counted by the database; `row` is a row of
 /// identity with the name.
@@ -75,6 +75,11 @@ pub(super) fn revoked_of(row: &str) -> String {
          AND other.role = 'revoked' \
          AND coalesce(other.revocation_reason, '') NOT IN ('{superseded}', '{forgotten}'))"
     )
+}
+
+/// Whether a revocation for this reason concerns the key or its holder.
+pub(crate) fn is_at_fault(reason: Option<&str>) -> bool {
+    !reason.is_some_and(|reason| WITHOUT_FAULT.contains(&reason))
 }
 
 impl View {
@@ -114,8 +119,7 @@ fn read(row: &SqlRow) -> Result<GenerationRecord> {
         state: one_of(&State::ALL, State::as_str, &state)?,
         role,
         is_registered: row.get::<Option<i64>>(6)?.is_some(),
-        is_key_revoked: role == Role::Revoked
-            && !reason.as_deref().is_some_and(|reason| WITHOUT_FAULT.contains(&reason)),
+        is_key_revoked: role == Role::Revoked && is_at_fault(reason.as_deref()),
         sent: key.map(|key| SentRecord { key, is_used: used_at.is_some() }),
         not_after: at(row.get(4)?)?,
         intended_at: at(row.get(5)?)?,
@@ -124,6 +128,16 @@ fn read(row: &SqlRow) -> Result<GenerationRecord> {
 }
 
 impl NameHistory {
+    /// The kind of the name.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The last generation that was sent for the public key with this SHA-256, and that its holder may begin to use: a
     /// later one that is used has not replaced it, and it is not out of use.
     pub fn sent_for_key(&self, public: &[u8; 32]) -> Option<SentGeneration> {
@@ -137,10 +151,10 @@ impl NameHistory {
         (!is_replaced).then(|| SentGeneration { key: self.key(last.generation), not_after: last.not_after, is_used })
     }
 
-    /// Whether a generation with the public key with this SHA-256 was revoked for a reason that concerns the key or its
-    /// holder: the key gets no certificate any more.
-    pub fn is_key_revoked(&self, public: &[u8; 32]) -> bool {
-        self.generations.iter().any(|one| one.is_key_revoked && one.sent.is_some_and(|sent| sent.key == *public))
+    /// Whether a generation was revoked for a reason that concerns the key or its holder, and its key is in files alone: it was
+    /// not sent over the network.
+    pub fn has_revoked_key_in_files(&self) -> bool {
+        self.generations.iter().any(|one| one.is_key_revoked && one.sent.is_none())
     }
 
     /// The number of generations that were revoked for a reason that concerns the key or its holder.

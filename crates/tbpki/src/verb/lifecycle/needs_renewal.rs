@@ -100,7 +100,14 @@ fn dates(args: &NeedsRenewalArgs, context: &mut Context) -> Result<Dates> {
         // A clock that is years behind would answer "not needed" to the timer until the certificate has expired.
         workspace.check_clock(&view)?;
         let entry = match (&args.device, &args.server) {
-            (Some(device), _) => named(&view, Kind::Device, device.as_str()),
+            // Its dates count: it needs no renewal only because it waits for its first use.
+            (Some(device), _) => named(&view, Kind::Device, device.as_str()).or_else(|error| {
+                let pending = match error.code() {
+                    Code::EnrolmentUnconfirmed => view.pending(Kind::Device, device.as_str())?,
+                    _ => None,
+                };
+                pending.ok_or(error)
+            }),
             (None, Some(Some(server))) => named(&view, Kind::Server, server),
             _ => only_server(&view),
         }?;

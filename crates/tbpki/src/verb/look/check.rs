@@ -13,7 +13,8 @@ use identity::server::name::server_name;
 use pki::pkcs11::TokenKey;
 use provision::check::{
     AnchorSource, BrokerKind, CheckDepth, CheckReport, CheckedCredential, CheckedServer, DeviceCheck, DueLeaf,
-    IssuingProfile, Layer, Registered, RevokedLeaf, RevokedServer, ServerCheck, TlsReport, UnregisteredLeaf, Verdict,
+    IssuingProfile, Layer, Registered, ReplacedServer, RevokedLeaf, RevokedServer, ServerCheck, TlsReport,
+    UnregisteredLeaf, Verdict,
     check_device, check_server,
 };
 use provision::files::LoginFiles;
@@ -70,6 +71,15 @@ fn record_seen(config: &Config, tls: &TlsReport, context: &mut Context) -> Resul
         context.output.say(format!("note: the broker names the prepared generation of {ca}, which is recorded"));
     }
     Ok(())
+}
+
+/// The certificates of servers that a ledger knows as ended or near their end.
+#[derive(Default)]
+struct KnownServers {
+    revoked: Vec<RevokedServer>,
+    replaced: Vec<ReplacedServer>,
+    /// Those that must be renewed.
+    due: Vec<DueLeaf>,
 }
 
 /// The flags and the configuration, from which a check is made.
@@ -168,18 +178,22 @@ impl Inputs<'_> {
         // Without a store, the CAs come from the server's files.
         let store = self.config.map(|config| config.general.store.resolved()).filter(|store| store.is_dir());
         let devices_ca = store.map(identity_files::devices_ca).transpose()?.unwrap_or_default();
-        let (revoked, due) = self.known_servers(context)?;
-        Ok(ServerCheck { dir: places.dir, server, devices_ca, revoked, due, now: self.now })
+        let KnownServers { revoked, replaced, due } = self.known_servers(context)?;
+        Ok(ServerCheck { dir: places.dir, server, devices_ca, revoked, due, replaced, now: self.now })
     }
 
-    /// The revoked certificates of servers and those that must be renewed, if there is a store.
-    fn known_servers(&self, context: &mut Context) -> Result<(Vec<RevokedServer>, Vec<DueLeaf>)> {
+    /// The certificates of servers that a ledger knows as ended or near their end, if there is a store.
+    fn known_servers(&self, context: &mut Context) -> Result<KnownServers> {
         let Some(config) = self.config.filter(|config| store::check_exists(config.general.store.resolved()).is_ok())
         else {
-            return Ok((Vec::new(), Vec::new()));
+            return Ok(KnownServers::default());
         };
-        let revoked = identity_files::server_revocations(&context.store_location(config)?)?;
-        Ok((revoked, context.in_workspace(config, |workspace| due_leaf::of_servers(workspace))?))
+        let location = context.store_location(config)?;
+        Ok(KnownServers {
+            revoked: identity_files::server_revocations(&location)?,
+            replaced: identity_files::server_replacements(&location)?,
+            due: context.in_workspace(config, |workspace| due_leaf::of_servers(workspace))?,
+        })
     }
 
     fn files(&self, context: &mut Context) -> Result<Files> {
