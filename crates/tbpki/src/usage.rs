@@ -8,7 +8,7 @@ use std::error::Error as _;
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
 
-use base::text::shell_word;
+use base::text::device_words;
 use base::{Code, Error};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory};
@@ -162,12 +162,14 @@ fn renaming(error: &clap::Error, args: &[OsString]) -> Option<Error> {
     let words = args.iter().skip_while(|arg| *arg != "rename").skip(1).map(|word| word.to_str());
     let words: Vec<Option<&str>> = if is_verb { words.collect() } else { Vec::new() };
     let (old, new) = match words.as_slice() {
-        [Some(old), Some(new)] if !old.starts_with('-') && !new.starts_with('-') => (shell_word(old), shell_word(new)),
-        _ => ("OLD".into(), "NEW".into()),
+        [Some(old), Some(new)] if !old.starts_with('-') && !new.starts_with('-') => (*old, *new),
+        _ => ("OLD", "NEW"),
     };
     let what = "the name of a device or server cannot be changed: it is in the certificate";
     Some(Code::Usage.error(what).fix(format!(
-        "issue a certificate for the new name with `tbpki client {new}`; once the device uses it, run `tbpki forget {old}`"
+        "issue a certificate for the new name with `tbpki client {}`; once the device uses it, run `tbpki forget {}`",
+        device_words(new),
+        device_words(old)
     )))
 }
 

@@ -266,7 +266,7 @@ fn each_connection_has_a_full_handshake() {
     }
 }
 
-/// Behind a proxy that ends TLS, such headers hold the certificate of the client. Anybody can send them.
+/// Behind a proxy that ends TLS, such headers hold the certificate of the client. Any client can send them.
 #[test]
 fn no_header_counts_as_a_client_certificate() {
     let sandbox = station();
