@@ -483,13 +483,7 @@ impl Writer<'_, '_> {
     }
 
     /// The list of an earlier run, for a CA of which none can be made now.
-    fn keep(
-        &mut self,
-        ca: &Ca,
-        generation: &CaGeneration,
-        list: Option<&Crl>,
-        because: &KeptBecause,
-    ) -> Option<Crl> {
+    fn keep(&mut self, ca: &Ca, generation: &CaGeneration, list: Option<&Crl>, because: &KeptBecause) -> Option<Crl> {
         let of = format!("generation {} of {}", generation.number, ca.name());
         let now = self.workspace.now;
         let what = match list {

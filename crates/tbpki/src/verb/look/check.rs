@@ -14,8 +14,7 @@ use pki::pkcs11::TokenKey;
 use provision::check::{
     AnchorSource, BrokerKind, CheckDepth, CheckReport, CheckedCredential, CheckedServer, DeviceCheck, DueLeaf,
     IssuingProfile, Layer, Registered, ReplacedServer, RevokedLeaf, RevokedServer, ServerCheck, TlsReport,
-    UnregisteredLeaf, Verdict,
-    check_device, check_server,
+    UnregisteredLeaf, Verdict, check_device, check_server,
 };
 use provision::files::LoginFiles;
 use provision::mqtt::Version;
