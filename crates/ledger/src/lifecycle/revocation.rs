@@ -5,9 +5,17 @@ use std::fmt;
 use time::OffsetDateTime;
 
 use crate::key::{Key, Kind, SerialNumber};
-use crate::lifecycle::enrolment::history::is_at_fault;
 use crate::platform::PlatformId;
 use crate::platform::url::PlatformUrl;
+
+/// The reasons of a revocation that are nothing against the key: a later certificate took the place of this one, or the device
+/// was forgotten.
+pub(crate) const WITHOUT_FAULT: [&str; 2] = ["superseded", "cessationOfOperation"];
+
+/// Whether a revocation for this reason concerns the key or its holder.
+pub(crate) fn is_at_fault(reason: Option<&str>) -> bool {
+    !reason.is_some_and(|reason| WITHOUT_FAULT.contains(&reason))
+}
 
 /// A revocation.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,10 +18,9 @@ use super::layout::{Attempt, Layout, Sidecar, file_of};
 use super::shard_store::ShardStore;
 use super::{pack, tar};
 use crate::ca::Ca;
+use crate::elsewhere::{at_another_station, is_with_holder};
 use crate::file_names::{CHAIN, KEY};
-use crate::holder::is_with_holder;
 use crate::paths::{FILE_LIMIT, generation_dir};
-use crate::stations::at_another_station;
 
 /// The largest part of an archive that is taken into memory.
 const PART_LIMIT: usize = 1 << 30;

@@ -4,6 +4,7 @@ use base::{Error, Result};
 use time::OffsetDateTime;
 
 use crate::key::{Generation, Key, Kind};
+use crate::lifecycle::revocation::{WITHOUT_FAULT, is_at_fault};
 use crate::lifecycle::role::Role;
 use crate::state::State;
 use crate::value::{SqlRow, at, one_of, values};
@@ -62,10 +63,6 @@ pub(crate) struct SentRecord {
     pub(crate) is_used: bool,
 }
 
-/// The reasons of a revocation that are nothing against the key: a later certificate took the place of this one, or the device
-/// was forgotten.
-pub(super) const WITHOUT_FAULT: [&str; 2] = ["superseded", "cessationOfOperation"];
-
 /// The number of generations of a name that were revoked for another reason, counted by the database; `row` is a row of
 /// identity with the name.
 pub(super) fn revoked_of(row: &str) -> String {
@@ -75,11 +72,6 @@ pub(super) fn revoked_of(row: &str) -> String {
          AND other.role = 'revoked' \
          AND coalesce(other.revocation_reason, '') NOT IN ('{superseded}', '{forgotten}'))"
     )
-}
-
-/// Whether a revocation for this reason concerns the key or its holder.
-pub(crate) fn is_at_fault(reason: Option<&str>) -> bool {
-    !reason.is_some_and(|reason| WITHOUT_FAULT.contains(&reason))
 }
 
 impl View {

@@ -2,8 +2,8 @@
 
 use base::{Error, Result};
 
-use super::history::WITHOUT_FAULT;
 use crate::key::Kind;
+use crate::lifecycle::revocation::WITHOUT_FAULT;
 use crate::lifecycle::role::Role;
 use crate::value::{SqlRow, one_of, values};
 use crate::view::View;
