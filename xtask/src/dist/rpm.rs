@@ -1,5 +1,6 @@
 //! Packages for Fedora, RHEL and SUSE, made by rpmbuild from the same tree.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,14 @@ pub(super) fn write(tree: &Tree, platform: Platform, release: &Release, out: &Pa
     let file = out.join(&name);
     fs::copy(top.join(architecture).join(&name), &file).doing(format!("write {}", file.display()))?;
     Ok(file)
+}
+
+/// The directories that belong to the package alone. rpm leaves all others when it removes the files in them.
+fn directories(package: &Tree) -> Vec<String> {
+    let above = package.files().flat_map(|(path, _)| Path::new(path.as_str()).ancestors().skip(1));
+    let own = above.filter(|path| path.components().any(|part| part.as_os_str() == "tbpki"));
+    let lines: BTreeSet<String> = own.map(|path| format!("%dir /{}", path.display())).collect();
+    lines.into_iter().collect()
 }
 
 /// The scripts do what those of the .deb do, and for the same reasons. `$1` counts the versions that remain installed. Fedora
@@ -91,11 +100,26 @@ fn spec(package: &Tree, staged: &Path, release: &Release) -> String {
          {SCRIPTS}\
          %files\n\
          %defattr(-,root,root,-)\n\
-         %dir /usr/share/tbpki\n%dir /usr/share/tbpki/firmware\n%dir /usr/share/doc/tbpki\n\
+         {}\n\
          {}\n",
         release.version,
         env!("CARGO_PKG_REPOSITORY"),
         staged.display(),
+        directories(package).join("\n"),
         files.join("\n")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_package_owns_its_directories_and_no_shared_ones() {
+        let mut package = Tree::default();
+        for path in ["usr/bin/tbpki", "usr/share/doc/tbpki/examples/keygen.toml", "usr/share/man/man1/tbpki.1.gz"] {
+            package.add(path, "", 0o644);
+        }
+        assert_eq!(directories(&package), ["%dir /usr/share/doc/tbpki", "%dir /usr/share/doc/tbpki/examples"]);
+    }
 }

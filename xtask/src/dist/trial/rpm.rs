@@ -24,19 +24,19 @@ pub(super) fn try_rpm(package: &Path, platform: Platform) -> Result<Tried> {
     let units = Units::record(&system)?;
     let rpm = |args: &[&str]| {
         run("rpm")
-            // The last two, because its scripts would run in a system whose database is dpkg's.
+            // What it requires is in dpkg's database, and rpm asks on Debian whether it is really wanted.
             .args(["--root", &system.root.display().to_string(), "--dbpath", "/var/lib/rpm", "--nodeps"])
-            .args(["--ignorearch", "--force-debian"])
+            .arg("--force-debian")
             .args(args)
             .read()
     };
-    rpm(&["--install", &package.display().to_string()])?;
+    rpm(&["--install", "--ignorearch", &package.display().to_string()])?;
     units.expect("an installation", &["daemon-reload", "systemd-sysusers"], &["start", "enable"])?;
     let installed = run("rpm").args(["-qp", "--list"]).arg(package).silent().read()?;
     walk(&system, platform)?;
     unchanged_by("the upgrade", &system.root, || {
         // To the same version, which runs the same scripts.
-        rpm(&["--upgrade", "--replacepkgs", &package.display().to_string()])?;
+        rpm(&["--upgrade", "--ignorearch", "--replacepkgs", &package.display().to_string()])?;
         units.expect("an upgrade", &["try-restart tbpki-serve.service"], &["stop", "disable"])
     })?;
     unchanged_by("the removal", &system.root, || {

@@ -81,38 +81,47 @@ impl System {
             .env("HOME", "/root");
         command
     }
-}
 
-impl Host for System {
-    fn tbpki(&self, args: &[&str]) -> Command {
+    /// A program of the system and of the platform's architecture, by its path.
+    pub(super) fn emulated(&self, program: &str, args: &[&str]) -> Command {
         match &self.emulator {
-            Some(emulator) => self.command(emulator, &[&[self.program], args].concat()),
-            None => self.command(self.program, args),
+            Some(emulator) => self.command(emulator, &[&[program], args].concat()),
+            None => self.command(program, args),
         }
     }
 }
 
-/// The directory of a Debian, made once. For a foreign platform it also has the libraries of that architecture, and its own
+impl Host for System {
+    fn tbpki(&self, args: &[&str]) -> Command {
+        self.emulated(self.program, args)
+    }
+}
+
+/// The directory of a Debian with a simulated token, made once. For a foreign platform it also has the libraries of that architecture, and its own
 /// programs remain those of this machine: dpkg and the scripts of packages need no emulator.
 fn debian(suite: &str, platform: Platform) -> Result<PathBuf> {
+    let native = made_once(suite, |place| {
+        run("debootstrap").args(["--variant=minbase", suite]).arg(place).read()?;
+        install(&System::new(place.to_owned(), "", platform)?, &["softhsm2"])
+    })?;
     if platform.runs_here() {
-        return made_once(suite, |system| {
-            run("debootstrap").args(["--variant=minbase", suite]).arg(system).read().map(drop)
-        });
+        return Ok(native);
     }
-    let native =
-        made_once(suite, |system| run("debootstrap").args(["--variant=minbase", suite]).arg(system).read().map(drop))?;
     let architecture = platform.debian_architecture();
     made_once(&format!("{suite}-{architecture}"), |place| {
         run("cp").args(["--archive", "--no-target-directory"]).arg(&native).arg(place).silent().read()?;
         let system = System::new(place.to_owned(), "", platform)?;
-        let libraries = [format!("libc6:{architecture}"), format!("libgcc-s1:{architecture}")];
         expect(system.command("dpkg", &["--add-architecture", architecture]), &[0])?;
-        expect(system.command("apt-get", &["-qq", "update"]), &[0])?;
-        let [libc, libgcc] = &libraries;
-        expect(system.command("apt-get", &["-qq", "-y", "install", "--no-install-recommends", libc, libgcc]), &[0])
-            .map(drop)
+        let of_platform = ["libc6", "libgcc-s1", "softhsm2"].map(|package| format!("{package}:{architecture}"));
+        install(&system, &of_platform.each_ref().map(String::as_str))
     })
+}
+
+/// Installs packages of Debian in a system.
+fn install(system: &System, packages: &[&str]) -> Result<()> {
+    expect(system.command("apt-get", &["-qq", "update"]), &[0])?;
+    let install = ["-qq", "-y", "install", "--no-install-recommends"];
+    expect(system.command("apt-get", &[&install, packages].concat()), &[0]).map(drop)
 }
 
 /// A directory of this name that is complete: it is renamed after it was made, and an interrupted one is made again.
