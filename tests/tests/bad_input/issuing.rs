@@ -116,7 +116,7 @@ fn a_ca_without_its_key_or_with_another_ones() {
         refused(&sandbox, &[CLIENT, extra].concat(), user(97, &["devices-issuing/key.pem"]));
     }
     sandbox.write("pki/ca/devices-issuing/key.pem", sandbox.read("pki/ca/server-issuing/key.pem"));
-    refused(&sandbox, CLIENT, user(34, &["devices-issuing/cert.pem"]));
+    refused(&sandbox, CLIENT, user(34, &["devices-issuing/key.pem"]));
     sandbox.write("pki/ca/devices-issuing/key.pem", "");
     refused(&sandbox, CLIENT, user(31, &["devices-issuing/key.pem"]));
     sandbox.write("pki/ca/devices-issuing/key.pem", own);

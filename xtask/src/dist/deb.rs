@@ -9,7 +9,7 @@ use crate::workspace::target;
 
 use super::glibc;
 use super::release::{Platform, Release};
-use super::tree::Tree;
+use super::tree::{INSTANCES, TEMPLATE, Tree, UNITS};
 
 /// The address of the maintainers in packages.
 const MAINTAINER: &str = "The tbpki maintainers <tbpki@users.noreply.github.com>";
@@ -41,19 +41,22 @@ fi
 
 /// A service or a timer must not run without its program, and a later installation must not start it. An upgrade leaves it
 /// alone.
-const PRERM: &str = "#!/bin/sh
+fn prerm() -> String {
+    format!(
+        "#!/bin/sh
 set -e
 if [ \"$1\" = remove ]; then
-    units='tbpki-serve.service tbpki-renew.timer tbpki-renew-host.timer tbpki-crl.timer'
     if [ -d /run/systemd/system ]; then
-        deb-systemd-invoke stop $units || true
-        systemctl stop 'tbpki-renew@*.timer' || true
+        deb-systemd-invoke stop {UNITS} || true
+        systemctl stop '{INSTANCES}' || true
     fi
     if command -v systemctl > /dev/null; then
-        systemctl --no-reload disable $units || true
+        systemctl --no-reload disable {UNITS} {TEMPLATE} || true
     fi
 fi
-";
+"
+    )
+}
 
 /// Stores and configurations are the user's and stay, also when the package is purged.
 const POSTRM: &str = "#!/bin/sh
@@ -84,7 +87,7 @@ pub(super) fn write(tree: &Tree, platform: Platform, release: &Release, out: &Pa
     package.write(&staged)?;
     let control = staged.join("DEBIAN");
     fs::create_dir_all(&control).doing(format!("make {}", control.display()))?;
-    let scripts = [("postinst", POSTINST), ("prerm", PRERM), ("postrm", POSTRM)];
+    let scripts = [("postinst", POSTINST.to_owned()), ("prerm", prerm()), ("postrm", POSTRM.to_owned())];
     // A tree of its own, since md5sums and sizes are about the files that are installed.
     let mut maintenance = Tree::default();
     scripts.into_iter().for_each(|(name, text)| maintenance.add(name, text, 0o755));

@@ -9,7 +9,7 @@ use crate::run::run;
 use crate::workspace::target;
 
 use super::release::{Platform, Release};
-use super::tree::Tree;
+use super::tree::{INSTANCES, TEMPLATE, Tree, UNITS};
 
 /// Writes `tbpki-VERSION-1.ARCHITECTURE.rpm`.
 pub(super) fn write(tree: &Tree, platform: Platform, release: &Release, out: &Path) -> Result<PathBuf> {
@@ -50,7 +50,9 @@ fn directories(package: &Tree) -> Vec<String> {
 
 /// The scripts do what those of the .deb do, and for the same reasons. `$1` counts the versions that remain installed. Fedora
 /// and SUSE run systemd-sysusers and reload systemd by themselves; once more does no harm.
-const SCRIPTS: &str = "%post
+fn scripts() -> String {
+    format!(
+        "%post
 if command -v systemd-sysusers > /dev/null; then
     systemd-sysusers tbpki.conf || :
 fi
@@ -62,13 +64,17 @@ if [ -d /run/systemd/system ]; then
 fi
 %preun
 if [ \"$1\" -eq 0 ] && command -v systemctl > /dev/null; then
-    systemctl --no-reload disable --now tbpki-serve.service tbpki-renew.timer tbpki-renew-host.timer || :
+    systemctl --no-reload disable --now {UNITS} || :
+    systemctl --no-reload disable {TEMPLATE} || :
+    systemctl stop '{INSTANCES}' || :
 fi
 %postun
 if [ -d /run/systemd/system ]; then
     systemctl --system daemon-reload || :
 fi
-";
+"
+    )
+}
 
 /// The description of the package for rpmbuild. The program is stripped already, and is taken as it is.
 fn spec(package: &Tree, staged: &Path, release: &Release) -> String {
@@ -97,7 +103,7 @@ fn spec(package: &Tree, staged: &Path, release: &Release) -> String {
          %install\n\
          mkdir -p %{{buildroot}}\n\
          cp -a {}/usr %{{buildroot}}/\n\
-         {SCRIPTS}\
+         {}\
          %files\n\
          %defattr(-,root,root,-)\n\
          {}\n\
@@ -105,6 +111,7 @@ fn spec(package: &Tree, staged: &Path, release: &Release) -> String {
         release.version,
         env!("CARGO_PKG_REPOSITORY"),
         staged.display(),
+        scripts(),
         directories(package).join("\n"),
         files.join("\n")
     )

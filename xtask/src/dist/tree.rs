@@ -11,6 +11,15 @@ use crate::workspace::{root, target};
 
 use super::licenses;
 
+/// The units of systemd that a user can enable, and that must not outlive the program.
+pub(super) const UNITS: &str = "tbpki-serve.service tbpki-renew.timer tbpki-renew-host.timer tbpki-crl.timer";
+
+/// The template among these units, of which a user enables instances. To disable it disables all of them.
+pub(super) const TEMPLATE: &str = "tbpki-renew@.timer";
+
+/// All instances of the template that run.
+pub(super) const INSTANCES: &str = "tbpki-renew@*.timer";
+
 /// A file of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -187,6 +196,16 @@ fn set_mode(path: &Path, mode: u32) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_scripts_of_packages_know_every_unit_that_a_user_can_enable() {
+        for unit in list(&root().join("crates/tbpki/units")).unwrap() {
+            let name = unit.file_name().unwrap().to_string_lossy().into_owned();
+            let can_be_enabled = fs::read_to_string(&unit).unwrap().contains("[Install]");
+            let is_known = UNITS.split(' ').any(|known| known == name) || name == TEMPLATE;
+            assert_eq!(is_known, can_be_enabled, "{name}");
+        }
+    }
 
     #[test]
     fn directories_and_files_get_their_modes() {

@@ -8,6 +8,7 @@ use crate::run::run;
 use crate::workspace::{on_path, target};
 
 use super::super::release::Platform;
+use super::super::tree::UNITS;
 use super::store::unchanged_by;
 use super::system::System;
 use super::units::Units;
@@ -49,8 +50,7 @@ pub(super) fn try_deb(package: &Path, platform: Platform) -> Result<Tried> {
 
     unchanged_by("the removal", &system.root, || {
         dpkg(&["--remove", "tbpki"])?;
-        let all = "tbpki-serve.service tbpki-renew.timer tbpki-renew-host.timer";
-        units.expect("a removal", &[&format!("stop {all}"), &format!("disable {all}")], &["start"])?;
+        units.expect("a removal", &[&format!("stop {UNITS}"), &format!("disable {UNITS}")], &["start"])?;
         dpkg(&["--purge", "tbpki"]).map(drop)
     })?;
     let is_left = |path: &&str| {

@@ -7,6 +7,7 @@ use crate::run::run;
 use crate::workspace::on_path;
 
 use super::super::release::Platform;
+use super::super::tree::UNITS;
 use super::store::unchanged_by;
 use super::system::System;
 use super::units::Units;
@@ -41,8 +42,7 @@ pub(super) fn try_rpm(package: &Path, platform: Platform) -> Result<Tried> {
     })?;
     unchanged_by("the removal", &system.root, || {
         rpm(&["--erase", "tbpki"])?;
-        let all = "tbpki-serve.service tbpki-renew.timer tbpki-renew-host.timer";
-        units.expect("a removal", &[&format!("disable --now {all}")], &["start"])
+        units.expect("a removal", &[&format!("disable --now {UNITS}")], &["start"])
     })?;
     match installed.lines().find(|path| system.root.join(path.trim_start_matches('/')).exists()) {
         Some(path) => Err(Error::new(format!("removing the package leaves {path}"))),
