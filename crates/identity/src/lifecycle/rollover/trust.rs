@@ -76,7 +76,7 @@ fn refresh_with_tokens(workspace: &Workspace<'_>, store: &Store, report: &mut Ro
 /// missing, or has not got them since.
 ///
 /// # Errors
-/// [`Code::CopiesMissing`], and those of the ledger.
+/// [`Code::CopiesMissing`](base::Code::CopiesMissing), and those of the ledger.
 pub(super) fn check_copies(store: &Store, ca: &Ca) -> Result<()> {
     if ca.profile().is_some() {
         return Ok(());
