@@ -32,7 +32,7 @@ fn texts_count_names_and_name_the_step() {
     assert_eq!(listed["identities"][0]["shortens_from"], of("server-issuing"));
     assert!(sandbox.ok(["list", "--kind", "ca", "--csv"]).stdout_text().contains(&of("server-issuing")));
     sandbox.ok(["report", "--out", "report.html"]);
-    assert!(sandbox.text("report.html").contains(&format!("shortens what it issues from {day}")));
+    assert!(sandbox.text("report.html").contains(&format!("end early from {day} on")));
     sandbox.ok(["client", "d1"]);
     assert!(!sandbox.ok(["list", "--kind", "device"]).stdout_text().contains("SHORTENS"));
 
