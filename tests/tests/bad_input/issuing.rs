@@ -124,7 +124,7 @@ fn a_ca_without_its_key_or_with_another_ones() {
     sandbox.write("pki/ca/devices-issuing/cert.pem", "");
     refused(&sandbox, CLIENT, user(40, &["devices-issuing/cert.pem"]));
     sandbox.write("pki/ca/devices-issuing/cert.pem", sandbox.read("pki/ca/devices-root/cert.pem"));
-    refused(&sandbox, CLIENT, user(34, &["devices-issuing/cert.pem"]));
+    refused(&sandbox, CLIENT, user(34, &["devices-issuing/key.pem"]));
     sandbox.write("pki/ca/devices-issuing/cert.pem", certificate);
     sandbox.write("pki/ca/devices-root/cert.pem", sandbox.read("pki/ca/server-root/cert.pem"));
     refused(&sandbox, CLIENT, user(49, &["devices-issuing/cert.pem"]));
