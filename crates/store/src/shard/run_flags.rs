@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use base::file::{self, FileSet, Mode};
-use base::{Code, Result};
+use base::{Code, Result, file};
 
+use super::shard_store::keep;
 use crate::paths::{FILE_LIMIT, PLACES};
 
 fn name(job: u64) -> String {
@@ -18,14 +18,7 @@ fn name(job: u64) -> String {
 pub fn keep_run_flags(store: &Path, job: u64, flags: &[String]) -> Result<()> {
     let bytes = serde_json::to_vec(flags)
         .map_err(|error| Code::Internal.error("flags cannot be written as JSON").caused_by(error))?;
-    let name = name(job);
-    if file::read_optional(store.join(&name), FILE_LIMIT)?.is_some_and(|known| *known == bytes) {
-        return Ok(());
-    }
-    file::remove(store, &name)?;
-    let mut set = FileSet::new(store);
-    set.add(name, bytes, Mode::Private)?;
-    set.commit().map(drop)
+    keep(store, &name(job), bytes)
 }
 
 /// The flags that are kept for a job; none for a job of another verb, or of another station.

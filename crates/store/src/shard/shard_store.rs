@@ -258,15 +258,18 @@ pub(super) fn check_recordable(dir: &Path) -> Result<()> {
 pub(super) fn remember(store: &Path, name: &str, dir: &Path) -> Result<()> {
     // The store may move as a whole, and its own path may be any.
     let text = if dir == absolute(store)? { "." } else { recorded(dir)? };
-    let bytes = format!("{text}\n").into_bytes();
-    let name = format!("{PLACES}/{name}");
-    // The file is replaced only if it changes, because `register` calls this for each run.
-    if file::read_optional(store.join(&name), FILE_LIMIT)?.is_some_and(|known| *known == bytes) {
+    keep(store, &format!("{PLACES}/{name}"), format!("{text}\n").into_bytes())
+}
+
+/// Keeps a small private file of the store, which has this path there. It is replaced only if it changes, because some
+/// verbs call this for each run.
+pub(super) fn keep(store: &Path, path: &str, bytes: Vec<u8>) -> Result<()> {
+    if file::read_optional(store.join(path), FILE_LIMIT)?.is_some_and(|known| *known == bytes) {
         return Ok(());
     }
-    file::remove(store, &name)?;
+    file::remove(store, path)?;
     let mut set = FileSet::new(store);
-    set.add(name, bytes, Mode::Private)?;
+    set.add(path, bytes, Mode::Private)?;
     set.commit().map(drop)
 }
 
