@@ -9,6 +9,7 @@ use base::{Code, Error, Result, digest};
 use config::{Config, EnrolmentPolicy};
 use identity::key_in_use::ReservedKeys;
 use identity::lifecycle::enrol::{self, SERVERS};
+use identity::lifecycle::rollover;
 use ledger::{
     Confirmation, Entry, Key, Kind, NameHistory, NextIdentity, ReservedNames, Role, SentGeneration, Transaction,
 };
@@ -323,11 +324,8 @@ fn trusts(transaction: &Transaction<'_>, entry: &Entry, anchors: &[[u8; 32]]) ->
     if roots.len() < 2 {
         return Ok(());
     }
-    // The prepared one, or the one that signs while an earlier one is trusted.
-    let next =
-        roots.iter().find(|root| root.role == Role::Pending).or_else(|| roots.iter().find(|root| root.is_current()));
     let is_stated = |root: &&Entry| root.fingerprint.is_some_and(|own| anchors.contains(&own));
-    let Some(next) = next.filter(is_stated) else { return Ok(()) };
+    let Some(next) = rollover::next_of(&roots).filter(is_stated) else { return Ok(()) };
     let (kind, name) = (entry.key.kind, entry.key.name.as_str());
     if transaction.is_confirmed(&next.key, kind, name)? {
         return Ok(());

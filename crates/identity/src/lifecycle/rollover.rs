@@ -34,6 +34,7 @@ pub use dependents::renewal_commands;
 pub use gates::leave_devices_behind;
 pub use import::read as read_import;
 pub use overview::{BelowRow, CaRow, CasReport, PeersRow, overview, shortens_from};
+pub use peers::next_of;
 pub use prepare::{check_dry_run, prepare, prepare_imported};
 pub use report::{NotRefreshed, RolloverDone, RolloverReport};
 pub use retire::{CaBelow, cas_below, retire};

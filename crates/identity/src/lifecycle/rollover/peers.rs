@@ -76,10 +76,14 @@ pub(super) fn count_unconfirmed(workspace: &Workspace<'_>, view: &View, ca: &Key
 /// The generation of a CA that peers can be confirmed to have: the prepared one, or the one that signs while an earlier one
 /// is trusted. Those that were left behind get it later.
 pub(super) fn confirmable(view: &View, ca: &Ca) -> Result<Option<Entry>> {
-    let trusted = view.trusted_generations(&ca.name())?;
+    Ok(next_of(&view.trusted_generations(&ca.name())?).cloned())
+}
+
+/// As [`confirmable`], of the generations of a CA that are trusted.
+pub fn next_of(trusted: &[Entry]) -> Option<&Entry> {
     let pending = trusted.iter().find(|entry| entry.role == Role::Pending);
     let is_replacing = trusted.iter().any(|entry| entry.role == Role::Superseded);
-    Ok(pending.or_else(|| trusted.iter().find(|entry| entry.is_current() && is_replacing)).cloned())
+    pending.or_else(|| trusted.iter().find(|entry| entry.is_current() && is_replacing))
 }
 
 /// Records the access tokens of devices whose files come from a version that did not record them: these devices have the
