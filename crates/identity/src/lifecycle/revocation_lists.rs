@@ -393,21 +393,23 @@ impl Writer<'_, '_> {
                 KeyLocation::Elsewhere => {
                     self.keep(ca, generation, earlier.first().copied(), &KeptBecause::KeyElsewhere)
                 }
-                _ => match self.prepare(ca, (generation, is_shared), certificate, &earlier)? {
-                    Prepared::Planned => continue,
-                    Prepared::Ready(open) => {
-                        Some(self.make(ca, (generation, is_shared), certificate, &open, &earlier)?)
-                    }
-                    Prepared::Unmade(error) => {
-                        // Another question for a passphrase would follow the one that was not answered.
-                        if self.begun.is_empty() && error.code() == Code::SecretUnavailable {
-                            return Err(error);
+                _ => {
+                    let name = ca.name();
+                    let new = self.new_list((ca, &name), (generation, is_shared), certificate, &earlier)?;
+                    match self.prepare(ca, generation, &new, &earlier)? {
+                        Prepared::Planned => continue,
+                        Prepared::Ready(open) => Some(self.make(generation, &new, &open, &earlier)?),
+                        Prepared::Unmade(error) => {
+                            // Another question for a passphrase would follow the one that was not answered.
+                            if self.begun.is_empty() && error.code() == Code::SecretUnavailable {
+                                return Err(error);
+                            }
+                            let because = KeptBecause::Unmade(error.to_string());
+                            errors.push(error);
+                            self.keep(ca, generation, earlier.first().copied(), &because)
                         }
-                        let because = KeptBecause::Unmade(error.to_string());
-                        errors.push(error);
-                        self.keep(ca, generation, earlier.first().copied(), &because)
                     }
-                },
+                }
             };
             if let Some(list) = list {
                 armor::append("X509 CRL", list.der(), &mut pem);
@@ -538,14 +540,13 @@ impl Writer<'_, '_> {
     }
 
     /// Adds the next list of a CA to the report of a dry run. `earlier` are its lists in the file.
-    fn expect(&mut self, ca: &Ca, generation: &CaGeneration, is_shared: bool, earlier: &[&Crl]) -> Result<()> {
-        let number = self.ledger_generation(ca, generation, is_shared)?;
-        let entries = self.store.ledger.revoked_by(&ca.name(), number, None)?;
+    fn expect(&mut self, generation: &CaGeneration, new: &NewList<'_>, earlier: &[&Crl]) -> Result<()> {
+        let entries = self.store.ledger.revoked_by(new.issuer, new.generation, None)?;
         let serials = entries.iter().map(|entry| entry.serial.octets());
-        self.check_none_lost(&ca.name(), earlier, serials)?;
+        self.check_none_lost(new.issuer, earlier, serials)?;
         let revoked = entries.len();
         self.report.lists.push(RevocationListReport {
-            ca: ca.name(),
+            ca: new.issuer.to_owned(),
             generation: generation.number,
             number: None,
             this_update: None,
@@ -565,27 +566,19 @@ impl Writer<'_, '_> {
         Ok(generation.row(&self.store.ledger, &ca.name())?.map(|row| row.generation()))
     }
 
-    /// Finds out whether the next list of a CA can be made, before anything is recorded. In a dry run, the report has the
+    /// Finds out whether the next list of a CA, `new`, can be made, before anything is recorded. In a dry run, the report has the
     /// list that would be made.
     ///
     /// # Errors
     /// Those that concern all lists, for example of the ledger.
-    fn prepare(
-        &mut self,
-        ca: &Ca,
-        (generation, is_shared): (&CaGeneration, bool),
-        certificate: &Certificate,
-        earlier: &[&Crl],
-    ) -> Result<Prepared> {
-        let name = ca.name();
-        let new = self.new_list((ca, &name), (generation, is_shared), certificate, earlier)?;
-        match self.store.ledger.next_list(&new) {
+    fn prepare(&mut self, ca: &Ca, generation: &CaGeneration, new: &NewList<'_>, earlier: &[&Crl]) -> Result<Prepared> {
+        match self.store.ledger.next_list(new) {
             Ok(_) => {}
             Err(error) if error.code() == Code::ClockBehind => return Ok(Prepared::Unmade(error)),
             Err(error) => return Err(error),
         }
         if self.dry_run {
-            self.expect(ca, generation, is_shared, earlier)?;
+            self.expect(generation, new, earlier)?;
             return Ok(Prepared::Planned);
         }
         Ok(match self.workspace.open_generation_for_lists(ca, generation) {
@@ -619,33 +612,24 @@ impl Writer<'_, '_> {
     }
 
     /// Signs the next list of a CA. Its number is recorded before. `earlier` are its lists in the file.
-    fn make(
-        &mut self,
-        ca: &Ca,
-        (generation, is_shared): (&CaGeneration, bool),
-        certificate: &Certificate,
-        open: &OpenCa,
-        earlier: &[&Crl],
-    ) -> Result<Crl> {
-        let name = ca.name();
-        let new = self.new_list((ca, &name), (generation, is_shared), certificate, earlier)?;
-        let key = new.key;
+    fn make(&mut self, generation: &CaGeneration, new: &NewList<'_>, open: &OpenCa, earlier: &[&Crl]) -> Result<Crl> {
+        let (key, name) = (new.key, new.issuer);
         let before = self.store.ledger.last_list(&key)?;
         let last = before.as_ref().map(|last| last.this_update);
         let is_warned = self.report.findings.iter().any(|finding| finding.code == Code::ListInOtherFile);
         // Each store with a shared ledger writes the lists into a file of its own.
         if last > new.published && !is_warned && !self.store.ledger.is_shared() {
-            self.report.findings.push(in_other_file(&self.path, &name));
+            self.report.findings.push(in_other_file(&self.path, name));
         }
-        let (record, entries) = self.store.ledger.begin_list(&new)?;
+        let (record, entries) = self.store.ledger.begin_list(new)?;
         let last = last.max(new.published);
         if last.is_some_and(|last| record.this_update < last) {
             // The clock can fit the newest entry, which a wrong clock has written as well.
             self.store.ledger.accept_clock(self.workspace.now)?;
-            self.report.findings.push(unmade::earlier(&name));
+            self.report.findings.push(unmade::earlier(name));
         }
         self.begun.push(BegunList { key, record: record.clone(), before });
-        self.check_none_lost(&name, earlier, entries.iter().map(|entry| entry.serial.octets()))?;
+        self.check_none_lost(name, earlier, entries.iter().map(|entry| entry.serial.octets()))?;
         let revoked = entries.len();
         let entries = entries.into_iter().map(|entry| {
             let reason = entry.revocation.reason.as_deref().map_or(Some(Reason::Unspecified), Reason::named);
@@ -664,7 +648,7 @@ impl Writer<'_, '_> {
             thread::sleep(ahead.unsigned_abs());
         }
         self.report.lists.push(RevocationListReport {
-            ca: name,
+            ca: name.to_owned(),
             generation: generation.number,
             number: crl.number().map(str::to_owned),
             this_update: Some(rfc3339(record.this_update)),
