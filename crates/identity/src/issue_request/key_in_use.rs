@@ -29,10 +29,11 @@ use store::{FILE_LIMIT, kind_dir};
 /// # Errors
 /// Also directories and files that cannot be read.
 pub(crate) fn check(store: &Path, view: &View, kind: Kind, name: &str, key: &PublicKey) -> Result<Option<Finding>> {
-    if let Some(conflict) = in_ledger(view, kind, name, &digest::sha256(key.spki_der()))? {
+    let public = digest::sha256(key.spki_der());
+    if let Some(conflict) = in_ledger(view, kind, name, &public)? {
         return Err(in_use_of(&conflict));
     }
-    if kind == Kind::Device && is_revoked_in_files(store, view, kind, name, &digest::sha256(key.spki_der()))? {
+    if kind == Kind::Device && is_revoked_in_files(store, view, kind, name, &public)? {
         return Err(in_use_of(&KeyConflict { kind, name: name.to_owned(), is_revoked: true }));
     }
     check_directories(store, kind, name, key)?;

@@ -123,9 +123,7 @@ impl NotRenewed {
         why.severity = Severity::Warning;
         Self { kind: key.kind.as_str().to_owned(), name: key.name.clone(), part, why }
     }
-}
 
-impl NotRenewed {
     /// Whether the text of the failure is only that this identity cannot be renewed, with the reason behind it.
     fn is_named_in_what(&self) -> bool {
         self.why.code == Code::NotRenewable && self.why.why.is_some()
