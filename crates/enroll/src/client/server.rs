@@ -199,8 +199,8 @@ impl Server {
         self.accepted(answer).map(drop)
     }
 
-    /// Tells `tbpki serve` that a certificate is used, with the trust anchors of this host, and waits a while until a platform has it. Returns false for other
-    /// servers, whatever they answer: they have no such path.
+    /// Tells `tbpki serve` that a certificate is used, with the trust anchors of this host, and waits a while until a
+    /// platform has it. Returns false for other servers, whatever they answer: they have no such path.
     ///
     /// # Errors
     /// [`Code::EnrolmentLater`] if the platform does not have it yet: until then the holder logs in with the one before.

@@ -147,7 +147,8 @@ impl Desk<'_, '_> {
     }
 
     /// Removes expired passwords, and writes the revocation lists of the store when they are due ([`due::is_due`]). What is
-    /// removed is removed in one statement, so that several services with one ledger need no lease for it. Failures are logged, and tried again the next time. The program of `[crl] after` runs on its own thread.
+    /// removed is removed in one statement, so that several services with one ledger need no lease for it. Failures are
+    /// logged, and tried again the next time. The program of `[crl] after` runs on its own thread.
     ///
     /// # Errors
     /// [`Code::LedgerReplaced`].

@@ -68,9 +68,10 @@ pub struct RegisterRenewals {
 ///
 /// # Errors
 /// [`Code::UnknownIdentity`], [`Code::Revoked`], [`Code::HookUnsafe`], [`Code::ForeignKeys`] and [`Code::Usage`] before
-/// anything is renewed, and [`Code::NotRenewable`] for a device with an access token alone. If a single identity was named, the error that prevented its renewal, and so is one that prevented
-/// all renewals, for example a wrong passphrase; others are in the report. What fails after a renewal was made is in the
-/// report as well, because the same command continues from there.
+/// anything is renewed, and [`Code::NotRenewable`] for a device with an access token alone. If a single identity was named,
+/// the error that prevented its renewal, and so is one that prevented all renewals, for example a wrong passphrase; others
+/// are in the report. What fails after a renewal was made is in the report as well, because the same command continues from
+/// there.
 pub fn renew_many(workspace: &mut Workspace<'_>, wish: &RenewManyRequest) -> Result<RenewReport> {
     store::check_exists(workspace.store_dir())?;
     if let Some(after) = &wish.after {

@@ -187,7 +187,8 @@ pub fn placed(store: &Path, name: &str) -> Result<Vec<PlacedGeneration>> {
 }
 
 /// The generations of CAs that are out of service, or are to be (`leaving`), although a generation that stays in service has the
-/// same key, as further certificates of an imported CA have: for [`set_listed`](ledger::Ledger::set_listed). `cas` are the rows of [`View::cas`].
+/// same key, as further certificates of an imported CA have: for [`set_listed`](ledger::Ledger::set_listed). `cas` are the
+/// rows of [`View::cas`].
 ///
 /// # Errors
 /// Those of the ledger. Files that cannot be read are left out: a revocation must not wait for them.

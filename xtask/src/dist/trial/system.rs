@@ -97,8 +97,8 @@ impl Host for System {
     }
 }
 
-/// The directory of a Debian with a simulated token, made once. For a foreign platform it also has the libraries of that architecture, and its own
-/// programs remain those of this machine: dpkg and the scripts of packages need no emulator.
+/// The directory of a Debian with a simulated token, made once. For a foreign platform it also has the libraries of that
+/// architecture, and its own programs remain those of this machine: dpkg and the scripts of packages need no emulator.
 fn debian(suite: &str, platform: Platform) -> Result<PathBuf> {
     let native = made_once(suite, |place| {
         run("debootstrap").args(["--variant=minbase", suite]).arg(place).read()?;

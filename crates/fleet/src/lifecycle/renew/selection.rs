@@ -69,8 +69,8 @@ pub(super) fn entries(store: &Path, view: &View, which: &RenewSelection) -> Resu
 /// The current generation of a name.
 ///
 /// # Errors
-/// [`Code::UnknownIdentity`]; [`Code::Revoked`] if the last one was revoked, and [`Code::EnrolmentUnconfirmed`] if its device has not
-/// confirmed it yet.
+/// [`Code::UnknownIdentity`]; [`Code::Revoked`] if the last one was revoked, and [`Code::EnrolmentUnconfirmed`] if its
+/// device has not confirmed it yet.
 pub fn named(view: &View, kind: Kind, name: &str) -> Result<Entry> {
     let unknown = || {
         Code::UnknownIdentity
