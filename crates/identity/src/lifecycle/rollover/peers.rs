@@ -79,7 +79,8 @@ pub(super) fn confirmable(view: &View, ca: &Ca) -> Result<Option<Entry>> {
     Ok(next_of(&view.trusted_generations(&ca.name())?).cloned())
 }
 
-/// As [`confirmable`], of the generations of a CA that are trusted.
+/// The one of a CA's trusted generations that peers get next: the prepared one, or the one that signs while an earlier one
+/// is trusted.
 pub fn next_of(trusted: &[Entry]) -> Option<&Entry> {
     let pending = trusted.iter().find(|entry| entry.role == Role::Pending);
     let is_replacing = trusted.iter().any(|entry| entry.role == Role::Superseded);
