@@ -82,6 +82,10 @@ impl Firmware {
                 })
                 .collect::<Result<Vec<_>>>()?
         };
+        // Before the first build: it takes a minute for each chip.
+        for budget in &chosen {
+            compiler(budget)?;
+        }
         let mut rows = Vec::new();
         for budget in chosen {
             rows.push(self.build(budget)?);
@@ -112,11 +116,8 @@ impl Firmware {
         let dates = budget.dates && missing.is_empty();
         let tls = if dates { "dates" } else { "prebuilt" };
         let directory = root().join("crates/firmware");
-        let on_xtensa = triple.starts_with("xtensa-");
-        // Espressif's compiler knows Xtensa, which the compiler of the Rust project does not.
-        let compiler = if on_xtensa { xtensa::compiler(chip, triple)? } else { risc_v(triple)? };
-        let float = if on_xtensa { ",esp-hal/float-save-restore" } else { "" };
-        compiler
+        let float = if budget.on_xtensa() { ",esp-hal/float-save-restore" } else { "" };
+        compiler(budget)?
             .args(["--release", "--target-dir", "target", "--features"])
             .arg(format!("{chip},{tls}{float}"))
             .show()?;
@@ -125,7 +126,7 @@ impl Firmware {
         // The library is chosen by features of a build script; the stamp shows which one was truly linked.
         check_stamp(&bytes, chip, dates)?;
         check_enrolls(&bytes, budget)?;
-        if on_xtensa {
+        if budget.on_xtensa() {
             xtensa::check(&built, chip)?;
         }
         // Kept before the budgets are checked: a build that is too large must remain for a look at its symbols.
@@ -168,6 +169,13 @@ impl Firmware {
 
 fn of(size: u64, limit: u64) -> String {
     format!("{size} of {limit}")
+}
+
+/// The cargo command for a chip, without the features.
+fn compiler(budget: &Budget) -> Result<Run> {
+    let Budget { chip, target: triple, .. } = budget;
+    // Espressif's compiler knows Xtensa, which the compiler of the Rust project does not.
+    if budget.on_xtensa() { xtensa::compiler(chip, triple) } else { risc_v(triple) }
 }
 
 /// The cargo command for a RISC-V chip, without the features. The stable compiler builds it.

@@ -28,7 +28,7 @@ pub(super) const TBPKI: Program = Program {
     workspace: ".",
     name: "tbpki",
     // The others differ by their architecture only.
-    targets: &[Platform::X86_64Gnu.target()],
+    targets: &[Platform::X86_64Gnu.target(), Platform::X86_64Musl.target()],
     all_features: false,
 };
 

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::error::Result;
+use crate::firmware::SetupXtensa;
 use crate::run::run;
-use crate::setup::{debian, rust_target};
+use crate::setup::{Setup, debian, rust_target};
 use crate::workspace::tools;
 
 /// zig as the linker, and cargo's subcommand that uses it. Both are wheels of PyPI.
@@ -38,7 +39,8 @@ const EMULATORS: &[(&str, &str, &str)] = &[
     long_about = "Install what `cargo xtask dist --all` and `cargo xtask try-dist` need, on a Debian 12 with Rust, as root \
     or with sudo.\n\n\
     Programs come from Debian's packages, libraries for other targets from rustup, and zig, which links for other \
-    architectures and older versions of glibc, from PyPI into cargo's target directory."
+    architectures and older versions of glibc, from PyPI into cargo's target directory. What builds the firmware of all \
+    chips is a part of it: `cargo xtask setup` and `cargo xtask setup-xtensa`."
 )]
 pub(crate) struct SetupDist {
     /// Install no zig and no emulator: builds and trials are for this machine only
@@ -48,6 +50,8 @@ pub(crate) struct SetupDist {
 
 impl SetupDist {
     pub(crate) fn run(&self) -> Result<()> {
+        Setup {}.run()?;
+        SetupXtensa {}.run()?;
         debian::install_programs(PROGRAMS)?;
         rust_target::install(&["x86_64-unknown-linux-musl"])?;
         if self.no_zig {

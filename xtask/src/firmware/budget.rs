@@ -24,6 +24,11 @@ pub(super) struct Budget {
 }
 
 impl Budget {
+    /// True if the chip needs a compiler for Xtensa.
+    pub(super) fn on_xtensa(&self) -> bool {
+        self.target.starts_with("xtensa-")
+    }
+
     /// Fails if a size is over its limit.
     pub(super) fn check(&self, what: &str, size: u64, limit: u64) -> Result<()> {
         if size <= limit {
