@@ -40,14 +40,3 @@ impl KeptBecause {
         }
     }
 }
-
-/// The warning that a list is earlier than the last one, because an operator has accepted the clock.
-pub(super) fn earlier(ca: &str) -> Finding {
-    Code::ClockBehind
-        .warning(format!("the new revocation list of {ca} has an earlier time than the last one"))
-        .because("the last one was made with a clock in the future, and the present clock was accepted")
-        .fix(
-            "restart the brokers with the new file: a reload can keep the last list, which they would prefer once its time \
-             comes",
-        )
-}
