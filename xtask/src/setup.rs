@@ -24,14 +24,20 @@ pub(crate) struct Setup {}
 
 impl Setup {
     pub(crate) fn run(&self) -> Result<()> {
-        debian::install()?;
-        risc_v::install()?;
-        python::install()?;
+        firmware()?;
         java::install()?;
         go::install()?;
         tool::CARGO_DENY.program()?;
         tool::MDBOOK.program().map(drop)
     }
+}
+
+/// Installs what builds of the firmware for RISC-V need: Debian's packages, Rust's libraries, and Espressif's tools in the
+/// Python environment.
+pub(crate) fn firmware() -> Result<()> {
+    debian::install()?;
+    risc_v::install()?;
+    python::install()
 }
 
 /// Makes the directory again with `make`, unless it was made from the same `inputs`.

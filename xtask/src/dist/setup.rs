@@ -7,7 +7,7 @@ use clap::Args;
 use crate::error::Result;
 use crate::firmware::SetupXtensa;
 use crate::run::run;
-use crate::setup::{Setup, debian, rust_target};
+use crate::setup::{self, debian, rust_target};
 use crate::workspace::tools;
 
 /// zig as the linker, and cargo's subcommand that uses it. Both are wheels of PyPI.
@@ -40,7 +40,7 @@ const EMULATORS: &[(&str, &str, &str)] = &[
     or with sudo.\n\n\
     Programs come from Debian's packages, libraries for other targets from rustup, and zig, which links for other \
     architectures and older versions of glibc, from PyPI into cargo's target directory. What builds the firmware of all \
-    chips is a part of it: `cargo xtask setup` and `cargo xtask setup-xtensa`."
+    chips is a part of it, as `cargo xtask setup-xtensa` installs it."
 )]
 pub(crate) struct SetupDist {
     /// Install no zig and no emulator: builds and trials are for this machine only
@@ -50,7 +50,7 @@ pub(crate) struct SetupDist {
 
 impl SetupDist {
     pub(crate) fn run(&self) -> Result<()> {
-        Setup {}.run()?;
+        setup::firmware()?;
         SetupXtensa {}.run()?;
         debian::install_programs(PROGRAMS)?;
         rust_target::install(&["x86_64-unknown-linux-musl"])?;
