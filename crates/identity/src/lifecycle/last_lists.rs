@@ -10,7 +10,7 @@ use pki::crl::Crl;
 use pki::pem_bundle::PemBundle;
 use store::file_names::RETIRED;
 
-use super::revocation_lists::{LIMIT, lists_in};
+use super::revocation_lists::list_file::{LIMIT, lists_in};
 
 /// The name of the file.
 const FILE: &str = "lists.pem";

@@ -22,7 +22,8 @@ use store::file_names::SERVERS_LISTS;
 use time::{Duration, OffsetDateTime};
 
 use super::revocation_lists::due::lacks;
-use super::revocation_lists::{devices_file, is_written_here, lists_in};
+use super::revocation_lists::list_file::lists_in;
+use super::revocation_lists::{devices_file, is_written_here};
 use crate::profile_ca;
 
 pub use missing::MissingList;

@@ -4,6 +4,7 @@
 //! at the leaf, but wants a list of every CA that issued one; OpenSSL with `-crl_check_all` and Java want the root's too.
 
 pub mod due;
+pub mod list_file;
 mod report;
 mod unmade;
 mod warnings;
@@ -11,12 +12,9 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 
-use base::file;
 use base::{Code, Error, Result};
 use config::Config;
 use ledger::View;
-use pki::crl::Crl;
-use pki::pem_bundle::PemBundle;
 use store::ca::{Ca, Hierarchy, KeyLocation};
 use store::file_names::{DEVICES_LISTS, SERVERS_LISTS};
 use store::{Store, Workspace};
@@ -27,9 +25,6 @@ use crate::profile_ca;
 pub use report::{RevocationListReport, RevocationListsReport};
 pub use unmade::UnmadeList;
 use writer::Writer;
-
-/// The largest file that is read, in bytes.
-pub const LIMIT: usize = 64 << 20;
 
 /// The path of the file with the lists of the devices' CAs.
 pub fn devices_file(config: &Config, store: &Path) -> PathBuf {
@@ -68,16 +63,6 @@ pub fn check_written_here(workspace: &Workspace<'_>) -> Result<()> {
     }
     let fix = "run `tbpki crl` in the store that exported this station bundle, and copy its file with the lists here";
     Err(not_written_here().fix(fix))
-}
-
-/// The lists in a file; none if there is no file.
-///
-/// # Errors
-/// Those of reading the file.
-pub(super) fn lists_in(path: &Path) -> Result<Vec<Crl>> {
-    let Some(bytes) = file::read_optional(path, LIMIT)? else { return Ok(Vec::new()) };
-    let lists = PemBundle::parse(&bytes).map_err(|error| error.at(path))?.crls;
-    lists.iter().map(|der| Crl::from_der(der).map_err(|error| error.at(path))).collect()
 }
 
 /// As [`write()`], for lists that are due and not for a revocation: `[crl] superseded` adds the generations of devices that a

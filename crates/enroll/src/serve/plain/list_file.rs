@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base::{Result, file};
 use hyper::body::Bytes;
-use identity::lifecycle::revocation_lists::LIMIT;
+use identity::lifecycle::revocation_lists::list_file::LIMIT;
 use pki::Certificate;
 use pki::crl::Crl;
 use pki::pem_bundle::PemBundle;

@@ -18,7 +18,8 @@ use store::file_names::SERVERS_LISTS;
 use store::{Store, Workspace};
 use time::OffsetDateTime;
 
-use super::{UnmadeList, devices_file, is_written_here, listed_cas, lists_in, writes_servers};
+use super::list_file::lists_in;
+use super::{UnmadeList, devices_file, is_written_here, listed_cas, writes_servers};
 use crate::lifecycle::published_lists::due_from;
 
 /// Whether a list must be written here now: half of the life of one has passed, a revocation waits for one, or the file lacks a

@@ -18,7 +18,7 @@ use store::ca::{Ca, KeyLocation, OpenCa};
 use store::{Store, Workspace};
 use time::{Duration, OffsetDateTime};
 
-use super::LIMIT;
+use super::list_file::LIMIT;
 use super::report::{RevocationListReport, RevocationListsReport};
 use super::unmade::{KeptBecause, UnmadeList};
 use super::warnings;

@@ -13,7 +13,8 @@ use store::{Store, Workspace};
 
 use super::peers::{confirmable, peers_of, unconfirmed};
 use super::shared_name::shares_name;
-use crate::lifecycle::revocation_lists::{LIMIT, devices_file};
+use crate::lifecycle::revocation_lists::devices_file;
+use crate::lifecycle::revocation_lists::list_file::LIMIT;
 use crate::report::FileReport;
 
 /// Fails if a gate is closed. Returns those who are left behind.
