@@ -67,52 +67,8 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
     let known = BTreeMap::from([(place.id().to_owned(), place.clone())]);
     let places = Places { known, missing: BTreeMap::new(), recorded: BTreeMap::new(), remembered: BTreeSet::new() };
     let mut jobs = Jobs::new(workspace, &places, None)?;
-    let revoked = store.ledger.unseen()?;
-    let mut candidates = Vec::new();
-    let mut names = Vec::new();
-    let mut known_rows = Vec::new();
-    // A name without a certificate in use, and one with an earlier one: a directory has names of one kind.
-    let (mut first_new, mut first_renewed) = (None, None);
-    shards(store.dir(), place.id(), &place, &[], &mut |seen| {
-        let found = match seen {
-            Seen::Identity(found) => found,
-            Seen::WrongKey { name, path, error, .. } | Seen::Unreadable { name, path, error, .. } => {
-                return Err(refused(&name, &path, &error));
-            }
-            Seen::ShardGone { error, .. } => return Err(error),
-            // A wrong mode is no reason against a certificate: `store check` reports it afterwards.
-            Seen::Loose(_) => return Ok(()),
-        };
-        jobs.count(&found);
-        match look_up(&store.ledger, &found)? {
-            Known::Foreign => of_ledger.map_or(Ok(()), |job| Err(lacks_shards(&place, job)))?,
-            Known::Row(row) => {
-                known_rows.push(*row);
-                return Ok(());
-            }
-            Known::Unfinished => return Err(taken(dir, &found.name)),
-        }
-        let issuer = issuers.of(&found.leaf)?.ok_or_else(|| {
-            let error = Code::NotAdopted.error("no CA of this store has issued a certificate of the directory");
-            error.at(&found.path).item(&found.name).fix("adopt it in a store with the CA that issued it")
-        })?;
-        let candidate = Candidate::of(&found, issuer, &mut jobs)?;
-        // A revoked certificate takes its name from no other one.
-        if !candidate.is_among(&revoked) {
-            match renewed_by(&store.ledger, &found)? {
-                Some(holder) => drop(first_renewed.get_or_insert_with(|| in_use(&found, &holder))),
-                None => {
-                    names.push(found.name.clone());
-                    first_new.get_or_insert_with(|| found.name.clone());
-                }
-            }
-        }
-        candidates.push(candidate);
-        Ok(())
-    })?;
-    // At once for all of them: a question reads all names of open jobs.
-    let reserved = store.ledger.reserved_among(names.iter().map(String::as_str))?;
-    names.iter().try_for_each(|name| reserved.check(&store.ledger, Kind::Device, name))?;
+    let Contents { mut candidates, known_rows, first_new, first_renewed } =
+        Contents::read(&store, &place, of_ledger, &issuers, &mut jobs)?;
     if let Some(first) = known_rows.first() {
         let job = job_of_place(&store, &place, &known_rows)?.filter(|_| candidates.is_empty());
         let job = job.ok_or_else(|| taken(dir, &first.key.name))?;
@@ -151,6 +107,78 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
         place.assign(store.dir(), job, &store.ledger)?;
     }
     Ok(AdoptReport { dry_run, directory, job: job.map(|job| job.id.number()), identities, renews, unknown })
+}
+
+/// The certificates of a fleet directory, compared with the ledger.
+#[derive(Default)]
+struct Contents {
+    /// Those that the ledger does not have.
+    candidates: Vec<Candidate>,
+    /// The rows of those that it has.
+    known_rows: Vec<Entry>,
+    /// A name without a certificate in use.
+    first_new: Option<String>,
+    /// The error for a name with an earlier certificate in use: a directory has names of one kind.
+    first_renewed: Option<Error>,
+}
+
+impl Contents {
+    /// Reads the directory. `of_ledger` is its job if the ledger has it.
+    ///
+    /// # Errors
+    /// Those of [`adopt`].
+    fn read(
+        store: &Store,
+        place: &ShardStore,
+        of_ledger: Option<JobId>,
+        issuers: &Issuers,
+        jobs: &mut Jobs,
+    ) -> Result<Self> {
+        let revoked = store.ledger.unseen()?;
+        let mut contents = Self::default();
+        let mut names = Vec::new();
+        shards(store.dir(), place.id(), place, &[], &mut |seen| {
+            let found = match seen {
+                Seen::Identity(found) => found,
+                Seen::WrongKey { name, path, error, .. } | Seen::Unreadable { name, path, error, .. } => {
+                    return Err(refused(&name, &path, &error));
+                }
+                Seen::ShardGone { error, .. } => return Err(error),
+                // A wrong mode is no reason against a certificate: `store check` reports it afterwards.
+                Seen::Loose(_) => return Ok(()),
+            };
+            jobs.count(&found);
+            match look_up(&store.ledger, &found)? {
+                Known::Foreign => of_ledger.map_or(Ok(()), |job| Err(lacks_shards(place, job)))?,
+                Known::Row(row) => {
+                    contents.known_rows.push(*row);
+                    return Ok(());
+                }
+                Known::Unfinished => return Err(taken(&place.dir, &found.name)),
+            }
+            let issuer = issuers.of(&found.leaf)?.ok_or_else(|| {
+                let error = Code::NotAdopted.error("no CA of this store has issued a certificate of the directory");
+                error.at(&found.path).item(&found.name).fix("adopt it in a store with the CA that issued it")
+            })?;
+            let candidate = Candidate::of(&found, issuer, jobs)?;
+            // A revoked certificate takes its name from no other one.
+            if !candidate.is_among(&revoked) {
+                match renewed_by(&store.ledger, &found)? {
+                    Some(holder) => drop(contents.first_renewed.get_or_insert_with(|| in_use(&found, &holder))),
+                    None => {
+                        names.push(found.name.clone());
+                        contents.first_new.get_or_insert_with(|| found.name.clone());
+                    }
+                }
+            }
+            contents.candidates.push(candidate);
+            Ok(())
+        })?;
+        // At once for all of them: a question reads all names of open jobs.
+        let reserved = store.ledger.reserved_among(names.iter().map(String::as_str))?;
+        names.iter().try_for_each(|name| reserved.check(&store.ledger, Kind::Device, name))?;
+        Ok(contents)
+    }
 }
 
 /// The certificate in use that a certificate of the directory renews: it is later, and no other renewal waits. `None` if
