@@ -29,7 +29,7 @@ use crate::workspace::root;
 use release::{Platform, Release};
 pub(crate) use setup::SetupDist;
 use tree::Tree;
-pub(crate) use trial::TryDist;
+pub(crate) use trial::{TryDist, try_test_package};
 
 /// Build the archives, packages and images of a release
 #[derive(Args)]
@@ -89,6 +89,20 @@ enum Format {
 }
 
 impl Dist {
+    /// Packages a program for tests in one format, with the firmware that is built already.
+    fn of_program(platform: Platform, format: Format, program: PathBuf, out: &Path) -> Self {
+        Self {
+            platform: vec![platform],
+            all: false,
+            format: vec![format],
+            program: Some(program),
+            chip: Vec::new(),
+            built_firmware: true,
+            tag: None,
+            out: out.to_owned(),
+        }
+    }
+
     pub(crate) fn run(&self) -> Result<()> {
         let platforms = self.platforms()?;
         if let Some(tag) = &self.tag {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
+use crate::dist::try_test_package;
 use crate::error::{Doing, Error, Result};
 use crate::firmware::{Firmware, SetupXtensa};
 use crate::generate::Gen;
@@ -64,6 +65,8 @@ enum Step {
     Firmware,
     /// Espressif's own tool accepts flash images with that firmware
     Images,
+    /// A package with that firmware has all that its program needs
+    Packages,
 }
 
 impl Test {
@@ -97,7 +100,7 @@ impl Test {
 impl Step {
     /// True if it uses programs that `setup` installs.
     fn needs_setup(&self) -> bool {
-        matches!(self, Self::Tests | Self::Session | Self::Firmware | Self::Images)
+        matches!(self, Self::Tests | Self::Session | Self::Firmware | Self::Images | Self::Packages)
     }
 }
 
@@ -133,6 +136,7 @@ fn run_step(step: Step) -> Result<()> {
         Step::Session => session(),
         Step::Firmware => Firmware::everything().run(),
         Step::Images => images::check(),
+        Step::Packages => try_test_package(),
     }
 }
 

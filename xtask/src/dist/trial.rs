@@ -8,6 +8,7 @@ mod store;
 mod sums;
 mod system;
 mod units;
+mod unpacked;
 mod walk;
 
 use std::fs;
@@ -21,6 +22,7 @@ use crate::workspace::{root, target};
 
 use super::release::Platform;
 use system::emulator;
+pub(crate) use unpacked::try_test_package;
 
 /// Install the files of `cargo xtask dist` in empty systems, and use them
 #[derive(Args)]
