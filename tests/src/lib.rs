@@ -25,6 +25,7 @@ pub use sandbox::Sandbox;
 pub use servers::mosquitto::{Listener, Mosquitto};
 pub use servers::scene::Scene;
 pub use servers::softhsm::SoftHsm;
+pub use servers::tpm::Tpm;
 pub use servers::{mosquitto, mqtt, platform, softhsm, thingsboard, wire};
 pub use snapshot::Snapshot;
 pub use tool::{Outcome, Tool};

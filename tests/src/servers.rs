@@ -6,4 +6,5 @@ pub mod platform;
 pub(crate) mod scene;
 pub mod softhsm;
 pub mod thingsboard;
+pub(crate) mod tpm;
 pub mod wire;

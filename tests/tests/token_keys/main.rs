@@ -1,10 +1,12 @@
-//! Keys that a token keeps: made there, never outside, and used by every verb that signs. SoftHSM plays the token.
+//! Keys that a token keeps: made there, never outside, and used by every verb that signs. SoftHSM plays the
+//! token, and in one file a TPM.
 
 mod fleet;
 mod making;
 mod signing;
 mod station_bundle;
 mod taking;
+mod tpm;
 
 use tbpki_tests::softhsm::MODULE;
 use tbpki_tests::{Outcome, Sandbox, SoftHsm, Tool};

@@ -1,5 +1,6 @@
 //! Programs from Debian's packages.
 
+use std::env::consts::ARCH;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -24,12 +25,16 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("go", "golang-go", "the Go client"),
     ("python3", "python3", "paho, cryptography, pkilint"),
     ("systemd-analyze", "systemd", "judges the units that tbpki comes with"),
+    ("busctl", "systemd", "waits for what tests start on a bus"),
     ("chromium", "chromium", "renders the fleet's report"),
     ("chromedriver", "chromium-driver", "drives Chromium"),
     ("faketime", "faketime", "moves the date of programs, for tests over years"),
     ("strace", "strace", "stops tbpki at every write, for the crash tests"),
     ("softhsm2-util", "softhsm2", "a token for a CA's key"),
     ("pkcs11-tool", "opensc", "lists the contents of a token"),
+    ("swtpm", "swtpm", "a TPM for keys of CAs and gateways"),
+    ("tpm2-abrmd", "tpm2-abrmd", "shares the TPM among programs"),
+    ("dbus-daemon", "dbus-daemon", "leads to tpm2-abrmd"),
     ("clang", "clang", "compiles Mbed TLS for chips, and for the tests of the device's session"),
     ("cmake", "cmake", "builds Mbed TLS"),
     ("ninja", "ninja-build", "builds Mbed TLS"),
@@ -48,6 +53,10 @@ pub(super) fn install() -> Result<()> {
     if find("pki").is_none() {
         // Without these the client has no TLS.
         packages.push("libstrongswan-standard-plugins");
+    }
+    if !has_tpm2_pkcs11() {
+        // With the libraries that lead to the TPM, which have no programs either.
+        packages.extend(["libtpm2-pkcs11-1", "libtss2-tcti-swtpm0", "libtss2-tcti-tabrmd0"]);
     }
     if !has_postgresql() {
         packages.push("postgresql");
@@ -90,6 +99,11 @@ fn install_packages(mut packages: Vec<&str>) -> Result<()> {
 fn has_libclang() -> bool {
     let Ok(versions) = Path::new("/usr/lib").read_dir() else { return false };
     versions.flatten().any(|entry| entry.path().join("lib/libclang.so").exists())
+}
+
+/// True if the library is installed through which a TPM is a PKCS#11 token.
+fn has_tpm2_pkcs11() -> bool {
+    Path::new("/usr/lib").join(format!("{ARCH}-linux-gnu/libtpm2_pkcs11.so.1")).is_file()
 }
 
 /// True if PostgreSQL is installed, the server of shared ledgers. Debian keeps its programs off the PATH.
