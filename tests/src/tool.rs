@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::clock::Clock;
 
 /// Few programs here have any business taking longer.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A program that is about to run.
 pub struct Tool {
