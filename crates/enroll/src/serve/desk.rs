@@ -161,34 +161,7 @@ impl Desk<'_, '_> {
         };
         // The decisions are committed: an answer that leaves here holds even if the process is killed during the
         // signing.
-        let mut has_waiting = false;
-        let mut deferred = Vec::new();
-        let mut planned = Vec::new();
-        let mut recorded = recorded.into_iter();
-        for (call, decision) in calls.into_iter().zip(decisions) {
-            match decision {
-                Decision::Deferred => deferred.push(call),
-                Decision::Issue(plan) => match recorded.next() {
-                    Some(identity) => planned.push((call, identity, *plan)),
-                    None => call.end(Reply::refused(&Refusal::Failed)),
-                },
-                Decision::Refused(refusal) => call.end(Reply::refused(&refusal)),
-                Decision::Again { key, certificate } => call.end(sent_again(&key, &certificate)),
-                Decision::Confirmed { key, waits } => {
-                    has_waiting |= waits;
-                    let answer = if waits { Answer::from(&Refusal::Platform) } else { Answer::text("confirmed") };
-                    call.end(Reply { answer, device: Some(key.name), serial: None, approved_by: None });
-                }
-                Decision::Waiting(device) => {
-                    call.end(Reply { device: Some(device), ..Reply::refused(&Refusal::Waiting) });
-                }
-                Decision::Seen { first, waits } => {
-                    has_waiting |= waits;
-                    let device = first.map(|key| key.name);
-                    call.end(Reply { answer: Answer::text("seen"), device, serial: None, approved_by: None });
-                }
-            }
-        }
+        let Answered { planned, deferred, has_waiting } = answer(calls, decisions, recorded);
         // The thread of the platform opens the store itself, so it is woken only when the lock is free.
         let is_good = self.issue(&mut store, planned);
         self.health.served(is_good);
@@ -288,6 +261,47 @@ impl Desk<'_, '_> {
             signed
         })
     }
+}
+
+/// What is left of a batch when all answers that need no signature have left.
+struct Answered {
+    /// The requests that get a certificate.
+    planned: Vec<(Call, IntendedIdentity, Planned)>,
+    /// Those that wait for another one of the same name.
+    deferred: Vec<Call>,
+    /// Whether a certificate waits for the platform.
+    has_waiting: bool,
+}
+
+/// Answers the requests that get no certificate. `recorded` are the rows of the others, in their order.
+fn answer(calls: Vec<Call>, decisions: Vec<Decision>, recorded: Vec<IntendedIdentity>) -> Answered {
+    let mut answered = Answered { planned: Vec::new(), deferred: Vec::new(), has_waiting: false };
+    let mut recorded = recorded.into_iter();
+    for (call, decision) in calls.into_iter().zip(decisions) {
+        match decision {
+            Decision::Deferred => answered.deferred.push(call),
+            Decision::Issue(plan) => match recorded.next() {
+                Some(identity) => answered.planned.push((call, identity, *plan)),
+                None => call.end(Reply::refused(&Refusal::Failed)),
+            },
+            Decision::Refused(refusal) => call.end(Reply::refused(&refusal)),
+            Decision::Again { key, certificate } => call.end(sent_again(&key, &certificate)),
+            Decision::Confirmed { key, waits } => {
+                answered.has_waiting |= waits;
+                let answer = if waits { Answer::from(&Refusal::Platform) } else { Answer::text("confirmed") };
+                call.end(Reply { answer, device: Some(key.name), serial: None, approved_by: None });
+            }
+            Decision::Waiting(device) => {
+                call.end(Reply { device: Some(device), ..Reply::refused(&Refusal::Waiting) });
+            }
+            Decision::Seen { first, waits } => {
+                answered.has_waiting |= waits;
+                let device = first.map(|key| key.name);
+                call.end(Reply { answer: Answer::text("seen"), device, serial: None, approved_by: None });
+            }
+        }
+    }
+    answered
 }
 
 fn sign(cas: &Cas, identity: IntendedIdentity, plan: Planned) -> Signed {
