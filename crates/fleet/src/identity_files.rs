@@ -8,7 +8,7 @@ use base::text::{device_option, device_words, shell_word};
 use base::{Code, Error, Finding, Result};
 use identity::lifecycle::renew::{earlier_copies, is_fetched};
 use identity::profile_ca;
-use ledger::{Entry, Filter, Kind, RenewalStep, Role, State};
+use ledger::{Entry, Filter, Kind, RenewalStep, Revocation, Role, State, View};
 use pki::Certificate;
 use pki::device_name::DeviceName;
 use pki::pem_bundle::PemBundle;
@@ -202,10 +202,26 @@ pub fn no_files(location: &StoreLocation, name: &DeviceName) -> Result<Error> {
                     device_words(name.as_str())
                 ))
         }),
-        None => Code::UnknownIdentity
-            .error(format!("the store has no device {:?}", name.as_str()))
-            .fix("issue it with `tbpki client --device NAME`; `tbpki list` shows what there is"),
+        None => match revocation_of(&view, name)? {
+            Some(revocation) => Code::Revoked
+                .error(format!("the device {name} was revoked on {}", revocation.at.date()))
+                .item(name.as_str())
+                .because("no platform and no broker may accept its certificate any more")
+                .fix(format!(
+                    "if it is in your hands again, issue a new generation: `tbpki client {}`",
+                    device_words(name.as_str())
+                )),
+            None => Code::UnknownIdentity
+                .error(format!("the store has no device {:?}", name.as_str()))
+                .fix("issue it with `tbpki client --device NAME`; `tbpki list` shows what there is"),
+        },
     })
+}
+
+/// The revocation of a device without a certificate in use. `None` if there is none, or if the name was forgotten.
+fn revocation_of(view: &View, name: &DeviceName) -> Result<Option<Revocation>> {
+    let latest = view.latest(Kind::Device, name.as_str())?.filter(|entry| entry.forgotten_at.is_none());
+    Ok(latest.and_then(|entry| entry.revocation))
 }
 
 /// The fault of a device's files in the store if they are of another generation than the one in use; `None` if they are not.

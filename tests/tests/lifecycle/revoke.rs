@@ -346,3 +346,18 @@ fn a_platform_that_refuses_the_login_is_asked_once_for_a_whole_job() {
     assert_eq!(scene.json(&["revoke", "--open"])["open_steps"], 0);
     assert_eq!(sim.credentials("s-40").unwrap().kind, CredentialsType::AccessToken);
 }
+
+/// Its files are in a shard, so that nothing in the store shows it any more.
+#[test]
+fn check_names_the_revocation_of_a_device_of_a_fleet() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["fleet", "issue", "--count", "2", "--name-pattern", "m-{}", "--out", "fleet"]);
+    sandbox.tbpki(["revoke", "--device", "m-1", "--reason", "keyCompromise"]).run();
+    let check = |name: &str| sandbox.tbpki(["check", "--device", name, "--offline"]).run();
+    let revoked = check("m-1").stderr_text();
+    assert!(revoked.contains("the device m-1 was revoked on ") && revoked.contains("`tbpki client m-1`"), "{revoked}");
+    assert!(check("m-2").stderr_text().contains("directory or archive of job 1"));
+    assert!(check("m-9").stderr_text().contains("the store has no device \"m-9\""));
+    sandbox.tbpki(["forget", "--device", "m-1"]).run();
+    assert!(check("m-1").stderr_text().contains("the store has no device \"m-1\""));
+}

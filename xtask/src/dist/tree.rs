@@ -57,6 +57,11 @@ impl Tree {
         for (from, to) in PAGES {
             tree.add(format!("share/doc/tbpki/{to}"), read(&root().join(from))?, 0o644);
         }
+        // The README links to these pages.
+        for page in list_below(&root().join("docs/src"))? {
+            let name = page.strip_prefix(root()).unwrap_or(&page).display().to_string();
+            tree.add(format!("share/doc/tbpki/{name}"), read(&page)?, 0o644);
+        }
         // Most licenses of libraries want their text with every copy of the program.
         tree.add("share/doc/tbpki/THIRD-PARTY-LICENSES.txt", licenses::of_program()?, 0o644);
         tree.add("share/doc/tbpki/THIRD-PARTY-LICENSES-FIRMWARE.txt", licenses::of_firmware()?, 0o644);
@@ -177,6 +182,18 @@ pub(super) fn list(directory: &Path) -> Result<Vec<PathBuf>> {
         .collect::<Result<Vec<_>>>()?;
     // A file system lists in an order of its own, and two builds of a commit have to be the same.
     files.sort();
+    Ok(files)
+}
+
+/// The files of a directory and of those in it, in the order of their paths.
+fn list_below(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in list(directory)? {
+        match entry.is_dir() {
+            true => files.extend(list_below(&entry)?),
+            false => files.push(entry),
+        }
+    }
     Ok(files)
 }
 

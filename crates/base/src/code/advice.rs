@@ -17,7 +17,8 @@ impl Code {
             Code::Expired => "renew it: `tbpki renew --device NAME` or `tbpki renew --server NAME`",
             Code::ChainOrder => "put the leaf first, and each certificate's issuer behind it",
             Code::BadSignature => {
-                "find out who made the chain: a certificate was changed, or its issuer is another one"
+                "find out who made the chain: a certificate was changed, or another CA of the same name has issued it; use the \
+                 trust anchors of the store that made the chain"
             }
             Code::ChainGap => "add the issuing CA behind the leaf",
             Code::Untrusted => "trust the root that the chain leads to, or issue the chain with a trusted CA",

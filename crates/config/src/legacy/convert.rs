@@ -345,11 +345,8 @@ impl Conversion<'_> {
         // All of them: a keystore that is opened with a published key password is no better than one with both.
         let files: Vec<&str> = published.iter().map(|(.., file)| *file).collect();
         let fix = format!(
-            // 18 bytes are 24 characters in base64, without padding.
-            "to replace them, run `for f in {}; do (umask 077; head -c 18 /dev/urandom | base64 > {}/$f); done` \
-             before `tbpki server` and `tbpki client`; delete keygen.properties once all is well",
-            files.join(" "),
-            shell_word(&directory)
+            "to replace them, run `{}` before `tbpki server` and `tbpki client`; delete keygen.properties once all is well",
+            replacing_command(&files, &shell_word(&directory))
         );
         Some(Code::LegacyConverted.warning(what).because(why).fix(fix))
     }
@@ -411,4 +408,26 @@ fn without_dn_escapes(text: &str) -> String {
         }
     }
     plain
+}
+
+/// The command of a shell that writes random passwords to these files. The two passwords of a keystore get one value: a PKCS#12
+/// file has only one.
+fn replacing_command(files: &[&str], directory: &str) -> String {
+    const KINDS: [&str; 2] = ["server", "client"];
+    // 18 bytes are 24 characters in base64, without padding.
+    const RANDOM: &str = "umask 077; head -c 18 /dev/urandom | base64";
+    let keystore = |kind: &&str| files.contains(&format!("{kind}-keystore").as_str());
+    let key = |kind: &&str| files.contains(&format!("{kind}-key").as_str());
+    let pairs: Vec<&str> = KINDS.into_iter().filter(|kind| keystore(kind) && key(kind)).collect();
+    let is_single = |file: &&&str| !pairs.iter().any(|kind| file.starts_with(kind));
+    let singles: Vec<&str> = files.iter().filter(is_single).copied().collect();
+    let mut commands = Vec::new();
+    if !pairs.is_empty() {
+        let to = format!("tee {directory}/$f-keystore > {directory}/$f-key");
+        commands.push(format!("for f in {}; do ({RANDOM} | {to}); done", pairs.join(" ")));
+    }
+    if !singles.is_empty() {
+        commands.push(format!("for f in {}; do ({RANDOM} > {directory}/$f); done", singles.join(" ")));
+    }
+    commands.join("; ")
 }

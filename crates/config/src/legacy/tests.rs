@@ -161,9 +161,11 @@ fn changes_are_reported() {
         assert!(reports(&converted, words), "{words}");
     }
     assert!(!format!("{:?}", converted.findings).contains("server_ks_password"));
-    // The command replaces all of them: one that is left opens the keystore.
+    // The command replaces all of them: one that is left opens the keystore. A PKCS#12 file has one password, so that both of a
+    // keystore get one value.
     let fixes: Vec<&str> = converted.findings.iter().filter_map(|finding| finding.fix.as_deref()).collect();
-    let files = "for f in server-keystore server-key client-keystore client-key; do";
+    let files = "for f in server client; do (umask 077; head -c 18 /dev/urandom | base64 | tee pki/secrets/$f-keystore > \
+                 pki/secrets/$f-key); done`";
     assert!(fixes.iter().any(|fix| fix.contains(files)), "{fixes:?}");
     let directory = converted.findings.iter().find(|finding| finding.what.contains("without asking")).unwrap();
     assert_eq!((directory.location.item.as_deref(), directory.location.line), (Some("SERVER_KEYSTORE_DIR"), Some(13)));

@@ -63,9 +63,20 @@ pub(crate) fn find(view: &View, which: JobSelector, phases: &[Phase], renews: bo
         (Some(_), false) => {
             // Verbs that issue take the number with another option than those that need issued devices.
             let option = if phases.contains(&Phase::Issue) { "--resume" } else { "--job" };
-            Err(none(format!("several jobs are not done: {}", numbers.join(", ")))
+            let undone: Vec<&str> = phases.iter().map(|phase| done_word(*phase)).collect();
+            let jobs = numbers.join(", ");
+            Err(none(format!("several jobs have devices that are not {} yet: {jobs}", undone.join(" or ")))
                 .fix(format!("name one of them with `{option} N`; `tbpki fleet jobs` lists them")))
         }
+    }
+}
+
+/// What a phase makes of a device.
+fn done_word(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Issue => "issued",
+        Phase::Register => "registered",
+        Phase::Bundle => "bundled",
     }
 }
 

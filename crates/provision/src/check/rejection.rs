@@ -145,8 +145,8 @@ impl LoginContext<'_> {
             (BrokerKind::ThingsBoard, None) => (
                 format!("{said}; its credentials id is {id}"),
                 format!(
-                    "register it with `tbpki register {}`, with --replace if the device has another credential; or paste \
-                     cert.pem as the device's X.509 credentials",
+                    "if it was not revoked or unregistered elsewhere, register it with `tbpki register {}`, with --replace if \
+                     the device has another credential; or paste cert.pem as the device's X.509 credentials",
                     device_words(&name)
                 ),
             ),

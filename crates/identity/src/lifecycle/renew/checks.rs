@@ -57,7 +57,11 @@ pub(crate) fn check_lasts(
             Some(ca) => {
                 format!("it would end with its CA; replace the CA first: `tbpki ca prepare {}`", shell_word(ca))
             }
-            None => "renew it later; to renew only what is due, use --due".to_owned(),
+            None => {
+                // On this day the next one lives a quarter of its lifetime longer.
+                let from: OffsetDateTime = present_end - time::Duration::days(i64::from(days)) * 3 / 4;
+                format!("renew it from {} on; to renew only what is due, use --due", from.date())
+            }
         }))
 }
 

@@ -46,8 +46,8 @@ fn next(report: &IdentityReport) -> Option<String> {
     }
     let settings = report.files.iter().rfind(|file| file.path.file_name().is_some_and(|name| name == ENV_FILE))?;
     Some(format!(
-        "next: add the lines of {} to thingsboard.conf and restart ThingsBoard; clients must connect to {} or another \
-         name above",
+        "next: if this is the server of ThingsBoard, add the lines of {} to thingsboard.conf and restart it; clients must \
+         connect to {} or another name above",
         printable(&settings.path.to_string_lossy()),
         printable(&report.name)
     ))
