@@ -283,7 +283,7 @@ fn registrations(workspace: &mut Workspace<'_>, store: &mut Store, report: &mut 
                     transaction.registered(key)?;
                     *settled += 1;
                 }
-                (StoredCredential::Absent | StoredCredential::Other, _) => {
+                (StoredCredential::Absent | StoredCredential::Withdrawn | StoredCredential::Other, _) => {
                     // For the name: a renewal that waits must not bring it back either.
                     transaction.unregistering(&entry.key)?;
                     transaction.unregistered(&entry.key)?;
