@@ -43,7 +43,8 @@ use output::{ExtraFiles, ShardOutput};
 use store::Store;
 use store::Workspace;
 use store::ca::{Ca, OpenCa};
-use store::secrets::NewSecret;
+use store::file_names::keystore_password_of_job;
+use store::secrets::{KeptPassword, NewSecret};
 use store::shard::Packer;
 use store::shard::ShardStore;
 use store::shard::{Attempt, Layout};
@@ -459,8 +460,9 @@ fn output(
     let mut keystore = None;
     if formats.iter().any(|format| matches!(format, ClientFormat::P12 | ClientFormat::Jks)) {
         let settings = &workspace.config.client_keystore;
-        let name = format!("fleet-{}.keystore-password", job.id);
-        let (passwords, new) = workspace.secrets.keystore(settings, "client.keystore", store.dir(), &name)?;
+        let name = keystore_password_of_job(job.id.number());
+        let names = KeptPassword { name: &name, earlier: None };
+        let (passwords, new) = workspace.secrets.keystore(settings, "client.keystore", store.dir(), names)?;
         // Written before the first keystore. A lost password would make all keystores of the job useless.
         // Kept before anything is closed with it, and for good: shards are.
         NewSecret::kept_for(new, store.dir(), || Ok(()))?;
