@@ -2,6 +2,7 @@
 
 pub(crate) mod archive_index;
 pub(crate) mod engine;
+mod finished;
 pub(crate) mod issued_leaf;
 pub(crate) mod issuing;
 pub(crate) mod leftovers;
@@ -45,9 +46,9 @@ use store::Workspace;
 use store::ca::{Ca, OpenCa};
 use store::file_names::keystore_password_of_job;
 use store::secrets::{KeptPassword, NewSecret};
+use store::shard::Layout;
 use store::shard::Packer;
 use store::shard::ShardStore;
-use store::shard::{Attempt, Layout};
 use worker::ShardWorker;
 
 /// A request to issue the identities of a fleet.
@@ -345,7 +346,7 @@ pub(crate) fn issue_job(
         findings,
         ..FleetReport::of(&job, &order, Some(&place))
     };
-    complete(&mut report, store, &job, &place)?;
+    finished::complete(&mut report, store, &job, &place)?;
     report.write_results(&store.ledger, &job, request.results.as_deref(), 0);
     report.stopped = stopped.map(|finding| match finding.code {
         Code::JobCanceled => finding,
@@ -480,32 +481,4 @@ fn output(
 
 fn cores() -> usize {
     thread::available_parallelism().map_or(1, Into::into)
-}
-
-/// Joins the archive of a job that is done, where all of its parts are here.
-fn complete(report: &mut FleetReport, store: &Store, job: &Job, place: &ShardStore) -> Result<()> {
-    if report.layout != Layout::Archive || !job.done {
-        return Ok(());
-    }
-    // All attempts or none: a station without all parts leaves them as they are.
-    let attempts = (0..job.shards).map(|shard| place.attempt(&store.ledger, job.id, shard));
-    match attempts.collect::<Result<Option<Vec<Attempt>>>>()? {
-        Some(attempts) => {
-            let whole = store::shard::join(place, &attempts)?;
-            report.archive = whole.archive;
-            report.index = Some(whole.index);
-        }
-        None if !store.ledger.is_shared() => report.findings.push(
-            Code::PlaceMissing
-                .warning("some parts of the archive are not here, so it was not joined")
-                .at(&place.dir)
-                .fix("bring them back to where they were written"),
-        ),
-        None => report.findings.push(
-            Code::PlaceMissing
-                .note("some parts of the archive lie at other stations, so that those here stay by themselves")
-                .at(&place.dir),
-        ),
-    }
-    Ok(())
 }
