@@ -146,3 +146,14 @@ fn a_ledger_that_is_older_than_the_files_is_noticed() {
         sandbox.ok(["fleet", "issue", "--resume", "1"]).prints("issued      5000 of 5000");
     }
 }
+
+#[test]
+fn a_directory_in_use_is_named_with_the_way_to_go_on() {
+    let sandbox = Sandbox::with_store();
+    staged_to_wait(&sandbox, 1, &["--count", "2", "--name-pattern", "a-{}", "--out", "fleet"]);
+    let other = ["fleet", "issue", "--count", "2", "--name-pattern", "b-{}", "--out", "fleet"];
+    sandbox.fails(other, 1, "TBPKI-0261").prints("tbpki fleet issue --resume 1");
+    sandbox.ok(["fleet", "issue", "--resume", "1"]);
+    let refused = sandbox.fails(other, 1, "TBPKI-0261").prints("name another directory");
+    assert!(!refused.stderr_text().contains("go on"), "nothing is left to do in it: {refused}");
+}
