@@ -148,6 +148,23 @@ fn a_ledger_that_is_older_than_the_files_is_noticed() {
 }
 
 #[test]
+fn results_may_be_in_the_directory_of_a_new_job() {
+    let sandbox = Sandbox::with_store();
+    for (job, place, results) in
+        [("a", ["--out", "fleet"], "fleet/results"), ("b", ["--archive", "z.tar"], "z.tar.parts")]
+    {
+        let pattern = format!("{job}-{{}}");
+        let args = ["fleet", "issue", "--count", "2", "--name-pattern", &pattern, "--results", results];
+        let args = [&args[..], &place].concat();
+        sandbox.ok([&args[..], &["--dry-run"]].concat());
+        sandbox.ok(args.clone()).prints("issued      2 of 2");
+        sandbox.ok(args);
+    }
+    assert!(sandbox.join("fleet/results/job-1.csv").exists() && sandbox.join("z.tar.parts/job-2.csv").exists());
+    sandbox.ok(["store", "check"]);
+}
+
+#[test]
 fn a_directory_in_use_is_named_with_the_way_to_go_on() {
     let sandbox = Sandbox::with_store();
     staged_to_wait(&sandbox, 1, &["--count", "2", "--name-pattern", "a-{}", "--out", "fleet"]);

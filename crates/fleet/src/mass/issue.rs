@@ -368,12 +368,23 @@ struct Places {
 /// Makes the places to which a job is written.
 fn places(workspace: &mut Workspace<'_>, store: &Store, opened: &OpenJob, request: &FleetRequest) -> Result<Places> {
     let OpenJob { job, order, .. } = opened;
-    // Checked now, because the report is written at the end of a run that may take hours.
+    if let Some(dir) = &request.results {
+        results::check_is_free(&store.ledger, job, dir)?;
+    }
+    let place = job::place(store, job, order, Some(&request.destination))?;
+    // After the place is made: the results may go into its directory, which must be empty before. Made now, because the
+    // report is written at the end of a run that may take hours.
     if let Some(dir) = &request.results {
         results::prepare(&store.ledger, job, dir)?;
     }
-    let place = job::place(store, job, order, Some(&request.destination))?;
-    let lock = job::prepare(&place, workspace, "fleet issue")?;
+    let lock = match job::prepare(&place, workspace, "fleet issue") {
+        // Nothing is left to write to a job that is done. Its directory can be on a medium for reading.
+        Err(error) if job.done && error.code() == Code::FileUnwritable => {
+            tracing::debug!(%error, "the directory of a job that is done cannot be written to");
+            None
+        }
+        lock => lock?,
+    };
     let output = output(workspace, store, job, order, place.clone())?;
     Ok(Places { place, lock, output })
 }
