@@ -212,3 +212,12 @@ fn a_device_of_a_job_keeps_the_password_of_its_keystores() {
     }
     sandbox.ok(["store", "check"]);
 }
+
+#[test]
+fn renewals_of_a_job_are_not_offered_the_directories_of_the_store() {
+    let sandbox = Sandbox::with_store();
+    let help = sandbox.ok(["fleet", "renew", "--help"]).stdout_text();
+    assert!(help.contains("values: shards, archive") && !help.contains("directories,"), "{help}");
+    sandbox.tbpki(["fleet", "renew", "--job", "1", "--layout", "directories"]).run().ends(2).prints("shards, archive");
+    sandbox.ok(["fleet", "issue", "--help"]).prints("directories, shards, archive");
+}
