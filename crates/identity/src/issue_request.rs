@@ -30,8 +30,8 @@ use crate::report::{CertificateReport, FileOutcome, FileReport, IdentityOutcome,
 use crate::request::issuing_command::issuing_command;
 use crate::request::{contents, crl_url};
 use store::ca::Ca;
-use store::file_names::keystore_password;
-use store::secrets::NewSecret;
+use store::file_names::{keystore_password, keystore_password_of_job};
+use store::secrets::{KeptPassword, NewSecret};
 use store::{FILE_LIMIT, Store, Workspace, firmware_warning, identity_dir, secrets_dir};
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
@@ -151,7 +151,7 @@ impl IssueRequest<'_> {
     // Nothing is signed here, so that a repeated command can never issue a second certificate.
     fn bring_up_to_date(&mut self, workspace: &mut Workspace<'_>, store: &mut Store, entry: &Entry) -> Result<Made> {
         let identity = self.issuance.load(store.dir(), &store.ledger, entry)?;
-        let new = self.prepare_keystore(workspace, store.dir())?;
+        let new = self.prepare_keystore(workspace, store.dir(), Some(entry))?;
         let delivery = self.delivery_of(store.dir(), &store.ledger, &identity, entry)?;
         let staged = delivery.stage()?;
         let (written, copies) = NewSecret::kept_for(new, store.dir(), || staged.into_store())?;
@@ -177,7 +177,7 @@ impl IssueRequest<'_> {
         let expected = self.expected_delivery(store.dir(), replaces)?;
         expected.check()?;
         let issuer = self.open_issuer(workspace)?;
-        let new = self.prepare_keystore(workspace, store.dir())?;
+        let new = self.prepare_keystore(workspace, store.dir(), replaces)?;
         let (order, note) = self.order(workspace, issuer.as_ref())?;
         let dir = store.dir().to_owned();
         // The password, the store and the copies are tried on the disk, since after signing a full disk would waste a
@@ -298,7 +298,7 @@ impl IssueRequest<'_> {
         entry: &Entry,
     ) -> Result<Vec<FileReport>> {
         let identity = self.issuance.load(store, view, entry)?;
-        self.prepare_keystore(workspace, store)?;
+        self.prepare_keystore(workspace, store, Some(entry))?;
         self.delivery_of(store, view, &identity, entry)?.outlook()
     }
 
@@ -375,7 +375,12 @@ impl IssueRequest<'_> {
     }
 
     /// Fetches or makes the passwords, once it is certain that a keystore will be closed with them.
-    fn prepare_keystore(&mut self, workspace: &mut Workspace<'_>, store: &Path) -> Result<Option<NewSecret>> {
+    fn prepare_keystore(
+        &mut self,
+        workspace: &mut Workspace<'_>,
+        store: &Path,
+        present: Option<&Entry>,
+    ) -> Result<Option<NewSecret>> {
         let files = &mut self.issuance.files;
         if !files.written().any(|row| row.keystore_format().is_some()) {
             return Ok(None);
@@ -386,10 +391,13 @@ impl IssueRequest<'_> {
             TrustedEntries::Anchors => workspace.named_anchors(self.issuance.anchors.as_deref().unwrap_or_default())?,
             TrustedEntries::Cas(cas) => cas.clone(),
         };
-        let (passwords, new) = workspace.secrets.keystore(wish.settings, wish.section, store, &name)?;
+        // All keystores of a job have one password, which each of its devices keeps from then on.
+        let of_job = present.and_then(|entry| entry.job).map(|(job, _)| keystore_password_of_job(job.number()));
+        let names = KeptPassword { name: &name, earlier: of_job.as_deref() };
+        let (passwords, new) = workspace.secrets.keystore(wish.settings, wish.section, store, names)?;
         // With --force the settings of the program are written again, too, with the new password.
         let is_kept = !self.issuance.force || self.renews.is_some();
-        if new.is_some() && is_kept {
+        if new.as_ref().is_some_and(NewSecret::is_random) && is_kept {
             let own = identity_dir(store, self.issuance.kind, self.issuance.name);
             let dirs = std::iter::once(own.as_path()).chain(self.out.as_ref().map(|out| out.dir.as_path()));
             check_no_keystore(files, dirs, self.issuance.kind, self.issuance.name, &secrets_dir(store).join(&name))?;

@@ -646,3 +646,91 @@ fn a_moved_ledger_has_the_rows_of_every_table() {
     let mut ledger = station.open();
     assert!(stage(&mut ledger, 1, &["z"]).id.number() > 5);
 }
+
+/// A ledger in a file with one identity for each name.
+fn file_with(path: &std::path::Path, names: &[&str]) -> Ledger {
+    let mut file = Ledger::open(path).unwrap();
+    names.iter().for_each(|name| drop(issue(&mut file, name)));
+    file
+}
+
+/// As a move that was killed between the commit on the server and the mark in the file.
+fn killed_before_the_file_is_closed(file: &mut Ledger, station: &Postgres, path: &std::path::Path) {
+    let copied = file.status().unwrap().changes;
+    file.move_to(&mut station.open()).unwrap();
+    rusqlite::Connection::open(path)
+        .unwrap()
+        .execute("UPDATE status SET moved_to = NULL, changes = ?1", [i64::try_from(copied).unwrap()])
+        .unwrap();
+    station.sql(&format!("UPDATE status SET copied_changes = {copied}"));
+}
+
+#[test]
+fn a_repeated_move_takes_over_what_the_file_recorded_after_the_interruption() {
+    let (dir, station) = (tempfile::tempdir().unwrap(), Postgres::new());
+    let path = dir.path().join("ledger.db");
+    let mut file = file_with(&path, &["a", "b"]);
+    killed_before_the_file_is_closed(&mut file, &station, &path);
+    let key = file.current(Kind::Device, "a").unwrap().unwrap().key;
+    file.unregistering(&key).unwrap();
+    file.unregistered(&key).unwrap();
+    issue(&mut file, "c");
+    assert_eq!(file.check_move(Some(&station.open())).unwrap(), file.move_to(&mut station.open()).unwrap());
+    let moved = station.open();
+    assert!(moved.current(Kind::Device, "a").unwrap().unwrap().unregistered_at.is_some());
+    assert!(moved.current(Kind::Device, "c").unwrap().is_some());
+    assert!(moved.status().unwrap().changes >= file.status().unwrap().changes);
+    // The move is complete, and the same again changes nothing.
+    assert!(file.status().unwrap().moved_to.is_some());
+    file.move_to(&mut station.open()).unwrap();
+}
+
+#[test]
+fn a_repeated_move_removes_nothing_that_the_server_has_recorded() {
+    let (dir, station) = (tempfile::tempdir().unwrap(), Postgres::new());
+    let path = dir.path().join("ledger.db");
+    let mut file = file_with(&path, &["a"]);
+    killed_before_the_file_is_closed(&mut file, &station, &path);
+    // As every verb that writes.
+    let mut there = station.open();
+    there.count_change().unwrap();
+    issue(&mut there, "on-server");
+    // Unchanged since, the file has nothing that the server lacks.
+    let copy = dir.path().join("unchanged.db");
+    file.back_up(&copy).unwrap();
+    issue(&mut file, "in-file");
+    assert_eq!(refusal(file.check_move(Some(&there))).code(), Code::LedgerNotEmpty);
+    assert_eq!(refusal(file.move_to(&mut there)).code(), Code::LedgerNotEmpty);
+    assert!(file.status().unwrap().moved_to.is_none(), "the file is still open");
+    assert!(there.current(Kind::Device, "on-server").unwrap().is_some());
+    Ledger::open(&copy).unwrap().move_to(&mut there).unwrap();
+    assert!(there.current(Kind::Device, "on-server").unwrap().is_some());
+}
+
+#[test]
+fn a_copy_of_a_store_that_was_moved_is_not_moved_to_the_same_server() {
+    let (dir, station) = (tempfile::tempdir().unwrap(), Postgres::new());
+    let mut file = file_with(&dir.path().join("ledger.db"), &["a"]);
+    let (older, newer) = (dir.path().join("older.db"), dir.path().join("newer.db"));
+    file.back_up(&older).unwrap();
+    file.back_up(&newer).unwrap();
+    issue(&mut file, "b");
+    file.move_to(&mut station.open()).unwrap();
+    for (path, names) in [(older, &["x"][..]), (newer, &["x", "y", "z"])] {
+        let mut copy = file_with(&path, names);
+        assert_eq!(refusal(copy.move_to(&mut station.open())).code(), Code::LedgerNotEmpty);
+        issue(&mut copy, "still-open");
+    }
+    assert!(station.open().current(Kind::Device, "b").unwrap().is_some());
+}
+
+#[test]
+fn a_ledger_of_the_layout_before_copies_were_recorded_keeps_its_status() {
+    let station = Postgres::new();
+    issue(&mut station.open(), "a");
+    let before = station.open().status().unwrap();
+    station.sql("ALTER TABLE status DROP COLUMN copied_changes; UPDATE layout SET version = 12");
+    let ledger = station.open();
+    assert_eq!(ledger.status().unwrap(), before);
+    assert!(ledger.current(Kind::Device, "a").unwrap().is_some());
+}

@@ -57,6 +57,11 @@ pub fn keystore_password(kind: Kind, name: &str) -> String {
     format!("{kind}-{name}.keystore-password")
 }
 
+/// The file among the secrets of a store with the password of all keystores of a job.
+pub fn keystore_password_of_job(job: u64) -> String {
+    format!("fleet-{job}.keystore-password")
+}
+
 /// Whether a file is an earlier version of another one that is kept under its name with this suffix: `key.pem.SUFFIX`, or
 /// `key.pem.SUFFIX-2` and so on if there are several.
 pub fn is_kept_as(file: &str, suffix: &str) -> bool {

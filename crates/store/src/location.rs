@@ -330,7 +330,8 @@ fn check_not_moved_elsewhere(source: &View, address: &str) -> Result<()> {
             .at(source.path())
             .because(format!("it was moved to {to}"))
             .fix(format!(
-                "set `[ledger] url` to {to}; to bring the ledger from there to {address}, use pg_dump and pg_restore"
+                "set `[ledger] url` to {to}, with the user and `@` before the host; to bring the ledger from there to \
+                 {address}, use pg_dump and pg_restore"
             ))),
         None => Ok(()),
     }

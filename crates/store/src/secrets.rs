@@ -61,12 +61,12 @@ impl<'a> Secrets<'a> {
         settings: &Keystore,
         section: &str,
         store: &Path,
-        name: &str,
+        names: KeptPassword<'_>,
     ) -> Result<(Passwords, Option<NewSecret>)> {
         let whose = |key: &str| format!("{section}.{key}");
         let (store_password, new) = match &settings.password.value {
             Some(place) => (self.fetch(place, &whose("password"))?, None),
-            None => kept_or_new(store, name)?,
+            None => kept_or_new(store, names)?,
         };
         // One password for both by default: many programs can be told only one.
         let key_password = match &settings.key_password.value {
@@ -160,14 +160,27 @@ pub fn kept_keystore_passwords(store: &Path, keystore: &Path) -> Vec<Secret> {
     names.iter().take(MOST_TRIED).filter_map(read).collect()
 }
 
-/// The password that tbpki made for `name` earlier, or one made now.
-fn kept_or_new(store: &Path, name: &str) -> Result<(Secret, Option<NewSecret>)> {
+/// The files among the secrets of a store that can have the password of keystores.
+#[derive(Debug, Clone, Copy)]
+pub struct KeptPassword<'a> {
+    /// The file that has it, or gets it.
+    pub name: &'a str,
+    /// The file that had it before: that of the job whose device this was.
+    pub earlier: Option<&'a str>,
+}
+
+/// The password that tbpki made earlier, or one made now.
+fn kept_or_new(store: &Path, names: KeptPassword<'_>) -> Result<(Secret, Option<NewSecret>)> {
     // The keystores of a generation keep their password, so that programs that were told it can read the next one.
-    if let Some(secret) = kept(&secrets_dir(store).join(name))? {
+    if let Some(secret) = kept(&secrets_dir(store).join(names.name))? {
         return Ok((secret, None));
     }
-    let secret = password::generate()?;
-    Ok((secret.clone(), Some(NewSecret { name: name.to_owned(), secret })))
+    let earlier = names.earlier.map(|earlier| kept(&secrets_dir(store).join(earlier))).transpose()?.flatten();
+    let (secret, is_random) = match earlier {
+        Some(secret) => (secret, false),
+        None => (password::generate()?, true),
+    };
+    Ok((secret.clone(), Some(NewSecret { name: names.name.to_owned(), secret, is_random })))
 }
 
 /// The password in a file of the store, if it exists.
@@ -179,14 +192,20 @@ fn kept(path: &Path) -> Result<Option<Secret>> {
     Ok(Some(Secret::from(text.trim_end_matches(['\r', '\n']))))
 }
 
-/// A password that tbpki has made and not yet written down.
+/// A password that tbpki has made and not yet written down, or that is in another file.
 #[derive(Debug)]
 pub struct NewSecret {
     name: String,
     secret: Secret,
+    is_random: bool,
 }
 
 impl NewSecret {
+    /// True if nothing was closed with it yet.
+    pub fn is_random(&self) -> bool {
+        self.is_random
+    }
+
     /// Fails where it could not be kept. Nothing stays.
     pub fn rehearse(&self, store: &Path) -> Result<()> {
         let mut set = FileSet::new(store);

@@ -1,5 +1,6 @@
 //! The shards of a job: the place that they lie in, their layout there, and reading them back.
 
+mod archive;
 mod contents;
 mod create;
 mod finder;
@@ -11,10 +12,11 @@ mod run_flags;
 mod shard_store;
 pub mod tar;
 
+pub use archive::{check_shard, complete, lost_index};
 pub use contents::ShardItem;
 pub use create::OwningJob;
 pub use finder::IdentityFinder;
-pub use join::{INDEX_COLUMNS, JoinResult, join, shards_in};
+pub use join::{INDEX_COLUMNS, JoinResult, shards_in};
 pub use layout::{Attempt, Layout, Packing, Sidecar, file_of};
 pub use pack::Packer;
 pub use read::{Shard, StoredIdentity, locate, waits_for};

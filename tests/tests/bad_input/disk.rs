@@ -136,3 +136,20 @@ fn disks_that_may_only_be_read() {
         before[1].is_unchanged(&after, &outcome);
     }
 }
+
+/// The results of a job that is done are made from the ledger, and its files are only looked for.
+#[test]
+fn a_job_that_is_done_is_reported_although_its_directory_may_only_be_read() {
+    let (disk, sandbox) = (Disk::of(1 << 20), Sandbox::with_store());
+    let (out, archive) = (disk.mounted_at().join("fleet"), disk.mounted_at().join("z.tar"));
+    for (pattern, option, path) in [("a-{}", "--out", &out), ("b-{}", "--archive", &archive)] {
+        let args = ["fleet", "issue", "--count", "3", "--name-pattern", pattern, option, path.to_str().unwrap()];
+        disk.tbpki(sandbox.path(), args).run().ok();
+    }
+    disk.make_read_only();
+    for job in ["1", "2"] {
+        let resumed = ["fleet", "issue", "--resume", job, "--results", "results"];
+        disk.tbpki(sandbox.path(), resumed).run().ok().prints("issued      3 of 3");
+        assert!(sandbox.join("results").join(format!("job-{job}.csv")).exists());
+    }
+}

@@ -91,3 +91,46 @@ fn a_recipient_that_is_none_is_a_usage_error() {
         sandbox.fails(issue.into_iter().chain([wrong]), 2, "TBPKI-0260");
     }
 }
+
+#[test]
+fn a_lost_index_is_written_again_as_it_was() {
+    let sandbox = Sandbox::with_store();
+    for (job, archive) in [(1, "plain.tar"), (2, "packed.tar.zst")] {
+        let pattern = format!("j{job}-{{:05}}");
+        sandbox.ok(["fleet", "issue", "--count", "1100", "--name-pattern", &pattern, "--archive", archive]);
+        let index = format!("{archive}.index.csv");
+        let before = sandbox.read(&index);
+        fs::remove_file(sandbox.join(&index)).unwrap();
+        sandbox.fails(["store", "check"], 3, "TBPKI-0332").prints(&index).prints(&format!("--resume {job}"));
+        sandbox.ok(["fleet", "issue", "--resume", &job.to_string()]).prints(&index);
+        assert!(sandbox.read(&index) == before, "{index}");
+        sandbox.ok(["store", "check"]);
+    }
+}
+
+#[test]
+fn an_archive_or_a_shard_that_is_gone_is_named_with_its_path() {
+    let sandbox = Sandbox::with_store();
+    let jobs = [(1, ["--archive", "a.tar"], "a.tar"), (2, ["--out", "fleet"], "fleet/shard-000000")];
+    for (job, place, path) in jobs {
+        let pattern = format!("j{job}-{{}}");
+        let issue = [&["fleet", "issue", "--count", "3", "--name-pattern", &pattern][..], &place].concat();
+        sandbox.ok(issue.clone());
+        fs::rename(sandbox.join(path), sandbox.join("away")).unwrap();
+        for args in [issue, vec!["fleet", "issue", "--resume", ["1", "2"][job - 1]]] {
+            sandbox.fails(args, 1, "TBPKI-0262").prints(path);
+        }
+        sandbox.fails(["store", "check"], 3, "TBPKI-0332").prints(path);
+        fs::rename(sandbox.join("away"), sandbox.join(path)).unwrap();
+        sandbox.ok(["store", "check"]);
+    }
+    // A shorter archive is damaged.
+    let whole = sandbox.read("a.tar");
+    sandbox.write("a.tar", &whole[..whole.len() - 512]);
+    sandbox.fails(["fleet", "issue", "--resume", "1"], 1, "TBPKI-0263").prints("a.tar");
+    sandbox.write("a.tar", whole);
+    // What nothing needs any more may be destroyed.
+    fs::remove_dir_all(sandbox.join("fleet/shard-000000")).unwrap();
+    sandbox.ok(["forget", "--device", "j2-1,j2-2,j2-3"]);
+    sandbox.ok(["fleet", "issue", "--resume", "2"]).prints("fleet/shard-000000");
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use tbpki_tests::forge::sql;
 use tbpki_tests::oracle::{keytool, openssl};
 use tbpki_tests::{Sandbox, Snapshot};
 
@@ -170,4 +171,53 @@ fn a_dry_run_writes_nothing() {
     assert_eq!(look(), before);
     sandbox.ok(&issue[..6]);
     sandbox.ok(issue).prints("issued      3 of 3");
+}
+
+#[test]
+fn a_device_of_a_job_keeps_the_password_of_its_keystores() {
+    let sandbox = Sandbox::with_store();
+    let issue = [
+        "fleet",
+        "issue",
+        "--count",
+        "2",
+        "--name-pattern",
+        "rw-{}",
+        "--layout",
+        "directories",
+        "--days",
+        "90",
+        "--format",
+        "p12",
+    ];
+    sandbox.ok(issue);
+    let of_job = sandbox.text("pki/secrets/fleet-1.keystore-password");
+    sandbox.ok(["client", "--device", "rw-1"]).prints("is up to date");
+    sandbox.ok(["client", "--device", "rw-1", "--format", "jks"]);
+    assert_eq!(sandbox.text("pki/secrets/device-rw-1.keystore-password"), of_job);
+    // A new certificate cannot be renewed yet.
+    let aged =
+        "UPDATE identity SET not_before = not_before - 6912000, not_after = not_after - 6912000 WHERE name = 'rw-2'";
+    sql(&sandbox.join("pki/ledger.db"), aged);
+    sandbox.ok(["renew", "--device", "rw-2"]);
+    assert_eq!(sandbox.text("pki/secrets/device-rw-2.keystore-password"), of_job);
+    for file in ["rw-1/rw-1.p12", "rw-1/rw-1.jks", "rw-2/rw-2.p12"] {
+        let said = keytool()
+            .args(["-list", "-keystore", &format!("pki/devices/{file}")])
+            .args(["-storepass:file", "pki/secrets/fleet-1.keystore-password"])
+            .directory(sandbox.path())
+            .run()
+            .ok();
+        assert!(said.stdout_text().contains("PrivateKeyEntry"), "{said}");
+    }
+    sandbox.ok(["store", "check"]);
+}
+
+#[test]
+fn renewals_of_a_job_are_not_offered_the_directories_of_the_store() {
+    let sandbox = Sandbox::with_store();
+    let help = sandbox.ok(["fleet", "renew", "--help"]).stdout_text();
+    assert!(help.contains("values: shards, archive") && !help.contains("directories,"), "{help}");
+    sandbox.tbpki(["fleet", "renew", "--job", "1", "--layout", "directories"]).run().ends(2).prints("shards, archive");
+    sandbox.ok(["fleet", "issue", "--help"]).prints("directories, shards, archive");
 }

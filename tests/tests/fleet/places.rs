@@ -146,3 +146,31 @@ fn a_ledger_that_is_older_than_the_files_is_noticed() {
         sandbox.ok(["fleet", "issue", "--resume", "1"]).prints("issued      5000 of 5000");
     }
 }
+
+#[test]
+fn results_may_be_in_the_directory_of_a_new_job() {
+    let sandbox = Sandbox::with_store();
+    for (job, place, results) in
+        [("a", ["--out", "fleet"], "fleet/results"), ("b", ["--archive", "z.tar"], "z.tar.parts")]
+    {
+        let pattern = format!("{job}-{{}}");
+        let args = ["fleet", "issue", "--count", "2", "--name-pattern", &pattern, "--results", results];
+        let args = [&args[..], &place].concat();
+        sandbox.ok([&args[..], &["--dry-run"]].concat());
+        sandbox.ok(args.clone()).prints("issued      2 of 2");
+        sandbox.ok(args);
+    }
+    assert!(sandbox.join("fleet/results/job-1.csv").exists() && sandbox.join("z.tar.parts/job-2.csv").exists());
+    sandbox.ok(["store", "check"]);
+}
+
+#[test]
+fn a_directory_in_use_is_named_with_the_way_to_go_on() {
+    let sandbox = Sandbox::with_store();
+    staged_to_wait(&sandbox, 1, &["--count", "2", "--name-pattern", "a-{}", "--out", "fleet"]);
+    let other = ["fleet", "issue", "--count", "2", "--name-pattern", "b-{}", "--out", "fleet"];
+    sandbox.fails(other, 1, "TBPKI-0261").prints("tbpki fleet issue --resume 1");
+    sandbox.ok(["fleet", "issue", "--resume", "1"]);
+    let refused = sandbox.fails(other, 1, "TBPKI-0261").prints("name another directory");
+    assert!(!refused.stderr_text().contains("go on"), "nothing is left to do in it: {refused}");
+}

@@ -118,3 +118,27 @@ fn a_restored_store_knows_that_its_ledger_is_on_the_server() {
     sandbox.write("keygen.toml", without);
     sandbox.fails(["client", "--device", "c"], 1, "TBPKI-0331").prints("127.0.0.1");
 }
+
+/// The certificate in use is at another station, and this one has a second one of the name.
+#[test]
+fn a_repair_does_not_prefer_the_second_certificate_of_this_station() {
+    let cluster = &SHARED.1;
+    let (first, second) = (cluster.url(&cluster.database()), cluster.url(&cluster.database()));
+    let one = station(&first, "").make_store();
+    let other = one.copy();
+    let configured = other.text("keygen.toml");
+    other.write("keygen.toml", configured.replace(&first, &second));
+    one.ok(["client", "--device", "tq-3"]);
+    other.ok(["client", "--device", "tq-3"]);
+    let serial = |sandbox: &Sandbox| {
+        let listed = sandbox.ok(["list", "--name", "tq-3", "--json"]).json();
+        listed["result"]["identities"][0]["serial"].as_str().unwrap().to_owned()
+    };
+    let (theirs, ours) = (serial(&one), serial(&other));
+    other.write("keygen.toml", configured);
+    other.tbpki(["store", "repair"]).run().ends(4).prints(&format!("--use {ours}")).prints(&theirs);
+    assert_eq!(serial(&one), theirs, "the one in use stays until a person decides");
+    other.ok(["store", "repair", "--use", &ours]);
+    assert_eq!(serial(&one), ours);
+    other.ok(["store", "check"]);
+}

@@ -60,7 +60,8 @@ fn everything_is_on_the_server_and_the_file_is_closed() {
     sandbox.ok(to);
     let other = cluster.url(&cluster.database());
     let again = ["ledger", "move", "--to", &other, "--ledger-password-file", "ledger-password"];
-    sandbox.fails(again, 1, "TBPKI-0331").prints("set `[ledger] url` to postgres://").prints("pg_dump");
+    let refused = sandbox.fails(again, 1, "TBPKI-0331").prints("set `[ledger] url` to postgres://").prints("pg_dump");
+    refused.prints("with the user and `@` before the host");
     let dry = ["ledger", "move", "--to", &other, "--ledger-password-file", "ledger-password", "--dry-run"];
     sandbox.fails(dry, 1, "TBPKI-0331");
     configure(&sandbox, &url);
@@ -225,6 +226,28 @@ fn a_server_with_another_ledger_is_refused_and_nothing_changes() {
     two.fails(["ledger", "move", "--to", &url, "--ledger-password-file", "ledger-password"], 1, "TBPKI-0338");
     // A refused move must not have closed the file.
     two.ok(["client", "--device", "n"]);
+}
+
+#[test]
+fn a_copy_of_a_store_that_was_moved_keeps_its_ledger_and_can_be_taken_over() {
+    let cluster = &SHARED.1;
+    let url = cluster.url(&cluster.database());
+    let one = store();
+    let copy = one.copy();
+    one.ok(["ledger", "move", "--to", &url, "--ledger-password-file", "ledger-password"]);
+    copy.ok(["client", "--device", "of-copy"]);
+    let to = ["ledger", "move", "--to", &url, "--ledger-password-file", "ledger-password"];
+    copy.fails(to.iter().chain(&["--dry-run"]), 1, "TBPKI-0338");
+    copy.fails(to, 1, "TBPKI-0338").prints("tbpki store repair");
+    copy.ok(["client", "--device", "of-copy"]).prints("is up to date");
+    // The steps of the advice.
+    for file in ["ledger.db", "ledger.db-wal"] {
+        std::fs::rename(copy.join("pki").join(file), copy.join(file)).unwrap();
+    }
+    configure(&copy, &url);
+    copy.ok(["store", "repair"]).prints("1 certificate,");
+    configure(&one, &url);
+    one.ok(["list", "--name", "of-copy"]).prints("of-copy");
 }
 
 #[test]

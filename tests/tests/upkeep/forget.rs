@@ -196,3 +196,31 @@ fn every_job_with_a_key_of_the_device_is_named_and_one_without_a_key_in_use_may_
     fs::rename(sandbox.join("rn"), sandbox.join("away")).unwrap();
     scene.tbpki(&["store", "check"]).run().ends(3).prints("1 difference").prints("TBPKI-0332");
 }
+
+/// The certificate in use is later than the time at which its name was forgotten.
+#[test]
+fn what_was_issued_after_its_name_was_forgotten_is_in_use_after_a_repair() {
+    let sandbox = Sandbox::with_store();
+    for device in ["n-1", "n-2"] {
+        sandbox.ok(["client", device]);
+        sandbox.ok(["forget", device]);
+    }
+    // With the journal: the last transactions are only there.
+    let parts = ["pki/ledger.db", "pki/ledger.db-wal"];
+    let earlier = parts.map(|part| std::fs::read(sandbox.join(part)).unwrap());
+    sandbox.ok(["client", "n-1"]);
+    sandbox.ok(["fleet", "issue", "--count", "1", "--name-pattern", "n-{}", "--start", "2", "--out", "fleet"]);
+    let serial = |name: &str| {
+        let listed = sandbox.ok(["list", "--name", name, "--json"]).json();
+        listed["result"]["identities"][0]["serial"].clone()
+    };
+    let before = ["n-1", "n-2"].map(serial);
+    for (part, bytes) in parts.iter().zip(earlier) {
+        std::fs::write(sandbox.join(part), bytes).unwrap();
+    }
+    let _ = std::fs::remove_file(sandbox.join("pki/ledger.db-shm"));
+    sandbox.ok(["store", "repair"]).prints("taken over: 2 certificates");
+    assert_eq!(["n-1", "n-2"].map(serial), before);
+    sandbox.ok(["client", "n-2"]).prints("exists");
+    sandbox.ok(["store", "check"]);
+}

@@ -232,3 +232,29 @@ fn what_a_repair_has_taken_over_is_of_this_station() {
     assert_eq!(planned["result"]["counts"]["planned"], 20, "{planned}");
     assert_eq!(planned["result"].get("without_station"), None);
 }
+
+#[test]
+fn an_unregistered_device_stays_unregistered_when_the_ledger_is_lost() {
+    let scene = Scene::new();
+    for device in ["in", "out", "new"] {
+        scene.ok(&["client", "--device", device]);
+    }
+    scene.ok(&["register", "--device", "in,out"]);
+    scene.ok(&["unregister", "--device", "out"]);
+    scene.ok(&["store", "check", "--platform"]);
+    lose_ledger(&scene.sandbox);
+    // A ledger without the mark, as of an earlier version: the platform is not asked.
+    scene.ok(&["store", "repair", "--offline"]);
+    scene.tbpki(&["store", "check", "--platform"]).run().ends(3).prints("unregistered it from the platform");
+    scene.ok(&["store", "repair"]);
+    scene.ok(&["store", "check", "--platform"]);
+    scene.ok(&["register", "--all", "--replace"]);
+    let unregistered = scene.sandbox.ok(["list", "--kind", "device", "--unregistered", "--json"]).json();
+    let names: Vec<_> =
+        unregistered["result"]["identities"].as_array().unwrap().iter().map(|row| &row["name"]).collect();
+    assert_eq!(names, ["out"]);
+    // A withdrawal that the ledger explains is no difference.
+    scene.ok(&["revoke", "--device", "new"]);
+    scene.ok(&["client", "--device", "new"]);
+    scene.ok(&["store", "check", "--platform"]);
+}

@@ -705,7 +705,7 @@ codes! {
         "A backup contains the private keys of the store: those of CAs without a passphrase, of servers and of devices. Write it to a file that ends with .age, with `--recipient` for each age key that may open it, or keep it as safe as the store itself."
 
     338 LedgerNotEmpty User "The other ledger is not empty"
-        "`tbpki ledger move` copies a ledger to a database that has none, and never mixes two ledgers. Create a database for it, for example with `createdb`. A move that was interrupted is finished by the same command."
+        "`tbpki ledger move` copies a ledger to a database that has none, and never mixes two ledgers. Create a database for it, for example with `createdb`. A move that was interrupted is finished by the same command, which copies what the file has recorded meanwhile. If another copy of the store was moved to the database, this file is not moved there: the rows of one of them would be lost."
 
     339 NotAdopted User "The fleet directory cannot be adopted"
         "`tbpki fleet adopt` takes a directory with shards into this ledger only as a whole, after it has compared every certificate with its key and with the CAs of this store. The message names the first that does not fit. Nothing was changed."

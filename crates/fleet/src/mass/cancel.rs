@@ -4,6 +4,7 @@ use base::{Code, Finding, Result};
 use ledger::{Job, JobId, View};
 use schemars::JsonSchema;
 use serde::Serialize;
+use store::shard::ShardStore;
 use store::{Store, Workspace};
 
 use super::issue::leftovers;
@@ -49,6 +50,10 @@ pub fn cancel(workspace: &Workspace<'_>, number: u64, dry_run: bool) -> Result<C
     // Another station may issue a shard before the job is canceled: what counts is known afterwards.
     let freed = store.ledger.cancel(id)?;
     let issued = store.ledger.job_progress(id)?.issued();
+    // Its owner may remove a directory without shards, which is then not missing.
+    if let Some(dir) = ShardStore::wished(store.dir(), number)? {
+        ShardStore::forget_unused(store.dir(), &dir, &store.ledger, None)?;
+    }
     Ok(CancelReport { job: number, issued, freed, dry_run, findings })
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod archive_index;
 pub(crate) mod engine;
+mod finished;
 pub(crate) mod issued_leaf;
 pub(crate) mod issuing;
 pub(crate) mod leftovers;
@@ -43,10 +44,11 @@ use output::{ExtraFiles, ShardOutput};
 use store::Store;
 use store::Workspace;
 use store::ca::{Ca, OpenCa};
-use store::secrets::NewSecret;
+use store::file_names::keystore_password_of_job;
+use store::secrets::{KeptPassword, NewSecret};
+use store::shard::Layout;
 use store::shard::Packer;
 use store::shard::ShardStore;
-use store::shard::{Attempt, Layout};
 use worker::ShardWorker;
 
 /// A request to issue the identities of a fleet.
@@ -344,7 +346,7 @@ pub(crate) fn issue_job(
         findings,
         ..FleetReport::of(&job, &order, Some(&place))
     };
-    complete(&mut report, store, &job, &place)?;
+    finished::complete(&mut report, store, &job, &place)?;
     report.write_results(&store.ledger, &job, request.results.as_deref(), 0);
     report.stopped = stopped.map(|finding| match finding.code {
         Code::JobCanceled => finding,
@@ -366,12 +368,23 @@ struct Places {
 /// Makes the places to which a job is written.
 fn places(workspace: &mut Workspace<'_>, store: &Store, opened: &OpenJob, request: &FleetRequest) -> Result<Places> {
     let OpenJob { job, order, .. } = opened;
-    // Checked now, because the report is written at the end of a run that may take hours.
+    if let Some(dir) = &request.results {
+        results::check_is_free(&store.ledger, job, dir)?;
+    }
+    let place = job::place(store, job, order, Some(&request.destination))?;
+    // After the place is made: the results may go into its directory, which must be empty before. Made now, because the
+    // report is written at the end of a run that may take hours.
     if let Some(dir) = &request.results {
         results::prepare(&store.ledger, job, dir)?;
     }
-    let place = job::place(store, job, order, Some(&request.destination))?;
-    let lock = job::prepare(&place, workspace, "fleet issue")?;
+    let lock = match job::prepare(&place, workspace, "fleet issue") {
+        // Nothing is left to write to a job that is done. Its directory can be on a medium for reading.
+        Err(error) if job.done && error.code() == Code::FileUnwritable => {
+            tracing::debug!(%error, "the directory of a job that is done cannot be written to");
+            None
+        }
+        lock => lock?,
+    };
     let output = output(workspace, store, job, order, place.clone())?;
     Ok(Places { place, lock, output })
 }
@@ -459,8 +472,9 @@ fn output(
     let mut keystore = None;
     if formats.iter().any(|format| matches!(format, ClientFormat::P12 | ClientFormat::Jks)) {
         let settings = &workspace.config.client_keystore;
-        let name = format!("fleet-{}.keystore-password", job.id);
-        let (passwords, new) = workspace.secrets.keystore(settings, "client.keystore", store.dir(), &name)?;
+        let name = keystore_password_of_job(job.id.number());
+        let names = KeptPassword { name: &name, earlier: None };
+        let (passwords, new) = workspace.secrets.keystore(settings, "client.keystore", store.dir(), names)?;
         // Written before the first keystore. A lost password would make all keystores of the job useless.
         // Kept before anything is closed with it, and for good: shards are.
         NewSecret::kept_for(new, store.dir(), || Ok(()))?;
@@ -478,32 +492,4 @@ fn output(
 
 fn cores() -> usize {
     thread::available_parallelism().map_or(1, Into::into)
-}
-
-/// Joins the archive of a job that is done, where all of its parts are here.
-fn complete(report: &mut FleetReport, store: &Store, job: &Job, place: &ShardStore) -> Result<()> {
-    if report.layout != Layout::Archive || !job.done {
-        return Ok(());
-    }
-    // All attempts or none: a station without all parts leaves them as they are.
-    let attempts = (0..job.shards).map(|shard| place.attempt(&store.ledger, job.id, shard));
-    match attempts.collect::<Result<Option<Vec<Attempt>>>>()? {
-        Some(attempts) => {
-            let whole = store::shard::join(place, &attempts)?;
-            report.archive = whole.archive;
-            report.index = Some(whole.index);
-        }
-        None if !store.ledger.is_shared() => report.findings.push(
-            Code::PlaceMissing
-                .warning("some parts of the archive are not here, so it was not joined")
-                .at(&place.dir)
-                .fix("bring them back to where they were written"),
-        ),
-        None => report.findings.push(
-            Code::PlaceMissing
-                .note("some parts of the archive lie at other stations, so that those here stay by themselves")
-                .at(&place.dir),
-        ),
-    }
-    Ok(())
 }

@@ -27,11 +27,12 @@ fn steps() -> [String; LAYOUT] {
         for_postgres(tables::PLATFORMS),
         for_postgres(tables::DEVICE_TOKENS),
         for_postgres(tables::ENROLLED_KEYS),
+        MOVED_FILE.to_owned(),
     ]
 }
 
 /// The newest layout.
-const LAYOUT: usize = 12;
+const LAYOUT: usize = 13;
 
 /// What was asked for may be longer than an ordered index takes, so that a hash finds it.
 const PARAMETERS: &str = r#"
@@ -69,6 +70,10 @@ CREATE TABLE status (
 INSERT INTO status (id, uid) VALUES (1, uuid_send(gen_random_uuid()));
 CREATE SEQUENCE changes;
 "#;
+
+/// The number of changes of the file that was copied here, until the file is closed: a move that is repeated must find out
+/// whether the file has gone on.
+const MOVED_FILE: &str = "ALTER TABLE status ADD COLUMN copied_changes BIGINT;";
 
 /// Connects to a ledger; creates one if there is none, and brings an older one up to date unless `before` refuses.
 pub(crate) fn open(server: &PostgresServer, before: BeforeUpgrade) -> Result<PostgresWorker> {

@@ -115,6 +115,14 @@ impl Validity {
     }
 }
 
+/// When a certificate was made, from its dates: it lives whole days from then on ([`Validity::starting`]). If it ends with
+/// its CA or comes from elsewhere, this is an hour after its beginning.
+pub fn begin_of_lifetime(not_before: OffsetDateTime, not_after: OffsetDateTime) -> OffsetDateTime {
+    let lifetime = not_after - not_before;
+    let beyond_days = lifetime.saturating_sub(Duration::days(lifetime.whole_days()));
+    not_before.checked_add(beyond_days.min(BACKDATED)).unwrap_or(not_before)
+}
+
 /// 9999-12-31 23:59:59 UTC, the last moment that a certificate can name.
 fn last_moment() -> OffsetDateTime {
     let date = Date::from_calendar_date(9999, Month::December, 31).unwrap_or(Date::MAX);
@@ -152,6 +160,18 @@ mod tests {
         let end = ca_until(NOW + Duration::hours(30));
         let error = Validity::starting(NOW, days(2, true), Some(&end)).unwrap_err();
         assert!(error.finding().fix.as_ref().unwrap().starts_with("name at most 1 day, or"), "{error}");
+    }
+
+    #[test]
+    fn the_dates_of_a_certificate_show_when_it_was_made() {
+        let days = |days| Lifetime { days, explicit: false };
+        let made = |validity: Validity| begin_of_lifetime(validity.not_before(), validity.not_after());
+        assert_eq!(made(Validity::starting(NOW, days(825), None).unwrap().0), NOW);
+        // An imported CA can be younger than an hour.
+        let young = Validity::new(NOW - Duration::minutes(10), NOW + Duration::days(3)).unwrap();
+        assert_eq!(made(young), NOW);
+        let ends_with_its_ca = Validity::new(NOW - Duration::HOUR, NOW + Duration::hours(30)).unwrap();
+        assert_eq!(made(ends_with_its_ca), NOW);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use base::Result;
 
 use super::ThingsBoard;
+use super::withdrawal_token::is_withdrawal_token;
 
 /// The credential that the platform has of a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +12,9 @@ pub enum StoredCredential {
     Absent,
     /// A certificate with this credentials id.
     Certificate(String),
-    /// A token or something else.
+    /// A random token that a withdrawal of tbpki has set: the device was unregistered or revoked.
+    Withdrawn,
+    /// Another token or something else.
     Other,
 }
 
@@ -25,6 +28,7 @@ impl ThingsBoard {
         let there = self.credentials(&device.id.id).await?;
         Ok(match there.kind() {
             "X509_CERTIFICATE" => StoredCredential::Certificate(there.id().to_owned()),
+            "ACCESS_TOKEN" if is_withdrawal_token(there.id()) => StoredCredential::Withdrawn,
             _ => StoredCredential::Other,
         })
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base::file::{self, BulkDir};
 use base::{Code, Error, Result};
+use ledger::View;
 
 use super::join;
 use super::layout::{Attempt, Layout};
@@ -37,6 +38,40 @@ impl ShardStore {
         ids.retain(|name| is_id(name));
         ids.sort();
         Ok(ids)
+    }
+
+    /// Where the store last saw a place; `None` if it does not remember the place.
+    ///
+    /// # Errors
+    /// [`Code::FileUnreadable`].
+    pub fn remembered_path(store: &Path, id: &str) -> Result<Option<PathBuf>> {
+        if !is_id(id) {
+            return Ok(None);
+        }
+        let text = file::read_optional(store.join(PLACES).join(id), FILE_LIMIT)?;
+        Ok(text.and_then(|text| Some(store.join(std::str::from_utf8(&text).ok()?.trim_end_matches('\n')))))
+    }
+
+    /// Lets the store forget the places that it saw in `dir` and that the ledger records no shards in: the directory was
+    /// removed, or is another place by now. That with the identifier `kept` stays.
+    ///
+    /// # Errors
+    /// Those of the ledger and of the disk.
+    pub fn forget_unused(store: &Path, dir: &Path, view: &View, kept: Option<&str>) -> Result<()> {
+        let jobs = view.jobs()?;
+        for id in Self::remembered(store)?.into_iter().filter(|id| Some(id.as_str()) != kept) {
+            if Self::remembered_path(store, &id)?.is_none_or(|there| there != dir) {
+                continue;
+            }
+            let mut is_used = false;
+            for job in &jobs {
+                is_used |= view.shard_in(job.id, &id)?.is_some();
+            }
+            if !is_used {
+                file::remove(store, &format!("{PLACES}/{id}"))?;
+            }
+        }
+        Ok(())
     }
 
     /// The jobs to which a user has given a place in this store, by their numbers, each with the directory: that may be

@@ -73,6 +73,10 @@ impl ShardStore {
                 // Random octets in hexadecimal, whatever they are the number of.
                 let place = Self { dir, mark: mark(Serial::random()?.to_string()) };
                 place.write_mark(FileSet::new(&place.dir))?;
+                // A place that was here before has been moved away, and would be looked for in vain.
+                if let Some(owner) = of_job {
+                    Self::forget_unused(store, &place.dir, owner.view, None)?;
+                }
                 place
             }
         };
@@ -148,13 +152,13 @@ impl ShardStore {
             return Ok(());
         }
         if let Some(place) = Self::open(dir)? {
+            let owner = place.owner_in(view)?;
             let what = match place.mark.job {
-                Some(job) if place.is_known_to(view)? => format!("the directory belongs to job {job}"),
+                Some(job) if owner.is_some() => format!("the directory belongs to job {job}"),
                 Some(job) => format!("the directory belongs to job {job} of another store"),
                 None => "the directory is a store".to_owned(),
             };
-            let taken = Code::PlaceTaken.error(what).at(&place.dir);
-            return Err(taken.fix("name another directory, or go on with the job that is there"));
+            return Err(Code::PlaceTaken.error(what).at(&place.dir).fix(way_out(owner.as_ref())));
         }
         Self::check_outside(store, dir)?;
         check_archive_is_new(dir, layout)?;
@@ -176,13 +180,13 @@ impl ShardStore {
         Lock::check(dir)
     }
 
-    /// Whether the ledger has the job that the directory belongs to. A mark of version 1 has only the number of the job.
-    fn is_known_to(&self, view: &View) -> Result<bool> {
+    /// The job of the ledger that the directory belongs to. A mark of version 1 has only the number of the job.
+    fn owner_in(&self, view: &View) -> Result<Option<Job>> {
         let is_it = |job: &Job| match &self.mark.job_uid {
             Some(uid) => *uid == job.uid.to_string(),
             None => self.mark.job == Some(job.id.number()),
         };
-        Ok(view.jobs()?.iter().any(is_it))
+        Ok(view.jobs()?.into_iter().find(is_it))
     }
 
     fn write_mark(&self, mut set: FileSet) -> Result<()> {
@@ -198,12 +202,8 @@ impl ShardStore {
         layout: Layout,
         packing: Packing,
     ) -> Result<()> {
-        let taken = |what: String| {
-            Err(Code::PlaceTaken
-                .error(what)
-                .at(&self.dir)
-                .fix("name another directory, or go on with the job that is there"))
-        };
+        let of_this_store = owner.map_or(Ok(None), |owner| self.owner_in(owner.view))?;
+        let taken = |what: String| Err(Code::PlaceTaken.error(what).at(&self.dir).fix(way_out(of_this_store.as_ref())));
         match (self.mark.job, owner) {
             // The order of the arms matters: the job's number is compared before its random identifier, because the
             // message can name it.
@@ -230,6 +230,15 @@ impl ShardStore {
         }
         let Some((shard, fence)) = owner.view.shard_in(owner.job.id, self.id())? else { return Ok(false) };
         read::holds_shard(store, owner.view, self, owner.job.id, Attempt { shard, fence })
+    }
+}
+
+/// What helps if a directory belongs to a job, or to none of this ledger. A canceled job issues nothing more, and one that is
+/// done has nothing left.
+fn way_out(owner: Option<&Job>) -> String {
+    match owner.filter(|job| !job.done && job.canceled_at.is_none()) {
+        Some(job) => format!("name another directory, or go on with that job: `tbpki fleet issue --resume {}`", job.id),
+        None => "name another directory".to_owned(),
     }
 }
 

@@ -26,7 +26,7 @@ const STATE: &str = "joined-";
 /// The archive while it grows.
 const GROWING: &str = ".partial-archive";
 /// The index while it grows.
-const GROWING_INDEX: &str = ".partial-index";
+pub(super) const GROWING_INDEX: &str = ".partial-index";
 /// The columns of the index of an archive. `part` is where the shard's part begins in the archive, or the file that it
 /// is if parts cannot be joined; `offset` counts within the part, unpacked. All counts are octets.
 pub const INDEX_COLUMNS: &str = "name,serial,fingerprint,credentials_id,offset,length,part";
@@ -49,7 +49,7 @@ pub(crate) struct JoinProgress {
 }
 
 impl JoinProgress {
-    fn read(place: &ShardStore) -> Result<Self> {
+    pub(super) fn read(place: &ShardStore) -> Result<Self> {
         // The names sort by the number of parts, and `joined-done` sorts after all of them: the last name is the newest
         // state.
         let Some(name) = states(&BulkDir::open(&place.dir)?)?.pop() else { return Ok(Self::default()) };
@@ -74,6 +74,20 @@ impl JoinProgress {
         set.commit()?;
         // Only after the new state is on the disk. In between there are two, and the reader takes the later one.
         remove_earlier_states(&BulkDir::open(&place.dir)?)
+    }
+
+    /// True if the archive and its index are whole.
+    pub(super) fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// The offset of the part of a shard.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] for a shard that is not appended.
+    pub(super) fn start(&self, shard: u32) -> Result<u64> {
+        let start = usize::try_from(shard).ok().and_then(|shard| self.starts.get(shard));
+        start.copied().ok_or_else(|| Code::Internal.error("an archive does not have the part of a shard"))
     }
 
     /// The position of an appended part: its file, and its range of bytes.
@@ -128,11 +142,20 @@ pub(crate) fn index_of(archive: &Path) -> PathBuf {
     name.into()
 }
 
+/// The length of an archive whose parts are all joined, in bytes.
+///
+/// # Errors
+/// [`Code::FileUnreadable`].
+pub(super) fn length(place: &ShardStore) -> Result<u64> {
+    let end = pack::end(place.packing())?.len() as u64;
+    Ok(JoinProgress::read(place)?.starts.last().copied().unwrap_or_default().saturating_add(end))
+}
+
 /// Joins the parts of all shards, given the attempt that counts for each, in order. May be repeated.
 ///
 /// # Errors
 /// [`Code::ShardDamaged`] where a part is gone, [`Code::TargetExists`], [`Code::DiskFull`].
-pub fn join(place: &ShardStore, attempts: &[Attempt]) -> Result<JoinResult> {
+pub(super) fn join(place: &ShardStore, attempts: &[Attempt]) -> Result<JoinResult> {
     let archive = place.archive().ok_or_else(|| Code::Internal.error("a place without an archive is joined"))?;
     let sealed = place.packing().sealed;
     let whole = JoinResult { index: index_of(&archive), archive: (!sealed).then_some(archive) };
@@ -268,16 +291,8 @@ impl<'a> GrowingArchive<'a> {
                 return Err(self.gone(&name));
             }
         }
-        let sidecar = attempt.sidecar(Sidecar::Index);
         let part = if packing.sealed { name } else { start.to_string() };
-        let mut lines = CsvWriter::new(Vec::new());
-        let sidecar_lines = ReaderBuilder::new().has_headers(false).from_reader(self.dir.open_file(&sidecar)?);
-        for line in sidecar_lines.into_byte_records() {
-            let mut line = line.map_err(|error| self.gone(&sidecar).caused_by(error))?;
-            line.push_field(part.as_bytes());
-            lines.copied(&line).map_err(|error| self.unwritable(error))?;
-        }
-        let lines = lines.finish().map_err(|error| self.unwritable(error))?;
+        let lines = lines_of_part(self.place, &self.dir, attempt, &part)?;
         if let Some(index) = &mut self.index {
             index.write_all(&lines).map_err(|error| unwritable(self.place, error))?;
         }
@@ -348,13 +363,30 @@ impl<'a> GrowingArchive<'a> {
     }
 
     fn gone(&self, name: &str) -> Error {
-        let path = self.place.dir.join(name);
-        Code::ShardDamaged.error("a part of the archive is gone").at(path).fix("restore it from a backup")
+        gone(self.place, name)
     }
 
     fn unwritable(&self, error: std::io::Error) -> Error {
         unwritable(self.place, error)
     }
+}
+
+/// The lines of a part for the index of the archive: those of the part's own index, each with `part` at its end.
+pub(super) fn lines_of_part(place: &ShardStore, dir: &BulkDir, attempt: Attempt, part: &str) -> Result<Vec<u8>> {
+    let sidecar = attempt.sidecar(Sidecar::Index);
+    let mut lines = CsvWriter::new(Vec::new());
+    let of_part = ReaderBuilder::new().has_headers(false).from_reader(dir.open_file(&sidecar)?);
+    for line in of_part.into_byte_records() {
+        let mut line = line.map_err(|error| gone(place, &sidecar).caused_by(error))?;
+        line.push_field(part.as_bytes());
+        lines.copied(&line).map_err(|error| unwritable(place, error))?;
+    }
+    lines.finish().map_err(|error| unwritable(place, error))
+}
+
+fn gone(place: &ShardStore, name: &str) -> Error {
+    let path = place.dir.join(name);
+    Code::ShardDamaged.error("a part of the archive is gone").at(path).fix("restore it from a backup")
 }
 
 fn check_is_free(dir: &BulkDir, name: &str) -> Result<()> {
@@ -368,7 +400,7 @@ fn check_is_free(dir: &BulkDir, name: &str) -> Result<()> {
         .fix("move the file away, then run the same command again"))
 }
 
-fn unwritable(place: &ShardStore, error: std::io::Error) -> Error {
+pub(super) fn unwritable(place: &ShardStore, error: std::io::Error) -> Error {
     let code = file::code_of_write(&error);
     let error = code.error("the archive cannot be written").at(&place.dir).caused_by(error);
     if code == Code::DiskFull { error.fix("make room and run the same command once more") } else { error }

@@ -104,6 +104,14 @@ pub(super) fn layout() -> WordParser<Layout> {
     WordParser::new(Layout::ALL.into_iter().map(Layout::as_str), |text| text.parse().ok())
 }
 
+/// A layout of renewals, which are never in the directories of the store.
+pub(super) fn renewal_layout() -> WordParser<Layout> {
+    let layouts = || Layout::ALL.into_iter().filter(|layout| *layout != Layout::Directories);
+    WordParser::new(layouts().map(Layout::as_str), |text| {
+        text.parse().ok().filter(|layout| *layout != Layout::Directories)
+    })
+}
+
 /// The purpose of a leaf.
 pub(super) fn purpose() -> WordParser<Purpose> {
     const WORDS: &[Word<Purpose>] =
@@ -265,6 +273,7 @@ mod tests {
         reads_its_words(&kind());
         reads_its_words(&state());
         reads_its_words(&layout());
+        reads_its_words(&renewal_layout());
         reads_its_words(&purpose());
         reads_its_words(&service());
         reads_its_words(&settings_form());

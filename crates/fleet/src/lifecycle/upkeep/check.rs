@@ -6,7 +6,7 @@ pub(in crate::lifecycle) mod lists;
 pub(super) mod platform;
 
 use std::collections::{BTreeSet, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base::file::Lock;
 use base::host::host_name;
@@ -18,7 +18,7 @@ use identity::lifecycle::renew::{MissingFile, is_fetched, missing_files, outdate
 use ledger::{Entry, Filter, Kind, View};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::shard::{Attempt, Layout, ShardStore};
+use store::shard::{Attempt, Layout, ShardStore, lost_index};
 use store::{Store, Workspace, identity_dir, rollback};
 
 use super::copies;
@@ -195,9 +195,25 @@ fn files(config: &Config, dir: &Path, view: &View, report: &mut StoreCheckReport
     copies::with_other_cas(dir, view, &mut |problem| problems.push(problem))?;
     report.in_files = in_files;
     report.problems.append(&mut problems);
-    let mut reach = Reach { out_of_reach, remembered: &places.remembered, needed: BTreeSet::new() };
+    lost_indexes(&places, report)?;
+    let mut reach = Reach { out_of_reach, places: &places, needed: BTreeSet::new() };
     missing(config, dir, view, &seen, &mut reach, report)?;
     add_out_of_reach(view, &places, gone, &reach.needed, report);
+    Ok(())
+}
+
+/// The indexes of joined archives that are gone. The archives are compared by their certificates.
+fn lost_indexes(places: &Places, report: &mut StoreCheckReport) -> Result<()> {
+    for (id, place) in places.known.iter().filter(|(id, _)| places.recorded.contains_key(*id)) {
+        let Some(index) = lost_index(place)? else { continue };
+        let what = match place.job() {
+            Some(job) => {
+                format!("the index of the archive is lost: `tbpki fleet issue --resume {job}` writes it again")
+            }
+            None => format!("the index of the archive {id} is lost"),
+        };
+        report.problems.push(Problem::new(ProblemKind::Missing, what).at(index));
+    }
     Ok(())
 }
 
@@ -224,7 +240,8 @@ fn add_out_of_reach(
         }
     }
     for (place, attempt, error) in gone {
-        let path = format!("{place} shard {}", attempt.shard);
+        let path = error.finding().location.file.clone().unwrap_or_else(|| PathBuf::from(&place));
+        let path = format!("{} shard {}", path.display(), attempt.shard);
         let is_recorded = places.recorded.get(&place).is_some_and(|attempts| attempts.contains(&attempt));
         if !is_recorded || needed.contains(&(place, attempt)) {
             report.problems.push(Problem::of_error(ProblemKind::Unreadable, &error).at(path));
@@ -239,10 +256,18 @@ fn add_out_of_reach(
 struct Reach<'a> {
     /// The places that are not there, or not whole.
     out_of_reach: BTreeSet<String>,
-    /// The places that this store remembers.
-    remembered: &'a BTreeSet<String>,
+    /// All places.
+    places: &'a Places,
     /// The shards that are out of reach and have certificates that are in use or wait as renewals.
     needed: BTreeSet<(String, Attempt)>,
+}
+
+impl Reach<'_> {
+    /// The directory of a shard with a file for each device.
+    fn path_of(&self, place: &str, attempt: Attempt) -> Option<PathBuf> {
+        let place = self.places.known.get(place).filter(|place| place.layout() == Layout::Shards)?;
+        Some(place.dir.join(attempt.directory()))
+    }
 }
 
 /// The difference between a file and the ledger, if there is one.
@@ -324,7 +349,7 @@ fn missing(
                 Some(place) if reach.out_of_reach.contains(place) => continue_elsewhere(report),
                 Some(place) => {
                     !view.is_shared()
-                        || reach.remembered.contains(place)
+                        || reach.places.remembered.contains(place)
                         || store
                             .as_ref()
                             .is_some_and(|store| store.id() == place && store.layout() == Layout::Directories)
@@ -334,7 +359,9 @@ fn missing(
             };
             if is_here {
                 let what = format!("generation {} is {}, and no file holds it", entry.key.generation, entry.role);
-                report.problems.push(Problem::new(ProblemKind::Missing, what).entry(&entry));
+                let problem = Problem::new(ProblemKind::Missing, what).entry(&entry);
+                let path = place.as_ref().zip(attempt).and_then(|(place, attempt)| reach.path_of(place, attempt));
+                report.problems.push(path.map_or(problem.clone(), |path| problem.at(path)));
             } else if !place.is_some_and(|place| reach.out_of_reach.contains(&place)) {
                 report.elsewhere += 1;
             }

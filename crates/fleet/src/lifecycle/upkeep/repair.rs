@@ -9,6 +9,7 @@ mod dry_run;
 pub(super) mod issuers;
 mod jobs;
 pub mod listed_revocations;
+mod of_name;
 mod own_files;
 mod report;
 
@@ -18,7 +19,7 @@ use base::Result;
 use base::file::BulkDir;
 use base::host::host_name;
 use identity::lifecycle::renew::remove_outdated;
-use ledger::{Filter, Kind, OpenStep, Role, SerialNumber, State, Transaction, View};
+use ledger::{Filter, Kind, OpenStep, Role, SerialNumber, State, View};
 use provision::thingsboard::StoredCredential;
 use store::file_names::PENDING;
 use store::{Store, Workspace, kind_dir, rollback};
@@ -31,6 +32,7 @@ use super::scan::{FilesOf, Places, Seen, scan};
 pub(super) use candidate::Candidate;
 use issuers::Issuers;
 pub(super) use jobs::Jobs;
+use of_name::OfName;
 pub(super) use report::LOST_LINES;
 pub use report::RepairReport;
 
@@ -174,62 +176,10 @@ pub(super) fn record_names(
                 transaction.record_known(&candidate.known(Role::Superseded, &ids, origin))?;
                 recorded += 1;
             }
-            recorded += name(transaction, &usable, &ids, origin)?;
+            recorded += OfName { transaction, jobs, ids: &ids, origin }.record(&usable)?;
         }
         Ok((recorded, ids))
     })
-}
-
-/// Records the certificates of a name, the earliest first, and returns how many.
-fn name(
-    transaction: &Transaction<'_>,
-    candidates: &[&Candidate],
-    jobs: &jobs::JobIds,
-    origin: ledger::Origin,
-) -> Result<u64> {
-    let Some(first) = candidates.first() else { return Ok(0) };
-    let current = transaction.current(first.kind, &first.identity.name)?;
-    let is_forgotten =
-        transaction.history(first.kind, &first.identity.name)?.iter().any(|row| row.forgotten_at.is_some());
-    // A job that renews leaves the present generation in use.
-    let files_of = |candidate: &Candidate| match candidate.place() {
-        // The one that the job has counts until a person tells which one the device has.
-        _ if candidate.is_second(jobs) => FilesOf::Earlier,
-        Some(place) if jobs.renews(place) => FilesOf::Pending,
-        _ => candidate.files_of,
-    };
-    let latest = |wanted| candidates.iter().rposition(|candidate| files_of(candidate) == wanted);
-    let (present, pending) = (latest(FilesOf::Present), latest(FilesOf::Pending));
-    // A renewal waits for the present generation. Without one, it is that itself.
-    let (present, pending) = if present.is_none() && current.is_none() { (pending, None) } else { (present, pending) };
-    let mut keys = Vec::new();
-    for (index, candidate) in candidates.iter().enumerate() {
-        let is_newer = current.as_ref().is_none_or(|current| current.not_before < candidate.identity.not_before);
-        let role = match Some(index) {
-            at if at == present && is_newer && !is_forgotten => Role::Current,
-            at if at == pending && is_newer && !is_forgotten => Role::Pending,
-            _ => Role::Superseded,
-        };
-        let key = transaction.record_known(&candidate.known(role, jobs, origin))?;
-        if candidate.is_second(jobs) && !is_forgotten {
-            transaction.doubt(&key)?;
-        }
-        keys.push((key, *candidate));
-    }
-    // A certificate in the store that is earlier than the one in a shard was not replaced by a person.
-    let shard_is_current = keys.iter().any(|(_, candidate)| candidate.shard.is_some())
-        && keys
-            .iter()
-            .rfind(|(_, candidate)| files_of(candidate) == FilesOf::Present)
-            .is_some_and(|(_, last)| last.shard.is_some());
-    for (key, candidate) in
-        keys.iter().filter(|(_, candidate)| candidate.shard.is_none() && candidate.files_of == FilesOf::Present)
-    {
-        if shard_is_current && candidate.kind == Kind::Device {
-            transaction.doubt(key)?;
-        }
-    }
-    Ok(candidates.len().try_into().unwrap_or(u64::MAX))
 }
 
 /// Removes the files of renewals that were revoked or replaced before they were used.
@@ -283,7 +233,7 @@ fn registrations(workspace: &mut Workspace<'_>, store: &mut Store, report: &mut 
                     transaction.registered(key)?;
                     *settled += 1;
                 }
-                (StoredCredential::Absent | StoredCredential::Other, _) => {
+                (StoredCredential::Absent | StoredCredential::Withdrawn | StoredCredential::Other, _) => {
                     // For the name: a renewal that waits must not bring it back either.
                     transaction.unregistering(&entry.key)?;
                     transaction.unregistered(&entry.key)?;

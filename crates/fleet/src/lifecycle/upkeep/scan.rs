@@ -115,7 +115,11 @@ impl Places {
                 Err(error) => return Err(error),
             }
         }
-        for (job, dir) in ShardStore::wishes(store)? {
+        let wishes = ShardStore::wishes(store)?;
+        for id in empty_of_canceled(store, view, &places, &wishes)? {
+            places.missing.remove(&id);
+        }
+        for (job, dir) in wishes {
             let place = match ShardStore::open(&dir) {
                 Ok(Some(place)) => place,
                 Ok(None) => continue,
@@ -140,6 +144,20 @@ impl Places {
         let found = self.known.iter().filter(|(id, _)| !self.remembered.contains(*id));
         found.map(|(_, place)| place).try_for_each(|place| place.remember(store))
     }
+}
+
+/// The places that are gone and that canceled jobs have issued nothing in: versions before this one remembered them.
+fn empty_of_canceled(store: &Path, view: &View, places: &Places, wishes: &[(u64, PathBuf)]) -> Result<Vec<String>> {
+    let mut empty = Vec::new();
+    for id in places.missing.keys().filter(|id| !places.recorded.contains_key(*id)) {
+        let dir = ShardStore::remembered_path(store, id)?;
+        for (job, _) in wishes.iter().filter(|(_, wished)| Some(wished) == dir.as_ref()) {
+            if view.job(JobId::new(*job))?.is_some_and(|job| job.canceled_at.is_some()) {
+                empty.push(id.clone());
+            }
+        }
+    }
+    Ok(empty)
 }
 
 /// Whether the directory that a store has as that of a job is one: meanwhile it can be that of another job or store. A

@@ -1,15 +1,20 @@
 //! A ledger moved from a file to a server.
 //!
 //! Everything is copied in one transaction of the server, then the file is closed. Killed before the commit, the server
-//! has nothing; killed between the two, the next run finds the copy and closes the file.
+//! has nothing; killed between the two, the next run finds the copy, and compares the changes that the file had then with
+//! those that it has now.
 
-use base::{Code, Error, Result};
+mod earlier_copy;
+
+use base::{Code, Result};
 use time::OffsetDateTime;
 
 use crate::ledger::Ledger;
+use crate::ledger::ledger_status::LedgerStatus;
 use crate::transaction::Transaction;
 use crate::value::{BatchStatement, ColumnType, SqlValue, values};
 use crate::view::View;
+use earlier_copy::EarlierCopy;
 
 /// A table that is copied.
 struct Table {
@@ -256,23 +261,41 @@ const TABLES: &[Table] = &[
 /// Rows that are copied at once.
 const BATCH: i64 = 1000;
 
+/// Copies of a file that another process does not stop writing to.
+const ATTEMPTS: u32 = 3;
+
 impl Ledger {
     /// Copies this ledger, a file, to an empty one on a server, and closes this one. Returns the number of rows. May be
-    /// repeated after an interruption.
+    /// repeated after an interruption: what the file has recorded meanwhile is copied too.
     ///
     /// # Errors
-    /// [`Code::LedgerNotEmpty`] if the server has a ledger with other contents; those of both databases.
+    /// [`Code::LedgerNotEmpty`] if the server has a ledger with other contents, also one of this store that has other
+    /// changes than the file; [`Code::StoreLocked`] if another process does not stop writing; those of both databases.
     pub fn move_to(&mut self, target: &mut Ledger) -> Result<u64> {
-        let status = self.status()?;
-        let address = target.path().to_string_lossy().into_owned();
-        let source = self.view();
-        let rows = target.transaction(|transaction| {
-            // An earlier run was interrupted between the commit there and the mark in the file.
-            if transaction.status()?.uid == status.uid {
-                return compare(source, transaction);
+        for _ in 0..ATTEMPTS {
+            let status = self.status()?;
+            let rows = self.copy_to(target, &status)?;
+            if self.close(target, &status)? {
+                // From now on a file that is not closed is a copy of the store, and not an interrupted move.
+                target.transaction(EarlierCopy::complete)?;
+                return Ok(rows);
             }
-            if TABLES.iter().map(|table| count(transaction, table)).sum::<Result<u64>>()? > 0 {
-                return Err(not_empty(transaction, "it has the rows of another ledger"));
+        }
+        Err(Code::StoreLocked
+            .error("the ledger was written to while it was moved")
+            .at(self.path())
+            .fix("stop `tbpki serve` in this store, then run the same command again"))
+    }
+
+    /// Copies the rows of this ledger unless the server has them. Returns their number.
+    fn copy_to(&self, target: &mut Ledger, status: &LedgerStatus) -> Result<u64> {
+        let source = self.view();
+        target.transaction(|transaction| {
+            match EarlierCopy::of(transaction, status)? {
+                EarlierCopy::Same => return rows_of(source),
+                EarlierCopy::None => {}
+                // The file is still the ledger, and has more than its copy.
+                EarlierCopy::Outdated => empty(transaction)?,
             }
             // `status` is not among the tables: the server keeps its own row, which takes over these values. Without the
             // mark of a restored ledger, verbs would issue before `store check` has compared it with the files.
@@ -281,15 +304,22 @@ impl Ledger {
                 "UPDATE status SET uid = ?1, restored_at = ?2",
                 values![status.uid.octets(), status.restored_at.map(OffsetDateTime::unix_timestamp)],
             )?;
+            EarlierCopy::record(transaction, status.changes)?;
             compare(source, transaction)
-        })?;
-        // Above the number of every copy of the file, which would otherwise pass for the newer ledger.
-        target.raise_changes(status.changes.saturating_add(1))?;
+        })
+    }
+
+    /// Closes this ledger unless it was written to since `status` was read. Returns whether it is closed.
+    fn close(&mut self, target: &Ledger, status: &LedgerStatus) -> Result<bool> {
+        if status.moved_to.is_some() {
+            return Ok(true);
+        }
+        let address = target.path().to_string_lossy().into_owned();
         // The file is closed last. Until then a failure leaves it the ledger that counts.
         self.transaction(|transaction| {
-            transaction.execute("UPDATE status SET moved_to = ?1", values![address]).map(drop)
-        })?;
-        Ok(rows)
+            let close = "UPDATE status SET moved_to = ?1 WHERE changes = ?2";
+            Ok(transaction.execute(close, values![address, status.changes])? > 0)
+        })
     }
 }
 
@@ -301,15 +331,18 @@ impl View {
     /// Those of [`Ledger::move_to`].
     pub fn check_move(&self, target: Option<&View>) -> Result<u64> {
         if let Some(target) = target {
-            if target.status()?.uid == self.status()?.uid {
-                return compare(self, target);
-            }
-            if TABLES.iter().map(|table| count(target, table)).sum::<Result<u64>>()? > 0 {
-                return Err(not_empty(target, "it has the rows of another ledger"));
-            }
+            EarlierCopy::of(target, &self.status()?)?;
         }
-        TABLES.iter().map(|table| count(self, table)).sum()
+        rows_of(self)
     }
+}
+
+/// Removes the rows of all tables, those that refer to others first.
+fn empty(transaction: &Transaction<'_>) -> Result<()> {
+    TABLES.iter().rev().try_for_each(|table| {
+        let sql = format!("DELETE FROM {}", table.name);
+        transaction.execute(&sql, &[]).map(drop)
+    })
 }
 
 /// Fails unless both ledgers have as many rows in each table, and returns how many.
@@ -318,20 +351,20 @@ fn compare(source: &View, target: &View) -> Result<u64> {
     for table in TABLES {
         let (here, there) = (count(source, table)?, count(target, table)?);
         if here != there {
-            let why = format!("the table {} has {there} rows there, and {here} here", table.name);
-            return Err(not_empty(target, &why));
+            return Err(Code::StoreLocked
+                .error("the ledger was written to while it was moved")
+                .at(source.path())
+                .because(format!("the table {} has {there} rows on the server, and {here} in the file", table.name))
+                .fix("stop `tbpki serve` in this store, then run the same command again"));
         }
         rows += here;
     }
     Ok(rows)
 }
 
-fn not_empty(target: &View, why: &str) -> Error {
-    Code::LedgerNotEmpty
-        .error("the server has a ledger already")
-        .at(target.path())
-        .because(why)
-        .fix("name an empty database")
+/// The number of rows of all tables.
+fn rows_of(view: &View) -> Result<u64> {
+    TABLES.iter().map(|table| count(view, table)).sum()
 }
 
 fn count(view: &View, table: &Table) -> Result<u64> {

@@ -5,11 +5,13 @@ use fleet::selection::Horizon;
 
 use crate::args::CaPassphrase;
 use crate::args::fleet::{LayoutArgs, WorkArgs};
-use crate::args::value::parsed;
+use crate::args::value::{parsed, renewal_layout};
 use crate::completion;
 
 /// The arguments of `tbpki fleet renew`.
 #[derive(Debug, Clone, Args)]
+// The directories of the store have the present generation, which the devices use until the renewal is confirmed.
+#[command(mut_arg("layout", |arg| arg.value_parser(renewal_layout()).help("The layout of the files [default: from --out or --archive]")))]
 pub struct FleetRenewArgs {
     /// Renew the devices of this job, also those that were renewed before
     #[arg(long, value_name = "JOB", add = completion::jobs())]

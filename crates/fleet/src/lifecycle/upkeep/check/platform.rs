@@ -31,6 +31,9 @@ impl Difference {
             (StoredCredential::Absent, _) => {
                 "it is recorded as registered, and the platform does not have the device".to_owned()
             }
+            (StoredCredential::Withdrawn, _) => {
+                "tbpki has unregistered it from the platform, and the ledger does not record that".to_owned()
+            }
             (StoredCredential::Other, _) => {
                 "it is recorded as registered, and the platform has a token for the device".to_owned()
             }
@@ -53,7 +56,7 @@ impl Difference {
     /// restored store closed.
     fn can_be_repaired(&self) -> bool {
         match (&self.there, &self.generation) {
-            (StoredCredential::Absent | StoredCredential::Other, _) => true,
+            (StoredCredential::Absent | StoredCredential::Withdrawn | StoredCredential::Other, _) => true,
             (StoredCredential::Certificate(_), Some(key)) => {
                 self.is_revoked || self.is_pending || *key == self.entry.key
             }
@@ -134,7 +137,7 @@ fn difference(view: &View, entry: Entry, there: StoredCredential) -> Result<Opti
             let history = view.history(Kind::Device, &entry.key.name)?;
             history.into_iter().find(|row| row.credentials_id.as_ref() == Some(id))
         }
-        StoredCredential::Absent | StoredCredential::Other => None,
+        StoredCredential::Absent | StoredCredential::Withdrawn | StoredCredential::Other => None,
     };
     let is_revoked = found.as_ref().is_some_and(|found| found.role == Role::Revoked);
     let is_pending = found.as_ref().is_some_and(|found| found.role == Role::Pending);
@@ -144,7 +147,17 @@ fn difference(view: &View, entry: Entry, there: StoredCredential) -> Result<Opti
         // Of a revoked device, only a certificate that this ledger has revoked is a difference.
         _ if entry.role == Role::Revoked => true,
         StoredCredential::Certificate(_) => is_recorded && generation.as_ref() == Some(&entry.key),
+        // Without a mark, `register --all` would bring the device back.
+        StoredCredential::Withdrawn => !is_recorded && is_withdrawal_known(view, &entry)?,
         StoredCredential::Absent | StoredCredential::Other => !is_recorded,
     };
     Ok((!is_same).then_some(Difference { entry, there, generation, is_revoked, is_pending }))
+}
+
+/// Whether the ledger shows why the platform has a token of a withdrawal: the device was unregistered, or an earlier generation
+/// was revoked or forgotten, and the present one is not registered yet.
+fn is_withdrawal_known(view: &View, entry: &Entry) -> Result<bool> {
+    let history = view.history(Kind::Device, &entry.key.name)?;
+    let shows = |row: &Entry| row.unregistered_at.is_some() || row.role == Role::Revoked || row.forgotten_at.is_some();
+    Ok(history.iter().any(shows))
 }

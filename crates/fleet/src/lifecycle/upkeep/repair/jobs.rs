@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use base::Result;
 use identity::parameters::days_of;
-use ledger::{Job, JobId, JobUid, KnownJob, KnownShard, Parameters, Transaction, View};
+use ledger::{Entry, Job, JobId, JobUid, KnownJob, KnownShard, Parameters, Transaction, View};
 use pki::Certificate;
 use store::Workspace;
 use store::shard::{Attempt, Layout};
@@ -32,6 +32,8 @@ pub(in crate::lifecycle::upkeep) struct Jobs {
     station: Option<String>,
     /// The prefix of the files of devices that the configuration has; `None` for their names.
     prefix: Option<String>,
+    /// The fingerprints of the certificates that are in files here.
+    seen: HashSet<[u8; 32]>,
 }
 
 /// The places of one job, by their identifiers.
@@ -96,7 +98,7 @@ impl Jobs {
             let number = place.job().unwrap_or_default();
             jobs.insert(id.clone(), Seen { number, uid, order, shards: BTreeMap::new(), begins: None });
         }
-        Ok(Self { places: jobs, station, prefix })
+        Ok(Self { places: jobs, station, prefix, seen: HashSet::new() })
     }
 
     /// The prefix of the files of devices that the configuration has; `None` for their names.
@@ -109,8 +111,14 @@ impl Jobs {
         self.station.as_deref()
     }
 
-    /// Counts an identity of a shard.
+    /// Whether a file here has the certificate of a row.
+    pub(super) fn has_seen(&self, entry: &Entry) -> bool {
+        entry.fingerprint.is_some_and(|fingerprint| self.seen.contains(&fingerprint))
+    }
+
+    /// Counts an identity in a file.
     pub(in crate::lifecycle::upkeep) fn count(&mut self, found: &Found) {
+        self.seen.insert(found.leaf.fingerprint());
         let Some(shard) = &found.shard else { return };
         let Some(job) = self.places.get_mut(&shard.place) else { return };
         let begins = found.leaf.not_before();
