@@ -106,3 +106,23 @@ fn killed_at_any_rename_no_old_bundle_passes_as_a_new_one() {
         assert!(kills > refused && kills >= 3, "{kills} {refused}");
     }
 }
+
+/// The ledger counts a device as bundled as soon as `bundle-firmware` has made an image of it, for whatever chip.
+#[test]
+fn images_of_single_devices_are_no_bundles_of_their_job() {
+    let layouts: [(&[&str], &str); 3] = [
+        (&["--out", "fleet"], "fleet/bundle-000000/pump-0002.bin"),
+        (&["--archive", "fleet.tar"], "fleet.tar.bundles/index.csv"),
+        (&["--layout", "directories"], "pki/devices/pump-0002/esp32c3/credentials.bin"),
+    ];
+    for (layout, file) in layouts {
+        for devices in [&["--device", "pump-0001"][..], &["--all"]] {
+            let sandbox = issued(2, layout);
+            sandbox.ok([&["bundle-firmware", "--out", "images"], FIRMWARE, devices].concat());
+            let first = bundle(&sandbox, "workshop", &["--job", "1"]).run().ok();
+            assert_eq!(left(&first), [2, 2, 0, 0], "{layout:?} {devices:?}");
+            assert!(sandbox.join(file).exists(), "{layout:?} {devices:?}");
+            assert_eq!(left(&bundle(&sandbox, "workshop", &["--job", "1"]).run().ok()), [2, 0, 0, 0], "{layout:?}");
+        }
+    }
+}

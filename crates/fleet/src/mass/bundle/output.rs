@@ -506,6 +506,11 @@ pub(crate) struct ShardBundles<'a> {
 }
 
 impl ShardBundles<'_> {
+    /// The destination.
+    pub(crate) fn output(&self) -> &BundleOutput {
+        self.output
+    }
+
     /// Writes the bundle of a device. An error of this device alone is returned.
     pub(crate) fn add(&mut self, name: &str, bytes: &[u8]) -> Result<Option<Error>> {
         match self.output.layout {
