@@ -126,3 +126,18 @@ fn images_of_single_devices_are_no_bundles_of_their_job() {
         }
     }
 }
+
+#[test]
+fn bundles_keep_their_enrolment_service() {
+    let sandbox = issued(2, &["--out", "fleet"]);
+    let enroll = ["--enroll", "https://enroll.example:9443"];
+    bundle(&sandbox, "workshop", &enroll).run().ok();
+    let other = bundle(&sandbox, "other-net", &enroll).run().ends(1).prints("TBPKI-0280");
+    assert!(other.stderr_text().contains("add --again to this command"), "{other}");
+    let dropped = bundle(&sandbox, "other-net", &["--again"]).run().ends(1).prints("TBPKI-0280");
+    assert!(dropped.stderr_text().contains("add --enroll URL"), "{dropped}");
+    let again = bundle(&sandbox, "other-net", &[&enroll[..], &["--again"]].concat()).run().ok();
+    assert_eq!(left(&again), [2, 2, 0, 0]);
+    fs::remove_file(sandbox.join("fleet/firmware/bundle.json")).unwrap();
+    bundle(&sandbox, "other-net", &["--again"]).run().ok();
+}

@@ -600,7 +600,7 @@ codes! {
     279 NamesTooMany User "A list of names is too long"
         "A list may have 10,000,000 rows and take 2 GiB, and `--count` makes as many names, so that a program that never stops writing cannot fill the disk. Split a longer list, and make each part a job of its own."
     280 OtherBundles User "Bundles of this job were made with other parameters"
-        "The bundles of a job share one bootloader, partition table and application, one network and one broker; `bundle.json` in the same directory names them. With other parameters the bundles would be a mixture. Use the same parameters as before, or make all of them again with `tbpki fleet bundle --again`. If `bundle.json` is missing, restore it, or make all of them again."
+        "The bundles of a job share one bootloader, partition table and application, one network and one broker; `bundle.json` in the same directory names them. With other parameters the bundles would be a mixture. Use the same parameters as before, or add `--again` to the command with the new ones, which makes all of them again. If `bundle.json` is missing, restore it, or make all of them again."
     281 NoRoomForImages User "Not enough space for the images"
         "A whole image contains the bootloader, the table and the application for every device, about a megabyte each, and the credentials partition of a device has only 24 KiB. Leave `--merged` out, and write the common parts and the partition of the device one after the other; or free some space."
     282 NamesAlike User "Two names look the same"

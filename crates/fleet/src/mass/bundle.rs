@@ -49,6 +49,8 @@ use store::{Store, identity_dir};
 const VERB: &str = "fleet bundle";
 /// After how many devices it is looked whether the shard is still ours.
 const STEP: usize = 64;
+/// The help if bundles were made with other parameters.
+const AGAIN: &str = "use the same parameters as before, or add --again to this command, which makes all of them again";
 /// Devices that failed and are told. The files with a line for each device have all of them.
 const LISTED: usize = 20;
 
@@ -260,10 +262,13 @@ fn survey(
         output.recover()?;
     }
     if request.again {
+        if let Some(output) = &output {
+            output.check_keeps_enrolment(bundler)?;
+        }
         return Ok(LostShards::default());
     }
     if let Some(output) = &output {
-        output.check_common(bundler, &again_fix(job.id))?;
+        output.check_common(bundler, AGAIN)?;
     }
     LostShards::find(store, job, place, output.as_ref())
 }
@@ -298,10 +303,11 @@ fn check_shards(store: &Store, job: &Job) -> Result<()> {
     Ok(())
 }
 
-/// The way out where bundles of a job were made with other parameters.
+/// The help of `fleet run` if bundles of a job were made with other parameters: `fleet run` has no --again.
 pub(crate) fn again_fix(job: JobId) -> String {
     format!(
-        "use the same parameters as before, or make all of them again with `tbpki fleet bundle --job {job} --again`"
+        "use the same parameters as before, or make all of them again with `tbpki fleet bundle --job {job} --again` \
+         and the options of this command for chip, network and enrolment"
     )
 }
 
