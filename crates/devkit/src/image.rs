@@ -20,7 +20,7 @@ use espflash::flasher::{FlashData, FlashMode, FlashSettings, FlashSize as EspSiz
 use espflash::image_format::idf::IdfBootloaderFormat;
 use espflash::target::{Chip as EspChip, XtalFrequency};
 
-use device_key::WindowIndex;
+use device_key::KeySearch;
 
 use crate::application::secrets::{self, FoundSecret};
 use crate::application::{Application, esp_image};
@@ -65,7 +65,7 @@ pub struct Firmware {
     /// if the application is not the one that an erased record selects.
     ota_data: Option<(u32, Vec<u8>)>,
     /// The index in which the keys of devices are looked up, made for the first of them.
-    windows: OnceLock<[WindowIndex; 2]>,
+    windows: OnceLock<[KeySearch; 2]>,
 }
 
 impl Firmware {
@@ -130,10 +130,9 @@ impl Firmware {
     /// [`Code::ApplicationHoldsKey`] with the name of the device.
     pub fn check_without_key(&self, device: &str, key: &str) -> Result<()> {
         let parts = [("application", &self.application), ("bootloader", &self.bootloader)];
-        let windows = self.windows.get_or_init(|| parts.map(|(_, bytes)| WindowIndex::new(bytes)));
-        let forms = device_key::forms(key);
-        match parts.iter().zip(windows).find(|((_, bytes), windows)| forms.iter().any(|form| windows.find(bytes, form)))
-        {
+        let windows = self.windows.get_or_init(|| parts.map(|(_, bytes)| KeySearch::new(bytes)));
+        let Some(secret) = device_key::secret(key) else { return Ok(()) };
+        match parts.iter().zip(windows).find(|((_, bytes), search)| search.find(bytes, &secret)) {
             None => Ok(()),
             Some(((what, _), _)) => Err(holds_key(what, "the private key of a device").item(device)),
         }
@@ -291,6 +290,7 @@ fn check_public(what: &str, bytes: &[u8]) -> Result<()> {
         Some(FoundSecret::PrivateKey) => "a private key in PEM",
         Some(FoundSecret::DerKey) => "a private key in DER",
         Some(FoundSecret::EncodedKey) => "a private key in base64 or hexadecimal digits",
+        Some(FoundSecret::TextKey) => "a private key as a JWK or as OpenSSL prints it",
         Some(FoundSecret::Credentials) => "the credentials of a device",
     };
     Err(holds_key(what, found))

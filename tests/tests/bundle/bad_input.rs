@@ -1,5 +1,7 @@
 //! Whatever is wrong is told by its own code and words, and nothing is written.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use devkit::chip::Chip;
 use tbpki_tests::{Sandbox, Snapshot};
 
@@ -87,6 +89,13 @@ fn files_that_are_no_application() {
     with_key.rodata = format!("key={};", body.concat()).into_bytes();
     sandbox.write("with-key.elf", with_key.elf());
     refused(&sandbox, &args("esp32c3", "with-key.elf", &[]), 1, 228, &["a private key in base64", "with-key.elf"]);
+    // The file once more in base64, as `base64 -w0` and `base64` write it.
+    for lines in ["", "\n"] {
+        let encoded = BASE64.encode(&pem).as_bytes().chunks(76).collect::<Vec<_>>().join(lines.as_bytes());
+        with_key.rodata = encoded;
+        sandbox.write("with-key.elf", with_key.elf());
+        refused(&sandbox, &args("esp32c3", "with-key.elf", &[]), 1, 228, &["a private key in base64", "with-key.elf"]);
+    }
     // In pieces, so that only the key itself tells that it is there.
     with_key.rodata = body.join("\0").into_bytes();
     sandbox.write("with-key.elf", with_key.elf());
