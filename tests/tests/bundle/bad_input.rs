@@ -402,6 +402,43 @@ fn an_identity_that_is_not_in_use_any_more_is_not_written_to_a_board() {
     refused(&sandbox, &flash, 1, 62, &["was revoked"]);
 }
 
+/// Also from an encrypted NVS, whose keys are next to the image.
+#[test]
+fn a_one_time_password_that_cannot_be_used_any_more_is_not_written_to_a_board() {
+    let enroll = ["--device", "valve", "--enroll", "https://enroll.example:9443"];
+    for encrypted in [&[][..], &["--nvs-encryption"]] {
+        let sandbox = sandbox();
+        let flash = ["flash", "--device", "valve", "--chip", "esp32c3", "--port", "/dev/no-such-port"];
+        let make = |more: &[&'static str]| bundled(&sandbox, &[&enroll[..], encrypted, more].concat());
+        make(&[]);
+        refused(&sandbox, &flash, 1, 225, &["/dev/no-such-port"]);
+        sandbox.ok(["enroll", "password", "--device", "valve", "--out", "valve.password"]);
+        let help = "`tbpki bundle-firmware --device valve --enroll URL --force`";
+        refused(&sandbox, &flash, 1, 224, &["was replaced by another one", help]);
+        make(&["--force"]);
+        refused(&sandbox, &flash, 1, 225, &["/dev/no-such-port"]);
+        sandbox.ok(["forget", "--device", "valve"]);
+        refused(&sandbox, &flash, 1, 224, &["was withdrawn", help]);
+        make(&["--force", "--password-days", "1"]);
+        refused(&sandbox, &flash, 1, 225, &["/dev/no-such-port"]);
+    }
+}
+
+#[test]
+fn another_token_than_that_of_the_store_is_not_written_to_a_board() {
+    let sandbox = sandbox();
+    sandbox.write("pki/devices/pump-1/token", "A1_TEST_TOKEN\n");
+    bundled(&sandbox, &["--auth", "token"]);
+    let flash = ["flash", "--device", "pump-1", "--chip", "esp32c3", "--port", "/dev/no-such-port"];
+    refused(&sandbox, &flash, 1, 225, &["/dev/no-such-port"]);
+    sandbox.write("pki/devices/pump-1/token", "B2_TEST_TOKEN\n");
+    let help = "`tbpki bundle-firmware --device pump-1 --auth token --force`";
+    refused(&sandbox, &flash, 1, 224, &["another access token than the store", help]);
+    bundled(&sandbox, &["--auth", "token", "--force"]);
+    std::fs::remove_file(sandbox.join("pki/devices/pump-1/token")).unwrap();
+    refused(&sandbox, &flash, 1, 225, &["/dev/no-such-port"]);
+}
+
 #[test]
 fn arguments_that_do_not_go_together() {
     let sandbox = sandbox();

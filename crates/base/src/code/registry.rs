@@ -520,7 +520,7 @@ codes! {
     223 EncryptedNvs User "The application cannot read an encrypted NVS"
         "`--nvs-encryption` writes the credentials encrypted (XTS-AES, as ESP-IDF's NVS encryption). Our application reads only plain NVS. An ESP-IDF application with CONFIG_NVS_ENCRYPTION reads it if the keys are in its nvs_keys partition. This protects the credentials only if the flash is encrypted too."
     224 ImageMissing User "There is no image to write"
-        "`tbpki flash` writes an image of `tbpki bundle-firmware`. It reads flasher_args.json in the device's directory, or in the directory of `--from`, and the files that it lists."
+        "`tbpki flash` writes an image of `tbpki bundle-firmware`. It reads flasher_args.json in the device's directory, or in the directory of `--from`, and the files that it lists. It does not write an image whose certificate, one-time password or access token is not in use any more, because the board could not log in: make the image again. `--from DIR` does not look into the store."
     225 PortMissing User "There is no serial port to the board"
         "The port does not exist, is used by another program, or belongs to a group that you are not in (often dialout); or there are several boards, and the command names none. The message contains the cause."
     226 FlashFailed User "Writing to the board failed"

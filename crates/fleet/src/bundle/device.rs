@@ -385,7 +385,11 @@ fn check_password(password: &Secret) -> Result<()> {
     }
 }
 
-fn token(dir: &Path, name: &str) -> Result<Secret> {
+/// The access token in the directory of a device.
+///
+/// # Errors
+/// [`Code::TokenMissing`], and those of the disk.
+pub(super) fn token(dir: &Path, name: &str) -> Result<Secret> {
     let path = dir.join(TOKEN);
     let missing = |what: &str| {
         Code::TokenMissing.error(what).at(&path).item(name).fix(format!(
