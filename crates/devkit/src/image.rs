@@ -3,6 +3,7 @@
 mod bootloader;
 mod description;
 mod device_key;
+mod ota_data;
 mod parts;
 
 pub use bootloader::{BOOTLOADER_FILE_LIMIT, OwnBootloader};
@@ -31,10 +32,6 @@ use crate::partition::{Flags, Partition, PartitionTable, PartitionType};
 /// The end of the flash that the functions of the chips' ROM can write: their addresses have 24 bits.
 const MAX_WRITABLE: u32 = 0x100_0000;
 
-/// The length of the record of the application to start, in bytes: two sectors. Erased, it is that of a board without an
-/// update.
-const OTA_DATA_LENGTH: u32 = 0x2000;
-
 /// The board of a fleet.
 #[derive(Debug, Clone)]
 pub struct Board {
@@ -61,8 +58,8 @@ pub struct Firmware {
     application: Vec<u8>,
     /// The offset of the application in the flash, in bytes.
     application_offset: u32,
-    /// The offset and the bytes of the erased record of the application to start; none if the table has no such partition, or
-    /// if the application is not the one that an erased record selects.
+    /// The offset and the bytes of the record of the application to start, which selects the one of the image; none if the
+    /// table has no such partition, or if no record selects the partition of the application.
     ota_data: Option<(u32, Vec<u8>)>,
     /// The index in which the keys of devices are looked up, made for the first of them.
     windows: OnceLock<[KeySearch; 2]>,
@@ -109,11 +106,8 @@ impl Firmware {
         };
         bootloader::check_size(&bootloader, start)?;
         let table = board.table.to_binary();
-        // A board that has received an update keeps starting it, wherever else an application is written.
-        let ota_data = board.table.ota_data().filter(|_| board.table.app().is_some_and(|started| *started == place));
-        let ota_data = ota_data.map(|data| (data.offset, vec![0xFF; data.size.min(OTA_DATA_LENGTH) as usize]));
         Ok(Self {
-            ota_data,
+            ota_data: ota_data::record(&board.table, &place),
             table,
             bootloader,
             application: application_bytes,
@@ -166,12 +160,36 @@ impl Firmware {
         max_revision(&self.application)
     }
 
-    /// The partition for the identity slots, if a file of the parts up to the last one overwrites it.
-    pub fn overwritten_slots(&self) -> Option<&Partition> {
-        let end = self.fixed_parts().iter().map(|part| u64::from(part.offset) + part.bytes.len() as u64).max()?;
-        let credentials = self.board.table.credentials().map_or(0, Partition::end);
-        self.board.table.identity_slots().filter(|slots| u64::from(slots.offset) < end.max(credentials))
+    /// True if a board starts the application without further steps: it is in the partition that the bootloader starts, or
+    /// the image has the record that selects its partition.
+    pub fn is_started(&self) -> bool {
+        self.ota_data.is_some()
+            || self.board.table.app().is_some_and(|started| started.offset == self.application_offset)
     }
+
+    /// The partition for the identity slots, if a merged file overwrites it: one that ends with the last part, with the
+    /// `optional` ones, or with the flash.
+    pub fn overwritten_slots(&self, optional: OptionalParts, whole_flash: bool) -> Option<&Partition> {
+        let table = &self.board.table;
+        let slots = table.identity_slots()?;
+        let fixed = self.fixed_parts().into_iter().map(|part| u64::from(part.offset) + part.bytes.len() as u64);
+        let secret = [
+            table.credentials(),
+            table.secure_cert().filter(|_| optional.secure_cert),
+            table.nvs_keys().filter(|_| optional.nvs_keys),
+        ];
+        let end = fixed.chain(secret.into_iter().flatten().map(Partition::end)).max()?;
+        (whole_flash || u64::from(slots.offset) < end).then_some(slots)
+    }
+}
+
+/// The parts that not every image has.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OptionalParts {
+    /// Espressif's esp_secure_cert.
+    pub secure_cert: bool,
+    /// The keys of an encrypted NVS.
+    pub nvs_keys: bool,
 }
 
 /// The maximum chip revision in the header of an application, as 100 times the major and once the minor number; `None` if it
@@ -546,8 +564,10 @@ pub(crate) mod tests {
             let board = Board { app_partition: Some("ota_1".to_owned()), ..moved(chip, Some(own)) };
             let firmware = Firmware::new(&sample(chip), board).unwrap();
             assert_eq!(firmware.fixed_parts()[2].offset, 0x12_0000);
-            // Only a board whose record selects this partition starts it, so the record is left alone.
-            assert_eq!(firmware.fixed_parts().len(), 3);
+            // The record selects the partition: erased, it would select ota_0.
+            let record = firmware.fixed_parts()[3].bytes;
+            assert_eq!((&record[..4], record.len()), (&[2, 0, 0, 0][..], 0x2000));
+            assert!(firmware.is_started());
         }
     }
 
@@ -589,15 +609,26 @@ pub(crate) mod tests {
 
     #[test]
     fn slots_before_the_end_of_the_merged_file_are_pointed_out() {
-        let firmware =
-            |text: &str| Firmware::new(&sample(Chip::Esp32C3), Board { table: csv(text), ..board(Chip::Esp32C3) });
+        let overwritten = |text: &str, optional: OptionalParts, whole_flash: bool| {
+            let board = Board { table: csv(text), ..board(Chip::Esp32C3) };
+            let firmware = Firmware::new(&sample(Chip::Esp32C3), board).unwrap();
+            firmware.overwritten_slots(optional, whole_flash).is_some()
+        };
+        let none = OptionalParts::default();
         let before = "nvs,data,nvs,0x9000,0x4000\nidentity,data,undefined,,64K\nfactory,app,factory,,1M\n";
-        assert_eq!(firmware(before).unwrap().overwritten_slots().unwrap().name, "identity");
+        assert!(overwritten(before, none, false));
         let after = "nvs,data,nvs,0x9000,0x4000\nfactory,app,factory,,1M\nidentity,data,undefined,,64K\n";
-        assert_eq!(firmware(after).unwrap().overwritten_slots(), None);
+        assert!(!overwritten(after, none, false));
+        assert!(overwritten(after, none, true), "it ends with the flash");
         // The credentials lie behind the slots.
         let last = "factory,app,factory,,1M\nidentity,data,undefined,,64K\nnvs,data,nvs,,0x4000\n";
-        assert!(firmware(last).unwrap().overwritten_slots().is_some());
+        assert!(overwritten(last, none, false));
+        let keys = format!("{after}nvs_keys,data,nvs_keys,,0x1000\n");
+        assert!(!overwritten(&keys, none, false));
+        assert!(overwritten(&keys, OptionalParts { nvs_keys: true, ..none }, false));
+        let cert = format!("{after}esp_secure_cert,0x3F,,,0x2000\n");
+        assert!(!overwritten(&cert, none, false));
+        assert!(overwritten(&cert, OptionalParts { secure_cert: true, ..none }, false));
     }
 
     #[test]

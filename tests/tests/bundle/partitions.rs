@@ -141,9 +141,14 @@ fn another_table_offset_is_in_every_output() {
     bundled(&sandbox, &["--partitions", "partitions.csv", "--out", "same"]);
     assert!(sandbox.read("same/pump-1/flash.bin") == flash);
     let more = ["--partitions", "partitions.csv", "--app-partition", "ota_1", "--out", "second"];
-    let said = bundled(&sandbox, &more).prints("TBPKI-0230");
+    let said = bundled(&sandbox, &more);
+    assert!(!said.stderr_text().contains("TBPKI-0230"), "{said}");
+    let flash = sandbox.read("second/pump-1/flash.bin");
+    assert_eq!((flash[0x12_0000], &flash[0x1_2000..0x1_2004]), (0xE9, &[2, 0, 0, 0][..]));
+    // Without the record, only something else can select it.
+    sandbox.write("partitions.csv", csv.replace("otadata,data,ota,,0x2000\n", ""));
+    let said = bundled(&sandbox, &[&more[..5], &["third"]].concat()).prints("TBPKI-0230");
     assert!(said.stderr_text().contains("the bootloader starts ota_0"), "{said}");
-    assert_eq!(sandbox.read("second/pump-1/flash.bin")[0x12_0000], 0xE9);
 }
 
 #[test]
@@ -169,7 +174,18 @@ fn layouts_that_harm_a_device_later_are_pointed_out() {
         (
             "nvs,data,nvs,0x9000,0x4000\nidentity,data,undefined,,64K\nfactory,app,factory,,1M\n",
             &["--enroll", "https://e.example:9443"],
-            "flash.bin overwrites the partition identity",
+            "the merged file overwrites the partition identity",
+        ),
+        (
+            "nvs,data,nvs,0x9000,0x4000\nfactory,app,factory,0x10000,1M\nidentity,data,undefined,,64K\n\
+             esp_secure_cert,0x3F,,,0x2000\n",
+            &["--enroll", "https://e.example:9443", "--esp-secure-cert"],
+            "the merged file overwrites the partition identity",
+        ),
+        (
+            "nvs,data,nvs,0x9000,0x4000\nfactory,app,factory,0x10000,1M\nidentity,data,undefined,,64K\n",
+            &["--enroll", "https://e.example:9443", "--whole-flash"],
+            "leave out --whole-flash",
         ),
     ] {
         sandbox.write("table.csv", table);

@@ -141,3 +141,14 @@ fn bundles_keep_their_enrolment_service() {
     fs::remove_file(sandbox.join("fleet/firmware/bundle.json")).unwrap();
     bundle(&sandbox, "other-net", &["--again"]).run().ok();
 }
+
+/// A merged file ends behind the identity slots, and a credentials partition does not.
+#[test]
+fn only_a_merged_file_overwrites_the_identity_of_a_device() {
+    let sandbox = issued(1, &["--out", "fleet"]);
+    sandbox.write("table.csv", "nvs,data,nvs,0x9000,0x4000\nidentity,data,undefined,,64K\nfactory,app,factory,,1M\n");
+    let more = ["--enroll", "https://enroll.example:9443", "--partitions", "table.csv"];
+    let parts = bundle(&sandbox, "workshop", &more).run().ok();
+    assert!(!parts.stdout_text().contains("TBPKI-0230"), "{parts}");
+    bundle(&sandbox, "workshop", &[&more[..], &["--merged", "--again"]].concat()).run().ok().prints("TBPKI-0230");
+}

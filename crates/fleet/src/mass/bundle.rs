@@ -319,7 +319,7 @@ pub(crate) fn bundler(
     control: &mut RunControl<'_>,
 ) -> Result<(Bundler, Vec<Finding>)> {
     check_merged(request.merged, request.firmware.whole_flash, order.layout)?;
-    let prepared = prepare(workspace, &request.firmware, control.say)?;
+    let prepared = prepare(workspace, &request.firmware, request.merged, control.say)?;
     let findings = prepared.findings.clone();
     let bundler = Bundler::of(prepared, request.merged, request.firmware.whole_flash)?;
     bundler.anchors()?;

@@ -74,7 +74,7 @@ pub fn bundle_keyless(
     check_merged(request.merged, request.firmware.whole_flash, layout)?;
     let dir = directory(&request.destination, layout)?;
     let mut store = workspace.open_store(VERB)?;
-    let prepared = prepare(workspace, &request.firmware, control.say)?;
+    let prepared = prepare(workspace, &request.firmware, request.merged, control.say)?;
     let findings = prepared.findings.clone();
     let bundler = Bundler::of(prepared, request.merged, request.firmware.whole_flash)?;
     let enrolment = bundler.wanted().enrolment.as_ref();
