@@ -25,7 +25,7 @@ use device_key::KeySearch;
 
 use crate::application::secrets::{self, FoundSecret};
 use crate::application::{Application, esp_image};
-use crate::chip::{Chip, Crystal};
+use crate::chip::{Chip, Crystal, revision_text};
 use crate::nvs;
 use crate::partition::{Flags, Partition, PartitionTable, PartitionType};
 
@@ -95,6 +95,11 @@ impl Firmware {
         let start = board.table.start();
         let bootloader = match &board.bootloader {
             Some(own) => {
+                if own.is_ours(&espflashs) {
+                    let is_signed = esp_image::is_signed(own.bytes(), board.chip);
+                    let needs_signature = application.is_signed(board.chip) && !is_signed;
+                    bootloader::check_needed(start, needs_signature.then_some("application"))?;
+                }
                 own.check_knows(&board.table)?;
                 own.bytes().to_vec()
             }
@@ -105,6 +110,7 @@ impl Firmware {
             }
         };
         bootloader::check_size(&bootloader, start)?;
+        check_revisions(&bootloader, &application_bytes)?;
         let table = board.table.to_binary();
         Ok(Self {
             ota_data: ota_data::record(&board.table, &place),
@@ -280,6 +286,26 @@ impl Board {
         }
     }
 
+    /// Fails if our firmware does not reach the credentials, or its own application: it reads the flash with the functions
+    /// of the chips' ROM.
+    ///
+    /// # Errors
+    /// [`Code::PartitionTable`].
+    pub fn check_reachable(&self) -> Result<()> {
+        for place in [self.app()?, self.credentials()?] {
+            if place.end() > u64::from(MAX_WRITABLE) {
+                return Err(Code::PartitionTable
+                    .error(format!("our application does not reach the partition {}", place.name))
+                    .because(format!(
+                        "it ends at {:#x}, and the functions of the chip's ROM reach the first 16 MB of the flash",
+                        place.end()
+                    ))
+                    .fix("move the partition, or name the application of the project with --app"));
+            }
+        }
+        Ok(())
+    }
+
     /// The partition for the credentials.
     ///
     /// # Errors
@@ -298,6 +324,22 @@ impl Board {
                 .fix("give it another size (--partitions); 0x6000 is enough for certificates with EC keys"));
         }
         Ok(place)
+    }
+}
+
+/// Fails if no revision of a chip starts both.
+fn check_revisions(bootloader: &[u8], application: &[u8]) -> Result<()> {
+    let minimum = esp_image::min_revision(bootloader);
+    match max_revision(application).filter(|maximum| *maximum < minimum) {
+        None => Ok(()),
+        Some(maximum) => Err(Code::Bootloader
+            .error("no revision of the chip starts both bootloader and application")
+            .because(format!(
+                "the bootloader requires {} or later, and the application {} or earlier",
+                revision_text(minimum),
+                revision_text(maximum)
+            ))
+            .fix("use bootloader and application of the same build")),
     }
 }
 
@@ -554,7 +596,15 @@ pub(crate) mod tests {
             let error = Firmware::new(&sample(chip), moved(chip, None)).unwrap_err();
             assert_eq!(error.code(), Code::Bootloader);
             assert!(error.finding().fix.as_ref().unwrap().contains("--bootloader"), "{error:?}");
-            let theirs = Firmware::new(&sample(chip), board(chip)).unwrap().bootloader;
+            // That of tbpki is no bootloader of a project, also with the header of another flash.
+            let ours = Firmware::new(&sample(chip), board(chip)).unwrap().bootloader;
+            for bytes in [ours.clone(), other_flash_size(&ours)] {
+                let own = OwnBootloader::read(bytes, chip).unwrap();
+                let error = Firmware::new(&sample(chip), moved(chip, Some(own))).unwrap_err();
+                assert_eq!(error.code(), Code::Bootloader);
+                assert!(error.to_string().contains("the bootloader of tbpki does not find"), "{error}");
+            }
+            let theirs = testkit::application::other_bootloader(&ours, base::digest::sha256);
             let own = OwnBootloader::read(theirs.clone(), chip).unwrap();
             let firmware = Firmware::new(&sample(chip), moved(chip, Some(own.clone()))).unwrap();
             let offsets: Vec<u32> = firmware.fixed_parts().iter().map(|part| part.offset).collect();
@@ -590,15 +640,62 @@ pub(crate) mod tests {
         }
     }
 
-    #[test]
-    fn a_bootloader_for_a_smaller_flash_is_refused() {
-        let chip = Chip::Esp32C3;
-        let mut bytes = Firmware::new(&sample(chip), board(chip)).unwrap().bootloader;
+    /// A bootloader with the header of a flash of 2 MB.
+    fn other_flash_size(bootloader: &[u8]) -> Vec<u8> {
+        let mut bytes = bootloader.to_vec();
         // The upper half of byte 3: 1 for 2 MB, 2 for the 4 MB of the board. The hash of the image covers it.
         bytes[3] = bytes[3] & 0x0F | 1 << 4;
         let end = bytes.len() - 32;
         let hash = base::digest::sha256(&bytes[..end]);
         bytes[end..].copy_from_slice(&hash);
+        bytes
+    }
+
+    #[test]
+    fn bootloader_and_application_need_a_revision_in_common() {
+        let chip = Chip::Esp32S3;
+        let own = Firmware::new(&sample(chip), board(chip)).unwrap();
+        let mut bootloader = own.bootloader.clone();
+        // The minimum revision of the header (ESP-IDF, `min_chip_rev_full`): v2.0.
+        bootloader[15..17].copy_from_slice(&200_u16.to_le_bytes());
+        let end = bootloader.len() - 32;
+        let hash = base::digest::sha256(&bootloader[..end]);
+        bootloader[end..].copy_from_slice(&hash);
+        let theirs = OwnBootloader::read(bootloader, chip).unwrap();
+        let with = |maximum: u16| {
+            let mut application = own.application.clone();
+            application[17..19].copy_from_slice(&maximum.to_le_bytes());
+            let end = application.len() - 32;
+            let hash = base::digest::sha256(&application[..end]);
+            application[end..].copy_from_slice(&hash);
+            let application = Application::read(application, chip).unwrap();
+            Firmware::new(&application, Board { bootloader: Some(theirs.clone()), ..board(chip) })
+        };
+        with(200).unwrap();
+        let error = with(199).unwrap_err();
+        assert_eq!(error.code(), Code::Bootloader);
+        let why = error.finding().why.clone().unwrap();
+        assert!(why.contains("requires v2.0 or later") && why.contains("v1.99 or earlier"), "{why}");
+    }
+
+    #[test]
+    fn our_firmware_reaches_the_first_16_megabytes() {
+        let with = |text: &str| Board { table: csv(text), ..board(Chip::Esp32S3) }.check_reachable();
+        with("nvs,data,nvs,0x9000,0x4000\nfactory,app,factory,0xE00000,2M\n").unwrap();
+        for (text, name) in [
+            ("nvs,data,nvs,0x9000,0x4000\nfactory,app,factory,0xF00000,2M\n", "factory"),
+            ("factory,app,factory,0x10000,2M\nnvs,data,nvs,0x1000000,0x4000\n", "nvs"),
+        ] {
+            let error = with(text).unwrap_err();
+            assert_eq!(error.code(), Code::PartitionTable);
+            assert!(error.to_string().contains(&format!("does not reach the partition {name}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_bootloader_for_a_smaller_flash_is_refused() {
+        let chip = Chip::Esp32C3;
+        let bytes = other_flash_size(&Firmware::new(&sample(chip), board(chip)).unwrap().bootloader);
         let own = OwnBootloader::read(bytes, chip).unwrap();
         let error = Firmware::new(&sample(chip), Board { bootloader: Some(own.clone()), ..board(chip) }).unwrap_err();
         assert_eq!(error.code(), Code::Bootloader);
@@ -641,7 +738,12 @@ pub(crate) mod tests {
         let error = Firmware::new(&application, board(chip)).unwrap_err();
         assert_eq!(error.code(), Code::Bootloader);
         assert!(error.to_string().contains("signed for secure boot"), "{error}");
-        let own = OwnBootloader::read(Firmware::new(&sample(chip), board(chip)).unwrap().bootloader, chip).unwrap();
+        let ours = Firmware::new(&sample(chip), board(chip)).unwrap().bootloader;
+        let own = OwnBootloader::read(ours.clone(), chip).unwrap();
+        let error = Firmware::new(&application, Board { bootloader: Some(own), ..board(chip) }).unwrap_err();
+        assert!(error.to_string().contains("signed for secure boot"), "{error}");
+        let theirs = testkit::application::other_bootloader(&ours, base::digest::sha256);
+        let own = OwnBootloader::read(theirs, chip).unwrap();
         let firmware = Firmware::new(&application, Board { bootloader: Some(own), ..board(chip) }).unwrap();
         assert_eq!(firmware.application, signed);
     }

@@ -254,8 +254,11 @@ fn our_firmware_finds_its_table() {
     ours.rodata = b"tbpki:dates checked\0".to_vec();
     sandbox.write("ours.elf", ours.elf());
     bundled(&sandbox, &["--out", "out"]);
-    let bootloader = "out/pump-1/bootloader.bin";
-    let at = |offset: &'static str| ["--bootloader", bootloader, "--partition-table-offset", offset, "--out", "moved"];
+    let other =
+        testkit::application::other_bootloader(&sandbox.read("out/pump-1/bootloader.bin"), base::digest::sha256);
+    sandbox.write("bootloader.bin", other);
+    let at =
+        |offset: &'static str| ["--bootloader", "bootloader.bin", "--partition-table-offset", offset, "--out", "moved"];
     let words = ["our application does not find a partition table at 0x20000", "from 0x8000 to 0x1f000"];
     refused(&sandbox, &args("esp32c3", "ours.elf", &at("0x20000")), 2, 202, &words);
     sandbox.ok(args("esp32c3", "ours.elf", &at("0x1f000")));
@@ -300,6 +303,13 @@ fn offsets_and_bootloaders_of_another_project() {
         let args = args("esp32c3", "esp32c3.elf", &["--bootloader", &bootloader]);
         refused(&sandbox, &args, 1, 229, &[words, &bootloader]);
     }
+    // The bootloader of an image of 2 MB.
+    let small = ["--flash-size", "2MB", "--out", "small"];
+    bundled(&sandbox, &small);
+    sandbox.write("small.bin", sandbox.read("small/pump-1/bootloader.bin"));
+    let words = ["where: small.bin", "a flash of 2 MB", "`--flash-size 2MB`"];
+    refused(&sandbox, &c3(&["--flash-size", "4MB", "--bootloader", "small.bin"]), 1, 229, &words);
+    bundled(&sandbox, &["--flash-size", "2MB", "--bootloader", "small.bin", "--out", "small-2"]);
     let signed = [sandbox.read("out/pump-1/application.bin"), vec![0; 4], vec![7; 64]].concat();
     sandbox.write("signed.bin", signed);
     refused(&sandbox, &args("esp32c3", "signed.bin", &[]), 1, 229, &["signed for secure boot", "--bootloader"]);

@@ -108,7 +108,9 @@ fn another_table_offset_is_in_every_output() {
     let csv = "nvs,data,nvs,,0x4000\notadata,data,ota,,0x2000\nphy_init,data,phy,,0x1000\n\
                ota_0,app,ota_0,,1M\nota_1,app,ota_1,,1M\n";
     sandbox.write("partitions.csv", csv);
-    sandbox.write("bootloader.bin", sandbox.read("usual/pump-1/bootloader.bin"));
+    let ours = sandbox.read("usual/pump-1/bootloader.bin");
+    sandbox.write("ours.bin", &ours);
+    sandbox.write("bootloader.bin", testkit::application::other_bootloader(&ours, base::digest::sha256));
     let own = ["--partitions", "partitions.csv", "--bootloader", "bootloader.bin", "--manifest"];
     bundled(&sandbox, &[&own[..], &["--partition-table-offset", "0xD000", "--out", "moved"]].concat());
     let table = sandbox.read("moved/pump-1/partition-table.bin");
@@ -133,7 +135,12 @@ fn another_table_offset_is_in_every_output() {
         .ok();
     assert!(sandbox.read("moved/pump-1/merged.bin") == flash);
 
-    // The same from keygen.toml, and a warning for a slot that the bootloader does not start.
+    // The bootloader of an earlier image is that of tbpki.
+    let ours = ["--partitions", "partitions.csv", "--bootloader", "ours.bin", "--partition-table-offset", "0xD000"];
+    let refused = sandbox.fails(args("esp32c3", "esp32c3.elf", &ours), 1, "TBPKI-0229");
+    assert!(refused.stderr_text().contains("ours.bin"), "{refused}");
+
+    // The same from keygen.toml, and a slot that the bootloader starts because of its record.
     sandbox.write(
         "keygen.toml",
         "version = 1\n[firmware]\npartition_table_offset = 0xD000\nbootloader = \"bootloader.bin\"\n",
