@@ -6,6 +6,7 @@
 mod anchors;
 mod bad_record;
 mod board;
+mod broker_name;
 mod device;
 mod enrolment;
 mod firmware_limit;
@@ -166,7 +167,7 @@ pub(crate) fn prepare(
             .fix("leave --nvs-encryption out, or name an application that reads it with --app"));
     }
     if application.is_ours() {
-        board::check_table_offset(workspace.config, &board)?;
+        board::check_for_ours(workspace.config, request, &board)?;
     }
     let in_file = |error: base::Error| {
         let file = board::blamed(workspace.config, error.code(), source.path());

@@ -263,6 +263,45 @@ fn our_firmware_finds_its_table() {
     refused(&sandbox, &args("esp32c3", "ours.elf", &at("0x20000")), 2, 202, &words);
     sandbox.ok(args("esp32c3", "ours.elf", &at("0x1f000")));
     sandbox.ok(args("esp32c3", "esp32c3.elf", &[&at("0x20000")[..], &["--force"]].concat()));
+    // The functions of the ROM have addresses of 24 bits.
+    let mut ours = Sample::new(Chip::Esp32S3.name());
+    ours.rodata = b"tbpki:dates checked\0".to_vec();
+    sandbox.write("ours-s3.elf", ours.elf());
+    sandbox.write("32M.csv", "factory,app,factory,0x10000,1M\nnvs,data,nvs,0x1000000,0x4000\n");
+    let far = ["--partitions", "32M.csv", "--flash-size", "32MB", "--out", "far"];
+    let words = ["does not reach the partition nvs", "the first 16 MB", "32M.csv"];
+    refused(&sandbox, &args("esp32s3", "ours-s3.elf", &far), 1, 202, &words);
+    sandbox.ok(args("esp32s3", "esp32s3.elf", &far));
+}
+
+/// Its network stack has IPv4 alone, and devices compare the name of the broker with its certificate.
+#[test]
+fn our_firmware_reaches_its_broker() {
+    let sandbox = sandbox();
+    let mut ours = Sample::new(Chip::Esp32C3.name());
+    ours.rodata = b"tbpki:dates checked\0tbpki:enrolls\0".to_vec();
+    sandbox.write("ours.elf", ours.elf());
+    let with = |app: &'static str, broker: &'static str, more: &[&'static str]| {
+        let network = ["--wifi-ssid", "workshop", "--wifi-password-file", "wifi-password", "--out", "out", "--force"];
+        let common = ["bundle-firmware", "--chip", "esp32c3", "--app", app, "--broker", broker];
+        [&common[..], &network, more].concat()
+    };
+    let words = ["does not reach the broker", "2001:db8::1", "--broker", "IPv4 only"];
+    refused(&sandbox, &with("ours.elf", "2001:db8::1", &[]), 2, 505, &words);
+    let enroll = ["--enroll", "https://[2001:db8::2]:9443"];
+    let words = ["does not reach the enrolment service", "2001:db8::2", "--enroll"];
+    refused(&sandbox, &with("ours.elf", "192.0.2.1", &enroll), 2, 505, &words);
+    let shown = sandbox.ok(with("esp32c3.elf", "2001:db8::1", &enroll));
+    let shown = shown.prints("[2001:db8::1]:8883").prints("[2001:db8::2]:9443");
+    assert!(!shown.stderr_text().contains("TBPKI-0052"), "the store has no server: {shown}");
+
+    sandbox.ok(["server", "--name", "broker.example", "--only-given-names"]);
+    let named = sandbox.ok(with("ours.elf", "broker.example", &[]));
+    assert!(!named.stderr_text().contains("TBPKI-0052"), "{named}");
+    let other = sandbox.ok(with("ours.elf", "192.0.2.1", &[])).prints("TBPKI-0052");
+    assert!(other.stderr_text().contains("the servers of the store are broker.example"), "{other}");
+    let skipped = sandbox.ok(with("ours.elf", "192.0.2.1", &["--skip-host-name-check"]));
+    assert!(!skipped.stderr_text().contains("TBPKI-0052"), "{skipped}");
 }
 
 #[test]

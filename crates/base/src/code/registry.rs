@@ -845,6 +845,10 @@ codes! {
     475 EnrolmentUnconfirmed User "The device has not confirmed its certificate"
         "The device has fetched its first certificate over the network, and has not used it with the enrolment service yet. The device may not have received it, so that the certificate is pending: no verb registers or renews it, and its key is with the device. The device confirms it by itself, a host does so with `tbpki enroll fetch`, and the first use of a client that only knows EST counts as `[serve] policy` and `label_policies` tell. If the device has lost its key, `tbpki enroll password` makes a password for another certificate."
 
+    // Images, continued.
+    505 FirmwareIpv4 User "The firmware does not reach an IPv6 address"
+        "Our application supports IPv4 only, so that it cannot connect to a broker or an enrolment service that is named by an IPv6 address. Use a host name with an IPv4 address (an A record), or the address itself. An application of your own (`--app`) can support IPv6."
+
     // Mistakes of ours.
     900 Internal Bug "Internal error"
         "This is a mistake in tbpki. No incomplete result was kept. Please report the message, and the command that you ran."

@@ -130,11 +130,14 @@ fn bootloader(config: &Config, chip: Chip, start: FlashStart) -> Result<Option<O
     read.map(Some).map_err(|error| error.at(path))
 }
 
-/// Fails if our application would not find the partition table, and with it the credentials.
-pub(super) fn check_table_offset(config: &Config, board: &Board) -> Result<()> {
+/// Fails if our application would not find the partition table, or not reach what it names.
+pub(super) fn check_for_ours(config: &Config, request: &BundleRequest, board: &Board) -> Result<()> {
     let table = board.table.start().table();
     if TABLE_OFFSETS.contains(&table) {
-        return Ok(());
+        return board.check_reachable().map_err(|error| match &request.partitions {
+            Some(path) => error.at(path),
+            None => error,
+        });
     }
     let error = Code::PartitionTable
         .error(format!("our application does not find a partition table at {table:#x}"))
@@ -250,7 +253,7 @@ fn overwritten_slots(request: &BundleRequest, firmware: &Firmware) -> Option<Fin
 }
 
 /// Adds the source of a wrong value to its error.
-fn placed(origin: &Origin, error: Error) -> Error {
+pub(super) fn placed(origin: &Origin, error: Error) -> Error {
     let finding = origin.place(error.into_finding());
     match origin {
         Origin::Flag(name) => Error::new(finding).argument(name),
