@@ -69,6 +69,11 @@ impl PartitionTable {
     /// # Errors
     /// [`base::Code::PartitionTable`] and [`base::Code::PartitionsOverlap`].
     pub fn new(partitions: Vec<Partition>, start: FlashStart) -> Result<Self> {
+        Self::checked(partitions, start).map_err(|fault| fault.error)
+    }
+
+    /// As [`new`](Self::new), with the partition that is wrong.
+    fn checked(partitions: Vec<Partition>, start: FlashStart) -> Result<Self, check::Fault> {
         check::partitions(&partitions, start)?;
         Ok(Self { partitions, start, signature: Vec::new(), given: None })
     }
