@@ -12,6 +12,7 @@ mod enrolment;
 mod firmware_limit;
 mod flash;
 mod missing;
+mod own_file;
 mod pending_password;
 mod record_items;
 mod report;
@@ -23,6 +24,7 @@ pub(crate) use enrolment::Enrolment;
 pub use enrolment::EnrolmentReport;
 pub(crate) use firmware_limit::check_can;
 pub use flash::{FlashReport, FlashRequest, FlashedPart, flash, flash_directory};
+pub use own_file::own_file;
 pub use record_items::record_items;
 pub use report::{
     ApplicationReport, BundleOutcome, BundleReport, BundledDevice, DatesReport, PartReport, ReplacedFile, SourceReport,
