@@ -3,11 +3,12 @@
 mod app_image;
 mod checkout;
 mod elf;
-mod encoded_key;
+pub(crate) mod encoded_key;
 pub(crate) mod esp_image;
 mod find;
 pub(crate) mod private_key;
 pub(crate) mod secrets;
+mod text_key;
 
 pub use app_image::check as check_image;
 pub use checkout::Checkout;

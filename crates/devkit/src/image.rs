@@ -3,6 +3,7 @@
 mod bootloader;
 mod description;
 mod device_key;
+mod ota_data;
 mod parts;
 
 pub use bootloader::{BOOTLOADER_FILE_LIMIT, OwnBootloader};
@@ -20,20 +21,16 @@ use espflash::flasher::{FlashData, FlashMode, FlashSettings, FlashSize as EspSiz
 use espflash::image_format::idf::IdfBootloaderFormat;
 use espflash::target::{Chip as EspChip, XtalFrequency};
 
-use device_key::WindowIndex;
+use device_key::KeySearch;
 
 use crate::application::secrets::{self, FoundSecret};
 use crate::application::{Application, esp_image};
-use crate::chip::{Chip, Crystal};
+use crate::chip::{Chip, Crystal, revision_text};
 use crate::nvs;
 use crate::partition::{Flags, Partition, PartitionTable, PartitionType};
 
 /// The end of the flash that the functions of the chips' ROM can write: their addresses have 24 bits.
 const MAX_WRITABLE: u32 = 0x100_0000;
-
-/// The length of the record of the application to start, in bytes: two sectors. Erased, it is that of a board without an
-/// update.
-const OTA_DATA_LENGTH: u32 = 0x2000;
 
 /// The board of a fleet.
 #[derive(Debug, Clone)]
@@ -61,11 +58,11 @@ pub struct Firmware {
     application: Vec<u8>,
     /// The offset of the application in the flash, in bytes.
     application_offset: u32,
-    /// The offset and the bytes of the erased record of the application to start; none if the table has no such partition, or
-    /// if the application is not the one that an erased record selects.
+    /// The offset and the bytes of the record of the application to start, which selects the one of the image; none if the
+    /// table has no such partition, or if no record selects the partition of the application.
     ota_data: Option<(u32, Vec<u8>)>,
     /// The index in which the keys of devices are looked up, made for the first of them.
-    windows: OnceLock<[WindowIndex; 2]>,
+    windows: OnceLock<[KeySearch; 2]>,
 }
 
 impl Firmware {
@@ -98,6 +95,11 @@ impl Firmware {
         let start = board.table.start();
         let bootloader = match &board.bootloader {
             Some(own) => {
+                if own.is_ours(&espflashs) {
+                    let is_signed = esp_image::is_signed(own.bytes(), board.chip);
+                    let needs_signature = application.is_signed(board.chip) && !is_signed;
+                    bootloader::check_needed(start, needs_signature.then_some("application"))?;
+                }
                 own.check_knows(&board.table)?;
                 own.bytes().to_vec()
             }
@@ -108,12 +110,10 @@ impl Firmware {
             }
         };
         bootloader::check_size(&bootloader, start)?;
+        check_revisions(&bootloader, &application_bytes)?;
         let table = board.table.to_binary();
-        // A board that has received an update keeps starting it, wherever else an application is written.
-        let ota_data = board.table.ota_data().filter(|_| board.table.app().is_some_and(|started| *started == place));
-        let ota_data = ota_data.map(|data| (data.offset, vec![0xFF; data.size.min(OTA_DATA_LENGTH) as usize]));
         Ok(Self {
-            ota_data,
+            ota_data: ota_data::record(&board.table, &place),
             table,
             bootloader,
             application: application_bytes,
@@ -130,10 +130,9 @@ impl Firmware {
     /// [`Code::ApplicationHoldsKey`] with the name of the device.
     pub fn check_without_key(&self, device: &str, key: &str) -> Result<()> {
         let parts = [("application", &self.application), ("bootloader", &self.bootloader)];
-        let windows = self.windows.get_or_init(|| parts.map(|(_, bytes)| WindowIndex::new(bytes)));
-        let forms = device_key::forms(key);
-        match parts.iter().zip(windows).find(|((_, bytes), windows)| forms.iter().any(|form| windows.find(bytes, form)))
-        {
+        let windows = self.windows.get_or_init(|| parts.map(|(_, bytes)| KeySearch::new(bytes)));
+        let Some(secret) = device_key::secret(key) else { return Ok(()) };
+        match parts.iter().zip(windows).find(|((_, bytes), search)| search.find(bytes, &secret)) {
             None => Ok(()),
             Some(((what, _), _)) => Err(holds_key(what, "the private key of a device").item(device)),
         }
@@ -167,12 +166,36 @@ impl Firmware {
         max_revision(&self.application)
     }
 
-    /// The partition for the identity slots, if a file of the parts up to the last one overwrites it.
-    pub fn overwritten_slots(&self) -> Option<&Partition> {
-        let end = self.fixed_parts().iter().map(|part| u64::from(part.offset) + part.bytes.len() as u64).max()?;
-        let credentials = self.board.table.credentials().map_or(0, Partition::end);
-        self.board.table.identity_slots().filter(|slots| u64::from(slots.offset) < end.max(credentials))
+    /// True if a board starts the application without further steps: it is in the partition that the bootloader starts, or
+    /// the image has the record that selects its partition.
+    pub fn is_started(&self) -> bool {
+        self.ota_data.is_some()
+            || self.board.table.app().is_some_and(|started| started.offset == self.application_offset)
     }
+
+    /// The partition for the identity slots, if a merged file overwrites it: one that ends with the last part, with the
+    /// `optional` ones, or with the flash.
+    pub fn overwritten_slots(&self, optional: OptionalParts, whole_flash: bool) -> Option<&Partition> {
+        let table = &self.board.table;
+        let slots = table.identity_slots()?;
+        let fixed = self.fixed_parts().into_iter().map(|part| u64::from(part.offset) + part.bytes.len() as u64);
+        let secret = [
+            table.credentials(),
+            table.secure_cert().filter(|_| optional.secure_cert),
+            table.nvs_keys().filter(|_| optional.nvs_keys),
+        ];
+        let end = fixed.chain(secret.into_iter().flatten().map(Partition::end)).max()?;
+        (whole_flash || u64::from(slots.offset) < end).then_some(slots)
+    }
+}
+
+/// The parts that not every image has.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OptionalParts {
+    /// Espressif's esp_secure_cert.
+    pub secure_cert: bool,
+    /// The keys of an encrypted NVS.
+    pub nvs_keys: bool,
 }
 
 /// The maximum chip revision in the header of an application, as 100 times the major and once the minor number; `None` if it
@@ -263,6 +286,26 @@ impl Board {
         }
     }
 
+    /// Fails if our firmware does not reach the credentials, or its own application: it reads the flash with the functions
+    /// of the chips' ROM.
+    ///
+    /// # Errors
+    /// [`Code::PartitionTable`].
+    pub fn check_reachable(&self) -> Result<()> {
+        for place in [self.app()?, self.credentials()?] {
+            if place.end() > u64::from(MAX_WRITABLE) {
+                return Err(Code::PartitionTable
+                    .error(format!("our application does not reach the partition {}", place.name))
+                    .because(format!(
+                        "it ends at {:#x}, and the functions of the chip's ROM reach the first 16 MB of the flash",
+                        place.end()
+                    ))
+                    .fix("move the partition, or name the application of the project with --app"));
+            }
+        }
+        Ok(())
+    }
+
     /// The partition for the credentials.
     ///
     /// # Errors
@@ -284,6 +327,22 @@ impl Board {
     }
 }
 
+/// Fails if no revision of a chip starts both.
+fn check_revisions(bootloader: &[u8], application: &[u8]) -> Result<()> {
+    let minimum = esp_image::min_revision(bootloader);
+    match max_revision(application).filter(|maximum| *maximum < minimum) {
+        None => Ok(()),
+        Some(maximum) => Err(Code::Bootloader
+            .error("no revision of the chip starts both bootloader and application")
+            .because(format!(
+                "the bootloader requires {} or later, and the application {} or earlier",
+                revision_text(minimum),
+                revision_text(maximum)
+            ))
+            .fix("use bootloader and application of the same build")),
+    }
+}
+
 /// Fails if a part that all devices share, and that every user may read, contains a secret.
 fn check_public(what: &str, bytes: &[u8]) -> Result<()> {
     let found = match secrets::find(bytes) {
@@ -291,6 +350,7 @@ fn check_public(what: &str, bytes: &[u8]) -> Result<()> {
         Some(FoundSecret::PrivateKey) => "a private key in PEM",
         Some(FoundSecret::DerKey) => "a private key in DER",
         Some(FoundSecret::EncodedKey) => "a private key in base64 or hexadecimal digits",
+        Some(FoundSecret::TextKey) => "a private key as a JWK or as OpenSSL prints it",
         Some(FoundSecret::Credentials) => "the credentials of a device",
     };
     Err(holds_key(what, found))
@@ -536,7 +596,15 @@ pub(crate) mod tests {
             let error = Firmware::new(&sample(chip), moved(chip, None)).unwrap_err();
             assert_eq!(error.code(), Code::Bootloader);
             assert!(error.finding().fix.as_ref().unwrap().contains("--bootloader"), "{error:?}");
-            let theirs = Firmware::new(&sample(chip), board(chip)).unwrap().bootloader;
+            // That of tbpki is no bootloader of a project, also with the header of another flash.
+            let ours = Firmware::new(&sample(chip), board(chip)).unwrap().bootloader;
+            for bytes in [ours.clone(), other_flash_size(&ours)] {
+                let own = OwnBootloader::read(bytes, chip).unwrap();
+                let error = Firmware::new(&sample(chip), moved(chip, Some(own))).unwrap_err();
+                assert_eq!(error.code(), Code::Bootloader);
+                assert!(error.to_string().contains("the bootloader of tbpki does not find"), "{error}");
+            }
+            let theirs = testkit::application::other_bootloader(&ours, base::digest::sha256);
             let own = OwnBootloader::read(theirs.clone(), chip).unwrap();
             let firmware = Firmware::new(&sample(chip), moved(chip, Some(own.clone()))).unwrap();
             let offsets: Vec<u32> = firmware.fixed_parts().iter().map(|part| part.offset).collect();
@@ -546,8 +614,10 @@ pub(crate) mod tests {
             let board = Board { app_partition: Some("ota_1".to_owned()), ..moved(chip, Some(own)) };
             let firmware = Firmware::new(&sample(chip), board).unwrap();
             assert_eq!(firmware.fixed_parts()[2].offset, 0x12_0000);
-            // Only a board whose record selects this partition starts it, so the record is left alone.
-            assert_eq!(firmware.fixed_parts().len(), 3);
+            // The record selects the partition: erased, it would select ota_0.
+            let record = firmware.fixed_parts()[3].bytes;
+            assert_eq!((&record[..4], record.len()), (&[2, 0, 0, 0][..], 0x2000));
+            assert!(firmware.is_started());
         }
     }
 
@@ -570,15 +640,62 @@ pub(crate) mod tests {
         }
     }
 
-    #[test]
-    fn a_bootloader_for_a_smaller_flash_is_refused() {
-        let chip = Chip::Esp32C3;
-        let mut bytes = Firmware::new(&sample(chip), board(chip)).unwrap().bootloader;
+    /// A bootloader with the header of a flash of 2 MB.
+    fn other_flash_size(bootloader: &[u8]) -> Vec<u8> {
+        let mut bytes = bootloader.to_vec();
         // The upper half of byte 3: 1 for 2 MB, 2 for the 4 MB of the board. The hash of the image covers it.
         bytes[3] = bytes[3] & 0x0F | 1 << 4;
         let end = bytes.len() - 32;
         let hash = base::digest::sha256(&bytes[..end]);
         bytes[end..].copy_from_slice(&hash);
+        bytes
+    }
+
+    #[test]
+    fn bootloader_and_application_need_a_revision_in_common() {
+        let chip = Chip::Esp32S3;
+        let own = Firmware::new(&sample(chip), board(chip)).unwrap();
+        let mut bootloader = own.bootloader.clone();
+        // The minimum revision of the header (ESP-IDF, `min_chip_rev_full`): v2.0.
+        bootloader[15..17].copy_from_slice(&200_u16.to_le_bytes());
+        let end = bootloader.len() - 32;
+        let hash = base::digest::sha256(&bootloader[..end]);
+        bootloader[end..].copy_from_slice(&hash);
+        let theirs = OwnBootloader::read(bootloader, chip).unwrap();
+        let with = |maximum: u16| {
+            let mut application = own.application.clone();
+            application[17..19].copy_from_slice(&maximum.to_le_bytes());
+            let end = application.len() - 32;
+            let hash = base::digest::sha256(&application[..end]);
+            application[end..].copy_from_slice(&hash);
+            let application = Application::read(application, chip).unwrap();
+            Firmware::new(&application, Board { bootloader: Some(theirs.clone()), ..board(chip) })
+        };
+        with(200).unwrap();
+        let error = with(199).unwrap_err();
+        assert_eq!(error.code(), Code::Bootloader);
+        let why = error.finding().why.clone().unwrap();
+        assert!(why.contains("requires v2.0 or later") && why.contains("v1.99 or earlier"), "{why}");
+    }
+
+    #[test]
+    fn our_firmware_reaches_the_first_16_megabytes() {
+        let with = |text: &str| Board { table: csv(text), ..board(Chip::Esp32S3) }.check_reachable();
+        with("nvs,data,nvs,0x9000,0x4000\nfactory,app,factory,0xE00000,2M\n").unwrap();
+        for (text, name) in [
+            ("nvs,data,nvs,0x9000,0x4000\nfactory,app,factory,0xF00000,2M\n", "factory"),
+            ("factory,app,factory,0x10000,2M\nnvs,data,nvs,0x1000000,0x4000\n", "nvs"),
+        ] {
+            let error = with(text).unwrap_err();
+            assert_eq!(error.code(), Code::PartitionTable);
+            assert!(error.to_string().contains(&format!("does not reach the partition {name}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_bootloader_for_a_smaller_flash_is_refused() {
+        let chip = Chip::Esp32C3;
+        let bytes = other_flash_size(&Firmware::new(&sample(chip), board(chip)).unwrap().bootloader);
         let own = OwnBootloader::read(bytes, chip).unwrap();
         let error = Firmware::new(&sample(chip), Board { bootloader: Some(own.clone()), ..board(chip) }).unwrap_err();
         assert_eq!(error.code(), Code::Bootloader);
@@ -589,15 +706,26 @@ pub(crate) mod tests {
 
     #[test]
     fn slots_before_the_end_of_the_merged_file_are_pointed_out() {
-        let firmware =
-            |text: &str| Firmware::new(&sample(Chip::Esp32C3), Board { table: csv(text), ..board(Chip::Esp32C3) });
+        let overwritten = |text: &str, optional: OptionalParts, whole_flash: bool| {
+            let board = Board { table: csv(text), ..board(Chip::Esp32C3) };
+            let firmware = Firmware::new(&sample(Chip::Esp32C3), board).unwrap();
+            firmware.overwritten_slots(optional, whole_flash).is_some()
+        };
+        let none = OptionalParts::default();
         let before = "nvs,data,nvs,0x9000,0x4000\nidentity,data,undefined,,64K\nfactory,app,factory,,1M\n";
-        assert_eq!(firmware(before).unwrap().overwritten_slots().unwrap().name, "identity");
+        assert!(overwritten(before, none, false));
         let after = "nvs,data,nvs,0x9000,0x4000\nfactory,app,factory,,1M\nidentity,data,undefined,,64K\n";
-        assert_eq!(firmware(after).unwrap().overwritten_slots(), None);
+        assert!(!overwritten(after, none, false));
+        assert!(overwritten(after, none, true), "it ends with the flash");
         // The credentials lie behind the slots.
         let last = "factory,app,factory,,1M\nidentity,data,undefined,,64K\nnvs,data,nvs,,0x4000\n";
-        assert!(firmware(last).unwrap().overwritten_slots().is_some());
+        assert!(overwritten(last, none, false));
+        let keys = format!("{after}nvs_keys,data,nvs_keys,,0x1000\n");
+        assert!(!overwritten(&keys, none, false));
+        assert!(overwritten(&keys, OptionalParts { nvs_keys: true, ..none }, false));
+        let cert = format!("{after}esp_secure_cert,0x3F,,,0x2000\n");
+        assert!(!overwritten(&cert, none, false));
+        assert!(overwritten(&cert, OptionalParts { secure_cert: true, ..none }, false));
     }
 
     #[test]
@@ -610,7 +738,12 @@ pub(crate) mod tests {
         let error = Firmware::new(&application, board(chip)).unwrap_err();
         assert_eq!(error.code(), Code::Bootloader);
         assert!(error.to_string().contains("signed for secure boot"), "{error}");
-        let own = OwnBootloader::read(Firmware::new(&sample(chip), board(chip)).unwrap().bootloader, chip).unwrap();
+        let ours = Firmware::new(&sample(chip), board(chip)).unwrap().bootloader;
+        let own = OwnBootloader::read(ours.clone(), chip).unwrap();
+        let error = Firmware::new(&application, Board { bootloader: Some(own), ..board(chip) }).unwrap_err();
+        assert!(error.to_string().contains("signed for secure boot"), "{error}");
+        let theirs = testkit::application::other_bootloader(&ours, base::digest::sha256);
+        let own = OwnBootloader::read(theirs, chip).unwrap();
         let firmware = Firmware::new(&application, Board { bootloader: Some(own), ..board(chip) }).unwrap();
         assert_eq!(firmware.application, signed);
     }

@@ -69,6 +69,11 @@ impl PartitionTable {
     /// # Errors
     /// [`base::Code::PartitionTable`] and [`base::Code::PartitionsOverlap`].
     pub fn new(partitions: Vec<Partition>, start: FlashStart) -> Result<Self> {
+        Self::checked(partitions, start).map_err(|fault| fault.error)
+    }
+
+    /// As [`new`](Self::new), with the partition that is wrong.
+    fn checked(partitions: Vec<Partition>, start: FlashStart) -> Result<Self, check::Fault> {
         check::partitions(&partitions, start)?;
         Ok(Self { partitions, start, signature: Vec::new(), given: None })
     }
@@ -148,21 +153,23 @@ impl PartitionTable {
     /// The partition that the bootloader starts while no update was received: factory, else the first slot for updates, else
     /// the test application. Bootloaders start no other partition by themselves.
     pub fn app(&self) -> Option<&Partition> {
-        let slots = || {
-            self.apps().filter_map(|app| {
-                let is_slot = (Subtype::FIRST_SLOT.0..=Subtype::LAST_SLOT.0).contains(&app.subtype.0);
-                is_slot.then(|| (usize::from(app.subtype.0 - Subtype::FIRST_SLOT.0), app))
-            })
+        let slots = self.apps().filter_map(|app| self.ota_number(app).map(|number| (number, app)));
+        self.apps()
+            .find(|partition| partition.subtype == Subtype::FACTORY)
+            .or_else(|| slots.min_by_key(|(number, _)| *number).map(|(_, app)| app))
+            .or_else(|| self.apps().find(|partition| partition.subtype == Subtype::TEST))
+    }
+
+    /// The number of a slot for updates that the bootloader can start, beginning with 0; none for other partitions.
+    pub(crate) fn ota_number(&self, app: &Partition) -> Option<u32> {
+        let number = |app: &Partition| {
+            let is_slot = (Subtype::FIRST_SLOT.0..=Subtype::LAST_SLOT.0).contains(&app.subtype.0);
+            (app.kind == PartitionType::APP && is_slot).then(|| app.subtype.0 - Subtype::FIRST_SLOT.0)
         };
         // The bootloader counts the slots and tries the numbers below the count (ESP-IDF,
         // `bootloader_utility_load_boot_image`): it does not find ota_1 alone.
-        let count = slots().count();
-        self.apps()
-            .find(|partition| partition.subtype == Subtype::FACTORY)
-            .or_else(|| {
-                slots().filter(|(number, _)| *number < count).min_by_key(|(number, _)| *number).map(|(_, app)| app)
-            })
-            .or_else(|| self.apps().find(|partition| partition.subtype == Subtype::TEST))
+        let count = self.apps().filter_map(number).count();
+        number(app).filter(|number| usize::from(*number) < count).map(u32::from)
     }
 
     /// The names of the application partitions.

@@ -6,11 +6,13 @@
 mod anchors;
 mod bad_record;
 mod board;
+mod broker_name;
 mod device;
 mod enrolment;
 mod firmware_limit;
 mod flash;
 mod missing;
+mod own_file;
 mod pending_password;
 mod record_items;
 mod report;
@@ -22,6 +24,7 @@ pub(crate) use enrolment::Enrolment;
 pub use enrolment::EnrolmentReport;
 pub(crate) use firmware_limit::check_can;
 pub use flash::{FlashReport, FlashRequest, FlashedPart, flash, flash_directory};
+pub use own_file::own_file;
 pub use record_items::record_items;
 pub use report::{
     ApplicationReport, BundleOutcome, BundleReport, BundledDevice, DatesReport, PartReport, ReplacedFile, SourceReport,
@@ -63,7 +66,8 @@ pub fn bundle(
     let needs_device = targets.as_ref().is_err_and(|error| error.code() == Code::Usage);
     missing::check(workspace, board::known_chip(workspace.config)?, &request.places, needs_device)?;
     let (targets, enrolled) = without_enrolled(targets?, &ledger, request)?;
-    let PreparedImages { application, source, firmware, wanted, mut findings } = prepare(workspace, request, say)?;
+    let PreparedImages { application, source, firmware, wanted, mut findings } =
+        prepare(workspace, request, true, say)?;
     findings.extend(unregistered(&targets));
     findings.extend(revoked(&ledger, request)?);
     findings.extend(enrolled);
@@ -147,10 +151,11 @@ pub(crate) struct PreparedImages {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Finds and checks what images have in common.
+/// Finds and checks what images have in common. `merged` is true if a merged file is made for each device.
 pub(crate) fn prepare(
     workspace: &mut Workspace<'_>,
     request: &BundleRequest,
+    merged: bool,
     say: &mut dyn FnMut(&str),
 ) -> Result<PreparedImages> {
     // All missing settings in one error, before the first of them is used.
@@ -164,9 +169,13 @@ pub(crate) fn prepare(
             .fix("leave --nvs-encryption out, or name an application that reads it with --app"));
     }
     if application.is_ours() {
-        board::check_table_offset(workspace.config, &board)?;
+        board::check_for_ours(workspace.config, request, &board)?;
     }
-    let firmware = Firmware::new(&application, board).map_err(|error| error.at(source.path()))?;
+    let in_file = |error: base::Error| {
+        let file = board::blamed(workspace.config, error.code(), source.path());
+        error.at(file)
+    };
+    let firmware = Firmware::new(&application, board).map_err(in_file)?;
     if request.enrolment.is_some() && application.is_ours() && !application.enrolls() {
         return Err(Code::NoEnrolmentInFirmware
             .error("this application does not fetch certificates")
@@ -176,7 +185,7 @@ pub(crate) fn prepare(
     }
     let wanted = BundleSettings::new(workspace, request, chip, application.is_ours())?;
     let mut findings = wanted.findings();
-    findings.extend(board::findings(workspace.config, request, &firmware, source.path())?);
+    findings.extend(board::findings(workspace.config, request, &firmware, source.path(), merged)?);
     if application.dates() == Dates::NotChecked {
         findings.push(
             Code::DatesNotChecked

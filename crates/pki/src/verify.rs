@@ -26,6 +26,7 @@ mod second_opinion;
 mod walk;
 mod x509_strict;
 
+pub use host::names_host;
 pub use request::{Host, Purpose, VerifyRequest};
 
 use path::PathEnd;

@@ -106,3 +106,17 @@ fn write(machine: u16, entry: u32, sections: &[(&str, u32, u32, Vec<u8>)]) -> Ve
     bytes[..52].copy_from_slice(&header);
     bytes
 }
+
+/// Another bootloader than this one, as another build makes it: a byte of its first segment differs, and checksum and hash fit.
+/// `sha256` computes the hash.
+pub fn other_bootloader(bootloader: &[u8], sha256: impl Fn(&[u8]) -> [u8; 32]) -> Vec<u8> {
+    /// The first byte after the header of the image and that of the segment.
+    const FIRST: usize = 24 + 8;
+    let mut other = bootloader.to_vec();
+    let end = other.len() - 32;
+    other[FIRST] ^= 1;
+    other[end - 1] ^= 1;
+    let hash = sha256(&other[..end]);
+    other[end..].copy_from_slice(&hash);
+    other
+}

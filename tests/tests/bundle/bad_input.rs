@@ -1,5 +1,7 @@
 //! Whatever is wrong is told by its own code and words, and nothing is written.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use devkit::chip::Chip;
 use tbpki_tests::{Sandbox, Snapshot};
 
@@ -87,6 +89,13 @@ fn files_that_are_no_application() {
     with_key.rodata = format!("key={};", body.concat()).into_bytes();
     sandbox.write("with-key.elf", with_key.elf());
     refused(&sandbox, &args("esp32c3", "with-key.elf", &[]), 1, 228, &["a private key in base64", "with-key.elf"]);
+    // The file once more in base64, as `base64 -w0` and `base64` write it.
+    for lines in ["", "\n"] {
+        let encoded = BASE64.encode(&pem).as_bytes().chunks(76).collect::<Vec<_>>().join(lines.as_bytes());
+        with_key.rodata = encoded;
+        sandbox.write("with-key.elf", with_key.elf());
+        refused(&sandbox, &args("esp32c3", "with-key.elf", &[]), 1, 228, &["a private key in base64", "with-key.elf"]);
+    }
     // In pieces, so that only the key itself tells that it is there.
     with_key.rodata = body.join("\0").into_bytes();
     sandbox.write("with-key.elf", with_key.elf());
@@ -245,12 +254,54 @@ fn our_firmware_finds_its_table() {
     ours.rodata = b"tbpki:dates checked\0".to_vec();
     sandbox.write("ours.elf", ours.elf());
     bundled(&sandbox, &["--out", "out"]);
-    let bootloader = "out/pump-1/bootloader.bin";
-    let at = |offset: &'static str| ["--bootloader", bootloader, "--partition-table-offset", offset, "--out", "moved"];
+    let other =
+        testkit::application::other_bootloader(&sandbox.read("out/pump-1/bootloader.bin"), base::digest::sha256);
+    sandbox.write("bootloader.bin", other);
+    let at =
+        |offset: &'static str| ["--bootloader", "bootloader.bin", "--partition-table-offset", offset, "--out", "moved"];
     let words = ["our application does not find a partition table at 0x20000", "from 0x8000 to 0x1f000"];
     refused(&sandbox, &args("esp32c3", "ours.elf", &at("0x20000")), 2, 202, &words);
     sandbox.ok(args("esp32c3", "ours.elf", &at("0x1f000")));
     sandbox.ok(args("esp32c3", "esp32c3.elf", &[&at("0x20000")[..], &["--force"]].concat()));
+    // The functions of the ROM have addresses of 24 bits.
+    let mut ours = Sample::new(Chip::Esp32S3.name());
+    ours.rodata = b"tbpki:dates checked\0".to_vec();
+    sandbox.write("ours-s3.elf", ours.elf());
+    sandbox.write("32M.csv", "factory,app,factory,0x10000,1M\nnvs,data,nvs,0x1000000,0x4000\n");
+    let far = ["--partitions", "32M.csv", "--flash-size", "32MB", "--out", "far"];
+    let words = ["does not reach the partition nvs", "the first 16 MB", "32M.csv"];
+    refused(&sandbox, &args("esp32s3", "ours-s3.elf", &far), 1, 202, &words);
+    sandbox.ok(args("esp32s3", "esp32s3.elf", &far));
+}
+
+/// Its network stack has IPv4 alone, and devices compare the name of the broker with its certificate.
+#[test]
+fn our_firmware_reaches_its_broker() {
+    let sandbox = sandbox();
+    let mut ours = Sample::new(Chip::Esp32C3.name());
+    ours.rodata = b"tbpki:dates checked\0tbpki:enrolls\0".to_vec();
+    sandbox.write("ours.elf", ours.elf());
+    let with = |app: &'static str, broker: &'static str, more: &[&'static str]| {
+        let network = ["--wifi-ssid", "workshop", "--wifi-password-file", "wifi-password", "--out", "out", "--force"];
+        let common = ["bundle-firmware", "--chip", "esp32c3", "--app", app, "--broker", broker];
+        [&common[..], &network, more].concat()
+    };
+    let words = ["does not reach the broker", "2001:db8::1", "--broker", "IPv4 only"];
+    refused(&sandbox, &with("ours.elf", "2001:db8::1", &[]), 2, 505, &words);
+    let enroll = ["--enroll", "https://[2001:db8::2]:9443"];
+    let words = ["does not reach the enrolment service", "2001:db8::2", "--enroll"];
+    refused(&sandbox, &with("ours.elf", "192.0.2.1", &enroll), 2, 505, &words);
+    let shown = sandbox.ok(with("esp32c3.elf", "2001:db8::1", &enroll));
+    let shown = shown.prints("[2001:db8::1]:8883").prints("[2001:db8::2]:9443");
+    assert!(!shown.stderr_text().contains("TBPKI-0052"), "the store has no server: {shown}");
+
+    sandbox.ok(["server", "--name", "broker.example", "--only-given-names"]);
+    let named = sandbox.ok(with("ours.elf", "broker.example", &[]));
+    assert!(!named.stderr_text().contains("TBPKI-0052"), "{named}");
+    let other = sandbox.ok(with("ours.elf", "192.0.2.1", &[])).prints("TBPKI-0052");
+    assert!(other.stderr_text().contains("the servers of the store are broker.example"), "{other}");
+    let skipped = sandbox.ok(with("ours.elf", "192.0.2.1", &["--skip-host-name-check"]));
+    assert!(!skipped.stderr_text().contains("TBPKI-0052"), "{skipped}");
 }
 
 #[test]
@@ -291,6 +342,13 @@ fn offsets_and_bootloaders_of_another_project() {
         let args = args("esp32c3", "esp32c3.elf", &["--bootloader", &bootloader]);
         refused(&sandbox, &args, 1, 229, &[words, &bootloader]);
     }
+    // The bootloader of an image of 2 MB.
+    let small = ["--flash-size", "2MB", "--out", "small"];
+    bundled(&sandbox, &small);
+    sandbox.write("small.bin", sandbox.read("small/pump-1/bootloader.bin"));
+    let words = ["where: small.bin", "a flash of 2 MB", "`--flash-size 2MB`"];
+    refused(&sandbox, &c3(&["--flash-size", "4MB", "--bootloader", "small.bin"]), 1, 229, &words);
+    bundled(&sandbox, &["--flash-size", "2MB", "--bootloader", "small.bin", "--out", "small-2"]);
     let signed = [sandbox.read("out/pump-1/application.bin"), vec![0; 4], vec![7; 64]].concat();
     sandbox.write("signed.bin", signed);
     refused(&sandbox, &args("esp32c3", "signed.bin", &[]), 1, 229, &["signed for secure boot", "--bootloader"]);
@@ -391,6 +449,43 @@ fn an_identity_that_is_not_in_use_any_more_is_not_written_to_a_board() {
     refused(&sandbox, &flash, 1, 225, &["/dev/no-such-port"]);
     sandbox.ok(["revoke", "pump-1"]);
     refused(&sandbox, &flash, 1, 62, &["was revoked"]);
+}
+
+/// Also from an encrypted NVS, whose keys are next to the image.
+#[test]
+fn a_one_time_password_that_cannot_be_used_any_more_is_not_written_to_a_board() {
+    let enroll = ["--device", "valve", "--enroll", "https://enroll.example:9443"];
+    for encrypted in [&[][..], &["--nvs-encryption"]] {
+        let sandbox = sandbox();
+        let flash = ["flash", "--device", "valve", "--chip", "esp32c3", "--port", "/dev/no-such-port"];
+        let make = |more: &[&'static str]| bundled(&sandbox, &[&enroll[..], encrypted, more].concat());
+        make(&[]);
+        refused(&sandbox, &flash, 1, 225, &["/dev/no-such-port"]);
+        sandbox.ok(["enroll", "password", "--device", "valve", "--out", "valve.password"]);
+        let help = "`tbpki bundle-firmware --device valve --enroll URL --force`";
+        refused(&sandbox, &flash, 1, 224, &["was replaced by another one", help]);
+        make(&["--force"]);
+        refused(&sandbox, &flash, 1, 225, &["/dev/no-such-port"]);
+        sandbox.ok(["forget", "--device", "valve"]);
+        refused(&sandbox, &flash, 1, 224, &["was withdrawn", help]);
+        make(&["--force", "--password-days", "1"]);
+        refused(&sandbox, &flash, 1, 225, &["/dev/no-such-port"]);
+    }
+}
+
+#[test]
+fn another_token_than_that_of_the_store_is_not_written_to_a_board() {
+    let sandbox = sandbox();
+    sandbox.write("pki/devices/pump-1/token", "A1_TEST_TOKEN\n");
+    bundled(&sandbox, &["--auth", "token"]);
+    let flash = ["flash", "--device", "pump-1", "--chip", "esp32c3", "--port", "/dev/no-such-port"];
+    refused(&sandbox, &flash, 1, 225, &["/dev/no-such-port"]);
+    sandbox.write("pki/devices/pump-1/token", "B2_TEST_TOKEN\n");
+    let help = "`tbpki bundle-firmware --device pump-1 --auth token --force`";
+    refused(&sandbox, &flash, 1, 224, &["another access token than the store", help]);
+    bundled(&sandbox, &["--auth", "token", "--force"]);
+    std::fs::remove_file(sandbox.join("pki/devices/pump-1/token")).unwrap();
+    refused(&sandbox, &flash, 1, 225, &["/dev/no-such-port"]);
 }
 
 #[test]

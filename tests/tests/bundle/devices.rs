@@ -47,6 +47,34 @@ fn inspect_shows_every_certificate_of_a_credentials_partition_with_its_entry() {
     assert!(!text.contains("PRIVATE KEY") && !text.contains("a wireless password"), "{text}");
 }
 
+/// Merged images contain a credentials partition, and other files of an image have another one that does.
+#[test]
+fn inspect_shows_the_credentials_of_merged_images_and_names_the_other_files() {
+    let sandbox = sandbox();
+    bundled(&sandbox, &["--esp-secure-cert", "--manifest", "--out", "out"]);
+    sandbox.ok(args("esp32", "esp32.elf", &["--out", "esp32"]));
+    let record = sandbox.ok(["inspect", "out/pump-1/credentials.bin"]).stdout_text();
+    for flash in ["out/pump-1/flash.bin", "esp32/pump-1/flash.bin"] {
+        assert_eq!(sandbox.ok(["inspect", flash]).stdout_text(), record, "{flash}");
+    }
+    bundled(&sandbox, &["--nvs-encryption", "--out", "encrypted"]);
+    for (file, words) in [
+        ("out/pump-1/bootloader.bin", "the bootloader of a chip"),
+        ("out/pump-1/application.bin", "the application of a chip"),
+        ("out/pump-1/partition-table.bin", "a partition table"),
+        ("out/pump-1/esp_secure_cert.bin", "an esp_secure_cert partition"),
+        ("out/pump-1/flasher_args.json", "flasher_args.json"),
+        ("out/pump-1/manifest.json", "esp-web-tools"),
+        ("encrypted/pump-1/credentials.bin", "or an encrypted one"),
+        ("encrypted/pump-1/nvs_keys.bin", "the keys of an encrypted NVS"),
+        ("encrypted/pump-1/flash.bin", "an image that begins with it"),
+        ("pki/ledger.db", "the ledger of a store"),
+    ] {
+        let refused = sandbox.fails(["inspect", file], 1, "TBPKI-0078");
+        assert!(refused.stderr_text().contains(words) && refused.stderr_text().contains("help:"), "{file}: {refused}");
+    }
+}
+
 #[test]
 fn the_same_again_changes_nothing_and_something_else_needs_force() {
     let sandbox = sandbox();

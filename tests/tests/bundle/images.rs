@@ -106,9 +106,10 @@ fn a_table_with_otadata_gets_an_erased_record() {
     for file in ["flasher_args.json", "manifest.json"] {
         assert!(sandbox.text(format!("out/pump-1/{file}")).contains("ota_data_initial.bin"), "{file}");
     }
-    // Only a board whose record selects ota_1 starts it.
+    // An erased record would select ota_0.
     let other = ["other", "--app-partition", "ota_1"];
-    assert!(!with(&other).contains("ota_data"));
+    assert!(with(&other).contains("0xe000 ota_data_initial.bin\n"));
+    assert_eq!(sandbox.read("other/pump-1/ota_data_initial.bin")[..4], [2, 0, 0, 0]);
 }
 
 #[test]

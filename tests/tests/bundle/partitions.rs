@@ -108,7 +108,9 @@ fn another_table_offset_is_in_every_output() {
     let csv = "nvs,data,nvs,,0x4000\notadata,data,ota,,0x2000\nphy_init,data,phy,,0x1000\n\
                ota_0,app,ota_0,,1M\nota_1,app,ota_1,,1M\n";
     sandbox.write("partitions.csv", csv);
-    sandbox.write("bootloader.bin", sandbox.read("usual/pump-1/bootloader.bin"));
+    let ours = sandbox.read("usual/pump-1/bootloader.bin");
+    sandbox.write("ours.bin", &ours);
+    sandbox.write("bootloader.bin", testkit::application::other_bootloader(&ours, base::digest::sha256));
     let own = ["--partitions", "partitions.csv", "--bootloader", "bootloader.bin", "--manifest"];
     bundled(&sandbox, &[&own[..], &["--partition-table-offset", "0xD000", "--out", "moved"]].concat());
     let table = sandbox.read("moved/pump-1/partition-table.bin");
@@ -133,7 +135,12 @@ fn another_table_offset_is_in_every_output() {
         .ok();
     assert!(sandbox.read("moved/pump-1/merged.bin") == flash);
 
-    // The same from keygen.toml, and a warning for a slot that the bootloader does not start.
+    // The bootloader of an earlier image is that of tbpki.
+    let ours = ["--partitions", "partitions.csv", "--bootloader", "ours.bin", "--partition-table-offset", "0xD000"];
+    let refused = sandbox.fails(args("esp32c3", "esp32c3.elf", &ours), 1, "TBPKI-0229");
+    assert!(refused.stderr_text().contains("ours.bin"), "{refused}");
+
+    // The same from keygen.toml, and a slot that the bootloader starts because of its record.
     sandbox.write(
         "keygen.toml",
         "version = 1\n[firmware]\npartition_table_offset = 0xD000\nbootloader = \"bootloader.bin\"\n",
@@ -141,9 +148,14 @@ fn another_table_offset_is_in_every_output() {
     bundled(&sandbox, &["--partitions", "partitions.csv", "--out", "same"]);
     assert!(sandbox.read("same/pump-1/flash.bin") == flash);
     let more = ["--partitions", "partitions.csv", "--app-partition", "ota_1", "--out", "second"];
-    let said = bundled(&sandbox, &more).prints("TBPKI-0230");
+    let said = bundled(&sandbox, &more);
+    assert!(!said.stderr_text().contains("TBPKI-0230"), "{said}");
+    let flash = sandbox.read("second/pump-1/flash.bin");
+    assert_eq!((flash[0x12_0000], &flash[0x1_2000..0x1_2004]), (0xE9, &[2, 0, 0, 0][..]));
+    // Without the record, only something else can select it.
+    sandbox.write("partitions.csv", csv.replace("otadata,data,ota,,0x2000\n", ""));
+    let said = bundled(&sandbox, &[&more[..5], &["third"]].concat()).prints("TBPKI-0230");
     assert!(said.stderr_text().contains("the bootloader starts ota_0"), "{said}");
-    assert_eq!(sandbox.read("second/pump-1/flash.bin")[0x12_0000], 0xE9);
 }
 
 #[test]
@@ -169,7 +181,18 @@ fn layouts_that_harm_a_device_later_are_pointed_out() {
         (
             "nvs,data,nvs,0x9000,0x4000\nidentity,data,undefined,,64K\nfactory,app,factory,,1M\n",
             &["--enroll", "https://e.example:9443"],
-            "flash.bin overwrites the partition identity",
+            "the merged file overwrites the partition identity",
+        ),
+        (
+            "nvs,data,nvs,0x9000,0x4000\nfactory,app,factory,0x10000,1M\nidentity,data,undefined,,64K\n\
+             esp_secure_cert,0x3F,,,0x2000\n",
+            &["--enroll", "https://e.example:9443", "--esp-secure-cert"],
+            "the merged file overwrites the partition identity",
+        ),
+        (
+            "nvs,data,nvs,0x9000,0x4000\nfactory,app,factory,0x10000,1M\nidentity,data,undefined,,64K\n",
+            &["--enroll", "https://e.example:9443", "--whole-flash"],
+            "leave out --whole-flash",
         ),
     ] {
         sandbox.write("table.csv", table);

@@ -106,3 +106,49 @@ fn killed_at_any_rename_no_old_bundle_passes_as_a_new_one() {
         assert!(kills > refused && kills >= 3, "{kills} {refused}");
     }
 }
+
+/// The ledger counts a device as bundled as soon as `bundle-firmware` has made an image of it, for whatever chip.
+#[test]
+fn images_of_single_devices_are_no_bundles_of_their_job() {
+    let layouts: [(&[&str], &str); 3] = [
+        (&["--out", "fleet"], "fleet/bundle-000000/pump-0002.bin"),
+        (&["--archive", "fleet.tar"], "fleet.tar.bundles/index.csv"),
+        (&["--layout", "directories"], "pki/devices/pump-0002/esp32c3/credentials.bin"),
+    ];
+    for (layout, file) in layouts {
+        for devices in [&["--device", "pump-0001"][..], &["--all"]] {
+            let sandbox = issued(2, layout);
+            sandbox.ok([&["bundle-firmware", "--out", "images"], FIRMWARE, devices].concat());
+            let first = bundle(&sandbox, "workshop", &["--job", "1"]).run().ok();
+            assert_eq!(left(&first), [2, 2, 0, 0], "{layout:?} {devices:?}");
+            assert!(sandbox.join(file).exists(), "{layout:?} {devices:?}");
+            assert_eq!(left(&bundle(&sandbox, "workshop", &["--job", "1"]).run().ok()), [2, 0, 0, 0], "{layout:?}");
+        }
+    }
+}
+
+#[test]
+fn bundles_keep_their_enrolment_service() {
+    let sandbox = issued(2, &["--out", "fleet"]);
+    let enroll = ["--enroll", "https://enroll.example:9443"];
+    bundle(&sandbox, "workshop", &enroll).run().ok();
+    let other = bundle(&sandbox, "other-net", &enroll).run().ends(1).prints("TBPKI-0280");
+    assert!(other.stderr_text().contains("add --again to this command"), "{other}");
+    let dropped = bundle(&sandbox, "other-net", &["--again"]).run().ends(1).prints("TBPKI-0280");
+    assert!(dropped.stderr_text().contains("add --enroll URL"), "{dropped}");
+    let again = bundle(&sandbox, "other-net", &[&enroll[..], &["--again"]].concat()).run().ok();
+    assert_eq!(left(&again), [2, 2, 0, 0]);
+    fs::remove_file(sandbox.join("fleet/firmware/bundle.json")).unwrap();
+    bundle(&sandbox, "other-net", &["--again"]).run().ok();
+}
+
+/// A merged file ends behind the identity slots, and a credentials partition does not.
+#[test]
+fn only_a_merged_file_overwrites_the_identity_of_a_device() {
+    let sandbox = issued(1, &["--out", "fleet"]);
+    sandbox.write("table.csv", "nvs,data,nvs,0x9000,0x4000\nidentity,data,undefined,,64K\nfactory,app,factory,,1M\n");
+    let more = ["--enroll", "https://enroll.example:9443", "--partitions", "table.csv"];
+    let parts = bundle(&sandbox, "workshop", &more).run().ok();
+    assert!(!parts.stdout_text().contains("TBPKI-0230"), "{parts}");
+    bundle(&sandbox, "workshop", &[&more[..], &["--merged", "--again"]].concat()).run().ok().prints("TBPKI-0230");
+}

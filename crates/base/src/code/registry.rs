@@ -520,7 +520,7 @@ codes! {
     223 EncryptedNvs User "The application cannot read an encrypted NVS"
         "`--nvs-encryption` writes the credentials encrypted (XTS-AES, as ESP-IDF's NVS encryption). Our application reads only plain NVS. An ESP-IDF application with CONFIG_NVS_ENCRYPTION reads it if the keys are in its nvs_keys partition. This protects the credentials only if the flash is encrypted too."
     224 ImageMissing User "There is no image to write"
-        "`tbpki flash` writes an image of `tbpki bundle-firmware`. It reads flasher_args.json in the device's directory, or in the directory of `--from`, and the files that it lists."
+        "`tbpki flash` writes an image of `tbpki bundle-firmware`. It reads flasher_args.json in the device's directory, or in the directory of `--from`, and the files that it lists. It does not write an image whose certificate, one-time password or access token is not in use any more, because the board could not log in: make the image again. `--from DIR` does not look into the store."
     225 PortMissing User "There is no serial port to the board"
         "The port does not exist, is used by another program, or belongs to a group that you are not in (often dialout); or there are several boards, and the command names none. The message contains the cause."
     226 FlashFailed User "Writing to the board failed"
@@ -530,9 +530,9 @@ codes! {
     228 ApplicationHoldsKey User "An application contains a secret"
         "The application and the bootloader are the same for all devices. Their files are readable for every user of the machine, and manifest.json lists them for web servers. A private key or the credentials of a device in one of them would be public, and the same on every device. Read keys from the credentials record or from another partition instead."
     229 Bootloader User "The bootloader does not fit the project"
-        "The bootloader that comes with tbpki expects the partition table at 0x8000 and has no signature of secure boot. A project with another CONFIG_PARTITION_TABLE_OFFSET or with secure boot needs its own bootloader, which `--bootloader` names (build/bootloader/bootloader.bin of an ESP-IDF build). tbpki writes this file as it is. An application or the merged image of a flash is not a bootloader."
+        "The bootloader that comes with tbpki expects the partition table at 0x8000 and has no signature of secure boot. A project with another CONFIG_PARTITION_TABLE_OFFSET or with secure boot needs its own bootloader, which `--bootloader` names (build/bootloader/bootloader.bin of an ESP-IDF build). tbpki writes this file as it is. An application or the merged image of a flash is not a bootloader, and the bootloader of an image of tbpki is not that of a project. The bootloader must also run on a chip revision on which the application runs."
     230 FlashLayoutDoubtful User "The layout of the flash may be another one"
-        "Something in the partition table or in the options does not fit the layout that tbpki writes: the first partition does not begin directly after the table, as in a project with another CONFIG_PARTITION_TABLE_OFFSET, or the application goes to a partition that the bootloader does not start. Compare with the project, and state the offset with `--partition-table-offset`."
+        "Something in the partition table or in the options does not fit the layout that tbpki writes: the first partition does not begin directly after the table, as in a project with another CONFIG_PARTITION_TABLE_OFFSET, or the application goes to a partition that the bootloader does not start. Compare with the project, and state the offset with `--partition-table-offset`. Or a merged file would overwrite the partition with the identity that a device has fetched: it is for the first image of a board, and the single parts are for later ones."
     231 ChipRevision User "The chip has an older revision than the image requires"
         "The header of an image contains the minimum revision of the chip. On an older chip, the bootloader rejects the image, or the application stops at its start, again and again. `esptool chip-id` prints the revision of a board. The images for the ESP32 require v3.0, as esp-hal does. The message compares it with the revision in the header (`min_chip_rev_full`; in headers of older tools `min_chip_rev`, which counts minor numbers on the ESP32-C3). For an older chip, use an application of your own that supports it (`--app`)."
     232 BundleIncomplete User "Values for the images are missing"
@@ -600,7 +600,7 @@ codes! {
     279 NamesTooMany User "A list of names is too long"
         "A list may have 10,000,000 rows and take 2 GiB, and `--count` makes as many names, so that a program that never stops writing cannot fill the disk. Split a longer list, and make each part a job of its own."
     280 OtherBundles User "Bundles of this job were made with other parameters"
-        "The bundles of a job share one bootloader, partition table and application, one network and one broker; `bundle.json` in the same directory names them. With other parameters the bundles would be a mixture. Use the same parameters as before, or make all of them again with `tbpki fleet bundle --again`. If `bundle.json` is missing, restore it, or make all of them again."
+        "The bundles of a job share one bootloader, partition table and application, one network and one broker; `bundle.json` in the same directory names them. With other parameters the bundles would be a mixture. Use the same parameters as before, or add `--again` to the command with the new ones, which makes all of them again. If `bundle.json` is missing, restore it, or make all of them again."
     281 NoRoomForImages User "Not enough space for the images"
         "A whole image contains the bootloader, the table and the application for every device, about a megabyte each, and the credentials partition of a device has only 24 KiB. Leave `--merged` out, and write the common parts and the partition of the device one after the other; or free some space."
     282 NamesAlike User "Two names look the same"
@@ -844,6 +844,10 @@ codes! {
     // Certificates that were fetched over the network.
     475 EnrolmentUnconfirmed User "The device has not confirmed its certificate"
         "The device has fetched its first certificate over the network, and has not used it with the enrolment service yet. The device may not have received it, so that the certificate is pending: no verb registers or renews it, and its key is with the device. The device confirms it by itself, a host does so with `tbpki enroll fetch`, and the first use of a client that only knows EST counts as `[serve] policy` and `label_policies` tell. If the device has lost its key, `tbpki enroll password` makes a password for another certificate."
+
+    // Images, continued.
+    505 FirmwareIpv4 User "The firmware does not reach an IPv6 address"
+        "Our application supports IPv4 only, so that it cannot connect to a broker or an enrolment service that is named by an IPv6 address. Use a host name with an IPv4 address (an A record), or the address itself. An application of your own (`--app`) can support IPv6."
 
     // Mistakes of ours.
     900 Internal Bug "Internal error"

@@ -1,19 +1,33 @@
-//! Private keys in DER that a program contains as text: in base64 (RFC 4648, sections 4 and 5) or in hexadecimal digits.
+//! Texts in base64 (RFC 4648, sections 4 and 5) or in hexadecimal digits that a program contains, decoded.
 
 use zeroize::Zeroizing;
-
-use super::private_key;
 
 /// The shortest text that is decoded, in characters: no key in DER has fewer than 36 bytes.
 const SHORTEST: usize = 48;
 
-/// True if `bytes` contain an unencrypted private key in DER as text. Line breaks, quotes and the like may be within it,
-/// as JSON and the source of a program have them, and octets may be written as `0x30` or `\x30`.
+/// The shortest text that can have half of a private number, in characters: 16 bytes in base64.
+const SHORTEST_PART: usize = 22;
+
+/// True if one of the texts in `bytes`, decoded, contains an unencrypted private key as `is_key` finds it. Line breaks,
+/// quotes and the like may be within a text, as JSON and the source of a program have them, and octets may be written as
+/// `0x30` or `\x30`.
 ///
 /// Each run of characters is decoded once for each position that a byte can begin at, so that the time is linear.
-pub(super) fn is_in(bytes: &[u8]) -> bool {
-    runs(bytes, Alphabet::Base64).any(|run| holds_key(&run, 6))
-        || runs(bytes, Alphabet::Hex).any(|run| holds_key(&run, 4))
+pub(super) fn is_in(bytes: &[u8], is_key: impl Fn(&[u8]) -> bool) -> bool {
+    ALPHABETS.into_iter().any(|alphabet| {
+        runs(bytes, alphabet, SHORTEST).any(|run| alphabet.decodings(&run).any(|decoded| is_key(&decoded)))
+    })
+}
+
+/// What the texts in `bytes` are decoded, in a row: the key of a device is searched in it.
+pub(crate) fn decoded_texts(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut texts = Zeroizing::new(Vec::new());
+    for alphabet in ALPHABETS {
+        for run in runs(bytes, alphabet, SHORTEST_PART) {
+            alphabet.decodings(&run).for_each(|decoded| texts.extend_from_slice(&decoded));
+        }
+    }
+    texts
 }
 
 /// The characters of a text.
@@ -23,7 +37,18 @@ enum Alphabet {
     Hex,
 }
 
+const ALPHABETS: [Alphabet; 2] = [Alphabet::Base64, Alphabet::Hex];
+
 impl Alphabet {
+    /// A run, decoded from each position that a byte can begin at.
+    fn decodings(self, run: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
+        let (bits, positions) = match self {
+            Self::Base64 => (6, 4),
+            Self::Hex => (4, 2),
+        };
+        (0..positions).map(move |skipped| decoded(run.get(skipped..).unwrap_or_default(), bits))
+    }
+
     fn value(self, byte: u8) -> Option<u8> {
         match self {
             Self::Base64 => sextet(byte),
@@ -32,8 +57,8 @@ impl Alphabet {
     }
 }
 
-/// The values of the characters of each long run, without what separates them.
-fn runs(bytes: &[u8], alphabet: Alphabet) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
+/// The values of the characters of each run of `shortest` or more, without what separates them.
+fn runs(bytes: &[u8], alphabet: Alphabet, shortest: usize) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
     let mut rest = bytes.iter().copied().peekable();
     std::iter::from_fn(move || {
         let mut run = Zeroizing::new(Vec::new());
@@ -64,24 +89,18 @@ fn runs(bytes: &[u8], alphabet: Alphabet) -> impl Iterator<Item = Zeroizing<Vec<
                     _ => {}
                 },
                 byte if is_separator(byte) => {}
-                _ if run.len() >= SHORTEST => return Some(run),
+                _ if run.len() >= shortest => return Some(run),
                 _ => run.clear(),
             }
             before = byte;
         }
-        (run.len() >= SHORTEST).then_some(run)
+        (run.len() >= shortest).then_some(run)
     })
 }
 
 /// True for what is between the characters of a key in JSON, or in the source of a program.
 pub(super) fn is_separator(byte: u8) -> bool {
     byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b',' | b':' | b';')
-}
-
-/// True if digits of so many bits contain a key, wherever its first byte begins.
-fn holds_key(digits: &[u8], bits: u32) -> bool {
-    let positions = if bits == 4 { 2 } else { 4 };
-    (0..positions).any(|skipped| private_key::is_in(&decoded(digits.get(skipped..).unwrap_or_default(), bits)))
 }
 
 fn decoded(digits: &[u8], bits: u32) -> Zeroizing<Vec<u8>> {
@@ -123,6 +142,7 @@ fn nibble(byte: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::application::private_key;
 
     #[test]
     fn digits_are_decoded_from_every_position() {
@@ -138,7 +158,8 @@ mod tests {
     fn runs_end_at_other_bytes_and_not_at_separators() {
         let long = "A".repeat(SHORTEST);
         let (one, other) = long.split_at(20);
-        let found = |text: String| runs(text.as_bytes(), Alphabet::Base64).map(|run| run.len()).collect::<Vec<_>>();
+        let found =
+            |text: String| runs(text.as_bytes(), Alphabet::Base64, SHORTEST).map(|run| run.len()).collect::<Vec<_>>();
         assert_eq!(found(format!("{one}\\n\"\n  \"{other}\0{long}B")), [SHORTEST, SHORTEST + 1]);
         assert_eq!(found(format!("{one}\0{other}")), [0_usize; 0]);
         assert_eq!(found(long[1..].to_owned()), [0_usize; 0]);
@@ -146,7 +167,8 @@ mod tests {
 
     #[test]
     fn octets_have_prefixes_as_in_a_source() {
-        let found = |text: &str| runs(text.as_bytes(), Alphabet::Hex).map(|run| decoded(&run, 4).to_vec()).next();
+        let found =
+            |text: &str| runs(text.as_bytes(), Alphabet::Hex, SHORTEST).map(|run| decoded(&run, 4).to_vec()).next();
         let wanted: Vec<u8> = (0..32).collect();
         for (name, before, digits, after) in [
             ("C", "0x", 2, ", "),
@@ -165,8 +187,8 @@ mod tests {
     #[test]
     fn one_run_over_a_whole_flash_takes_linear_time() {
         // Each four characters are the beginning of a sequence with a long length.
-        assert!(!is_in(&b"MIJ/".repeat(1 << 19)));
-        assert!(!is_in(&b"3082".repeat(1 << 19)));
-        assert!(!is_in(&b"0x30,0x82,".repeat(1 << 18)));
+        for text in [b"MIJ/".repeat(1 << 19), b"3082".repeat(1 << 19), b"0x30,0x82,".repeat(1 << 18)] {
+            assert!(!is_in(&text, private_key::is_in));
+        }
     }
 }

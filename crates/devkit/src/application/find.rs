@@ -12,6 +12,9 @@ use crate::chip::Chip;
 /// The directory of firmware files below the prefix of an installation.
 const SHARE: &str = "share/tbpki/firmware";
 
+/// The environment variable that names the place of the firmware.
+const VARIABLE: &str = "TBPKI_FIRMWARE";
+
 /// The prefixes of installations for all users.
 const SYSTEM: [&str; 2] = ["/usr/local", "/usr"];
 
@@ -72,7 +75,7 @@ pub fn find(
             .fix("name an application of your own with --app, or use a chip with Wi-Fi"));
     }
     if let Some(path) = shipped_path(chip, places) {
-        let bytes = file::read(&path, FILE_LIMIT)?;
+        let bytes = file::read(&path, FILE_LIMIT).map_err(|error| of_variable(error, chip, places))?;
         // A file that came with the package may be damaged or old; a build of this minute is not.
         check_hash(&bytes, &path)?;
         return Ok((read(bytes, chip, &path)?, ApplicationSource::Shipped(path)));
@@ -110,7 +113,7 @@ pub struct ShippedFirmware {
     pub path: PathBuf,
     /// The SHA-256 of the file in hexadecimal; none if it cannot be read.
     pub sha256: Option<String>,
-    /// Whether the file matches its `.sha256` file.
+    /// Whether the file matches its `.sha256` file, and is an application for the chip.
     pub matches: bool,
 }
 
@@ -118,8 +121,11 @@ pub struct ShippedFirmware {
 pub fn shipped(chip: Chip, places: &ApplicationSearch) -> Option<ShippedFirmware> {
     let path = shipped_path(chip, places).filter(|path| path.exists())?;
     let bytes = file::read(&path, FILE_LIMIT).ok();
-    let matches = bytes.as_ref().is_some_and(|bytes| check_hash(bytes, &path).is_ok());
-    Some(ShippedFirmware { sha256: bytes.map(|bytes| hex(&sha256(&bytes))), matches, path })
+    let sha256 = bytes.as_ref().map(|bytes| hex(&sha256(bytes)));
+    // The variable can name one file, which then is the file for every chip.
+    let matches =
+        bytes.is_some_and(|bytes| check_hash(&bytes, &path).is_ok() && Application::read(bytes, chip).is_ok());
+    Some(ShippedFirmware { sha256, matches, path })
 }
 
 /// The shipped file: at the place of the variable, or below the program's directory or its parent.
@@ -151,6 +157,20 @@ fn check_hash(bytes: &[u8], path: &Path) -> Result<()> {
         return Ok(());
     }
     Err(wrong("the application is not the one that its hash was made of").at(path))
+}
+
+/// Names the variable that led to a file.
+fn of_variable(error: Error, chip: Chip, places: &ApplicationSearch) -> Error {
+    let Some(place) = &places.variable else { return error };
+    let fix = match place.is_dir() {
+        true => format!(
+            "unset the variable or correct it, or run `cargo xtask firmware --chip {} --out {}` in a checkout of tbpki",
+            chip.name(),
+            quoted(place)
+        ),
+        false => "unset the variable or correct it: it names a directory with CHIP.elf, or one such file".to_owned(),
+    };
+    error.item(VARIABLE).fix(fix)
 }
 
 fn read(bytes: Vec<u8>, chip: Chip, path: &Path) -> Result<Application> {
@@ -280,7 +300,28 @@ mod tests {
         let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!((found.sha256.as_deref(), found.matches), (Some(hash), false));
         fs::write(share.join("esp32c3.elf.sha256"), format!("{hash}  esp32c3.elf\n")).unwrap();
+        assert!(!shipped(CHIP, &places(dir.path())).unwrap().matches, "it is no application");
+
+        let elf = Sample::new(CHIP.name()).elf();
+        let file = share.join("esp32c3.elf");
+        fs::write(&file, &elf).unwrap();
+        fs::write(share.join("esp32c3.elf.sha256"), format!("{}  esp32c3.elf\n", hex(&sha256(&elf)))).unwrap();
         assert!(shipped(CHIP, &places(dir.path())).unwrap().matches);
+        // The variable names one file, which is found for every chip.
+        let one = ApplicationSearch { variable: Some(file), ..places(dir.path()) };
+        for chip in Chip::ALL {
+            assert_eq!(shipped(chip, &one).unwrap().matches, chip == CHIP, "{chip}");
+        }
+    }
+
+    #[test]
+    fn the_variable_that_leads_nowhere_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        for place in [dir.path().to_owned(), dir.path().join("nowhere.elf")] {
+            let error = find_in(&ApplicationSearch { variable: Some(place), ..places(dir.path()) }).unwrap_err();
+            assert_eq!(error.finding().location.item.as_deref(), Some("TBPKI_FIRMWARE"), "{error:?}");
+            assert!(error.finding().fix.as_ref().unwrap().contains("unset the variable"), "{error:?}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Private keys in DER among other bytes: PKCS#8 (RFC 5958), SEC 1 (RFC 5915) and PKCS#1 (RFC 8017, A.1.2).
+//! Private keys in DER among other bytes: PKCS#8 (RFC 5958), SEC 1 (RFC 5915), PKCS#1 (RFC 8017, A.1.2), and the form in
+//! which OpenSSL writes those of DSA.
 
 use memchr::memchr_iter;
 
@@ -16,10 +17,12 @@ const PUBLIC_KEY: u8 = 0xA1;
 const EC: &[u8] = &[0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01];
 /// The arc of rsaEncryption (1) and id-RSASSA-PSS (10).
 const PKCS1: &[u8] = &[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01];
+/// id-dsa (RFC 3279, 2.3.2).
+const DSA: &[u8] = &[0x2A, 0x86, 0x48, 0xCE, 0x38, 0x04, 0x01];
 /// The arc of X25519, X448, Ed25519 and Ed448 (RFC 8410).
 const EDWARDS: &[u8] = &[0x2B, 0x65];
 
-/// The shortest RSA modulus that is taken for one, in bytes.
+/// The shortest modulus of RSA or DSA that is taken for one, in bytes.
 const MIN_MODULUS: usize = 64;
 
 /// True if `bytes` contain an unencrypted private key in DER.
@@ -28,10 +31,10 @@ pub(super) fn is_in(bytes: &[u8]) -> bool {
 }
 
 /// The secret number of the private key in DER at the beginning of `der`: the scalar of a curve, or the private exponent
-/// of RSA.
+/// of RSA or DSA.
 pub(crate) fn secret(der: &[u8]) -> Option<&[u8]> {
     let (content, _) = element(der, SEQUENCE)?;
-    sec1(content).or_else(|| pkcs8(content)).or_else(|| pkcs1(content))
+    sec1(content).or_else(|| pkcs8(content)).or_else(|| pkcs1(content)).or_else(|| dsa(content))
 }
 
 fn pkcs8(content: &[u8]) -> Option<&[u8]> {
@@ -41,6 +44,7 @@ fn pkcs8(content: &[u8]) -> Option<&[u8]> {
     let (key, _) = element(rest, OCTET_STRING)?;
     match (version, oid.split_last()?) {
         ([0 | 1], _) if oid == EC => sec1(element(key, SEQUENCE)?.0),
+        ([0 | 1], _) if oid == DSA => element(key, INTEGER).map(|(number, _)| number).filter(|number| is_dsa(number)),
         ([0 | 1], (1 | 10, PKCS1)) => pkcs1(element(key, SEQUENCE)?.0),
         ([0 | 1], (0x6E..=0x71, EDWARDS)) => element(key, OCTET_STRING)
             .filter(|(scalar, rest)| matches!(scalar.len(), 32 | 56 | 57) && rest.is_empty() && is_random(scalar))
@@ -53,7 +57,8 @@ fn sec1(content: &[u8]) -> Option<&[u8]> {
     let (version, rest) = element(content, INTEGER)?;
     let (scalar, rest) = element(rest, OCTET_STRING)?;
     let rest = match element(rest, CURVE) {
-        Some((curve, rest)) => element(curve, OID).map(|_| rest)?,
+        // The name of the curve, or its parameters.
+        Some((curve, rest)) => element(curve, OID).or_else(|| element(curve, SEQUENCE)).map(|_| rest)?,
         None => rest,
     };
     let rest = match element(rest, PUBLIC_KEY) {
@@ -74,8 +79,36 @@ fn pkcs1(content: &[u8]) -> Option<&[u8]> {
     for _ in 0..5 {
         (_, rest) = element(rest, INTEGER)?;
     }
-    let is_key = version == [0] && modulus.len() >= MIN_MODULUS && exponent.len() >= MIN_MODULUS / 2 && rest.is_empty();
+    // Version 1 has more than two primes, and a sequence of the others.
+    let is_end = match version {
+        [0] => rest.is_empty(),
+        [1] => element(rest, SEQUENCE).is_some_and(|(others, rest)| !others.is_empty() && rest.is_empty()),
+        _ => false,
+    };
+    let is_key = is_end && modulus.len() >= MIN_MODULUS && exponent.len() >= MIN_MODULUS / 2;
     is_key.then_some(exponent)
+}
+
+/// Version 0, the primes p and q, the generator, the public and the private number.
+fn dsa(content: &[u8]) -> Option<&[u8]> {
+    let (version, rest) = element(content, INTEGER)?;
+    let (modulus, rest) = element(rest, INTEGER)?;
+    let (order, rest) = element(rest, INTEGER)?;
+    let (_, rest) = element(rest, INTEGER)?;
+    let (_, rest) = element(rest, INTEGER)?;
+    let (number, rest) = element(rest, INTEGER)?;
+    let is_key = version == [0] && modulus.len() >= MIN_MODULUS && is_dsa_length(order) && rest.is_empty();
+    (is_key && is_dsa(number)).then_some(number)
+}
+
+/// True for a private number of DSA.
+fn is_dsa(number: &[u8]) -> bool {
+    is_dsa_length(number) && is_random(number)
+}
+
+/// True for the length of a number modulo the order, which has 160 to 256 bits (FIPS 186-4, 4.2).
+fn is_dsa_length(number: &[u8]) -> bool {
+    (18..=33).contains(&number.len())
 }
 
 /// True if the bytes can be a random number. Programs that encode keys contain the bytes before the scalar, too, and after
@@ -135,6 +168,38 @@ pub(crate) mod tests {
         keys.push(("Ed25519 in PKCS#8".to_owned(), ed25519.to_pkcs8v1().unwrap().as_ref().to_vec()));
         keys.push(("Ed25519 in PKCS#8, version 2".to_owned(), ed25519.to_pkcs8().unwrap().as_ref().to_vec()));
         keys
+    }
+
+    /// An element with a tag and a length below 65,536.
+    fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        match length {
+            [0, low @ 0..=0x7F] => [&[tag, low][..], content].concat(),
+            [0, low] => [&[tag, 0x81, low][..], content].concat(),
+            [high, low] => [&[tag, 0x82, high, low][..], content].concat(),
+        }
+    }
+
+    #[test]
+    fn rare_forms_are_found() {
+        let (_, key) = keys().remove(0);
+        let scalar = secret(&key).unwrap().to_vec();
+        let number = |length: usize| der(INTEGER, &vec![0x55; length]);
+        let numbers = |count: usize| number(64).repeat(count);
+        let explicit = der(CURVE, &der(SEQUENCE, &[&[2, 1, 1][..], &number(32)].concat()));
+        let sec1 = der(SEQUENCE, &[&[2, 1, 1][..], &der(OCTET_STRING, &scalar), &explicit].concat());
+        let primes = der(SEQUENCE, &der(SEQUENCE, &numbers(3)));
+        let three = der(SEQUENCE, &[&[2, 1, 1][..], &numbers(8), &primes].concat());
+        let dsa = [&[2, 1, 0][..], &number(128), &number(20), &number(128), &number(128), &der(INTEGER, &scalar[..20])];
+        let traditional = der(SEQUENCE, &dsa.concat());
+        let algorithm = der(SEQUENCE, &[der(OID, DSA), der(SEQUENCE, &numbers(3))].concat());
+        let private = der(OCTET_STRING, &der(INTEGER, &scalar[..20]));
+        let pkcs8 = der(SEQUENCE, &[&[2, 1, 0][..], &algorithm, &private].concat());
+        for (name, key) in [("explicit", sec1), ("three primes", three), ("DSA", traditional), ("DSA in PKCS#8", pkcs8)]
+        {
+            assert!(is_in(&[b"code ", key.as_slice(), b" code"].concat()), "{name}");
+            assert!(!is_in(&key[..key.len() - 1]), "{name}");
+        }
     }
 
     #[test]

@@ -6,9 +6,13 @@ use zeroize::Zeroizing;
 
 use super::encoded_key;
 use super::private_key;
+use super::text_key;
 
 /// The characters of base64 after which a text is taken for a key and not for a label that a program compares with.
 const ENOUGH: usize = 40;
+
+/// The encodings around a key: a PEM file in base64 has its own base64 within.
+const ENCODINGS: u32 = 2;
 
 /// A secret that was found in the bytes of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,25 +21,18 @@ pub(crate) enum FoundSecret {
     PrivateKey,
     /// An unencrypted private key in DER.
     DerKey,
-    /// An unencrypted private key in DER, written in base64 or in hexadecimal digits.
+    /// An unencrypted private key, written in base64 or in hexadecimal digits.
     EncodedKey,
+    /// An unencrypted private key as a JWK, or as OpenSSL prints it.
+    TextKey,
     /// The beginning of a credentials record in NVS.
     Credentials,
 }
 
 /// The first secret in `bytes`. The time is linear in their number.
 pub(crate) fn find(bytes: &[u8]) -> Option<FoundSecret> {
-    if let Some(found) = in_text(bytes) {
+    if let Some(found) = in_texts(bytes, ENCODINGS) {
         return Some(found);
-    }
-    if private_key::is_in(bytes) {
-        return Some(FoundSecret::DerKey);
-    }
-    // UTF-16 in both byte orders: characters at even offsets, or at odd ones.
-    for skipped in 0..2 {
-        if let Some(found) = in_text(&narrowed(bytes.get(skipped..).unwrap_or_default())) {
-            return Some(found);
-        }
     }
     let mut key = [0; 16];
     key.iter_mut().zip(NAMESPACE.bytes()).for_each(|(to, from)| *to = from);
@@ -47,15 +44,31 @@ pub(crate) fn find(bytes: &[u8]) -> Option<FoundSecret> {
     memmem::find_iter(bytes, &key).any(is_namespace).then_some(FoundSecret::Credentials)
 }
 
-fn in_text(bytes: &[u8]) -> Option<FoundSecret> {
+/// The key in bytes that can have `encodings` around it, one in the other.
+fn in_texts(bytes: &[u8], encodings: u32) -> Option<FoundSecret> {
+    if let Some(found) = in_text(bytes, encodings) {
+        return Some(found);
+    }
+    if private_key::is_in(bytes) {
+        return Some(FoundSecret::DerKey);
+    }
+    // UTF-16 in both byte orders: characters at even offsets, or at odd ones.
+    (0..2).find_map(|skipped| in_text(&narrowed(bytes.get(skipped..).unwrap_or_default()), encodings))
+}
+
+fn in_text(bytes: &[u8], encodings: u32) -> Option<FoundSecret> {
     if memmem::find_iter(bytes, b"PRIVATE KEY-----").any(|at| is_private_key(bytes, at)) {
         return Some(FoundSecret::PrivateKey);
     }
-    encoded_key::is_in(bytes).then_some(FoundSecret::EncodedKey)
+    if text_key::is_in(bytes) {
+        return Some(FoundSecret::TextKey);
+    }
+    let inner = encodings.checked_sub(1)?;
+    encoded_key::is_in(bytes, |decoded| in_texts(decoded, inner).is_some()).then_some(FoundSecret::EncodedKey)
 }
 
 /// The ASCII characters of a text in UTF-16. A zero byte takes the place of everything else.
-fn narrowed(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+pub(crate) fn narrowed(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
     let narrow = |pair: &[u8]| match pair {
         [character, 0] => *character,
         _ => 0,
@@ -139,6 +152,7 @@ mod tests {
             let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"));
             let hex = base::digest::hex(&der);
             let octets: Vec<&str> = hex.as_bytes().chunks(2).map(|octet| std::str::from_utf8(octet).unwrap()).collect();
+            let wrapped = |text: &str, width| text.as_bytes().chunks(width).collect::<Vec<_>>().join(&b"\n"[..]);
             let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
             for (form, text) in [
                 ("JSON", format!("{{\"key\": \"{}\"}}", pem.replace('\n', "\\n")).into_bytes()),
@@ -155,6 +169,13 @@ mod tests {
                 ("UTF-16LE", utf16(&pem)),
                 ("UTF-16BE", [&[0][..], &utf16(&pem)].concat()),
                 ("base64 in UTF-16LE", utf16(&base64)),
+                ("base64 of PEM", STANDARD.encode(&pem).into_bytes()),
+                ("base64 of PEM, in lines", wrapped(&STANDARD.encode(&pem), 76)),
+                ("base64url of PEM", URL_SAFE_NO_PAD.encode(&pem).into_bytes()),
+                ("base64 of PEM in UTF-16LE", STANDARD.encode(utf16(&pem)).into_bytes()),
+                ("hex of PEM", base::digest::hex(pem.as_bytes()).into_bytes()),
+                ("hex of base64", base::digest::hex(base64.as_bytes()).into_bytes()),
+                ("base64 of base64", STANDARD.encode(&base64).into_bytes()),
             ] {
                 for before in ["", "x", "x\0y", "a b"] {
                     let bytes = [before.as_bytes(), text.as_slice(), b"\0code"].concat();

@@ -9,6 +9,9 @@ use crate::partition::{DEFAULT_TABLE_OFFSET, FlashStart, PartitionTable};
 /// The size limit of a bootloader's file in bytes: more than there is space in any flash.
 pub const BOOTLOADER_FILE_LIMIT: usize = 1 << 20;
 
+/// The length of the SHA-256 at the end of an image, in bytes.
+const HASH: usize = 32;
+
 /// The bootloader of a project, which is written as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnBootloader(Vec<u8>);
@@ -52,8 +55,22 @@ impl OwnBootloader {
                     beyond.end()
                 ))
                 .because("it compares the table with this size, and starts nothing if a partition lies beyond it")
-                .fix("build it again with the size of the flash (in ESP-IDF, CONFIG_ESPTOOLPY_FLASHSIZE)")),
+                .fix(format!(
+                    "add `--flash-size {0}MB` if the flash has that size, or build the bootloader again for the larger one (in \
+                     ESP-IDF, CONFIG_ESPTOOLPY_FLASHSIZE)",
+                    known >> 20
+                ))),
         }
+    }
+
+    /// True if it is the bootloader that tbpki writes itself, which an earlier image has: of these bytes, except for the mode,
+    /// the frequency and the size of the flash in the header, and the hash over all of them. A signature can follow.
+    pub(super) fn is_ours(&self, ours: &[u8]) -> bool {
+        /// Mode, and size with frequency (ESP-IDF, `esp_image_header_t`).
+        const FLASH_BYTES: std::ops::Range<usize> = 2..4;
+        let end = ours.len().saturating_sub(HASH);
+        let is_same = |(index, (one, other)): (usize, (&u8, &u8))| FLASH_BYTES.contains(&index) || one == other;
+        self.0.len() >= ours.len() && ours.iter().zip(&self.0).take(end).enumerate().all(is_same)
     }
 
     /// The file's contents, with a signature if it has one.

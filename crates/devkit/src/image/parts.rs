@@ -12,7 +12,8 @@ pub const BOOTLOADER: &str = "bootloader.bin";
 pub const PARTITION_TABLE: &str = "partition-table.bin";
 /// The file with the application.
 pub const APPLICATION: &str = "application.bin";
-/// The file that makes the bootloader forget an update that a board had received, named as in ESP-IDF's build.
+/// The file that makes the bootloader start the application of the image, and not an update that the board had received;
+/// named as in ESP-IDF's build.
 pub const OTA_DATA: &str = "ota_data_initial.bin";
 /// The file with the credentials.
 pub const CREDENTIALS: &str = "credentials.bin";

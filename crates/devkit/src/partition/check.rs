@@ -13,31 +13,48 @@ const MOST: usize = 94;
 /// The size of the record of the last update, in bytes: two sectors, of which one is always valid.
 const OTA_DATA_SIZE: u32 = 2 * SECTOR;
 
+/// An error of a table, and the number of the partition that has it.
+#[derive(Debug)]
+pub(super) struct Fault {
+    /// Beginning with 0.
+    pub(super) index: usize,
+    pub(super) error: Error,
+}
+
 /// Checks each partition, then all together.
-pub(super) fn partitions(partitions: &[Partition], start: FlashStart) -> Result<()> {
+pub(super) fn partitions(partitions: &[Partition], start: FlashStart) -> Result<(), Fault> {
+    let at = |index: usize| move |error: Error| Fault { index, error };
     // A sector of 4 KiB has 96 entries of 32 bytes in 0xC00 bytes; the MD5 and the end take two.
     if partitions.len() > MOST {
-        return Err(wrong(format!("a table of {} partitions does not fit", partitions.len()))
-            .because(format!("a partition table has at most {MOST} entries"))
-            .fix("join or remove partitions"));
+        return Err(at(MOST)(
+            wrong(format!("a table of {} partitions does not fit", partitions.len()))
+                .because(format!("a partition table has at most {MOST} entries"))
+                .fix("join or remove partitions"),
+        ));
     }
-    partitions.iter().try_for_each(|partition| self::partition(partition, start))?;
+    for (index, partition) in partitions.iter().enumerate() {
+        self::partition(partition, start).map_err(at(index))?;
+    }
     // Quadratic, but bounded by 94 partitions.
     for (index, partition) in partitions.iter().enumerate() {
         if partitions.iter().take(index).any(|earlier| earlier.name == partition.name) {
-            return Err(wrong(format!("two partitions are called {:?}", partition.name))
-                .because("they are found by their names")
-                .fix("give one of them another name"));
+            return Err(at(index)(
+                wrong(format!("two partitions are called {:?}", partition.name))
+                    .because("they are found by their names")
+                    .fix("give one of them another name"),
+            ));
         }
     }
-    let mut sorted: Vec<&Partition> = partitions.iter().collect();
-    sorted.sort_by_key(|partition| partition.offset);
+    let mut sorted: Vec<(usize, &Partition)> = partitions.iter().enumerate().collect();
+    sorted.sort_by_key(|(_, partition)| partition.offset);
     // After sorting only neighbors can overlap.
-    for (low, high) in sorted.iter().zip(sorted.iter().skip(1)) {
+    for ((_, low), (index, high)) in sorted.iter().zip(sorted.iter().skip(1)) {
         if u64::from(high.offset) < low.end() {
-            return Err(Code::PartitionsOverlap
-                .error(format!("the partitions {} and {} overlap", low.span(), high.span()))
-                .fix(format!("begin {} at {:#x}, or shorten {}", high.name, low.end(), low.name)));
+            return Err(at(*index)(
+                Code::PartitionsOverlap
+                    .error(format!("the partitions {} and {} overlap", low.span(), high.span()))
+                    .fix(format!("begin {} at {:#x}, or shorten {}", high.name, low.end(), low.name)),
+            ));
         }
     }
     // Chips with a trusted execution environment have a second OTA record of their own.
@@ -125,19 +142,22 @@ fn data(partition: &Partition) -> Result<()> {
 }
 
 /// There is at most one record of the last update, and it has two sectors.
-fn ota_data(partitions: &[Partition], subtype: Subtype, word: &str) -> Result<()> {
-    let mut all =
-        partitions.iter().filter(|partition| partition.kind == PartitionType::DATA && partition.subtype == subtype);
+fn ota_data(partitions: &[Partition], subtype: Subtype, word: &str) -> Result<(), Fault> {
+    let is_record = |partition: &Partition| partition.kind == PartitionType::DATA && partition.subtype == subtype;
+    let mut all = partitions.iter().enumerate().filter(|(_, partition)| is_record(partition));
     match (all.next(), all.next()) {
-        (Some(first), Some(second)) => {
-            Err(wrong(format!("the partitions {} and {} both have the type data, {word}", first.name, second.name))
-                .because("the bootloader reads one of them only")
-                .fix("remove one of them"))
+        (Some((_, first)), Some((index, second))) => {
+            let error =
+                wrong(format!("the partitions {} and {} both have the type data, {word}", first.name, second.name))
+                    .because("the bootloader reads one of them only")
+                    .fix("remove one of them");
+            Err(Fault { index, error })
         }
-        (Some(only), None) if only.size != OTA_DATA_SIZE => {
-            Err(wrong(format!("the partition {} has {:#x} bytes", only.name, only.size))
+        (Some((index, only)), None) if only.size != OTA_DATA_SIZE => {
+            let error = wrong(format!("the partition {} has {:#x} bytes", only.name, only.size))
                 .because(format!("partitions of the type data, {word} have {OTA_DATA_SIZE:#x} bytes"))
-                .fix(format!("give it {OTA_DATA_SIZE:#x} bytes")))
+                .fix(format!("give it {OTA_DATA_SIZE:#x} bytes"));
+            Err(Fault { index, error })
         }
         _ => Ok(()),
     }

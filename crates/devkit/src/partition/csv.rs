@@ -9,23 +9,25 @@ use super::{Flags, FlashStart, Partition, PartitionTable, PartitionType, Subtype
 
 impl PartitionTable {
     /// Parses a table in ESP-IDF's CSV: name, type, subtype, offset, size and flags. An empty offset is the next aligned
-    /// one, sizes may end in K or M, a negative size is the offset of the partition's end, and `#` begins a comment.
+    /// one, sizes may end in K or M, a negative size is the offset of the partition's end, and a line that begins with `#` is
+    /// a comment.
     ///
     /// # Errors
     /// [`Code::PartitionTable`] with the line, and those of [`PartitionTable::new`].
     pub fn from_csv(text: &str, start: FlashStart) -> Result<Self> {
-        let mut partitions = Vec::new();
+        let (mut partitions, mut lines) = (Vec::new(), Vec::new());
         let mut end = u64::from(start.first());
         // Editors on Windows add the mark at the beginning.
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(text).replace("\r\n", "\n");
         // A carriage return alone ends a line too, as gen_esp32part reads it.
         for (index, line) in text.split(['\n', '\r']).enumerate() {
-            // gen_esp32part cuts comments anywhere in a line, so that a name cannot contain `#`.
-            let line = line.split('#').next().unwrap_or_default().trim();
-            if line.is_empty() {
+            let line = line.trim();
+            // Only whole lines are comments: a name can contain `#`.
+            if line.is_empty() || line.starts_with('#') {
                 continue;
             }
             let partition = row(line, end, start).map_err(|error| error.position(index + 1, 1))?;
+            lines.push(index + 1);
             // The primary ones lie before the first partition.
             if !partition.is_primary() {
                 end = partition.end();
@@ -37,12 +39,26 @@ impl PartitionTable {
                 .error("the partition table is empty")
                 .fix("name a table with an application and an NVS partition"));
         }
-        Self::new(partitions, start)
+        Self::checked(partitions, start).map_err(|fault| match lines.get(fault.index) {
+            Some(line) => fault.error.position(*line, 1),
+            None => fault.error,
+        })
     }
 }
 
 /// The partition of a line, if the partition before it ends at `end`.
 fn row(line: &str, end: u64, start: FlashStart) -> Result<Partition> {
+    if let Some(variable) = variable(line) {
+        return Err(wrong(format!("the line has the variable {}", quote(variable)))
+            .because("gen_esp32part puts the value from the environment there, and tbpki reads no variables")
+            .fix("write the value"));
+    }
+    // A value in place of a comment would be named as a wrong flag or size.
+    if line.contains(" #") || line.contains("\t#") || line.contains(",#") {
+        return Err(wrong("the line has a comment behind its fields".to_owned())
+            .because("gen_esp32part takes it for a part of the last field")
+            .fix("write the comment in a line of its own, which begins with #"));
+    }
     let mut fields = line.split(',').map(str::trim);
     let mut field = || fields.next().unwrap_or_default();
     let (name, kind, subtype, offset, size, flags) = (field(), field(), field(), field(), field(), field());
@@ -57,6 +73,17 @@ fn row(line: &str, end: u64, start: FlashStart) -> Result<Partition> {
     let offset = self::offset(name, kind, subtype, offset, end, start)?;
     let size = self::size(kind, size, offset, start)?;
     Ok(Partition { name: name.to_owned(), kind, subtype, offset, size, flags })
+}
+
+/// The first variable of a shell in a line, as Python's `os.path.expandvars` finds them.
+fn variable(line: &str) -> Option<&str> {
+    let (at, _) = line.match_indices('$').find(|(at, _)| {
+        let rest = line.get(at + 1..).unwrap_or_default();
+        rest.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '{'))
+    })?;
+    let rest = line.get(at..)?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '$' | '_' | '{' | '}');
+    Some(rest.find(|c| !is_name(c)).map_or(rest, |end| rest.get(..end).unwrap_or(rest)))
 }
 
 fn kind(word: &str) -> Result<PartitionType> {
@@ -141,7 +168,8 @@ fn size(kind: PartitionType, text: &str, offset: u32, start: FlashStart) -> Resu
 
 fn flags(text: &str) -> Result<Flags> {
     text.split(':').map(str::trim).filter(|word| !word.is_empty()).try_fold(Flags::NONE, |flags, word| {
-        Flags::with_word(&word.to_ascii_lowercase()).map(|flag| flags.with(flag)).ok_or_else(|| {
+        // In lower case alone, as gen_esp32part compares them.
+        Flags::with_word(word).map(|flag| flags.with(flag)).ok_or_else(|| {
             wrong(format!("there is no flag {}", quote(word))).fix("use encrypted, readonly or both with a colon")
         })
     })
@@ -205,7 +233,8 @@ mod tests {
             // A byte order mark and CRLF, as Excel saves a CSV.
             "\u{FEFF}# Name, Type, SubType, Offset, Size, Flags\r\n\
              nvs,      data, nvs,     ,        24K,\r\n\
-             otadata,  data, ota,     ,        0x2000, # which one runs\r\n\
+             # which one runs\r\n\
+             otadata,  data, ota,     ,        0x2000,\r\n\
              keys,     data, nvs_keys,,        4k, encrypted\r\n\
              ota_0,    app,  ota_0,   ,        1M,\r\n\
              ota_15,   app,  ota_15,  ,        0x100000\r\n\
@@ -318,6 +347,18 @@ mod tests {
             // 8 GiB do not fit in 32 bits.
             ("a,data,nvs,,8192M", "is no size"),
             ("a,data,nvs,,24K,secret", "no flag \"secret\""),
+            ("a,data,nvs,,24K,Encrypted", "no flag \"encrypted\""),
+            ("a,app,ota_015,,1M", "no subtype \"ota_015\""),
+            ("a,app,ota_+1,,1M", "no subtype \"ota_+1\""),
+            ("a,data,nvs,,24K # comment", "comment behind its fields"),
+            ("a,data,nvs,,24K,# comment", "comment behind its fields"),
+            ("$HOME,data,nvs,,24K", "the variable \"$home\""),
+            ("a,data,nvs,,${SIZE}", "the variable \"${size}\""),
+            // What only the whole table shows has its line, too.
+            ("a-name-of-17-byte,data,nvs,,24K", "is no name of a partition"),
+            ("a,data,nvs,,0", "has 0 bytes"),
+            ("a,data,ota,,0x1000", "has 0x1000 bytes"),
+            ("a,app,factory,,1000", "has 0x3e8 bytes"),
             ("a,data,nvs,,24K,,,x", "more than six fields"),
             ("a,data,nvs,0x8000,24K", "the partition a begins at 0x8000"),
         ] {
@@ -326,6 +367,15 @@ mod tests {
             assert_eq!(error.finding().location.line, Some(2), "{row}");
             assert!(error.finding().what.to_ascii_lowercase().contains(words), "{error}");
         }
+        for (rows, line, words) in [
+            ("a,data,fat,,4K\na,data,fat,,4K\n", 2, "two partitions are called"),
+            ("a,data,ota,,8K\n\nb,data,ota,,8K\n", 3, "both have the type data, ota"),
+        ] {
+            let error = parse(rows, FlashStart::of(Chip::Esp32C3)).unwrap_err();
+            assert!(error.finding().location.line == Some(line) && error.to_string().contains(words), "{error:?}");
+        }
+        let named = parse("a#b,data,nvs,,24K\nc$,data,fat,,4K\n", FlashStart::of(Chip::Esp32C3)).unwrap();
+        assert_eq!(named.partitions()[0].name, "a#b");
         let empty = parse("# nothing\n", FlashStart::of(Chip::Esp32C3)).unwrap_err();
         assert_eq!(empty.code(), Code::PartitionTable);
     }

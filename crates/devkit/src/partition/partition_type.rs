@@ -101,7 +101,9 @@ impl Subtype {
         // Sixteen slots, as the subtype has four bits for them.
         let slot = || {
             // `ota` of a data partition is the record of the last update, and has no number.
-            let slot: u8 = word.strip_prefix("ota_").filter(|_| kind == PartitionType::APP)?.parse().ok()?;
+            let digits = word.strip_prefix("ota_").filter(|_| kind == PartitionType::APP)?;
+            // The parser also takes `+1` and `015`, which are no names of subtypes.
+            let slot = digits.parse::<u8>().ok().filter(|slot| slot.to_string() == digits)?;
             (slot < 16).then_some(0x10 + slot)
         };
         listed.or_else(slot).map(Self)

@@ -6,7 +6,7 @@ use base::{Code, Error, Finding, Result, file};
 use config::{Config, Origin};
 use device::flash_table::TABLE_OFFSETS;
 use devkit::chip::Chip;
-use devkit::image::{BOOTLOADER_FILE_LIMIT, Board, Firmware, OwnBootloader};
+use devkit::image::{BOOTLOADER_FILE_LIMIT, Board, Firmware, OptionalParts, OwnBootloader};
 use devkit::nvs::KEYS_PARTITION_SIZE;
 use devkit::partition::{Flags, FlashStart, OptionalPartitions, PartitionTable, SECTOR, TABLE_SIZE};
 
@@ -130,11 +130,14 @@ fn bootloader(config: &Config, chip: Chip, start: FlashStart) -> Result<Option<O
     read.map(Some).map_err(|error| error.at(path))
 }
 
-/// Fails if our application would not find the partition table, and with it the credentials.
-pub(super) fn check_table_offset(config: &Config, board: &Board) -> Result<()> {
+/// Fails if our application would not find the partition table, or not reach what it names.
+pub(super) fn check_for_ours(config: &Config, request: &BundleRequest, board: &Board) -> Result<()> {
     let table = board.table.start().table();
     if TABLE_OFFSETS.contains(&table) {
-        return Ok(());
+        return board.check_reachable().map_err(|error| match &request.partitions {
+            Some(path) => error.at(path),
+            None => error,
+        });
     }
     let error = Code::PartitionTable
         .error(format!("our application does not find a partition table at {table:#x}"))
@@ -155,39 +158,42 @@ fn read_table(bytes: &[u8], start: FlashStart) -> Result<PartitionTable> {
     PartitionTable::from_csv(text, start)
 }
 
-/// The doubts about the layout of the flash, which are no errors.
+/// The file in which [`Firmware`] was found wrong: the bootloader of the project, if it is the cause, otherwise the
+/// application.
+pub(super) fn blamed<'a>(config: &'a Config, code: Code, application: &'a Path) -> &'a Path {
+    match &config.firmware.bootloader.value {
+        Some(bootloader) if code == Code::Bootloader => bootloader.as_ref(),
+        _ => application,
+    }
+}
+
+/// The doubts about the layout of the flash, which are no errors. `merged` is true if a merged file is made.
 pub(super) fn findings(
     config: &Config,
     request: &BundleRequest,
     firmware: &Firmware,
     application: &Path,
+    merged: bool,
 ) -> Result<Vec<Finding>> {
     let board = firmware.board();
     let mut findings = Vec::new();
     let app = board.app()?;
-    let started = board.table.app();
-    if started.is_none_or(|started| started.name != app.name) {
-        let started = started.map_or("none of its partitions", |started| started.name.as_str());
+    if !firmware.is_started() {
+        let started = board.table.app().map_or("none of its partitions", |started| started.name.as_str());
         findings.push(
             Code::FlashLayoutDoubtful
                 .warning(format!("the application goes to the partition {}", app.name))
-                .because(format!("the bootloader starts {started} until an update was received"))
-                .fix("use this only for a board whose otadata selects the partition"),
-        );
-    }
-    if request.enrolment.is_some()
-        && let Some(slots) = firmware.overwritten_slots()
-    {
-        findings.push(
-            Code::FlashLayoutDoubtful
-                .warning(format!("flash.bin overwrites the partition {} with the identity of the device", slots.name))
                 .because(format!(
-                    "it begins at {:#x}, before the end of the image, and a merged file fills gaps",
-                    slots.offset
+                    "the bootloader starts {started}, and the image has no record that selects {}",
+                    app.name
                 ))
-                .fix("move the partition behind the application, or update devices with the single parts (flash_args)"),
+                .fix(
+                    "use this only for a board that starts the partition for another reason, for example a pin; slots \
+                     (ota_0 and so on) are selected if the table has a partition of the type data, ota",
+                ),
         );
     }
+    findings.extend(overwritten_slots(request, firmware).filter(|_| merged));
     if firmware.lacks_signature() {
         findings.push(
             Code::Bootloader
@@ -223,8 +229,31 @@ pub(super) fn findings(
     Ok(findings)
 }
 
+/// The warning about a merged file that overwrites the identity of a device.
+fn overwritten_slots(request: &BundleRequest, firmware: &Firmware) -> Option<Finding> {
+    request.enrolment.as_ref()?;
+    let optional = OptionalParts {
+        secure_cert: request.secure_cert,
+        nvs_keys: request.nvs_encryption && request.include_nvs_keys,
+    };
+    let slots = firmware.overwritten_slots(optional, request.whole_flash)?;
+    let warning = Code::FlashLayoutDoubtful
+        .warning(format!("the merged file overwrites the partition {} with the identity of the device", slots.name));
+    Some(match request.whole_flash {
+        true => warning
+            .because("it ends with the flash, and a merged file fills gaps")
+            .fix("leave out --whole-flash, or update devices with the single parts (flash_args)"),
+        false => warning
+            .because(format!(
+                "it begins at {:#x}, before the end of the image, and a merged file fills gaps",
+                slots.offset
+            ))
+            .fix("move the partition behind all others, or update devices with the single parts (flash_args)"),
+    })
+}
+
 /// Adds the source of a wrong value to its error.
-fn placed(origin: &Origin, error: Error) -> Error {
+pub(super) fn placed(origin: &Origin, error: Error) -> Error {
     let finding = origin.place(error.into_finding());
     match origin {
         Origin::Flag(name) => Error::new(finding).argument(name),

@@ -21,6 +21,8 @@ use zeroize::Zeroizing;
 
 use super::anchors;
 use super::bad_record::bad_record;
+use super::board;
+use super::broker_name;
 use super::enrolment::{Enrolment, Proof};
 use super::firmware_limit::check_can;
 use super::request::{BundleRequest, BundleTarget, DeviceLogin};
@@ -38,6 +40,8 @@ pub(crate) struct BundleSettings {
     auth: DeviceLogin,
     wifi: Option<(String, Option<Secret>)>,
     pub(crate) broker: String,
+    /// A warning about the name of the broker.
+    name_finding: Option<Finding>,
     pub(crate) port: u16,
     pub(crate) skip_host_name_check: bool,
     pub(crate) ntp_server: String,
@@ -78,11 +82,25 @@ impl BundleSettings {
             let place = workspace.store_dir().join("ca");
             workspace.ca_certificates(Hierarchy::Server)?.iter().try_for_each(|ca| check_can(ca, &place))?;
         }
+        let wifi = wifi(workspace, chip, application_is_ours)?;
+        let Setting { value: broker, origin } = broker(workspace.config, &workspace.location)?;
+        if application_is_ours {
+            broker_name::check_reachable("the broker", &broker).map_err(|error| board::placed(&origin, error))?;
+            if let Some(enrolment) = &enrolment {
+                broker_name::check_reachable("the enrolment service", enrolment.host())
+                    .map_err(|error| error.argument("--enroll"))?;
+            }
+        }
+        let name_finding = match request.skip_host_name_check {
+            true => None,
+            false => broker_name::finding(workspace, &broker)?,
+        };
         Ok(Self {
             store: workspace.store_dir().to_owned(),
             auth: request.auth,
-            wifi: wifi(workspace, chip, application_is_ours)?,
-            broker: broker(workspace.config, &workspace.location)?.value.as_str().to_owned(),
+            wifi,
+            broker: broker.as_str().to_owned(),
+            name_finding,
             port: config.firmware.mqtt_port.value.number(),
             skip_host_name_check: request.skip_host_name_check,
             ntp_server: config.firmware.ntp_server.value.as_str().to_owned(),
@@ -102,6 +120,7 @@ impl BundleSettings {
                     .fix("leave --skip-host-name-check out, and name the broker as its certificate does"),
             );
         }
+        findings.extend(self.name_finding.clone());
         if let Some((ssid, None)) = &self.wifi {
             findings.push(
                 Code::OpenNetwork
@@ -385,7 +404,11 @@ fn check_password(password: &Secret) -> Result<()> {
     }
 }
 
-fn token(dir: &Path, name: &str) -> Result<Secret> {
+/// The access token in the directory of a device.
+///
+/// # Errors
+/// [`Code::TokenMissing`], and those of the disk.
+pub(super) fn token(dir: &Path, name: &str) -> Result<Secret> {
     let path = dir.join(TOKEN);
     let missing = |what: &str| {
         Code::TokenMissing.error(what).at(&path).item(name).fix(format!(

@@ -214,6 +214,11 @@ impl Enrolment {
         super::anchors::findings(&self.anchors, "the enrolment service", self.now)
     }
 
+    /// The host of the service.
+    pub(super) fn host(&self) -> &HostName {
+        &self.host
+    }
+
     /// A line about the service, which the bundles of a job have in common.
     pub(crate) fn description(&self) -> String {
         let label = self.label.as_ref().map(|label| format!(", label {label}")).unwrap_or_default();

@@ -5,13 +5,17 @@ use std::path::{Component, Path, PathBuf};
 
 use base::file::BulkDir;
 use base::text::{device_option, quote};
-use base::{Code, Error, Result, file};
+use base::timestamp::rfc3339;
+use base::{Code, Error, Result, Secret, file};
+use device::Record;
 use device::record::Login;
 use devkit::chip::Chip;
 use devkit::credentials;
 use devkit::flash::{ConnectedBoard, SerialTarget};
 use devkit::image::{CREDENTIALS, NVS_KEYS, SECURE_CERT_FILE, max_revision, min_revision};
-use ledger::{Filter, Kind, Role, SerialNumber};
+use devkit::nvs::{KEYS_PARTITION_SIZE, Keys};
+use identity::lifecycle::one_time_password;
+use ledger::{Filter, Kind, Role, SerialNumber, View};
 use pki::device_name::DeviceName;
 use pki::pem_bundle::PemBundle;
 use schemars::JsonSchema;
@@ -91,7 +95,7 @@ struct Part {
 /// Writes an image to a board. `say` receives progress messages.
 ///
 /// # Errors
-/// [`Code::ImageMissing`] if there is no image, or one of a certificate that is not in use any more, [`Code::Revoked`],
+/// [`Code::ImageMissing`] if there is no image, or one with a login that is not in use any more, [`Code::Revoked`],
 /// [`Code::ChipRevision`] if the board would not start it, and the errors of
 /// port and board.
 pub fn flash(workspace: &Workspace<'_>, request: &FlashRequest, say: &mut dyn FnMut(&str)) -> Result<FlashReport> {
@@ -110,31 +114,91 @@ pub fn flash(workspace: &Workspace<'_>, request: &FlashRequest, say: &mut dyn Fn
     write(board, &directory, parts, say)
 }
 
-/// Fails if the device was revoked, or if a later certificate has replaced the one in the image. The record of an encrypted
-/// NVS is not read.
+/// Fails if the device was revoked, or if the image has a certificate, a one-time password or a token that is not in use any
+/// more.
 fn check_in_use(workspace: &Workspace<'_>, name: &str, directory: &Path, parts: &[Part]) -> Result<()> {
     let view = workspace.view()?;
     if view.latest(Kind::Device, name)?.is_some_and(|latest| latest.role == Role::Revoked) {
         return Err(register::revoked(name));
     }
-    let credentials = parts.iter().find(|part| part.file == CREDENTIALS);
-    let Some(record) = credentials.and_then(|part| credentials::read(&part.bytes).ok()) else { return Ok(()) };
-    let Login::Certificate { chain, .. } = record.login() else { return Ok(()) };
+    let Some(record) = record(directory, parts)? else { return Ok(()) };
+    let ended = match record.login() {
+        Login::Certificate { chain, .. } => ended_certificate(&view, name, directory, chain)?,
+        Login::Pending => ended_password(workspace, &view, name, &record)?,
+        Login::Token(token) => ended_token(workspace, name, token.expose())?,
+    };
+    match ended {
+        None => Ok(()),
+        Some(Ended { what, remedy }) => {
+            let remedy = format!("tbpki bundle-firmware {}{remedy} --force", device_option(name));
+            Err(Code::ImageMissing
+                .error(what)
+                .item(name)
+                .at(directory)
+                .fix(format!("make the image again with `{remedy}`")))
+        }
+    }
+}
+
+/// The login of an image that is not in use any more.
+struct Ended {
+    what: String,
+    /// The options of `bundle-firmware` for another one.
+    remedy: &'static str,
+}
+
+/// The record in the credentials of an image; none if it cannot be read. The keys of an encrypted one are next to it.
+fn record(directory: &Path, parts: &[Part]) -> Result<Option<Record>> {
+    let Some(part) = parts.iter().find(|part| part.file == CREDENTIALS) else { return Ok(None) };
+    if let Ok(record) = credentials::read(&part.bytes) {
+        return Ok(Some(record));
+    }
+    let keys = file::read_optional(directory.join(NVS_KEYS), KEYS_PARTITION_SIZE)?;
+    let keys = keys.and_then(|bytes| Keys::from_partition(&bytes).ok());
+    let mut bytes = part.bytes.clone();
+    let is_plain = keys.is_some_and(|keys| keys.decrypt_partition(&mut bytes).is_ok());
+    Ok(if is_plain { credentials::read(&bytes).ok() } else { None })
+}
+
+/// Another certificate has replaced the one in the image, or it was given up.
+fn ended_certificate(view: &View, name: &str, directory: &Path, chain: &str) -> Result<Option<Ended>> {
     let chain = PemBundle::parse(chain.trim_end_matches('\0').as_bytes()).map_err(|error| error.at(directory))?;
-    let Some(leaf) = chain.certificates.first() else { return Ok(()) };
+    let Some(leaf) = chain.certificates.first() else { return Ok(None) };
     let rows = view.by_serial(&SerialNumber::new(leaf.serial())?)?;
     let row = rows.into_iter().find(|row| row.key.kind == Kind::Device && row.key.name == name);
-    match row.filter(|row| !matches!(row.role, Role::Current | Role::Pending | Role::Intended)) {
-        None => Ok(()),
-        Some(row) => Err(Code::ImageMissing
-            .error(format!(
-                "the image has generation {} of the device, which is not in use any more",
-                row.key.generation
-            ))
-            .item(name)
-            .at(directory)
-            .fix(format!("make the image again with `tbpki bundle-firmware {} --force`", device_option(name)))),
-    }
+    let ended = row.filter(|row| !matches!(row.role, Role::Current | Role::Pending | Role::Intended));
+    Ok(ended.map(|row| Ended {
+        what: format!("the image has generation {} of the device, which is not in use any more", row.key.generation),
+        remedy: "",
+    }))
+}
+
+/// The service would refuse the one-time password in the image.
+fn ended_password(workspace: &Workspace<'_>, view: &View, name: &str, record: &Record) -> Result<Option<Ended>> {
+    let Some(enrolment) = record.enrolment() else { return Ok(None) };
+    let hash = one_time_password::hash(&Secret::from(enrolment.password.expose()));
+    let what = match view.password_of(name)? {
+        None => "the one-time password in the image was withdrawn".to_owned(),
+        Some(row) if row.hash != hash => "the one-time password in the image was replaced by another one".to_owned(),
+        Some(row) if row.is_spent => "the one-time password in the image was used".to_owned(),
+        Some(row) if row.expires_at <= workspace.now => {
+            format!("the one-time password in the image expired on {}", rfc3339(row.expires_at))
+        }
+        Some(_) => return Ok(None),
+    };
+    Ok(Some(Ended { what, remedy: " --enroll URL" }))
+}
+
+/// The store has another access token of the device. Without a token in the store, that of the image can be the present one.
+fn ended_token(workspace: &Workspace<'_>, name: &str, token: &str) -> Result<Option<Ended>> {
+    let dir = identity_dir(workspace.store_dir(), Kind::Device, name);
+    let is_other = match super::device::token(&dir, name) {
+        Ok(present) => present.reveal() != token.trim_end_matches('\0'),
+        Err(error) if error.code() == Code::TokenMissing => false,
+        Err(error) => return Err(error),
+    };
+    let what = "the image has another access token than the store".to_owned();
+    Ok(is_other.then_some(Ended { what, remedy: " --auth token" }))
 }
 
 /// Writes the image in a directory to a board. There need not be a store on this machine.

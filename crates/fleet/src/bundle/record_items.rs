@@ -2,6 +2,7 @@
 
 use base::{Code, Result};
 use device::Record;
+use device::flash_table::{TABLE_LEN, TABLE_OFFSETS, TABLE_STEP, is_table, nvs_partitions};
 use device::nvs::{MAX_PARTITION, NvsError, PAGE};
 use device::record::{ReadError, RecordValue, key};
 use pki::inspect::{InspectPasswords, InspectedItem, RecordEntryView, inspect_entries};
@@ -15,8 +16,8 @@ const ENTRIES: [(&str, &str); 4] = [
     (key::ENROLL_ANCHORS, "trust anchors for the enrolment service"),
 ];
 
-/// The certificates and keys of the record in an NVS partition. `None` for other files, and for an NVS partition without a
-/// record of tbpki, or with an encrypted one.
+/// The certificates and keys of the record in an NVS partition, or in the merged image of a flash. `None` for other files,
+/// and if there is no record of tbpki, or an encrypted one.
 ///
 /// # Errors
 /// [`Code::BadRecord`] if the partition has a record that a device cannot read; the errors of [`inspect_entries`].
@@ -25,22 +26,11 @@ pub fn record_items(
     passwords: &InspectPasswords,
     now: OffsetDateTime,
 ) -> Result<Option<Vec<InspectedItem>>> {
-    let is_size = u32::try_from(bytes.len()).is_ok_and(|size| size.is_multiple_of(PAGE) && size <= MAX_PARTITION);
-    if !is_size {
-        return Ok(None);
-    }
-    let record = match Record::read(bytes) {
-        Ok(record) => record,
-        Err(ReadError::Nvs(
-            NvsError::Flash(_) | NvsError::Size(_) | NvsError::Blank | NvsError::NoNamespace { .. },
-        )) => return Ok(None),
-        Err(error) => {
-            return Err(Code::BadRecord
-                .error("a device cannot read the credentials record in this partition")
-                .because(error)
-                .fix("make the partition again: `tbpki bundle-firmware`, or `tbpki fleet bundle` for a fleet"));
-        }
+    let found = match record(bytes)? {
+        None => in_flash(bytes)?,
+        found => found,
     };
+    let Some(record) = found else { return Ok(None) };
     let entries = record.entries();
     let mut found = Vec::new();
     for (name, role) in ENTRIES {
@@ -53,6 +43,42 @@ pub fn record_items(
         }
     }
     inspect_entries(found, passwords, now).map(Some)
+}
+
+/// The record in an NVS partition.
+fn record(bytes: &[u8]) -> Result<Option<Record>> {
+    let is_size = u32::try_from(bytes.len()).is_ok_and(|size| size.is_multiple_of(PAGE) && size <= MAX_PARTITION);
+    if !is_size {
+        return Ok(None);
+    }
+    match Record::read(bytes) {
+        Ok(record) => Ok(Some(record)),
+        Err(ReadError::Nvs(
+            NvsError::Flash(_) | NvsError::Size(_) | NvsError::Blank | NvsError::NoNamespace { .. },
+        )) => Ok(None),
+        Err(error) => Err(Code::BadRecord
+            .error("a device cannot read the credentials record in this partition")
+            .because(error)
+            .fix("make the partition again: `tbpki bundle-firmware`, or `tbpki fleet bundle` for a fleet")),
+    }
+}
+
+/// The record in the first NVS partition that has one, of the merged image of a flash, which has a partition table.
+fn in_flash(bytes: &[u8]) -> Result<Option<Record>> {
+    let tables = TABLE_OFFSETS.step_by(TABLE_STEP).filter_map(|offset| {
+        let start = usize::try_from(offset).ok()?;
+        bytes.get(start..start.checked_add(TABLE_LEN)?).filter(|table| is_table(table))
+    });
+    for place in tables.take(1).flat_map(nvs_partitions) {
+        let (start, size) = (place.offset as usize, place.size as usize);
+        let partition = start.checked_add(size).and_then(|end| bytes.get(start..end));
+        if let Some(partition) = partition
+            && let Some(record) = record(partition)?
+        {
+            return Ok(Some(record));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

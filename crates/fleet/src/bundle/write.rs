@@ -475,7 +475,11 @@ fn stale_files(dir: &Path, image: &Image<'_>, name: &str, names: &[&str]) -> Res
 fn keys_in(dir: &Path) -> Result<Keys> {
     let path = dir.join(NVS_KEYS);
     match file::read_optional(&path, KEYS_PARTITION_SIZE)? {
-        Some(bytes) => Keys::from_partition(&bytes).map_err(|error| error.at(path)),
+        Some(bytes) => Keys::from_partition(&bytes).map_err(|error| {
+            error
+                .at(path)
+                .fix("restore the file from a backup, or move it away: tbpki then makes new keys for a new image")
+        }),
         None => Keys::generate(),
     }
 }

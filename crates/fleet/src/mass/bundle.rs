@@ -7,12 +7,14 @@ mod key_check;
 mod keyless;
 mod lost_shards;
 pub(crate) mod output;
+mod own_count;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use base::file::BulkDir;
+use base::text::counted;
 use base::{Code, Error, Finding, Result};
 use ledger::{Job, JobId, Key, Ledger, Phase};
 use schemars::JsonSchema;
@@ -35,6 +37,7 @@ use identity::files::output::pem_of;
 pub use keyless::{KeylessBundleRequest, bundle_keyless};
 use lost_shards::LostShards;
 use output::{BundleOutput, FirmwareOwner, ShardBundles};
+use own_count::OwnCount;
 use store::Workspace;
 use store::shard::Packer;
 use store::shard::Shard;
@@ -46,6 +49,8 @@ use store::{Store, identity_dir};
 const VERB: &str = "fleet bundle";
 /// After how many devices it is looked whether the shard is still ours.
 const STEP: usize = 64;
+/// The help if bundles were made with other parameters.
+const AGAIN: &str = "use the same parameters as before, or add --again to this command, which makes all of them again";
 /// Devices that failed and are told. The files with a line for each device have all of them.
 const LISTED: usize = 20;
 
@@ -146,8 +151,10 @@ pub(crate) fn bundle_job(
         Some(ready) => ready,
         None => bundler(workspace, &order, request, control)?,
     };
-    let before = phase::count(&store.ledger, job.id, Phase::Bundle)?;
-    let owner = FirmwareOwner::of(job, before.done > 0, request.again);
+    let has_bundles = phase::count(&store.ledger, job.id, Phase::Bundle)?.done > 0;
+    let owner = FirmwareOwner::of(job, has_bundles, request.again);
+    let own_count = OwnCount { bundler: &bundler, place: &place, owner: &owner };
+    let before = own_count.of(store, job)?;
     let mut whole = FleetReport { dry_run: request.dry_run, findings, ..FleetReport::of(job, &order, Some(&place)) };
     let others = phase::other_places(store, job, &place)?;
     let places: Vec<&ShardStore> = std::iter::once(&place).chain(&others.found).collect();
@@ -156,11 +163,7 @@ pub(crate) fn bundle_job(
     let mut lost = Vec::with_capacity(places.len());
     for place in &places {
         let at_place = survey(store, job, place, &bundler, &owner, request)?;
-        match at_place.text() {
-            Some(text) if request.dry_run => whole.findings.push(Code::PlaceMissing.note(text).at(&place.dir)),
-            Some(text) => (control.say)(&text),
-            None => {}
-        }
+        whole.findings.extend(at_place.tell(place, request.dry_run, control));
         lost.push(at_place);
     }
     // With `--again`, devices that have a bundle are done once more.
@@ -206,7 +209,7 @@ pub(crate) fn bundle_job(
             whole.bundles = Some(bundles_report(store, job, &bundler, &output)?);
         }
     }
-    let counts = phase::count(&store.ledger, job.id, Phase::Bundle)?;
+    let counts = own_count.of(store, job)?;
     let Run { now, findings, .. } = run;
     whole.findings.extend(findings);
     whole.findings.append(&mut end.findings);
@@ -259,10 +262,13 @@ fn survey(
         output.recover()?;
     }
     if request.again {
+        if let Some(output) = &output {
+            output.check_keeps_enrolment(bundler)?;
+        }
         return Ok(LostShards::default());
     }
     if let Some(output) = &output {
-        output.check_common(bundler, &again_fix(job.id))?;
+        output.check_common(bundler, AGAIN)?;
     }
     LostShards::find(store, job, place, output.as_ref())
 }
@@ -297,10 +303,11 @@ fn check_shards(store: &Store, job: &Job) -> Result<()> {
     Ok(())
 }
 
-/// The way out where bundles of a job were made with other parameters.
+/// The help of `fleet run` if bundles of a job were made with other parameters: `fleet run` has no --again.
 pub(crate) fn again_fix(job: JobId) -> String {
     format!(
-        "use the same parameters as before, or make all of them again with `tbpki fleet bundle --job {job} --again`"
+        "use the same parameters as before, or make all of them again with `tbpki fleet bundle --job {job} --again` \
+         and the options of this command for chip, network and enrolment"
     )
 }
 
@@ -312,7 +319,7 @@ pub(crate) fn bundler(
     control: &mut RunControl<'_>,
 ) -> Result<(Bundler, Vec<Finding>)> {
     check_merged(request.merged, request.firmware.whole_flash, order.layout)?;
-    let prepared = prepare(workspace, &request.firmware, control.say)?;
+    let prepared = prepare(workspace, &request.firmware, request.merged, control.say)?;
     let findings = prepared.findings.clone();
     let bundler = Bundler::of(prepared, request.merged, request.firmware.whole_flash)?;
     bundler.anchors()?;
@@ -349,7 +356,8 @@ fn room_for(devices: u64, each: u64, room: u64) -> (String, bool) {
     // File systems allocate whole blocks.
     let needed = devices.saturating_mul(each.next_multiple_of(4096));
     let [takes, left] = [needed.div_ceil(1_000_000), room / 1_000_000];
-    (format!("{devices} whole images take {takes} MB, and there are {left} MB left"), needed <= room)
+    let images = counted(devices, "whole image takes", "whole images take");
+    (format!("{images} {takes} MB, and there are {left} MB left"), needed <= room)
 }
 
 fn no_room(text: String) -> Error {
@@ -479,11 +487,19 @@ impl Run<'_> {
                 lease.keep(runner.ledger)?;
                 self.progress.tick();
             }
-            // Bundles of a part of the shard are worth nothing where its directory is published as a whole.
-            if !entry.is_for_job() || !(self.whole || phase::lacks(entry, Phase::Bundle)?) {
+            let key = &entry.key;
+            // Bundles of a part of the shard are worth nothing where its directory is published as a whole. The ledger
+            // also counts images of `bundle-firmware`, so that the file decides in directories.
+            let is_wanted = |output: &BundleOutput| {
+                Ok::<_, Error>(
+                    self.whole
+                        || phase::lacks(entry, Phase::Bundle)?
+                        || !output.has_devices(std::iter::once(key.name.as_str()))?,
+                )
+            };
+            if !entry.is_for_job() || !is_wanted(writing.output())? {
                 continue;
             }
-            let key = &entry.key;
             let refused = match self.device(shard, index, &key.name) {
                 Ok(bytes) => writing.add(&key.name, &bytes)?,
                 // Every other bundle goes with the same application.
@@ -540,5 +556,6 @@ mod tests {
         let error = no_room(text);
         assert!(error.code() == Code::NoRoomForImages && error.to_string().contains("1001 whole images"), "{error}");
         assert!(!room_for(u64::MAX, 4097, u64::MAX - 1).1);
+        assert!(room_for(1, 2 << 20, 1 << 30).0.starts_with("1 whole image takes 3 MB"));
     }
 }

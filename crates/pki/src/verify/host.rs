@@ -21,7 +21,7 @@ pub(super) fn check(leaf: &Certificate, host: Option<&Host>) -> Option<Finding> 
         );
     }
     let host = host?;
-    if names.iter().any(|name| matches(name, host)) {
+    if names_host(leaf, host) {
         return None;
     }
     let shown = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -31,6 +31,11 @@ pub(super) fn check(leaf: &Certificate, host: Option<&Host>) -> Option<Finding> 
             .because(format!("it is for {shown}"))
             .fix("connect by one of these names, or issue the certificate with this one as `--san`"),
     )
+}
+
+/// True if an alternative name of the certificate is this host.
+pub fn names_host(leaf: &Certificate, host: &Host) -> bool {
+    leaf.general_names().iter().any(|name| matches(name, host))
 }
 
 fn matches(name: &GeneralName, host: &Host) -> bool {

@@ -138,6 +138,11 @@ pub(crate) fn places(named: Option<PathBuf>, trust: OwnerTrust) -> Result<Applic
     })
 }
 
+/// Host and port as in a URL (RFC 3986, 3.2): an IPv6 address has brackets.
+fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
 impl Report for BundleReport {
     fn render(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}, {} of flash, crystal of {} MHz", self.chip, self.flash_size, self.crystal_mhz)?;
@@ -159,10 +164,10 @@ impl Report for BundleReport {
         };
         let path = printable(&self.application.path.to_string_lossy()).to_string();
         writeln!(out, "  application     {path} ({source}; {dates})")?;
-        writeln!(out, "  broker          {}:{}", printable(&self.broker), self.port)?;
+        writeln!(out, "  broker          {}", printable(&authority(&self.broker, self.port)))?;
         if let Some(service) = &self.enrolment {
             let label = service.label.as_ref().map(|label| format!(", label {}", printable(label))).unwrap_or_default();
-            writeln!(out, "  enrolment       {}:{}{label}", printable(&service.host), service.port)?;
+            writeln!(out, "  enrolment       {}{label}", printable(&authority(&service.host, service.port)))?;
         }
         for part in &self.parts {
             let secret = if part.secret { ", secret" } else { "" };

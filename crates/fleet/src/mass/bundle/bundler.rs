@@ -45,7 +45,7 @@ pub(crate) struct BundleDescription {
     application_sha256: String,
     /// The enrolment service, its label and the renewal window; absent without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    enrolment: Option<String>,
+    pub(crate) enrolment: Option<String>,
     /// SHA-256 over bootloader and partition table; absent in files of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     boot_sha256: Option<String>,

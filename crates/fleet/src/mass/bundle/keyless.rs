@@ -19,7 +19,7 @@ use super::bundled_passwords::BundledPasswords;
 use super::bundler::{BundleDescription, Bundler};
 use super::enrolment_mark::{EnrolmentMark, EnrolmentRun, of_other_ledger};
 use super::output::BundleOutput;
-use super::{BundlesReport, check_merged, check_room};
+use super::{AGAIN, BundlesReport, check_merged, check_room};
 use crate::bundle::{BundleRequest, prepare};
 use crate::job_order::Destination;
 use crate::mass::FleetOutcome;
@@ -35,9 +35,6 @@ use writer::{KeylessWriter, MarkKeeper};
 
 /// The verb, as locks name it.
 const VERB: &str = "fleet bundle";
-
-/// The way out where bundles were made with other parameters.
-const AGAIN: &str = "use the same parameters as before, or make all of them again with --again";
 
 /// A request for bundles of names that have no certificates.
 #[derive(Debug, Clone)]
@@ -77,7 +74,7 @@ pub fn bundle_keyless(
     check_merged(request.merged, request.firmware.whole_flash, layout)?;
     let dir = directory(&request.destination, layout)?;
     let mut store = workspace.open_store(VERB)?;
-    let prepared = prepare(workspace, &request.firmware, control.say)?;
+    let prepared = prepare(workspace, &request.firmware, request.merged, control.say)?;
     let findings = prepared.findings.clone();
     let bundler = Bundler::of(prepared, request.merged, request.firmware.whole_flash)?;
     let enrolment = bundler.wanted().enrolment.as_ref();

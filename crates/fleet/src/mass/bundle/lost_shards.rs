@@ -1,13 +1,14 @@
 //! Bundles that the ledger counts as made, and that are not there any more.
 
 use base::text::counted;
-use base::{Code, Result};
+use base::{Code, Finding, Result};
 use ledger::{Entry, Job, Phase, State};
 use store::Store;
 use store::shard::{Layout, ShardStore};
 
 use super::attempt;
 use super::output::BundleOutput;
+use crate::mass::control::RunControl;
 
 /// The shards at a place whose bundles are not all there.
 #[derive(Default)]
@@ -54,15 +55,26 @@ impl LostShards {
                 .at(output.firmware())
                 .because("without bundle.json the parameters of the others are unknown")
                 .fix(format!(
-                    "restore the directory, or make all of them again with `tbpki fleet bundle --job {} --again`",
+                    "restore the directory, or make all of them again with `tbpki fleet bundle --job {} --again` and the \
+                     other options of this command",
                     job.id
                 ))),
             _ => Ok(lost),
         }
     }
 
+    /// Tells what happens to them: in a dry run as a finding, otherwise at once.
+    pub(super) fn tell(&self, place: &ShardStore, dry_run: bool, control: &mut RunControl<'_>) -> Option<Finding> {
+        let text = self.text()?;
+        if dry_run {
+            return Some(Code::PlaceMissing.note(text).at(&place.dir));
+        }
+        (control.say)(&text);
+        None
+    }
+
     /// What happens to them; none if there are none.
-    pub(super) fn text(&self) -> Option<String> {
+    fn text(&self) -> Option<String> {
         let shards = counted(self.shards.len() as u64, "shard", "shards");
         (!self.shards.is_empty()).then(|| format!("the bundles of {shards} are missing and are made again"))
     }

@@ -217,6 +217,31 @@ impl BundleOutput {
         }
     }
 
+    /// Fails if new bundles would leave out the enrolment service that those before have: `--again` without `--enroll`
+    /// would make images of devices that never renew their certificates.
+    ///
+    /// # Errors
+    /// [`Code::OtherBundles`], and those of the disk.
+    pub(super) fn check_keeps_enrolment(&self, bundler: &Bundler) -> Result<()> {
+        if bundler.wanted().enrolment.is_some() {
+            return Ok(());
+        }
+        let path = self.firmware.join(COMMON);
+        let bytes = file::read_optional(&path, FILE_LIMIT)?.unwrap_or_default();
+        let there: Option<BundleDescription> = serde_json::from_slice(&bytes).ok();
+        match there.and_then(|there| there.enrolment) {
+            None => Ok(()),
+            Some(service) => Err(Code::OtherBundles
+                .error("the earlier bundles have an enrolment service, and the new ones would have none")
+                .at(&path)
+                .because(format!("it was {service}"))
+                .fix(
+                    "add --enroll URL, and the options of the enrolment as before; for devices that no longer enrol, \
+                     move the file away first",
+                )),
+        }
+    }
+
     /// True if the description of what all devices have alike is there.
     pub(crate) fn has_common(&self) -> Result<bool> {
         Ok(file::read_optional(self.firmware.join(COMMON), FILE_LIMIT)?.is_some())
@@ -506,6 +531,11 @@ pub(crate) struct ShardBundles<'a> {
 }
 
 impl ShardBundles<'_> {
+    /// The destination.
+    pub(crate) fn output(&self) -> &BundleOutput {
+        self.output
+    }
+
     /// Writes the bundle of a device. An error of this device alone is returned.
     pub(crate) fn add(&mut self, name: &str, bytes: &[u8]) -> Result<Option<Error>> {
         match self.output.layout {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base::text::printable;
 use base::{Result, Secret, file};
-use fleet::bundle::record_items;
+use fleet::bundle::{own_file, record_items};
 use pki::inspect;
 use pki::inspect::{InspectPasswords, InspectedItem};
 use pki::keystore::find_keystore;
@@ -55,7 +55,10 @@ pub(crate) fn run(args: &InspectArgs, context: &mut Context) -> Result<Exit> {
             // First, because the PEM texts in it are not in one piece.
             match record_items(&bytes, &passwords, now)? {
                 Some(items) => Ok(items),
-                None => inspect::inspect(&bytes, &passwords, now),
+                None => match own_file(&bytes, path) {
+                    Some(error) => Err(error),
+                    None => inspect::inspect(&bytes, &passwords, now),
+                },
             }
         };
         let items = match find_keystore(&bytes) {
