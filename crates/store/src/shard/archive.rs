@@ -19,8 +19,8 @@ use super::shard_store::ShardStore;
 /// are looked for, and a lost index is written again. May be repeated.
 ///
 /// # Errors
-/// Those of [`join::join`]; [`Code::PlaceMissing`] for an archive or a part that is gone; [`Code::ShardDamaged`] for an
-/// archive of another length.
+/// [`Code::TargetExists`], [`Code::DiskFull`]; [`Code::PlaceMissing`] for an archive or a part that is gone;
+/// [`Code::ShardDamaged`] for a part that is gone before it is joined, and for an archive of another length.
 pub fn complete(store: &Path, place: &ShardStore, attempts: &[Attempt]) -> Result<JoinResult> {
     let whole = join::join(place, attempts)?;
     match &whole.archive {
