@@ -4,6 +4,7 @@ mod budget;
 mod elf;
 mod xtensa;
 
+use std::env;
 use std::fs;
 use std::path::{self, Path, PathBuf};
 
@@ -117,7 +118,7 @@ impl Firmware {
         let tls = if dates { "dates" } else { "prebuilt" };
         let directory = root().join("crates/firmware");
         let float = if budget.on_xtensa() { ",esp-hal/float-save-restore" } else { "" };
-        compiler(budget)?
+        reproducible(compiler(budget)?)
             .args(["--release", "--target-dir", "target", "--features"])
             .arg(format!("{chip},{tls}{float}"))
             .show()?;
@@ -169,6 +170,17 @@ impl Firmware {
 
 fn of(size: u64, limit: u64) -> String {
     format!("{size} of {limit}")
+}
+
+/// Makes a build that has the same bytes in every directory and at every time.
+fn reproducible(build: Run) -> Run {
+    let build = build.env("RUSTC_WRAPPER", root().join("crates/firmware/rustc.sh")).env("TBPKI_SOURCE", root());
+    // The application's description has the time of the build. Without git there is none that two builds share.
+    let commit = || run("git").directory(root()).args(["log", "-1", "--format=%ct"]).silent().read();
+    match env::var("SOURCE_DATE_EPOCH").or_else(|_| commit()) {
+        Ok(time) => build.env("SOURCE_DATE_EPOCH", time.trim()),
+        Err(_) => build,
+    }
 }
 
 /// The cargo command for a chip, without the features.
