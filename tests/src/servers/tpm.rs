@@ -20,6 +20,8 @@ use crate::tool::{Outcome, Tool};
 
 /// The label of the token.
 const TOKEN: &str = "board";
+/// The name of the bus itself, and of its interface.
+const BUS: &str = "org.freedesktop.DBus";
 /// The PIN of the token.
 const PIN: &str = "pin-of-the-tpm-4711";
 /// The PIN of the one who may set PINs.
@@ -60,11 +62,13 @@ impl Tpm {
         tpm.wait_until("the bus listens", |tpm| UnixStream::connect(tpm.path("bus")).is_ok());
         let device = format!("--tcti=swtpm:path={}", tpm.path("tpm").display());
         tpm.spawn("tpm2-abrmd", &["--session", "--allow-root", &device]);
-        // A client that comes too early waits for half a minute.
-        let name = ["status", "com.intel.tss2.Tabrmd"];
+        // A client that comes too early waits for half a minute. The bus is asked, because `busctl status` reads more of the
+        // process than some containers show.
+        let question = ["call", BUS, "/org/freedesktop/DBus", BUS, "NameHasOwner", "s", "com.intel.tss2.Tabrmd"];
         tpm.wait_until("the resource manager is on the bus", |tpm| {
-            let status = Command::new(program("busctl")).arg(format!("--address={}", tpm.bus())).args(name).output();
-            status.unwrap().status.success()
+            let busctl =
+                Command::new(program("busctl")).arg(format!("--address={}", tpm.bus())).args(question).output();
+            String::from_utf8_lossy(&busctl.unwrap().stdout).contains("true")
         });
         tpm.pkcs11_tool(&["--slot-index", "0", "--init-token", "--label", TOKEN, "--so-pin", SO_PIN]).ok();
         let log_in = ["--token-label", TOKEN, "--login", "--login-type", "so", "--so-pin", SO_PIN];
