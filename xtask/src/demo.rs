@@ -13,7 +13,7 @@ use clap::Args;
 use crate::error::{Doing, Result};
 use crate::run::{cargo, run};
 use crate::setup::risc_v;
-use crate::workspace::{on_path, target};
+use crate::workspace::{empty_directory, on_path, target};
 
 use simulator::Simulator;
 
@@ -68,11 +68,8 @@ impl Demo {
         narrate("Build tbpki and a simulator of ThingsBoard. The first build takes some minutes.");
         cargo().arg("build").args(programs).show()?;
         let directory = target()?.join("demo");
-        if directory.exists() {
-            // A store of the last demo would be found by `init`, which refuses it.
-            fs::remove_dir_all(&directory).doing(format!("remove {}", directory.display()))?;
-        }
-        fs::create_dir_all(&directory).doing(format!("make {}", directory.display()))?;
+        // A store of the last demo would be found by `init`, which refuses it.
+        empty_directory(&directory)?;
         println!("\nAll commands run in {}.", directory.display());
         for (text, step) in BEFORE {
             narrate(text);

@@ -4,7 +4,6 @@ mod budget;
 mod elf;
 mod xtensa;
 
-use std::env;
 use std::fs;
 use std::path::{self, Path, PathBuf};
 
@@ -12,6 +11,7 @@ use clap::Args;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Doing, Error, Result};
+use crate::run::git::source_time;
 use crate::run::{Run, cargo, run};
 use crate::workspace::{Places, on_path, oracles, root, target};
 
@@ -176,9 +176,8 @@ fn of(size: u64, limit: u64) -> String {
 fn reproducible(build: Run) -> Run {
     let build = build.env("RUSTC_WRAPPER", root().join("crates/firmware/rustc.sh")).env("TBPKI_SOURCE", root());
     // The application's description has the time of the build. Without git there is none that two builds share.
-    let commit = || run("git").directory(root()).args(["log", "-1", "--format=%ct"]).silent().read();
-    match env::var("SOURCE_DATE_EPOCH").or_else(|_| commit()) {
-        Ok(time) => build.env("SOURCE_DATE_EPOCH", time.trim()),
+    match source_time() {
+        Ok(time) => build.env("SOURCE_DATE_EPOCH", time),
         Err(_) => build,
     }
 }

@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::error::{Doing, Error, Result};
 use crate::run::{cargo, run};
-use crate::workspace::{root, target};
+use crate::workspace::{empty_directory, root, target};
 
 /// The generated files that are committed: single files, and directories that hold nothing else.
 const COMMITTED: &[&str] = &["docs/schemas", "docs/src/reference", "keygen.toml.example"];
@@ -30,7 +30,7 @@ impl Gen {
     pub(crate) fn run(&self) -> Result<()> {
         let fresh = target()?.join("generated");
         // A file that is no longer generated must not remain from the last run and look current.
-        empty(&fresh)?;
+        empty_directory(&fresh)?;
         let package = match &self.out {
             Some(out) => path::absolute(out).doing(format!("find {}", out.display()))?,
             None => target()?.join("gen"),
@@ -94,13 +94,6 @@ fn replace(fresh: &Path, there: &Path) -> Result<()> {
         fs::create_dir_all(directory).doing(format!("make {}", directory.display()))?;
     }
     fs::copy(fresh, there).map(drop).doing(format!("write {}", there.display()))
-}
-
-fn empty(directory: &Path) -> Result<()> {
-    if directory.exists() {
-        fs::remove_dir_all(directory).doing(format!("remove {}", directory.display()))?;
-    }
-    fs::create_dir_all(directory).doing(format!("make {}", directory.display()))
 }
 
 fn list(files: &[PathBuf]) -> String {

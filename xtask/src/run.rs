@@ -1,5 +1,6 @@
 //! Starting other programs and printing their command lines.
 
+pub(crate) mod git;
 pub(crate) mod interrupt;
 pub(crate) mod server;
 

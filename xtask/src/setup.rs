@@ -14,6 +14,7 @@ use std::path::Path;
 use clap::Args;
 
 use crate::error::{Doing, Result};
+use crate::workspace::empty_directory;
 
 /// Install what the tests need: Debian's packages, then the oracles under target/oracles
 #[derive(Args)]
@@ -48,10 +49,7 @@ fn remake_if_changed(directory: &Path, inputs: &str, make: impl FnOnce() -> Resu
     if fs::read_to_string(&stamp).is_ok_and(|before| before == inputs) {
         return Ok(());
     }
-    if directory.exists() {
-        fs::remove_dir_all(directory).doing(format!("remove {}", directory.display()))?;
-    }
-    fs::create_dir_all(directory).doing(format!("make {}", directory.display()))?;
+    empty_directory(directory)?;
     // The stamp is written last: a directory that was made only in part is made again.
     make()?;
     fs::write(&stamp, inputs).doing(format!("write {}", stamp.display()))

@@ -136,7 +136,10 @@ fn run_step(step: Step) -> Result<()> {
         Step::Session => session(),
         Step::Firmware => Firmware::everything().run(),
         Step::Images => images::check(),
-        Step::Packages => try_test_package(),
+        Step::Packages => {
+            build_all()?;
+            try_test_package()
+        }
     }
 }
 

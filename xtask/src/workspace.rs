@@ -3,9 +3,10 @@
 mod places;
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{Doing, Error, Result};
 
 pub(crate) use places::Places;
 
@@ -34,6 +35,14 @@ pub(crate) fn oracles() -> Result<PathBuf> {
 /// The directory of Rust programs that `setup` builds for this workspace alone.
 pub(crate) fn tools() -> Result<PathBuf> {
     Ok(target()?.join("tools"))
+}
+
+/// Makes an empty directory; what was there is removed.
+pub(crate) fn empty_directory(directory: &Path) -> Result<()> {
+    if directory.exists() {
+        fs::remove_dir_all(directory).doing(format!("remove {}", directory.display()))?;
+    }
+    fs::create_dir_all(directory).doing(format!("make {}", directory.display()))
 }
 
 /// The first program of that name on the PATH.

@@ -11,7 +11,7 @@ use super::measure::verdict;
 use crate::demo::simulator::Simulator;
 use crate::error::{Doing, Error, Result};
 use crate::run::{cargo, run};
-use crate::workspace::{oracles, root, target};
+use crate::workspace::{empty_directory, oracles, root, target};
 
 /// The latency of the simulator, in milliseconds.
 pub(super) const LATENCY_MS: u32 = 20;
@@ -78,10 +78,7 @@ struct Station {
 
 impl Station {
     fn prepare(directory: &Path, devices: u32) -> Result<Self> {
-        if directory.exists() {
-            fs::remove_dir_all(directory).doing(format!("remove {}", directory.display()))?;
-        }
-        fs::create_dir_all(directory).doing(format!("make {}", directory.display()))?;
+        empty_directory(directory)?;
         let this = Self { program: target()?.join("release/tbpki"), directory: directory.to_path_buf() };
         let tbpki = |args: &[&str]| run(&this.program).directory(directory).args(args).silent().read().map(drop);
         tbpki(&["init", "--no-input", "--insecure-no-passphrase"])?;

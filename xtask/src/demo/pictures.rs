@@ -11,7 +11,7 @@ use clap::Args;
 
 use crate::error::{Doing, Error, Result};
 use crate::run::{cargo, run};
-use crate::workspace::{on_path, root, target};
+use crate::workspace::{empty_directory, on_path, root, target};
 
 use super::simulator::Simulator;
 
@@ -43,10 +43,7 @@ impl Pictures {
         // All at once, because a single program is built with other features, and its dependencies a second time.
         cargo().args(["build", "--workspace", "--bins"]).show()?;
         let directory = target()?.join("pictures");
-        if directory.exists() {
-            fs::remove_dir_all(&directory).doing(format!("remove {}", directory.display()))?;
-        }
-        fs::create_dir_all(&directory).doing(format!("make {}", directory.display()))?;
+        empty_directory(&directory)?;
         let program = target()?.join("debug/tbpki");
         for command in FLEET {
             // A revocation is partly done, because there is no platform yet.

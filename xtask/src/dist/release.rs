@@ -5,6 +5,7 @@ use std::fmt;
 use clap::ValueEnum;
 
 use crate::error::{Doing, Result};
+use crate::run::git::source_time;
 use crate::run::run;
 
 /// A platform: an architecture of Linux, and the C library.
@@ -89,10 +90,7 @@ impl Release {
         let commit = git(&["rev-parse", "HEAD"])?;
         // Untracked files do not count: `--out` may name a directory in the checkout.
         let is_modified = !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty();
-        let time = match std::env::var("SOURCE_DATE_EPOCH") {
-            Ok(time) => time,
-            Err(_) => git(&["log", "-1", "--format=%ct"])?,
-        };
+        let time = source_time()?;
         Ok(Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             // The provenance names the commit: it must not claim what another could not build from it.

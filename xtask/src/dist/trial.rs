@@ -11,14 +11,13 @@ mod units;
 mod unpacked;
 mod walk;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::error::{Doing, Error, Result};
+use crate::error::{Error, Result};
 use crate::run::run;
-use crate::workspace::{root, target};
+use crate::workspace::{empty_directory, root, target};
 
 use super::release::Platform;
 use system::emulator;
@@ -133,10 +132,7 @@ fn try_file(file: &Path, kind: Kind, platform: Platform) -> Result<Tried> {
 /// An empty directory for one trial.
 fn trial_directory() -> Result<PathBuf> {
     let directory = target()?.join("dist/trial");
-    if directory.exists() {
-        fs::remove_dir_all(&directory).doing(format!("remove {}", directory.display()))?;
-    }
-    fs::create_dir_all(&directory).doing(format!("make {}", directory.display()))?;
+    empty_directory(&directory)?;
     Ok(directory)
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::error::{Doing, Error, Result};
 use crate::run::{cargo, run};
-use crate::workspace::{oracles, target};
+use crate::workspace::{empty_directory, oracles, target};
 
 /// The chips with Wi-Fi, which the application needs.
 const CHIPS: &[&str] = &["esp32", "esp32s3", "esp32c2", "esp32c3", "esp32c6"];
@@ -14,10 +14,7 @@ const CHIPS: &[&str] = &["esp32", "esp32s3", "esp32c2", "esp32c3", "esp32c6"];
 pub(super) fn check() -> Result<()> {
     cargo().args(["build", "--quiet", "--workspace", "--bin", "tbpki"]).show()?;
     let directory = target()?.join("images");
-    if directory.exists() {
-        fs::remove_dir_all(&directory).doing(format!("remove {}", directory.display()))?;
-    }
-    fs::create_dir_all(&directory).doing(format!("make {}", directory.display()))?;
+    empty_directory(&directory)?;
     let tbpki = |args: &[&str]| run(target()?.join("debug/tbpki")).directory(&directory).args(args).show();
     tbpki(&["init", "--no-input", "--insecure-no-passphrase"])?;
     tbpki(&["client", "--device", "pump-1"])?;

@@ -7,8 +7,8 @@ use std::process::Command;
 use clap::ValueEnum;
 
 use crate::error::{Doing, Error, Result};
-use crate::run::{cargo, run};
-use crate::workspace::target;
+use crate::run::run;
+use crate::workspace::{empty_directory, target};
 
 use super::super::release::Platform;
 use super::super::tree;
@@ -30,20 +30,17 @@ impl Host for Unpacked {
     }
 }
 
-/// Makes a .deb of the program that the tests use and of the firmware in `target/firmware`, unpacks it, and runs every command
+/// Makes a .deb of the program of the tests, which is built, and of the firmware in `target/firmware`, unpacks it, and runs every command
 /// of a trial with the files in it.
 pub(crate) fn try_test_package() -> Result<()> {
     let mut platforms = Platform::value_variants().iter().copied();
     let platform = platforms.find(|platform| platform.runs_here() && !platform.is_static());
     let platform = platform.ok_or_else(|| Error::new("no package can be made on this kind of machine"))?;
     let directory = target()?.join("packages");
-    if directory.exists() {
-        fs::remove_dir_all(&directory).doing(format!("remove {}", directory.display()))?;
-    }
+    empty_directory(&directory)?;
     let (out, system, work) = (directory.join("out"), directory.join("system"), directory.join("work"));
     fs::create_dir_all(&work).doing(format!("make {}", work.display()))?;
     let program = directory.join("tbpki");
-    cargo().args(["build", "--quiet", "--workspace", "--all-targets"]).show()?;
     // Most of a program for tests is debug information, which takes minutes to compress.
     run("strip").arg("-o").arg(&program).arg(target()?.join("debug/tbpki")).read()?;
     Dist::of_program(platform, Format::Deb, program, &out).run()?;
