@@ -1,6 +1,5 @@
 //! Issuing a fleet: its names become a job, and the job becomes shards.
 
-pub(crate) mod archive_index;
 pub(crate) mod engine;
 mod finished;
 pub(crate) mod issued_leaf;

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use base::csv_writer::{Cell, CsvWriter};
+use base::csv_writer::CsvWriter;
 use base::file::BulkDir;
-use base::{Code, Error, Result, digest};
+use base::{Code, Error, Result};
 use ledger::SerialNumber;
-use pki::Certificate;
 
-use super::join::{self, GROWING_INDEX, INDEX_COLUMNS, JoinProgress, JoinResult};
+use super::index::{self, IndexLine};
+use super::join::{self, GROWING_INDEX, JoinProgress, JoinResult};
 use super::layout::{Attempt, file_of};
 use super::read::{Source, parse};
 use super::shard_store::ShardStore;
@@ -91,9 +91,9 @@ fn missing(what: &str, path: &Path) -> Error {
 }
 
 /// Writes the index of an archive again, from the archive or from the indexes of sealed parts.
-fn write_index(store: &Path, place: &ShardStore, attempts: &[Attempt], index: &Path) -> Result<()> {
-    let (dir, out) = (BulkDir::open(&place.dir)?, index.parent().map(BulkDir::open).transpose()?);
-    let name = index.file_name().and_then(|name| name.to_str());
+fn write_index(store: &Path, place: &ShardStore, attempts: &[Attempt], path: &Path) -> Result<()> {
+    let (dir, out) = (BulkDir::open(&place.dir)?, path.parent().map(BulkDir::open).transpose()?);
+    let name = path.file_name().and_then(|name| name.to_str());
     let (Some(out), Some(name)) = (out, name) else {
         return Err(Code::Internal.error("an archive without a directory"));
     };
@@ -101,9 +101,7 @@ fn write_index(store: &Path, place: &ShardStore, attempts: &[Attempt], index: &P
     dir.remove(GROWING_INDEX)?;
     let mut file = dir.create(GROWING_INDEX)?;
     let starts = JoinProgress::read(place)?;
-    let mut head = CsvWriter::new(Vec::new());
-    head.line(INDEX_COLUMNS.split(',').map(Cell::from)).map_err(unwritable)?;
-    file.write_all(&head.finish().map_err(unwritable)?).map_err(|error| join::unwritable(place, error))?;
+    file.write_all(&index::head()?).map_err(|error| join::unwritable(place, error))?;
     for attempt in attempts {
         let lines = match place.packing().sealed {
             true => join::lines_of_part(place, &dir, *attempt, &attempt.part(place.packing()))?,
@@ -127,33 +125,15 @@ fn lines_of_tar(store: &Path, place: &ShardStore, attempt: Attempt, start: u64) 
         let leaf = parse(tar.get(range.clone()).unwrap_or_default()).map_err(|error| error.at(&path))?.leaf;
         let device = leaf.common_name().filter(|device| file_of(device) == *name);
         let device = device.unwrap_or_else(|| name.trim_end_matches(".pem").to_owned());
-        line(&device, &leaf, range, start, &mut lines)?;
+        IndexLine {
+            name: &device,
+            serial: &SerialNumber::new(leaf.serial())?,
+            fingerprint: &leaf.fingerprint(),
+            credentials_id: &leaf.credentials_id(),
+            offset: range.start,
+            length: range.len(),
+        }
+        .append(Some(start), &mut lines)?;
     }
-    lines.finish().map_err(unwritable)
-}
-
-fn line(
-    device: &str,
-    leaf: &Certificate,
-    range: &std::ops::Range<usize>,
-    start: u64,
-    to: &mut CsvWriter<Vec<u8>>,
-) -> Result<()> {
-    let (serial, fingerprint) = (SerialNumber::new(leaf.serial())?.to_string(), digest::hex(&leaf.fingerprint()));
-    let credentials_id = leaf.credentials_id();
-    let number = |number: usize| Cell::from(u64::try_from(number).ok());
-    to.line([
-        device.into(),
-        serial.as_str().into(),
-        fingerprint.as_str().into(),
-        credentials_id.as_str().into(),
-        number(range.start),
-        number(range.len()),
-        Cell::from(Some(start)),
-    ])
-    .map_err(unwritable)
-}
-
-fn unwritable(error: std::io::Error) -> Error {
-    Code::Internal.error("the lines of an index cannot be written").caused_by(error)
+    lines.finish().map_err(index::unwritten)
 }

@@ -9,12 +9,13 @@ use std::io::{Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use base::csv_writer::{Cell, CsvWriter};
+use base::csv_writer::CsvWriter;
 use base::file::{self, BulkDir, FileSet, Mode};
 use base::{Code, Error, Result};
 use csv::ReaderBuilder;
 use serde::{Deserialize, Serialize};
 
+use super::index;
 use super::layout::{Attempt, Sidecar};
 use super::pack;
 use super::shard_store::ShardStore;
@@ -27,9 +28,6 @@ const STATE: &str = "joined-";
 const GROWING: &str = ".partial-archive";
 /// The index while it grows.
 pub(super) const GROWING_INDEX: &str = ".partial-index";
-/// The columns of the index of an archive. `part` is where the shard's part begins in the archive, or the file that it
-/// is if parts cannot be joined; `offset` counts within the part, unpacked. All counts are octets.
-pub const INDEX_COLUMNS: &str = "name,serial,fingerprint,credentials_id,offset,length,part";
 /// The suffix of an archive's index.
 const INDEX: &str = ".index.csv";
 /// Parts that are appended before they go.
@@ -223,9 +221,7 @@ impl<'a> GrowingArchive<'a> {
         let length = joining.state.index;
         let mut index = joining.grow(GROWING_INDEX, length)?;
         if length == 0 {
-            let mut head = CsvWriter::new(Vec::new());
-            let written = head.line(INDEX_COLUMNS.split(',').map(Cell::from));
-            let head = written.and_then(|()| head.finish()).map_err(|error| joining.unwritable(error))?;
+            let head = index::head()?;
             index.write_all(&head).map_err(|error| joining.unwritable(error))?;
             joining.state.index = head.len() as u64;
         }

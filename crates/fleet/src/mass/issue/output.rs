@@ -12,17 +12,13 @@ use pki::Certificate;
 use pki::identity::{Identity, X509};
 use zeroize::Zeroizing;
 
-use super::archive_index;
 use super::issued_leaf::IssuedLeaf;
 use super::place_files::PlaceFiles;
 use identity::files::device::{DeviceFiles, format_row};
 use identity::files::identity::IdentityView;
 use identity::files::keystore::KeystorePlan;
 use identity::files::table::{FileRow, FileTable};
-use store::shard::Packer;
-use store::shard::tar;
-use store::shard::{Attempt, Layout, Sidecar};
-use store::shard::{ShardStore, file_of};
+use store::shard::{Attempt, IndexLine, Layout, Packer, ShardStore, Sidecar, file_of, tar};
 
 /// The destination of a job's shards.
 pub(crate) struct ShardOutput {
@@ -207,7 +203,15 @@ impl ShardOutput {
                 combined.reserve(device.combined_length());
                 device.combined(&mut combined);
                 let offset = self.tar.append(&file_of(&device.name), &combined, &mut files);
-                archive_index::line(device, offset, combined.len(), &mut index)?;
+                IndexLine {
+                    name: &device.name,
+                    serial: &device.serial,
+                    fingerprint: &device.fingerprint,
+                    credentials_id: &device.credentials_id,
+                    offset,
+                    length: combined.len(),
+                }
+                .append(None, &mut index)?;
             }
             let part = self.packer.pack(&mut files)?;
             self.partial(&attempt.part(packing), part.bytes(), Mode::Private)?;
