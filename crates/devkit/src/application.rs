@@ -12,6 +12,7 @@ mod text_key;
 
 pub use app_image::check as check_image;
 pub use checkout::Checkout;
+pub use esp_image::{is_application, is_image};
 pub use find::{ApplicationSearch, ApplicationSource, ShippedFirmware, find, install_command, is_available, shipped};
 
 use std::borrow::Cow;
@@ -66,7 +67,7 @@ impl Application {
         let format = if bytes.starts_with(b"\x7FELF") {
             elf::check(&bytes, chip)?;
             ApplicationFormat::Elf
-        } else if bytes.first() == Some(&esp_image::MAGIC) {
+        } else if is_image(&bytes) {
             app_image::check(&bytes, chip)?;
             ApplicationFormat::Image
         } else if app_image::is_merged(&bytes) {

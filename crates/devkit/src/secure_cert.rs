@@ -9,6 +9,11 @@ use zeroize::Zeroizing;
 /// The first bytes of every entry.
 const MAGIC: [u8; 4] = 0xBA5E_BA11_u32.to_le_bytes();
 
+/// True if an entry, and so an esp_secure_cert partition, begins with these bytes.
+pub fn is_partition(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC)
+}
+
 /// The alignment of values in bytes, which encrypted flash requires.
 const ALIGNMENT: usize = 16;
 

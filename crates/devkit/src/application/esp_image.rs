@@ -127,13 +127,24 @@ pub(crate) fn min_revision(image: &[u8]) -> u16 {
     }
 }
 
+/// True if an image begins with these bytes, of a bootloader or an application (ESP-IDF, `esp_image_header_t`).
+pub fn is_image(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&MAGIC)
+}
+
+/// True if the image has ESP-IDF's description of an application at the beginning of its first segment.
+pub fn is_application(image: &[u8]) -> bool {
+    image.get(HEADER + 8..).is_some_and(|data| data.starts_with(&DESCRIPTION_MAGIC))
+}
+
 /// The maximum chip revision in the header of an application, as 100 times the major and once the minor number; `None` if
 /// it names none, and for other files: bootloaders do not compare their own (ESP-IDF,
 /// `bootloader_common_check_chip_validity`).
 pub(crate) fn max_revision(image: &[u8]) -> Option<u16> {
-    let is_application = image.get(HEADER + 8..).is_some_and(|data| data.starts_with(&DESCRIPTION_MAGIC));
     match image.first_chunk::<HEADER>() {
-        Some([MAGIC, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, low, high, _, _, _, _, _]) if is_application => {
+        Some([MAGIC, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, low, high, _, _, _, _, _])
+            if is_application(image) =>
+        {
             Some(u16::from_le_bytes([*low, *high])).filter(|maximum| !matches!(*maximum, 0 | u16::MAX))
         }
         _ => None,

@@ -4,20 +4,11 @@
 use std::path::Path;
 
 use base::{Code, Error};
+use device::flash_table::is_table;
+use devkit::application::{is_application, is_image};
 use devkit::nvs::{KEYS_PARTITION_SIZE, Keys};
+use devkit::secure_cert;
 use serde_json::Value;
-
-/// The first byte of an image for a chip (ESP-IDF, `esp_image_header_t`), and the first bytes of ESP-IDF's description of an
-/// application, after the headers of the image and of its first segment.
-const IMAGE: u8 = 0xE9;
-const DESCRIPTION: [u8; 4] = 0xABCD_5432_u32.to_le_bytes();
-const DESCRIPTION_AT: usize = 32;
-
-/// The first bytes of an entry of a partition table.
-const TABLE: [u8; 2] = [0xAA, 0x50];
-
-/// The first bytes of esp_secure_cert.
-const SECURE_CERT: [u8; 4] = 0xBA5E_BA11_u32.to_le_bytes();
 
 /// The first bytes of a page of NVS that is in use, and of one that is full.
 const NVS_PAGES: [[u8; 4]; 2] = [[0xFE, 0xFF, 0xFF, 0xFF], [0xFC, 0xFF, 0xFF, 0xFF]];
@@ -59,24 +50,23 @@ fn ledger(bytes: &[u8], path: &Path) -> Option<Kind> {
 }
 
 fn binary(bytes: &[u8]) -> Option<Kind> {
-    if bytes.first() == Some(&IMAGE) {
-        let is_application = bytes.get(DESCRIPTION_AT..).is_some_and(|rest| rest.starts_with(&DESCRIPTION));
-        return Some(match is_application {
+    if is_image(bytes) {
+        return Some(match is_application(bytes) {
             true => ("the file is the application of a chip", CREDENTIALS),
             false => ("the file is the bootloader of a chip, or an image that begins with it", CREDENTIALS),
         });
     }
     // The bootloader of the ESP32 begins at 0x1000, with erased flash before it.
-    if bytes.get(0x1000) == Some(&IMAGE) && bytes.iter().take(0x1000).all(|byte| *byte == 0xFF) {
+    if bytes.get(0x1000..).is_some_and(is_image) && bytes.iter().take(0x1000).all(|byte| *byte == 0xFF) {
         return Some(("the file is the merged image of a flash, without a credentials record of tbpki", CREDENTIALS));
     }
-    if bytes.starts_with(&TABLE) {
+    if is_table(bytes) {
         return Some((
             "the file is a partition table",
             "name it with --partitions for an image; `gen_esp32part.py FILE` of ESP-IDF shows its lines",
         ));
     }
-    if bytes.starts_with(&SECURE_CERT) {
+    if secure_cert::is_partition(bytes) {
         return Some((
             "the file is an esp_secure_cert partition, which has the same identity as the credentials",
             CREDENTIALS,
@@ -141,6 +131,13 @@ fn json(bytes: &[u8]) -> Option<Kind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // As ESP-IDF defines them.
+    const IMAGE: u8 = 0xE9;
+    const DESCRIPTION: [u8; 4] = 0xABCD_5432_u32.to_le_bytes();
+    const DESCRIPTION_AT: usize = 32;
+    const TABLE: [u8; 2] = [0xAA, 0x50];
+    const SECURE_CERT: [u8; 4] = 0xBA5E_BA11_u32.to_le_bytes();
 
     #[test]
     fn files_of_tbpki_are_named_and_others_are_not() {
