@@ -4,14 +4,14 @@ use std::net::Ipv6Addr;
 use std::path::Path;
 
 use base::text::shell_word;
-use base::{Code, Error, Finding, Result, file};
+use base::{Code, Finding, Result};
 use config::{Anchors, Config, HostName};
+use identity::server::name::leaf_in;
 use ledger::{Entry, Filter, Kind, View};
 use pki::Certificate;
-use pki::pem_bundle::PemBundle;
 use pki::verify::{Host, names_host};
 use store::file_names::{CERT, server_chain};
-use store::{FILE_LIMIT, Workspace, identity_dir};
+use store::{Workspace, identity_dir};
 
 /// Fails if our application cannot reach a host: its network stack has IPv4 alone. `what` names the host in the message.
 ///
@@ -21,11 +21,10 @@ pub(super) fn check_reachable(what: &str, host: &HostName) -> Result<()> {
     if host.as_str().parse::<Ipv6Addr>().is_err() {
         return Ok(());
     }
-    let error: Error = Code::FirmwareIpv4
+    Err(Code::FirmwareIpv4
         .error(format!("our application does not reach {what} at the IPv6 address {}", host.as_str()))
         .because("its network stack supports IPv4 only")
-        .fix("use a name or an IPv4 address, or name the application of the project with --app");
-    Err(error)
+        .fix("use a name or an IPv4 address, or name the application of the project with --app"))
 }
 
 /// A warning if the store has servers, and none of their certificates has the name of the broker: devices reject it then.
@@ -67,7 +66,5 @@ pub(super) fn finding(workspace: &Workspace<'_>, broker: &HostName) -> Result<Op
 /// The certificate of a server in its directory in the store; none if it cannot be read.
 fn leaf(config: &Config, store: &Path, entry: &Entry) -> Option<Certificate> {
     let dir = identity_dir(store, entry.key.kind, &entry.key.name);
-    let files = [server_chain(config.server.prefix.value.as_str()), CERT.to_owned()];
-    let bytes = files.iter().find_map(|name| file::read_optional(dir.join(name), FILE_LIMIT).ok().flatten())?;
-    PemBundle::parse(&bytes).ok()?.certificates.into_iter().next()
+    leaf_in(&dir.join(server_chain(config.server.prefix.value.as_str()))).or_else(|| leaf_in(&dir.join(CERT)))
 }

@@ -94,8 +94,8 @@ fn owner_of(config: &Config, location: &StoreLocation, dir: &Path) -> Result<Opt
     Ok(recorded.filter(|_| leaf.is_none()))
 }
 
-/// The first certificate of a file; `None` if it cannot be read, which the delivery to the directory reports.
-fn leaf_in(path: &Path) -> Option<Certificate> {
+/// The first certificate of a file; `None` if it cannot be read, which the verbs that need it report.
+pub fn leaf_in(path: &Path) -> Option<Certificate> {
     let bytes = file::read_optional(path, FILE_LIMIT).ok().flatten()?;
     PemBundle::parse(&bytes).ok()?.certificates.into_iter().next()
 }

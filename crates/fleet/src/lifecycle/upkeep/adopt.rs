@@ -67,7 +67,7 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
     let known = BTreeMap::from([(place.id().to_owned(), place.clone())]);
     let places = Places { known, missing: BTreeMap::new(), recorded: BTreeMap::new(), remembered: BTreeSet::new() };
     let mut jobs = Jobs::new(workspace, &places, None)?;
-    let Contents { mut candidates, known_rows, first_new, first_renewed } =
+    let Contents { mut candidates, known_rows, has_new, first_renewed } =
         Contents::read(&store, &place, of_ledger, &issuers, &mut jobs)?;
     if let Some(first) = known_rows.first() {
         let job = job_of_place(&store, &place, &known_rows)?.filter(|_| candidates.is_empty());
@@ -85,7 +85,7 @@ pub fn adopt(workspace: &mut Workspace<'_>, dir: &Path, dry_run: bool) -> Result
         });
     }
     let renews = first_renewed.is_some();
-    if let (Some(_), Some(error)) = (first_new, first_renewed) {
+    if let Some(error) = first_renewed.filter(|_| has_new) {
         return Err(error);
     }
     let unknown: &[&str] = match renews {
@@ -116,8 +116,8 @@ struct Contents {
     candidates: Vec<Candidate>,
     /// The rows of those that it has.
     known_rows: Vec<Entry>,
-    /// A name without a certificate in use.
-    first_new: Option<String>,
+    /// Whether a name has no certificate in use.
+    has_new: bool,
     /// The error for a name with an earlier certificate in use: a directory has names of one kind.
     first_renewed: Option<Error>,
 }
@@ -165,15 +165,13 @@ impl Contents {
             if !candidate.is_among(&revoked) {
                 match renewed_by(&store.ledger, &found)? {
                     Some(holder) => drop(contents.first_renewed.get_or_insert_with(|| in_use(&found, &holder))),
-                    None => {
-                        names.push(found.name.clone());
-                        contents.first_new.get_or_insert_with(|| found.name.clone());
-                    }
+                    None => names.push(found.name.clone()),
                 }
             }
             contents.candidates.push(candidate);
             Ok(())
         })?;
+        contents.has_new = !names.is_empty();
         // At once for all of them: a question reads all names of open jobs.
         let reserved = store.ledger.reserved_among(names.iter().map(String::as_str))?;
         names.iter().try_for_each(|name| reserved.check(&store.ledger, Kind::Device, name))?;

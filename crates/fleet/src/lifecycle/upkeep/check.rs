@@ -361,7 +361,10 @@ fn missing(
                 let what = format!("generation {} is {}, and no file holds it", entry.key.generation, entry.role);
                 let problem = Problem::new(ProblemKind::Missing, what).entry(&entry);
                 let path = place.as_ref().zip(attempt).and_then(|(place, attempt)| reach.path_of(place, attempt));
-                report.problems.push(path.map_or(problem.clone(), |path| problem.at(path)));
+                report.problems.push(match path {
+                    Some(path) => problem.at(path),
+                    None => problem,
+                });
             } else if !place.is_some_and(|place| reach.out_of_reach.contains(&place)) {
                 report.elsewhere += 1;
             }

@@ -49,12 +49,13 @@ pub(super) fn complete(report: &mut FleetReport, store: &Store, job: &Job, place
 /// Passes on the error of files that are gone, unless no certificate of the job is in use or waits: its owner may have
 /// destroyed them, as `forget` advises.
 fn unless_destroyed(report: &mut FleetReport, store: &Store, job: &Job, error: Error) -> Result<()> {
-    let is_needed = |shard| Ok::<_, Error>(store.ledger.shard(job.id, shard)?.iter().any(|row| row.role.is_in_use()));
-    let mut shards = 0..job.shards;
-    if error.code() != Code::PlaceMissing
-        || shards.try_fold(false, |any, shard| Ok::<_, Error>(any || is_needed(shard)?))?
-    {
+    if error.code() != Code::PlaceMissing {
         return Err(error);
+    }
+    for shard in 0..job.shards {
+        if store.ledger.shard(job.id, shard)?.iter().any(|row| row.role.is_in_use()) {
+            return Err(error);
+        }
     }
     let note = Finding { severity: Severity::Note, ..error.into_finding() };
     report.findings.push(note.because("none of its certificates is in use or waits as a renewal"));
