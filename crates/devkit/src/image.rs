@@ -1,11 +1,13 @@
 //! Flash images: bootloader, partition table, application and credentials, as single files and merged.
 
+mod board;
 mod bootloader;
 mod description;
 mod device_key;
 mod ota_data;
 mod parts;
 
+pub use board::Board;
 pub use bootloader::{BOOTLOADER_FILE_LIMIT, OwnBootloader};
 pub use description::{Manifest, flash_args, flasher_args, manifest};
 pub use parts::{
@@ -26,28 +28,7 @@ use device_key::KeySearch;
 use crate::application::secrets::{self, FoundSecret};
 use crate::application::{Application, esp_image};
 use crate::chip::{Chip, Crystal, revision_text};
-use crate::nvs;
-use crate::partition::{Flags, Partition, PartitionTable, PartitionType};
-
-/// The end of the flash that the functions of the chips' ROM can write: their addresses have 24 bits.
-const MAX_WRITABLE: u32 = 0x100_0000;
-
-/// The board of a fleet.
-#[derive(Debug, Clone)]
-pub struct Board {
-    /// The chip that the application was built for.
-    pub chip: Chip,
-    /// The frequency of the crystal of the board.
-    pub crystal: Crystal,
-    /// The size of the flash memory, which the header of an image states.
-    pub flash_size: FlashSize,
-    /// The partition table.
-    pub table: PartitionTable,
-    /// The bootloader of the project, instead of the one of espflash.
-    pub bootloader: Option<OwnBootloader>,
-    /// The name of the application's partition; `None` for the one that the bootloader starts.
-    pub app_partition: Option<String>,
-}
+use crate::partition::Partition;
 
 /// The parts of an image that all devices of a fleet share.
 #[derive(Debug)]
@@ -210,123 +191,6 @@ pub fn min_revision(part: &[u8]) -> u16 {
     esp_image::min_revision(part)
 }
 
-impl Board {
-    /// The partition for the application.
-    ///
-    /// # Errors
-    /// [`Code::PartitionTable`] if there is none, or none with the name that was asked for.
-    pub fn app(&self) -> Result<&Partition> {
-        match &self.app_partition {
-            Some(name) => self.table.app_named(name),
-            None => self.table.app().ok_or_else(|| {
-                let error = no_place("an application", "app, factory");
-                match self.table.app_names().as_slice() {
-                    [] => error,
-                    names => error
-                        .because(format!(
-                            "the bootloader starts none of its application partitions ({})",
-                            names.join(", ")
-                        ))
-                        .fix(
-                            "add a partition of the type app, factory or app, ota_0, or name one with --app-partition",
-                        ),
-                }
-            }),
-        }
-    }
-
-    /// Fails if only the bootloader of the project can start with the partition table.
-    ///
-    /// # Errors
-    /// [`Code::Bootloader`].
-    pub fn check_bootloader(&self) -> Result<()> {
-        match &self.bootloader {
-            Some(_) => Ok(()),
-            None => bootloader::check_needed(self.table.start(), self.table.is_signed().then_some("partition table")),
-        }
-    }
-
-    /// The partition for the identity slots.
-    ///
-    /// # Errors
-    /// [`Code::PartitionTable`] if there is none, or if the ROM of the chips cannot write it.
-    pub fn identity_slots(&self) -> Result<&Partition> {
-        let size = device::slots::PARTITION;
-        let place = self.table.identity_slots().ok_or_else(|| {
-            Code::PartitionTable
-                .error(format!("the partition table has no partition of {size} bytes for the identity slots"))
-                .fix("add the line `identity, data, undefined, , 64K`, or leave --partitions out: the table of ours has it")
-        })?;
-        if place.end() > u64::from(MAX_WRITABLE) || place.flags != Flags::NONE {
-            return Err(Code::PartitionTable
-                .error(format!("the identity slots in the partition {} cannot be written by a device", place.name))
-                .because("they must end within the first 16 MB of the flash, and have neither of the flags encrypted and readonly")
-                .fix("move the partition, and remove its flags"));
-        }
-        Ok(place)
-    }
-
-    /// The partition for Espressif's esp_secure_cert.
-    ///
-    /// # Errors
-    /// [`Code::PartitionTable`] if there is none, or it has another type than Espressif's library searches for.
-    pub fn secure_cert(&self) -> Result<&Partition> {
-        const LINE: &str = "esp_secure_cert, 0x3F, , 0xD000, 0x2000, encrypted";
-        let place = self.table.secure_cert().ok_or_else(|| {
-            Code::PartitionTable
-                .error("the partition table has no place for esp_secure_cert")
-                .fix(format!("write `nvs, data, nvs, 0x9000, 0x4000`, and after it the line `{LINE}`"))
-        })?;
-        match place.kind == PartitionType::SECURE_CERT {
-            true => Ok(place),
-            false => Err(Code::PartitionTable
-                .error("the partition esp_secure_cert has another type than 0x3F")
-                .because("Espressif's library searches for this type, and other libraries would use the partition, too")
-                .fix(format!("write the line `{LINE}`"))),
-        }
-    }
-
-    /// Fails if our firmware does not reach the credentials, or its own application: it reads the flash with the functions
-    /// of the chips' ROM.
-    ///
-    /// # Errors
-    /// [`Code::PartitionTable`].
-    pub fn check_reachable(&self) -> Result<()> {
-        for place in [self.app()?, self.credentials()?] {
-            if place.end() > u64::from(MAX_WRITABLE) {
-                return Err(Code::PartitionTable
-                    .error(format!("our application does not reach the partition {}", place.name))
-                    .because(format!(
-                        "it ends at {:#x}, and the functions of the chip's ROM reach the first 16 MB of the flash",
-                        place.end()
-                    ))
-                    .fix("move the partition, or name the application of the project with --app"));
-            }
-        }
-        Ok(())
-    }
-
-    /// The partition for the credentials.
-    ///
-    /// # Errors
-    /// [`Code::PartitionTable`] if there is none, or it has a size that devices cannot read.
-    pub fn credentials(&self) -> Result<&Partition> {
-        let place = self.table.credentials().ok_or_else(|| no_place("the credentials", "data, nvs"))?;
-        let (most, page) = (device::nvs::MAX_PARTITION, device::nvs::PAGE);
-        // The reader of the firmware has these limits.
-        if place.size > most || !place.size.is_multiple_of(page) || (place.size as usize) < nvs::MIN_SIZE {
-            let least = nvs::MIN_SIZE;
-            return Err(Code::PartitionTable
-                .error(format!("the partition {} for the credentials has {:#x} bytes", place.name, place.size))
-                .because(format!(
-                    "NVS partitions with credentials have {least:#x} to {most:#x} bytes, in pages of {page:#x}"
-                ))
-                .fix("give it another size (--partitions); 0x6000 is enough for certificates with EC keys"));
-        }
-        Ok(place)
-    }
-}
-
 /// Fails if no revision of a chip starts both.
 fn check_revisions(bootloader: &[u8], application: &[u8]) -> Result<()> {
     let minimum = esp_image::min_revision(bootloader);
@@ -361,12 +225,6 @@ fn holds_key(what: &str, found: &str) -> Error {
         .error(format!("the {what} contains {found}"))
         .because("the file is the same for all devices and readable for every user")
         .fix("build the program without it, and read the key from the credentials record or another partition")
-}
-
-fn no_place(what: &str, kind: &str) -> Error {
-    Code::PartitionTable
-        .error(format!("the partition table has no place for {what}"))
-        .fix(format!("add a partition of the type {kind}"))
 }
 
 /// Bootloader and application from espflash.
@@ -423,7 +281,7 @@ fn esp_size(size: &FlashSize) -> Result<EspSize> {
 pub(crate) mod tests {
     use super::*;
     use crate::application::check_image;
-    use crate::partition::{FlashStart, OptionalPartitions};
+    use crate::partition::{FlashStart, OptionalPartitions, PartitionTable};
     use testkit::application::Sample;
 
     pub(crate) fn board(chip: Chip) -> Board {
@@ -645,6 +503,11 @@ pub(crate) mod tests {
         let mut bytes = bootloader.to_vec();
         // The upper half of byte 3: 1 for 2 MB, 2 for the 4 MB of the board. The hash of the image covers it.
         bytes[3] = bytes[3] & 0x0F | 1 << 4;
+        hashed(bytes)
+    }
+
+    /// A changed image whose hash, at its end, fits again.
+    fn hashed(mut bytes: Vec<u8>) -> Vec<u8> {
         let end = bytes.len() - 32;
         let hash = base::digest::sha256(&bytes[..end]);
         bytes[end..].copy_from_slice(&hash);
@@ -658,17 +521,11 @@ pub(crate) mod tests {
         let mut bootloader = own.bootloader.clone();
         // The minimum revision of the header (ESP-IDF, `min_chip_rev_full`): v2.0.
         bootloader[15..17].copy_from_slice(&200_u16.to_le_bytes());
-        let end = bootloader.len() - 32;
-        let hash = base::digest::sha256(&bootloader[..end]);
-        bootloader[end..].copy_from_slice(&hash);
-        let theirs = OwnBootloader::read(bootloader, chip).unwrap();
+        let theirs = OwnBootloader::read(hashed(bootloader), chip).unwrap();
         let with = |maximum: u16| {
             let mut application = own.application.clone();
             application[17..19].copy_from_slice(&maximum.to_le_bytes());
-            let end = application.len() - 32;
-            let hash = base::digest::sha256(&application[..end]);
-            application[end..].copy_from_slice(&hash);
-            let application = Application::read(application, chip).unwrap();
+            let application = Application::read(hashed(application), chip).unwrap();
             Firmware::new(&application, Board { bootloader: Some(theirs.clone()), ..board(chip) })
         };
         with(200).unwrap();
