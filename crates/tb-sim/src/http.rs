@@ -148,6 +148,7 @@ async fn request_to_response(
         }
         // Before the body as well: a client that gives up meanwhile has changed nothing.
         Some(FaultKind::Delay(ms)) => tokio::time::sleep(Duration::from_millis(ms)).await,
+        Some(FaultKind::Hold) => controls.faults.hold().await,
         _ => {}
     }
     let reply = match Limited::new(body, limit).collect().await {
@@ -180,6 +181,7 @@ async fn request_to_response(
             return Err(dropped());
         }
         Some(FaultKind::DelayAnswer(ms)) => tokio::time::sleep(Duration::from_millis(ms)).await,
+        Some(FaultKind::HoldAnswer) => controls.faults.hold().await,
         // The answer is made all the same, so that there is a write which can be spoiled.
         Some(FaultKind::Garbage) => spoil.store(true, std::sync::atomic::Ordering::SeqCst),
         Some(FaultKind::HalfAnswer) => half = true,

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -184,9 +185,26 @@ impl Thingsboard {
         self.core.controls.faults.add(fault);
     }
 
-    /// Removes all faults.
+    /// Removes all faults, and lets go of the calls that they hold.
     pub fn clear_faults(&self) {
         self.core.controls.faults.clear();
+    }
+
+    /// The number of calls that faults hold now.
+    pub fn held_calls(&self) -> usize {
+        self.core.controls.faults.held()
+    }
+
+    /// Waits until a fault holds a call.
+    ///
+    /// # Panics
+    /// If none comes within two minutes.
+    pub fn until_held(&self) {
+        let begun = Instant::now();
+        while self.held_calls() == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(120), "no call comes that a fault holds");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// The faults that wait for further calls.

@@ -100,17 +100,18 @@ impl Scene {
         answer.save(&self.sandbox, &format!("{name}.pem"));
     }
 
-    /// A service between the two ends of a swap from "a" to "b": the platform has the certificate, and answers after this
-    /// time in milliseconds. Until then the service holds the lease and does not know it.
-    fn within_swap(&self, delay: u64) -> Service {
+    /// A service between the two ends of a swap from "a" to "b": the platform has the certificate, and answers once its faults
+    /// are cleared. Until then the service holds the lease and does not know it.
+    fn within_swap(&self) -> Service {
         let service = self.service();
         self.fetch(&service, "a", None);
         confirm(&service, "a");
-        let slow = Fault::new(FaultKind::DelayAnswer(delay)).on("POST", "/api/device/credentials");
-        self.platform.sim().unwrap().inject(slow);
+        let sim = self.platform.sim().unwrap();
+        sim.inject(Fault::new(FaultKind::HoldAnswer).on("POST", "/api/device/credentials"));
         self.fetch(&service, "b", Some("a"));
         service.confirm("b.pem", "b.key").is(202, "the platform does not have the certificate yet");
-        until("begun", || self.credential() == self.x509("b"));
+        sim.until_held();
+        assert_eq!(self.credential(), self.x509("b"));
         service
     }
 
@@ -246,15 +247,16 @@ fn a_credential_that_the_ledger_does_not_expect_stays() {
 #[test]
 fn a_revocation_during_the_swap_wins() {
     let scene = Scene::new();
-    let service = scene.within_swap(3000);
+    let service = scene.within_swap();
     let known = |tool| scene.platform.known_to(tool, &scene.secret);
     known(scene.sandbox.tbpki(["revoke", "--device", "pump-1", "--reason", "keyCompromise"])).run();
+    scene.platform.sim().unwrap().clear_faults();
     until("withdrawn", || matches!(scene.credential(), Some((CredentialsType::AccessToken, _))));
     known(scene.sandbox.tbpki(["revoke", "--open"])).run().ok();
     assert_eq!(scene.roles(), ["revoked", "revoked"]);
     service.confirm("b.pem", "b.key").is(403, "the client certificate is revoked");
-    // Twice the delay of the platform: the service has its answer by then, and must not write once more.
-    std::thread::sleep(Duration::from_secs(6));
+    // It finishes what it has begun, and must not write once more.
+    assert_eq!(service.stop(), 0);
     assert!(matches!(scene.credential(), Some((CredentialsType::AccessToken, _))), "{:?}", scene.credential());
 }
 
@@ -358,10 +360,10 @@ fn roles<const N: usize>(roles: [&str; N]) -> Vec<String> {
 #[test]
 fn a_service_that_is_killed_during_the_swap_is_continued_by_the_next_one() {
     let scene = Scene::new();
-    // So long that the service is killed while the platform still holds its answer back.
-    let service = scene.within_swap(20_000);
+    let service = scene.within_swap();
     let sim = scene.platform.sim().unwrap();
     service.kill();
+    sim.clear_faults();
     assert_eq!(scene.roles(), ["current", "pending"]);
     let saves = |sim: &tb_sim::Thingsboard| sim.credentials("pump-1").unwrap().version;
     let before = saves(sim);

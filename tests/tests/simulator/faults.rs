@@ -115,6 +115,32 @@ fn delays_latency_and_rates_hold() {
 }
 
 #[test]
+fn calls_are_held_before_and_after_they_are_done() {
+    let platform = platform();
+    let tenant = platform.sign_in();
+    let sim = platform.sim().unwrap();
+    for (kind, device, is_done) in [(FaultKind::Hold, "before", false), (FaultKind::HoldAnswer, "after", true)] {
+        sim.inject(Fault::new(kind).on("POST", "/api/device"));
+        std::thread::scope(|scope| {
+            let call = scope.spawn(|| {
+                let other = platform.sign_in();
+                other.device(device);
+                // Returned, because its devices are deleted with it.
+                other
+            });
+            sim.until_held();
+            // Other calls go on, and a held one does not end by itself.
+            assert_eq!(sim.devices().contains(&device.to_owned()), is_done);
+            tenant.ok("GET", "/api/auth/user", None);
+            assert!(!call.is_finished() && sim.held_calls() == 1);
+            sim.clear_faults();
+            let _other = call.join().unwrap();
+            assert!(sim.devices().contains(&device.to_owned()) && sim.held_calls() == 0);
+        });
+    }
+}
+
+#[test]
 fn mqtt_is_cut_on_request() {
     let platform = platform();
     let tenant = platform.sign_in();

@@ -1,9 +1,11 @@
 //! Injected faults: the kind of failure, the calls, and how many times.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 /// A kind of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +19,10 @@ pub enum FaultKind {
     Delay(u64),
     /// The call is done, and answered this many milliseconds late.
     DelayAnswer(u64),
+    /// The call waits, and is done once the faults are cleared: for a test in which something else comes first.
+    Hold,
+    /// The call is done, and answered once the faults are cleared.
+    HoldAnswer,
     /// Nothing is done, and this status returned: 401 (expired token), 409, 429, 500 in the server's own words, others
     /// in words like them.
     Status(u16),
@@ -31,7 +37,7 @@ pub enum FaultKind {
 /// A fault that waits for its calls.
 ///
 /// A call is a method and a path: `POST` and `/api/device/credentials`. For MQTT the method is `MQTT`, and the paths are
-/// `connect`, `publish` and `subscribe`; drops and delays work there.
+/// `connect`, `publish` and `subscribe`; drops, delays and holds work there.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Fault {
     /// The kind of failure.
@@ -92,6 +98,25 @@ impl Fault {
 #[derive(Default)]
 pub(crate) struct Faults {
     waiting: Mutex<Vec<Fault>>,
+    /// How often all held calls were let go, and the number of calls that are held.
+    released: watch::Sender<u64>,
+    held: AtomicUsize,
+}
+
+/// A call that counts as held as long as this value lives: its client can go away.
+struct Held<'a>(&'a AtomicUsize);
+
+impl<'a> Held<'a> {
+    fn new(held: &'a AtomicUsize) -> Self {
+        held.fetch_add(1, Ordering::SeqCst);
+        Self(held)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Faults {
@@ -99,8 +124,24 @@ impl Faults {
         self.lock().push(fault);
     }
 
+    /// Removes all faults, and lets go of the calls that they hold.
     pub(crate) fn clear(&self) {
         self.lock().clear();
+        self.released.send_modify(|times| *times += 1);
+    }
+
+    /// The number of calls that are held now.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the faults are cleared.
+    pub(crate) async fn hold(&self) {
+        // Before the call counts as held: from then on a test may clear the faults.
+        let mut released = self.released.subscribe();
+        let _held = Held::new(&self.held);
+        // An error means that the simulator ends.
+        let _ = released.changed().await;
     }
 
     pub(crate) fn waiting(&self) -> Vec<Fault> {
@@ -138,6 +179,10 @@ impl Faults {
             None => false,
             Some(FaultKind::Delay(ms) | FaultKind::DelayAnswer(ms)) => {
                 tokio::time::sleep(Duration::from_millis(ms)).await;
+                false
+            }
+            Some(FaultKind::Hold | FaultKind::HoldAnswer) => {
+                self.hold().await;
                 false
             }
             Some(_) => true,
