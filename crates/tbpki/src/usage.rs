@@ -24,10 +24,14 @@ const WITH_VALUE: [&str; 2] = ["--config", "--color"];
 
 /// Prints the error like those of the verbs, with the usage that clap has for it. Help and version are results.
 pub(crate) fn reject(error: &clap::Error, args: &[OsString]) -> Exit {
-    let finding = explained(error, args);
     match error.kind() {
         ErrorKind::DisplayVersion if has_json(args) => return version(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return displayed(error),
+        _ => {}
+    }
+    // Only for errors: the advice in it defines the arguments of all verbs, which takes longer than to print the version.
+    let finding = explained(error, args);
+    match error.kind() {
         // The whole help, because a person who calls `tbpki` alone wants to know the verbs. The status is that of an
         // error.
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => drop(error.print()),
