@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, hex};
 use serde::Serialize;
 
 /// The kind of an identity.
@@ -148,7 +148,7 @@ impl FromStr for SerialNumber {
 
 impl fmt::Display for SerialNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|octet| write!(f, "{octet:02X}"))
+        f.write_str(&hex::upper(&self.0))
     }
 }
 

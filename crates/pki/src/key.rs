@@ -101,6 +101,11 @@ impl PrivateKey {
         self.public.spki_der()
     }
 
+    /// PKCS#8 version 1 in DER, not encrypted, without a copy.
+    pub fn pkcs8_der(&self) -> &[u8] {
+        &self.pkcs8
+    }
+
     /// PKCS#8 version 1 in DER, not encrypted.
     pub fn to_pkcs8_der(&self) -> Zeroizing<Vec<u8>> {
         self.pkcs8.clone()

@@ -14,14 +14,13 @@ const LINE: usize = 48;
 pub fn append(label: &str, der: &[u8], to: &mut Vec<u8>) {
     boundary(b"-----BEGIN ", label, to);
     for octets in der.chunks(LINE) {
-        let mut line = [0; 65];
-        // A line's worth of octets always fits.
-        let written = STANDARD.encode_slice(octets, &mut line).unwrap_or_default();
-        if let Some(end) = line.get_mut(written) {
-            *end = b'\n';
-        }
-        to.extend_from_slice(line.get(..=written).unwrap_or_default());
-        zeroize::Zeroize::zeroize(&mut line);
+        // In place: a line elsewhere would have to be wiped, which takes longer than to encode it.
+        let start = to.len();
+        to.resize(start + octets.len().div_ceil(3) * 4, 0);
+        // As large as the text is.
+        let written = STANDARD.encode_slice(octets, to.get_mut(start..).unwrap_or_default()).unwrap_or_default();
+        to.truncate(start + written);
+        to.push(b'\n');
     }
     boundary(b"-----END ", label, to);
 }

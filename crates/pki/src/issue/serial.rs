@@ -3,7 +3,7 @@
 use std::fmt;
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use base::{Code, Result};
+use base::{Code, Result, hex};
 
 /// A certificate's serial number: 16 octets, random but for the first two bits, which make it positive and
 /// keep its length the same for all (RFC 5280, section 4.1.2.2: positive, at most 20 octets).
@@ -43,7 +43,7 @@ impl Serial {
 impl fmt::Display for Serial {
     /// Upper-case hexadecimal, as `openssl x509 -serial` prints it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|octet| write!(f, "{octet:02X}"))
+        f.write_str(&hex::upper(&self.0))
     }
 }
 

@@ -48,13 +48,13 @@ impl IssuerChain {
 impl IssuedLeaf {
     /// The number of bytes that [`combined`](Self::combined) appends.
     pub(crate) fn combined_length(&self) -> usize {
-        let key = armor::length(KEY, &self.key.to_pkcs8_der());
+        let key = armor::length(KEY, self.key.pkcs8_der());
         key + armor::length(CERTIFICATE, &self.leaf) + self.issuer.pem.len()
     }
 
     /// Appends key, leaf and the CAs above it in PEM: all that a device sends and signs with, in one file.
     pub(crate) fn combined(&self, to: &mut Zeroizing<Vec<u8>>) {
-        armor::append(KEY, &self.key.to_pkcs8_der(), to);
+        armor::append(KEY, self.key.pkcs8_der(), to);
         armor::append(CERTIFICATE, &self.leaf, to);
         to.extend_from_slice(&self.issuer.pem);
     }

@@ -168,7 +168,7 @@ impl ShardOutput {
     ) -> Result<()> {
         // Parsed again from DER, because the code of `client` takes another type. It costs little compared with a
         // keystore.
-        let key = pki::PrivateKey::from_pem_or_der(&device.key.to_pkcs8_der(), None)?;
+        let key = pki::PrivateKey::from_pem_or_der(device.key.pkcs8_der(), None)?;
         let x509 = X509 {
             key: Some(key),
             leaf: Certificate::from_der(&device.leaf)?,
