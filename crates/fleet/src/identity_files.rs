@@ -15,7 +15,7 @@ use pki::pem_bundle::PemBundle;
 use time::OffsetDateTime;
 
 use crate::lifecycle::upkeep::ca_certificates;
-use crate::register::only_pending;
+use crate::register::{only_pending, revoked};
 use provision::check::{ReplacedServer, RevokedServer};
 use store::ca::Ca;
 use store::file_names::{ANCHORS, CA_FILE, CERT, CHAIN, KEY, TOKEN};
@@ -203,14 +203,9 @@ pub fn no_files(location: &StoreLocation, name: &DeviceName) -> Result<Error> {
                 ))
         }),
         None => match revocation_of(&view, name)? {
-            Some(revocation) => Code::Revoked
-                .error(format!("the device {name} was revoked on {}", revocation.at.date()))
-                .item(name.as_str())
-                .because("no platform and no broker may accept its certificate any more")
-                .fix(format!(
-                    "if it is in your hands again, issue a new generation: `tbpki client {}`",
-                    device_words(name.as_str())
-                )),
+            Some(revocation) => {
+                revoked(name.as_str()).because(format!("the revocation is of {}", revocation.at.date()))
+            }
             None => Code::UnknownIdentity
                 .error(format!("the store has no device {:?}", name.as_str()))
                 .fix("issue it with `tbpki client --device NAME`; `tbpki list` shows what there is"),
