@@ -9,6 +9,7 @@ mod life;
 mod lists;
 mod measure;
 mod peers;
+mod programs;
 mod register;
 mod scratch;
 mod startup;

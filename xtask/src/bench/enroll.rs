@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::measure::verdict;
+use super::programs;
 use super::scratch::Scratch;
 use crate::error::{Error, Result};
+use crate::run::run;
 use crate::run::server::Server;
-use crate::run::{cargo, run};
 use crate::workspace::target;
 
 use peer::StepCa;
@@ -29,8 +30,7 @@ const OF_HANDSHAKES: f64 = 0.6;
 const OF_STEP: f64 = 2.0;
 
 pub(super) fn compare(rounds: u32, strict: bool) -> Result<()> {
-    let ours = ["--package", "tbpki", "--bin", "tbpki", "--package", "tbpki-tests", "--bin", "enroll-load"];
-    cargo().args(["build", "--quiet", "--release"]).args(ours).show()?;
+    programs::build()?;
     let scratch = Scratch::new("enroll")?;
     // A turn takes as long as many rounds of the other benchmarks.
     let turns = (rounds / 15).max(1);

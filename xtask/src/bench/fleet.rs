@@ -9,10 +9,11 @@ use serde_json::Value;
 
 use super::measure::{Watched, verdict, watch};
 use super::peers::{Openssl, cryptography};
+use super::programs;
 use super::register::{LATENCY_MS, REACHED, measured};
 use super::scratch::Scratch;
 use crate::error::{Doing, Error, Result};
-use crate::run::{cargo, run};
+use crate::run::run;
 use crate::workspace::target;
 
 /// The rounds of one turn, which takes as long as many rounds of the other benchmarks. Results are medians of turns.
@@ -49,9 +50,8 @@ const PYTHON: f64 = 3.0;
 const MEMORY: f64 = 1.5;
 
 pub(super) fn compare(rounds: u32, strict: bool) -> Result<()> {
-    let programs = ["--package", "tbpki", "--bin", "tbpki", "--package", "tbpki-tb-sim", "--bin", "tbpki-tb-sim"];
-    cargo().args(["build", "--quiet", "--release"]).args(programs).show()?;
-    cargo().args(["build", "--quiet", "--release", "--package", "tbpki-pki", "--example", "bench"]).show()?;
+    programs::build()?;
+    programs::build_example("tbpki-pki")?;
     let mut area = Area::new()?;
     let turns = (rounds / ROUNDS_A_TURN).max(1);
     println!("All take turns, {turns} of them, every run in a new directory of {}.", area.scratch.path().display());

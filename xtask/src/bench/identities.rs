@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::measure::{Contender, Target, race, report};
 use super::peers::{Certtool, KeygenScript, Openssl};
+use super::programs;
 use crate::error::{Doing, Error, Result};
-use crate::run::{cargo, run};
+use crate::run::run;
 use crate::workspace::target;
 
 const SCRIPT: &str = "client.keygen.sh (keytool, openssl)";
@@ -23,7 +24,7 @@ const IDENTITY: &[Target] = &[
 const RSA: &[Target] = &[Target { contender: GENPKEY, at_least: 1.0 }];
 
 pub(super) fn compare(rounds: u32, strict: bool) -> Result<()> {
-    cargo().args(["build", "--quiet", "--release", "--package", "tbpki", "--bin", "tbpki"]).show()?;
+    programs::build()?;
     let directory = target()?.join("bench");
     if directory.exists() {
         fs::remove_dir_all(&directory).doing(format!("remove {}", directory.display()))?;

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::measure::{Target, Watched, report, summarize, verdict, watch};
+use super::programs;
 use super::scratch::Scratch;
 use crate::error::{Doing, Error, Result};
-use crate::run::{cargo, run};
+use crate::run::run;
 use crate::workspace::{oracles, root, target};
 
 const LIBRARY: &str = "esp-idf-nvs-partition-gen, library";
@@ -33,9 +34,8 @@ const MEMORY_MARGIN_KIB: u64 = 4096;
 const FLASH_BYTES: usize = 4 << 20;
 
 pub(super) fn compare(rounds: u32, strict: bool) -> Result<()> {
-    let build = ["build", "--quiet", "--release", "--package", "tbpki", "--bin", "tbpki"];
-    cargo().args(build).show()?;
-    cargo().args(["build", "--quiet", "--release", "--package", "tbpki-devkit", "--example", "bench"]).show()?;
+    programs::build()?;
+    programs::build_example("tbpki-devkit")?;
     let scratch = Scratch::new("images")?;
     let directory = scratch.path();
     let bench = target()?.join("release/examples/bench");

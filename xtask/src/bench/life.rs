@@ -6,9 +6,9 @@ mod renewal;
 mod server;
 mod store;
 
+use super::programs;
 use super::scratch::Scratch;
 use crate::error::{Error, Result};
-use crate::run::cargo;
 
 /// The sizes of what is measured.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,7 @@ impl Sizes {
 }
 
 pub(super) fn compare(rounds: u32, strict: bool, sizes: Sizes) -> Result<()> {
-    cargo().args(["build", "--quiet", "--release", "--package", "tbpki", "--bin", "tbpki"]).show()?;
+    programs::build()?;
     let scratch = Scratch::new("life")?;
     // `&` and not `&&`: everything is measured and printed, even if the first misses its target.
     let reached = renewal::compare(scratch.path(), rounds, sizes.many)?

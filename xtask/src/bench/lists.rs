@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::measure::{verdict, watch};
+use super::programs;
 use super::scratch::Scratch;
 use crate::error::{Doing, Error, Result};
-use crate::run::{cargo, run};
+use crate::run::run;
 use crate::workspace::target;
 
 /// The sizes of the two fleets.
@@ -52,8 +53,8 @@ const VERBS: &[(&str, &[&str])] = &[
 ];
 
 pub(super) fn compare(strict: bool) -> Result<()> {
-    cargo().args(["build", "--quiet", "--release", "--package", "tbpki", "--bin", "tbpki"]).show()?;
-    cargo().args(["build", "--quiet", "--release", "--package", "tbpki-devkit", "--example", "bench"]).show()?;
+    programs::build()?;
+    programs::build_example("tbpki-devkit")?;
     let scratch = Scratch::new("lists")?;
     let stores = [FEW, MANY].map(|count| store(scratch.path(), count));
     let [few, many] = stores;

@@ -8,9 +8,10 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use super::measure::verdict;
+use super::programs;
 use crate::demo::simulator::Simulator;
 use crate::error::{Doing, Error, Result};
-use crate::run::{cargo, run};
+use crate::run::run;
 use crate::workspace::{empty_directory, oracles, root, target};
 
 /// The latency of the simulator, in milliseconds.
@@ -26,8 +27,7 @@ pub(super) const REACHED: f64 = 0.8;
 const CPU: f64 = 3.0;
 
 pub(super) fn compare(devices: u32, strict: bool) -> Result<()> {
-    let ours = ["--package", "tbpki", "--bin", "tbpki", "--package", "tbpki-tb-sim", "--bin", "tbpki-tb-sim"];
-    cargo().args(["build", "--quiet", "--release"]).args(ours).show()?;
+    programs::build()?;
     // Identities are made before the clock starts, because the Python client makes none.
     let station = Station::prepare(&target()?.join("bench-register"), devices)?;
     println!(
