@@ -295,6 +295,19 @@ fn our_firmware_reaches_its_broker() {
     let shown = shown.prints("[2001:db8::1]:8883").prints("[2001:db8::2]:9443");
     assert!(!shown.stderr_text().contains("TBPKI-0052"), "the store has no server: {shown}");
 
+    // A board reaches itself, whatever its application is.
+    for (broker, enroll, named) in [
+        ("localhost", "https://tb.example:9443", "on a board, localhost is the board itself and not the broker"),
+        (
+            "broker.example",
+            "https://127.0.0.1:9443",
+            "on a board, 127.0.0.1 is the board itself and not the enrolment service",
+        ),
+    ] {
+        let shown = sandbox.ok(with("esp32c3.elf", broker, &["--enroll", enroll]));
+        assert_eq!(shown.prints(named).stderr_text().matches("TBPKI-0506").count(), 1, "{broker}");
+    }
+
     sandbox.ok(["server", "--name", "broker.example", "--only-given-names"]);
     let named = sandbox.ok(with("ours.elf", "broker.example", &[]));
     assert!(!named.stderr_text().contains("TBPKI-0052"), "{named}");

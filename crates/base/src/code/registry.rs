@@ -848,6 +848,8 @@ codes! {
     // Images, continued.
     505 FirmwareIpv4 User "The firmware does not reach an IPv6 address"
         "Our application supports IPv4 only, so that it cannot connect to a broker or an enrolment service that is named by an IPv6 address. Use a host name with an IPv4 address (an A record), or the address itself. An application of your own (`--app`) can support IPv6."
+    506 LoopbackHost User "A host in the image is the board itself"
+        "`localhost`, names below it, the addresses 127.0.0.0/8 and ::1 always mean the machine that uses them. In the memory of a board they mean the board, so that it does not reach the broker or the enrolment service. Name the host as the board's network knows it."
 
     // Mistakes of ours.
     900 Internal Bug "Internal error"

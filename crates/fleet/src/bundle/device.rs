@@ -40,8 +40,8 @@ pub(crate) struct BundleSettings {
     auth: DeviceLogin,
     wifi: Option<(String, Option<Secret>)>,
     pub(crate) broker: String,
-    /// A warning about the name of the broker.
-    name_finding: Option<Finding>,
+    /// Warnings about the name of the broker.
+    name_findings: Vec<Finding>,
     pub(crate) port: u16,
     pub(crate) skip_host_name_check: bool,
     pub(crate) ntp_server: String,
@@ -91,16 +91,16 @@ impl BundleSettings {
                     .map_err(|error| error.argument("--enroll"))?;
             }
         }
-        let name_finding = match request.skip_host_name_check {
-            true => None,
-            false => broker_name::finding(workspace, &broker)?,
-        };
+        let mut name_findings = Vec::from_iter(broker_name::loopback("the broker", &broker));
+        if !request.skip_host_name_check {
+            name_findings.extend(broker_name::finding(workspace, &broker)?);
+        }
         Ok(Self {
             store: workspace.store_dir().to_owned(),
             auth: request.auth,
             wifi,
             broker: broker.as_str().to_owned(),
-            name_finding,
+            name_findings,
             port: config.firmware.mqtt_port.value.number(),
             skip_host_name_check: request.skip_host_name_check,
             ntp_server: config.firmware.ntp_server.value.as_str().to_owned(),
@@ -120,7 +120,7 @@ impl BundleSettings {
                     .fix("leave --skip-host-name-check out, and name the broker as its certificate does"),
             );
         }
-        findings.extend(self.name_finding.clone());
+        findings.extend(self.name_findings.iter().cloned());
         if let Some((ssid, None)) = &self.wifi {
             findings.push(
                 Code::OpenNetwork

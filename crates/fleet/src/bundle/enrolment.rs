@@ -211,7 +211,9 @@ impl Enrolment {
 
     /// Warnings about the service.
     pub(super) fn findings(&self) -> Vec<Finding> {
-        super::anchors::findings(&self.anchors, "the enrolment service", self.now)
+        let mut findings = super::anchors::findings(&self.anchors, "the enrolment service", self.now);
+        findings.extend(super::broker_name::loopback("the enrolment service", &self.host));
+        findings
     }
 
     /// The host of the service.
