@@ -84,7 +84,8 @@ impl Present {
     }
 }
 
-/// Plans the identity of a device, and passes the plan on. Returns its result and warnings about directories.
+/// Plans the identity of a device, and passes the plan on. Returns its result, warnings about directories, and a note about a
+/// revocation.
 fn with_plan<'w, T>(
     workspace: &mut Workspace<'w>,
     present: Present,
@@ -93,6 +94,7 @@ fn with_plan<'w, T>(
     carry_out: impl FnOnce(IssueRequest<'_>, &mut Workspace<'w>) -> Result<T>,
 ) -> Result<(T, Vec<Finding>)> {
     let Present { earlier, anchors } = present;
+    let revoked = earlier.revoked();
     let settings = &workspace.config.client;
     let csr = request.read_csr()?;
     let base_subject = workspace.config.subject()?;
@@ -164,7 +166,7 @@ fn with_plan<'w, T>(
     };
     let dirs = [Some(identity_dir(workspace.store_dir(), Kind::Device, name.as_str())), request.out.clone()];
     // Not collected yet: the directories are looked at when the plan has been carried out.
-    let left = dirs.into_iter().flatten().filter_map(|dir| anchors_left(has_anchors, &dir));
+    let left = dirs.into_iter().flatten().filter_map(|dir| anchors_left(has_anchors, &dir)).chain(revoked);
     Ok((carry_out(plan, workspace)?, left.collect()))
 }
 

@@ -158,6 +158,7 @@ pub fn make_server(workspace: &mut Workspace<'_>, wish: &ServerRequest) -> Resul
     // A report with a missing directory names it already.
     report.findings.extend(away.filter(|_| missing_out.is_none()));
     report.findings.extend(left_out);
+    report.findings.extend(earlier.revoked());
     let changed = changed_names(&report, &sans);
     report.findings.extend(changed);
     Ok(report)

@@ -347,6 +347,24 @@ fn a_platform_that_refuses_the_login_is_asked_once_for_a_whole_job() {
     assert_eq!(sim.credentials("s-40").unwrap().kind, CredentialsType::AccessToken);
 }
 
+#[test]
+fn a_name_that_comes_back_into_service_is_noted_once() {
+    let sandbox = Sandbox::with_store();
+    sandbox.ok(["server", "--name", "tb.example.org", "--only-given-names"]);
+    sandbox.ok(["client", "pump-1"]);
+    sandbox.ok(["revoke", "pump-1", "--reason", "keyCompromise"]);
+    sandbox.ok(["revoke", "--server", "tb.example.org"]);
+    for (args, note) in [
+        (&["client", "pump-1"][..], "the certificate before was revoked on "),
+        (&["server", "--name", "tb.example.org", "--only-given-names"], "the certificate before was revoked on "),
+    ] {
+        let again = sandbox.ok(args).prints(note);
+        assert_eq!(again.stderr_text().contains("(keyCompromise)"), args[0] == "client", "{again}");
+        let third = sandbox.ok(args);
+        assert!(!third.stderr_text().contains(note), "{third}");
+    }
+}
+
 /// Its files are in a shard, so that nothing in the store shows it any more.
 #[test]
 fn check_names_the_revocation_of_a_device_of_a_fleet() {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use base::{Code, Result, file};
+use base::{Code, Finding, Result, file};
 use config::{Days, Origin, Setting};
 use ledger::{Entry, Kind, Role, View};
 use pki::csr::Csr;
@@ -122,6 +122,16 @@ impl Earlier {
     /// True if the name had no certificate before.
     pub(crate) fn is_none(&self) -> bool {
         self.entry.is_none()
+    }
+
+    /// A note if the name comes back into service: its last certificate was revoked.
+    pub(crate) fn revoked(&self) -> Option<Finding> {
+        let entry = self.entry.as_ref().filter(|entry| !entry.role.is_in_use())?;
+        let revocation = entry.revocation.as_ref()?;
+        let reason = revocation.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+        let note =
+            Code::Revoked.note(format!("the certificate before was revoked on {}{reason}", revocation.at.date()));
+        Some(note.because("the new one puts the name into service again").item(entry.key.name.clone()))
     }
 
     /// The directory that got copies of the earlier generation.
