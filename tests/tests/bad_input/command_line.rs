@@ -87,7 +87,7 @@ fn what_the_command_line_does_not_know_ends_with_2() {
 #[test]
 fn a_name_of_a_flag_behind_two_hyphens_is_none() {
     let sandbox = Sandbox::new();
-    let outcome = sandbox.tbpki(["list", "--", "--json"]).run().ends(2);
+    let outcome = sandbox.tbpki(["crl", "--", "--json"]).run().ends(2);
     assert!(outcome.stdout.is_empty(), "{outcome}");
 }
 

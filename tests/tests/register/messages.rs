@@ -118,6 +118,8 @@ fn a_device_that_is_registered_and_bundled_is_both() {
     assert_eq!(names(&scene, &["--state", "bundled"]), ["pump-1"]);
     assert_eq!(names(&scene, &["--state", "registered,bundled"]), ["pump-1", "pump-2"]);
     let table = scene.sandbox.ok(["list", "--name", "pump-1"]).stdout_text();
+    assert_eq!(scene.sandbox.ok(["list", "pump-1"]).stdout_text(), table);
+    scene.sandbox.fails(["list", "pump-1", "--name", "pump-1"], 2, "TBPKI-0011");
     assert!(table.contains("registered, bundled"), "{table}");
     // What was taken from the platform is only bundled.
     scene.ok(&["unregister", "--device", "pump-1"]);

@@ -10,6 +10,9 @@ use crate::completion;
 /// The arguments of `tbpki list`.
 #[derive(Debug, Clone, Args)]
 pub struct ListArgs {
+    /// Only this name, or all names that match it, as with --name
+    #[arg(value_name = "NAME", value_parser = text(), conflicts_with = "name", add = completion::devices())]
+    pub word: Option<String>,
     /// Print CSV (RFC 4180); an apostrophe precedes text that a spreadsheet would read as a formula
     #[arg(long, conflicts_with_all = ["json", "ndjson"])]
     pub csv: bool,

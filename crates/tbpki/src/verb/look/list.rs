@@ -37,7 +37,7 @@ pub(crate) struct IdentitiesReport {
 
 pub(crate) fn run(args: &ListArgs, context: &mut Context) -> Result<Exit> {
     let now = OffsetDateTime::now_utc();
-    let mut selection = selection(&args.selection, now);
+    let mut selection = selection(&args.selection, args.word.as_deref(), now);
     let config = context.config(&Overrides::default())?;
     let location = context.store_location(&config)?;
     let store = location.dir();
@@ -91,12 +91,12 @@ fn shortens_from(config: &Config, entry: &Entry) -> Option<String> {
     Some(rfc3339(rollover::shortens_from(config, &ca, entry)))
 }
 
-/// The conditions of the flags, except the job, which must be looked up in the ledger.
-fn selection(args: &SelectionArgs, now: OffsetDateTime) -> Selection {
+/// The conditions of the flags, except the job, which must be looked up in the ledger. `word` is the name without a flag.
+fn selection(args: &SelectionArgs, word: Option<&str>, now: OffsetDateTime) -> Selection {
     Selection {
         kinds: args.kind.clone(),
         states: args.state.clone(),
-        name: args.name.as_deref().map(NameGlob::new),
+        name: args.name.as_deref().or(word).map(NameGlob::new),
         expiring_before: args.expiring_within.map(|horizon| horizon.after(now)),
         unregistered: args.unregistered,
         unbundled: args.unbundled,
