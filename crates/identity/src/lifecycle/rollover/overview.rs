@@ -207,7 +207,8 @@ fn days_of_issued(config: &Config, ca: &Ca) -> i64 {
     })
 }
 
-/// How many CAs lead to this generation of a root: those that it has certified, in their present path.
+/// How many CAs lead to this generation of a root: those that it has certified, in their present path. One with several
+/// generations counts once, as in the refusal to retire the root.
 fn cas_of(workspace: &Workspace<'_>, view: &View, root: &Ca, generation: &CaGeneration) -> Result<u64> {
     let certificate = generation.certificate()?;
     let mut all = vec![root.hierarchy().issuing()];
@@ -216,10 +217,9 @@ fn cas_of(workspace: &Workspace<'_>, view: &View, root: &Ca, generation: &CaGene
     }
     let mut count = 0;
     for ca in all {
-        for below in ca.trusted(workspace.store_dir())? {
-            let is_below = below.certificates.last().is_some_and(|last| last.verify_signed_by(certificate).is_ok());
-            count += u64::from(is_below);
-        }
+        let generations = ca.trusted(workspace.store_dir())?;
+        let mut paths = generations.iter().filter_map(|generation| generation.certificates.last());
+        count += u64::from(paths.any(|last| last.verify_signed_by(certificate).is_ok()));
     }
     Ok(count)
 }
