@@ -29,6 +29,7 @@ pub use ca::{
 };
 pub use client::ClientArgs;
 pub use deferred::Deferred;
+pub(crate) use device::each_once;
 pub use device::{DeviceWord, DevicesArg};
 pub use enrolment::{EnrollVerb, FetchArgs, HostFileArgs, ListRequestsArgs, PasswordArgs, RequestArgs, ServeArgs};
 pub use flash::FlashArgs;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use base::Error;
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use config::{Days, FlashOffset, FlashSize, PartitionName};
 use devkit::chip::{Chip, Crystal};
 use identity::lifecycle::one_time_password::PasswordLifetime;
@@ -94,16 +94,21 @@ fn password_days(text: &str) -> Result<PasswordLifetime, Error> {
 
 /// The arguments of `tbpki bundle-firmware`.
 #[derive(Debug, Clone, Args)]
+#[command(group = ArgGroup::new("devices").args(["name", "device"]).multiple(true))]
 pub struct BundleFirmwareArgs {
-    /// The device (repeat for several) [default: the only device of the store]
+    /// The devices [default: the only device of the store]
+    #[arg(value_parser = parsed::<DeviceName>(), value_name = "NAME", conflicts_with = "all")]
+    #[arg(add = completion::devices())]
+    pub(crate) name: Vec<DeviceName>,
+    /// More devices (repeat for several)
     #[arg(long, value_parser = parsed::<DeviceName>(), value_name = "NAME", conflicts_with = "all")]
     #[arg(add = completion::devices())]
-    pub device: Vec<DeviceName>,
+    pub(crate) device: Vec<DeviceName>,
     /// Create images for all devices of the store
     #[arg(long)]
     pub all: bool,
     /// Use pending renewals, for devices that are reflashed; the images are in CHIP-generation-N
-    #[arg(long, requires = "device", conflicts_with = "all")]
+    #[arg(long, requires = "devices", conflicts_with = "all")]
     pub pending: bool,
     /// The login of the devices
     #[arg(long, value_name = "HOW", default_value = "certificate")]

@@ -25,14 +25,19 @@ pub struct DevicesArg {
 impl DevicesArg {
     /// The names in the order of the command line, each once.
     pub fn names(&self) -> Vec<&DeviceName> {
-        let mut names: Vec<&DeviceName> = Vec::new();
-        for name in self.name.iter().chain(&self.device) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        names
+        each_once(self.name.iter().chain(&self.device))
     }
+}
+
+/// The names in their order, each once.
+pub(crate) fn each_once<'a>(names: impl Iterator<Item = &'a DeviceName>) -> Vec<&'a DeviceName> {
+    let mut once: Vec<&DeviceName> = Vec::new();
+    for name in names {
+        if !once.contains(&name) {
+            once.push(name);
+        }
+    }
+    once
 }
 
 /// A word that names devices: one, or several separated by commas. The name of a device may contain a comma itself, and
@@ -101,6 +106,36 @@ mod tests {
             assert_eq!(names, expected, "{line}");
         }
         assert!(parsed("tbpki client").is_err() && parsed("tbpki client a /b").is_err());
+    }
+
+    #[test]
+    fn images_are_for_devices_with_or_without_the_flag() {
+        for line in [
+            "tbpki bundle-firmware a b",
+            "tbpki bundle-firmware --device a --device b",
+            "tbpki bundle-firmware a --device b",
+        ] {
+            let Ok(Verb::BundleFirmware(args)) = parsed(line) else { panic!("{line}") };
+            let names: Vec<&str> = args.name.iter().chain(&args.device).map(super::DeviceName::as_str).collect();
+            assert_eq!(names, ["a", "b"], "{line}");
+        }
+        for line in [
+            "tbpki bundle-firmware --pending a",
+            "tbpki bundle-firmware --pending --device a",
+            "tbpki flash a",
+            "tbpki flash --device a",
+        ] {
+            assert!(parsed(line).is_ok(), "{line}");
+        }
+        for line in [
+            "tbpki bundle-firmware a --all",
+            "tbpki bundle-firmware --pending",
+            "tbpki flash a b",
+            "tbpki flash a --device a",
+            "tbpki flash a --from d",
+        ] {
+            assert!(parsed(line).is_err(), "{line}");
+        }
     }
 
     #[test]

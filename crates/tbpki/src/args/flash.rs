@@ -13,13 +13,17 @@ use crate::completion;
 #[derive(Debug, Clone, Args)]
 pub struct FlashArgs {
     /// The device of the image [default: the only device of the store]
+    #[arg(value_parser = parsed::<DeviceName>(), value_name = "NAME", add = completion::devices())]
+    pub(crate) name: Option<DeviceName>,
+    /// The same, as an option
     #[arg(long, value_parser = parsed::<DeviceName>(), value_name = "NAME", add = completion::devices())]
-    pub device: Option<DeviceName>,
+    #[arg(conflicts_with = "name")]
+    pub(crate) device: Option<DeviceName>,
     /// The chip [default: firmware.chip of keygen.toml, then the chip of the board]
     #[arg(long, value_parser = chip(), value_name = "CHIP")]
     pub chip: Option<Chip>,
     /// The directory of the image, if `bundle-firmware --out` has written it there
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["device", "chip"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["name", "device", "chip"])]
     pub from: Option<PathBuf>,
     /// The serial port of the board [default: the only board on USB]
     #[arg(long, value_parser = text(), value_name = "PORT")]

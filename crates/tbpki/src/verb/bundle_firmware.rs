@@ -15,7 +15,7 @@ use fleet::bundle::{
 };
 use pki::device_name::DeviceName;
 
-use crate::args::{AuthKind, BundleFirmwareArgs, EnrolArgs, FirmwareArgs};
+use crate::args::{AuthKind, BundleFirmwareArgs, EnrolArgs, FirmwareArgs, each_once};
 use crate::context::{Context, Overrides};
 use crate::exit::Exit;
 use crate::output::Report;
@@ -56,10 +56,11 @@ pub(super) fn firmware(overrides: &mut Overrides, args: &FirmwareArgs) {
 }
 
 fn request(args: &BundleFirmwareArgs, context: &Context) -> Result<BundleRequest> {
-    let devices = match (args.all, args.device.as_slice()) {
+    let named = each_once(args.name.iter().chain(&args.device));
+    let devices = match (args.all, named.as_slice()) {
         (true, _) => Devices::All,
         (false, []) => Devices::Only,
-        (false, names) => Devices::Named(names.to_vec()),
+        (false, names) => Devices::Named(names.iter().copied().cloned().collect()),
     };
     if args.pending && args.auth == AuthKind::Token {
         return Err(Code::Usage

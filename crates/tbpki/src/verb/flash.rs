@@ -22,7 +22,7 @@ pub(crate) fn run(args: &FlashArgs, context: &mut Context) -> Result<Exit> {
             .fix("leave out --json or --monitor"));
     }
     let request = FlashRequest {
-        device: args.device.clone(),
+        device: args.name.as_ref().or(args.device.as_ref()).cloned(),
         port: args.port.clone(),
         baud: args.baud,
         credentials_only: args.credentials_only,
