@@ -111,6 +111,14 @@ pub fn issuers(location: &StoreLocation) -> Result<Vec<Certificate>> {
     ca_certificates(location.dir(), &store::view(location)?)
 }
 
+/// Whether the ledger has, or had, a device of this name.
+///
+/// # Errors
+/// Those of the ledger.
+pub fn is_known(location: &StoreLocation, name: &DeviceName) -> Result<bool> {
+    Ok(store::view(location)?.latest(Kind::Device, name.as_str())?.is_some())
+}
+
 /// The store's only device.
 ///
 /// # Errors

@@ -3,13 +3,14 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use base::text::{printable, quote};
+use base::text::{device_option, printable, quote};
 use base::{Code, Finding, Result, Severity};
 use config::{Anchors, Config, FilePath, PlatformKind};
 use fleet::{due_leaf, identity_files};
 use identity::broker::broker;
 use identity::lifecycle::rollover::gates::seen;
 use identity::server::name::server_name;
+use pki::device_name::DeviceName;
 use pki::pkcs11::TokenKey;
 use provision::check::{
     AnchorSource, BrokerKind, CheckDepth, CheckReport, CheckedCredential, CheckedServer, DeviceCheck, DueLeaf,
@@ -19,6 +20,7 @@ use provision::check::{
 use provision::files::LoginFiles;
 use provision::mqtt::Version;
 use provision::{Target, TokenSigner};
+use store::StoreLocation;
 use store::ca::{Hierarchy, KeyLocation};
 use time::OffsetDateTime;
 
@@ -234,7 +236,10 @@ impl Inputs<'_> {
         let location = context.store_location(config)?;
         let name = match &args.device {
             Some(name) => name.clone(),
-            None => identity_files::only_device(&location)?,
+            None => {
+                self.check_word(&location)?;
+                identity_files::only_device(&location)?
+            }
         };
         let places = identity_files::device_places(store, &name);
         let registered = identity_files::registration(&location, &name)?;
@@ -269,6 +274,19 @@ impl Inputs<'_> {
             outdated: if any_there { identity_files::outdated(&location, &name)? } else { None },
             due: context.in_workspace(config, |workspace| due_leaf::of_device(workspace, name.as_str()))?,
         })
+    }
+
+    /// Fails if the word for the broker is the name of a device, as other verbs take it. With a port it is a broker.
+    fn check_word(&self, location: &StoreLocation) -> Result<()> {
+        let Some(word) = &self.args.server else { return Ok(()) };
+        let Ok(device) = word.parse::<DeviceName>() else { return Ok(()) };
+        if word.contains(':') || !identity_files::is_known(location, &device)? {
+            return Ok(());
+        }
+        Err(Code::Usage.error(format!("{} is a device, and here the broker is named", quote(word))).fix(format!(
+            "check the device with `tbpki check {}`; if the broker has this name, add its port",
+            device_option(word)
+        )))
     }
 
     /// The file of the key, or the key in its token.
