@@ -30,7 +30,7 @@ fn a_stolen_device_is_out_everywhere() {
     let id = |sandbox: &Sandbox| json(&sandbox.ok(["list", "--json"]))["identities"].clone();
     let before = id(&scene.sandbox);
     let report = scene.json(&["revoke", "--device", "pump-1", "--reason", "keyCompromise"]);
-    assert_eq!(report["revoked"][0]["done"], "revoked");
+    assert_eq!((&report["revoked"][0]["done"], &report["withdrawn"]), (&json!("revoked"), &json!(1)));
     assert_eq!(open(&report), []);
     assert_ne!(id(&scene.sandbox), before);
 
@@ -47,6 +47,9 @@ fn a_stolen_device_is_out_everywhere() {
     // The check names it, before anything is sent.
     let check = scene.tbpki(&["check", "--device", "pump-1", "--offline"]).run().ends(3);
     check.prints("TBPKI-0062").prints("revoked on").prints("keyCompromise");
+    // Other verbs take its name as a word, and this one the broker.
+    let word = scene.tbpki(&["check", "pump-1"]).run().ends(2);
+    word.prints("\"pump-1\" is a device, and here the broker is named").prints("`tbpki check --device pump-1`");
     scene.ok(&["check", "--device", "pump-2", "--offline"]);
 
     // The same again changes nothing, whatever the reason.
@@ -91,6 +94,7 @@ fn the_end_of_a_revocation_tells_what_is_missing_and_what_is_done() {
     let refused = sandbox.tbpki(["revoke", "--device", "pump-1"]).run().ends(4);
     refused.prints("open:").prints("--platform-url");
     sandbox.tbpki(["revoke", "--open"]).run().ends(4).prints("--platform-url");
+    scene.ok(&["revoke", "--open"]).prints("1 device: ThingsBoard does not accept its certificate any more");
     scene.ok(&["revoke", "--open"]).prints("no step is open");
 }
 
@@ -342,9 +346,11 @@ fn a_platform_that_refuses_the_login_is_asked_once_for_a_whole_job() {
     let report = json(&outcome);
     assert_eq!((&report["counts"]["revoked"], &report["open_steps"]), (&json!(40), &json!(40)));
     assert_eq!(sim.credentials("s-1").unwrap().kind, CredentialsType::X509Certificate);
+    assert_eq!(report["withdrawn"], 0);
     sim.clear_faults();
-    assert_eq!(scene.json(&["revoke", "--open"])["open_steps"], 0);
+    scene.ok(&["revoke", "--open"]).prints("40 devices: ThingsBoard does not accept their certificates any more");
     assert_eq!(sim.credentials("s-40").unwrap().kind, CredentialsType::AccessToken);
+    scene.ok(&["revoke", "--open"]).prints("no step is open");
 }
 
 #[test]

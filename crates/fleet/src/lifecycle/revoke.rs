@@ -192,7 +192,12 @@ fn finish(
     let mut walk = parts.walk();
     while let Some(part) = walk.next(ledger)? {
         let open = part.open(ledger)?;
+        let devices = devices_of(&open).len();
         platform.take_from(workspace, ledger, &open, &mut progress)?;
+        if devices > 0 {
+            let left = devices_of(&part.open(ledger)?).len();
+            report.withdrawn += u64::try_from(devices.saturating_sub(left)).unwrap_or_default();
+        }
         platform.distrust_cas(workspace, ledger, &open, report)?;
     }
     report.findings.extend(platform.take_finding());

@@ -40,6 +40,8 @@ pub struct RevokeReport {
     /// station.
     #[serde(skip_serializing_if = "is_zero")]
     pub without_station: u64,
+    /// How many devices were taken from a platform: it does not accept their revoked certificates any more.
+    pub withdrawn: u64,
     /// The revocation lists that were written; `null` if none was.
     pub lists: Option<RevocationListsReport>,
     /// What the store that writes the lists of the devices' CAs has to revoke, if this one is a station bundle.
@@ -187,6 +189,7 @@ impl RevokeReport {
             with_token: Vec::new(),
             open_tokens: Vec::new(),
             without_station: 0,
+            withdrawn: 0,
             lists: None,
             hand_over: Vec::new(),
             restart: Vec::new(),

@@ -114,6 +114,11 @@ impl Report for RevokeReport {
         for device in &self.token_was_gone {
             writeln!(out, "device {}: ThingsBoard had no access token of it any more", printable(device))?;
         }
+        match self.withdrawn {
+            0 => {}
+            1 => writeln!(out, "1 device: ThingsBoard does not accept its certificate any more")?,
+            count => writeln!(out, "{count} devices: ThingsBoard does not accept their certificates any more")?,
+        }
         for server in &self.restart {
             writeln!(out, "restart the services that use the files of {}, for example the broker", printable(server))?;
         }
@@ -134,6 +139,7 @@ impl Report for RevokeReport {
             // `--open` revokes nothing by itself, so that without this it would print nothing.
             return if self.revoked.is_empty()
                 && self.counts == RevokeCounts::default()
+                && self.withdrawn == 0
                 && self.without_enrolment.is_empty()
                 && self.without_token.is_empty()
                 && self.token_was_gone.is_empty()
