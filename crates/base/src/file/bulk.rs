@@ -38,7 +38,8 @@ pub struct BulkDir {
 /// # Errors
 /// Those of [`create_dir`](super::create_dir), and [`Code::FileUnwritable`].
 pub fn create_writable_dir(path: impl AsRef<Path>) -> Result<()> {
-    const TRIED: &str = ".partial-tried";
+    // By its beginning a file of tbpki, which is in no one's way: after a kill, the directory still counts as empty.
+    const TRIED: &str = ".tbpki-tried";
     super::create_dir(path.as_ref())?;
     let dir = BulkDir::open(path)?;
     // Left by a run that was killed between the two.

@@ -314,6 +314,18 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_in_which_a_run_was_killed_while_it_tried_to_write_is_new() {
+        let scene = Scene::with_jobs(1);
+        let dir = scene.out.path().join("fleet");
+        file::create_writable_dir(&dir).unwrap();
+        BulkDir::open(&dir).unwrap().write(".tbpki-tried", b"", Mode::Private).unwrap();
+        ShardStore::check_new(scene.store.path(), &dir, Layout::Shards, &scene.ledger).unwrap();
+        ShardStore::try_new(&dir, Layout::Shards).unwrap();
+        assert_eq!(BulkDir::open(&dir).unwrap().names().unwrap(), Vec::<String>::new());
+        scene.make(&dir, Layout::Shards, 1).unwrap();
+    }
+
+    #[test]
     fn a_place_is_found_again_and_belongs_to_one_job() {
         let scene = Scene::with_jobs(4);
         let dir = scene.out.path().join("fleet");
