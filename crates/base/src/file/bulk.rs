@@ -289,6 +289,14 @@ impl BulkDir {
         }
     }
 
+    /// A name in here that is not of tbpki itself: its lock, and what an interrupted run has left, are in no one's way.
+    ///
+    /// # Errors
+    /// Those of [`names`](Self::names).
+    pub fn foreign_name(&self) -> Result<Option<String>> {
+        Ok(self.names()?.into_iter().find(|name| !name.starts_with(".tbpki-") && name != ".lock"))
+    }
+
     /// The names in here that are text, in no order. Whatever else is here is not ours.
     ///
     /// # Errors

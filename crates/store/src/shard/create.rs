@@ -259,9 +259,8 @@ fn check_archive_is_new(dir: &Path, layout: Layout) -> Result<()> {
 
 /// Fails where a directory holds something: what is removed later as a leftover has to be ours.
 fn check_is_empty(dir: &Path) -> Result<()> {
-    let names = BulkDir::open(dir)?.names()?;
     // The lock and staging directories of tbpki itself may be there from an earlier attempt.
-    match names.iter().find(|name| !name.starts_with(".tbpki-") && *name != ".lock") {
+    match BulkDir::open(dir)?.foreign_name()? {
         None => Ok(()),
         Some(name) => Err(Code::PlaceTaken
             .error("the directory is not empty, and no job of a fleet has made it")

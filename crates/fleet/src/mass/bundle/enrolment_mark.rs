@@ -99,10 +99,12 @@ impl EnrolmentMark {
     /// [`Code::TargetExists`], and those of the disk.
     pub(super) fn take(&self, dir: &Path) -> Result<()> {
         file::create_dir(dir)?;
-        if !BulkDir::open(dir)?.names()?.is_empty() {
+        // What a run has left that was killed while it wrote the mark is swept away with the next one.
+        if let Some(name) = BulkDir::open(dir)?.foreign_name()? {
             return Err(Code::TargetExists
                 .error("the directory for the bundles is not empty")
                 .at(dir)
+                .because(format!("it holds {name:?}"))
                 .fix("name a new or an empty directory"));
         }
         let mut set = FileSet::new(dir);
@@ -231,6 +233,28 @@ mod tests {
             "skip_host_name_check": false, "anchors_sha256": "", "application_sha256": "",
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn a_directory_is_taken_again_if_the_mark_was_not_finished() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("bundles");
+        let mark = EnrolmentMark {
+            version: 1,
+            names: 0,
+            names_sha256: String::new(),
+            ledger: Some("a".to_owned()),
+            run: None,
+        };
+        // As a killed process leaves them.
+        file::create_dir(&dir).unwrap();
+        BulkDir::open(&dir).unwrap().create_dir(".tbpki-staged-00000000").unwrap();
+        mark.take(&dir).unwrap();
+        assert_eq!(mark.read(&dir).unwrap(), Some(mark.clone()));
+        let other = parent.path().join("other");
+        file::create_dir(&other).unwrap();
+        BulkDir::open(&other).unwrap().write("notes.txt", b"", Mode::Private).unwrap();
+        assert_eq!(mark.take(&other).unwrap_err().code(), Code::TargetExists);
     }
 
     #[test]
