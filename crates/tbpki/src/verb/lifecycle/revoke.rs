@@ -139,7 +139,6 @@ impl Report for RevokeReport {
             // `--open` revokes nothing by itself, so that without this it would print nothing.
             return if self.revoked.is_empty()
                 && self.counts == RevokeCounts::default()
-                && self.withdrawn == 0
                 && self.without_enrolment.is_empty()
                 && self.without_token.is_empty()
                 && self.token_was_gone.is_empty()
